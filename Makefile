@@ -1,0 +1,53 @@
+# `make demo` and `make test` need only Python 3.11+ and make: they set up .venv themselves.
+PYTHON ?= python3
+VENV ?= .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PY := $(BIN)/python
+DATA ?= ../shared/data
+
+.PHONY: demo test lint interop bench bench-full quality boundscheck clean
+
+$(PY):
+	$(PYTHON) -m venv $(VENV)
+
+# One stamp per set of extras: installing again only when pyproject.toml changes.
+$(VENV)/installed-%: pyproject.toml | $(PY)
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[$*]'
+	@touch $@
+
+$(VENV)/installed: pyproject.toml | $(PY)
+	$(PY) -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+demo: $(VENV)/installed
+	$(PY) corpora/demo.py
+
+test: $(VENV)/installed-test
+	$(PY) -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+# The suite again with every array index checked inside the kernels.
+boundscheck: $(VENV)/installed-test
+	NUMBA_BOUNDSCHECK=1 $(PY) -m pytest -n 2 --dist loadfile
+
+interop: $(VENV)/installed-interop
+	$(PY) -m pytest tests/interop tests/nn -k "interop or torch"
+
+bench: $(VENV)/installed-bench
+	$(PY) -m tests.benchmarks.word2vec --data $(DATA) --fraction 6
+
+bench-full: $(VENV)/installed-bench
+	$(PY) -m tests.benchmarks.word2vec --data $(DATA) --fraction 1 --seeds 3
+
+quality: $(VENV)/installed-bench
+	$(PY) -m tests.benchmarks.quality --data $(DATA)
+
+clean:
+	rm -rf $(VENV) demo build dist

@@ -1,0 +1,39 @@
+"""embedkit: train and query word embeddings.
+
+>>> import embedkit
+>>> model = embedkit.train("corpus.txt", model="skipgram")   # doctest: +SKIP
+>>> model.most_similar("king")                               # doctest: +SKIP
+
+Importing the package loads NumPy only; everything else is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from embedkit.corpus import Corpus
+    from embedkit.formats import load, save
+    from embedkit.keyed_vectors import KeyedVectors
+    from embedkit.training import train
+    from embedkit.vocabulary import Vocabulary
+
+_HOMES = {
+    "Corpus": "embedkit.corpus",
+    "KeyedVectors": "embedkit.keyed_vectors",
+    "Vocabulary": "embedkit.vocabulary",
+    "load": "embedkit.formats",
+    "save": "embedkit.formats",
+    "train": "embedkit.training",
+}
+
+__all__ = ["Corpus", "KeyedVectors", "Vocabulary", "__version__", "load", "save", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'embedkit' has no attribute {name!r}")

@@ -1,0 +1,48 @@
+"""Files that appear whole or not at all: written under a temporary name, flushed, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from embedkit.errors import EmbedkitError
+
+
+@contextlib.contextmanager
+def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside `target`; rename it to `target` when the block ends well.
+
+    On any exception, Ctrl-C included, the temporary file is removed and an earlier `target` stays as it was.
+
+    Raises
+    ------
+    EmbedkitError
+        When the folder does not exist or the file cannot be written (a full disk, no permission).
+    """
+    target = Path(target)
+    if target.is_dir():
+        raise EmbedkitError(f"cannot write {target}: it is a folder; give a file name")
+    if not target.parent.is_dir():
+        raise EmbedkitError(f"cannot write {target}: the folder {target.parent} does not exist; create it first")
+    temporary = target.with_name(f".{target.name[:80]}.{secrets.token_hex(4)}.part")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise EmbedkitError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_open(target: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """`atomic_path`, opened for writing bytes (readable and seekable too)."""
+    with atomic_path(target) as path, open(path, "wb+", buffering=1 << 20) as stream:
+        yield stream

@@ -1,0 +1,125 @@
+"""The command line: a table of commands, imported when they are called.
+
+Each command lives in a file of its own: it parses, calls one library function and prints. What goes wrong becomes
+one line on standard error and an exit status here, once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+import embedkit
+from embedkit.errors import ConfigError, EmbedkitError
+
+# name: (module, attribute, section, one line of help)
+COMMANDS = {
+    "train": ("embedkit.cli.train", "train", "Train", "Train word vectors on text."),
+    "vocab": ("embedkit.cli.vocab", "vocab", "Train", "Count the words of a corpus."),
+    "phrases": ("embedkit.cli.phrases", "phrases", "Train", "Join frequent collocations: new york -> new_york."),
+    "cooccur": ("embedkit.cli.cooccur", "cooccur", "Train", "Count which words stand near each other."),
+    "tfidf": ("embedkit.cli.tfidf", "tfidf", "Train", "Bag of words or TF-IDF as a sparse matrix."),
+    "similar": ("embedkit.cli.similar", "similar", "Ask", "The nearest neighbours of words."),
+    "analogy": ("embedkit.cli.analogy", "analogy", "Ask", "A is to B as C is to ?"),
+    "similarity": ("embedkit.cli.similarity", "similarity", "Ask", "How similar two words are."),
+    "odd-one-out": ("embedkit.cli.odd_one_out", "odd_one_out", "Ask", "The word that does not belong."),
+    "fill": ("embedkit.cli.fill", "fill", "Ask", "The likeliest words for a gap in a sentence."),
+    "vectors": ("embedkit.cli.vectors", "vectors", "Ask", "Print the vectors of words or lines of text."),
+    "subwords": ("embedkit.cli.subwords", "subwords", "Ask", "The pieces that a word is made of."),
+    "info": ("embedkit.cli.info", "info", "Files", "What a file of vectors holds."),
+    "convert": ("embedkit.cli.convert", "convert", "Files", "Turn one format of vectors into another."),
+    "evaluate": ("embedkit.cli.evaluate", "evaluate", "Compare", "Word pairs and analogies against human judgement."),
+    "compare": ("embedkit.cli.compare", "compare", "Compare", "How far two models agree on neighbours."),
+    "align": ("embedkit.cli.align", "align", "Compare", "Rotate one model onto another (Procrustes)."),
+    "index": ("embedkit.cli.index", "index", "Files", "Build a nearest-neighbour index."),
+    "plot": ("embedkit.cli.plot", "plot", "Compare", "A picture of words, training curves or counts."),
+    "classify": ("embedkit.cli.classify", "classify", "Neural modules", "Label sentences."),
+    "tag": ("embedkit.cli.tag", "tag", "Neural modules", "Label every word of a sentence."),
+    "lm": ("embedkit.cli.lm", "lm", "Neural modules", "Language models: n-gram, recurrent, Transformer."),
+    "seq2seq": ("embedkit.cli.seq2seq", "seq2seq", "Neural modules", "Turn one sequence of words into another."),
+    "caption": ("embedkit.cli.caption", "caption", "Neural modules", "Words for a feature vector."),
+    "completion": ("embedkit.cli.completion", "completion", "Files", "Tab completion for bash, zsh or fish."),
+}
+
+
+class LazyCommands(click.Group):
+    """A group that knows its commands' names and one-line helps without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], COMMANDS, n=3, cutoff=0.5)
+            hint = f"; did you mean {', '.join(close)}?" if close else "; see embedkit --help"
+            ctx.fail(f"no command named {args[0]!r}{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, (_, _, section, summary) in COMMANDS.items():
+            sections.setdefault(section, []).append((name, summary))
+        for section, rows in sections.items():
+            with formatter.section(section):
+                formatter.write_dl(rows)
+
+
+@click.group(
+    cls=LazyCommands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: embedkit train corpus.txt -o model.safetensors && embedkit similar model.safetensors king",
+)
+@click.version_option(embedkit.__version__, prog_name="embedkit")
+def cli() -> None:
+    """Train and query word embeddings."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    0 done, 1 the work failed, 2 wrong usage, 130 after Ctrl-C.
+    """
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+    try:
+        status = cli.main(args=arguments, prog_name="embedkit", standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except click.exceptions.Abort:
+        return _fail("stopped", 130)
+    except KeyboardInterrupt:
+        return _fail("stopped", 130)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except ConfigError as error:
+        return _fail(str(error), 2)
+    except EmbedkitError as error:
+        return _fail(str(error), 1)
+    except MemoryError:
+        return _fail("out of memory: this needs more memory than the machine has free", 1)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{place}{error.strerror or error}", 1)
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"embedkit: {message}" if status == 130 else f"embedkit: error: {message}", file=sys.stderr)
+    return status

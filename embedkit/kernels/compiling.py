@@ -1,0 +1,92 @@
+"""The `kernel` decorator: numba's ``njit`` with an on-disk cache that is always writable and never stale.
+
+numba's own cache notices an edited function but not an edited helper in another file, and fails with "no
+locator available" where the package folder and the home folder are read-only. So the machine code goes into a
+folder keyed on a hash of all kernel sources, in the first place that can be written: ``NUMBA_CACHE_DIR`` where
+that is set, the user's cache folder, a temporary folder. The setting is put back after each decoration, so that
+a program that uses embedkit and numba side by side keeps its own cache where it was.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+
+
+def _user_cache_home() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def _sources_key() -> str:
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {numba.config.BOUNDSCHECK}".encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+@functools.cache
+def cache_folder() -> str | None:
+    """The folder that holds the compiled kernels, or None where no folder at all can be written."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    if chosen and not _writable(Path(chosen)):
+        warnings.warn(
+            f"the folder in NUMBA_CACHE_DIR cannot be written: {chosen}; compiled kernels go to another folder",
+            RuntimeWarning, stacklevel=2,
+        )
+        chosen = None
+    candidates: list[Path] = [Path(chosen)] if chosen else []
+    try:
+        candidates.append(_user_cache_home())
+    except RuntimeError:  # no home folder at all
+        pass
+    candidates.append(Path(tempfile.gettempdir()))
+    for candidate in candidates:
+        folder = candidate / "embedkit" / _sources_key()
+        if _writable(folder):
+            return str(folder)
+    return None
+
+
+def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """``numba.njit`` for embedkit's kernels: releases the GIL and caches on disk.
+
+    Parameters
+    ----------
+    function : callable
+        The Python function; it takes arrays, numbers and small named tuples.
+    **options
+        Further options of ``numba.njit``, e.g. ``fastmath=True`` or ``inline="always"``.
+    """
+    if function is None:
+        return functools.partial(kernel, **options)
+    folder = cache_folder()
+    before = numba.config.CACHE_DIR
+    try:
+        if folder is not None:
+            numba.config.CACHE_DIR = folder
+        return numba.njit(nogil=True, cache=folder is not None, **options)(function)
+    finally:
+        numba.config.CACHE_DIR = before
