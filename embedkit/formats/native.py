@@ -1,0 +1,241 @@
+"""The native file, a ``.safetensors`` file that other tools open with one line.
+
+Layout, little-endian: uint64 ``n``; ``n`` bytes of JSON, padded with spaces so that ``vectors`` starts at a multiple
+of 64; then the tensors without gaps, each at byte ``8 + n + data_offsets[0]``:
+
+=================  =======  ==================  ==================================================================
+tensor             dtype    shape               content
+=================  =======  ==================  ==================================================================
+``vectors``        float32  n_words, d          the composed word vectors
+``word_rows``      float32  n_words, d          subword models: the words' own rows
+``ngram_vectors``  float32  bucket, d           subword models: the pieces' rows
+``output_vectors`` float32  n_words, d          the output layer, where it was kept
+``norms``          float32  n_words             lengths of ``vectors``
+``word_order``     int32    n_words             row numbers in the words' byte order, for binary search
+``words``          uint8    n_bytes             the words' UTF-8 bytes one after the other, zeros up to a multiple of 8
+``word_offsets``   int64    n_words + 1         word ``i`` is ``words[word_offsets[i]:word_offsets[i + 1]]``
+``counts``         int64    n_words             how often each word was seen, where that is known
+=================  =======  ==================  ==================================================================
+
+The header's ``__metadata__`` holds ``format`` ("embedkit"), ``format_version`` ("1"), ``embedkit_version``, ``config``
+(the training configuration as JSON) and ``subwords`` (how words are cut, as JSON; subword models only).
+
+Opening maps the file and reads the header, offsets and norms; nothing else until it is used. A row with NaN or an
+infinity is neither written nor read: the norms show it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+
+import embedkit
+from embedkit.atomic import atomic_open
+from embedkit.errors import EmbedkitError, FormatError
+from embedkit.formats.mapped import MappedFile
+from embedkit.keyed_vectors import KeyedVectors
+from embedkit.neighbours import row_norms
+from embedkit.words import Words
+
+VERSION = 1
+LARGEST_HEADER = 100_000_000  # the limit of the safetensors package
+DTYPES = {"F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
+NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
+EXPECTED = {  # dtype and number of dimensions of what embedkit reads
+    "vectors": ("F32", 2), "word_rows": ("F32", 2), "ngram_vectors": ("F32", 2), "output_vectors": ("F32", 2),
+    "norms": ("F32", 1), "word_order": ("I32", 1), "words": ("U8", 1), "word_offsets": ("I64", 1),
+    "counts": ("I64", 1),
+}
+REQUIRED = ("vectors", "norms", "words", "word_offsets", "word_order")
+PER_WORD = ("norms", "word_order", "counts", "word_rows", "output_vectors")
+WRITE_ROWS = 16384
+
+
+def read(path: str | os.PathLike[str], name: str | None = None) -> KeyedVectors:
+    """Open a native file, memory-mapped.
+
+    Raises
+    ------
+    FormatError
+        When the file is cut off, damaged or a safetensors file of another program.
+    """
+    file = MappedFile(path, name)
+    header, start = _header(file)
+    metadata = header.pop("__metadata__", None)
+    if not isinstance(metadata, dict) or metadata.get("format") != "embedkit":
+        held = ", ".join(list(header)[:5]) or "nothing"
+        raise FormatError(f"{file.name}: a safetensors file, but not word vectors of embedkit: it holds {held}")
+    version = metadata.get("format_version")
+    if version != str(VERSION):
+        raise FormatError(f"{file.name}: written in version {version} of the native format, this embedkit reads "
+                          f"version {VERSION}; install a newer embedkit")
+    tensors = {key: _tensor(file, start, key, entry) for key, entry in header.items() if key in EXPECTED}
+    _check(file.name, tensors)
+    subwords = None
+    if "subwords" in metadata:
+        from embedkit.subwords import Subwords
+
+        subwords = Subwords.from_config(_json(file.name, "subwords", metadata["subwords"]))
+    words = Words(tensors["words"], tensors["word_offsets"], tensors["word_order"])
+    return KeyedVectors(
+        words, tensors["vectors"], norms=tensors["norms"], counts=tensors.get("counts"), subwords=subwords,
+        ngram_vectors=tensors.get("ngram_vectors"), word_rows=tensors.get("word_rows"),
+        output_vectors=tensors.get("output_vectors"), config=_json(file.name, "config", metadata.get("config", "{}")),
+    )
+
+
+def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
+    """Write a model with all it has, in a stream; the old file stays until the new one is whole."""
+    words = Words.from_strings(vectors.index_to_key)
+    with atomic_open(path) as stream:
+        writer = NativeWriter(stream, vectors.vector_size, vectors.config, vectors.subwords)
+        for low in range(0, len(vectors), WRITE_ROWS):
+            writer.add([words.encoded(row) for row in range(low, min(low + WRITE_ROWS, len(vectors)))],
+                       vectors.vectors[low : low + WRITE_ROWS])
+        writer.finish(counts=vectors.counts, word_rows=vectors.word_rows, ngram_vectors=vectors.ngram_vectors,
+                      output_vectors=vectors.output_vectors)
+
+
+class NativeWriter:
+    """Writes a native file row by row, so that nothing but the words must be in memory.
+
+    Parameters
+    ----------
+    stream : binary file
+        Empty and seekable.
+    vector_size : int
+    config : dict, optional
+        The training configuration.
+    subwords : Subwords, optional
+        How words are cut into pieces.
+    """
+
+    def __init__(self, stream: BinaryIO, vector_size: int, config: dict[str, Any] | None = None,
+                 subwords: Any = None) -> None:
+        self.stream = stream
+        self.vector_size = vector_size
+        self.metadata = {
+            "format": "embedkit", "format_version": str(VERSION), "embedkit_version": embedkit.__version__,
+            "config": json.dumps(config or {}, ensure_ascii=False),
+        }
+        if subwords is not None:
+            self.metadata["subwords"] = json.dumps(subwords.to_config(), ensure_ascii=False)
+        entries = 200 * len(EXPECTED)  # a tensor's entry takes at most so many bytes
+        self.data_start = _round_up(8 + entries + len(json.dumps(self.metadata).encode()), 64)
+        self._header: dict[str, Any] = {"__metadata__": self.metadata}
+        self._words: list[bytes] = []
+        self._norms: list[np.ndarray] = []
+        stream.seek(self.data_start)
+
+    def add(self, words: Sequence[bytes], rows: np.ndarray) -> None:
+        """Append words (UTF-8) and their vectors, float32 (len(words), vector_size)."""
+        norms = row_norms(rows)
+        if not np.isfinite(norms).all():
+            bad = int(np.argmin(np.isfinite(norms)))
+            raise EmbedkitError(f"not written: the vector of {words[bad].decode('utf-8', 'replace')!r} (row "
+                                f"{len(self._words) + bad}) holds NaN, an infinity or values too large for float32")
+        self.stream.write(memoryview(np.ascontiguousarray(rows, "<f4")).cast("B") if rows.size else b"")
+        self._words.extend(words)
+        self._norms.append(norms)
+
+    def finish(self, *, counts: np.ndarray | None = None, word_rows: np.ndarray | None = None,
+               ngram_vectors: np.ndarray | None = None, output_vectors: np.ndarray | None = None) -> None:
+        """Write everything but the vectors, then the header."""
+        words = Words.from_bytes(self._words)
+        self._entry("vectors", "F32", (len(words), self.vector_size))
+        for name, rows in (("word_rows", word_rows), ("ngram_vectors", ngram_vectors),
+                           ("output_vectors", output_vectors)):
+            if rows is not None:
+                self._tensor(name, rows, "<f4")
+        self._tensor("norms", np.concatenate(self._norms) if self._norms else np.zeros(0, np.float32), "<f4")
+        self._tensor("word_order", words.order, "<i4")
+        behind = -(self.stream.tell() - self.data_start + len(words.blob)) % 8
+        self._tensor("words", np.concatenate([words.blob, np.zeros(behind, np.uint8)]), "|u1")
+        self._tensor("word_offsets", words.offsets, "<i8")
+        if counts is not None:
+            self._tensor("counts", counts, "<i8")
+        header = json.dumps(self._header, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        self.stream.seek(0)
+        self.stream.write((self.data_start - 8).to_bytes(8, "little") + header.ljust(self.data_start - 8))
+        self.stream.seek(0, os.SEEK_END)
+
+    def _tensor(self, name: str, values: np.ndarray, dtype: str) -> None:
+        start = self.stream.tell() - self.data_start
+        for low in range(0, len(values), WRITE_ROWS):
+            block = np.ascontiguousarray(values[low : low + WRITE_ROWS], dtype)
+            if block.size:
+                self.stream.write(memoryview(block).cast("B"))
+        self._entry(name, NAMES[np.dtype(dtype)], values.shape, start)
+
+    def _entry(self, name: str, dtype: str, shape: tuple[int, ...], start: int = 0) -> None:
+        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(DTYPES[dtype]).itemsize
+        self._header[name] = {"dtype": dtype, "shape": [int(n) for n in shape], "data_offsets": [start, start + size]}
+
+
+def _round_up(n: int, step: int) -> int:
+    return -(-n // step) * step
+
+
+def _header(file: MappedFile) -> tuple[dict[str, Any], int]:
+    length = int.from_bytes(file.bytes[:8], "little")
+    if file.size < 8 or length > min(file.size - 8, LARGEST_HEADER):
+        raise FormatError(f"{file.name}: cut off or damaged: the header should take {length:,} bytes, the file has "
+                          f"{file.size:,}")
+    header = _json(file.name, "header", file.bytes[8 : 8 + length])
+    return header, 8 + length
+
+
+def _json(name: str, what: str, text: Any) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise FormatError(f"{name}: damaged: the {what} is not JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise FormatError(f"{name}: damaged: the {what} is not a JSON object")
+    return value
+
+
+def _tensor(file: MappedFile, start: int, key: str, entry: Any) -> np.ndarray:
+    dtype, dimensions = EXPECTED[key]
+    try:
+        found, shape, (low, high) = entry["dtype"], list(entry["shape"]), entry["data_offsets"]
+        sound = all(isinstance(n, int) and n >= 0 for n in (*shape, low, high))
+    except (TypeError, KeyError, ValueError):
+        sound = False
+    if not sound or found != dtype or len(shape) != dimensions:
+        raise FormatError(f"{file.name}: damaged: expected tensor {key} of {dtype} with {dimensions} dimensions, "
+                          f"found {str(entry)[:200]}")
+    count = 1
+    for n in shape:
+        count *= n
+    if count * np.dtype(DTYPES[dtype]).itemsize != high - low:
+        raise FormatError(f"{file.name}: damaged: tensor {key} of shape {shape} cannot take bytes {low}–{high}")
+    return file.array(DTYPES[dtype], start + low, count, f"tensor {key}").reshape(shape)
+
+
+def _check(name: str, tensors: dict[str, np.ndarray]) -> None:
+    missing = [key for key in REQUIRED if key not in tensors]
+    if missing:
+        raise FormatError(f"{name}: damaged: expected tensor {missing[0]}, found {', '.join(tensors) or 'none'}")
+    n_words, size = tensors["vectors"].shape
+    for key in PER_WORD:
+        if key in tensors and len(tensors[key]) != n_words:
+            raise FormatError(f"{name}: damaged: expected {n_words} rows in {key}, found {len(tensors[key])}")
+    for key in ("word_rows", "ngram_vectors", "output_vectors"):
+        if key in tensors and tensors[key].shape[1] != size:
+            raise FormatError(f"{name}: damaged: expected {size} columns in {key}, found {tensors[key].shape[1]}")
+    offsets = tensors["word_offsets"]
+    if len(offsets) != n_words + 1 or offsets[0] != 0 or offsets[-1] > len(tensors["words"]) or \
+            (offsets[1:] < offsets[:-1]).any():
+        raise FormatError(f"{name}: damaged: word_offsets do not cut the {len(tensors['words'])} bytes of words into "
+                          f"{n_words} words")
+    order = tensors["word_order"]
+    if n_words and not (order.min() >= 0 and order.max() < n_words):
+        raise FormatError(f"{name}: damaged: word_order names rows outside 0–{n_words - 1}")
+    if not np.isfinite(tensors["norms"]).all():
+        row = int(np.argmin(np.isfinite(tensors["norms"])))
+        raise FormatError(f"{name}: the vector in row {row} holds NaN or an infinity")

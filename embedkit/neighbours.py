@@ -1,0 +1,142 @@
+"""Exact nearest neighbours: one matrix-vector product for one query, blocked matrix products for many.
+
+Three metrics. ``cosine`` and ``dot``: larger is nearer. ``l2``: the Euclidean distance, smaller is nearer. A zero
+vector has cosine 0 with everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from embedkit.errors import ConfigError
+
+METRICS = ("cosine", "l2", "dot")
+ROWS_PER_BLOCK = 16384
+QUERIES_PER_BLOCK = 512
+
+Hits = tuple[np.ndarray, np.ndarray]
+
+
+def check_metric(metric: str) -> None:
+    """Raise `ConfigError` for anything but cosine, l2 and dot."""
+    if metric not in METRICS:
+        raise ConfigError(f"unknown metric {metric!r}: expected one of {', '.join(METRICS)}")
+
+
+def row_norms(vectors: np.ndarray) -> np.ndarray:
+    """Euclidean lengths of the rows of float32 (n, d): float32 (n,)."""
+    norms = np.empty(len(vectors), np.float32)
+    for low in range(0, len(vectors), ROWS_PER_BLOCK):
+        block = vectors[low : low + ROWS_PER_BLOCK]
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            squares = np.einsum("ij,ij->i", block, block)
+            suspect = ~((squares > 1e-30) & (squares < 1e38))
+            norms[low : low + len(block)] = np.sqrt(squares)
+            if suspect.any():  # float32 squares over- or underflow where the length itself does not
+                wide = block[suspect].astype(np.float64)
+                norms[low : low + len(block)][suspect] = np.sqrt(np.einsum("ij,ij->i", wide, wide))
+    return norms
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    """A vector divided by its length, along the last axis; zero vectors stay zero."""
+    lengths = np.sqrt(np.sum(np.square(vector, dtype=np.float64), axis=-1, keepdims=True))
+    return (vector / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
+
+
+def safe_norms(norms: np.ndarray) -> np.ndarray:
+    """Norms to divide by: 1 in place of 0."""
+    return np.where(norms > 0, norms, np.float32(1)) if not norms.all() else norms
+
+
+def best(scores: np.ndarray, n: int) -> np.ndarray:
+    """Positions of the `n` largest of float32 (m,), largest first, equal ones by position."""
+    if n < len(scores):
+        chosen = np.argpartition(scores, len(scores) - n)[len(scores) - n :]
+        lowest = scores[chosen].min()
+        ties = np.flatnonzero(scores == lowest)
+        if len(ties) > 1:
+            above = chosen[scores[chosen] > lowest]
+            chosen = np.concatenate([above, ties[: n - len(above)]])
+    else:
+        chosen = np.arange(len(scores))
+    return chosen[np.lexsort((chosen, -scores[chosen]))]
+
+
+def nearest(vectors: np.ndarray, norms: np.ndarray, queries: np.ndarray, topn: int, metric: str = "cosine",
+            skip: Sequence[Sequence[int]] | None = None) -> list[Hits]:
+    """The `topn` nearest rows of each query.
+
+    Parameters
+    ----------
+    vectors : float32 (n, d)
+        Where to search.
+    norms : float32 (n,)
+        The rows' lengths.
+    queries : float32 (q, d)
+    topn : int
+        How many for each query; fewer come back where there are fewer rows.
+    metric : str
+        ``cosine``, ``dot`` or ``l2``.
+    skip : sequence of sequences of int, optional
+        For each query the rows that must not be among its answers.
+
+    Returns
+    -------
+    list of (rows int64 (k,), values float32 (k,))
+        One pair for each query, the nearest first, equal ones by row.
+    """
+    check_metric(metric)
+    skipped = [sorted(set(rows)) for rows in skip] if skip is not None else [[] for _ in queries]
+    prepared = unit(queries) if metric == "cosine" else np.asarray(queries, np.float32)
+    hits: list[Hits] = []
+    for low in range(0, len(prepared), QUERIES_PER_BLOCK):
+        part = prepared[low : low + QUERIES_PER_BLOCK]
+        wanted = [topn + len(rows) for rows in skipped[low : low + len(part)]]
+        found = _search(vectors, norms, part, wanted, metric)
+        for query, candidates, left_out in zip(part, found, skipped[low : low + len(part)], strict=True):
+            rows = (candidates[~np.isin(candidates, left_out)] if left_out else candidates)[:topn]
+            hits.append((rows, values(vectors[rows], norms[rows], query, metric)))
+    return hits
+
+
+def values(rows: np.ndarray, norms: np.ndarray, query: np.ndarray, metric: str) -> np.ndarray:
+    """What the metric says of float32 (k, d) against one query (of unit length for cosine): float32 (k,)."""
+    if metric == "l2":
+        return np.sqrt(np.sum(np.square(rows - query, dtype=np.float64), axis=1)).astype(np.float32)
+    products = rows @ query
+    return products / safe_norms(norms) if metric == "cosine" else products
+
+
+def scores_of(vectors: np.ndarray, norms: np.ndarray, queries: np.ndarray, metric: str) -> np.ndarray:
+    """Scores that order rows as the metric does, larger is nearer: float32 (q, n)."""
+    products = queries @ vectors.T if len(queries) > 1 else (vectors @ queries[0])[None, :]
+    if metric == "cosine":
+        products /= safe_norms(norms)
+    elif metric == "l2":  # |q|² is the same for all rows: 2 q·v − |v|² orders as −|q − v|²
+        products *= 2
+        products -= np.square(norms)
+    return products
+
+
+def _search(vectors: np.ndarray, norms: np.ndarray, queries: np.ndarray, wanted: Sequence[int],
+            metric: str) -> list[np.ndarray]:
+    if len(queries) == 1:
+        return [best(scores_of(vectors, norms, queries, metric)[0], wanted[0])]
+    most = max(wanted)
+    found_rows = np.zeros((len(queries), 0), np.int64)
+    found_scores = np.zeros((len(queries), 0), np.float32)
+    for low in range(0, len(vectors), ROWS_PER_BLOCK):
+        high = low + ROWS_PER_BLOCK
+        scores = scores_of(vectors[low:high], norms[low:high], queries, metric)
+        if scores.shape[1] > most:
+            columns = np.argpartition(scores, scores.shape[1] - most, axis=1)[:, -most:]
+            scores = np.take_along_axis(scores, columns, axis=1)
+        else:
+            columns = np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
+        found_rows = np.concatenate([found_rows, columns + low], axis=1)
+        found_scores = np.concatenate([found_scores, scores], axis=1)
+    return [rows[np.lexsort((rows, -scores))][:n]
+            for rows, scores, n in zip(found_rows, found_scores, wanted, strict=True)]

@@ -1,0 +1,35 @@
+"""Plain float64 versions of what embedkit.neighbours and embedkit.keyed_vectors compute."""
+
+import numpy as np
+
+
+def unit(v):
+    length = np.linalg.norm(v)
+    return v / length if length > 0 else v
+
+
+def nearest(vectors, query, n, metric, skip=()):
+    rows, query = vectors.astype(np.float64), query.astype(np.float64)
+    if metric == "cosine":
+        values = np.array([unit(row) @ unit(query) for row in rows])
+        order = np.argsort(-values, kind="stable")
+    elif metric == "dot":
+        values = rows @ query
+        order = np.argsort(-values, kind="stable")
+    else:
+        values = np.linalg.norm(rows - query, axis=1)
+        order = np.argsort(values, kind="stable")
+    order = order[~np.isin(order, list(skip))][:n]
+    return order, values[order]
+
+
+def analogy(words, vectors, a, b, c, method):
+    rows = {word: unit(v.astype(np.float64)) for word, v in zip(words, vectors, strict=True)}
+    scores = {}
+    for word in set(words) - {a, b, c}:
+        if method == "3cosadd":
+            scores[word] = rows[word] @ unit(rows[b] - rows[a] + rows[c])
+        else:
+            near = {known: (1 + rows[word] @ rows[known]) / 2 for known in (a, b, c)}
+            scores[word] = near[b] * near[c] / (near[a] + 1e-6)
+    return sorted(scores.items(), key=lambda item: -item[1])
