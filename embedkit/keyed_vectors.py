@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Query = str | np.ndarray
 Answers = list[tuple[str, float]]
+ANALOGY_METHODS = ("3cosadd", "3cosmul")
 
 
 class KeyedVectors:
@@ -138,6 +139,13 @@ class KeyedVectors:
 
         return close_spellings(Words.from_strings(self.index_to_key), word, n)
 
+    def _rows_of(self, words: Iterable[str]) -> list[int]:
+        return [row for row in map(self.row, words) if row >= 0]
+
+    def _answers(self, hits: Iterable[neighbours.Hits]) -> list[Answers]:
+        return [[(self.index_to_key[row], value) for row, value in zip(rows.tolist(), found.tolist(), strict=True)]
+                for rows, found in hits]
+
     def _buckets(self, word: str) -> np.ndarray | None:
         if self.subwords is None or self.ngram_vectors is None:
             return None
@@ -210,12 +218,9 @@ class KeyedVectors:
         if queries.ndim != 2 or queries.shape[1] != self.vector_size:
             raise ConfigError(f"expected queries of shape (q, {self.vector_size}), found {queries.shape}")
         limit = len(self) if restrict_vocab is None else min(restrict_vocab, len(self))
-        skip = None
-        if exclude is not None:
-            skip = [[row for row in map(self.row, words) if row >= 0] for words in exclude]
-        hits = neighbours.nearest(self.vectors[:limit], self.norms[:limit], queries, topn, metric, skip)
-        return [[(self.index_to_key[row], value) for row, value in zip(rows.tolist(), found.tolist(), strict=True)]
-                for rows, found in hits]
+        skip = None if exclude is None else [self._rows_of(words) for words in exclude]
+        return self._answers(
+            neighbours.nearest(self.vectors[:limit], self.norms[:limit], queries, topn, metric, skip))
 
     def combine(self, positive: Sequence[Query], negative: Sequence[Query] = (), metric: str = "cosine") -> np.ndarray:
         """The mean of some words minus others, the query of `most_similar`: float32 (vector_size,).
@@ -247,19 +252,22 @@ class KeyedVectors:
         exclude : iterable of str
             Words that must not be among the answers, beside `a`, `b` and `c`.
         """
-        if method == "3cosadd":
-            return self.most_similar([b, c], [a], topn, exclude=exclude, restrict_vocab=restrict_vocab)
-        if method != "3cosmul":
-            raise ConfigError(f"unknown analogy method {method!r}: expected 3cosadd or 3cosmul")
+        return self.analogy_batch([(a, b, c)], topn, method, restrict_vocab, exclude)[0]
+
+    def analogy_batch(self, triples: Sequence[tuple[str, str, str]], topn: int = 10, method: str = "3cosadd",
+                      restrict_vocab: int | None = None, exclude: Iterable[str] = ()) -> list[Answers]:
+        """`analogy` for many (a, b, c) at once, by blocked matrix products."""
+        if method not in ANALOGY_METHODS:
+            raise ConfigError(f"unknown analogy method {method!r}: expected {' or '.join(ANALOGY_METHODS)}")
         limit = len(self) if restrict_vocab is None else min(restrict_vocab, len(self))
-        queries = neighbours.unit(self.get_vectors([b, c, a]))
-        cosines = neighbours.scores_of(self.vectors[:limit], self.norms[:limit], queries, "cosine")
-        cosines = (1 + cosines) / 2
-        scores = cosines[0] * cosines[1] / (cosines[2] + np.float32(1e-6))
-        skip = [row for row in map(self.row, (a, b, c, *exclude)) if 0 <= row < limit]
-        rows = neighbours.best(scores, topn + len(skip))
-        rows = rows[~np.isin(rows, skip)][:topn]
-        return [(self.index_to_key[row], float(scores[row])) for row in rows.tolist()]
+        also = list(exclude)
+        skip = [self._rows_of([*triple, *also]) for triple in triples]
+        vectors, norms = self.vectors[:limit], self.norms[:limit]
+        if method == "3cosadd":
+            queries = np.stack([self.combine([b, c], [a]) for a, b, c in triples])
+            return self._answers(neighbours.nearest(vectors, norms, queries, topn, "cosine", skip))
+        parts = self.get_vectors([word for triple in triples for word in triple]).reshape(len(triples), 3, -1)
+        return self._answers(neighbours.nearest_3cosmul(vectors, norms, parts, topn, skip))
 
     def similarity(self, a: str, b: str, metric: str = "cosine") -> float:
         """How similar two words are: cosine or dot product; for ``l2`` their distance."""

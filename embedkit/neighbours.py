@@ -15,6 +15,7 @@ from embedkit.errors import ConfigError
 METRICS = ("cosine", "l2", "dot")
 ROWS_PER_BLOCK = 16384
 QUERIES_PER_BLOCK = 512
+COSINES_PER_BLOCK = 1 << 24
 
 Hits = tuple[np.ndarray, np.ndarray]
 
@@ -99,6 +100,41 @@ def nearest(vectors: np.ndarray, norms: np.ndarray, queries: np.ndarray, topn: i
         for query, candidates, left_out in zip(part, found, skipped[low : low + len(part)], strict=True):
             rows = (candidates[~np.isin(candidates, left_out)] if left_out else candidates)[:topn]
             hits.append((rows, values(vectors[rows], norms[rows], query, metric)))
+    return hits
+
+
+def nearest_3cosmul(vectors: np.ndarray, norms: np.ndarray, triples: np.ndarray, topn: int,
+                    skip: Sequence[Sequence[int]]) -> list[Hits]:
+    """The rows v that maximise cos(v, b) · cos(v, c) / (cos(v, a) + ε), cosines moved to [0, 1].
+
+    Parameters
+    ----------
+    vectors : float32 (n, d)
+    norms : float32 (n,)
+    triples : float32 (q, 3, d)
+        The vectors of a, b and c of each question.
+    topn : int
+    skip : sequence of sequences of int
+        For each question the rows that must not be among its answers.
+
+    Returns
+    -------
+    list of (rows int64 (k,), values float32 (k,))
+        Equation 4 of Levy and Goldberg 2014, with their ε of 0.001 replaced by gensim's 1e-6.
+    """
+    hits: list[Hits] = []
+    step = max(1, COSINES_PER_BLOCK // (3 * len(vectors) or 1))
+    for low in range(0, len(triples), step):
+        block = unit(triples[low : low + step])
+        cosines = scores_of(vectors, norms, block.reshape(-1, block.shape[-1]), "cosine")
+        cosines += 1
+        cosines /= 2
+        cosines = cosines.reshape(len(block), 3, len(vectors))
+        scores = cosines[:, 1] * cosines[:, 2] / (cosines[:, 0] + np.float32(1e-6))
+        for row_scores, left_out in zip(scores, skip[low : low + len(block)], strict=True):
+            rows = best(row_scores, topn + len(left_out))
+            rows = rows[~np.isin(rows, left_out)][:topn]
+            hits.append((rows, row_scores[rows]))
     return hits
 
 

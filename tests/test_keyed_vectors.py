@@ -95,7 +95,7 @@ def test_an_unknown_word_names_close_spellings(model):
     assert raised.value.suggestions == ("queen",)
     with pytest.raises(UnknownWordError, match="서울"):
         model["서욷"]
-    with pytest.raises(UnknownWordError, match="unknown word 'xylophone'$"):
+    with pytest.raises(UnknownWordError, match=r"unknown word 'xylophone'$"):
         model["xylophone"]
 
 

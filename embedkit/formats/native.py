@@ -9,7 +9,7 @@ tensor             dtype    shape               content
 ``vectors``        float32  n_words, d          the composed word vectors
 ``word_rows``      float32  n_words, d          subword models: the words' own rows
 ``ngram_vectors``  float32  bucket, d           subword models: the pieces' rows
-``output_vectors`` float32  n_words, d          the output layer, where it was kept
+``output_vectors`` float32  n_outputs, d        the output layer, where it was kept (a row a word, but for ``hs``)
 ``norms``          float32  n_words             lengths of ``vectors``
 ``word_order``     int32    n_words             row numbers in the words' byte order, for binary search
 ``words``          uint8    n_bytes             the words' UTF-8 bytes one after the other, zeros up to a multiple of 8
@@ -51,7 +51,7 @@ EXPECTED = {  # dtype and number of dimensions of what embedkit reads
     "counts": ("I64", 1),
 }
 REQUIRED = ("vectors", "norms", "words", "word_offsets", "word_order")
-PER_WORD = ("norms", "word_order", "counts", "word_rows", "output_vectors")
+PER_WORD = ("norms", "word_order", "counts", "word_rows")
 WRITE_ROWS = 16384
 
 
