@@ -1,0 +1,336 @@
+"""Bytes in: files, folders, standard input; compressed or not; plain lines or JSON lines.
+
+What is read is UTF-8 text, a sentence a line, ended by a line feed (a carriage return is white space, as is every
+other control character that `str.split` takes for white space). A byte order mark at the start is dropped. Bytes that
+are not UTF-8 are an error that names the file, the line and the byte; ``encoding_errors="replace"`` puts U+FFFD in
+their place and ``"ignore"`` drops them. What does not look like text is refused, also inside a compressed file.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from embedkit.errors import ConfigError, CorpusError
+from embedkit.text.compression import damaged_errors, decompressed
+from embedkit.text.sniffing import describe_binary, guess_encoding
+
+BLOCK_BYTES = 2 << 20
+SNIFFED_BYTES = 1 << 16
+SPARE = 16  # room behind the text of a block, for the scanner's padding
+STDIN = "-"
+BOM = b"\xef\xbb\xbf"
+ERROR_POLICIES = ("strict", "replace", "ignore")
+# What a block may be cut behind when it holds no line feed at all.
+_SPACES = tuple(
+    c.encode() for c in "\t\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
+    "\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+
+Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of a file that ends behind white space or at the end of the file.
+
+    Attributes
+    ----------
+    buffer : uint8 (at least size + SPARE,)
+        The bytes; what lies behind `size` is undefined.
+    size : int
+    name : str
+        The file, for messages.
+    offset : int
+        Where the piece starts in the (decompressed) file.
+    last : bool
+        Whether the file ends here.
+    done : int
+        Bytes read from disk so far, all files together.
+    """
+
+    buffer: np.ndarray
+    size: int
+    name: str
+    offset: int
+    last: bool
+    done: int
+
+    @property
+    def bytes(self) -> bytes:
+        return self.buffer[: self.size].tobytes()
+
+
+def list_sources(sources: Sources) -> list[str]:
+    """The files behind `sources`: folders give the files in them, sorted, at any depth, without hidden ones.
+
+    Raises
+    ------
+    CorpusError
+        When something is missing or a folder holds nothing to read.
+    """
+    if isinstance(sources, str | os.PathLike):
+        sources = [sources]
+    if not sources:
+        raise CorpusError("no corpus given: name a file, a folder or - for standard input")
+    files: list[str] = []
+    for source in sources:
+        path = os.fspath(source)
+        if path == STDIN:
+            files.append(path)
+        elif os.path.isdir(path):
+            found = list(_walk(path))
+            if not found:
+                raise CorpusError(f"{path}: the folder holds no files to read (hidden files are skipped)")
+            files += found
+        elif os.path.exists(path):
+            files.append(path)
+        else:
+            raise CorpusError(f"{path}: no such file or folder")
+    return files
+
+
+def _walk(folder: str) -> Iterator[str]:
+    def fail(error: OSError) -> None:
+        raise CorpusError(f"{error.filename}: cannot be read: {error.strerror}") from error
+
+    for place, folders, names in os.walk(folder, onerror=fail):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        yield from (os.path.join(place, name) for name in sorted(names) if not name.startswith("."))
+
+
+def total_bytes(files: Sequence[str]) -> int | None:
+    """Bytes on disk of `files`, or None where standard input is among them."""
+    return None if STDIN in files else sum(os.path.getsize(file) for file in files)
+
+
+def read_blocks(files: Sequence[str], json_field: str | None = None, encoding_errors: str = "strict",
+                block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+    """Read `files` (from `list_sources`) in blocks of about `block_bytes`.
+
+    The cuts depend on the text and `block_bytes` only. With `json_field` the blocks are the texts of that field, a
+    line each, and valid UTF-8; otherwise they are the files' bytes, not yet checked.
+
+    Raises
+    ------
+    CorpusError
+        When a file cannot be read, is cut off, or is not text.
+    """
+    if encoding_errors not in ERROR_POLICIES:
+        raise ConfigError(f"encoding_errors must be strict, replace or ignore, not {encoding_errors!r}")
+    done = 0
+    for file in files:
+        name = "standard input" if file == STDIN else file
+        with damaged_errors(name), _opened(file) as raw:
+            counted = _Counted(raw, done)
+            stream = decompressed(io.BufferedReader(counted, 1 << 17), name)
+            cut = _cut_blocks(stream, name, block_bytes, counted)
+            yield from cut if json_field is None else _json_blocks(cut, json_field, encoding_errors, block_bytes)
+            done = counted.position
+
+
+class _Counted(io.RawIOBase):
+    """A raw stream that knows how many bytes were read from it."""
+
+    def __init__(self, raw: io.RawIOBase | BinaryIO, position: int) -> None:
+        self._raw = raw
+        self.position = position
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: Any) -> int:
+        size: int = self._raw.readinto(target) or 0  # type: ignore[union-attr]
+        self.position += size
+        return size
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[Any]:
+    if file == STDIN:
+        yield sys.stdin.buffer
+    else:
+        with open(file, "rb", buffering=0) as raw:
+            yield raw
+
+
+def _cut_blocks(stream: BinaryIO, name: str, block_bytes: int, counted: _Counted) -> Iterator[Block]:
+    """Blocks of a stream, the first one sniffed and freed of its byte order mark."""
+    buffer = np.empty(block_bytes + SPARE, dtype=np.uint8)
+    size = offset = 0
+    first = True
+    while True:
+        room = len(buffer) - SPARE
+        if size == room:  # no white space in all of it: a longer block
+            buffer, room = np.concatenate([buffer[:size], np.empty(room + SPARE, dtype=np.uint8)]), 2 * room
+        size = _fill(stream, buffer, size, room)
+        if first:
+            what = describe_binary(buffer[: min(size, SNIFFED_BYTES)].tobytes())
+            if what:
+                raise CorpusError(f"{name}: this is not text but looks like {what}")
+            if buffer[:3].tobytes() == BOM:
+                size -= 3
+                buffer[:size] = buffer[3 : size + 3].copy()
+                offset = 3
+            first = False
+        if size < room:
+            yield Block(buffer, size, name, offset, True, counted.position)
+            return
+        cut = _last_break(buffer, size)
+        if cut:
+            rest = buffer[cut:size].copy()
+            yield Block(buffer, cut, name, offset, False, counted.position)
+            offset += cut
+            buffer = np.empty(max(block_bytes, len(rest)) + SPARE, dtype=np.uint8)
+            buffer[: len(rest)] = rest
+            size = len(rest)
+
+
+def _fill(stream: BinaryIO, buffer: np.ndarray, size: int, room: int) -> int:
+    view = memoryview(buffer)
+    while size < room:
+        got = stream.readinto(view[size:room])  # type: ignore[attr-defined]
+        if not got:
+            break
+        size += got
+    return size
+
+
+def _last_break(buffer: np.ndarray, size: int) -> int:
+    """How many bytes lie before and with the last line feed, or else the last white space; 0 where there is none."""
+    data = buffer[:size].tobytes()
+    cut = data.rfind(b"\n") + 1
+    if cut:
+        return cut
+    return max((at + len(space) for space in _SPACES if (at := data.rfind(space)) >= 0), default=0)
+
+
+def _json_blocks(blocks: Iterator[Block], field: str, encoding_errors: str, block_bytes: int) -> Iterator[Block]:
+    """The texts of one field of JSON lines, as blocks."""
+    texts: list[bytes] = []
+    size = offset = n_lines = 0
+    for block in _whole_lines(blocks):
+        for line in block.bytes.split(b"\n"):
+            n_lines += 1
+            if line.strip():
+                texts.append(_json_text(line, field, encoding_errors, f"{block.name}, line {n_lines}"))
+                size += len(texts[-1]) + 1
+            if size >= block_bytes:
+                yield _joined(texts, block, offset, False)
+                offset += size
+                texts, size = [], 0
+        n_lines -= 1  # what follows the last line feed starts the next block
+    yield _joined(texts, block, offset, True)
+
+
+def _whole_lines(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Blocks that end at line ends: what a long line was cut into is put together again."""
+    parts: list[bytes] = []
+    for block in blocks:
+        if not block.last and block.size and block.buffer[block.size - 1] != 10:
+            parts.append(block.bytes)
+            continue
+        if parts:
+            whole = np.frombuffer(b"".join([*parts, block.bytes]), dtype=np.uint8)
+            block = Block(whole, len(whole), block.name, block.offset, block.last, block.done)
+            parts = []
+        yield block
+
+
+def _joined(texts: list[bytes], block: Block, offset: int, last: bool) -> Block:
+    data = b"\n".join([*texts, bytes(SPARE)]) if texts else bytes(SPARE)
+    return Block(np.frombuffer(bytearray(data), dtype=np.uint8), len(data) - SPARE, block.name, offset, last, block.done)
+
+
+def _json_text(line: bytes, field: str, encoding_errors: str, place: str) -> bytes:
+    try:
+        value = json.loads(line.decode("utf-8", encoding_errors))
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{place}: byte {error.start + 1} of the line is not UTF-8; --encoding-errors replace or ignore "
+                          "reads on") from None
+    except (ValueError, RecursionError) as error:
+        raise CorpusError(f"{place}: expected a JSON object on each line: {error}") from None
+    for key in field.split("."):
+        if not isinstance(value, dict) or key not in value:
+            found = ", ".join(list(value)[:8]) if isinstance(value, dict) else type(value).__name__
+            raise CorpusError(f"{place}: no field {field!r}; found {found or 'an empty object'}")
+        value = value[key]
+    if not isinstance(value, str):
+        raise CorpusError(f"{place}: the field {field!r} must be a string, found {json.dumps(value)[:40]}")
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        if encoding_errors == "strict":
+            raise CorpusError(f"{place}: the field {field!r} holds half a surrogate pair; --encoding-errors replace or "
+                              "ignore reads on") from None
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", encoding_errors).encode()
+
+
+def not_utf8(block: Block, bad_byte: int, n_lines_before: int) -> CorpusError:
+    """The error for a byte of `block` that is not UTF-8."""
+    line = n_lines_before + int(np.count_nonzero(block.buffer[:bad_byte] == 10)) + 1
+    encoding = guess_encoding(block.buffer[: min(block.size, SNIFFED_BYTES)].tobytes())
+    hint = f"it looks like {encoding}: iconv -f {encoding} -t UTF-8 FILE converts it" if encoding \
+        else "--encoding-errors replace or ignore reads on"
+    return CorpusError(f"{block.name}, line {line}: byte 0x{block.buffer[bad_byte]:02x} at offset "
+                       f"{block.offset + bad_byte} is not UTF-8; {hint}")
+
+
+def read_chunks(sources: Sources, json_field: str | None = None, encoding_errors: str = "strict") -> Iterator[bytes]:
+    """Yield a corpus as valid UTF-8 in pieces of about 2 MB that end at line ends (within a huge line at white space).
+
+    Every file ends with a line feed, also where its last line does not.
+
+    Parameters
+    ----------
+    sources : path or list of paths
+        Files, folders, ``"-"`` for standard input.
+    json_field : str, optional
+        Read JSON lines and take the text from this field; dots lead into nested objects.
+    encoding_errors : {"strict", "replace", "ignore"}
+        What to do with bytes that are not UTF-8.
+
+    Raises
+    ------
+    CorpusError
+        When something is missing, unreadable, cut off, binary, or not UTF-8 (strict).
+    """
+    name, n_lines = "", 0
+    for block in read_blocks(list_sources(sources), json_field, encoding_errors):
+        if block.name != name:
+            name, n_lines = block.name, 0
+        data = block.bytes
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            if encoding_errors == "strict":
+                raise not_utf8(block, error.start, n_lines) from None
+            data = data.decode("utf-8", encoding_errors).encode()
+        n_lines += data.count(b"\n")
+        if block.last and data and not data.endswith(b"\n"):
+            data += b"\n"
+        if data:
+            yield data
+
+
+def read_lines(sources: Sources, json_field: str | None = None, encoding_errors: str = "strict") -> Iterator[str]:
+    """Yield a corpus line by line, without the line feeds; parameters and errors as in `read_chunks`."""
+    rest = ""
+    for chunk in read_chunks(sources, json_field, encoding_errors):
+        *lines, tail = chunk.decode().split("\n")
+        if lines:
+            yield rest + lines[0]
+            yield from lines[1:]
+            rest = tail
+        else:
+            rest += tail
+    if rest:
+        yield rest

@@ -1,0 +1,96 @@
+"""Telling text from what is not text, and saying what it looks like."""
+
+from __future__ import annotations
+
+import re
+
+_MAGICS = (
+    (b"%PDF-", "a PDF document; extract its text first, e.g. with pdftotext"),
+    (b"PK\x03\x04", "a zip archive (or a docx, xlsx, jar or npz file); unpack it first"),
+    (b"\x7fELF", "a compiled program (ELF)"),
+    (b"MZ\x90\x00", "a Windows program"),
+    (b"\xcf\xfa\xed\xfe", "a compiled program (Mach-O)"),
+    (b"\x89PNG\r\n", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF87a", "a GIF image"),
+    (b"GIF89a", "a GIF image"),
+    (b"II*\x00", "a TIFF image"),
+    (b"RIFF", "a RIFF file (WebP image, WAV or AVI)"),
+    (b"OggS", "an Ogg audio file"),
+    (b"ID3", "an MP3 audio file"),
+    (b"\x93NUMPY", "a NumPy .npy array"),
+    (b"\xba\x16\x4f\x2f", "a fastText .bin model; give text to train on"),
+    (b"FiFu", "a finalfusion model; give text to train on"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"PAR1", "a Parquet file"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first"),
+    (b"Rar!", "a RAR archive; unpack it first"),
+    (b"\xd0\xcf\x11\xe0", "an old Microsoft Office document; save it as plain text first"),
+    (b"\x1f\x8b", "gzip data inside another compression; unpack it first"),
+    (b"BZh", "bzip2 data inside another compression; unpack it first"),
+    (b"\xfd7zXZ\x00", "xz data inside another compression; unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard data inside another compression; unpack it first"),
+    (b"\x80\x03", "a Python pickle"),
+    (b"\x80\x04", "a Python pickle"),
+    (b"\x80\x05", "a Python pickle"),
+)
+_UTF_16 = "UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8 FILE"
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b\x1c\x1d\x1e\x1f"))
+_COUNT_AND_SIZE = re.compile(rb"\d{1,12} \d{1,6}\n")
+
+
+def describe_binary(head: bytes) -> str | None:
+    """What the first bytes of a file look like when they are not UTF-8 text; None when they may be text.
+
+    A NUL byte, or more than 8 control bytes that are no white space and make up over 2 %, is not text.
+    """
+    if head.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
+        return "UTF-32 text; convert it first: iconv -f UTF-32 -t UTF-8 FILE"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return _UTF_16
+    for magic, kind in _MAGICS:
+        if head.startswith(magic) and (magic not in (b"ID3", b"RIFF", b"BZh", b"PAR1", b"FiFu", b"Rar!")
+                                       or _has_controls(head)):
+            return kind
+    if head[257:262] == b"ustar" and b"\x00" in head[:257]:
+        return "a tar archive; unpack it first"
+    if len(head) > 10 and head[8:10] in (b'{"', b"{ ") and head[2:8].count(0) >= 4:
+        return "a safetensors file; give text to train on"
+    if not _has_controls(head):
+        return None
+    if _COUNT_AND_SIZE.match(head):
+        return "a word2vec binary file; give text to train on"
+    if _alternating_nul(head):
+        return _UTF_16
+    return f"binary data ({head.count(0)} NUL and {_controls(head)} control bytes in the first {len(head)})"
+
+
+def _controls(head: bytes) -> int:
+    return len(head) - len(head.translate(None, _CONTROLS))
+
+
+def _has_controls(head: bytes) -> bool:
+    return b"\x00" in head or _controls(head) > max(8, len(head) / 50)
+
+
+def _alternating_nul(head: bytes) -> bool:
+    even, odd = head[0::2], head[1::2]
+    many = len(head) / 5
+    return (even.count(0) > many and odd.count(0) < many / 10) or (odd.count(0) > many and even.count(0) < many / 10)
+
+
+def guess_encoding(data: bytes) -> str | None:
+    """The name of a legacy Korean encoding that `data` is probably in, or None.
+
+    CP949 (a superset of EUC-KR) when most of its non-ASCII characters decode to Hangul there.
+    """
+    try:
+        text = data.decode("cp949")
+    except UnicodeDecodeError as error:
+        if error.start < len(data) - 2:
+            return None
+        text = data[: error.start].decode("cp949")
+    foreign = [c for c in text if c > "\x7f"]
+    hangul = sum("가" <= c <= "힣" for c in foreign)
+    return "CP949" if len(foreign) >= 4 and hangul > 0.8 * len(foreign) else None

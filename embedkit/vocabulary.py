@@ -1,0 +1,284 @@
+"""The words of a corpus, most frequent first, with their counts."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import overload
+
+import numpy as np
+
+from embedkit.atomic import atomic_open
+from embedkit.errors import CorpusError, FormatError
+
+_DECODED_AT_ONCE = 1 << 16
+
+
+class Words(Sequence[str]):
+    """A read-only list of strings kept as one blob of UTF-8; each becomes a Python string when it is asked for.
+
+    Parameters
+    ----------
+    blob : uint8
+        The words' bytes, one behind the other; more bytes may follow.
+    offsets : int64 (n_words + 1,)
+        Where each word starts, and where the last one ends.
+    """
+
+    def __init__(self, blob: np.ndarray, offsets: np.ndarray) -> None:
+        self.blob = blob
+        self.offsets = offsets
+
+    @classmethod
+    def from_strings(cls, words: Iterable[str]) -> Words:
+        """Pack an iterable of strings; lone surrogates raise `CorpusError`."""
+        encoded = []
+        for word in words:
+            try:
+                encoded.append(word.encode())
+            except UnicodeEncodeError:
+                raise CorpusError(f"the word {word!r} holds half a surrogate pair, which UTF-8 cannot express") from None
+        offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
+        np.cumsum([len(word) for word in encoded], out=offsets[1:])
+        return cls(np.frombuffer(bytearray(b"".join(encoded)), dtype=np.uint8), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            start, stop, step = index.indices(len(self))
+            return self._decoded(start, stop) if step == 1 else [self[i] for i in range(start, stop, step)]
+        i = range(len(self))[index]
+        return self.blob[self.offsets[i] : self.offsets[i + 1]].tobytes().decode()
+
+    def __iter__(self) -> Iterator[str]:
+        for start in range(0, len(self), _DECODED_AT_ONCE):
+            yield from self._decoded(start, min(start + _DECODED_AT_ONCE, len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Words):
+            return np.array_equal(self.offsets - self.offsets[0], other.offsets - other.offsets[0]) and \
+                np.array_equal(self._bytes(), other._bytes())
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shown = ", ".join(repr(word) for word in self[:5])
+        return f"Words([{shown}{', …' if len(self) > 5 else ''}], {len(self)} words)"
+
+    def _bytes(self) -> np.ndarray:
+        return self.blob[self.offsets[0] : self.offsets[-1]]
+
+    def _decoded(self, start: int, stop: int) -> list[str]:
+        if stop <= start:
+            return []
+        offsets = self.offsets[start : stop + 1].tolist()
+        data, base = self.blob[offsets[0] : offsets[-1]].tobytes(), offsets[0]
+        return [data[a - base : b - base].decode() for a, b in zip(offsets, offsets[1:], strict=False)]
+
+
+class Vocabulary:
+    """Words and counts; a word's id is its place.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Without repetitions; kept in this order.
+    counts : sequence of int
+        How often each occurs in the corpus.
+
+    Attributes
+    ----------
+    index_to_key : Words
+        The word of each id, most frequent first, ties in UTF-8 order (unless made or loaded in another order).
+    counts : int64 (n_words,)
+    """
+
+    def __init__(self, words: Sequence[str], counts: Sequence[int] | np.ndarray) -> None:
+        self.index_to_key = words if isinstance(words, Words) else Words.from_strings(words)
+        self.counts = np.asarray(counts, dtype=np.int64)
+        if len(self.index_to_key) != len(self.counts):
+            raise ValueError(f"{len(self.index_to_key)} words but {len(self.counts)} counts")
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, int] | Iterable[tuple[str, int]], min_count: int = 5,
+                    max_vocab: int | None = None) -> Vocabulary:
+        """Keep words of `min_count` or more, at most the `max_vocab` most frequent; ties in UTF-8 order.
+
+        Raises
+        ------
+        CorpusError
+            When no word is left.
+        """
+        pairs = list(counts.items() if isinstance(counts, Mapping) else counts)
+        # Strings compare by code point, which is the order of their UTF-8 bytes.
+        kept = sorted((pair for pair in pairs if pair[1] >= min_count), key=lambda pair: (-pair[1], pair[0]))
+        if not kept:
+            raise nothing_left(len(pairs), max((count for _, count in pairs), default=0), min_count)
+        kept = kept[:max_vocab]
+        return cls([word for word, _ in kept], [count for _, count in kept])
+
+    @cached_property
+    def key_to_index(self) -> dict[str, int]:
+        """The id of each word; built when it is first used."""
+        return {word: i for i, word in enumerate(self.index_to_key)}
+
+    @property
+    def total(self) -> int:
+        """The sum of all counts."""
+        return int(self.counts.sum())
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __contains__(self, word: object) -> bool:
+        return word in self.key_to_index
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.index_to_key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and np.array_equal(self.counts, other.counts) and \
+            self.index_to_key == other.index_to_key
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Vocabulary({len(self)} words, {self.total} tokens)"
+
+    def keep_probabilities(self, sample: float) -> np.ndarray:
+        """The probability that subsampling keeps a token of each word, float32 (n_words,).
+
+        ``min(1, (sqrt(f / sample) + 1) · sample / f)`` with f the word's share of the tokens: the word2vec tool's
+        formula (Mikolov et al. 2013, "Distributed Representations", section 2.3, gives the plainer
+        ``sqrt(sample / f)``). With `sample` 0 nothing is left out.
+        """
+        if sample <= 0:
+            return np.ones(len(self), dtype=np.float32)
+        ratio = sample * self.total / np.maximum(self.counts, 1)
+        return np.minimum(1.0, np.sqrt(ratio) + ratio).astype(np.float32)
+
+    def negative_distribution(self, ns_exponent: float) -> np.ndarray:
+        """The distribution that negative samples are drawn from, float64 (n_words,): counts ** ns_exponent, summing to 1.
+
+        Mikolov et al. 2013, "Distributed Representations", section 2.2.
+        """
+        weights = self.counts.astype(np.float64) ** ns_exponent
+        return weights / weights.sum()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write ``word count`` lines in UTF-8, as GloVe's ``vocab.txt``.
+
+        Raises
+        ------
+        FormatError
+            When a word is empty or holds a line feed, which such a file cannot express.
+        """
+        for word in self.index_to_key:
+            if not word or "\n" in word:
+                raise FormatError(f"a vocabulary file cannot hold the word {word!r}: it is empty or has a line feed")
+        with atomic_open(path) as stream:
+            for start in range(0, len(self), _DECODED_AT_ONCE):
+                stop = start + _DECODED_AT_ONCE
+                rows = zip(self.index_to_key[start:stop], self.counts[start:stop].tolist(), strict=True)
+                stream.write("".join(f"{word} {count}\n" for word, count in rows).encode())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Vocabulary:
+        """Read what `save` or GloVe's ``vocab_count`` wrote; the words stay in the file's order.
+
+        Raises
+        ------
+        FormatError
+            When the file is missing, or a line is not ``word count``, not UTF-8, or a repetition.
+        """
+        words: list[str] = []
+        counts: list[int] = []
+        seen: dict[str, int] = {}
+        try:
+            data = open(path, "rb").read()
+        except OSError as error:
+            raise FormatError(f"{os.fspath(path)}: cannot be read: {error.strerror}") from error
+        for number, line in enumerate(data.split(b"\n"), 1):
+            if not line.strip():
+                continue
+            word, _, count = line.rstrip(b"\r").rpartition(b"\t" if b"\t" in line else b" ")
+            if not word or not count.isdigit() or len(count) > 18:
+                raise FormatError(f"{os.fspath(path)}, line {number}: expected 'word count', found {line[:60]!r}")
+            try:
+                text = word.decode()
+            except UnicodeDecodeError:
+                raise FormatError(f"{os.fspath(path)}, line {number}: the word is not UTF-8: {word[:60]!r}") from None
+            if text in seen:
+                raise FormatError(f"{os.fspath(path)}, line {number}: {text!r} stands in line {seen[text]} already")
+            seen[text] = number
+            words.append(text)
+            counts.append(int(count))
+        if not words:
+            raise FormatError(f"{os.fspath(path)}: expected 'word count' lines, found none")
+        return cls(words, counts)
+
+    def digest(self) -> str:
+        """SHA-256 (hexadecimal) over the words in order, whatever their counts: equal for equal ids."""
+        digest = hashlib.sha256()
+        words = self.index_to_key
+        digest.update(np.diff(words.offsets).astype("<i8").tobytes())
+        digest.update(np.ascontiguousarray(words._bytes()))
+        return digest.hexdigest()
+
+
+def nothing_left(n_distinct: int, largest: int, min_count: int) -> CorpusError:
+    """The error for a corpus in which no word reaches `min_count`."""
+    if n_distinct == 0:
+        return CorpusError("the corpus holds no words: expected text, found nothing but white space")
+    return CorpusError(
+        f"no word occurs {min_count} times: the corpus has {n_distinct:,} distinct words and the most frequent one "
+        f"occurs {largest:,} time{'s' if largest != 1 else ''}; lower --min-count or give more text"
+    )
+
+
+def frequency_order(counts: np.ndarray, blob: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Indices (int64) that sort distinct words by falling count, equal counts by their UTF-8 bytes.
+
+    Parameters
+    ----------
+    counts : int64 (n,)
+    blob : uint8
+        The words' bytes, with at least 8 spare bytes behind the last one.
+    offsets : int64 (n + 1,)
+
+    Sorts by count and the first eight bytes; only words that tie go on to their next eight.
+    """
+    eights = np.ndarray((len(blob) - 7,), dtype="<u8", buffer=blob, strides=(1,))
+    starts, lengths = offsets[:-1], np.diff(offsets)
+    order = np.arange(len(counts))
+    places, groups, depth = order.copy(), -counts, 0
+    while len(places):
+        members = order[places]
+        left = np.minimum(lengths[members] - depth, 8)
+        prefixes = _big_endian(eights, starts[members] + depth, left)
+        inner = np.lexsort((left, prefixes, groups))
+        order[places] = members[inner]
+        groups, left, prefixes = groups[inner], left[inner], prefixes[inner]
+        same = (groups[1:] == groups[:-1]) & (prefixes[1:] == prefixes[:-1]) & (left[1:] == 8) & (left[:-1] == 8)
+        tied = np.concatenate([same, [False]]) | np.concatenate([[False], same])
+        groups = np.cumsum(np.concatenate([[True], ~same]))[tied]
+        places = places[tied]
+        depth += 8
+    return order
+
+
+def _big_endian(eights: np.ndarray, starts: np.ndarray, left: np.ndarray) -> np.ndarray:
+    """Up to eight bytes of each word as a number (uint64) that compares as the bytes do; `left` of them are its own."""
+    values = eights[np.minimum(starts, len(eights) - 1)].astype(np.uint64).byteswap()
+    unused = (8 - np.maximum(left, 0)).astype(np.uint64) * np.uint64(8)
+    return np.where(left > 0, values >> np.minimum(unused, np.uint64(63)) << np.minimum(unused, np.uint64(63)),
+                    np.uint64(0))
