@@ -16,7 +16,7 @@ import numpy as np
 from embedkit.correlation import Correlation, bootstrap
 from embedkit.errors import ConfigError, UnknownWordError
 from embedkit.progress import Progress, ProgressCallback
-from embedkit.testsets import Analogies, Question, WordPairs
+from embedkit.testsets import Analogies, WordPairs
 
 if TYPE_CHECKING:
     from embedkit.keyed_vectors import KeyedVectors
@@ -47,8 +47,8 @@ class SectionResult:
     """The questions of one section; those with an unknown word are only counted (`skipped`)."""
 
     name: str
-    correct: list[Question] = field(default_factory=list)
-    incorrect: list[Question] = field(default_factory=list)
+    correct: list[tuple[str, ...]] = field(default_factory=list)
+    incorrect: list[tuple[str, ...]] = field(default_factory=list)
     skipped: int = 0
 
     @property
@@ -176,7 +176,7 @@ def evaluate_analogies(vectors: KeyedVectors, analogies: Analogies, *, method: s
             if all(word in rows for word in question):
                 answer = next(answers)
                 right = answer >= 0 and fold(words[answer]) == question[3]
-                (section.correct if right else section.incorrect).append(question)  # type: ignore[arg-type]
+                (section.correct if right else section.incorrect).append(question)
         results.append(section)
     return AnalogiesResult(analogies.name, results)
 
@@ -194,7 +194,8 @@ class _Search:
     def unit(self, rows: slice | np.ndarray) -> np.ndarray:
         return self.vectors[rows] / np.where(self.usable[rows], self.norms[rows], np.inf)[:, None]
 
-    def answers(self, questions: np.ndarray, excluded: list[list[int]], progress: ProgressCallback | None) -> np.ndarray:
+    def answers(self, questions: np.ndarray, excluded: list[list[int]],
+                progress: ProgressCallback | None) -> np.ndarray:
         """The row that answers each question (a, b, c): int64 (n_questions,), -1 where none is left.
 
         Blocks of scores come from matrix products. Where the two best answers are closer than rounding, or so
@@ -264,7 +265,7 @@ class _Search:
             else:
                 a, b, c = ((1 + np.dot(self.vectors, word) / self.norms) / 2 for word in unit)
                 scores = b * c / (a + _COSMUL_EPSILON)
-        scores = -np.where(self.usable, scores, -np.inf)
+        scores = -np.where(self.usable, scores, np.nan)  # sorted last
         keep = _TOPN + 3
         nearest = np.argpartition(scores, keep)[:keep] if keep < len(scores) else np.arange(len(scores))
         nearest = nearest[np.argsort(scores[nearest])]
@@ -272,7 +273,7 @@ class _Search:
         return next((row for row in candidates if row not in excluded), candidates[-1] if candidates else -1)
 
 
-def _excluded(question: Question, rows: dict[str, int], variants: dict[str, list[int]]) -> list[int]:
+def _excluded(question: tuple[str, ...], rows: dict[str, int], variants: dict[str, list[int]]) -> list[int]:
     """The rows that may not answer: the three words of the question in all their case variants."""
     return [row for word in question[:3] for row in variants.get(word, [rows[word]])]
 

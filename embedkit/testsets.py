@@ -76,7 +76,7 @@ def read_analogies(path: str | os.PathLike[str]) -> Analogies:
     sections: list[tuple[str, list[Question]]] = []
     for number, line in _lines(path):
         words = line.split()
-        if line.startswith(":") and len(words) != 4 or line.startswith(": "):
+        if (line.startswith(":") and len(words) != 4) or line.startswith(": "):
             sections.append((line.lstrip(": ").strip(), []))
         elif len(words) == 4:
             if not sections:
