@@ -51,11 +51,11 @@ def test_additive_attention_is_what_the_paper_says():
     layer = AdditiveAttention(2, 3, 4, rng=rng(), dtype=np.float64)
     query, keys = draw(1, 1, 2), draw(1, 3, 3, seed=1)
     p = layer.parameters
-    scores = [p["v"] @ np.tanh(p["weight_query"] @ query[0,
-                                                         0] + p["weight_key"] @ k + p["bias"]) for k in keys[0]]
+    of_query = p["weight_query"] @ query[0, 0]
+    scores = [p["v"] @ np.tanh(of_query + p["weight_key"] @ key + p["bias"]) for key in keys[0]]
     weights = np.exp(scores) / np.exp(scores).sum()
-    np.testing.assert_allclose(layer.forward(query, keys)[0][0, 0], sum(w * k for w, k in zip(weights,
-                                                                                              keys[0])))
+    expected = sum(w * key for w, key in zip(weights, keys[0], strict=True))
+    np.testing.assert_allclose(layer.forward(query, keys)[0][0, 0], expected)
 
 
 def test_pooling_gradients_and_weights():
