@@ -24,7 +24,7 @@ from embedkit.nn.parameters import Array, Gradients, Parameters, uniform
 State = Any  # h : float (layers × directions, batch, hidden); for the LSTM (h, c)
 
 # Multiplications of one direction of one layer above which starting numba pays: a sentence stays in NumPy.
-KERNELS_ABOVE = 1 << 62
+KERNELS_ABOVE = 1 << 22
 
 
 @dataclass

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from embedkit.errors import ConfigError, FormatError
+from embedkit.nn import recurrent
 from embedkit.nn.parameters import load_state
 from embedkit.nn.recurrent import GRU, LSTM, RNN
 from tests.nn.gradients import check_gradients
@@ -72,6 +73,24 @@ def test_state_carried_over_is_the_whole_sequence(kind):
     first, cache = layer.forward(x[:, :4])
     second, _ = layer.forward(x[:, 4:], state=cache.state)
     np.testing.assert_allclose(np.concatenate([first, second], axis=1), whole, atol=1e-14)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("workers", [1, 3])
+def test_kernels_agree_with_numpy(kind, workers, monkeypatch):
+    rng = np.random.default_rng(6)
+    layer = make(kind, 5, 37, 2, True, workers=workers)  # 37: not a multiple of any vector length
+    x = rng.standard_normal((11, 8, 5), dtype=np.float32) * 3
+    lengths = np.array([8, 3, 8, 0, 5, 7, 1, 8, 2, 6, 4])
+    dy = rng.standard_normal((11, 8, 74), dtype=np.float32)
+    results = []
+    for above in (1 << 62, 0):
+        monkeypatch.setattr(recurrent, "KERNELS_ABOVE", above)
+        y, cache = layer.forward(x, lengths)
+        dx, dstate, grads = layer.backward_state(dy, cache.state, cache)
+        results.append([y, *as_tuple(cache.state), dx, *as_tuple(dstate), *grads.values()])
+    for ours, plain in zip(*reversed(results), strict=True):
+        np.testing.assert_allclose(ours, plain, rtol=2e-5, atol=2e-5 * max(1.0, float(np.abs(plain).max())))
 
 
 def test_dropout_between_layers_only_in_training():

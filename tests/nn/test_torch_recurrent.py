@@ -20,7 +20,8 @@ def numpy_of(value):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("both", [False, True])
-@pytest.mark.parametrize("dtype, tolerance, above", [("float64", 1e-10, 1 << 62), ("float32", 1e-5, 1 << 62)])
+@pytest.mark.parametrize("dtype, tolerance, above", [("float64", 1e-10, 1 << 62), ("float32", 1e-5, 1 << 62),
+                                                     ("float32", 1e-5, 0)])
 def test_outputs_and_gradients(kind, both, dtype, tolerance, above, monkeypatch):
     monkeypatch.setattr(recurrent, "KERNELS_ABOVE", above)
     ours_kind, theirs_kind, options = KINDS[kind]
