@@ -1,0 +1,1 @@
+"""Two small corpora that this project writes itself, and what makes them."""
