@@ -45,7 +45,7 @@ def read_pairs(path: str | os.PathLike[str]) -> WordPairs:
     words: list[tuple[str, str]] = []
     scores: list[float] = []
     split: Callable[[str], list[str]] | None = None
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         if not line.strip() or line.startswith("#"):
             continue
         header_allowed = split is None
@@ -74,7 +74,7 @@ def read_analogies(path: str | os.PathLike[str]) -> Analogies:
         With file and line, where a line does not hold four words or no question remains.
     """
     sections: list[tuple[str, list[Question]]] = []
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         words = line.split()
         if (line.startswith(":") and len(words) != 4) or line.startswith(": "):
             sections.append((line.lstrip(": ").strip(), []))
@@ -90,7 +90,7 @@ def read_analogies(path: str | os.PathLike[str]) -> Analogies:
     return Analogies(Path(path).name, sections)
 
 
-def _lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     """Numbered lines of a UTF-8 file, without a byte order mark."""
     with open(path, "rb") as stream:
         for number, raw in enumerate(stream, start=1):
