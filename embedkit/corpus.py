@@ -89,22 +89,23 @@ class Corpus:
         CorpusError
             When something is missing, unreadable, damaged, not text or not UTF-8, or no word is left.
         """
-        from embedkit.kernels.tokens import WordTable
+        from embedkit.kernels.tokens import PADDING, WordTable
         from embedkit.text.scanning import scan_sources
 
         _check(min_count, max_vocab, workers)
         known = None
         if vocabulary is not None:
             known = WordTable(len(vocabulary))
-            words = vocabulary.index_to_key
-            known.insert(np.concatenate([words.blob, np.zeros(16, np.uint8)]), words.offsets,
+            blob, offsets = vocabulary.index_to_key.blob, vocabulary.index_to_key.offsets
+            known.insert(np.concatenate([blob, np.zeros(PADDING, np.uint8)]), offsets[:-1], np.diff(offsets),
                          np.zeros(len(vocabulary), np.int64))
         scanned = scan_sources(
             sources, get_tokenizer(tokenizer, lowercase), json_field=json_field, encoding_errors=encoding_errors,
             known=known, workers=workers, mmap_above=mmap_above, progress=progress)
-        n_raw = int(scanned.words.counts.sum()) + scanned.n_unknown
+        data, begins, lengths, counts = scanned.words.index()
+        n_raw = int(counts.sum()) + scanned.n_unknown
         if vocabulary is None:
-            vocabulary, mapping = _chosen(scanned.words, min_count, max_vocab)
+            vocabulary, mapping = _chosen(data, begins, lengths, counts, min_count, max_vocab)
         else:
             mapping = np.arange(len(vocabulary), dtype=np.int32)
         return cls._renumbered(scanned.stream, [mapping[n] for n in scanned.numbers], vocabulary, n_raw)
@@ -198,14 +199,15 @@ def _check(min_count: int, max_vocab: int | None, workers: int | None) -> None:
         raise ConfigError(f"workers must be 1 or more, not {workers}")
 
 
-def _chosen(table, min_count: int, max_vocab: int | None) -> tuple[Vocabulary, np.ndarray]:  # type: ignore[no-untyped-def]
-    """The vocabulary of a `WordTable`, and for each of its words the id in it or -2 (int32)."""
-    counts = table.counts
-    if len(counts) == 0 or counts.max() < min_count:
-        raise nothing_left(len(counts), int(counts.max(initial=0)), min_count)
+def _chosen(data: np.ndarray, begins: np.ndarray, lengths: np.ndarray, counts: np.ndarray, min_count: int,
+            max_vocab: int | None) -> tuple[Vocabulary, np.ndarray]:
+    """The vocabulary of a `WordTable`'s words, and for each of them the id in it or -2 (int32)."""
+    from embedkit.kernels.tokens import packed
+
     kept = np.flatnonzero(counts >= min_count)
-    blob, offsets = table.take(kept)
-    order = kept[frequency_order(counts[kept], blob, offsets)][:max_vocab]
+    if len(kept) == 0:
+        raise nothing_left(len(counts), int(counts.max(initial=0)), min_count)
+    order = kept[frequency_order(counts[kept], data, begins[kept], lengths[kept])][:max_vocab]
     mapping = np.full(len(counts), -2, dtype=np.int32)
     mapping[order] = np.arange(len(order), dtype=np.int32)
-    return Vocabulary(Words(*table.take(order)), counts[order]), mapping
+    return Vocabulary(Words(*packed(data, begins[order], lengths[order])), counts[order]), mapping

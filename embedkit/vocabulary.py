@@ -6,6 +6,8 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
 from typing import overload
 
 import numpy as np
@@ -39,7 +41,7 @@ class Words(Sequence[str]):
             try:
                 encoded.append(word.encode())
             except UnicodeEncodeError:
-                raise CorpusError(f"the word {word!r} holds half a surrogate pair, which UTF-8 cannot express") from None
+                raise CorpusError(f"the word {word!r} holds half a surrogate pair; UTF-8 cannot express it") from None
         offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
         np.cumsum([len(word) for word in encoded], out=offsets[1:])
         return cls(np.frombuffer(bytearray(b"".join(encoded)), dtype=np.uint8), offsets)
@@ -82,7 +84,7 @@ class Words(Sequence[str]):
             return []
         offsets = self.offsets[start : stop + 1].tolist()
         data, base = self.blob[offsets[0] : offsets[-1]].tobytes(), offsets[0]
-        return [data[a - base : b - base].decode() for a, b in zip(offsets, offsets[1:], strict=False)]
+        return [data[a - base : b - base].decode() for a, b in pairwise(offsets)]
 
 
 class Vocabulary:
@@ -167,7 +169,7 @@ class Vocabulary:
         return np.minimum(1.0, np.sqrt(ratio) + ratio).astype(np.float32)
 
     def negative_distribution(self, ns_exponent: float) -> np.ndarray:
-        """The distribution that negative samples are drawn from, float64 (n_words,): counts ** ns_exponent, summing to 1.
+        """The distribution of negative samples, float64 (n_words,): ``counts ** ns_exponent``, summing to 1.
 
         Mikolov et al. 2013, "Distributed Representations", section 2.2.
         """
@@ -204,7 +206,7 @@ class Vocabulary:
         counts: list[int] = []
         seen: dict[str, int] = {}
         try:
-            data = open(path, "rb").read()
+            data = Path(path).read_bytes()
         except OSError as error:
             raise FormatError(f"{os.fspath(path)}: cannot be read: {error.strerror}") from error
         for number, line in enumerate(data.split(b"\n"), 1):
@@ -245,30 +247,31 @@ def nothing_left(n_distinct: int, largest: int, min_count: int) -> CorpusError:
     )
 
 
-def frequency_order(counts: np.ndarray, blob: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+def frequency_order(counts: np.ndarray, data: np.ndarray, begins: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Indices (int64) that sort distinct words by falling count, equal counts by their UTF-8 bytes.
 
     Parameters
     ----------
     counts : int64 (n,)
-    blob : uint8
-        The words' bytes, with at least 8 spare bytes behind the last one.
-    offsets : int64 (n + 1,)
+    data : uint8
+        The words' bytes, with at least 7 spare bytes behind the last one.
+    begins, lengths : int64 (n,)
+        Where each word lies in `data`.
 
     Sorts by count and the first eight bytes; only words that tie go on to their next eight.
     """
-    eights = np.ndarray((len(blob) - 7,), dtype="<u8", buffer=blob, strides=(1,))
-    starts, lengths = offsets[:-1], np.diff(offsets)
+    eights = np.ndarray((len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
     order = np.arange(len(counts))
     places, groups, depth = order.copy(), -counts, 0
     while len(places):
         members = order[places]
         left = np.minimum(lengths[members] - depth, 8)
-        prefixes = _big_endian(eights, starts[members] + depth, left)
+        prefixes = _big_endian(eights, begins[members] + depth, left)
         inner = np.lexsort((left, prefixes, groups))
         order[places] = members[inner]
         groups, left, prefixes = groups[inner], left[inner], prefixes[inner]
-        same = (groups[1:] == groups[:-1]) & (prefixes[1:] == prefixes[:-1]) & (left[1:] == 8) & (left[:-1] == 8)
+        same = (groups[1:] == groups[:-1]) & (prefixes[1:] == prefixes[:-1])
+        same &= (left[1:] == 8) & (left[:-1] == 8)
         tied = np.concatenate([same, [False]]) | np.concatenate([[False], same])
         groups = np.cumsum(np.concatenate([[True], ~same]))[tied]
         places = places[tied]
@@ -276,9 +279,8 @@ def frequency_order(counts: np.ndarray, blob: np.ndarray, offsets: np.ndarray) -
     return order
 
 
-def _big_endian(eights: np.ndarray, starts: np.ndarray, left: np.ndarray) -> np.ndarray:
-    """Up to eight bytes of each word as a number (uint64) that compares as the bytes do; `left` of them are its own."""
-    values = eights[np.minimum(starts, len(eights) - 1)].astype(np.uint64).byteswap()
-    unused = (8 - np.maximum(left, 0)).astype(np.uint64) * np.uint64(8)
-    return np.where(left > 0, values >> np.minimum(unused, np.uint64(63)) << np.minimum(unused, np.uint64(63)),
-                    np.uint64(0))
+def _big_endian(eights: np.ndarray, begins: np.ndarray, left: np.ndarray) -> np.ndarray:
+    """The next `left` (0 to 8) bytes of each word as a number (uint64) that compares as the bytes do."""
+    values = eights[np.minimum(begins, len(eights) - 1)].astype(np.uint64).byteswap()
+    unused = np.uint64(8) * (8 - np.maximum(left, 1)).astype(np.uint64)
+    return np.where(left > 0, values >> unused << unused, np.uint64(0))

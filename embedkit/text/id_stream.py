@@ -89,10 +89,11 @@ class IdStream:
         spans: list[tuple[int, int]] = []
         room = block
         for table, length in self._pieces:
-            while length:
-                n = min(room, length)
+            left = length
+            while left:
+                n = min(room, left)
                 spans.append((table, n))
-                length -= n
+                left -= n
                 room -= n
                 if room == 0:
                     yield spans
@@ -101,7 +102,7 @@ class IdStream:
             yield spans
 
     def _move_to_disk(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="embedkit-ids-", buffering=0)
+        self._file = tempfile.TemporaryFile(prefix="embedkit-ids-", buffering=0)  # noqa: SIM115
         for i, block in enumerate(self._blocks):
             self._write(block if i < len(self._blocks) - 1 else block[: self._used])
             self._blocks[i] = block[:0]
@@ -146,5 +147,5 @@ def _read_all(file: IO[bytes], data: memoryview) -> None:
     while data:
         n = file.readinto(data)  # type: ignore[attr-defined]
         if not n:
-            raise CorpusError("the temporary file with the id stream has become shorter; is something else writing there?")
+            raise CorpusError("the temporary file of the id stream has become shorter while it was in use")
         data = data[n:]

@@ -240,22 +240,24 @@ def _whole_lines(blocks: Iterator[Block]) -> Iterator[Block]:
             continue
         if parts:
             whole = np.frombuffer(b"".join([*parts, block.bytes]), dtype=np.uint8)
-            block = Block(whole, len(whole), block.name, block.offset, block.last, block.done)
+            yield Block(whole, len(whole), block.name, block.offset, block.last, block.done)
             parts = []
-        yield block
+        else:
+            yield block
 
 
 def _joined(texts: list[bytes], block: Block, offset: int, last: bool) -> Block:
     data = b"\n".join([*texts, bytes(SPARE)]) if texts else bytes(SPARE)
-    return Block(np.frombuffer(bytearray(data), dtype=np.uint8), len(data) - SPARE, block.name, offset, last, block.done)
+    buffer = np.frombuffer(bytearray(data), dtype=np.uint8)
+    return Block(buffer, len(data) - SPARE, block.name, offset, last, block.done)
 
 
 def _json_text(line: bytes, field: str, encoding_errors: str, place: str) -> bytes:
     try:
         value = json.loads(line.decode("utf-8", encoding_errors))
     except UnicodeDecodeError as error:
-        raise CorpusError(f"{place}: byte {error.start + 1} of the line is not UTF-8; --encoding-errors replace or ignore "
-                          "reads on") from None
+        raise CorpusError(f"{place}: byte {error.start + 1} of the line is not UTF-8; --encoding-errors replace or "
+                          "ignore reads on") from None
     except (ValueError, RecursionError) as error:
         raise CorpusError(f"{place}: expected a JSON object on each line: {error}") from None
     for key in field.split("."):

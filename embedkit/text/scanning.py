@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedkit.errors import CorpusError
 from embedkit.kernels.tokens import WordTable, close, padded
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.text.id_stream import IdStream
@@ -129,7 +128,7 @@ def scan_sources(sources: Sources, tokenizer: Tokenizer, *, json_field: str | No
     """
     files = list_sources(sources)
     workers = workers or os.cpu_count() or 1
-    tables = [_copied(known) if known is not None else WordTable() for _ in range(workers)]
+    tables = [known.copy() if known is not None else WordTable() for _ in range(workers)]
     scanner = _Scanner(tables, tokenizer, encoding_errors, known is not None)
     stream = IdStream(mmap_above)
     report = _reporter(progress, total_bytes(files))
@@ -144,7 +143,7 @@ def scan_sources(sources: Sources, tokenizer: Tokenizer, *, json_field: str | No
         report(result.block.done)
     numbers = [np.arange(tables[0].n_words)]
     for table in tables[1:]:
-        numbers.append(tables[0].insert(table.arena, table.offsets, table.counts))
+        numbers.append(tables[0].insert(*table.index()))
     return Scanned(stream, tables[0], numbers, sum(table.n_unknown for table in tables))
 
 
@@ -176,12 +175,3 @@ def _reporter(progress: ProgressCallback | None, total: int | None):  # type: ig
             progress(Progress("reading", done, total, "bytes"))
 
     return report
-
-
-def _copied(table: WordTable) -> WordTable:
-    copy = WordTable(1)
-    copy.__dict__.update({k: v.copy() if isinstance(v, np.ndarray) else v for k, v in table.__dict__.items()})
-    return copy
-
-
-__all__ = ["CorpusError", "Scanned", "scan_sources"]

@@ -115,7 +115,8 @@ def _morphemes() -> Callable[[str], str]:
     try:
         from kiwipiepy import Kiwi
     except ImportError:
-        raise ConfigError("the tokenizer morphemes needs the package kiwipiepy: pip install 'embedkit[korean]'") from None
+        raise ConfigError("the tokenizer morphemes needs the package kiwipiepy: "
+                          "pip install 'embedkit[korean]'") from None
     kiwi = Kiwi()
 
     def rewrite(text: str) -> str:
