@@ -81,6 +81,11 @@ class KeyedVectors:
         return self._vectors  # type: ignore[return-value]
 
     @property
+    def has_matrix(self) -> bool:
+        """Whether all word vectors are at hand, not still to be composed."""
+        return self._vectors is not None
+
+    @property
     def norms(self) -> np.ndarray:
         """Lengths of the word vectors: float32 (n_words,)."""
         if self._norms is None:

@@ -12,11 +12,11 @@ from embedkit.keyed_vectors import KeyedVectors
 CHUNK = 1 << 16
 
 
-def query_batches(arguments: Sequence[str], most: int = 4096) -> Iterator[list[str]]:
+def query_batches(arguments: Sequence[str], most: int = 4096, keep_empty: bool = False) -> Iterator[list[str]]:
     """Yield lists of queries: the arguments, or where there are none the lines of standard input.
 
     A list ends where no more input is waiting, so that somebody who types gets each answer at once, and a fast
-    producer is answered in bulk. Empty lines are left out.
+    producer is answered in bulk. Empty lines are left out unless `keep_empty`.
     """
     if arguments:
         yield list(arguments)
@@ -30,16 +30,17 @@ def query_batches(arguments: Sequence[str], most: int = 4096) -> Iterator[list[s
         if not newline:
             rest += chunk
             continue
-        lines = _lines(rest + complete)
+        lines = _lines(rest + complete, keep_empty)
         rest = tail
         for low in range(0, len(lines), most):
             yield lines[low : low + most]
-    if lines := _lines(rest):
+    if rest and (lines := _lines(rest, keep_empty)):
         yield lines
 
 
-def _lines(block: bytes) -> list[str]:
-    return [text for line in block.split(b"\n") if (text := line.decode("utf-8", "surrogateescape").strip())]
+def _lines(block: bytes, keep_empty: bool) -> list[str]:
+    lines = (line.decode("utf-8", "surrogateescape").strip() for line in block.split(b"\n"))
+    return [line for line in lines if line or keep_empty]
 
 
 def words_of(model: KeyedVectors, line: str) -> list[str]:

@@ -1,12 +1,16 @@
-"""On-disk formats: one file each, with its specification as docstring; here the table and the sniffing.
+"""On-disk formats: one file each, with its specification as docstring; here the table.
 
-A format's module has ``read(path, name=None, **options) -> KeyedVectors`` and, where the format can be written,
-``write(vectors, path, **options)``. Readers recognise files by content, never by suffix.
+A format's module has ``read(path, name=None, **options) -> KeyedVectors``, or ``blocks`` with the same parameters
+where the file is gone through once (`embedkit.formats.blocks`), and ``write(vectors, path, **options)`` where it can
+be written. Readers recognise files by content (`embedkit.formats.sniffing`), never by suffix.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
+import tempfile
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,34 +19,64 @@ from embedkit.errors import ConfigError, FormatError
 
 if TYPE_CHECKING:
     from embedkit.keyed_vectors import KeyedVectors
+    from embedkit.progress import ProgressCallback
 
-# name: (module, suffixes that choose it for writing)
-FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "native": ("embedkit.formats.native", (".safetensors",)),
+# name: (module, suffix that chooses it for writing)
+FORMATS: dict[str, tuple[str, str]] = {
+    "native": ("embedkit.formats.native", ".safetensors"),
+    "word2vec-text": ("embedkit.formats.word2vec_text", ".txt"),
+    "word2vec-binary": ("embedkit.formats.word2vec_binary", ".bin"),
+    "glove-text": ("embedkit.formats.glove_text", ""),
+    "npz": ("embedkit.formats.npz", ".npz"),
+    "npy": ("embedkit.formats.npy", ".npy"),
 }
 
+SPILL_ABOVE = 64 << 20  # bytes of a file that is parsed on its way into another
 
-def load(path: str | os.PathLike[str], format: str | None = None, **options: Any) -> KeyedVectors:
+
+def load(path: str | os.PathLike[str], format: str | None = None, *, spill_to: str | os.PathLike[str] | None = None,
+         progress: ProgressCallback | None = None, **options: Any) -> KeyedVectors:
     """Open a file of word vectors.
 
     Parameters
     ----------
     path : path
-        Any of the formats in `FORMATS`.
+        Any of the formats in `FORMATS`; compressed with gzip, bzip2, xz or zstd or not.
     format : str, optional
         Its name, where the content does not tell; sniffed by default.
+    spill_to : path, optional
+        Where the format is one that must be parsed, write a native file there and open that, so that vectors larger
+        than the memory can be handled. Not touched where the format can be mapped as it is.
+    progress : callable, optional
+        Receives `embedkit.progress.Progress` reports.
     **options
-        What the format's ``read`` takes.
+        What the format's reader takes: ``encoding_errors``, ``vocab``, ``words``.
 
     Raises
     ------
     FormatError
         When the file is missing, cut off, damaged or of another kind.
+    ConfigError
+        For an unknown format or an option that it does not take.
     """
-    path = Path(path)
-    if not path.exists():
-        raise FormatError(f"no such file: {path}")
-    return _call(format or sniff(path), "read", path, options)
+    from embedkit.formats.blocks import collect, spill
+    from embedkit.formats.compressed import unpacked
+
+    name = format or sniff(path)
+    module = _module(name)
+    _check_exists(path)
+    reader = getattr(module, "blocks", None) or getattr(module, "read", None)
+    if reader is None:
+        raise ConfigError(f"{name} can be written, not read")
+    _check_options(name, reader, options)
+    with unpacked(path) as plain:
+        found = reader(plain, name=str(path), **options)
+        if not hasattr(module, "blocks"):
+            return found  # type: ignore[no-any-return]
+        if spill_to is None:
+            return collect(found, progress)
+        spill(found, spill_to, progress)
+    return load(spill_to, "native")
 
 
 def save(vectors: KeyedVectors, path: str | os.PathLike[str], format: str | None = None, **options: Any) -> None:
@@ -51,45 +85,95 @@ def save(vectors: KeyedVectors, path: str | os.PathLike[str], format: str | None
     Raises
     ------
     ConfigError
-        When neither names a format.
+        When neither names a format, or an option is not one of the format.
     EmbedkitError
         When the file cannot be written or the format cannot express the vectors.
     """
-    _call(format or format_for(path, vectors), "write", path, options, vectors)
+    name = format or format_for(path, vectors)
+    writer = getattr(_module(name), "write", None)
+    if writer is None:
+        raise ConfigError(f"{name} can be read, not written")
+    _check_options(name, writer, options)
+    writer(vectors, path, **options)
 
 
 def format_for(path: str | os.PathLike[str], vectors: KeyedVectors | None = None) -> str:
-    """The format that the suffix of a file to be written chooses."""
+    """The format that the suffix of a file to be written chooses.
+
+    ``.bin`` is fastText's where the model has character subwords, else word2vec's.
+    """
     suffix = Path(path).suffix.lower()
-    for name, (_, suffixes) in FORMATS.items():
-        if suffix in suffixes:
+    if suffix == ".bin" and vectors is not None and vectors.subwords is not None and vectors.subwords.kind == "chars":
+        return "fasttext"
+    for name, (_, chosen_by) in FORMATS.items():
+        if suffix and suffix == chosen_by:
             return name
-    known = " ".join(sorted(s for _, suffixes in FORMATS.values() for s in suffixes))
-    raise ConfigError(f"cannot tell the format from the suffix of {path}; use one of {known}, or name the format")
+    known = " ".join(sorted({chosen_by for _, chosen_by in FORMATS.values() if chosen_by}))
+    raise ConfigError(f"cannot tell the format from the suffix of {path}: use one of {known}, or name the format")
 
 
 def sniff(path: str | os.PathLike[str]) -> str:
-    """The format of a file, by its content.
+    """The format of a file, by its content; see `embedkit.formats.sniffing`."""
+    from embedkit.formats import sniffing
 
-    Raises
-    ------
-    FormatError
-        When it is not a file of word vectors that embedkit knows.
+    _check_exists(path)
+    return sniffing.sniff(path)
+
+
+def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], source_format: str | None = None,
+            target_format: str | None = None, progress: ProgressCallback | None = None, **options: Any) -> KeyedVectors:
+    """Turn one file of vectors into another, with no more in memory than the words where the formats allow it.
+
+    Parameters
+    ----------
+    source, target : path
+    source_format, target_format : str, optional
+        Names of formats; by the content of `source` and the suffix of `target` otherwise.
+    progress : callable, optional
+    **options
+        What the reader takes (``encoding_errors``, ``vocab``, ``words``), or else the writer.
+
+    Returns
+    -------
+    KeyedVectors
+        What was converted.
     """
-    try:
-        with open(path, "rb") as stream:
-            head = stream.read(4096)
-    except OSError as error:
-        raise FormatError(f"cannot read {path}: {error.strerror or error}") from error
-    if not head:
-        raise FormatError(f"{path}: expected vectors, found an empty file")
-    if head[8:9] == b"{":
-        return "native"
-    raise FormatError(f"{path}: not a file of word vectors that embedkit knows; name its format")
+    source_format = source_format or sniff(source)
+    reading = _module(source_format)
+    target_format = target_format or (format_for(target) if Path(target).suffix.lower() != ".bin" else None)
+    reader = getattr(reading, "blocks", None) or getattr(reading, "read", None)
+    taken = inspect.signature(reader).parameters if reader else {}
+    for_reader = {key: value for key, value in options.items() if key in taken}
+    for_writer = {key: value for key, value in options.items() if key not in taken}
+    streams = hasattr(reading, "blocks")
+    if streams and target_format == "native" and not for_writer:
+        return load(source, source_format, spill_to=target, progress=progress, **for_reader)
+    if not streams or os.path.getsize(source) < SPILL_ABOVE:
+        vectors = load(source, source_format, progress=progress, **for_reader)
+        save(vectors, target, target_format, **for_writer)
+        return vectors
+    with tempfile.TemporaryDirectory(prefix=".embedkit-", dir=Path(target).absolute().parent,
+                                     ignore_cleanup_errors=True) as folder:
+        vectors = load(source, source_format, spill_to=Path(folder) / "rows", progress=progress, **for_reader)
+        save(vectors, target, target_format, **for_writer)
+        return vectors
 
 
-def _call(format: str, function: str, path: str | os.PathLike[str], options: dict[str, Any], *first: Any) -> Any:
+def _check_exists(path: str | os.PathLike[str]) -> None:
+    if not os.path.exists(path):
+        raise FormatError(f"no such file: {path}")
+    if os.path.isdir(path):
+        raise FormatError(f"expected a file of word vectors, found a folder: {path}")
+
+
+def _module(format: str) -> Any:
     if format not in FORMATS:
         raise ConfigError(f"unknown format {format!r}: expected one of {', '.join(FORMATS)}")
-    module = import_module(FORMATS[format][0])
-    return getattr(module, function)(*first, path, **options)
+    return import_module(FORMATS[format][0])
+
+
+def _check_options(format: str, function: Callable[..., Any], options: dict[str, Any]) -> None:
+    taken = list(inspect.signature(function).parameters)
+    for option in options:
+        if option not in taken:
+            raise ConfigError(f"the format {format} takes no option {option.replace('_', '-')!r}")

@@ -1,0 +1,39 @@
+"""``embedkit convert``: turn one format of vectors into another."""
+
+from __future__ import annotations
+
+import click
+
+from embedkit.cli.options import quiet_option
+from embedkit.cli.output import note
+from embedkit.cli.progress import progress_bar
+from embedkit.formats import FORMATS
+from embedkit.formats import convert as convert_file
+
+
+@click.command(epilog="Example: embedkit convert glove.6B.100d.txt glove.safetensors")
+@click.argument("source", metavar="IN", type=click.Path())
+@click.argument("target", metavar="OUT", type=click.Path())
+@click.option("--from", "source_format", type=click.Choice(list(FORMATS)), metavar="FORMAT",
+              help="Where the content of IN does not tell.")
+@click.option("--to", "target_format", type=click.Choice(list(FORMATS)), metavar="FORMAT",
+              help="Where the suffix of OUT does not tell.")
+@click.option("--encoding-errors", type=click.Choice(["strict", "replace", "ignore"]),
+              help="What to do with words that are not UTF-8; strict by default.")
+@click.option("--vocab", type=click.Path(), help="glove-binary: the file of words and counts.")
+@click.option("--words", type=click.Path(), help="npy: the file of words, a word a line. floret: the words to compose.")
+@quiet_option
+def convert(source: str, target: str, source_format: str | None, target_format: str | None,
+            encoding_errors: str | None, vocab: str | None, words: str | None, quiet: bool) -> None:
+    """Turn the vectors in IN into the format of OUT.
+
+    IN is recognised by its content, compressed (.gz .bz2 .xz .zst) or not; OUT by its suffix: .safetensors native,
+    .txt word2vec-text, .vec fasttext-vec, .bin fasttext or word2vec-binary, .fifu finalfusion, .npz, .npy, .parquet,
+    .tsv projector, .sqlite. Other formats: glove-text, glove-binary, floret (in only). Vectors pass by in blocks
+    where the format allows it: files larger than the memory can be converted.
+    """
+    options = {"encoding_errors": encoding_errors, "vocab": vocab, "words": words}
+    with progress_bar(quiet) as progress:
+        vectors = convert_file(source, target, source_format, target_format, progress,
+                               **{name: value for name, value in options.items() if value is not None})
+    note(f"{target}: {len(vectors):,} words, {vectors.vector_size} dimensions", quiet)

@@ -1,0 +1,168 @@
+"""Vectors as they pass by, block by block: into memory, or into a native file when there are too many."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from embedkit.atomic import atomic_open
+from embedkit.errors import ConfigError, FormatError
+from embedkit.keyed_vectors import KeyedVectors
+from embedkit.neighbours import row_norms
+from embedkit.progress import Progress, ProgressCallback
+from embedkit.words import Words
+
+ENCODING_POLICIES = ("strict", "replace", "ignore")
+Block = tuple[Sequence[bytes], np.ndarray]
+
+
+@dataclass
+class Blocks:
+    """What a reader yields when it goes through a file once.
+
+    Attributes
+    ----------
+    name : str
+        The file, for messages.
+    vector_size : int
+    n_words : int
+        How many rows there are, or an estimate that the file's size justifies.
+    rows : iterable of (words, vectors)
+        Words as UTF-8 bytes, vectors float32 (len(words), vector_size). The vectors may be overwritten when the next
+        block is asked for.
+    counts : int64 (n_words,), optional
+        For the rows in their order.
+    config : dict
+    """
+
+    name: str
+    vector_size: int
+    n_words: int
+    rows: Iterable[Block]
+    counts: np.ndarray | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+def collect(blocks: Blocks, progress: ProgressCallback | None = None) -> KeyedVectors:
+    """Gather all blocks in memory."""
+    vectors = np.empty((blocks.n_words, blocks.vector_size), np.float32)
+    norms = np.empty(blocks.n_words, np.float32)
+    words: list[bytes] = []
+    kept: list[np.ndarray] = []
+    for encoded, rows, lengths, positions in _sound(blocks, progress):
+        end = len(words) + len(encoded)
+        if end > len(vectors):
+            room = max(end, len(vectors) + len(vectors) // 4)
+            vectors.resize((room, blocks.vector_size), refcheck=False)
+            norms.resize(room, refcheck=False)
+        vectors[len(words) : end] = rows
+        norms[len(words) : end] = lengths
+        words.extend(encoded)
+        kept.append(positions)
+    vectors.resize((len(words), blocks.vector_size), refcheck=False)
+    return KeyedVectors(Words.from_bytes(words), vectors, norms=norms[: len(words)],
+                        counts=_counts(blocks, kept), config=blocks.config)
+
+
+def spill(blocks: Blocks, path: str | os.PathLike[str], progress: ProgressCallback | None = None) -> None:
+    """Write all blocks to a native file as they come: only the words are held in memory."""
+    from embedkit.formats.native import NativeWriter
+
+    kept: list[np.ndarray] = []
+    with atomic_open(path) as stream:
+        writer = NativeWriter(stream, blocks.vector_size, blocks.config)
+        for encoded, rows, _, positions in _sound(blocks, progress):
+            writer.add(encoded, rows)
+            kept.append(positions)
+        writer.finish(counts=_counts(blocks, kept))
+
+
+def _sound(blocks: Blocks, progress: ProgressCallback | None
+           ) -> Iterator[tuple[Sequence[bytes], np.ndarray, np.ndarray, np.ndarray]]:
+    """The blocks without repeated words, and with the rows' norms and places; the first of equal words stays.
+
+    A row with NaN or an infinity is an error, repeated words are a warning.
+    """
+    seen: set[bytes] = set()
+    repeated: list[bytes] = []
+    row = 0
+    for words, rows in blocks.rows:
+        norms = row_norms(rows)
+        if not np.isfinite(norms).all():
+            bad = int(np.argmin(np.isfinite(norms)))
+            raise FormatError(f"{blocks.name}: row {row + bad} ({show(words[bad])}): expected finite numbers, found "
+                              "NaN, an infinity or values too large for float32")
+        positions = np.arange(row, row + len(words))
+        row += len(words)
+        if len(set(words)) == len(words) and seen.isdisjoint(words):
+            seen.update(words)
+            yield words, rows, norms, positions
+        else:
+            keep = _first_ones(words, seen, repeated)
+            yield [words[i] for i in keep], rows[keep], norms[keep], positions[keep]
+        if progress is not None:
+            progress(Progress("reading", row, max(row, blocks.n_words), "words"))
+    if repeated:
+        warnings.warn(f"{blocks.name}: {len(repeated):,} rows repeat a word; the first of each is kept: "
+                      f"{', '.join(map(show, repeated[:3]))}{', …' if len(repeated) > 3 else ''}", stacklevel=2)
+
+
+def _first_ones(words: Sequence[bytes], seen: set[bytes], repeated: list[bytes]) -> list[int]:
+    keep = []
+    for i, word in enumerate(words):
+        if word in seen:
+            repeated.append(word)
+        else:
+            seen.add(word)
+            keep.append(i)
+    return keep
+
+
+def _counts(blocks: Blocks, kept: list[np.ndarray]) -> np.ndarray | None:
+    if blocks.counts is None:
+        return None
+    return blocks.counts[np.concatenate(kept)] if kept else np.zeros(0, np.int64)
+
+
+def show(word: bytes) -> str:
+    """A word for a message, however long or broken it is."""
+    text = word[:60].decode("utf-8", "replace")
+    return repr(text + ("…" if len(word) > 60 else ""))
+
+
+def decoded(words: list[bytes], encoding_errors: str, place: Callable[[int], str]) -> list[bytes]:
+    """Words whose bytes are UTF-8, mended by the policy ``strict``, ``replace`` or ``ignore``.
+
+    Parameters
+    ----------
+    words : list of bytes
+    encoding_errors : str
+    place : callable
+        Names the file and the place of the word with this number in the list.
+
+    Raises
+    ------
+    FormatError
+        With ``strict``, at the first word that is not UTF-8.
+    """
+    if encoding_errors not in ENCODING_POLICIES:
+        raise ConfigError(f"unknown policy {encoding_errors!r} for bytes that are not UTF-8: expected one of "
+                          f"{', '.join(ENCODING_POLICIES)}")
+    try:
+        b"\n".join(words).decode("utf-8")
+        return words
+    except UnicodeDecodeError:
+        if encoding_errors != "strict":
+            return [word.decode("utf-8", encoding_errors).encode("utf-8") for word in words]
+    for i, word in enumerate(words):
+        try:
+            word.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise FormatError(f"{place(i)}: expected UTF-8, found the word {word[:60]!r} ({error.reason}); choose "
+                              "--encoding-errors replace or ignore to read it nevertheless") from error
+    return words

@@ -1,0 +1,50 @@
+"""GloVe text: lines ``word v1 … vD`` without a header.
+
+The width is what most of the first lines agree on. Words may hold spaces, as some do in the vectors that Stanford
+published: values are counted from the right. The C tool appends a row ``<unk>``, a word like any other here.
+"""
+
+from __future__ import annotations
+
+import os
+
+from embedkit.atomic import atomic_open
+from embedkit.errors import FormatError
+from embedkit.formats.blocks import Blocks
+from embedkit.formats.mapped import MappedFile
+from embedkit.formats.text_rows import BOM, SAMPLE_LINES, lines_at, read_rows, width_of, write_rows
+from embedkit.keyed_vectors import KeyedVectors
+
+
+def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_errors: str = "strict") -> Blocks:
+    """Read a GloVe text file block by block.
+
+    Parameters
+    ----------
+    path : path
+    name : str, optional
+        What messages call the file.
+    encoding_errors : {"strict", "replace", "ignore"}
+        What to do with words that are not UTF-8.
+
+    Raises
+    ------
+    FormatError
+        Naming the file, the line, what was expected and what was found.
+    """
+    file = MappedFile(path, name)
+    start = len(BOM) if file.bytes[:3] == BOM else 0
+    sample = lines_at(file, start, SAMPLE_LINES)
+    size = width_of(sample)
+    if not size:
+        raise FormatError(f"{file.name}, line 1: expected a word and its values, found "
+                          f"{(sample[0] if sample else b'')[:60].decode('utf-8', 'replace')!r}")
+    typical = sum(map(len, sample)) / len(sample) + 1
+    estimate = int((file.size - start) / typical * 1.02) + 1
+    return Blocks(file.name, size, estimate, read_rows(file, start, size, encoding_errors))
+
+
+def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
+    """Write words and vectors; a word with white space is refused."""
+    with atomic_open(path) as stream:
+        write_rows(vectors, stream, "GloVe text")

@@ -1,0 +1,139 @@
+"""NumPy ``.npy``: the matrix alone; the words stand in a text file beside it, one a line, UTF-8.
+
+The words of ``model.npy`` are in ``model.words.txt`` unless ``words`` names another file. Version 1.0 of the format:
+``\\x93NUMPY``, two bytes of version, uint16 header length, a Python literal with dtype, order and shape, padded so that
+the data start at a multiple of 64. Object arrays hold pickles and are refused. float32 in C order is memory-mapped.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from embedkit.atomic import atomic_open
+from embedkit.errors import ConfigError, EmbedkitError, FormatError
+from embedkit.formats.blocks import decoded, show
+from embedkit.formats.mapped import MappedFile
+from embedkit.keyed_vectors import KeyedVectors
+from embedkit.neighbours import row_norms
+from embedkit.words import Words
+
+HEADER = 128
+ROWS = 16384
+
+
+def words_file(path: str | os.PathLike[str]) -> Path:
+    """Where the words of a matrix stand unless told otherwise: ``model.words.txt`` beside ``model.npy``."""
+    return Path(path).with_suffix(".words.txt")
+
+
+def read(path: str | os.PathLike[str], name: str | None = None, words: str | None = None) -> KeyedVectors:
+    """Map a matrix and read its words.
+
+    Parameters
+    ----------
+    path : path
+    name : str, optional
+        What messages call the file.
+    words : path, optional
+        The words, one a line.
+
+    Raises
+    ------
+    FormatError
+        When the file is damaged, not a matrix of floats, or has another number of rows than there are words.
+    """
+    name = name or os.fspath(path)
+    vectors = read_matrix(path, name)
+    source = Path(words) if words else words_file(name)
+    if not source.is_file():
+        raise ConfigError(f"{name} holds a matrix without words: give --words FILE, a word a line "
+                          f"(looked for {source})")
+    keys = read_words(source)
+    if len(keys) != len(vectors):
+        raise FormatError(f"{source}: expected {len(vectors):,} words, one for each row of {name}, found {len(keys):,}")
+    return KeyedVectors(keys, vectors, norms=finite_norms(vectors, keys, name))
+
+
+def read_words(path: str | os.PathLike[str]) -> Words:
+    """The words of a text file, one a line."""
+    if os.path.getsize(path) == 0:
+        return Words.from_bytes([])
+    file = MappedFile(path)
+    lines = file.bytes[:].removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    lines = [line.removesuffix(b"\r") for line in lines]
+    return Words.from_bytes(decoded(lines, "strict", lambda i: f"{file.name}, line {i + 1}"))
+
+
+def read_matrix(path: str | os.PathLike[str], name: str) -> np.ndarray:
+    """A matrix of floats as float32 (n, d), mapped where it is stored so."""
+    try:
+        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError, TypeError, SyntaxError, OverflowError, MemoryError) as error:
+        raise FormatError(f"{name}: not a matrix that can be read: {error}") from error
+    return as_matrix(vectors, name)
+
+
+def as_matrix(vectors: np.ndarray, name: str) -> np.ndarray:
+    """Check that an array is a matrix of numbers and bring it to float32 in C order."""
+    if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
+        what = type(vectors).__name__
+        if isinstance(vectors, np.ndarray):
+            what = f"{vectors.dtype} of shape {vectors.shape}"
+        raise FormatError(f"{name}: expected a matrix of numbers, found {what}")
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(vectors, np.float32).view(np.ndarray)
+
+
+def finite_norms(vectors: np.ndarray, words: Words, name: str) -> np.ndarray:
+    """The rows' lengths; a row with NaN or an infinity is an error that names it."""
+    norms = row_norms(vectors)
+    if not np.isfinite(norms).all():
+        row = int(np.argmin(np.isfinite(norms)))
+        raise FormatError(f"{name}: row {row} ({show(words.encoded(row))}): expected finite numbers, found NaN, an "
+                          "infinity or values too large for float32")
+    return norms
+
+
+def write(vectors: KeyedVectors, path: str | os.PathLike[str], words: str | None = None) -> None:
+    """Write the matrix, and the words beside it; a word with a line feed is refused."""
+    keys = Words.from_strings(vectors.index_to_key)
+    lines = keys.to_bytes()
+    for word in lines:
+        if b"\n" in word or word.endswith(b"\r"):
+            raise EmbedkitError(f"cannot write npy: the word {show(word)} holds the end of a line; convert to native, "
+                                "npz, parquet or sqlite instead")
+    with atomic_open(path) as stream, atomic_open(words or words_file(path)) as list_of_words:
+        writer = NpyWriter(stream, vectors.vector_size)
+        for low in range(0, len(vectors), ROWS):
+            writer.add(vectors.vectors[low : low + ROWS])
+        writer.finish()
+        list_of_words.writelines(word + b"\n" for word in lines)
+
+
+class NpyWriter:
+    """Writes a float32 matrix row by row, its header last."""
+
+    def __init__(self, stream: BinaryIO, vector_size: int) -> None:
+        self.stream = stream
+        self.vector_size = vector_size
+        self.n_rows = 0
+        stream.seek(HEADER)
+
+    def add(self, rows: np.ndarray) -> None:
+        """Append float32 (k, vector_size)."""
+        self.stream.write(np.ascontiguousarray(rows, "<f4").tobytes())
+        self.n_rows += len(rows)
+
+    def finish(self) -> None:
+        """Write the header."""
+        text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({self.n_rows}, {self.vector_size}), }}"
+        self.stream.seek(0)
+        self.stream.write(b"\x93NUMPY\x01\x00" + (HEADER - 10).to_bytes(2, "little")
+                          + text.encode().ljust(HEADER - 11) + b"\n")
+        self.stream.seek(0, os.SEEK_END)

@@ -1,0 +1,135 @@
+"""The format of a file by its first bytes, never by its suffix; files of other kinds are named for what they are."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zipfile
+
+from embedkit.errors import FormatError
+from embedkit.formats.compressed import compression_of, peek
+from embedkit.formats.text_rows import BOM, GAPS, NOT_FINITE, NUMBER, width_of
+
+HEAD = 1 << 16
+FASTTEXT_MAGIC = 793712314
+MAGICS = {
+    b"FiFu": "finalfusion", b"\x93NUMPY": "npy", b"PAR1": "parquet", b"SQLite format 3\x00": "sqlite",
+    struct.pack("<i", FASTTEXT_MAGIC): "fasttext",
+}
+OTHERS = {  # what people hand in by mistake
+    b"%PDF": "a PDF document", b"\x89PNG": "a PNG picture", b"\xff\xd8\xff": "a JPEG picture", b"\x7fELF": "a program",
+    b"MZ": "a program", b"GGUF": "a GGUF language model", b"\x89HDF": "an HDF5 file (Keras?)",
+    b"ARROW1": "an Arrow file", b"7z\xbc\xaf": "a 7-Zip archive", b"Rar!": "a RAR archive",
+    b"{": "JSON", b"[": "JSON", b"<": "XML or HTML",
+}
+PICKLE = "a Python pickle, which can run code and is never opened"
+
+
+def sniff(path: str | os.PathLike[str]) -> str:
+    """The format of a file of word vectors, looking through compression.
+
+    Raises
+    ------
+    FormatError
+        When it is empty, cannot be read, or is of another kind, which is named where it is known.
+    """
+    try:
+        head = peek(path, HEAD)
+        packed = compression_of(peek_raw(path)) is not None
+    except OSError as error:
+        raise FormatError(f"cannot read {path}: {error.strerror or error}") from error
+    if not head:
+        raise FormatError(f"{path}: expected vectors, found an empty file")
+    for magic, name in MAGICS.items():
+        if head.startswith(magic):
+            return name
+    if head.startswith(b"PK\x03\x04"):
+        return _zip(path, packed)
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
+        return "native"
+    name = _text(head) or ("fasttext" if _old_fasttext(head) else None)
+    if name:
+        return name
+    raise FormatError(f"{path}: expected word vectors, found {_what(head)}")
+
+
+def peek_raw(path: str | os.PathLike[str]) -> bytes:
+    """The first bytes as they stand in the file."""
+    with open(path, "rb") as stream:
+        return stream.read(16)
+
+
+def _zip(path: str | os.PathLike[str], packed: bool) -> str:
+    if packed:
+        return "npz"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise FormatError(f"{path}: cut off or damaged zip or npz file: {error}") from error
+    if any(name.endswith(".npy") for name in names):
+        return "npz"
+    if any(name.endswith("data.pkl") for name in names):
+        raise FormatError(f"{path}: expected word vectors, found a PyTorch file, which holds {PICKLE}; save the matrix "
+                          "with safetensors or numpy")
+    raise FormatError(f"{path}: expected word vectors, found a zip archive of {', '.join(names[:3]) or 'nothing'}; "
+                      "unpack it first")
+
+
+def _text(head: bytes) -> str | None:
+    """word2vec (text or binary), GloVe, floret or projector, by the first lines."""
+    body = head[len(BOM) :] if head.startswith(BOM) else head
+    first, newline, rest = body.partition(b"\n")
+    fields = GAPS.split(first.strip(b" \t\r"))
+    if len(fields) == 2 and all(field.isdigit() and len(field) < 16 for field in fields) and newline:
+        size = int(fields[1])
+        if not rest or not _binary(rest):
+            if not rest or width_of(_whole_lines(rest, len(head))[:20]) != 1 or size == 1:
+                return "word2vec-text"
+        else:
+            return "word2vec-binary"
+    if _binary(body):
+        return None
+    if len(fields) == 8 and all(field.isdigit() for field in fields[:6]):
+        return "floret"
+    lines = _whole_lines(body, len(head))
+    if not lines:
+        return None
+    values = [field for field in lines[0].strip().split(b"\t") if NUMBER.match(field) or NOT_FINITE.match(field)]
+    if b"\t" in lines[0] and len(values) == len(lines[0].strip().split(b"\t")):
+        return "projector"
+    return "glove-text" if width_of(lines[:20]) else None
+
+
+def _whole_lines(text: bytes, head: int) -> list[bytes]:
+    lines = text.split(b"\n")
+    if len(lines) > 1 and head >= HEAD:
+        lines = lines[:-1]
+    return [line.rstrip(b" \t\r") for line in lines if line.strip()]
+
+
+def _binary(text: bytes) -> bool:
+    """Whether bytes occur that no text has: control characters other than white space."""
+    return any(byte < 9 or (13 < byte < 32 and byte not in (27, 28, 29, 30, 31)) for byte in text)
+
+
+def _old_fasttext(head: bytes) -> bool:
+    """A fastText file of 2016: no magic, just the twelve arguments."""
+    if len(head) < 56:
+        return False
+    size, window, epoch, _, negative, grams, loss, model, bucket, min_n, max_n, _ = struct.unpack_from("<12i", head)
+    return (0 < size < 100_000 and 0 <= window < 10_000 and 0 <= epoch < 1_000_000 and 0 <= negative < 10_000
+            and 0 <= grams < 100 and 1 <= loss <= 4 and 1 <= model <= 3 and bucket >= 0
+            and 0 <= min_n < 1000 and 0 <= max_n < 1000)
+
+
+def _what(head: bytes) -> str:
+    if head[0] == 0x80 and 2 <= head[1] <= 5:
+        return f"{PICKLE}; with gensim, save the vectors with save_word2vec_format instead"
+    for magic, name in OTHERS.items():
+        if head.startswith(magic):
+            return name
+    if _binary(head):
+        return ("binary data of an unknown kind; GloVe's vectors.bin has no header: give --from glove-binary and "
+                "--vocab vocab.txt")
+    return f"text without vectors, beginning {head[:40].decode('utf-8', 'replace')!r}"

@@ -1,0 +1,224 @@
+"""Lines ``word v1 … vd``, the body of word2vec, GloVe and fastText text files.
+
+Values are parted by single spaces or tabs; a word may hold spaces itself, since the values are counted from the right;
+spaces at the end of a line, carriage returns and empty lines are passed over. A large file is parsed by a kernel in
+several threads (`embedkit.kernels.text_floats`); lines that are not plain, and small files, by Python.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+import numpy as np
+
+from embedkit.errors import EmbedkitError, FormatError
+from embedkit.formats.blocks import decoded, show
+from embedkit.formats.mapped import MappedFile
+from embedkit.keyed_vectors import KeyedVectors
+from embedkit.words import Words
+
+KERNEL_ABOVE = 12 << 20  # bytes; importing numba and its compiled code costs what Python needs for these
+SEGMENT = 4 << 20
+WRITE_KERNEL_ABOVE = 1_000_000  # numbers
+WRITE_ROWS = 4096
+SAMPLE_LINES = 100
+GAPS = re.compile(rb"[ \t]+")
+NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+NOT_FINITE = re.compile(rb"[+-]?(nan|inf|infinity)$", re.IGNORECASE)
+BOM = b"\xef\xbb\xbf"
+
+
+def lines_at(file: MappedFile, start: int, n: int) -> list[bytes]:
+    """At most `n` lines from byte `start` on that are not empty."""
+    found: list[bytes] = []
+    while len(found) < n and start < file.size:
+        end = file.bytes.find(b"\n", start)
+        end = file.size if end < 0 else end
+        line = file.bytes[start:end].rstrip(b" \t\r")
+        if line:
+            found.append(line)
+        start = end + 1
+    return found
+
+
+def width_of(lines: Sequence[bytes]) -> int:
+    """How many numbers stand at the end of most of these lines, not counting the first field: 0 for none."""
+    widths: Counter[int] = Counter()
+    for line in lines:
+        fields = GAPS.split(line)
+        run = itertools.takewhile(lambda field: NUMBER.match(field) or NOT_FINITE.match(field), reversed(fields[1:]))
+        widths[sum(1 for _ in run)] += 1
+    return min(widths, key=lambda width: (-widths[width], width)) if widths else 0
+
+
+def read_rows(file: MappedFile, start: int, size: int,
+              encoding_errors: str) -> Iterator[tuple[list[bytes], np.ndarray]]:
+    """Blocks of words and float32 (k, size) from byte `start` to the end of the file."""
+    large = file.size - start >= KERNEL_ABOVE
+    segments = _segments(file, start)
+    if not large:
+        for low, high in segments:
+            yield _finish(file, *_parse_python(file, low, high, size), encoding_errors)
+        return
+    from collections import deque
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    workers = max(1, min(os.cpu_count() or 1, 16))
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[tuple[list[bytes], np.ndarray, np.ndarray]]] = deque()
+        try:
+            for low, high in segments:
+                waiting.append(pool.submit(_parse_kernel, file, low, high, size))
+                if len(waiting) > 2 * workers:
+                    yield _finish(file, *waiting.popleft().result(), encoding_errors)
+            while waiting:
+                yield _finish(file, *waiting.popleft().result(), encoding_errors)
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def parse_line(file: MappedFile, start: int, end: int, size: int) -> tuple[int, list[float]] | None:
+    """One line in Python: where its word ends and its values; None for an empty line.
+
+    Raises
+    ------
+    FormatError
+        Naming the line, what was expected and what was found.
+    """
+    text = file.bytes[start:end].rstrip(b" \t\r")
+    if not text:
+        return None
+    fields = text.split(b" ")
+    if len(fields) == size + 1 and fields[0] and b"_" not in text[len(fields[0]) :]:
+        try:
+            return start + len(fields[0]), list(map(float, fields[1:]))
+        except ValueError:
+            pass
+    gaps = list(GAPS.finditer(text))
+    if gaps and gaps[0].start() == 0:
+        raise FormatError(f"{place(file, start)}: expected a word, found a line that starts with white space")
+    if len(gaps) < size:
+        raise FormatError(f"{place(file, start)}: expected a word and {size} values, found {len(gaps)} values after "
+                          f"{show(text.split()[0])}")
+    cut = len(gaps) - size
+    word_end = gaps[cut].start() if size else len(text)
+    values = [text[gap.end() : after] for gap, after in
+              zip(gaps[cut:], [*(gap.start() for gap in gaps[cut + 1 :]), len(text)], strict=True)] if size else []
+    for n, value in enumerate(values, 1):
+        if not NUMBER.match(value) and not NOT_FINITE.match(value):
+            raise FormatError(f"{place(file, start)}: expected a number as value {n} of {size}, found {show(value)}")
+    before = text[gaps[cut - 1].end() : word_end] if cut else b""
+    if NUMBER.match(before) and b"." in before:
+        run = size + sum(1 for _ in itertools.takewhile(NUMBER.match, reversed(GAPS.split(text[:word_end])[1:])))
+        raise FormatError(f"{place(file, start)}: expected {size} values after {show(text[: gaps[0].start()])}, "
+                          f"found {run}")
+    return start + word_end, [float(value) for value in values]
+
+
+def place(file: MappedFile, position: int) -> str:
+    """``file, line n`` for a byte position."""
+    line = 1
+    for low in range(0, position, SEGMENT):
+        line += file.bytes[low : min(low + SEGMENT, position)].count(b"\n")
+    return f"{file.name}, line {line:,}"
+
+
+def _segments(file: MappedFile, start: int) -> Iterator[tuple[int, int]]:
+    while start < file.size:
+        end = min(start + SEGMENT, file.size)
+        if end < file.size:
+            end = file.bytes.find(b"\n", end) + 1 or file.size
+        yield start, end
+        start = end
+
+
+def _parse_python(file: MappedFile, start: int, stop: int, size: int) -> tuple[list[bytes], np.ndarray, np.ndarray]:
+    words: list[bytes] = []
+    places: list[int] = []
+    rows: list[list[float]] = []
+    while start < stop:
+        end = file.bytes.find(b"\n", start, stop)
+        end = stop if end < 0 else end
+        parsed = parse_line(file, start, end, size)
+        if parsed is not None:
+            words.append(file.bytes[start : parsed[0]])
+            places.append(start)
+            rows.append(parsed[1])
+        start = end + 1
+    with np.errstate(over="ignore"):
+        vectors = np.array(rows, np.float64).reshape(len(rows), size).astype(np.float32)
+    return words, vectors, np.array(places, np.int64)
+
+
+def _parse_kernel(file: MappedFile, start: int, stop: int, size: int) -> tuple[list[bytes], np.ndarray, np.ndarray]:
+    from embedkit.kernels.text_floats import parse_lines
+
+    data = np.frombuffer(file.bytes, np.uint8)
+    most = (stop - start) // (2 * size + 2) + 1
+    vectors = np.empty((most, size), np.float32)
+    bounds = np.empty((most, 2), np.int64)
+    row = 0
+    while True:
+        row, start = parse_lines(data, start, stop, vectors, bounds, row)
+        if start >= stop:
+            break
+        end = file.bytes.find(b"\n", start, stop)
+        end = stop if end < 0 else end
+        parsed = parse_line(file, start, end, size)
+        if parsed is not None:
+            with np.errstate(over="ignore"):
+                vectors[row] = np.array(parsed[1], np.float64)
+            bounds[row] = start, parsed[0]
+            row += 1
+        start = end + 1
+    words = [file.bytes[low:high] for low, high in bounds[:row].tolist()]
+    return words, vectors[:row], bounds[:row, 0]
+
+
+def _finish(file: MappedFile, words: list[bytes], vectors: np.ndarray, places: np.ndarray,
+            encoding_errors: str) -> tuple[list[bytes], np.ndarray]:
+    return decoded(words, encoding_errors, lambda i: place(file, int(places[i]))), vectors
+
+
+def write_rows(vectors: KeyedVectors, stream: BinaryIO, format: str) -> None:
+    """Write every row as a line; the digits give the float32 back exactly.
+
+    Raises
+    ------
+    EmbedkitError
+        When a word cannot stand in such a line: it is empty or holds a space, a tab or a line feed.
+    """
+    words = Words.from_strings(vectors.index_to_key)
+    for low in range(0, len(vectors), WRITE_ROWS):
+        encoded = [words.encoded(row) for row in range(low, min(low + WRITE_ROWS, len(vectors)))]
+        for word in encoded:
+            check_word(word, format)
+        texts = format_rows(vectors.vectors[low : low + WRITE_ROWS], vectors.vectors.size >= WRITE_KERNEL_ABOVE)
+        stream.writelines(word + text + b"\n" for word, text in zip(encoded, texts, strict=True))
+
+
+def check_word(word: bytes, format: str) -> None:
+    """Raise `EmbedkitError` for a word that cannot stand at the start of a line of values."""
+    if not word or any(byte in word for byte in b" \t\n\r"):
+        what = "is empty" if not word else "holds white space"
+        raise EmbedkitError(f"cannot write {format}: the word {show(word)} {what}; convert to native, npz, parquet or "
+                            "sqlite instead")
+
+
+def format_rows(rows: np.ndarray, with_kernel: bool = False) -> list[bytes]:
+    """Each row of float32 (n, d) as text, a space in front of each value, digits that give it back exactly."""
+    if not rows.size or not with_kernel:
+        return [b"".join(b" %s" % str(value).encode() for value in row) for row in rows]
+    from embedkit.kernels.text_floats import WIDEST, write_rows
+
+    out = np.empty(rows.size * WIDEST, np.uint8)
+    ends = np.empty(len(rows), np.int64)
+    write_rows(np.ascontiguousarray(rows), out, ends)
+    text = out[: ends[-1]].tobytes()
+    return [text[low:high] for low, high in itertools.pairwise([0, *ends.tolist()])]

@@ -1,0 +1,75 @@
+"""word2vec text, also fastText's ``.vec``: a header line ``V D``, then V lines ``word v1 … vD``.
+
+The C tools leave a space at the end of each line; fastText writes five significant digits, we write as many as give
+the float32 back. Read by `embedkit.formats.text_rows`; a byte order mark is passed over.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from embedkit.atomic import atomic_open
+from embedkit.errors import FormatError
+from embedkit.formats.blocks import Blocks
+from embedkit.formats.mapped import MappedFile
+from embedkit.formats.text_rows import BOM, read_rows, write_rows
+from embedkit.keyed_vectors import KeyedVectors
+
+HEADER = re.compile(rb"[ \t]*(\d{1,15})[ \t]+(\d{1,15})[ \t]*\r?\n")
+
+
+def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_errors: str = "strict") -> Blocks:
+    """Read a word2vec text file block by block.
+
+    Parameters
+    ----------
+    path : path
+    name : str, optional
+        What messages call the file.
+    encoding_errors : {"strict", "replace", "ignore"}
+        What to do with words that are not UTF-8.
+
+    Raises
+    ------
+    FormatError
+        Naming the file, the line, what was expected and what was found.
+    """
+    file = MappedFile(path, name)
+    n_words, size, start = read_header(file)
+    if n_words * (2 * size + 2) - 1 > file.size - start:
+        raise FormatError(f"{file.name}: cut off: the header promises {n_words:,} words of {size:,} values, but only "
+                          f"{file.size - start:,} bytes follow")
+    return Blocks(file.name, size, n_words, _counted(file, start, n_words, size, encoding_errors))
+
+
+def read_header(file: MappedFile) -> tuple[int, int, int]:
+    """V and D of the first line, and where the next one starts."""
+    skip = len(BOM) if file.bytes[:3] == BOM else 0
+    header = HEADER.match(file.bytes[:200], skip)
+    if header is None:
+        raise FormatError(f"{file.name}, line 1: expected two whole numbers (words and values a word), found "
+                          f"{file.bytes[skip:skip + 60].split(bytes([10]))[0].decode('utf-8', 'replace')!r}")
+    return int(header[1]), int(header[2]), header.end()
+
+
+def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
+    """Write words and vectors; a word with white space is refused."""
+    with atomic_open(path) as stream:
+        stream.write(b"%d %d\n" % (len(vectors), vectors.vector_size))
+        write_rows(vectors, stream, "word2vec text")
+
+
+def _counted(file: MappedFile, start: int, n_words: int, size: int,
+             encoding_errors: str) -> Iterator[tuple[list[bytes], np.ndarray]]:
+    found = 0
+    for words, rows in read_rows(file, start, size, encoding_errors):
+        found += len(words)
+        if found > n_words:
+            raise FormatError(f"{file.name}: expected {n_words:,} words as the header says, found more")
+        yield words, rows
+    if found < n_words:
+        raise FormatError(f"{file.name}: cut off: expected {n_words:,} words as the header says, found {found:,}")
