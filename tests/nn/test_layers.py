@@ -1,0 +1,171 @@
+"""Plain layers, embedding, loss, optimisers, schedules and early stopping."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from embedkit.errors import ConfigError, TrainingError
+from embedkit.nn.embedding import Embedding
+from embedkit.nn.layers import Dropout, LayerNorm, Linear
+from embedkit.nn.losses import cross_entropy, softmax
+from embedkit.nn.optimizers import SGD, AdaGrad, Adam, EarlyStopping, clip_gradients
+from embedkit.nn.parameters import RowGradient, add_gradients, merge_gradients
+from embedkit.nn.schedules import get_schedule
+from tests.nn.gradients import check_gradients, check_layer
+
+
+def rng(seed=1):
+    return np.random.default_rng(seed)
+
+
+class Vectors:
+    """What `Embedding.from_vectors` asks of word vectors."""
+
+    vector_size = 3
+
+    def has_vector(self, word):
+        return word in {"a", "b", "a-b"}
+
+    def get_vectors(self, words):
+        return np.array([[ord(c) for c in (word * 3)[:3]] for word in words], np.float32)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_linear_gradients(bias):
+    layer = Linear(4, 3, rng=rng(), bias=bias, dtype=np.float64)
+    x = rng().standard_normal((2, 5, 4))
+    np.testing.assert_allclose(layer.forward(x)[0],
+                               x @ layer.parameters["weight"].T + layer.parameters.get("bias", 0))
+    check_layer(lambda: layer.forward(x), layer.backward, layer.parameters, {"x": x})
+
+
+def test_layer_norm_gradients():
+    layer = LayerNorm(6, dtype=np.float64)
+    layer.parameters["weight"][...] = rng().standard_normal(6)
+    x = rng().standard_normal((2, 3, 6))
+    check_layer(lambda: layer.forward(x), layer.backward, layer.parameters, {"x": x})
+
+
+def test_dropout_keeps_the_mean_and_has_the_gradient_of_what_it_kept():
+    layer = Dropout(0.3)
+    x = np.ones((200, 300))
+    y, cache = layer.forward(x, training=True, rng=rng())
+    assert abs(y.mean() - 1) < 0.01
+    assert abs((y == 0).mean() - 0.3) < 0.01
+    np.testing.assert_array_equal(layer.backward(x, cache)[0], y)
+    assert layer.forward(x)[0] is x
+    with pytest.raises(ConfigError, match=r"below 1, not 1\.0"):
+        Dropout(1.0)
+
+
+def test_embedding_gradient_adds_up_repeated_words():
+    layer = Embedding(rng().standard_normal((6, 3)))
+    ids = np.array([[1, 4, 1], [5, 1, 4]])
+    w = rng(2).standard_normal((2, 3, 3))
+    _, cache = layer.forward(ids)
+    _, grads = layer.backward(w, cache)
+    assert grads["weight"].rows.tolist() == [1, 4, 5]
+    check_gradients(lambda: float((layer.forward(ids)[0] * w).sum()), layer.parameters, grads)
+
+
+def test_embedding_from_vectors_frozen_learns_only_unknown_words():
+    layer = Embedding.from_vectors(Vectors(), ["<pad>", "a", "zzz", "a-b"], rng=rng(), frozen=True, padding=0)
+    assert layer.parameters["weight"][1].tolist() == [97, 97, 97]
+    assert layer.parameters["weight"][3].tolist() == [97, 45, 98]
+    assert layer.parameters["weight"][2].any()
+    assert not layer.parameters["weight"][0].any()
+    y, cache = layer.forward(np.array([[0, 1, 2, 3]]))
+    dy = np.ones_like(y)
+    assert layer.backward(dy, cache)[1]["weight"].rows.tolist() == [2]
+    layer.frozen = False
+    assert layer.backward(dy, cache)[1]["weight"].rows.tolist() == [1, 2, 3]
+    with pytest.raises(ConfigError, match=r"0\.\.3, found 0\.\.4"):
+        layer.forward(np.array([0, 4]))
+
+
+def test_cross_entropy_gradient_and_mask():
+    logits, targets = rng().standard_normal((2, 4, 5)), np.array([[0, 4, 2, -100], [1, 1, 3, 0]])
+    mask = np.array([[True, True, True, True], [True, False, True, True]])
+    _, dlogits = cross_entropy(logits, targets, mask, label_smoothing=0.1)
+    check_gradients(lambda: cross_entropy(logits, targets, mask, label_smoothing=0.1)[0],
+                    {"logits": logits}, {"logits": dlogits})
+    assert not dlogits[0, 3].any()
+    assert not dlogits[1, 1].any()
+    mean, _ = cross_entropy(logits, targets, mask)
+    total, _ = cross_entropy(logits, targets, mask, reduction="sum")
+    assert total == pytest.approx(6 * mean)
+    loss, nothing = cross_entropy(logits, targets, np.zeros_like(mask))
+    assert loss == 0.0
+    assert not nothing.any()
+
+
+def test_softmax_survives_large_and_masked_values():
+    inf = np.inf
+    y = softmax(np.array([[1e4, 1e4, -1e4], [-inf, 0.0, -inf], [-inf, -inf, -inf]]))
+    np.testing.assert_array_equal(y, [[0.5, 0.5, 0], [0, 1, 0], [0, 0, 0]])
+
+
+@pytest.mark.parametrize("make", [lambda: SGD(0.1), lambda: AdaGrad(0.1), lambda: Adam(0.1),
+                                  lambda: Adam(0.1, weight_decay=0.1, decoupled=True)])
+def test_a_step_by_rows_is_the_dense_step_on_these_rows(make):
+    start, values = rng().standard_normal((5, 2)), rng(2).standard_normal((2, 2))
+    by_rows, dense = {"w": start.copy()}, {"w": start.copy()}
+    sparse = RowGradient(np.array([1, 3]), values)
+    make().step(by_rows, {"w": sparse})
+    make().step(dense, {"w": sparse.dense(5)})
+    np.testing.assert_allclose(by_rows["w"][[1, 3]], dense["w"][[1, 3]])
+    np.testing.assert_array_equal(by_rows["w"][[0, 2, 4]], start[[0, 2, 4]])
+
+
+def test_gradients_of_shared_parameters_add_up():
+    a, b = RowGradient(np.array([0, 2]), np.ones((2, 2))), RowGradient(np.array([2]), np.full((1, 2), 3.0))
+    both = add_gradients(a, b)
+    np.testing.assert_array_equal(both.dense(3), a.dense(3) + b.dense(3))
+    np.testing.assert_array_equal(add_gradients(a, np.ones((3, 2))), a.dense(3) + 1)
+    assert merge_gradients({"x": np.ones(2)}, {"x": np.ones(2), "y": np.zeros(1)})["x"].tolist() == [2, 2]
+
+
+def test_clipping_by_the_joint_norm():
+    grads = {"a": np.array([3.0, 0.0]), "b": RowGradient(np.array([7]), np.array([[0.0, 4.0]]))}
+    assert clip_gradients(grads, 10.0) == 5.0
+    assert grads["a"][0] == 3.0
+    assert clip_gradients(grads, 1.0) == 5.0
+    np.testing.assert_allclose([grads["a"][0], grads["b"].values[0, 1]], [0.6, 0.8], rtol=1e-6)
+    with pytest.raises(TrainingError, match="the gradient of a is not finite"):
+        clip_gradients({"a": np.array([np.nan]), "b": np.ones(1)}, 1.0)
+
+
+def test_schedules():
+    linear, cosine = get_schedule("linear", 110, 10), get_schedule("cosine", 110, 10)
+    assert [linear(0), linear(9), linear(60), linear(110)] == pytest.approx([0.1, 1.0, 0.5, 0.0])
+    assert [cosine(0), cosine(10), cosine(60), cosine(110)] == pytest.approx([0.1, 1.0, 0.5, 0.0])
+    noam = get_schedule("noam", 1000, 100)
+    assert [noam(49), noam(99), noam(399)] == pytest.approx([0.5, 1.0, 0.5])
+    assert get_schedule("constant", 5)(3) == 1.0
+    with pytest.raises(ConfigError, match="linear, cosine, noam"):
+        get_schedule("step", 10)
+    with pytest.raises(ConfigError, match="warm-up takes 11 steps"):
+        get_schedule("linear", 10, 11)
+
+
+@pytest.mark.parametrize("higher, scores", [(True, [0.1, 0.5, 0.4, float("nan")]), (False, [3, 1, 2, 2])])
+def test_early_stopping_restores_the_best(higher, scores):
+    parameters, stopping = {"w": np.zeros(1)}, EarlyStopping(2, higher)
+    for epoch, score in enumerate(scores, 1):
+        assert not stopping.should_stop
+        parameters["w"][0] = epoch
+        assert stopping.update(score, parameters) == (epoch <= 2)
+    assert stopping.should_stop
+    stopping.restore(parameters)
+    assert parameters["w"][0] == 2
+    assert stopping.best_score == scores[1]
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: SGD(0.0), "learning rate must be above 0"), (lambda: SGD(0.1, momentum=1.0), "momentum"),
+    (lambda: Adam(betas=(0.9, 1.0)), "betas"), (lambda: AdaGrad(weight_decay=-1.0), "weight decay"),
+    (lambda: EarlyStopping(0), "patience must be at least 1")])
+def test_options_that_cannot_work(make, message):
+    with pytest.raises(ConfigError, match=message):
+        make()
