@@ -1,0 +1,69 @@
+"""Plain float64 versions of the counting kernels and models, to hold the fast ones against."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+START, END, UNKNOWN = "<s>", "</s>", "<unk>"
+
+
+def count_cooccurrences(sentences: Sequence[Sequence[int]], window: int, symmetric: bool = True,
+                        inverse: bool = True) -> dict[tuple[int, int], float]:
+    """What stands how often near what: ``{(row, column): weight}``, from both sides when `symmetric`."""
+    counts: dict[tuple[int, int], float] = defaultdict(float)
+    for sentence in sentences:
+        for i, row in enumerate(sentence):
+            for distance in range(1, min(window, i) + 1):
+                weight = 1 / distance if inverse else 1.0
+                counts[row, sentence[i - distance]] += weight
+                if symmetric:
+                    counts[sentence[i - distance], row] += weight
+    return dict(counts)
+
+
+class KneserNey:
+    """Interpolated modified Kneser-Ney straight from the definitions (Chen and Goodman 1999, section 3)."""
+
+    def __init__(self, sentences: Sequence[Sequence[str]], order: int) -> None:
+        self.order = order
+        self.vocabulary = [*sorted({word for sentence in sentences for word in sentence}), UNKNOWN, END]
+        raw: Counter[tuple[str, ...]] = Counter()
+        for sentence in sentences:
+            marked = (START, *sentence, END)
+            for n in range(1, order + 1):
+                raw.update(marked[i:i + n] for i in range(len(marked) - n + 1))
+        self.counts: list[dict[tuple[str, ...], int]] = []
+        for n in range(1, order + 1):
+            of_length = {gram: count for gram, count in raw.items() if len(gram) == n}
+            if n < order:
+                before = Counter(gram[1:] for gram in raw if len(gram) == n + 1)
+                of_length = {gram: count if gram[0] == START else before[gram] for gram, count in of_length.items()}
+            of_length.pop((START,), None)
+            self.counts.append(of_length)
+
+    def discount(self, n: int, count: int) -> float:
+        of_counts = Counter(self.counts[n - 1].values())
+        n1, n2, n3, n4 = (of_counts[c] for c in (1, 2, 3, 4))
+        if 0 in (n1, n2, n3, n4):
+            return min(count, 3) / 2
+        y = n1 / (n1 + 2 * n2)
+        ratios = {1: 2 * y * n2 / n1, 2: 3 * y * n3 / n2, 3: 4 * y * n4 / n3}
+        c = min(count, 3)
+        return min(max(c - ratios[c], 0.0), float(c))
+
+    def probability(self, word: str, context: tuple[str, ...]) -> float:
+        """P(word | context), the context being a sentence so far, ``<s>`` included."""
+        context = context[-(self.order - 1):] if self.order > 1 else ()
+        return self._probability(word, context)
+
+    def _probability(self, word: str, context: tuple[str, ...]) -> float:
+        n = len(context) + 1
+        lower = self._probability(word, context[1:]) if context else 1 / len(self.vocabulary)
+        following = {gram: count for gram, count in self.counts[n - 1].items() if gram[:-1] == context}
+        total = sum(following.values())
+        if total == 0:
+            return lower
+        taken = sum(self.discount(n, count) for count in following.values())
+        here = following.get((*context, word), 0)
+        return (here - (self.discount(n, here) if here else 0.0) + taken * lower) / total
