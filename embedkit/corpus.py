@@ -11,7 +11,8 @@ from embedkit.progress import ProgressCallback
 from embedkit.text.id_stream import DEFAULT_MMAP_ABOVE
 from embedkit.text.reading import Sources
 from embedkit.text.tokenizers import get_tokenizer
-from embedkit.vocabulary import Vocabulary, Words, frequency_order, nothing_left
+from embedkit.vocabulary import Vocabulary, frequency_order, nothing_left
+from embedkit.words import Words
 
 SENTENCE_END = -1
 
@@ -155,8 +156,8 @@ class Corpus:
         counts = np.bincount(raw[raw >= 0], minlength=len(numbers))
         if vocabulary is None:
             vocabulary = Vocabulary.from_counts(zip(numbers, counts.tolist(), strict=True), min_count, max_vocab)
-        ids_of = vocabulary.key_to_index
-        mapping = np.array([ids_of.get(word, -2) for word in numbers] + [SENTENCE_END], dtype=np.int32)
+        known = vocabulary.key_to_index
+        mapping = np.array([known.get(word, -2) for word in numbers] + [SENTENCE_END], dtype=np.int32)
         ids = mapping[raw]
         ids = ids[ids != -2]
         ids = ids[~((ids == SENTENCE_END) & np.concatenate([[True], ids[:-1] == SENTENCE_END]))]
@@ -188,6 +189,21 @@ class Corpus:
             for end in (np.flatnonzero(self.ids[at : at + step] == SENTENCE_END) + at).tolist():
                 yield self.ids[start:end]
                 start = end + 1
+
+
+def count_words(sources: Sources, *, tokenizer: str = "whitespace", lowercase: bool = False,
+                json_field: str | None = None, encoding_errors: str = "strict", min_count: int = 1,
+                max_vocab: int | None = None, workers: int | None = None,
+                progress: ProgressCallback | None = None) -> Vocabulary:
+    """The vocabulary of a corpus, without encoding it; parameters and errors as in `Corpus.from_text`."""
+    from embedkit.text.scanning import scan_sources
+
+    _check(min_count, max_vocab, workers)
+    scanned = scan_sources(
+        sources, get_tokenizer(tokenizer, lowercase), json_field=json_field, encoding_errors=encoding_errors,
+        known=None, workers=workers, mmap_above=DEFAULT_MMAP_ABOVE, progress=progress, keep_ids=False)
+    vocabulary, _ = _chosen(*scanned.words.index(), min_count, max_vocab)
+    return vocabulary
 
 
 def _check(min_count: int, max_vocab: int | None, workers: int | None) -> None:

@@ -5,86 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 
 from embedkit.atomic import atomic_open
 from embedkit.errors import CorpusError, FormatError
+from embedkit.words import WordIndex, Words
 
-_DECODED_AT_ONCE = 1 << 16
-
-
-class Words(Sequence[str]):
-    """A read-only list of strings kept as one blob of UTF-8; each becomes a Python string when it is asked for.
-
-    Parameters
-    ----------
-    blob : uint8
-        The words' bytes, one behind the other; more bytes may follow.
-    offsets : int64 (n_words + 1,)
-        Where each word starts, and where the last one ends.
-    """
-
-    def __init__(self, blob: np.ndarray, offsets: np.ndarray) -> None:
-        self.blob = blob
-        self.offsets = offsets
-
-    @classmethod
-    def from_strings(cls, words: Iterable[str]) -> Words:
-        """Pack an iterable of strings; lone surrogates raise `CorpusError`."""
-        encoded = []
-        for word in words:
-            try:
-                encoded.append(word.encode())
-            except UnicodeEncodeError:
-                raise CorpusError(f"the word {word!r} holds half a surrogate pair; UTF-8 cannot express it") from None
-        offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
-        np.cumsum([len(word) for word in encoded], out=offsets[1:])
-        return cls(np.frombuffer(bytearray(b"".join(encoded)), dtype=np.uint8), offsets)
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            start, stop, step = index.indices(len(self))
-            return self._decoded(start, stop) if step == 1 else [self[i] for i in range(start, stop, step)]
-        i = range(len(self))[index]
-        return self.blob[self.offsets[i] : self.offsets[i + 1]].tobytes().decode()
-
-    def __iter__(self) -> Iterator[str]:
-        for start in range(0, len(self), _DECODED_AT_ONCE):
-            yield from self._decoded(start, min(start + _DECODED_AT_ONCE, len(self)))
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Words):
-            return np.array_equal(self.offsets - self.offsets[0], other.offsets - other.offsets[0]) and \
-                np.array_equal(self._bytes(), other._bytes())
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        shown = ", ".join(repr(word) for word in self[:5])
-        return f"Words([{shown}{', …' if len(self) > 5 else ''}], {len(self)} words)"
-
-    def _bytes(self) -> np.ndarray:
-        return self.blob[self.offsets[0] : self.offsets[-1]]
-
-    def _decoded(self, start: int, stop: int) -> list[str]:
-        if stop <= start:
-            return []
-        offsets = self.offsets[start : stop + 1].tolist()
-        data, base = self.blob[offsets[0] : offsets[-1]].tobytes(), offsets[0]
-        return [data[a - base : b - base].decode() for a, b in pairwise(offsets)]
+_WRITTEN_AT_ONCE = 1 << 16
 
 
 class Vocabulary:
@@ -101,11 +30,14 @@ class Vocabulary:
     ----------
     index_to_key : Words
         The word of each id, most frequent first, ties in UTF-8 order (unless made or loaded in another order).
+    key_to_index : WordIndex
+        The id of each word; a few look-ups are binary searches, many get a dictionary.
     counts : int64 (n_words,)
     """
 
     def __init__(self, words: Sequence[str], counts: Sequence[int] | np.ndarray) -> None:
-        self.index_to_key = words if isinstance(words, Words) else Words.from_strings(words)
+        self.index_to_key = Words.from_strings(words)
+        self.key_to_index = WordIndex(self.index_to_key)
         self.counts = np.asarray(counts, dtype=np.int64)
         if len(self.index_to_key) != len(self.counts):
             raise ValueError(f"{len(self.index_to_key)} words but {len(self.counts)} counts")
@@ -128,11 +60,6 @@ class Vocabulary:
         kept = kept[:max_vocab]
         return cls([word for word, _ in kept], [count for _, count in kept])
 
-    @cached_property
-    def key_to_index(self) -> dict[str, int]:
-        """The id of each word; built when it is first used."""
-        return {word: i for i, word in enumerate(self.index_to_key)}
-
     @property
     def total(self) -> int:
         """The sum of all counts."""
@@ -149,7 +76,7 @@ class Vocabulary:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Vocabulary) and np.array_equal(self.counts, other.counts) and \
-            self.index_to_key == other.index_to_key
+            self.digest() == other.digest()
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -176,8 +103,8 @@ class Vocabulary:
         weights = self.counts.astype(np.float64) ** ns_exponent
         return weights / weights.sum()
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write ``word count`` lines in UTF-8, as GloVe's ``vocab.txt``.
+    def save(self, path: str | os.PathLike[str], separator: str = " ") -> None:
+        """Write ``word count`` lines in UTF-8, as GloVe's ``vocab.txt``; `load` reads a tab between them too.
 
         Raises
         ------
@@ -188,10 +115,10 @@ class Vocabulary:
             if not word or "\n" in word:
                 raise FormatError(f"a vocabulary file cannot hold the word {word!r}: it is empty or has a line feed")
         with atomic_open(path) as stream:
-            for start in range(0, len(self), _DECODED_AT_ONCE):
-                stop = start + _DECODED_AT_ONCE
+            for start in range(0, len(self), _WRITTEN_AT_ONCE):
+                stop = start + _WRITTEN_AT_ONCE
                 rows = zip(self.index_to_key[start:stop], self.counts[start:stop].tolist(), strict=True)
-                stream.write("".join(f"{word} {count}\n" for word, count in rows).encode())
+                stream.write("".join(f"{word}{separator}{count}\n" for word, count in rows).encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Vocabulary:
@@ -233,7 +160,7 @@ class Vocabulary:
         digest = hashlib.sha256()
         words = self.index_to_key
         digest.update(np.diff(words.offsets).astype("<i8").tobytes())
-        digest.update(np.ascontiguousarray(words._bytes()))
+        digest.update(words.blob[words.offsets[0] : words.offsets[-1]].tobytes())
         return digest.hexdigest()
 
 

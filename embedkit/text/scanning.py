@@ -117,9 +117,11 @@ def _buffer(data: bytes) -> tuple[np.ndarray, int]:
 
 
 def scan_sources(sources: Sources, tokenizer: Tokenizer, *, json_field: str | None, encoding_errors: str,
-                 known: WordTable | None, workers: int | None, mmap_above: int,
-                 progress: ProgressCallback | None, block_bytes: int = BLOCK_BYTES) -> Scanned:
+                 known: WordTable | None, workers: int | None, mmap_above: int, progress: ProgressCallback | None,
+                 keep_ids: bool = True, block_bytes: int = BLOCK_BYTES) -> Scanned:
     """Scan a corpus; `known` fixes the vocabulary, otherwise every word is entered.
+
+    Without `keep_ids` the words are counted only and the stream stays empty.
 
     Raises
     ------
@@ -139,7 +141,8 @@ def scan_sources(sources: Sources, tokenizer: Tokenizer, *, json_field: str | No
         if result.bad_byte >= 0:
             raise not_utf8(result.block, result.bad_byte, n_lines)
         n_lines += result.n_lines
-        stream.append(result.ids, result.table)
+        if keep_ids:
+            stream.append(result.ids, result.table)
         report(result.block.done)
     numbers = [np.arange(tables[0].n_words)]
     for table in tables[1:]:
