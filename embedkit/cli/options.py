@@ -45,3 +45,21 @@ vocabulary_options = _chain(
     click.option("--max-vocab", default=None, type=click.IntRange(1),
                  help="Keep at most so many words, the most frequent ones."),
 )
+
+
+def parse_size(text: str) -> int:
+    """``"4G"`` -> 4 * 2**30 bytes; K, M, G, T, with or without a B behind, or plain bytes.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    letters = text.strip().upper().removesuffix("B").removesuffix("I")
+    factor = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}.get(letters[-1:], 1)
+    try:
+        size = float(letters[:-1] if factor > 1 else letters) * factor
+        if not 0 <= size < 2**62:
+            raise ValueError
+    except ValueError:
+        raise click.UsageError(f"{text!r} is no size; write for example 500M or 4G") from None
+    return int(size)

@@ -81,7 +81,7 @@ class Results:
     def _text(self, value: Any) -> str:
         if value is None:
             return "–"
-        if isinstance(value, float) or hasattr(value, "dtype") and value.dtype.kind == "f":
+        if isinstance(value, float) or (hasattr(value, "dtype") and value.dtype.kind == "f"):
             return f"{float(value):.{self.digits}f}"
         return str(value)
 

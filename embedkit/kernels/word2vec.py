@@ -1,0 +1,382 @@
+"""Skip-gram and CBOW with negative sampling, several centres at a time.
+
+One step takes a block of neighbouring centres. Every context row that lies in at least one of their windows meets
+every output row of the block (the centres themselves and one set of negatives that all share) in three small
+matrix products: scores, the change of the outputs, the change of the inputs (Ji et al. 2016, arXiv:1604.04661,
+with the block widened from one centre to several). A pair counts where the context lies in the centre's window; a
+shared negative stands for ``negative / n_shared`` negatives of each of the row's pairs, so that a pair is worth as
+many negatives as asked for. Both products that update use the values from before the step.
+
+Both matrices are float32 (n_words, row_size), padded by `embedkit.kernels.math.padded_size`, and are shared by all
+threads without locks (Hogwild; Recht et al. 2011). A call works on one slice of the id stream.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from embedkit.kernels.compiling import kernel
+from embedkit.kernels.math import TILE_COLUMNS, TILE_ROWS, add_rows, add_rows_single, dot_tile, prefetch, sigmoid
+from embedkit.kernels.sampling import draw, subsample, window_bounds
+
+LINE = 16  # float32 in a cache line
+
+
+class Settings(NamedTuple):
+    """What stays the same through a training run.
+
+    Attributes
+    ----------
+    window : int
+        Words to each side.
+    shrink : bool
+        Draw each centre's window from 1..window.
+    block : int
+        Centres in a step.
+    n_shared : int
+        Negatives that a block shares; ``block + n_shared`` is a multiple of `TILE_COLUMNS`.
+    negative_weight : float32
+        ``negative / n_shared``.
+    mean_gradient : bool
+        CBOW: divide the gradient by the number of context words (İrsoy et al. 2021).
+    """
+
+    window: int
+    shrink: bool
+    block: int
+    n_shared: int
+    negative_weight: np.float32
+    mean_gradient: bool
+
+
+LOSS_EVERY = 16  # the loss is summed over every so-manieth block: it costs logarithms
+
+
+@functools.cache
+def make_products(row_size):
+    """The three matrix products of a step for rows of `row_size` float32."""
+
+    @kernel(fastmath=True)
+    def scores_of(inputs, rows, n_rows, outputs, n_outputs, scores):
+        for r in range(0, n_rows, TILE_ROWS):
+            for c in range(0, n_outputs, TILE_COLUMNS):
+                dot_tile(inputs, rows, r, outputs, c, row_size, scores)
+
+    @kernel(fastmath=True)
+    def add_products(target, targets, n_targets, target_step, source, rows, n_rows, weights, step):
+        """``target[targets[t]] += sum_k weights.flat[t * target_step + k * step] * source[rows[k]]``."""
+        t = 0
+        while t < n_targets:
+            if t + 1 < n_targets and targets[t] != targets[t + 1]:
+                add_rows(target, targets[t], targets[t + 1], source, rows, n_rows, weights,
+                         t * target_step, (t + 1) * target_step, step, row_size)
+                t += 2
+            else:
+                add_rows_single(target, targets[t], targets[t], source, rows, n_rows, weights,
+                                t * target_step, 0, step, row_size)
+                t += 1
+
+    return scores_of, add_products
+
+
+@kernel
+def pair_loss(scores, weights, labels, n_rows, n_outputs, block):
+    """Sum of ``-w log σ(±score)`` and the number of positive pairs, in float64."""
+    loss = 0.0
+    pairs = 0.0
+    for r in range(n_rows):
+        for c in range(n_outputs):
+            weight = weights[r, c]
+            if weight > 0:
+                s = np.float64(scores[r, c])
+                if labels[r, c] > 0:
+                    s = -s
+                    pairs += weight
+                loss += weight * (max(s, 0.0) + np.log1p(np.exp(-abs(s))))
+    return loss, pairs
+
+
+@kernel(fastmath=True)
+def gradients(scores, weights, labels, n, learning_rate):
+    """``weights.flat[i] *= learning_rate * (label - σ(score))`` for i < n: the weight becomes the step."""
+    s = scores.reshape(-1)
+    w = weights.reshape(-1)
+    y = labels.reshape(-1)
+    for i in range(n):
+        w[i] = learning_rate * w[i] * (y[i] - sigmoid(s[i]))
+
+
+@kernel
+def prefetch_ahead(kept, position, stop, w_in, w_out):
+    """Bring the input and output rows of ``kept[position:stop]`` nearer; returns `stop` or `position`."""
+    size = w_in.shape[1]
+    while position < stop:
+        if kept[position] >= 0:
+            base = kept[position] * size
+            for line in range(0, size, LINE):
+                prefetch(w_in, base + line)
+                prefetch(w_out, base + line)
+        position += 1
+    return position
+
+
+@kernel
+def draw_negatives(table, state, words, first, n, matrix):
+    """Draw n words into ``words[first:]`` and prefetch their rows."""
+    size = matrix.shape[1]
+    for k in range(first, first + n):
+        word = draw(table, state)
+        words[k] = word
+        base = word * size
+        for line in range(0, size, LINE):
+            prefetch(matrix, base + line)
+
+
+@kernel
+def take_block(kept, n, position, settings, state, outputs, places, lows, highs):
+    """The next `block` centres from `position` on: their words, places and windows.
+
+    Returns the number of centres found and the position behind the last one.
+    """
+    n_centres = 0
+    while n_centres < settings.block and position < n:
+        if kept[position] >= 0:
+            outputs[n_centres] = kept[position]
+            places[n_centres] = position
+            lows[n_centres], highs[n_centres] = window_bounds(
+                kept, n, position, settings.window, settings.shrink, state)
+            n_centres += 1
+        position += 1
+    for q in range(n_centres, settings.block):
+        outputs[q] = outputs[0]
+        places[q] = -1
+        lows[q] = 0
+        highs[q] = -1
+    return n_centres, position
+
+
+@kernel
+def context_rows(kept, block, places, lows, highs, rows, weights):
+    """The words that lie in a window of the block, and in whose: ``weights[r, q]`` is 1 or 0.
+
+    Returns the number of rows. `rows` is filled up with a real row to a whole tile.
+    """
+    low = lows[0]
+    high = highs[0]
+    for q in range(1, block):
+        if highs[q] >= 0:
+            low = min(low, lows[q])
+            high = max(high, highs[q])
+    n_rows = 0
+    for p in range(low, high + 1):
+        if kept[p] < 0:
+            continue
+        count = np.float32(0.0)
+        for q in range(block):
+            inside = np.float32(lows[q] <= p <= highs[q] and p != places[q])
+            weights[n_rows, q] = inside
+            count += inside
+        if count > 0:
+            rows[n_rows] = kept[p]
+            n_rows += 1
+    for r in range(n_rows, n_rows + TILE_ROWS):
+        rows[r] = rows[max(n_rows - 1, 0)]
+    return n_rows
+
+
+@kernel
+def negative_weights(outputs, settings, n_rows, weights):
+    """Fill the columns of the shared negatives: `negative_weight` for each of the row's centres.
+
+    A centre whose own word was drawn does not count (a negative equal to the target is dropped).
+    """
+    block = settings.block
+    n_outputs = block + settings.n_shared
+    for r in range(n_rows):
+        count = np.float32(0.0)
+        for q in range(block):
+            count += weights[r, q]
+        for k in range(block, n_outputs):
+            weights[r, k] = count * settings.negative_weight
+    for k in range(block, n_outputs):
+        for q in range(block):
+            if outputs[k] == outputs[q]:
+                for r in range(n_rows):
+                    weights[r, k] -= weights[r, q] * settings.negative_weight
+
+
+@kernel
+def copy_rows(matrix, words, n, out):
+    """``out[k] = matrix[words[k]]``."""
+    for k in range(n):
+        source = matrix[words[k]]
+        target = out[k]
+        for d in range(matrix.shape[1]):
+            target[d] = source[d]
+
+
+@functools.cache
+def make_skipgram(row_size):
+    """Skip-gram with negative sampling for rows of `row_size` float32."""
+    scores_of, add_products = make_products(row_size)
+
+    @kernel(fastmath=True)
+    def skipgram(ids, start, stop, keep, table, settings, w_in, w_out, learning_rate, state, control):
+        """Train on ``ids[start:stop]``.
+
+        Parameters
+        ----------
+        ids : int32 (n,)
+            Word ids, negative at sentence ends.
+        keep : float32 (n_words,)
+            Probability of keeping a word.
+        table : uint32 (n_words, 2)
+            Alias table of the negatives.
+        settings : Settings
+        w_in, w_out : float32 (n_words, row_size)
+            Updated in place.
+        learning_rate : float32
+        state : uint64 (1,)
+            Random state.
+        control : int64 (1,)
+            Training stops soon after it becomes non-zero.
+
+        Returns
+        -------
+        n_words : int
+            Words seen, left-out ones included.
+        loss, n_pairs : float
+            Sum of the loss over every `LOSS_EVERY`-th block, and its number of (centre, context) pairs.
+        """
+        block = settings.block
+        n_outputs = block + settings.n_shared
+        most_rows = block + 2 * settings.window + TILE_ROWS
+        kept = np.empty(stop - start, np.int32)
+        n, n_words = subsample(ids, start, stop, keep, state, kept)
+        rows = np.zeros(most_rows, np.int64)
+        outputs = np.zeros(n_outputs, np.int64)
+        following = np.zeros(n_outputs, np.int64)
+        places = np.zeros(block, np.int64)
+        lows = np.zeros(block, np.int64)
+        highs = np.zeros(block, np.int64)
+        iota = np.arange(max(most_rows, n_outputs))
+        buffer = np.empty((n_outputs, row_size), np.float32)
+        scores = np.empty((most_rows, n_outputs), np.float32)
+        weights = np.zeros((most_rows, n_outputs), np.float32)
+        labels = np.zeros((most_rows, n_outputs), np.float32)
+        labels[:, :block] = 1.0
+        loss = 0.0
+        n_pairs = 0.0
+        step = 0
+        position = 0
+        ahead = 0
+        draw_negatives(table, state, following, block, settings.n_shared, w_out)
+        while position < n and control[0] == 0:
+            for k in range(block, n_outputs):
+                outputs[k] = following[k]
+            n_centres, position = take_block(kept, n, position, settings, state, outputs, places, lows, highs)
+            if n_centres == 0:
+                break
+            draw_negatives(table, state, following, block, settings.n_shared, w_out)
+            ahead = prefetch_ahead(kept, ahead, min(n, position + 2 * block + settings.window), w_in, w_out)
+            n_rows = context_rows(kept, block, places, lows, highs, rows, weights)
+            if n_rows == 0:
+                continue
+            negative_weights(outputs, settings, n_rows, weights)
+            copy_rows(w_out, outputs, n_outputs, buffer)
+            scores_of(w_in, rows, n_rows, buffer, n_outputs, scores)
+            if step % LOSS_EVERY == 0:
+                block_loss, block_pairs = pair_loss(scores, weights, labels, n_rows, n_outputs, block)
+                loss += block_loss
+                n_pairs += block_pairs
+            step += 1
+            gradients(scores, weights, labels, n_rows * n_outputs, learning_rate)
+            add_products(w_out, outputs, n_outputs, 1, w_in, rows, n_rows, weights, n_outputs)
+            add_products(w_in, rows, n_rows, n_outputs, buffer, iota, n_outputs, weights, 1)
+        return n_words, loss, n_pairs
+
+    return skipgram
+
+
+@functools.cache
+def make_cbow(row_size):
+    """CBOW with negative sampling for rows of `row_size` float32."""
+    scores_of, add_products = make_products(row_size)
+
+    @kernel(fastmath=True)
+    def cbow(ids, start, stop, keep, table, settings, w_in, w_out, learning_rate, state, control):
+        """Train on ``ids[start:stop]``; arguments and result as those of `make_skipgram`'s kernel.
+
+        The hidden vector of a centre is the mean of its context rows; the shared negatives of a block meet all its
+        hidden vectors. Both the means and the spreading of the gradient over the context rows are matrix
+        products with the block's 0/1 matrix of (context row, centre).
+        """
+        block = settings.block
+        n_outputs = block + settings.n_shared
+        most_rows = block + 2 * settings.window + TILE_ROWS
+        kept = np.empty(stop - start, np.int32)
+        n, n_words = subsample(ids, start, stop, keep, state, kept)
+        rows = np.zeros(most_rows, np.int64)
+        outputs = np.zeros(n_outputs, np.int64)
+        following = np.zeros(n_outputs, np.int64)
+        places = np.zeros(block, np.int64)
+        lows = np.zeros(block, np.int64)
+        highs = np.zeros(block, np.int64)
+        iota = np.arange(max(most_rows, n_outputs))
+        buffer = np.empty((n_outputs, row_size), np.float32)
+        hidden = np.zeros((block, row_size), np.float32)
+        change = np.zeros((block, row_size), np.float32)
+        inside = np.zeros((most_rows, block), np.float32)
+        means = np.zeros((most_rows, block), np.float32)
+        scores = np.empty((block, n_outputs), np.float32)
+        weights = np.zeros((block, n_outputs), np.float32)
+        labels = np.zeros((block, n_outputs), np.float32)
+        labels[:, :block] = 1.0
+        loss = 0.0
+        n_pairs = 0.0
+        step = 0
+        position = 0
+        ahead = 0
+        draw_negatives(table, state, following, block, settings.n_shared, w_out)
+        while position < n and control[0] == 0:
+            for k in range(block, n_outputs):
+                outputs[k] = following[k]
+            n_centres, position = take_block(kept, n, position, settings, state, outputs, places, lows, highs)
+            if n_centres == 0:
+                break
+            draw_negatives(table, state, following, block, settings.n_shared, w_out)
+            ahead = prefetch_ahead(kept, ahead, min(n, position + 2 * block + settings.window), w_in, w_out)
+            n_rows = context_rows(kept, block, places, lows, highs, rows, inside)
+            if n_rows == 0:
+                continue
+            weights[:, :] = 0.0
+            for q in range(block):
+                count = np.float32(0.0)
+                for r in range(n_rows):
+                    count += inside[r, q]
+                share = np.float32(1.0) / max(count, np.float32(1.0))
+                for r in range(n_rows):
+                    means[r, q] = inside[r, q] * share
+                weights[q, q] = min(count, np.float32(1.0))
+            negative_weights(outputs, settings, block, weights)
+            hidden[:, :] = 0.0
+            add_products(hidden, iota, block, 1, w_in, rows, n_rows, means, block)
+            copy_rows(w_out, outputs, n_outputs, buffer)
+            scores_of(hidden, iota, block, buffer, n_outputs, scores)
+            if step % LOSS_EVERY == 0:
+                block_loss, block_pairs = pair_loss(scores, weights, labels, block, n_outputs, block)
+                loss += block_loss
+                n_pairs += block_pairs
+            step += 1
+            gradients(scores, weights, labels, block * n_outputs, learning_rate)
+            add_products(w_out, outputs, n_outputs, 1, hidden, iota, block, weights, n_outputs)
+            change[:, :] = 0.0
+            add_products(change, iota, block, n_outputs, buffer, iota, n_outputs, weights, 1)
+            spread = means if settings.mean_gradient else inside
+            add_products(w_in, rows, n_rows, block, change, iota, block, spread, 1)
+        return n_words, loss, n_pairs
+
+    return cbow

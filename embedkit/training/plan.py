@@ -1,0 +1,78 @@
+"""What a run would take, before it is started: vocabulary, memory, disk, time."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedkit.corpus import SENTENCE_END, Corpus
+from embedkit.training.config import TrainingConfig
+from embedkit.training.run import Run
+
+_TRIAL_TOKENS = 200_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Figures of a run that has not been started.
+
+    Attributes
+    ----------
+    n_words, n_tokens, n_sentences : int
+        Of the encoded corpus.
+    memory_bytes : int
+        The id stream and the matrices; the Python process itself (some 150 MB with numba) comes on top.
+    disk_bytes : int
+        The native model file.
+    seconds : float
+        Training time on this machine, extrapolated from a trial on the first tokens.
+    """
+
+    n_words: int
+    n_tokens: int
+    n_sentences: int
+    memory_bytes: int
+    disk_bytes: int
+    seconds: float
+
+
+def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
+    """Work out memory and disk, and train on the first tokens to tell the speed.
+
+    Raises
+    ------
+    CorpusError
+        When there is nothing to train on.
+    """
+    n_words = len(corpus.vocabulary)
+    row = 4 * config.vector_size
+    bucket_bytes = config.bucket * row if config.subwords != "none" else 0
+    n_matrices = {"glove": 4, "svd": 3, "lsa": 3}.get(config.model, 2)
+    word_bytes = int(np.mean([len(w.encode()) for w in corpus.vocabulary.index_to_key[:10_000]])) + 8 + 4 + 8 + 4
+    disk = n_words * (row + word_bytes) + bucket_bytes
+    if bucket_bytes:
+        disk += n_words * row
+    if config.keep_output:
+        disk += n_words * row
+    return Plan(n_words, corpus.n_tokens, corpus.n_sentences,
+                corpus.ids.nbytes + n_words * row * n_matrices + bucket_bytes, disk, _seconds(corpus, config))
+
+
+def _seconds(corpus: Corpus, config: TrainingConfig) -> float:
+    """Training seconds: a trial of one epoch on the first tokens, run twice so that compilation does not count."""
+    stop = min(len(corpus.ids), _TRIAL_TOKENS)
+    ids = np.append(corpus.ids[:stop], np.int32(SENTENCE_END)).astype(np.int32)
+    n_tokens = int((ids >= 0).sum())
+    trial = Corpus(ids, corpus.vocabulary, n_tokens)
+    quick = dataclasses.replace(config, epochs=1, bucket=min(config.bucket, 50_000))
+    from embedkit.training import family
+
+    fit = family(config).fit
+    fit(trial, quick, Run())
+    start = time.perf_counter()
+    fit(trial, quick, Run())
+    epochs = config.epochs if config.model not in ("svd", "lsa") else 1
+    return (time.perf_counter() - start) * corpus.n_tokens / max(n_tokens, 1) * epochs

@@ -1,0 +1,214 @@
+"""Skip-gram and CBOW (Mikolov et al. 2013a, 2013b): negative sampling, hierarchical softmax, full softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from embedkit.corpus import Corpus
+from embedkit.errors import ConfigError, CorpusError
+from embedkit.keyed_vectors import KeyedVectors
+from embedkit.training.config import TrainingConfig
+from embedkit.training.run import Monitor, Run, check_finite, corpus_digest
+from embedkit.training.threads import run_tasks
+
+# Centres in a step and the negatives that they share: measured, see embedkit/kernels/word2vec.py.
+BLOCK = 4
+MOST_SHARED = 4096
+LOWEST_RATE = 1e-4  # the learning rate never falls below this share of its first value
+
+Task = tuple[int, int, int]  # epoch, start, stop
+
+
+def slices_of(corpus: Corpus, config: TrainingConfig) -> list[tuple[int, int]]:
+    """The id stream cut into pieces of some milliseconds of work, at sentence ends where one is near."""
+    n = len(corpus.ids)
+    size = min(50_000, max(1_000, n // (64 * config.workers)))
+    return corpus.shards(max(1, n // size))
+
+
+def tasks_of(slices: list[tuple[int, int]], epochs: int) -> list[Task]:
+    """All slices of all epochs, in order."""
+    return [(epoch, start, stop) for epoch in range(epochs) for start, stop in slices]
+
+
+def slice_state(seed: int, epoch: int, start: int) -> np.ndarray:
+    """The random state of one slice of one epoch: uint64 (1,), the same whichever thread takes it."""
+    return np.random.SeedSequence((seed, epoch, start)).generate_state(1, np.uint64)
+
+
+def rate_at(config: TrainingConfig, fraction: float) -> float:
+    """Linear decay of the learning rate over the run."""
+    return config.learning_rate * max(1.0 - fraction, LOWEST_RATE)
+
+
+def shared_negatives(negative: int, block: int) -> int:
+    """How many negatives a block shares: more than `negative`, and a whole tile together with the centres."""
+    wanted = max(negative + 3, 8)
+    return min(wanted + (-(wanted + block)) % 4, MOST_SHARED)
+
+
+def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
+    """Train skip-gram or CBOW.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    config : TrainingConfig
+    run : Run
+        Progress, log, checkpoint, starting vectors.
+
+    Returns
+    -------
+    KeyedVectors
+        float32 (n_words, vector_size).
+    """
+    from embedkit.kernels.math import padded_size
+
+    if config.keep_output and config.loss == "hs":
+        raise ConfigError("--keep-output: hierarchical softmax has no output vector for each word; "
+                          "use --loss ns or softmax")
+    if corpus.n_tokens == 0:
+        raise CorpusError("the corpus holds no word of the vocabulary; there is nothing to train on")
+    vocabulary = corpus.vocabulary
+    row_size = padded_size(config.vector_size)
+    digest = corpus_digest(vocabulary.digest(), corpus.ids)
+    tasks = tasks_of(slices_of(corpus, config), config.epochs)
+    stored = run.load_state(config, digest)
+    if stored is not None:
+        first, arrays, figures = stored
+        w_in, w_out, done = arrays["w_in"], arrays["w_out"], int(figures["done"])
+    else:
+        first, done = 0, 0
+        w_in = initial_rows(len(vocabulary), config, row_size)
+        w_out = np.zeros((len(vocabulary), row_size), np.float32)
+        if run.init is not None:
+            copy_known(run.init, vocabulary.index_to_key, w_in, w_out)
+    step = _step(corpus, config, w_in, w_out)
+    train_slices(corpus, config, run, step, tasks, first, done, {"w_in": w_in, "w_out": w_out}, digest)
+    output = w_out[:, :config.vector_size] if config.keep_output else None
+    return KeyedVectors(
+        vocabulary.index_to_key, np.ascontiguousarray(w_in[:, :config.vector_size]), counts=vocabulary.counts,
+        output_vectors=None if output is None else np.ascontiguousarray(output), config=config.to_dict())
+
+
+def train_slices(corpus: Corpus, config: TrainingConfig, run: Run, step: Callable[..., Any], tasks: list[Task],
+                 first: int, done: int, arrays: dict[str, np.ndarray], digest: str) -> None:
+    """Run ``step(ids, start, stop, learning_rate, state, control)`` over all tasks, with all that surrounds it.
+
+    Parameters
+    ----------
+    step : callable
+        Trains on one slice and returns (words, summed loss, number of loss terms).
+    tasks : list of (epoch, start, stop)
+    first : int
+        Index of the first task to do.
+    done : int
+        Words that were done before `first`.
+    arrays : dict of str to ndarray
+        What a checkpoint must hold; checked for NaN at the end.
+    digest : str
+        Of the corpus.
+    """
+    control = np.zeros(1, np.int64)
+    ids = corpus.ids.view()
+    ids.flags.writeable = False
+    # Compile on an empty slice before any thread starts, so that the first figures are of training alone.
+    step(ids, 0, 0, np.float32(0), slice_state(0, 0, 0), control)
+    n_stream = len(ids) * config.epochs
+
+    def work(worker: int, task: Task) -> tuple[int, float, float]:
+        epoch, start, stop = task
+        rate = rate_at(config, (epoch * len(ids) + start) / n_stream)
+        result: tuple[int, float, float] = step(ids, start, stop, np.float32(rate),
+                                                slice_state(config.seed, epoch, start), control)
+        return result
+
+    with Monitor(run, corpus.n_tokens * config.epochs, done=done,
+                 learning_rate=lambda fraction: rate_at(config, fraction)) as monitor:
+
+        def save(position: int) -> None:
+            run.save_state(config, digest, position, arrays, {"done": monitor.done})
+
+        run_tasks(work, tasks, config.workers, control=control, first=first,
+                  on_result=lambda index, result: monitor.add(*result, epoch=tasks[index][0]), tick=monitor.tick,
+                  save=save if run.checkpoint is not None else None, save_every=run.checkpoint_every)
+        monitor.end()
+    for name, array in arrays.items():
+        check_finite(name, array)
+
+
+def initial_rows(n_rows: int, config: TrainingConfig, row_size: int) -> np.ndarray:
+    """Starting values of the input rows: uniform on ±1/2 divided by the vector size, as in word2vec.
+
+    Returns
+    -------
+    rows : float32 (n_rows, row_size)
+        The columns behind ``vector_size`` are zero and stay so.
+    """
+    random = np.random.default_rng(np.random.SeedSequence((config.seed, 0)))
+    rows = np.zeros((n_rows, row_size), np.float32)
+    for start in range(0, n_rows, 65536):
+        block = rows[start:start + 65536, :config.vector_size]
+        block[...] = (random.random(block.shape, dtype=np.float32) - np.float32(0.5)) / config.vector_size
+    return rows
+
+
+def copy_known(init: KeyedVectors, words: Any, w_in: np.ndarray, w_out: np.ndarray | None = None) -> int:
+    """Copy the vectors (and output vectors) of the words that `init` knows; returns how many it knew.
+
+    Raises
+    ------
+    ConfigError
+        When the sizes differ or no word is known.
+    """
+    size = init.vector_size
+    if size > w_in.shape[1]:
+        raise ConfigError(f"--init: its vectors have {size} numbers, more than vector_size; use --vector-size {size}")
+    pairs = [(row, init.key_to_index[word]) for row, word in enumerate(words) if word in init]
+    if not pairs:
+        raise ConfigError("--init: none of its words occurs in this corpus's vocabulary")
+    here, there = np.array(pairs).T
+    w_in[here, :size] = init.vectors[there]
+    if w_out is not None and init.output_vectors is not None:
+        w_out[here, :size] = init.output_vectors[there]
+    return len(pairs)
+
+
+def _step(corpus: Corpus, config: TrainingConfig, w_in: np.ndarray, w_out: np.ndarray) -> Callable[..., Any]:
+    """The kernel of the run, closed over everything that stays the same."""
+    from embedkit.kernels.sampling import alias_table
+
+    vocabulary = corpus.vocabulary
+    keep = np.asarray(vocabulary.keep_probabilities(config.sample), np.float32)
+    cbow = config.architecture == "cbow"
+    mean = config.cbow_gradient == "mean"
+    row_size = w_in.shape[1]
+    settings: Any
+    table: Any
+    if config.loss == "ns":
+        from embedkit.kernels.word2vec import Settings, make_cbow, make_skipgram
+
+        n_shared = shared_negatives(config.negative, BLOCK)
+        settings = Settings(config.window, config.shrink_windows, BLOCK, n_shared,
+                            np.float32(config.negative / n_shared), mean)
+        table = alias_table(vocabulary.negative_distribution(config.ns_exponent))
+        train = make_cbow(row_size) if cbow else make_skipgram(row_size)
+    else:
+        from embedkit.kernels.word2vec_exact import ExactSettings, huffman_paths, make_exact
+
+        softmax = config.loss == "softmax"
+        table = huffman_paths(vocabulary.counts)
+        most = len(vocabulary) if softmax else int(np.diff(table.offsets).max(initial=1))
+        settings = ExactSettings(config.window, config.shrink_windows, cbow, mean, softmax, most + (-most) % 4)
+        train = make_exact(row_size)
+
+    def step(ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray,
+             control: np.ndarray) -> tuple[int, float, float]:
+        result: tuple[int, float, float] = train(
+            ids, start, stop, keep, table, settings, w_in, w_out, rate, state, control)
+        return result
+
+    return step
