@@ -28,6 +28,7 @@ and the tests hold it against this one.
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -60,6 +61,9 @@ class Subwords:
         Rows that the pieces are hashed into.
     min_jamo, max_jamo, min_syllables, max_syllables : int
         Lengths of the two kinds of n-grams (jamo only).
+    kept : tuple of int, optional
+        In a pruned fastText model the buckets that still have a row, in the order of the rows. Pieces in other
+        buckets do not count. By default every bucket has its row.
 
     Raises
     ------
@@ -80,6 +84,7 @@ class Subwords:
     max_jamo: int = 5
     min_syllables: int = 1
     max_syllables: int = 4
+    kept: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -113,8 +118,20 @@ class Subwords:
         return [hangul.spell(decode_word(piece)) for piece in self.byte_pieces(word)]
 
     def buckets(self, word: str) -> np.ndarray:
-        """The rows of the pieces of `word`: int64 (n_pieces,), each in 0 .. bucket - 1."""
-        return np.array([hash_piece(piece) % self.bucket for piece in self.byte_pieces(word)], dtype=np.int64)
+        """The rows of the pieces of `word`: int64 (n_pieces,), each in 0 .. n_rows - 1."""
+        buckets = [hash_piece(piece) % self.bucket for piece in self.byte_pieces(word)]
+        if self.kept is not None:
+            buckets = [self._row_of[bucket] for bucket in buckets if bucket in self._row_of]
+        return np.array(buckets, dtype=np.int64)
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows the pieces are spread over: `bucket`, fewer where the model was pruned."""
+        return self.bucket if self.kept is None else len(self.kept)
+
+    @functools.cached_property
+    def _row_of(self) -> dict[int, int]:
+        return {bucket: row for row, bucket in enumerate(self.kept or ())}
 
     def byte_pieces(self, word: str) -> list[bytes]:
         """The pieces of `word` as the bytes that are hashed; jamo n-grams as conjoining jamo."""
@@ -146,7 +163,8 @@ class Subwords:
         """The fields that matter for this kind, for the native file's metadata."""
         own = ("min_n", "max_n") if self.kind == "chars" else (
             "min_jamo", "max_jamo", "min_syllables", "max_syllables")
-        return {name: value for name, value in asdict(self).items() if name in ("kind", "bucket", *own)}
+        config = {name: value for name, value in asdict(self).items() if name in ("kind", "bucket", *own)}
+        return config if self.kept is None else {**config, "kept": list(self.kept)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Subwords:
@@ -157,11 +175,12 @@ class Subwords:
         ConfigError
             When a field is unknown or has a value of another type.
         """
-        types = {field.name: str if field.name == "kind" else int for field in fields(cls)}
+        types = {field.name: int for field in fields(cls)} | {"kind": str, "kept": list}
         for name, value in config.items():
-            if name not in types or type(value) is not types[name]:
-                raise ConfigError(f"subwords configuration: unexpected {name} = {value!r}")
-        return cls(**config)
+            if name not in types or type(value) is not types[name] or (
+                    name == "kept" and not all(type(bucket) is int for bucket in value)):
+                raise ConfigError(f"subwords configuration: unexpected {name} = {str(value)[:60]!r}")
+        return cls(**{**config, "kept": tuple(config["kept"])} if "kept" in config else config)
 
 
 def default_lengths(words: Iterable[str], counts: Iterable[int] | None = None) -> tuple[int, int]:

@@ -26,6 +26,8 @@ FORMATS: dict[str, tuple[str, str]] = {
     "native": ("embedkit.formats.native", ".safetensors"),
     "word2vec-text": ("embedkit.formats.word2vec_text", ".txt"),
     "word2vec-binary": ("embedkit.formats.word2vec_binary", ".bin"),
+    "fasttext": ("embedkit.formats.fasttext", ""),
+    "fasttext-vec": ("embedkit.formats.fasttext_vec", ".vec"),
     "glove-text": ("embedkit.formats.glove_text", ""),
     "npz": ("embedkit.formats.npz", ".npz"),
     "npy": ("embedkit.formats.npy", ".npy"),

@@ -1,0 +1,351 @@
+"""fastText ``.bin``: a whole model, little-endian, without padding.
+
+1. int32 magic 793712314, int32 version (11 or 12).
+2. Twelve int32: dim, ws, epoch, minCount, neg, wordNgrams, loss (hs 1, ns 2, softmax 3, ova 4), model (cbow 1,
+   skipgram 2, supervised 3), bucket, minn, maxn, lrUpdateRate; float64 t, the subsampling threshold.
+3. Dictionary: int32 size, nwords, nlabels; int64 ntokens, pruneidx_size. Then `size` entries: bytes and a NUL, int64
+   count, int8 type (0 word, 1 label), words first. Then pruneidx_size pairs of int32 (bucket, row): the n-gram
+   bucket's row stands at nwords + row, other buckets have none. -1: not pruned; 0: no n-grams at all.
+4. uint8, whether the input matrix is quantised. If not: int64 m, n; float32 (m, n), m = nwords + the n-grams' rows.
+   If so: uint8 qnorm; int64 m, n; int32 codesize; uint8 (codesize,); a quantiser; with qnorm also uint8 (m,) and a
+   quantiser of one dimension. A quantiser: int32 dim, nsubq, dsub, lastdsub; float32 (dim * 256,).
+5. uint8 qout; the output matrix, likewise: nwords rows (words by row, or the inner nodes of the tree with hs), or
+   nlabels rows when supervised.
+
+Files of 2016 begin with item 2 and have neither pruneidx_size nor the two uint8. floret's files begin with the same
+magic but have two more int32, mode and hashCount, behind maxn; they are recognised and refused, since their rows
+belong to another hash.
+
+The word's vector is the mean of its own row and its pieces' rows (`embedkit.subwords`). A supervised model's input
+vectors are read, its labels are not.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from embedkit.atomic import atomic_open
+from embedkit.errors import EmbedkitError, FormatError
+from embedkit.formats.blocks import show
+from embedkit.formats.mapped import MappedFile
+from embedkit.formats.quantised import QuantisedRows
+from embedkit.keyed_vectors import KeyedVectors
+from embedkit.neighbours import row_norms
+from embedkit.subwords import Subwords
+from embedkit.words import Words
+
+MAGIC, NEWEST, OLDEST = 793712314, 12, 11
+ARGUMENTS = ("vector_size", "window", "epochs", "min_count", "negative", "word_ngrams", "loss", "model", "bucket",
+             "min_n", "max_n", "update_rate")
+LOSSES = {1: "hs", 2: "ns", 3: "softmax", 4: "ova"}
+MODELS = {1: "cbow", 2: "skipgram", 3: "supervised"}
+WRITE_ROWS = 16384
+
+
+@dataclass
+class Dictionary:
+    """The words of a file and what stands beside them."""
+
+    words: list[bytes]
+    counts: np.ndarray
+    n_labels: int
+    n_tokens: int
+    kept: tuple[int, ...] | None
+    end: int
+
+
+class _Reader:
+    """Takes values from a mapped file one after the other."""
+
+    def __init__(self, file: MappedFile) -> None:
+        self.file = file
+        self.at = 0
+
+    def take(self, layout: str, what: str) -> tuple[Any, ...]:
+        size = struct.calcsize("<" + layout)
+        if self.at + size > self.file.size:
+            raise self.damaged(f"{what} should end at byte {self.at + size:,}, but the file ends at byte "
+                               f"{self.file.size:,}")
+        values = struct.unpack_from("<" + layout, self.file.bytes, self.at)
+        self.at += size
+        return values
+
+    def array(self, dtype: str, count: int, what: str) -> np.ndarray:
+        values = self.file.array(dtype, self.at, count, what)
+        self.at += values.nbytes
+        return values
+
+    def damaged(self, problem: str) -> FormatError:
+        return FormatError(f"{self.file.name}: cut off or damaged fastText file: {problem}")
+
+
+def read(path: str | os.PathLike[str], name: str | None = None) -> KeyedVectors:
+    """Open a fastText model, memory-mapped: a word or an unknown word touches its own rows.
+
+    Words that are not UTF-8 keep their bytes (surrogateescape).
+
+    Raises
+    ------
+    FormatError
+        When the file is cut off, damaged, newer than version 12, or floret's.
+    """
+    file = MappedFile(path, name)
+    reader = _Reader(file)
+    arguments, old = _arguments(reader)
+    dictionary = _dictionary(reader, old)
+    reader.at = dictionary.end
+    n_words = len(dictionary.words)
+    rows = _matrix(reader, old, "the input matrix")
+    if rows.shape[1] != arguments["vector_size"]:
+        raise reader.damaged(f"expected rows of {arguments['vector_size']} values, found {rows.shape[1]}")
+    n_ngrams = arguments["bucket"] if dictionary.kept is None else len(dictionary.kept)
+    if len(rows) != n_words + n_ngrams:
+        raise reader.damaged(f"expected {n_words:,} + {n_ngrams:,} rows in the input matrix, found {len(rows):,}")
+    output = _matrix(reader, old, "the output matrix")
+    expected = dictionary.n_labels if arguments["model"] == "supervised" else n_words
+    if len(output) != expected:
+        raise reader.damaged(f"expected {expected:,} rows in the output matrix, found {len(output):,}")
+    if reader.at != file.size:
+        raise reader.damaged(f"expected the end of the file at byte {reader.at:,}, found {file.size - reader.at:,} "
+                             "bytes more")
+    return _vectors(reader, arguments, dictionary, rows, output)
+
+
+def _vectors(reader: _Reader, arguments: dict[str, Any], dictionary: Dictionary, rows: Any,
+             output: Any) -> KeyedVectors:
+    n_words = len(dictionary.words)
+    words = Words.from_bytes(dictionary.words)
+    own, ngrams = _split(rows, n_words)
+    subwords = None
+    shortest, longest = max(1, arguments["min_n"]), arguments["max_n"]
+    if arguments["bucket"] > 0 and longest >= shortest and dictionary.kept != ():
+        subwords = Subwords("chars", min_n=shortest, max_n=longest, bucket=arguments["bucket"], kept=dictionary.kept)
+    config = {"tool": "fasttext", **arguments, "n_tokens": dictionary.n_tokens}
+    keeps_output = isinstance(output, np.ndarray) and arguments["model"] != "supervised" and \
+        arguments["loss"] in ("ns", "softmax")
+    return KeyedVectors(
+        words, _composer(reader.file.name, words, subwords, own, ngrams), counts=dictionary.counts, subwords=subwords,
+        ngram_vectors=None if subwords is None else ngrams, word_rows=own,
+        output_vectors=output if keeps_output else None, config=config)
+
+
+def _split(rows: Any, n_words: int) -> tuple[Any, Any]:
+    if isinstance(rows, QuantisedRows):
+        return rows.rows(0, n_words), rows.rows(n_words, len(rows))
+    return rows[:n_words], rows[n_words:]
+
+
+def _composer(name: str, words: Words, subwords: Subwords | None, own: Any, ngrams: Any) -> Callable[[], np.ndarray]:
+    """What gives all word vectors when they are first needed."""
+    def compose_all() -> np.ndarray:
+        if subwords is None:
+            vectors = np.array(own, np.float32)
+        else:
+            from embedkit.composing import compose
+
+            vectors = compose(subwords, list(words), ngrams, own)
+        finite = np.isfinite(row_norms(vectors))
+        if not finite.all():
+            bad = int(np.argmin(finite))
+            raise FormatError(f"{name}: the vector of {show(words.encoded(bad))} (row {bad}): expected finite "
+                              "numbers, found NaN, an infinity or values too large for float32")
+        return vectors
+
+    return compose_all
+
+
+def _arguments(reader: _Reader) -> tuple[dict[str, Any], bool]:
+    magic, = reader.take("i", "the magic number")
+    old = magic != MAGIC
+    if old:
+        reader.at = 0
+    else:
+        version, = reader.take("i", "the version")
+        if version > NEWEST:
+            raise FormatError(f"{reader.file.name}: fastText file of version {version}; this embedkit reads versions "
+                              f"{OLDEST} and {NEWEST}, install a newer embedkit")
+        if version < OLDEST:
+            raise reader.damaged(f"expected version {OLDEST} or {NEWEST}, found {version}")
+    start = reader.at
+    arguments = dict(zip((*ARGUMENTS, "sample"), reader.take("12id", "the arguments"), strict=True))
+    if not _plausible(reader, arguments):
+        if not old and _is_floret(reader, start):
+            raise FormatError(f"{reader.file.name}: a floret model, which hashes words otherwise than fastText; "
+                              "export it with floret's 'export' as .floret text, or give embedkit vectors in text")
+        if old:
+            raise FormatError(f"{reader.file.name}: not a fastText file: expected magic number {MAGIC}, or the "
+                              f"arguments of a file of 2016, found {magic}")
+        raise reader.damaged("its arguments and dictionary sizes contradict each other")
+    arguments["loss"] = LOSSES[arguments["loss"]]
+    arguments["model"] = MODELS[arguments["model"]]
+    if arguments["model"] == "supervised" and not old and version == OLDEST:
+        arguments["max_n"] = 0
+    return arguments, old
+
+
+def _plausible(reader: _Reader, arguments: dict[str, Any]) -> bool:
+    """Whether arguments and the dictionary's sizes behind them could be fastText's; moves nothing."""
+    at = reader.at
+    size, n_words, n_labels, n_tokens = reader.take("3iq", "the dictionary's sizes")
+    reader.at = at
+    return (arguments["vector_size"] > 0 and arguments["loss"] in LOSSES and arguments["model"] in MODELS
+            and arguments["bucket"] >= 0 and 0 <= arguments["sample"] < 1e9
+            and n_words >= 0 and n_labels >= 0 and n_tokens >= 0 and size == n_words + n_labels)
+
+
+def _is_floret(reader: _Reader, start: int) -> bool:
+    layout = struct.Struct("<14id3i")
+    if start + layout.size > reader.file.size:
+        return False
+    values = layout.unpack_from(reader.file.bytes, start)
+    mode, hash_count, size, n_words, n_labels = values[11], values[12], *values[15:]
+    return 0 <= mode <= 2 and 1 <= hash_count <= 4 and size == n_words + n_labels and n_words >= 0 and n_labels >= 0
+
+
+def _dictionary(reader: _Reader, old: bool) -> Dictionary:
+    size, n_words, n_labels, n_tokens = reader.take("3iq", "the dictionary's sizes")
+    n_pruned = -1 if old else reader.take("q", "the size of the pruning index")[0]
+    data, at = reader.file.bytes, reader.at
+    if size * 10 > reader.file.size - at:
+        raise reader.damaged(f"expected {size:,} dictionary entries, but only {reader.file.size - at:,} bytes follow")
+    words: list[bytes] = []
+    behind = np.empty(size, np.int64)  # where each entry's count begins
+    for i in range(size):
+        end = data.find(b"\0", at)
+        if end < 0 or end + 10 > reader.file.size:
+            raise reader.damaged(f"dictionary entry {i + 1:,} of {size:,} has no end")
+        words.append(data[at:end])
+        behind[i] = end + 1
+        at = end + 10
+    raw = np.frombuffer(data, np.uint8)
+    kinds = raw[behind + 8]
+    if (kinds[:n_words] != 0).any() or (kinds[n_words:] != 1).any():
+        raise reader.damaged(f"expected {n_words:,} words and then {n_labels:,} labels in the dictionary")
+    counts = raw[behind[:n_words, None] + np.arange(8)].view("<i8")[:, 0].astype(np.int64)
+    kept = None
+    if n_pruned >= 0:
+        reader.at = at
+        pairs = reader.array("<i4", 2 * n_pruned, "the pruning index").reshape(-1, 2)
+        order = np.argsort(pairs[:, 1], kind="stable")
+        if not np.array_equal(pairs[order, 1], np.arange(n_pruned)) or (n_pruned and pairs[:, 0].min() < 0):
+            raise reader.damaged("the pruning index does not number its rows")
+        kept = tuple(pairs[order, 0].tolist())
+        at = reader.at
+    return Dictionary(words[:n_words], counts, n_labels, n_tokens, kept, at)
+
+
+def _matrix(reader: _Reader, old: bool, what: str) -> Any:
+    packed = 0 if old else reader.take("B", what)[0]
+    if packed > 1:
+        raise reader.damaged(f"expected 0 or 1 before {what}, found {packed}")
+    with_norms = reader.take("B", what)[0] if packed else 0
+    m, n = reader.take("2q", f"the shape of {what}")
+    if m < 0 or n < 0:
+        raise reader.damaged(f"{what} has the shape {m} x {n}")
+    if not packed:
+        return reader.array("<f4", m * n, what).reshape(m, n)
+    code_size, = reader.take("i", what)
+    codes = reader.array("u1", code_size, f"the codes of {what}")
+    parts, part_size, centroids = _quantiser(reader, n, what)
+    if code_size != m * parts:
+        raise reader.damaged(f"{what} has {code_size:,} codes for {m:,} rows of {parts}")
+    norms = None
+    if with_norms:
+        norm_codes = reader.array("u1", m, f"the norms of {what}")
+        _, _, values = _quantiser(reader, 1, what)
+        norms = values[norm_codes]
+    return QuantisedRows(codes.reshape(m, parts), centroids, n, part_size, norms)
+
+
+def _quantiser(reader: _Reader, columns: int, what: str) -> tuple[int, int, np.ndarray]:
+    """Number of parts, values in a part and the centroids."""
+    dim, parts, part_size, last = reader.take("4i", f"the quantiser of {what}")
+    if dim != columns or parts < 1 or part_size < 1 or not 0 < last <= part_size or \
+            (parts - 1) * part_size + last != dim:
+        raise reader.damaged(f"{what} has a quantiser of {dim} = {parts} x {part_size} values for {columns} columns")
+    return parts, part_size, reader.array("<f4", dim * 256, f"the centroids of {what}")
+
+
+def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
+    """Write a model with character subwords (or none) as fastText's version 12.
+
+    The ``fasttext`` package gives bit-identical vectors for known and unknown words. Without output vectors, or with
+    those of hierarchical softmax, the output matrix is zeros: the vectors are whole, but training cannot go on there.
+
+    Raises
+    ------
+    EmbedkitError
+        For jamo subwords and pruned models, which the format cannot express, for vectors whose rows were not kept,
+        and for a word with a NUL byte.
+    """
+    own, ngrams = _expressible(vectors)
+    words = Words.from_strings(vectors.index_to_key)
+    size, n_words = vectors.vector_size, len(vectors)
+    counts = np.ones(n_words, np.int64) if vectors.counts is None else vectors.counts
+    subwords = vectors.subwords
+    with atomic_open(path) as stream:
+        stream.write(struct.pack("<2i", MAGIC, NEWEST) + _argument_bytes(vectors))
+        n_tokens = max(int(counts.sum()), int(vectors.config.get("n_tokens") or 0))
+        stream.write(struct.pack("<3i2q", n_words, n_words, 0, n_tokens, -1))
+        for row in range(n_words):
+            word = words.encoded(row)
+            if b"\0" in word:
+                raise EmbedkitError(f"cannot write fastText .bin: the word {show(word)} holds a NUL byte, which ends "
+                                    "a word there; convert to native instead")
+            stream.write(word + struct.pack("<xqb", int(counts[row]), 0))
+        stream.write(struct.pack("<b2q", 0, n_words + (subwords.bucket if subwords else 0), size))
+        _write_rows(stream, own)
+        if subwords is not None:
+            _write_rows(stream, ngrams)
+        stream.write(struct.pack("<b2q", 0, n_words, size))
+        output = vectors.output_vectors
+        if output is None or output.shape != (n_words, size) or vectors.config.get("loss") == "hs":
+            output = np.broadcast_to(np.float32(0), (n_words, size))
+        _write_rows(stream, output)
+
+
+def _expressible(vectors: KeyedVectors) -> tuple[Any, Any]:
+    """The words' own rows and the n-grams' rows, where a .bin can hold them."""
+    subwords = vectors.subwords
+    if subwords is None:
+        return vectors.vectors, None
+    if subwords.kind != "chars":
+        raise EmbedkitError("cannot write fastText .bin: it has no place for jamo subwords, its readers would cut "
+                            "words into characters; use .safetensors (everything) or .vec (the words' vectors)")
+    if subwords.kept is not None:
+        raise EmbedkitError("cannot write fastText .bin: the model's n-grams were pruned, and fastText reads pruned "
+                            "models only when they are quantised; use .safetensors or .vec")
+    if vectors.word_rows is None or vectors.ngram_vectors is None:
+        raise EmbedkitError("cannot write fastText .bin: the rows of words and n-grams were not kept with these "
+                            "vectors; use .vec, or convert the model they came from")
+    return vectors.word_rows, vectors.ngram_vectors
+
+
+def _argument_bytes(vectors: KeyedVectors) -> bytes:
+    config, subwords = vectors.config, vectors.subwords
+    number = {**dict.fromkeys(ARGUMENTS, 0), "window": 5, "epochs": 5, "min_count": 1, "negative": 5,
+              "update_rate": 100}
+    for name in ("window", "epochs", "min_count", "negative", "update_rate"):
+        value = config.get(name)
+        if isinstance(value, int) and 0 <= value < 2**31:
+            number[name] = value
+    number |= {"vector_size": vectors.vector_size, "word_ngrams": 1, "loss": 2,
+               "model": 1 if config.get("model") == "cbow" else 2,
+               "bucket": subwords.bucket if subwords else 0, "min_n": subwords.min_n if subwords else 0,
+               "max_n": subwords.max_n if subwords else 0}
+    sample = config.get("sample")
+    return struct.pack("<12id", *(number[name] for name in ARGUMENTS),
+                       float(sample) if isinstance(sample, int | float) else 1e-4)
+
+
+def _write_rows(stream: Any, rows: Any) -> None:
+    for low in range(0, len(rows), WRITE_ROWS):
+        block = np.ascontiguousarray(rows[low : low + WRITE_ROWS], "<f4")
+        if block.size:
+            stream.write(memoryview(block).cast("B"))
