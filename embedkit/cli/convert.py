@@ -22,9 +22,12 @@ from embedkit.formats import convert as convert_file
               help="What to do with words that are not UTF-8; strict by default.")
 @click.option("--vocab", type=click.Path(), help="glove-binary: the file of words and counts.")
 @click.option("--words", type=click.Path(), help="npy: the file of words, a word a line. floret: the words to compose.")
+@click.option("--glove-vectors", type=click.Choice(["sum", "word", "context"]),
+              help="glove-binary: which rows make the vectors; sum by default, as the C tool prints them.")
 @quiet_option
 def convert(source: str, target: str, source_format: str | None, target_format: str | None,
-            encoding_errors: str | None, vocab: str | None, words: str | None, quiet: bool) -> None:
+            encoding_errors: str | None, vocab: str | None, words: str | None, glove_vectors: str | None,
+            quiet: bool) -> None:
     """Turn the vectors in IN into the format of OUT.
 
     IN is recognised by its content, compressed (.gz .bz2 .xz .zst) or not; OUT by its suffix: .safetensors native,
@@ -32,7 +35,8 @@ def convert(source: str, target: str, source_format: str | None, target_format: 
     .tsv projector, .sqlite. Other formats: glove-text, glove-binary, floret (in only). Vectors pass by in blocks
     where the format allows it: files larger than the memory can be converted.
     """
-    options = {"encoding_errors": encoding_errors, "vocab": vocab, "words": words}
+    options = {"encoding_errors": encoding_errors, "vocab": vocab, "words": words,
+               "glove_vectors": glove_vectors}
     with progress_bar(quiet) as progress:
         vectors = convert_file(source, target, source_format, target_format, progress,
                                **{name: value for name, value in options.items() if value is not None})

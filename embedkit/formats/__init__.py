@@ -29,8 +29,14 @@ FORMATS: dict[str, tuple[str, str]] = {
     "fasttext": ("embedkit.formats.fasttext", ""),
     "fasttext-vec": ("embedkit.formats.fasttext_vec", ".vec"),
     "glove-text": ("embedkit.formats.glove_text", ""),
+    "glove-binary": ("embedkit.formats.glove_binary", ""),
+    "floret": ("embedkit.formats.floret", ""),
+    "finalfusion": ("embedkit.formats.finalfusion", ".fifu"),
     "npz": ("embedkit.formats.npz", ".npz"),
     "npy": ("embedkit.formats.npy", ".npy"),
+    "parquet": ("embedkit.formats.parquet", ".parquet"),
+    "projector": ("embedkit.formats.projector", ".tsv"),
+    "sqlite": ("embedkit.formats.sqlite", ".sqlite"),
 }
 
 SPILL_ABOVE = 64 << 20  # bytes of a file that is parsed on its way into another

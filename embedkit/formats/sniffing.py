@@ -7,7 +7,7 @@ import struct
 import zipfile
 
 from embedkit.errors import FormatError
-from embedkit.formats.compressed import compression_of, peek
+from embedkit.formats.compressed import is_compressed, peek
 from embedkit.formats.text_rows import BOM, GAPS, NOT_FINITE, NUMBER, width_of
 
 HEAD = 1 << 16
@@ -35,7 +35,7 @@ def sniff(path: str | os.PathLike[str]) -> str:
     """
     try:
         head = peek(path, HEAD)
-        packed = compression_of(peek_raw(path)) is not None
+        packed = is_compressed(path)
     except OSError as error:
         raise FormatError(f"cannot read {path}: {error.strerror or error}") from error
     if not head:
@@ -51,12 +51,6 @@ def sniff(path: str | os.PathLike[str]) -> str:
     if name:
         return name
     raise FormatError(f"{path}: expected word vectors, found {_what(head)}")
-
-
-def peek_raw(path: str | os.PathLike[str]) -> bytes:
-    """The first bytes as they stand in the file."""
-    with open(path, "rb") as stream:
-        return stream.read(16)
 
 
 def _zip(path: str | os.PathLike[str], packed: bool) -> str:
@@ -98,6 +92,8 @@ def _text(head: bytes) -> str | None:
     values = [field for field in lines[0].strip().split(b"\t") if NUMBER.match(field) or NOT_FINITE.match(field)]
     if b"\t" in lines[0] and len(values) == len(lines[0].strip().split(b"\t")):
         return "projector"
+    if all(GAPS.split(line)[-1].isdigit() and len(GAPS.split(line)) == 2 for line in lines[:20]):
+        return None  # words and counts: a vocabulary
     return "glove-text" if width_of(lines[:20]) else None
 
 
@@ -132,4 +128,6 @@ def _what(head: bytes) -> str:
     if _binary(head):
         return ("binary data of an unknown kind; GloVe's vectors.bin has no header: give --from glove-binary and "
                 "--vocab vocab.txt")
+    if head.split(b"\n")[0].rstrip(b"\r").rpartition(b" ")[2].isdigit():
+        return "a list of words and counts (a vocabulary)"
     return f"text without vectors, beginning {head[:40].decode('utf-8', 'replace')!r}"

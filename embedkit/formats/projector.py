@@ -1,0 +1,118 @@
+"""TensorFlow's Embedding Projector: ``vectors.tsv`` (values parted by tabs) and ``metadata.tsv`` (a word a line).
+
+The words of ``X.tsv`` are in ``X.metadata.tsv``, those of ``vectors.tsv`` also in ``metadata.tsv``. A metadata file of
+one column has no header; one of several has, and its column ``word``, ``label`` or else the first holds the words.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from embedkit.atomic import atomic_open
+from embedkit.errors import EmbedkitError, FormatError
+from embedkit.formats.blocks import Blocks, decoded, show
+from embedkit.formats.mapped import MappedFile
+from embedkit.formats.text_rows import BOM, WRITE_KERNEL_ABOVE, WRITE_ROWS, format_rows, lines_at, place
+from embedkit.keyed_vectors import KeyedVectors
+from embedkit.words import Words
+
+ROWS = 4096
+
+
+def metadata_file(path: str | os.PathLike[str]) -> Path:
+    """Where the words of a file of vectors are written."""
+    path = Path(path)
+    return path.with_name("metadata.tsv") if path.name == "vectors.tsv" else path.with_suffix(".metadata.tsv")
+
+
+def blocks(path: str | os.PathLike[str], name: str | None = None) -> Blocks:
+    """Read vectors and words.
+
+    Raises
+    ------
+    FormatError
+        When the metadata file is missing or has another number of words, or a value is not a number.
+    """
+    file = MappedFile(path, name)
+    metadata = metadata_file(file.name)
+    if not metadata.is_file():
+        metadata = metadata.with_name("metadata.tsv")
+    if not metadata.is_file():
+        raise FormatError(f"{file.name}: expected the words in {metadata_file(file.name)}, found no such file")
+    words = _read_words(metadata)
+    start = len(BOM) if file.bytes[:3] == BOM else 0
+    first = lines_at(file, start, 1)
+    size = len(first[0].split(b"\t")) if first else 0
+    return Blocks(file.name, size, len(words), _rows(file, start, size, words, str(metadata)))
+
+
+def _read_words(path: Path) -> list[bytes]:
+    lines = path.read_bytes().removeprefix(BOM).split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    lines = [line.removesuffix(b"\r") for line in lines]
+    header = lines[0].split(b"\t") if lines else []
+    if len(header) > 1:
+        names = [field.strip().lower() for field in header]
+        column = next((names.index(known) for known in (b"word", b"label") if known in names), 0)
+        fields = [line.split(b"\t") for line in lines[1:]]
+        short = next((i for i, row in enumerate(fields) if len(row) <= column), None)
+        if short is not None:
+            raise FormatError(f"{path}, line {short + 2}: expected {len(header)} columns, found {len(fields[short])}")
+        lines = [row[column] for row in fields]
+    return decoded(lines, "strict", lambda i: f"{path}, word {i + 1}")
+
+
+def _rows(file: MappedFile, start: int, size: int, words: list[bytes],
+          metadata: str) -> Iterator[tuple[list[bytes], np.ndarray]]:
+    rows: list[list[float]] = []
+    done = 0
+    while start < file.size:
+        end = file.bytes.find(b"\n", start)
+        end = file.size if end < 0 else end
+        line = file.bytes[start:end].rstrip(b"\r\t ")
+        if line:
+            fields = line.split(b"\t")
+            if len(fields) != size or b"_" in line:
+                raise FormatError(f"{place(file, start)}: expected {size} values parted by tabs, found {len(fields)}")
+            try:
+                rows.append(list(map(float, fields)))
+            except ValueError as error:
+                raise FormatError(f"{place(file, start)}: expected numbers, found {error}") from error
+        start = end + 1
+        if len(rows) == ROWS:
+            yield words[done : done + ROWS], _block(rows, done, words, metadata)
+            done += ROWS
+            rows = []
+    if rows:
+        yield words[done : done + len(rows)], _block(rows, done, words, metadata)
+    if done + len(rows) != len(words):
+        raise FormatError(f"{file.name}: expected {len(words):,} vectors, one for each word in {metadata}, found "
+                          f"{done + len(rows):,}")
+
+
+def _block(rows: list[list[float]], done: int, words: list[bytes], metadata: str) -> np.ndarray:
+    if done + len(rows) > len(words):
+        raise FormatError(f"{metadata}: expected a word for each vector, found {len(words):,} words and more vectors")
+    with np.errstate(over="ignore"):
+        return np.array(rows, np.float64).astype(np.float32)
+
+
+def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
+    """Write the pair of files; a word with a tab or the end of a line is refused."""
+    words = Words.from_strings(vectors.index_to_key).to_bytes()
+    for word in words:
+        if not word or any(byte in word for byte in b"\t\n\r"):
+            what = "is empty" if not word else "holds a tab or the end of a line"
+            raise EmbedkitError(f"cannot write projector: the word {show(word)} {what}; convert to native, npz, "
+                                "parquet or sqlite instead")
+    with atomic_open(path) as stream, atomic_open(metadata_file(path)) as metadata:
+        for low in range(0, len(vectors), WRITE_ROWS):
+            block = vectors.vectors[low : low + WRITE_ROWS]
+            for text in format_rows(block, vectors.vectors.size >= WRITE_KERNEL_ABOVE):
+                stream.write(text[1:].replace(b" ", b"\t") + b"\n")
+        metadata.writelines(word + b"\n" for word in words)
