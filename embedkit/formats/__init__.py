@@ -30,7 +30,7 @@ FORMATS: dict[str, tuple[str, str]] = {
     "fasttext-vec": ("embedkit.formats.fasttext_vec", ".vec"),
     "glove-text": ("embedkit.formats.glove_text", ""),
     "glove-binary": ("embedkit.formats.glove_binary", ""),
-    "floret": ("embedkit.formats.floret", ""),
+    "floret": ("embedkit.formats.floret", ".floret"),
     "finalfusion": ("embedkit.formats.finalfusion", ".fifu"),
     "npz": ("embedkit.formats.npz", ".npz"),
     "npy": ("embedkit.formats.npy", ".npy"),

@@ -90,7 +90,7 @@ def _text(head: bytes) -> str | None:
     if not lines:
         return None
     values = [field for field in lines[0].strip().split(b"\t") if NUMBER.match(field) or NOT_FINITE.match(field)]
-    if b"\t" in lines[0] and len(values) == len(lines[0].strip().split(b"\t")):
+    if len(values) == len(lines[0].strip().split(b"\t")):
         return "projector"
     if all(GAPS.split(line)[-1].isdigit() and len(GAPS.split(line)) == 2 for line in lines[:20]):
         return None  # words and counts: a vocabulary

@@ -116,5 +116,5 @@ def _open(path: str | os.PathLike[str]) -> sqlite3.Connection:
 def _errors(name: str) -> Iterator[Any]:
     try:
         yield
-    except (sqlite3.Error, OverflowError, MemoryError) as error:
+    except (sqlite3.Error, UnicodeDecodeError, OverflowError, MemoryError) as error:
         raise FormatError(f"{name}: cut off or damaged, or not vectors: {error}") from error
