@@ -38,6 +38,7 @@ boundscheck: $(VENV)/installed-test
 	NUMBA_BOUNDSCHECK=1 $(PY) -m pytest -n 2 --dist loadfile
 
 interop: $(VENV)/installed-interop
+	sh tests/interop/setup.sh
 	$(PY) -m pytest tests/interop tests/nn -k "interop or torch"
 
 bench: $(VENV)/installed-bench

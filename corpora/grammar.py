@@ -1,6 +1,6 @@
 """Sentences from templates: the same bytes on every machine and every version of Python.
 
-A template is plain text with choices and slots: ``"[often|sometimes] he [saw|met] the {role}"``. Choices may be
+A template is plain text with choices and slots: "[often|sometimes] he [saw|met] the {role}". Choices may be
 empty and may stand inside one another. A slot may name a form after a colon; what a form means is up to the
 language (Korean particles, for instance).
 """

@@ -92,7 +92,9 @@ PERSON = [
     "{그:은} {role} 노릇을 하며 {deed}",
     "{그}의 친구인 {role} {name:은} {deed}",
     "{role} 한 사람이 {deed}고 한다",
-    "사람들은 {role:이} {deed}고 말했다",
+    "그날 {그:은} {role} 옷을 입고 {deed}",
+    "{name:은} {role} 목소리로 {deed}고 대답했다",
+    "사람들은 {role} {name:이} {deed}고 말했다",
     "{day} 아침 {role} {name:이} {deed}",
     "{그:은} {role} 이야기를 하다가 {그} 자신도 {deed}며 웃었다",
     "우리는 {role} {name:을} 만났고 {그}에게 [책을|모자를|외투를] 주었다",
@@ -158,8 +160,8 @@ def sentences() -> list[str]:
         for templates, n in ((COUNTRY, 126), (CAPITAL, 126), (BOTH, 40), (LANGUAGE, 20), (MONEY, 25)):
             writer.write(templates, row, n)
     for row in table(PAIRS, PAIR_COLUMNS):
-        writer.write(PERSON, {**MALE, "deed": row["deeds"], "role": row["male"]}, 143)
-        writer.write(PERSON, {**FEMALE, "deed": row["deeds"], "role": row["female"]}, 143)
+        writer.write(PERSON, {**MALE, "deed": row["deeds"], "role": row["male"]}, 195)
+        writer.write(PERSON, {**FEMALE, "deed": row["deeds"], "role": row["female"]}, 195)
         writer.write(COUPLE, row, 9)
     for row in table(VERBS, VERB_COLUMNS):
         slots = {"object": row["objects"], **forms(row["stem"], row["infinitive"], row["linking"])}
