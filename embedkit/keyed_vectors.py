@@ -10,6 +10,7 @@ import numpy as np
 
 from embedkit import neighbours
 from embedkit.errors import ConfigError, UnknownWordError
+from embedkit.quantization import QuantizedRows
 from embedkit.words import WordIndex, Words, find_normalised
 
 if TYPE_CHECKING:
@@ -27,16 +28,17 @@ class KeyedVectors:
     ----------
     words : sequence of str
         The most frequent first where that is known. Of equal words the first row counts.
-    vectors : float32 (n_words, vector_size), or a function that returns them
+    vectors : float32 (n_words, vector_size), QuantizedRows, or a function that returns them
         May be a read-only memory map. A function is called when the whole matrix is first needed: a format that
-        stores pieces of words composes single words from `word_rows` and `ngram_vectors` until then.
+        stores pieces of words composes single words from `word_rows` and `ngram_vectors` until then. Quantised rows
+        are decoded likewise, all when the matrix is needed and one by one until then.
     counts : int64 (n_words,), optional
         How often each word was seen in training.
     norms : float32 (n_words,), optional
         The rows' lengths; worked out when first needed.
     subwords : Subwords, optional
         How words are cut into pieces; with `ngram_vectors` unknown words have vectors too.
-    ngram_vectors : float32 (bucket, vector_size), optional
+    ngram_vectors : float32 (bucket, vector_size) or QuantizedRows, optional
         The pieces' rows.
     word_rows : float32 (n_words, vector_size), optional
         The words' own rows, before the pieces were added.
@@ -51,9 +53,9 @@ class KeyedVectors:
         When the shapes do not fit together.
     """
 
-    def __init__(self, words: Sequence[str], vectors: np.ndarray | Callable[[], np.ndarray], *,
+    def __init__(self, words: Sequence[str], vectors: np.ndarray | QuantizedRows | Callable[[], np.ndarray], *,
                  counts: np.ndarray | None = None, norms: np.ndarray | None = None,
-                 subwords: Subwords | None = None, ngram_vectors: np.ndarray | None = None,
+                 subwords: Subwords | None = None, ngram_vectors: np.ndarray | QuantizedRows | None = None,
                  word_rows: np.ndarray | None = None, output_vectors: np.ndarray | None = None,
                  config: dict[str, Any] | None = None) -> None:
         self.index_to_key: Sequence[str] = words if isinstance(words, Words | list) else list(words)
@@ -65,11 +67,14 @@ class KeyedVectors:
         self.output_vectors = output_vectors
         self.config: dict[str, Any] = dict(config or {})
         self._norms = norms
-        self._compose_all = vectors if callable(vectors) else None
-        self._vectors = None if callable(vectors) else _matrix(vectors, len(self.index_to_key))
-        if self._vectors is None and word_rows is None:
+        self.quantized = vectors if isinstance(vectors, QuantizedRows) else None
+        whole = vectors.decode if isinstance(vectors, QuantizedRows) else vectors
+        self._compose_all = whole if callable(whole) else None
+        self._vectors = None if callable(whole) else _matrix(whole, len(self.index_to_key))
+        if self._vectors is None and self.quantized is None and word_rows is None:
             raise ConfigError("vectors given as a function need word_rows beside them")
-        for name, rows in (("counts", self.counts), ("norms", norms), ("word_rows", word_rows)):
+        for name, rows in (("counts", self.counts), ("norms", norms), ("word_rows", word_rows),
+                           ("quantised vectors", self.quantized)):
             if rows is not None and len(rows) != len(self):
                 raise ConfigError(f"{name} has {len(rows)} rows for {len(self)} words")
 
@@ -95,8 +100,8 @@ class KeyedVectors:
     @property
     def vector_size(self) -> int:
         """Dimensions of a vector."""
-        rows = self._vectors if self._vectors is not None else self.word_rows
-        return int(rows.shape[1])  # type: ignore[union-attr]
+        held = (rows for rows in (self._vectors, self.quantized, self.word_rows) if rows is not None)
+        return int(next(held).shape[1])  # type: ignore[union-attr]
 
     def __len__(self) -> int:
         return len(self.index_to_key)
@@ -131,6 +136,8 @@ class KeyedVectors:
             return self._compose(None, buckets)
         if self._vectors is not None:
             return self._vectors[row]
+        if self.quantized is not None:
+            return self.quantized[row]
         return self._compose(row, self._buckets(self.index_to_key[row]))
 
     def get_vectors(self, words: Iterable[str]) -> np.ndarray:

@@ -33,6 +33,7 @@ COMMANDS = {
     "subwords": ("embedkit.cli.subwords", "subwords", "Ask", "The pieces that a word is made of."),
     "info": ("embedkit.cli.info", "info", "Files", "What a file of vectors holds."),
     "convert": ("embedkit.cli.convert", "convert", "Files", "Turn one format of vectors into another."),
+    "compress": ("embedkit.cli.compress", "compress", "Files", "Smaller files: float16, int8, product quantisation."),
     "evaluate": ("embedkit.cli.evaluate", "evaluate", "Compare", "Word pairs and analogies against human judgement."),
     "compare": ("embedkit.cli.compare", "compare", "Compare", "How far two models agree on neighbours."),
     "align": ("embedkit.cli.align", "align", "Compare", "Rotate one model onto another (Procrustes)."),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from embedkit.keyed_vectors import KeyedVectors
+from embedkit.quantization import QuantizedRows
 
 
 def describe(vectors: KeyedVectors) -> dict[str, Any]:
@@ -17,9 +18,11 @@ def describe(vectors: KeyedVectors) -> dict[str, Any]:
     dict
         ``words``, ``vector_size``; ``memory_bytes`` of all arrays that are in memory and ``mapped_bytes`` of those that
         are read from the file as they are needed; ``first_words``; ``tokens_seen`` (the sum of the counts) where it
-        is known; ``zero_vectors``; ``subwords`` and ``config`` where there are any.
+        is known; ``zero_vectors``; ``quantization``, ``subwords`` and ``config`` where there are any.
     """
-    arrays = [vectors.ngram_vectors, vectors.word_rows, vectors.output_vectors, vectors.counts]
+    arrays = [vectors.word_rows, vectors.output_vectors, vectors.counts]
+    for rows in (vectors.quantized, vectors.ngram_vectors):
+        arrays += rows.parts.values() if isinstance(rows, QuantizedRows) else [rows]
     if vectors.has_matrix:
         arrays += [vectors.vectors, vectors.norms]
     held = [array for array in arrays if array is not None]
@@ -29,6 +32,8 @@ def describe(vectors: KeyedVectors) -> dict[str, Any]:
         "mapped_bytes": sum(array.nbytes for array in held if _mapped(array)),
         "first_words": list(vectors.index_to_key[:5]),
     }
+    if vectors.quantized is not None:
+        facts["quantization"] = vectors.quantized.kind
     if vectors.counts is not None:
         facts["tokens_seen"] = int(vectors.counts.sum())
     if vectors.has_matrix:

@@ -20,6 +20,12 @@ tensor             dtype    shape               content
 The header's ``__metadata__`` holds ``format`` ("embedkit"), ``format_version`` ("1"), ``embedkit_version``, ``config``
 (the training configuration as JSON) and ``subwords`` (how words are cut, as JSON; subword models only).
 
+A quantised file (``embedkit compress``; metadata ``quantization`` and ``vector_size``) holds ``vectors`` and
+``ngram_vectors`` in another type, decoded as `embedkit.quantization.QuantizedRows` says: ``float16``; ``int8`` beside
+``vectors_scales`` float32 (n,); ``pq``: codes uint8 (n, subvectors) beside ``vectors_scales`` and
+``vectors_centroids`` float32 (subvectors, 256, width); for ``ngram_vectors`` likewise. ``norms`` are those of the
+decoded vectors.
+
 Opening maps the file and reads the header, offsets and norms; nothing else until it is used. A row with NaN or an
 infinity is neither written nor read: the norms show it.
 """
@@ -39,16 +45,22 @@ from embedkit.errors import EmbedkitError, FormatError
 from embedkit.formats.mapped import MappedFile
 from embedkit.keyed_vectors import KeyedVectors
 from embedkit.neighbours import row_norms
+from embedkit.quantization import CENTROIDS, QuantizedRows
 from embedkit.words import Words
 
 VERSION = 1
 LARGEST_HEADER = 100_000_000  # the limit of the safetensors package
-DTYPES = {"F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
+DTYPES = {"F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I8": "|i1", "U8": "|u1"}
 NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
 EXPECTED = {  # dtype and number of dimensions of what embedkit reads
     "vectors": ("F32", 2), "word_rows": ("F32", 2), "ngram_vectors": ("F32", 2), "output_vectors": ("F32", 2),
     "norms": ("F32", 1), "word_order": ("I32", 1), "words": ("U8", 1), "word_offsets": ("I64", 1),
     "counts": ("I64", 1),
+}
+QUANTIZED = {  # instead of vectors and ngram_vectors: a part's suffix, its dtype and dimensions
+    "float16": {"": ("F16", 2)},
+    "int8": {"": ("I8", 2), "_scales": ("F32", 1)},
+    "pq": {"": ("U8", 2), "_scales": ("F32", 1), "_centroids": ("F32", 3)},
 }
 REQUIRED = ("vectors", "norms", "words", "word_offsets", "word_order")
 PER_WORD = ("norms", "word_order", "counts", "word_rows")
@@ -73,7 +85,13 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> KeyedVectors:
     if version != str(VERSION):
         raise FormatError(f"{file.name}: written in version {version} of the native format, this embedkit reads "
                           f"version {VERSION}; install a newer embedkit")
-    tensors = {key: _tensor(file, start, key, entry) for key, entry in header.items() if key in EXPECTED}
+    kind = metadata.get("quantization")
+    expected = _expected(file.name, kind)
+    tensors: dict[str, Any] = {key: _tensor(file, start, key, expected[key], entry) for key, entry in header.items()
+                               if key in expected}
+    if kind is not None:
+        for key in ("vectors", "ngram_vectors"):
+            _gather(file.name, tensors, key, kind, metadata.get("vector_size"))
     _check(file.name, tensors)
     subwords = None
     if "subwords" in metadata:
@@ -91,11 +109,12 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> KeyedVectors:
 def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
     """Write a model with all it has, in a stream; the old file stays until the new one is whole."""
     words = Words.from_strings(vectors.index_to_key)
+    rows = vectors.vectors if vectors.quantized is None else vectors.quantized
     with atomic_open(path) as stream:
-        writer = NativeWriter(stream, vectors.vector_size, vectors.config, vectors.subwords)
+        writer = NativeWriter(stream, vectors.vector_size, vectors.config, vectors.subwords, vectors.quantized)
         for low in range(0, len(vectors), WRITE_ROWS):
             writer.add([words.encoded(row) for row in range(low, min(low + WRITE_ROWS, len(vectors)))],
-                       vectors.vectors[low : low + WRITE_ROWS])
+                       rows[low : low + WRITE_ROWS])
         writer.finish(counts=vectors.counts, word_rows=vectors.word_rows, ngram_vectors=vectors.ngram_vectors,
                       output_vectors=vectors.output_vectors)
 
@@ -112,10 +131,12 @@ class NativeWriter:
         The training configuration.
     subwords : Subwords, optional
         How words are cut into pieces.
+    quantized : QuantizedRows, optional
+        Written in place of the rows that `add` is given, which are what it decodes to.
     """
 
     def __init__(self, stream: BinaryIO, vector_size: int, config: dict[str, Any] | None = None,
-                 subwords: Any = None) -> None:
+                 subwords: Any = None, quantized: QuantizedRows | None = None) -> None:
         self.stream = stream
         self.vector_size = vector_size
         self.metadata = {
@@ -124,7 +145,10 @@ class NativeWriter:
         }
         if subwords is not None:
             self.metadata["subwords"] = json.dumps(subwords.to_config(), ensure_ascii=False)
-        entries = 200 * len(EXPECTED)  # a tensor's entry takes at most so many bytes
+        self.quantized = quantized
+        if quantized is not None:
+            self.metadata |= {"quantization": quantized.kind, "vector_size": str(vector_size)}
+        entries = 200 * (len(EXPECTED) + 4)  # a tensor's entry takes at most so many bytes
         self.data_start = _round_up(8 + entries + len(json.dumps(self.metadata).encode()), 64)
         self._header: dict[str, Any] = {"__metadata__": self.metadata}
         self._words: list[bytes] = []
@@ -138,18 +162,29 @@ class NativeWriter:
             bad = int(np.argmin(np.isfinite(norms)))
             raise EmbedkitError(f"not written: the vector of {words[bad].decode('utf-8', 'replace')!r} (row "
                                 f"{len(self._words) + bad}) holds NaN, an infinity or values too large for float32")
-        self.stream.write(memoryview(np.ascontiguousarray(rows, "<f4")).cast("B") if rows.size else b"")
+        if self.quantized is None and rows.size:
+            self.stream.write(memoryview(np.ascontiguousarray(rows, "<f4")).cast("B"))
         self._words.extend(words)
         self._norms.append(norms)
 
     def finish(self, *, counts: np.ndarray | None = None, word_rows: np.ndarray | None = None,
-               ngram_vectors: np.ndarray | None = None, output_vectors: np.ndarray | None = None) -> None:
+               ngram_vectors: np.ndarray | QuantizedRows | None = None,
+               output_vectors: np.ndarray | None = None) -> None:
         """Write everything but the vectors, then the header."""
         words = Words.from_bytes(self._words)
-        self._entry("vectors", "F32", (len(words), self.vector_size))
+        if self.quantized is None:
+            self._entry("vectors", "F32", (len(words), self.vector_size))
+            if isinstance(ngram_vectors, QuantizedRows):
+                ngram_vectors = ngram_vectors.decode()
+        quantized = {key: rows for key, rows in (("vectors", self.quantized), ("ngram_vectors", ngram_vectors))
+                     if isinstance(rows, QuantizedRows)}
+        for key, quantized_rows in quantized.items():
+            for part, values in quantized_rows.parts.items():
+                if part != "rows":
+                    self._tensor(f"{key}_{part}", values, "<f4")
         for name, rows in (("word_rows", word_rows), ("ngram_vectors", ngram_vectors),
                            ("output_vectors", output_vectors)):
-            if rows is not None:
+            if isinstance(rows, np.ndarray):
                 self._tensor(name, rows, "<f4")
         self._tensor("norms", np.concatenate(self._norms) if self._norms else np.zeros(0, np.float32), "<f4")
         self._tensor("word_order", words.order, "<i4")
@@ -158,6 +193,9 @@ class NativeWriter:
         self._tensor("word_offsets", words.offsets, "<i8")
         if counts is not None:
             self._tensor("counts", counts, "<i8")
+        for key, quantized_rows in quantized.items():  # last, for their lengths are no multiples of eight bytes
+            codes = quantized_rows.parts["rows"]
+            self._tensor(key, codes, codes.dtype.newbyteorder("<").str)
         header = json.dumps(self._header, ensure_ascii=False).encode("utf-8", "surrogatepass")
         self.stream.seek(0)
         self.stream.write((self.data_start - 8).to_bytes(8, "little") + header.ljust(self.data_start - 8))
@@ -199,8 +237,39 @@ def _json(name: str, what: str, text: Any) -> dict[str, Any]:
     return value
 
 
-def _tensor(file: MappedFile, start: int, key: str, entry: Any) -> np.ndarray:
-    dtype, dimensions = EXPECTED[key]
+def _expected(name: str, kind: Any) -> dict[str, tuple[str, int]]:
+    """Tensors by name with dtype and dimensions, for a quantisation or None."""
+    if kind is None:
+        return EXPECTED
+    if kind not in QUANTIZED:
+        raise FormatError(f"{name}: expected the quantization {', '.join(QUANTIZED)}, found {str(kind)[:60]!r}; "
+                          "install a newer embedkit")
+    parts = {key + suffix: what for key in ("vectors", "ngram_vectors") for suffix, what in QUANTIZED[kind].items()}
+    return EXPECTED | parts
+
+
+def _gather(name: str, tensors: dict[str, Any], key: str, kind: str, size: Any) -> None:
+    """Put the parts of a quantised matrix together, in the place of its codes."""
+    if key not in tensors:
+        return
+    missing = [key + suffix for suffix in QUANTIZED[kind] if key + suffix not in tensors]
+    if missing or not str(size).isdecimal():
+        raise FormatError(f"{name}: damaged: expected {(missing or ['vector_size'])[0]} beside quantised {key}")
+    parts = {suffix.removeprefix("_") or "rows": tensors.pop(key + suffix) for suffix in QUANTIZED[kind]}
+    codes, scales, centroids = parts["rows"], parts.get("scales"), parts.get("centroids")
+    fits = int(size) == codes.shape[1] if centroids is None else (
+        centroids.shape[:2] == (codes.shape[1], CENTROIDS) and int(size) <= codes.shape[1] * centroids.shape[2])
+    if not fits or (scales is not None and len(scales) != len(codes)):
+        shapes = ", ".join(f"{part} {array.shape}" for part, array in parts.items())
+        raise FormatError(f"{name}: damaged: the parts of quantised {key} do not fit together: {shapes} for {size} "
+                          "dimensions")
+    if not all(np.isfinite(array).all() for part, array in parts.items() if part != "rows"):
+        raise FormatError(f"{name}: the scales or centroids of quantised {key} hold NaN or an infinity")
+    tensors[key] = QuantizedRows(kind, int(size), parts)
+
+
+def _tensor(file: MappedFile, start: int, key: str, expected: tuple[str, int], entry: Any) -> np.ndarray:
+    dtype, dimensions = expected
     try:
         found, shape, (low, high) = entry["dtype"], list(entry["shape"]), entry["data_offsets"]
         sound = all(isinstance(n, int) and n >= 0 for n in (*shape, low, high))
@@ -217,7 +286,7 @@ def _tensor(file: MappedFile, start: int, key: str, entry: Any) -> np.ndarray:
     return file.array(DTYPES[dtype], start + low, count, f"tensor {key}").reshape(shape)
 
 
-def _check(name: str, tensors: dict[str, np.ndarray]) -> None:
+def _check(name: str, tensors: dict[str, Any]) -> None:
     missing = [key for key in REQUIRED if key not in tensors]
     if missing:
         raise FormatError(f"{name}: damaged: expected tensor {missing[0]}, found {', '.join(tensors) or 'none'}")
