@@ -101,7 +101,7 @@ class KeyedVectors:
     def vector_size(self) -> int:
         """Dimensions of a vector."""
         held = (rows for rows in (self._vectors, self.quantized, self.word_rows) if rows is not None)
-        return int(next(held).shape[1])  # type: ignore[union-attr]
+        return int(next(held).shape[1])
 
     def __len__(self) -> int:
         return len(self.index_to_key)

@@ -52,7 +52,8 @@ def test_int8_is_off_by_half_a_step_at_most(matrix):
 def test_pq_of_few_rows_is_exact_and_keeps_lengths(matrix, subvectors):
     """Fewer rows than centroids: every piece is a centroid."""
     found = quantize(matrix, "pq", subvectors=min(subvectors, matrix.shape[1])).decode()
-    np.testing.assert_allclose(found, matrix, rtol=1e-4, atol=1e-3)
+    # directions that are closer than float32 squares can tell apart may share a centroid
+    assert (np.linalg.norm(found - matrix, axis=1) <= 2e-3 * np.linalg.norm(matrix, axis=1)).all()
 
 
 def test_pq_decodes_to_the_nearest_centroids_with_the_original_length():
