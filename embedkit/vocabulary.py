@@ -140,7 +140,7 @@ class Vocabulary:
             if not line.strip():
                 continue
             word, _, count = line.rstrip(b"\r").rpartition(b"\t" if b"\t" in line else b" ")
-            if not word or not count.isdigit() or len(count) > 18:
+            if not word or not count.isdigit() or len(count) > 19 or int(count) >= 2**63:
                 raise FormatError(f"{os.fspath(path)}, line {number}: expected 'word count', found {line[:60]!r}")
             try:
                 text = word.decode()

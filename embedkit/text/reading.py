@@ -25,6 +25,7 @@ from embedkit.text.sniffing import describe_binary, guess_encoding
 
 BLOCK_BYTES = 2 << 20
 SNIFFED_BYTES = 1 << 16
+NEAR_BYTES = 1 << 14  # where most blocks have their last line feed
 SPARE = 16  # room behind the text of a block, for the scanner's padding
 STDIN = "-"
 BOM = b"\xef\xbb\xbf"
@@ -206,6 +207,10 @@ def _fill(stream: BinaryIO, buffer: np.ndarray, size: int, room: int) -> int:
 
 def _last_break(buffer: np.ndarray, size: int) -> int:
     """How many bytes lie before and with the last line feed, or else the last white space; 0 where there is none."""
+    near = max(0, size - NEAR_BYTES)
+    cut = buffer[near:size].tobytes().rfind(b"\n") + 1
+    if cut:
+        return near + cut
     data = buffer[:size].tobytes()
     cut = data.rfind(b"\n") + 1
     if cut:

@@ -118,7 +118,7 @@ def _buffer(data: bytes) -> tuple[np.ndarray, int]:
 
 def scan_sources(sources: Sources, tokenizer: Tokenizer, *, json_field: str | None, encoding_errors: str,
                  known: WordTable | None, workers: int | None, mmap_above: int, progress: ProgressCallback | None,
-                 keep_ids: bool = True, block_bytes: int = BLOCK_BYTES) -> Scanned:
+                 keep_ids: bool = True) -> Scanned:
     """Scan a corpus; `known` fixes the vocabulary, otherwise every word is entered.
 
     Without `keep_ids` the words are counted only and the stream stays empty.
@@ -135,7 +135,7 @@ def scan_sources(sources: Sources, tokenizer: Tokenizer, *, json_field: str | No
     stream = IdStream(mmap_above)
     report = _reporter(progress, total_bytes(files))
     name, n_lines = "", 0
-    for result in _in_order(scanner, read_blocks(files, json_field, encoding_errors, block_bytes), workers):
+    for result in _in_order(scanner, read_blocks(files, json_field, encoding_errors, BLOCK_BYTES), workers):
         if result.block.name != name:
             name, n_lines = result.block.name, 0
         if result.bad_byte >= 0:
