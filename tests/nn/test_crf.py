@@ -1,0 +1,96 @@
+"""The conditional random field against brute force over all tag sequences."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from embedkit.errors import ConfigError
+from embedkit.nn.crf import ConditionalRandomField
+
+
+def brute_force(crf, emissions):
+    """Every tag sequence of one sentence (time, K) with its score."""
+    time, n_tags = emissions.shape
+    start, end, transitions = (crf.parameters[name] for name in ("start", "end", "transitions"))
+    scores = {}
+    for tags in itertools.product(range(n_tags), repeat=time):
+        score = start[tags[0]] + end[tags[-1]]
+        score += sum(emissions[t, tag] for t, tag in enumerate(tags))
+        score += sum(transitions[a, b] for a, b in itertools.pairwise(tags))
+        scores[tags] = score
+    return scores
+
+
+def example(seed, lengths=(4, 1, 3), n_tags=3, scale=2.0):
+    rng = np.random.default_rng(seed)
+    crf = ConditionalRandomField(n_tags, rng, np.float64)
+    for name, value in crf.parameters.items():
+        crf.parameters[name] = rng.normal(0, scale, value.shape)
+    time = max(lengths)
+    mask = np.arange(time) < np.array(lengths)[:, None]
+    emissions = rng.normal(0, scale, (len(lengths), time, n_tags))
+    tags = rng.integers(0, n_tags, (len(lengths), time))
+    return crf, emissions, tags, mask
+
+
+@given(st.integers(0, 2**32), st.lists(st.integers(1, 5), min_size=1, max_size=4), st.integers(1, 3))
+@settings(max_examples=25, deadline=None)
+def test_loss_decoding_and_marginals_equal_brute_force(seed, lengths, n_tags):
+    crf, emissions, tags, mask = example(seed, lengths, n_tags)
+    loss, _ = crf.forward(emissions, tags, mask)
+    decoded = crf.decode(emissions, mask)
+    marginals = crf.marginals(emissions, mask)
+    for row, length in enumerate(lengths):
+        scores = brute_force(crf, emissions[row, :length])
+        log_z = np.logaddexp.reduce(list(scores.values()))
+        assert loss[row] == pytest.approx(log_z - scores[tuple(tags[row, :length])], abs=1e-9)
+        best = max(scores, key=scores.get)
+        assert scores[tuple(decoded[row, :length])] == pytest.approx(scores[best], abs=1e-9)
+        assert (decoded[row, length:] == 0).all()
+        for t, tag in itertools.product(range(length), range(n_tags)):
+            share = sum(np.exp(s - log_z) for sequence, s in scores.items() if sequence[t] == tag)
+            assert marginals[row, t, tag] == pytest.approx(share, abs=1e-9)
+        assert (marginals[row, length:] == 0).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_gradients_by_value_along_random_directions(seed):
+    crf, emissions, tags, mask = example(seed)
+    rng = np.random.default_rng(100 + seed)
+    dloss = rng.normal(size=len(mask))
+    _, cache = crf.forward(emissions, tags, mask)
+    demissions, grads = crf.backward(dloss, cache)
+    assert (demissions[~mask] == 0).all()
+
+    def total():
+        return float(crf.forward(emissions, tags, mask)[0] @ dloss)
+
+    for array, gradient in [(emissions, demissions), *((crf.parameters[n], grads[n]) for n in grads)]:
+        assert np.abs(gradient).max() > 1e-3
+        direction = rng.normal(size=array.shape)
+        array += 1e-5 * direction
+        up = total()
+        array -= 2e-5 * direction
+        down = total()
+        array += 1e-5 * direction
+        assert (up - down) / 2e-5 == pytest.approx(float((gradient * direction).sum()), rel=1e-6, abs=1e-8)
+
+
+def test_a_sentence_of_ten_thousand_words_with_huge_scores_stays_finite():
+    crf, emissions, tags, mask = example(1, (10_000,), 4, scale=100.0)
+    crf.parameters = {name: value.astype(np.float32) for name, value in crf.parameters.items()}
+    emissions = emissions.astype(np.float32)
+    loss, cache = crf.forward(emissions, tags, mask)
+    demissions, grads = crf.backward(np.ones(1, np.float32), cache)
+    assert loss.dtype == demissions.dtype == np.float32
+    assert np.isfinite(loss).all() and np.isfinite(demissions).all()
+    assert all(np.isfinite(g).all() for g in grads.values())
+    np.testing.assert_allclose(crf.marginals(emissions, mask).sum(2), 1, atol=1e-6)
+    assert crf.decode(emissions, mask).shape == (1, 10_000)
+
+
+def test_no_tags_are_refused():
+    with pytest.raises(ConfigError, match="at least one tag, got 0"):
+        ConditionalRandomField(0, np.random.default_rng(0))
