@@ -27,6 +27,7 @@ class BagEmbedding:
         self.parameters: Parameters = {"weight": weight}
         self.frozen = frozen
         self.learnt = learnt
+        self.borrowed: np.ndarray | None = None  # vectors of rows n_rows and up, which never train
 
     @property
     def width(self) -> int:
@@ -57,13 +58,22 @@ class BagEmbedding:
         ends = np.cumsum(counts)
         within = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - counts, counts)
         rows = bags.rows[np.repeat(bags.offsets[used], counts) + within]
-        vectors = weight[rows]
+        vectors = self._gather(rows)
         if len(rows) > len(used):
             vectors = np.add.reduceat(vectors, ends - counts, axis=0)
             vectors *= (1.0 / counts).astype(weight.dtype)[:, None]
         y = np.zeros((*types.shape, weight.shape[1]), weight.dtype)
         y[mask] = vectors[place]
         return y, (place, mask, counts, rows)
+
+    def _gather(self, rows: np.ndarray) -> np.ndarray:
+        weight = self.parameters["weight"]
+        if self.borrowed is None or not len(self.borrowed):
+            return weight[rows]
+        vectors = weight[np.minimum(rows, len(weight) - 1)]
+        lent = rows >= len(weight)
+        vectors[lent] = self.borrowed[rows[lent] - len(weight)]
+        return vectors
 
     def backward(self, dy: np.ndarray, cache: Any) -> tuple[None, Gradients]:
         """dy : float (batch, time, d) → a `RowGradient` of the rows that train; tokens have no gradient."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from embedkit.errors import FormatError
 from embedkit.subwords import Subwords
 from embedkit.words import WordIndex, Words, find_normalised
 
@@ -62,6 +63,7 @@ class WordLookup:
         self.subwords = subwords
         self.buckets = np.zeros(0, np.int64) if buckets is None else buckets
         self._index = WordIndex(words)
+        self.borrowed: dict[str, int] = {}
 
     @property
     def n_rows(self) -> int:
@@ -76,7 +78,7 @@ class WordLookup:
 
     def bags(self, tokens: Sequence[str]) -> Bags:
         """The rows of each token."""
-        own = np.array([self.word_row(token) for token in tokens], np.int64)
+        own = np.array([self.borrowed.get(token) or self.word_row(token) for token in tokens], np.int64)
         if self.subwords is None:
             return Bags(np.arange(len(tokens) + 1), own)
         offsets, buckets = bucket_lists(self.subwords, tokens)
@@ -89,6 +91,22 @@ class WordLookup:
         place = np.minimum(np.searchsorted(self.buckets, buckets), len(self.buckets) - 1)
         return np.where(self.buckets[place] == buckets, place + 1 + len(self.words), -1)
 
+    def borrow(self, tokens: Iterable[str], vectors: KeyedVectors, scale: float) -> np.ndarray:
+        """Find vectors for the tokens that nothing is known of.
+
+        Returns
+        -------
+        float32 (n, d)
+            The vectors of those that `vectors` has, times `scale`; from now on their rows are `n_rows` and up.
+        """
+        self.borrowed = {}
+        wanted = list(dict.fromkeys(tokens))
+        bags = self.bags(wanted)
+        unknown = bags.rows[bags.offsets[:-1]] == 0
+        found = [token for token, none in zip(wanted, unknown, strict=True) if none and vectors.has_vector(token)]
+        self.borrowed = {token: self.n_rows + i for i, token in enumerate(found)}
+        return vectors.get_vectors(found).astype(np.float32) * np.float32(scale)
+
     def to_tensors(self) -> dict[str, np.ndarray]:
         """What a model file stores of it; `from_tensors` is the inverse."""
         packed = Words.from_strings(self.words)
@@ -99,7 +117,20 @@ class WordLookup:
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, np.ndarray], subwords: dict[str, Any] | None) -> WordLookup:
-        words = Words(tensors["words"], tensors["word_offsets"], tensors["word_order"])
+        """The look-up that `to_tensors` took apart.
+
+        Raises
+        ------
+        FormatError
+            When the words cannot be cut out of their bytes.
+        """
+        blob, offsets, order = tensors["words"], tensors["word_offsets"], tensors["word_order"]
+        n = len(offsets) - 1
+        if n < 0 or offsets[0] < 0 or (np.diff(offsets) < 0).any() or offsets[-1] > len(blob):
+            raise FormatError(f"word_offsets do not cut {len(blob)} bytes into {n} words")
+        if len(order) != n or (n and (order.min() < 0 or order.max() >= n)):
+            raise FormatError(f"word_order does not name {n} words")
+        words = Words(blob, offsets, order)
         return cls(words, Subwords.from_config(subwords) if subwords else None, tensors.get("buckets"))
 
 
@@ -136,8 +167,28 @@ def bucket_lists(subwords: Subwords, tokens: Sequence[str]) -> tuple[np.ndarray,
     return offsets, buckets.astype(np.int64)
 
 
+class Start(NamedTuple):
+    """What a model begins with.
+
+    Attributes
+    ----------
+    lookup : WordLookup
+    weight : float32 (n_rows, vector_size)
+        Its values have a standard deviation of about 1, whatever made the vectors.
+    scale : float
+        What the vectors were multiplied with for that.
+    learnt : bool (n_rows,)
+        Rows that nothing was known of.
+    """
+
+    lookup: WordLookup
+    weight: np.ndarray
+    scale: float
+    learnt: np.ndarray
+
+
 def build_lookup(vectors: KeyedVectors | None, tokens: Iterable[str], *, vector_size: int = 100,
-                 max_words: int = 200_000, rng: np.random.Generator) -> tuple[WordLookup, np.ndarray, float]:
+                 max_words: int = 200_000, rng: np.random.Generator) -> Start:
     """The words that a model carries, and their first vectors.
 
     Parameters
@@ -155,23 +206,20 @@ def build_lookup(vectors: KeyedVectors | None, tokens: Iterable[str], *, vector_
 
     Returns
     -------
-    lookup : WordLookup
-    weight : float32 (n_rows, vector_size)
-        Its values have a standard deviation of about 1, whatever made the vectors.
-    scale : float
-        What the vectors were multiplied with for that.
+    Start
     """
     counts = Counter(tokens)
     if vectors is None:
         lookup = WordLookup(sorted(word for word, n in counts.items() if n >= MIN_COUNT))
-        return lookup, rng.standard_normal((lookup.n_rows, vector_size), dtype=np.float32), 1.0
+        weight = rng.standard_normal((lookup.n_rows, vector_size), dtype=np.float32)
+        return Start(lookup, weight, 1.0, np.ones(lookup.n_rows, bool))
     if vectors.subwords is not None and vectors.ngram_vectors is not None:
         return _with_subwords(vectors, counts)
     return _with_words(vectors, counts, max_words, rng)
 
 
 def _with_words(vectors: KeyedVectors, counts: Counter[str], max_words: int,
-                rng: np.random.Generator) -> tuple[WordLookup, np.ndarray, float]:
+                rng: np.random.Generator) -> Start:
     rows: dict[str, int] = {}
     for row, word in zip(range(max_words), vectors.index_to_key, strict=False):
         rows.setdefault(word, row)
@@ -187,10 +235,11 @@ def _with_words(vectors: KeyedVectors, counts: Counter[str], max_words: int,
     scale = 1.0 / max(float(own.std()), 1e-6)
     weight = rng.standard_normal((lookup.n_rows, vectors.vector_size), dtype=np.float32)
     weight[1:1 + len(own)] = own * np.float32(scale)
-    return lookup, weight, scale
+    numbers = np.arange(lookup.n_rows)
+    return Start(lookup, weight, scale, (numbers == 0) | (numbers > len(own)))
 
 
-def _with_subwords(vectors: KeyedVectors, counts: Counter[str]) -> tuple[WordLookup, np.ndarray, float]:
+def _with_subwords(vectors: KeyedVectors, counts: Counter[str]) -> Start:
     tokens = sorted(counts)
     rows = {word: row for word in tokens if (row := vectors.row(word)) >= 0}
     learnt = [word for word in tokens if word not in rows and counts[word] >= MIN_COUNT]
@@ -206,4 +255,5 @@ def _with_subwords(vectors: KeyedVectors, counts: Counter[str]) -> tuple[WordLoo
     composed = vectors.vectors[np.fromiter(rows.values(), np.int64, len(rows))] if rows else ngram_vectors[buckets]
     scale = 1.0 / max(float(composed.std()), 1e-6)
     weight *= np.float32(scale)
-    return lookup, weight, scale
+    numbers = np.arange(lookup.n_rows)
+    return Start(lookup, weight, scale, (numbers == 0) | ((numbers > len(rows)) & (numbers <= len(lookup.words))))

@@ -1,0 +1,249 @@
+"""A classifier of sentences: word vectors, an encoder, pooling, and a linear layer with softmax."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from embedkit.errors import ConfigError
+from embedkit.nn.bag import BagEmbedding
+from embedkit.nn.data import bucketed_batches, padded
+from embedkit.nn.encoder import Encoder
+from embedkit.nn.layers import Dropout, Linear
+from embedkit.nn.lookup import Bags, WordLookup
+from embedkit.nn.losses import softmax
+from embedkit.nn.parameters import Gradients, Parameters, with_prefix
+from embedkit.nn.pooling import Pooling
+from embedkit.nn.saving import load_model, save_model
+from embedkit.nn.tokens import TokenTypes, text_tokenizer
+
+if TYPE_CHECKING:
+    from embedkit.keyed_vectors import KeyedVectors
+
+Array = np.ndarray
+PREDICT_BATCH = 256
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """What a classifier is made of.
+
+    Attributes
+    ----------
+    model : {"mean", "rnn", "gru", "lstm", "transformer"}
+    hidden_size, num_layers, heads : int
+        Of the encoder; `heads` of the Transformer only.
+    bidirectional : bool
+    pooling : {"last", "max", "mean", "attention"}
+    dropout : float
+        On the words' vectors, between layers and on the sentence's vector.
+    frozen : bool
+        Keep the pretrained vectors as they are; words that they do not know are learnt all the same.
+    """
+
+    model: str = "gru"
+    hidden_size: int = 64
+    num_layers: int = 1
+    heads: int = 4
+    bidirectional: bool = True
+    pooling: str = "max"
+    dropout: float = 0.5
+    frozen: bool = False
+
+
+class Prediction(NamedTuple):
+    """The answer for one sentence.
+
+    Attributes
+    ----------
+    label : str
+    probability : float
+    probabilities : float32 (n_labels,)
+        In the order of the classifier's labels.
+    """
+
+    label: str
+    probability: float
+    probabilities: Array
+
+
+class Explanation(NamedTuple):
+    """What each word of one sentence contributed to its label.
+
+    Attributes
+    ----------
+    tokens : list of str
+    weights : float (n_tokens,)
+        See `Classifier.explain`.
+    attention : float (n_tokens, n_tokens) or (n_tokens,), or None
+        The weights of self-attention (rows look at columns) or of attention pooling.
+    """
+
+    prediction: Prediction
+    tokens: list[str]
+    weights: Array
+    attention: Array | None
+
+
+class Classifier:
+    """Labels for sentences.
+
+    Parameters
+    ----------
+    config : ClassifierConfig
+    labels : sequence of str
+    lookup : WordLookup
+        From tokens to rows of `weight`.
+    weight : float (n_rows, d)
+        The words' vectors.
+    scale : float
+        What foreign vectors are multiplied with to be like `weight`.
+    tokenizer : dict
+        ``tokenizer`` and ``lowercase``, as the vectors were trained.
+    learnt : bool (n_rows,), optional
+        Rows that train even where the vectors are frozen.
+    rng : numpy.random.Generator
+        First values.
+    """
+
+    TASK = "classify"
+
+    def __init__(self, config: ClassifierConfig, labels: Sequence[str], lookup: WordLookup, weight: Array, *,
+                 scale: float = 1.0, tokenizer: dict[str, Any] | None = None, learnt: Array | None = None,
+                 rng: np.random.Generator) -> None:
+        self.config, self.labels, self.lookup, self.scale = config, list(labels), lookup, scale
+        self.tokenizer = tokenizer or {}
+        self._lender: KeyedVectors | None = None
+        self.tokenize = text_tokenizer(self.tokenizer)
+        dtype = weight.dtype
+        self.embedding = BagEmbedding(weight, frozen=config.frozen, learnt=learnt)
+        self.encoder = Encoder(config.model, weight.shape[1], config.hidden_size, config.num_layers,
+                               bidirectional=config.bidirectional, dropout=config.dropout, heads=config.heads,
+                               rng=rng, dtype=dtype)
+        pooling = "mean" if config.model == "mean" and config.pooling != "attention" else config.pooling
+        self.pooling = Pooling(pooling, self.encoder.output_size, bidirectional=self.encoder.both_ways, rng=rng,
+                               dtype=dtype)
+        self.output = Linear(self.encoder.output_size, len(self.labels), rng=rng, dtype=dtype)
+        self.dropout = Dropout(config.dropout)
+        self.parameters: Parameters = {}
+        for name in ("embedding", "encoder", "pooling", "output"):
+            self.parameters |= with_prefix(name, getattr(self, name).parameters)
+
+    def forward(self, types: Array, mask: Array, bags: Bags, *, training: bool = False,
+                rng: np.random.Generator | None = None) -> tuple[Array, Any]:
+        """types : int64 (batch, time), places in `bags`; mask : bool → logits : float (batch, n_labels)."""
+        x, c1 = self.embedding.forward(types, mask, bags)
+        x, c2 = self.dropout.forward(x, training=training, rng=rng)
+        h, c3 = self.encoder.forward(x, mask, training=training, rng=rng)
+        s, c4 = self.pooling.forward(h, mask)
+        s, c5 = self.dropout.forward(s, training=training, rng=rng)
+        logits, c6 = self.output.forward(s)
+        return logits, (c1, c2, c3, c4, c5, c6)
+
+    def backward(self, dlogits: Array, cache: Any) -> tuple[Array, Gradients]:
+        """dlogits : float (batch, n_labels) → the gradient of the words' vectors (batch, time, d), and grads."""
+        c1, c2, c3, c4, c5, c6 = cache
+        ds, output = self.output.backward(dlogits, c6)
+        ds, _ = self.dropout.backward(ds, c5)
+        dh, pooling = self.pooling.backward(ds, c4)
+        dx, encoder = self.encoder.backward(dh, c3)
+        dx, _ = self.dropout.backward(dx, c2)
+        _, embedding = self.embedding.backward(dx, c1)
+        return dx, {**with_prefix("embedding", embedding), **with_prefix("encoder", encoder),
+                    **with_prefix("pooling", pooling), **with_prefix("output", output)}
+
+    def tokens(self, text: str) -> list[str]:
+        """The words of a sentence, cut as those of the training text were; a Transformer's first 512."""
+        return self.tokenize(text)[:self.encoder.max_length]
+
+    def probabilities(self, texts: Sequence[str], check: Callable[[], None] = lambda: None) -> Array:
+        """Probability of each label for each text: float32 (n_texts, n_labels)."""
+        types = TokenTypes([self.tokens(text) for text in texts])
+        return self.type_probabilities(types.ids, self.bags(types.tokens), check)
+
+    def bags(self, tokens: Sequence[str]) -> Bags:
+        """The rows of tokens; those that the model does not know come from the vectors of `borrow_from`."""
+        if self._lender is not None:
+            self.embedding.borrowed = self.lookup.borrow(tokens, self._lender, self.scale)
+        return self.lookup.bags(tokens)
+
+    def borrow_from(self, vectors: KeyedVectors) -> None:
+        """Look up in `vectors` what the model does not know."""
+        self._lender = vectors
+
+    def type_probabilities(self, ids: list[Array], bags: Bags, check: Callable[[], None]) -> Array:
+        result = np.zeros((len(ids), len(self.labels)), np.float32)
+        for batch in bucketed_batches(np.array([len(i) for i in ids]), PREDICT_BATCH, None):
+            logits, _ = self.forward(*padded([ids[i] for i in batch]), bags)
+            result[batch] = softmax(logits)
+            check()
+        return result
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """The likeliest label of each text and its probability."""
+        return [self._prediction(row) for row in self.probabilities(texts)]
+
+    def _prediction(self, row: Array) -> Prediction:
+        best = int(row.argmax())
+        return Prediction(self.labels[best], float(row[best]), row)
+
+    def explain(self, text: str) -> Explanation:
+        """A prediction with the weight of each word.
+
+        With attention pooling the weights are the attention's and sum to 1. For other models they are the product of
+        each word's vector with the gradient of the label's log odds (Shrikumar et al. 2017, "gradient × input"),
+        divided by the sum of their magnitudes: above 0 speaks for the label, below 0 against it.
+        """
+        tokens = self.tokens(text)
+        if not tokens:
+            raise ConfigError("nothing to explain: the text holds no words")
+        bags = self.bags(tokens)
+        types, mask = np.arange(len(tokens))[None], np.ones((1, len(tokens)), bool)
+        logits, cache = self.forward(types, mask, bags)
+        prediction = self._prediction(softmax(logits)[0])
+        attention = self.encoder.attention(cache[2])
+        if self.pooling.kind == "attention":
+            weights = cache[3][0][0]
+            return Explanation(prediction, tokens, weights, weights if attention is None else attention[0])
+        # d log(p / (1 − p)) of the label: 1 for itself, minus the others' shares among themselves
+        best = self.labels.index(prediction.label)
+        others = np.delete(np.arange(len(self.labels)), best)
+        dlogits = np.ones_like(logits)
+        dlogits[0, others] = -softmax(logits[:, others])[0]
+        dx, _ = self.backward(dlogits, cache)
+        x, _ = self.embedding.forward(types, mask, bags)
+        weights = (x * dx).sum(2)[0]
+        weights = weights / max(float(np.abs(weights).sum()), 1e-12)
+        return Explanation(prediction, tokens, weights, None if attention is None else attention[0])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model file (`embedkit.nn.saving`)."""
+        subwords = self.lookup.subwords
+        config = {**asdict(self.config), "labels": self.labels, "scale": self.scale, "tokenizer": self.tokenizer,
+                  "subwords": subwords.to_config() if subwords else None}
+        save_model(path, self.TASK, self.config.model, config, {**self.parameters, **self.lookup.to_tensors()})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], vectors: KeyedVectors | None = None) -> Classifier:
+        """Open a model file.
+
+        Parameters
+        ----------
+        path : path
+        vectors : KeyedVectors, optional
+            Where to look for words that the model does not carry.
+
+        Raises
+        ------
+        FormatError
+            When the file is damaged or no classifier.
+        ConfigError
+            When the vectors' width is not the model's.
+        """
+        from embedkit.nn.loading import build_from_file
+
+        return build_from_file(cls, ClassifierConfig, load_model(path, cls.TASK), path, vectors)

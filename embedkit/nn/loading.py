@@ -1,0 +1,63 @@
+"""From a model file back to a model, with every part checked before it is used."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from embedkit.errors import ConfigError, EmbedkitError, FormatError
+from embedkit.nn.lookup import WordLookup
+from embedkit.nn.saving import ModelFile
+
+if TYPE_CHECKING:
+    from embedkit.keyed_vectors import KeyedVectors
+
+M = TypeVar("M")
+
+
+def build_from_file(kind: type[M], config_kind: type, file: ModelFile, path: str | os.PathLike[str],
+                    vectors: KeyedVectors | None) -> M:
+    """Build a `Classifier` or `Tagger` from what `load_model` found.
+
+    Parameters
+    ----------
+    kind, config_kind : type
+        The model's class and that of its configuration.
+    file : ModelFile
+    path : path
+        For messages.
+    vectors : KeyedVectors, optional
+        Where to look for words that the model does not carry.
+    """
+    name = os.fspath(path)
+    config, tensors = file.config, file.tensors
+    try:
+        labels = [str(label) for label in config["labels"]]
+        lookup = WordLookup.from_tensors(tensors, config["subwords"])
+        weight = tensors["embedding.weight"]
+        parts = {part: tensors[part] for part in tensors if part.startswith("features.")}
+        extra = {"features": parts} if parts else {}
+        model: Any = kind(config_kind(**{f.name: config[f.name] for f in fields(config_kind)}), labels, lookup, weight,
+                          scale=float(config["scale"]), tokenizer=dict(config["tokenizer"]),
+                          rng=np.random.default_rng(0), **extra)
+    except EmbedkitError as error:
+        raise FormatError(f"{name}: damaged: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"{name}: damaged: the model cannot be built again ({error!r})") from error
+    if len(weight) != lookup.n_rows:
+        raise FormatError(f"{name}: damaged: expected {lookup.n_rows} rows of word vectors, found {len(weight)}")
+    for key, array in model.parameters.items():
+        if key not in tensors or tensors[key].shape != array.shape or tensors[key].dtype != array.dtype:
+            found = f"shape {tensors[key].shape}" if key in tensors else "nothing"
+            raise FormatError(f"{name}: damaged: expected {key} of shape {array.shape}, found {found}")
+        if array is not tensors[key]:
+            array[...] = tensors[key]
+    if vectors is not None:
+        if vectors.vector_size != weight.shape[1]:
+            raise ConfigError(f"the vectors have {vectors.vector_size} dimensions, the model {name} was trained with "
+                              f"{weight.shape[1]}; give the vectors that it was trained with")
+        model.borrow_from(vectors)
+    return model
