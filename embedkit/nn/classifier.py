@@ -14,6 +14,7 @@ from embedkit.nn.bag import BagEmbedding
 from embedkit.nn.data import bucketed_batches, padded
 from embedkit.nn.encoder import Encoder
 from embedkit.nn.layers import Dropout, Linear
+from embedkit.nn.loading import build_from_file
 from embedkit.nn.lookup import Bags, WordLookup
 from embedkit.nn.losses import softmax
 from embedkit.nn.parameters import Gradients, Parameters, with_prefix
@@ -207,7 +208,7 @@ class Classifier:
         prediction = self._prediction(softmax(logits)[0])
         attention = self.encoder.attention(cache[2])
         if self.pooling.kind == "attention":
-            weights = cache[3][0][0]
+            weights = cache[3].weights[0]
             return Explanation(prediction, tokens, weights, weights if attention is None else attention[0])
         # d log(p / (1 − p)) of the label: 1 for itself, minus the others' shares among themselves
         best = self.labels.index(prediction.label)
@@ -244,6 +245,4 @@ class Classifier:
         ConfigError
             When the vectors' width is not the model's.
         """
-        from embedkit.nn.loading import build_from_file
-
         return build_from_file(cls, ClassifierConfig, load_model(path, cls.TASK), path, vectors)

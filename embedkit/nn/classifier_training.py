@@ -13,7 +13,7 @@ from embedkit.nn.data import LabelledTexts, bucketed_batches, encode_labels, hol
 from embedkit.nn.lookup import build_lookup
 from embedkit.nn.losses import cross_entropy
 from embedkit.nn.metrics import Scores, score_labels
-from embedkit.nn.tokens import TokenTypes, text_tokenizer
+from embedkit.nn.tokens import TokenTypes, text_tokenizer, tokenizer_settings
 from embedkit.nn.training import History, TrainingOptions, fit
 from embedkit.progress import ProgressCallback
 
@@ -81,12 +81,6 @@ def train_classifier(data: LabelledTexts, vectors: KeyedVectors | None = None, *
     task = _Task(classifier, types, train, targets[train], held_out, valid_targets, options.batch_size, unfreeze_after)
     history = fit(task, options, progress=progress, note=note, log=log, checkpoint=checkpoint, resume=resume)
     return classifier, history
-
-
-def tokenizer_settings(vectors: KeyedVectors | None) -> dict[str, Any]:
-    """The tokenizer that vectors were trained with, as far as they say."""
-    config = vectors.config if vectors is not None else {}
-    return {"tokenizer": config.get("tokenizer") or "whitespace", "lowercase": bool(config.get("lowercase"))}
 
 
 def evaluate_classifier(classifier: Classifier, data: LabelledTexts) -> Scores:

@@ -11,6 +11,7 @@ import numpy as np
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.nn.lookup import WordLookup
 from embedkit.nn.saving import ModelFile
+from embedkit.nn.spelling import SpellingLookup
 
 if TYPE_CHECKING:
     from embedkit.keyed_vectors import KeyedVectors
@@ -38,8 +39,7 @@ def build_from_file(kind: type[M], config_kind: type, file: ModelFile, path: str
         labels = [str(label) for label in config["labels"]]
         lookup = WordLookup.from_tensors(tensors, config["subwords"])
         weight = tensors["embedding.weight"]
-        parts = {part: tensors[part] for part in tensors if part.startswith("features.")}
-        extra = {"features": parts} if parts else {}
+        extra = {"spelling": SpellingLookup.from_tensors(tensors)} if "features.words" in tensors else {}
         model: Any = kind(config_kind(**{f.name: config[f.name] for f in fields(config_kind)}), labels, lookup, weight,
                           scale=float(config["scale"]), tokenizer=dict(config["tokenizer"]),
                           rng=np.random.default_rng(0), **extra)

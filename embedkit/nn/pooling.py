@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from embedkit.errors import ConfigError
-from embedkit.nn.losses import softmax, softmax_backward
-from embedkit.nn.parameters import Gradients, Parameters, uniform
+from embedkit.nn.attention import AttentionPooling
+from embedkit.nn.parameters import Gradients, Parameters
 
 Array = np.ndarray
 POOLINGS = ("last", "max", "mean", "attention")
@@ -40,21 +40,16 @@ class Pooling:
         self.kind, self.bidirectional = kind, bidirectional
         self.parameters: Parameters = {}
         if kind == "attention":
-            bound = 1.0 / np.sqrt(width)
-            self.parameters = {"weight": uniform(rng, (width, width), bound, dtype),
-                               "bias": np.zeros(width, dtype), "query": uniform(rng, (width,), bound, dtype)}
+            self._attention = AttentionPooling(width, width, rng=rng, dtype=dtype)
+            self.parameters = self._attention.parameters
 
     def forward(self, h: Array, mask: Array) -> tuple[Array, Any]:
         """h : float (batch, time, width), mask : bool (batch, time) → y : float (batch, width).
 
-        With attention ``cache[0]`` holds the words' weights, float (batch, time), which sum to 1 in each row.
+        With attention ``cache.weights`` holds the words' weights, float (batch, time), which sum to 1 in each row.
         """
         if self.kind == "attention":
-            # 1. one score a word  2. weights  3. weighted mean
-            hidden = np.tanh(h @ self.parameters["weight"].T + self.parameters["bias"])
-            scores = np.where(mask, hidden @ self.parameters["query"], h.dtype.type(-np.inf))
-            weights = softmax(scores)
-            return (weights[:, None] @ h)[:, 0], (weights, h, mask, hidden)
+            return self._attention.forward(h, mask)
         if self.kind == "max":
             picked = np.where(mask[..., None], h, h.dtype.type(-np.inf)).argmax(1)
             return np.take_along_axis(h, picked[:, None], 1)[:, 0], (picked, h.shape)
@@ -72,19 +67,7 @@ class Pooling:
     def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
         """dy : float (batch, width) → dh : float (batch, time, width)."""
         if self.kind == "attention":
-            weights, h, mask, hidden = cache
-            width = h.shape[2]
-            # 3.
-            dh = weights[..., None] * dy[:, None]
-            dweights = (h @ dy[..., None])[..., 0]
-            # 2.
-            dscores = softmax_backward(dweights, weights) * mask
-            # 1.
-            dhidden = dscores[..., None] * self.parameters["query"] * (1 - hidden * hidden)
-            dh += dhidden @ self.parameters["weight"]
-            flat = dhidden.reshape(-1, width)
-            return dh, {"weight": flat.T @ h.reshape(-1, width), "bias": flat.sum(0),
-                        "query": dscores.reshape(-1) @ hidden.reshape(-1, width)}
+            return self._attention.backward(dy, cache)
         if self.kind == "mean":
             weights, _ = cache
             return weights[..., None] * dy[:, None], {}

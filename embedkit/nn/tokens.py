@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embedkit.text.tokenizers import get_tokenizer
+
+if TYPE_CHECKING:
+    from embedkit.keyed_vectors import KeyedVectors
 
 
 class TokenTypes:
@@ -36,3 +39,9 @@ class TokenTypes:
 def text_tokenizer(settings: dict[str, Any]) -> Callable[[str], list[str]]:
     """The tokenizer of a training configuration (``tokenizer``, ``lowercase``): a line to its tokens."""
     return get_tokenizer(settings.get("tokenizer") or "whitespace", bool(settings.get("lowercase"))).tokens
+
+
+def tokenizer_settings(vectors: KeyedVectors | None) -> dict[str, Any]:
+    """The tokenizer that vectors were trained with, as far as they say."""
+    config = vectors.config if vectors is not None else {}
+    return {"tokenizer": config.get("tokenizer") or "whitespace", "lowercase": bool(config.get("lowercase"))}

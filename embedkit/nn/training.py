@@ -21,6 +21,7 @@ import numpy as np
 
 from embedkit.errors import ConfigError, TrainingError
 from embedkit.nn.optimizers import SGD, AdaGrad, Adam, EarlyStopping, clip_gradients
+from embedkit.nn.parameters import RowGradient
 from embedkit.nn.saving import load_model, save_model
 from embedkit.nn.schedules import get_schedule
 from embedkit.progress import Progress, ProgressCallback
@@ -62,7 +63,7 @@ class TrainingOptions:
     optimizer : {"adam", "adamw", "adagrad", "sgd"}
     learning_rate : float
     embedding_rate : float
-        The word vectors' learning rate, as a multiple of `learning_rate`.
+        The learning rate of tables of which a batch uses few rows (word vectors), as a multiple of `learning_rate`.
     schedule : {"constant", "linear", "cosine", "noam"}
     warmup : float
         The share of all steps over which the learning rate rises from 0.
@@ -186,8 +187,8 @@ class _Run:
         self.model, self.options, self.folder, self.check = model, options, folder, check
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-        self.optimizers = {"embedding": options.make_optimizer(options.embedding_rate),
-                           "": options.make_optimizer(1.0)}
+        self.optimizers = {"rows": options.make_optimizer(options.embedding_rate),
+                           "dense": options.make_optimizer(1.0)}
         self.rng = np.random.default_rng(np.random.SeedSequence(options.seed).spawn(1)[0])
         self.stopping = EarlyStopping(options.patience, higher_is_better)
         self.history = History()
@@ -238,7 +239,7 @@ class _Run:
         except TrainingError as error:
             raise TrainingError(f"{error} ({place})") from None
         for name, optimizer in self.optimizers.items():
-            chosen = {key: g for key, g in grads.items() if key.startswith("embedding.") == (name == "embedding")}
+            chosen = {key: g for key, g in grads.items() if isinstance(g, RowGradient) == (name == "rows")}
             optimizer.step(self.model.parameters, chosen, factor)
         self.sums["loss"] += loss * len(batch)
         self.sums["examples"] += len(batch)
@@ -249,7 +250,11 @@ class _Run:
     def finish_epoch(self) -> dict[str, Any]:
         """Validate, note the epoch and go on to the next one."""
         begun = time.monotonic()
-        figures = self.model.validate(self.check)
+        try:
+            figures = self.model.validate(self.check)
+        except KeyboardInterrupt:
+            self.save()
+            raise
         self.seconds += time.monotonic() - begun
         score = next(iter(figures.values()))
         best = self.stopping.update(score, self.model.parameters)
