@@ -55,7 +55,7 @@ class TaggerConfig:
     num_layers: int = 1
     output: str = "crf"
     spelling_size: int = 100
-    dropout: float = 0.5
+    dropout: float = 0.3
     frozen: bool = False
 
     def __post_init__(self) -> None:

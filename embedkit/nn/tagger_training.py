@@ -20,7 +20,7 @@ from embedkit.progress import ProgressCallback
 if TYPE_CHECKING:
     from embedkit.keyed_vectors import KeyedVectors
 
-DEFAULT_OPTIONS = TrainingOptions(epochs=12, batch_size=16, learning_rate=2e-3, embedding_rate=1.0, patience=4)
+DEFAULT_OPTIONS = TrainingOptions(epochs=8, batch_size=32, learning_rate=4e-3, embedding_rate=3.0, patience=3)
 
 
 def train_tagger(data: TaggedSentences, vectors: KeyedVectors | None = None, *, config: TaggerConfig | None = None,
