@@ -21,12 +21,14 @@ from embedkit.nn.parameters import Gradients, Parameters, with_prefix
 from embedkit.nn.pooling import Pooling
 from embedkit.nn.saving import load_model, save_model
 from embedkit.nn.tokens import TokenTypes, text_tokenizer
+from embedkit.nn.training_options import TrainingOptions
 
 if TYPE_CHECKING:
     from embedkit.keyed_vectors import KeyedVectors
 
 Array = np.ndarray
 PREDICT_BATCH = 256
+CLASSIFIER_TRAINING = TrainingOptions(epochs=6, batch_size=64, learning_rate=5e-3, embedding_rate=4.0, patience=3)
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,7 @@ class Classifier:
         self.encoder = Encoder(config.model, weight.shape[1], config.hidden_size, config.num_layers,
                                bidirectional=config.bidirectional, dropout=config.dropout, heads=config.heads,
                                rng=rng, dtype=dtype)
-        pooling = "mean" if config.model == "mean" and config.pooling != "attention" else config.pooling
-        self.pooling = Pooling(pooling, self.encoder.output_size, bidirectional=self.encoder.both_ways, rng=rng,
+        self.pooling = Pooling(config.pooling, self.encoder.output_size, bidirectional=self.encoder.both_ways, rng=rng,
                                dtype=dtype)
         self.output = Linear(self.encoder.output_size, len(self.labels), rng=rng, dtype=dtype)
         self.dropout = Dropout(config.dropout)

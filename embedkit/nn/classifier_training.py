@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from embedkit.nn.classifier import Classifier, ClassifierConfig
+from embedkit.nn.classifier import CLASSIFIER_TRAINING, Classifier, ClassifierConfig
 from embedkit.nn.data import LabelledTexts, bucketed_batches, encode_labels, hold_out, label_set, padded
 from embedkit.nn.lookup import build_lookup
 from embedkit.nn.losses import cross_entropy
 from embedkit.nn.metrics import Scores, score_labels
 from embedkit.nn.tokens import TokenTypes, text_tokenizer, tokenizer_settings
-from embedkit.nn.training import History, TrainingOptions, fit
+from embedkit.nn.training import History, fit
+from embedkit.nn.training_options import TrainingOptions
 from embedkit.progress import ProgressCallback
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def train_classifier(data: LabelledTexts, vectors: KeyedVectors | None = None, *
     TrainingError
         When a loss or a gradient is NaN or infinite.
     """
-    config, options = config or ClassifierConfig(), options or TrainingOptions()
+    config, options = config or ClassifierConfig(), options or CLASSIFIER_TRAINING
     labels = label_set(data.labels)
     targets = encode_labels(data.labels, labels, "the training data")
     settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)

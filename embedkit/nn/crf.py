@@ -83,7 +83,7 @@ class ConditionalRandomField:
         """
         emissions, tags, mask, alpha, log_z, dtype = cache
         transitions = self.parameters["transitions"]
-        batch, time, n_tags = emissions.shape
+        batch, time = mask.shape
         weight = (dloss[:, None] * mask)[..., None]
         beta = self._beta(emissions, mask)
         # 1. what the model expects: the marginals of single tags and of neighbouring pairs

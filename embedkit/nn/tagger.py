@@ -23,6 +23,7 @@ from embedkit.nn.parameters import Gradients, Parameters, with_prefix
 from embedkit.nn.saving import load_model, save_model
 from embedkit.nn.spelling import SpellingLookup
 from embedkit.nn.tokens import TokenTypes, text_tokenizer
+from embedkit.nn.training_options import TrainingOptions
 
 if TYPE_CHECKING:
     from embedkit.keyed_vectors import KeyedVectors
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 PREDICT_BATCH = 128
 OUTPUTS = ("linear", "crf")
+TAGGER_TRAINING = TrainingOptions(epochs=8, batch_size=32, learning_rate=4e-3, embedding_rate=3.0, patience=3)
 
 
 @dataclass(frozen=True)

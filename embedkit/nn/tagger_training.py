@@ -12,15 +12,14 @@ from embedkit.nn.data import TaggedSentences, bucketed_batches, encode_labels, h
 from embedkit.nn.lookup import build_lookup
 from embedkit.nn.metrics import Scores, score_labels
 from embedkit.nn.spelling import SpellingLookup
-from embedkit.nn.tagger import Tagger, TaggerConfig
+from embedkit.nn.tagger import TAGGER_TRAINING, Tagger, TaggerConfig
 from embedkit.nn.tokens import TokenTypes, tokenizer_settings
-from embedkit.nn.training import History, TrainingOptions, fit
+from embedkit.nn.training import History, fit
+from embedkit.nn.training_options import TrainingOptions
 from embedkit.progress import ProgressCallback
 
 if TYPE_CHECKING:
     from embedkit.keyed_vectors import KeyedVectors
-
-DEFAULT_OPTIONS = TrainingOptions(epochs=8, batch_size=32, learning_rate=4e-3, embedding_rate=3.0, patience=3)
 
 
 def train_tagger(data: TaggedSentences, vectors: KeyedVectors | None = None, *, config: TaggerConfig | None = None,
@@ -30,7 +29,7 @@ def train_tagger(data: TaggedSentences, vectors: KeyedVectors | None = None, *, 
                  log: TextIO | None = None, checkpoint: str | Path | None = None,
                  resume: bool = False) -> tuple[Tagger, History]:
     """Train a tagger; parameters, answer and errors as `embedkit.nn.classifier_training.train_classifier`."""
-    config, options = config or TaggerConfig(), options or DEFAULT_OPTIONS
+    config, options = config or TaggerConfig(), options or TAGGER_TRAINING
     labels = label_set(tag for tags in data.tags for tag in tags)
     targets = [encode_labels(tags, labels, "the training data") for tags in data.tags]
     rng = np.random.default_rng(options.seed)
