@@ -19,6 +19,7 @@ from embedkit.cli.neural import (
 from embedkit.cli.options import json_option, quiet_option
 from embedkit.cli.output import Results, note, warn
 from embedkit.cli.progress import progress_bar
+from embedkit.errors import ConfigError
 from embedkit.nn.classifier import CLASSIFIER_TRAINING, Classifier, ClassifierConfig
 from embedkit.nn.encoder import MODELS
 from embedkit.nn.pooling import POOLINGS
@@ -99,6 +100,9 @@ def predict(model: str, files: tuple[str, ...], vectors: str | None, explain: bo
     and sum to 1; other models give gradient times vector: above 0 speaks for the label, below 0 against it.
     """
     classifier = Classifier.load(model, load_vectors(vectors))
+    if attention_plot is not None and not classifier.has_attention:
+        raise ConfigError("--attention-plot needs a model with attention: train with --pooling attention or "
+                          "--model transformer")
     columns = ["label", "probability", "weights"] if explain else ["label", "probability"]
     number = 0
     plot = attention_plot
@@ -135,11 +139,7 @@ def _weights(answer: Any, as_json: bool) -> Any:
 def _draw(answer: Any, line: str, plot: str, quiet: bool) -> str | None:
     """Show one heat map; returns where the next one goes, None where one file was asked for."""
     from embedkit.cli.heat_map import show_heat_map
-    from embedkit.errors import ConfigError
 
-    if answer.attention is None:
-        raise ConfigError("--attention-plot needs a model with attention: train with --pooling attention or "
-                          "--model transformer")
     weights = answer.attention if answer.attention.ndim == 2 else answer.attention[None]
     rows = answer.tokens if answer.attention.ndim == 2 else [answer.prediction.label]
     show_heat_map(weights, rows, answer.tokens, plot, title=line, quiet=quiet)

@@ -28,13 +28,14 @@ def show_heat_map(weights: np.ndarray, rows: Sequence[str], columns: Sequence[st
     if not target.lower().endswith(SUFFIXES):
         raise ConfigError(f"--attention-plot writes .png, .svg or .html, not {target}")
     if target.lower().endswith(".html"):
-        from embedkit.nn.pictures import write_html_heat_map
+        from embedkit.plotting.attention import write_attention_page
 
-        write_html_heat_map(target, weights, rows, columns, title)
+        write_attention_page(weights, rows, columns, target, title=title)
     else:
-        from embedkit.nn.pictures import write_heat_map
+        from embedkit.plotting.attention import draw_attention
 
-        write_heat_map(target, weights, rows, columns, title)
+        draw_attention(weights, rows, columns, target, title=title,
+                       say=lambda message: note(message, quiet))
     note(f"attention drawn to {target}", quiet)
 
 

@@ -48,12 +48,12 @@ class ClassifierConfig:
         Keep the pretrained vectors as they are; words that they do not know are learnt all the same.
     """
 
-    model: str = "gru"
+    model: str = "mean"
     hidden_size: int = 64
     num_layers: int = 1
     heads: int = 4
     bidirectional: bool = True
-    pooling: str = "max"
+    pooling: str = "mean"
     dropout: float = 0.5
     frozen: bool = False
 
@@ -192,6 +192,11 @@ class Classifier:
     def _prediction(self, row: Array) -> Prediction:
         best = int(row.argmax())
         return Prediction(self.labels[best], float(row[best]), row)
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether `explain` has attention weights to show."""
+        return self.config.pooling == "attention" or self.config.model == "transformer"
 
     def explain(self, text: str) -> Explanation:
         """A prediction with the weight of each word.

@@ -63,7 +63,7 @@ def train_classifier(data: LabelledTexts, vectors: KeyedVectors | None = None, *
     """
     config, options = config or ClassifierConfig(), options or CLASSIFIER_TRAINING
     labels = label_set(data.labels)
-    targets = encode_labels(data.labels, labels, "the training data")
+    targets = encode_labels(data.labels, labels, data.places)
     settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)
     rng = np.random.default_rng(options.seed)
     if valid is None:
@@ -72,7 +72,7 @@ def train_classifier(data: LabelledTexts, vectors: KeyedVectors | None = None, *
     else:
         train, held_out = np.arange(len(data)), len(data) + np.arange(len(valid))
         texts = data.texts + valid.texts
-        valid_targets = encode_labels(valid.labels, labels, valid.places[0].rsplit(" line ", 1)[0])
+        valid_targets = encode_labels(valid.labels, labels, valid.places)
     cut = text_tokenizer(settings)
     sentences = [cut(text) for text in texts]
     lookup, weight, scale, learnt = build_lookup(
@@ -92,10 +92,7 @@ def evaluate_classifier(classifier: Classifier, data: LabelledTexts) -> Scores:
     CorpusError
         For a label never seen in training; the message names the line.
     """
-    for label, place in zip(data.labels, data.places, strict=True):
-        if label not in classifier.labels:
-            encode_labels([label], classifier.labels, place)
-    targets = encode_labels(data.labels, classifier.labels, "the data")
+    targets = encode_labels(data.labels, classifier.labels, data.places)
     return score_labels(targets, classifier.probabilities(data.texts).argmax(1), classifier.labels)
 
 

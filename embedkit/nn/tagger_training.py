@@ -31,7 +31,7 @@ def train_tagger(data: TaggedSentences, vectors: KeyedVectors | None = None, *, 
     """Train a tagger; parameters, answer and errors as `embedkit.nn.classifier_training.train_classifier`."""
     config, options = config or TaggerConfig(), options or TAGGER_TRAINING
     labels = label_set(tag for tags in data.tags for tag in tags)
-    targets = [encode_labels(tags, labels, "the training data") for tags in data.tags]
+    targets = _targets(data, labels)
     rng = np.random.default_rng(options.seed)
     sentences = data.sentences
     if valid is None:
@@ -65,7 +65,7 @@ def evaluate_tagger(tagger: Tagger, data: TaggedSentences) -> Scores:
 
 
 def _targets(data: TaggedSentences, labels: list[str]) -> list[np.ndarray]:
-    return [encode_labels(tags, labels, f"the sentence at {place}")
+    return [encode_labels(tags, labels, [f"the sentence at {place}"])
             for tags, place in zip(data.tags, data.places, strict=True)]
 
 

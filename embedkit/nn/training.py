@@ -28,7 +28,8 @@ from embedkit.nn.training_options import TrainingOptions
 from embedkit.progress import Progress, ProgressCallback
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
-CHECKPOINT_SECONDS = 30.0
+CHECKPOINT_SECONDS = 60.0
+SUMS = ("loss", "examples", "clipped", "exploded", "largest_norm", "learning_rate")
 EXPLODED = 10.0  # a norm above so many times the clipping norm is reported as exploding
 
 
@@ -91,7 +92,7 @@ def fit(model: Trainable, options: TrainingOptions, *, higher_is_better: bool = 
     log : text stream, optional
         Receives one JSON object an epoch.
     checkpoint : path, optional
-        Folder for the state of the run, written every half minute, after each epoch and on Ctrl-C.
+        Folder for the state of the run, written every minute, after each epoch and on Ctrl-C.
     resume : bool
         Go on from `checkpoint`.
 
@@ -132,8 +133,8 @@ class _Run:
         self.rng = np.random.default_rng(np.random.SeedSequence(options.seed).spawn(1)[0])
         self.stopping = EarlyStopping(options.patience, higher_is_better)
         self.history = History()
-        self.epoch, self.step = 1, 0
-        self.sums = dict.fromkeys(("loss", "examples", "clipped", "exploded", "largest_norm"), 0.0)
+        self.epoch, self.step, self.n_steps = 1, 0, 0
+        self.sums = dict.fromkeys(SUMS, 0.0)
         self.seconds = 0.0
         self.saved_at = time.monotonic()
 
@@ -146,16 +147,18 @@ class _Run:
         self.n_steps = len(batches)
         self.model.start_epoch(self.epoch)
         begun = reported = time.monotonic()
+        first, started = self.step, begun
         while self.step < len(batches):
-            batch = batches[self.step]
-            self._step(batch, schedule((self.epoch - 1) * len(batches) + self.step))
+            factor = schedule((self.epoch - 1) * len(batches) + self.step)
+            self.sums["learning_rate"] = factor * options.learning_rate
+            self._step(batches[self.step], factor)
             self.step += 1
             now = time.monotonic()
             if progress is not None and (now - reported > 0.2 or self.step == len(batches)):
                 reported = now
                 loss = self.sums["loss"] / self.sums["examples"]
-                progress(Progress("training", self.epoch - 1 + self.step / len(batches), options.epochs, "epochs",
-                                  {"epoch": self.epoch, "loss": loss, "rate": self.step / (now - begun + 1e-9)}))
+                progress(Progress("training", (self.epoch - 1) * len(batches) + self.step, total, "batches",
+                                  {"epoch": self.epoch, "loss": loss, "rate": (self.step - first) / (now - started + 1e-9)}))
             if self.folder is not None and now - self.saved_at > CHECKPOINT_SECONDS:
                 self.seconds += now - begun
                 begun = now
@@ -200,7 +203,8 @@ class _Run:
         best = self.stopping.update(score, self.model.parameters)
         record = {
             "epoch": self.epoch, "loss": self.sums["loss"] / max(self.sums["examples"], 1), **figures, "best": best,
-            "steps": self.step, "clipped": int(self.sums["clipped"]), "exploded": int(self.sums["exploded"]),
+            "learning_rate": self.sums["learning_rate"], "steps": self.step, "clipped": int(self.sums["clipped"]),
+            "exploded": int(self.sums["exploded"]),
             "largest_norm": self.sums["largest_norm"], "seconds": round(self.seconds, 3)}
         self.history.epochs.append(record)
         self.history.exploded += record["exploded"]

@@ -4,7 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from embedkit.errors import ConfigError
 from embedkit.nn.crf import ConditionalRandomField
@@ -92,5 +93,5 @@ def test_a_sentence_of_ten_thousand_words_with_huge_scores_stays_finite():
 
 
 def test_no_tags_are_refused():
-    with pytest.raises(ConfigError, match="at least one tag, got 0"):
+    with pytest.raises(ConfigError, match=r"at least one tag, got 0"):
         ConditionalRandomField(0, np.random.default_rng(0))

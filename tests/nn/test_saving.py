@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.nn.saving import load_model, save_model
@@ -61,14 +62,14 @@ def test_word_vectors_are_no_model(tmp_path):
 def test_other_files_are_refused(tmp_path, content):
     path = tmp_path / "m"
     path.write_bytes(content)
-    with pytest.raises(FormatError, match="expected a trained model"):
+    with pytest.raises(FormatError, match=r"expected a trained model"):
         load_model(path, "classify")
 
 
 def test_a_newer_version_is_refused(tmp_path):
     path = save(tmp_path / "m")
     path.write_bytes(path.read_bytes().replace(b'"format_version": "1"', b'"format_version": "9"'))
-    with pytest.raises(FormatError, match="version 9 of the model format, this embedkit reads version 1"):
+    with pytest.raises(FormatError, match=r"version 9 of the model format, this embedkit reads version 1"):
         load_model(path, "classify")
 
 
@@ -90,7 +91,7 @@ def test_damage_is_a_format_error_or_harmless(tmp_path_factory, data):
 
 
 def test_nothing_is_left_of_a_file_that_cannot_be_written(tmp_path):
-    with pytest.raises(EmbedkitError, match="does not exist"):
+    with pytest.raises(EmbedkitError, match=r"does not exist"):
         save(tmp_path / "nowhere" / "m")
     with pytest.raises(KeyError):
         save_model(tmp_path / "m", "tag", "lstm", {}, {"x": np.zeros(2, np.complex64)})

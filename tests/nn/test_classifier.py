@@ -1,0 +1,188 @@
+"""The classifier: gradients through all of it, learning, files, explanations, bad input."""
+
+import io
+import json
+import random
+
+import numpy as np
+import pytest
+
+from embedkit.errors import ConfigError, CorpusError, FormatError
+from embedkit.keyed_vectors import KeyedVectors
+from embedkit.nn.bag import BagEmbedding
+from embedkit.nn.classifier import Classifier, ClassifierConfig
+from embedkit.nn.classifier_training import evaluate_classifier, train_classifier
+from embedkit.nn.data import LabelledTexts
+from embedkit.nn.lookup import build_lookup
+from embedkit.nn.losses import cross_entropy
+from embedkit.nn.training_options import TrainingOptions
+from tests.nn.gradients import check_gradients
+
+GOOD, BAD, PLAIN = ["좋다", "훌륭하다", "moving"], ["나쁘다", "dull", "지루하다"], ["the", "film", "plot", "was", "it", "영화", "배우"]
+FAST = TrainingOptions(epochs=8, batch_size=16, learning_rate=0.02, embedding_rate=3.0)
+
+
+def reviews(n=200, seed=1):
+    draw = random.Random(seed)
+    data = LabelledTexts()
+    for i in range(n):
+        label = i % 2
+        words = [draw.choice(GOOD if label else BAD), *draw.choices(PLAIN, k=draw.randint(2, 8))]
+        draw.shuffle(words)
+        data.texts.append(" ".join(words))
+        data.labels.append("pos" if label else "neg")
+        data.places.append(f"reviews.tsv line {i + 1}")
+    return data
+
+
+def vectors(size=8, seed=2):
+    words = [*GOOD, *BAD, *PLAIN, "terrific"]
+    rows = np.random.default_rng(seed).normal(size=(len(words), size)).astype(np.float32)
+    rows[-1] = rows[:len(GOOD)].mean(0) * 2
+    return KeyedVectors(words, rows, config={"tokenizer": "whitespace", "lowercase": True})
+
+
+@pytest.mark.parametrize("config", [
+    ClassifierConfig("mean", pooling="mean"),
+    ClassifierConfig("lstm", hidden_size=3, pooling="attention"),
+    ClassifierConfig("gru", hidden_size=3, pooling="last", num_layers=2),
+    ClassifierConfig("transformer", hidden_size=4, heads=2, pooling="max"),
+])
+def test_gradients_through_the_whole_model(config):
+    rng = np.random.default_rng(0)
+    start = build_lookup(None, ["a", "b", "c", "d", "a", "b", "c", "d"], vector_size=4, rng=rng)
+    model = Classifier(config, ["x", "y", "z"], start.lookup, start.weight.astype(np.float64), rng=rng)
+    bags = start.lookup.bags(["a", "b", "c", "new"])
+    types, mask = np.array([[0, 1, 2], [3, 0, 0]]), np.array([[1, 1, 1], [1, 1, 0]], bool)
+    targets = np.array([2, 0])
+    dropped = {"training": config.model != "transformer"}
+
+    def forward():
+        return model.forward(types, mask, bags, rng=np.random.default_rng(4), **dropped)
+
+    logits, cache = forward()
+    _, grads = model.backward(cross_entropy(logits, targets)[1], cache)
+    zero = tuple(name for name in model.parameters if name.endswith(("in_proj_bias", "pooling.bias")))
+    arrays = {k: v for k, v in model.parameters.items() if k not in zero}
+    check_gradients(lambda: cross_entropy(forward()[0], targets)[0], arrays,
+                    {k: g for k, g in grads.items() if k not in zero}, tolerance=1e-5)
+
+
+@pytest.mark.parametrize("config", [
+    ClassifierConfig(), ClassifierConfig("mean", pooling="mean", dropout=0.1), ClassifierConfig("gru", hidden_size=8, dropout=0.1),
+    ClassifierConfig("transformer", hidden_size=8, heads=2, dropout=0.1),
+    ClassifierConfig("rnn", hidden_size=8, bidirectional=False, pooling="max", dropout=0.1)])
+def test_it_learns_and_survives_a_file(tmp_path, config):
+    model, history = train_classifier(reviews(), vectors(), config=config, options=FAST)
+    scores = evaluate_classifier(model, reviews(60, seed=9))
+    assert scores.accuracy > 0.95 and scores.macro_f1 > 0.95 and scores.count == 60
+    assert history.best_score > 0.9 and 1 <= history.best_epoch <= len(history.epochs)
+    model.save(tmp_path / "m.safetensors")
+    again = Classifier.load(tmp_path / "m.safetensors")
+    texts = reviews(20, seed=5).texts
+    np.testing.assert_array_equal(model.probabilities(texts), again.probabilities(texts))
+    assert again.labels == ["neg", "pos"] and again.tokenizer["lowercase"] is True
+    assert again.predict(["Moving film"])[0].label == "pos"
+
+
+def test_the_same_seed_gives_the_same_bits():
+    config = ClassifierConfig("lstm", hidden_size=4)
+    one, two = (train_classifier(reviews(60), vectors(), config=config, options=FAST)[0] for _ in range(2))
+    other = train_classifier(reviews(60), vectors(), config=config,
+                             options=TrainingOptions(**{**FAST.__dict__, "seed": 2}))[0]
+    for name, array in one.parameters.items():
+        np.testing.assert_array_equal(array, two.parameters[name])
+    assert (other.parameters["output.weight"] != one.parameters["output.weight"]).any()
+
+
+def test_frozen_vectors_stay_and_unfreezing_moves_them():
+    def known(**extra):
+        model, _ = train_classifier(reviews(60), vectors(), config=ClassifierConfig(frozen=True), options=FAST, **extra)
+        return model.parameters["embedding.weight"][1:1 + len(vectors())]
+
+    start = build_lookup(vectors(), ["a", "b"], rng=np.random.default_rng(0)).weight[1:1 + len(vectors())]
+    np.testing.assert_array_equal(known(), start)
+    assert (known(unfreeze_after=1) != start).any()
+
+
+def test_words_from_the_vectors_that_training_never_saw():
+    kv = vectors()
+    model, _ = train_classifier(reviews(), kv, config=ClassifierConfig(frozen=True), options=FAST)
+    assert "terrific" in model.lookup.words and model.predict(["terrific film"])[0].label == "pos"
+
+
+def test_borrowing_from_vectors_and_their_width(tmp_path):
+    model, _ = train_classifier(reviews(60), KeyedVectors(PLAIN, vectors().vectors[:len(PLAIN)]), options=FAST)
+    model.save(tmp_path / "m")
+    lent = Classifier.load(tmp_path / "m", KeyedVectors(["brandnew"], np.full((1, 8), 5, np.float32)))
+    plain = Classifier.load(tmp_path / "m")
+    assert (lent.probabilities(["brandnew"]) != plain.probabilities(["brandnew"])).any()
+    np.testing.assert_array_equal(lent.probabilities(["film"]), plain.probabilities(["film"]))
+    with pytest.raises(ConfigError, match=r"the vectors have 9 dimensions, the model .* was trained with 8"):
+        Classifier.load(tmp_path / "m", vectors(9))
+
+
+@pytest.mark.parametrize("pooling", ["attention", "max", "mean"])
+def test_explanations_find_the_word_that_counts(pooling):
+    model, _ = train_classifier(reviews(), vectors(), config=ClassifierConfig("mean", pooling=pooling, dropout=0.1),
+                                options=FAST)
+    found = model.explain("the film was 지루하다 it")
+    assert found.prediction.label == "neg" and found.tokens[np.argmax(found.weights)] == "지루하다"
+    assert np.abs(found.weights).sum() == pytest.approx(1, abs=1e-5)
+    assert (found.attention is not None) == (pooling == "attention") == model.has_attention
+    if pooling != "attention":  # against a step along the gradient: what the word adds to the log odds
+        assert found.weights[3] > 0
+
+
+def test_transformers_show_who_looks_at_whom():
+    config = ClassifierConfig("transformer", hidden_size=8, heads=2, pooling="mean")
+    model, _ = train_classifier(reviews(40), vectors(), config=config, options=FAST)
+    attention = model.explain("the film was dull").attention
+    assert attention.shape == (4, 4)
+    np.testing.assert_allclose(attention.sum(1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["gru", "transformer", "mean"])
+def test_a_text_of_ten_thousand_words(model):
+    data = reviews(40)
+    data.texts[3] = " ".join(["dull", *PLAIN] * 1250)
+    config = ClassifierConfig(model, hidden_size=4, heads=2)
+    classifier, history = train_classifier(data, vectors(), config=config,
+                                           options=TrainingOptions(epochs=1, batch_size=16))
+    assert np.isfinite(history.epochs[0]["loss"])
+    assert np.isfinite(classifier.probabilities([data.texts[3], "film"])).all()
+
+
+def test_labels_that_training_never_saw():
+    model, _ = train_classifier(reviews(40), vectors(), options=FAST)
+    strange = LabelledTexts(["a", "b"], ["pos", "meh"], ["t.tsv line 1", "t.tsv line 2"])
+    with pytest.raises(CorpusError, match=r"t.tsv line 2: the label 'meh' was never seen in training"):
+        evaluate_classifier(model, strange)
+    with pytest.raises(CorpusError, match=r"t.tsv line 2: the label 'meh' was never seen in training"):
+        train_classifier(reviews(40), vectors(), valid=strange, options=FAST)
+
+
+def test_damaged_files_are_format_errors(tmp_path):
+    model, _ = train_classifier(reviews(40), vectors(), config=ClassifierConfig(pooling="max"), options=FAST)
+    path = tmp_path / "m"
+    model.save(path)
+    whole = path.read_bytes()
+    for old, new, message in [(b'"output.weight"', b'"output.waight"', "expected output.weight"),
+                              (b'\\"scale\\"', b'\\"skale\\"', "cannot be built again"),
+                              (b'\\"pooling\\": \\"m', b'\\"pooling\\": \\"n', "unknown pooling")]:
+        assert old in whole
+        path.write_bytes(whole.replace(old, new))
+        with pytest.raises(FormatError, match=message):
+            Classifier.load(path)
+
+
+def test_the_log_has_a_record_an_epoch():
+    log = io.StringIO()
+    _, history = train_classifier(reviews(60), vectors(), options=FAST, log=log)
+    records = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert records == history.epochs and [r["epoch"] for r in records] == list(range(1, len(records) + 1))
+    assert {"loss", "valid_accuracy", "seconds", "learning_rate", "largest_norm"} <= records[0].keys()
+
+
+def test_bags_are_shared_between_classifier_and_layer():
+    assert isinstance(train_classifier(reviews(20), None, vector_size=4, options=FAST)[0].embedding, BagEmbedding)

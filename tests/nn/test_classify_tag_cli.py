@@ -1,0 +1,182 @@
+"""The commands classify and tag, as a shell sees them."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from embedkit.formats import native
+from embedkit.keyed_vectors import KeyedVectors
+from embedkit.nn.classifier import Classifier
+from embedkit.nn.tagger import Tagger
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+GOOD, BAD, PLAIN = ["좋다", "moving"], ["나쁘다", "dull"], ["the", "film", "plot", "영화"]
+
+
+def embedkit(*arguments, stdin=None, status=0):
+    run = subprocess.run([sys.executable, "-m", "embedkit", *map(str, arguments)], input=stdin, cwd=ROOT,
+                         capture_output=True, encoding="utf-8", timeout=120, check=False)
+    assert run.returncode == status, run.stderr
+    assert "Traceback" not in run.stderr
+    return run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Data, vectors, a classifier and a tagger."""
+    path = tmp_path_factory.mktemp("models")
+    draw = random.Random(4)
+    lines = []
+    for i in range(160):
+        words = [draw.choice(GOOD if i % 2 else BAD), *draw.choices(PLAIN, k=4)]
+        draw.shuffle(words)
+        lines.append(" ".join(words) + "\t" + ("pos" if i % 2 else "neg"))
+    (path / "reviews.tsv").write_text("\n".join([*lines, "", "\tpos"]) + "\n", encoding="utf-8")
+    (path / "pos.tsv").write_text("the\tDET\ncat\tNOUN\nruns\tVERB\n\nthe\tDET\ndog\tNOUN\n\n" * 20, encoding="utf-8")
+    words = [*GOOD, *BAD, *PLAIN, "cat", "dog"]
+    rows = np.random.default_rng(0).normal(size=(len(words), 6)).astype(np.float32)
+    native.write(KeyedVectors(words, rows, config={"tokenizer": "whitespace"}), path / "v.safetensors")
+    native.write(KeyedVectors(words, rows[:, :4]), path / "narrow.safetensors")
+    embedkit("classify", "train", path / "reviews.tsv", "--vectors", path / "v.safetensors", "-o", path / "c.safetensors",
+             "--pooling", "attention", "--lr", "0.05", "--epochs", "8", "--dropout", "0.1", "--quiet")
+    embedkit("tag", "train", path / "pos.tsv", "--vectors", path / "v.safetensors", "-o", path / "t.safetensors",
+             "--hidden-size", "4", "--epochs", "5", "--lr", "0.02", "-q")
+    return path
+
+
+def test_predicting_lines(folder):
+    run = embedkit("classify", "predict", folder / "c.safetensors", stdin="the 좋다 film\nthe plot dull\n")
+    rows = [line.split("\t") for line in run.stdout.splitlines()]
+    assert [row[0] for row in rows] == ["pos", "neg"] and all(0.5 < float(row[1]) <= 1 for row in rows)
+    (folder / "lines.txt").write_text("moving film\r\nplot 나쁘다", encoding="utf-8", newline="")
+    again = embedkit("classify", "predict", folder / "c.safetensors", folder / "lines.txt")
+    assert [line.split("\t")[0] for line in again.stdout.splitlines()] == ["pos", "neg"]
+
+
+def test_an_empty_line_keeps_its_place(folder):
+    run = embedkit("classify", "predict", folder / "c.safetensors", stdin="좋다\n\n나쁘다")
+    assert [line.split("\t")[0] for line in run.stdout.splitlines()] == ["pos", "–", "neg"]
+    assert run.stderr == "embedkit: line 2 is empty: nothing to classify\n"
+
+
+def test_explaining_gives_each_word_a_weight(folder):
+    run = embedkit("classify", "predict", folder / "c.safetensors", "--explain", "--json", stdin="the 좋다 film\n")
+    answer = json.loads(run.stdout)
+    assert [w["word"] for w in answer["weights"]] == ["the", "좋다", "film"]
+    assert sum(w["weight"] for w in answer["weights"]) == pytest.approx(1, abs=1e-5)
+    text = embedkit("classify", "predict", folder / "c.safetensors", "--explain", stdin="the 좋다 film\n").stdout
+    pairs = dict(pair.rsplit(":", 1) for pair in text.rstrip("\n").split("\t")[2].split(" "))
+    assert max(pairs, key=lambda word: float(pairs[word])) == max(
+        answer["weights"], key=lambda w: w["weight"])["word"]
+
+
+def test_attention_on_the_terminal_and_as_a_page(folder):
+    run = embedkit("classify", "predict", folder / "c.safetensors", "--attention-plot", stdin="the 좋다 film\n")
+    assert "좋다" in run.stderr and "█" in run.stderr and run.stdout.startswith("pos\t")
+    page = folder / "attention.html"
+    embedkit("classify", "predict", folder / "c.safetensors", "--attention-plot", page, stdin="<좋다> & film\n")
+    text = page.read_text(encoding="utf-8")
+    assert "&lt;좋다&gt;" in text and "<좋다>" not in text and text.count("<td style") == 3
+
+
+def test_evaluating(folder):
+    run = embedkit("classify", "evaluate", folder / "c.safetensors", folder / "reviews.tsv", "--json")
+    found = json.loads(run.stdout)
+    assert found["accuracy"] > 0.95 and found["texts"] == 160
+    assert run.stderr.startswith("left out 2 empty lines, the first at ") and "line 161" in run.stderr
+    rows = embedkit("tag", "evaluate", folder / "t.safetensors", folder / "pos.tsv", "--per-label").stdout.splitlines()
+    assert rows[0].split("\t") == ["label", "precision", "recall", "f1", "count"]
+    assert {r.split("\t")[0]: r.split("\t")[4] for r in rows[1:]} == {"DET": "40", "NOUN": "40", "VERB": "20"}
+
+
+def test_tagging_lines(folder):
+    run = embedkit("tag", "predict", folder / "t.safetensors", stdin="the cat runs\n\nthe dog\n")
+    assert run.stdout == "the\tDET\ncat\tNOUN\nruns\tVERB\n\n\nthe\tDET\ndog\tNOUN\n\n"
+    tokens = embedkit("tag", "predict", folder / "t.safetensors", "--tokens", "--json", stdin="the\ncat\n\nthe")
+    assert [json.loads(line)["tags"] for line in tokens.stdout.splitlines()] == [["DET", "NOUN"], ["DET"]]
+
+
+@pytest.mark.parametrize(("arguments", "status", "message"), [
+    (["classify", "predict", "t.safetensors"], 1, "expected a model of embedkit classify, found one of embedkit tag"),
+    (["tag", "predict", "c.safetensors"], 1, "expected a model of embedkit tag, found one of embedkit classify"),
+    (["classify", "predict", "v.safetensors"], 1, "these are word vectors, not a trained model"),
+    (["classify", "predict", "c.safetensors", "--vectors", "narrow.safetensors"], 2,
+     "the vectors have 4 dimensions, the model"),
+    (["classify", "evaluate", "c.safetensors", "strange.tsv"], 1,
+     "strange.tsv line 2: the label 'meh' was never seen in training; expected one of neg, pos"),
+    (["classify", "train", "one.tsv", "-o", "x"], 1, "one.tsv line 1: expected text<TAB>label, found one column"),
+    (["tag", "train", "one.tsv", "-o", "x"], 1, "one.tsv line 1: tags do not line up with tokens"),
+    (["classify", "train", "blank.tsv", "-o", "x"], 1, "there is nothing to work on"),
+    (["classify", "train", "reviews.tsv", "-o", "x", "--resume"], 2, "--resume needs --checkpoint"),
+    (["classify", "train", "reviews.tsv", "-o", "x", "--lr", "1e30", "--optimizer", "sgd"], 1, "--learning-rate"),
+    (["classify", "train", "reviews.tsv", "-o", "nowhere/x", "--epochs", "1"], 1, "does not exist; create it first"),
+])
+def test_one_clear_line_for_bad_input(folder, arguments, status, message):
+    (folder / "strange.tsv").write_text("film\tpos\nfilm\tmeh\n")
+    (folder / "one.tsv").write_text("no label\n")
+    (folder / "blank.tsv").write_text("\n\n")
+    run = embedkit(*[folder / a if "." in a and "e30" not in a and a != "x" else a for a in arguments],
+                   status=status, stdin="film\n")
+    lines = run.stderr.splitlines()
+    assert message in lines[-1] and lines[-1].startswith("embedkit: error: ")
+    assert not list(folder.glob("*.part")) and not (folder / "x").exists() and not os.path.exists(
+        os.path.join(ROOT, "x"))
+
+
+def test_training_twice_gives_the_same_file(folder, tmp_path):
+    for name in ("a", "b"):
+        embedkit("classify", "train", folder / "reviews.tsv", "-o", tmp_path / name, "--vector-size", "4", "--epochs", "2",
+                 "--log", tmp_path / f"{name}.jsonl", "-q")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    records = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [r["epoch"] for r in records] == [1, 2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
+def test_ctrl_c_leaves_a_checkpoint_and_no_half_file(folder, tmp_path):
+    arguments = [sys.executable, "-m", "embedkit", "tag", "train", str(folder / "pos.tsv"), "-o", str(tmp_path / "m"),
+                 "--checkpoint", str(tmp_path / "run"), "--epochs", "100000", "--patience", "100000",
+                 "--hidden-size", "4", "--log", str(tmp_path / "log"), "-q"]
+    process = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        if (tmp_path / "log").exists() and (tmp_path / "log").read_text().count("\n") >= 2:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=30)
+    assert process.returncode == 130 and message.strip() == "embedkit: stopped"
+    assert not (tmp_path / "m").exists()
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["checkpoint.safetensors"]
+    done = len((tmp_path / "log").read_text().splitlines())
+    arguments[arguments.index("100000")] = str(done + 1)
+    subprocess.run([*arguments, "--resume"], cwd=ROOT, check=True, timeout=60)
+    epochs = [json.loads(line)["epoch"] for line in (tmp_path / "log").read_text().splitlines()]
+    assert epochs == list(range(1, done + 2))
+    assert Tagger.load(tmp_path / "m").labels == ["DET", "NOUN", "VERB"]
+
+
+def test_a_prediction_imports_neither_numba_nor_training(folder):
+    code = ("import sys; from embedkit.cli import main; status = main(sys.argv[1:]); "
+            "print(sorted({'numba', 'matplotlib', 'rich', 'embedkit.nn.classifier_training'} & set(sys.modules)), "
+            "file=sys.stderr); sys.exit(status)")
+    run = subprocess.run([sys.executable, "-c", code, "classify", "predict", str(folder / "c.safetensors")], cwd=ROOT,
+                         input="좋다 film\n", capture_output=True, encoding="utf-8", check=True)
+    assert run.stderr.strip() == "[]" and run.stdout.startswith("pos\t")
+
+
+def test_help_ends_with_an_example():
+    for group in ("classify", "tag"):
+        for command in ("train", "evaluate", "predict"):
+            text = embedkit(group, command, "--help").stdout
+            assert f"embedkit {group} {command}" in text.split("Example:")[1]
+
+
+def test_the_library_opens_what_the_command_wrote(folder):
+    assert Classifier.load(folder / "c.safetensors").predict(["좋다"])[0].label == "pos"

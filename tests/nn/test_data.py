@@ -1,0 +1,114 @@
+"""Reading labelled text and cutting it into batches."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embedkit.errors import CorpusError
+from embedkit.nn.data import (
+    bucketed_batches,
+    encode_labels,
+    hold_out,
+    label_set,
+    padded,
+    read_labelled,
+    read_tagged,
+)
+
+field = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).filter(lambda s: s.strip())
+
+
+def write(tmp_path, text, name="data.tsv"):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8", newline="")
+    return path
+
+
+@given(st.lists(st.tuples(field, field), min_size=1, max_size=8))
+@settings(max_examples=40, deadline=None)
+def test_labelled_lines_round_trip(tmp_path_factory, rows):
+    path = write(tmp_path_factory.mktemp("rows"), "".join(f"{text}\t{label}\n" for text, label in rows))
+    data = read_labelled(path)
+    assert list(zip(data.texts, data.labels, strict=True)) == [(text, label.strip()) for text, label in rows]
+
+
+def test_windows_line_ends_tabs_in_the_text_and_empty_lines(tmp_path):
+    data = read_labelled(write(tmp_path, "a\tb\t1\r\n\r\n \t0\r\nlast\t0"))
+    assert (data.texts, data.labels) == (["a\tb", "last"], ["1", "0"])
+    assert [place.rsplit("line ")[1] for place in data.empty] == ["2", "3"]
+    assert data.places[1].endswith("data.tsv line 4")
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("good\t1\nno label here\n", r"data.tsv line 2: expected text<TAB>label, found one column: 'no label here'"),
+    ("good\t1\nno label\t \n", r"line 2: expected text<TAB>label, found no label after the tab"),
+    ("\n\n", r"no text<TAB>label lines in .*data.tsv: there is nothing to work on"),
+])
+def test_classification_lines_that_cannot_be_read(tmp_path, text, message):
+    with pytest.raises(CorpusError, match=message):
+        read_labelled(write(tmp_path, text))
+
+
+def test_tagged_sentences_end_at_blank_lines_and_at_ends_of_files(tmp_path):
+    first = write(tmp_path, "I\tPRON\nlike\tVERB\n\n\nit\tPRON\n", "a.tsv")
+    second = write(tmp_path, "Go\tVERB\r\n", "b.tsv")
+    data = read_tagged([first, second])
+    assert data.sentences == [["I", "like"], ["it"], ["Go"]]
+    assert data.tags == [["PRON", "VERB"], ["PRON"], ["VERB"]]
+    assert [place.split("line ")[1] for place in data.places] == ["1", "5", "1"]
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("I\tPRON\nlike\n", r"line 2: tags do not line up with tokens: expected one token<TAB>tag, found one column: 'like'"),
+    ("I\tPRON\textra\n", "found 3 columns"),
+    ("I\t\n", "found an empty column"),
+    ("\n", "no token<TAB>tag lines"),
+])
+def test_tags_that_do_not_line_up(tmp_path, text, message):
+    with pytest.raises(CorpusError, match=message):
+        read_tagged(write(tmp_path, text))
+
+
+def test_labels():
+    assert label_set(["b", "a", "b"]) == ["a", "b"]
+    with pytest.raises(CorpusError, match=r"at least two different labels, found only 'a'"):
+        label_set(["a", "a"])
+    np.testing.assert_array_equal(encode_labels(["b", "a"], ["a", "b"], ["x", "y"]), [1, 0])
+    with pytest.raises(CorpusError, match=r"f line 3: the label 'c' was never seen in training; expected one of a, b"):
+        encode_labels(["a", "c"], ["a", "b"], ["f line 2", "f line 3"])
+
+
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=60), st.integers(1, 9), st.one_of(st.none(), st.integers(0, 9)))
+@settings(max_examples=60, deadline=None)
+def test_batches_hold_every_sentence_once_and_keep_to_their_size(lengths, size, seed):
+    rng = None if seed is None else np.random.default_rng(seed)
+    batches = bucketed_batches(np.array(lengths), size, rng, max_tokens=400)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
+    for batch in batches:
+        longest = max(max(lengths[i] for i in batch), 1)
+        assert len(batch) <= size and (len(batch) == 1 or len(batch) * longest <= 400)
+
+
+def test_batches_are_of_like_length_and_differ_between_epochs():
+    lengths = np.random.default_rng(0).integers(1, 50, 2000)
+    one, two = (bucketed_batches(lengths, 32, np.random.default_rng(seed)) for seed in (1, 2))
+    spread = [np.ptp(lengths[batch]) for batch in one]
+    assert np.mean(spread) < 8
+    assert {frozenset(b.tolist()) for b in one} != {frozenset(b.tolist()) for b in two}
+    assert [len(b) for b in one[:3]] == [32, 32, 32] or len(one) == 63
+
+
+def test_hold_out_keeps_something_on_both_sides():
+    rng = np.random.default_rng(0)
+    for n in (2, 3, 10, 101):
+        train, valid = hold_out(n, 0.1, rng)
+        assert len(train) and len(valid) and sorted([*train, *valid]) == list(range(n))
+    train, valid = hold_out(1, 0.1, rng)
+    assert list(train) == [0] and len(valid) == 0
+
+
+def test_padded():
+    ids, mask = padded([np.array([3, 4, 5]), np.array([7])], fill=-1)
+    np.testing.assert_array_equal(ids, [[3, 4, 5], [7, -1, -1]])
+    np.testing.assert_array_equal(mask, [[1, 1, 1], [1, 0, 0]])

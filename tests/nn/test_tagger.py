@@ -1,0 +1,113 @@
+"""The tagger: gradients through all of it, learning, files, bad input."""
+
+import random
+
+import numpy as np
+import pytest
+
+from embedkit.errors import ConfigError, CorpusError
+from embedkit.keyed_vectors import KeyedVectors
+from embedkit.nn.data import TaggedSentences
+from embedkit.nn.lookup import build_lookup
+from embedkit.nn.spelling import SpellingLookup
+from embedkit.nn.tagger import Tagger, TaggerConfig
+from embedkit.nn.tagger_training import evaluate_tagger, train_tagger
+from embedkit.nn.training_options import TrainingOptions
+from tests.nn.gradients import check_gradients
+
+FAST = TrainingOptions(epochs=5, batch_size=8, learning_rate=0.02, embedding_rate=3.0)
+NOUNS, VERBS = ["cat", "dog", "bird", "fish", "house"], ["run", "jump", "see", "like", "fish"]
+
+
+def sentences(n=120, seed=1, ending="s"):
+    """"the NOUN VERBs": fish is a noun after "the" and a verb after a noun."""
+    draw = random.Random(seed)
+    data = TaggedSentences()
+    for i in range(n):
+        words, tags = [], []
+        for _ in range(draw.randint(1, 3)):
+            words += ["the", draw.choice(NOUNS), draw.choice(VERBS) + ending]
+            tags += ["DET", "NOUN", "VERB"]
+        data.sentences.append(words)
+        data.tags.append(tags)
+        data.places.append(f"pos.tsv line {i}")
+    return data
+
+
+def vectors(size=6):
+    words = ["the", *NOUNS]
+    return KeyedVectors(words, np.random.default_rng(2).normal(size=(len(words), size)).astype(np.float32))
+
+
+@pytest.mark.parametrize("config", [
+    TaggerConfig("lstm", hidden_size=3, spelling_size=2), TaggerConfig("gru", hidden_size=3, output="linear"),
+    TaggerConfig("mean", spelling_size=0), TaggerConfig("mean", output="linear", spelling_size=3)])
+def test_gradients_through_the_whole_model(config):
+    rng = np.random.default_rng(0)
+    words = ["cat", "cats", "dogs", "cat", "dogs", "cats"]
+    start = build_lookup(None, words, vector_size=4, rng=rng)
+    spelling = SpellingLookup.from_tokens(words)
+    tagger = Tagger(config, ["A", "B", "C"], start.lookup, start.weight.astype(np.float64), spelling=spelling, rng=rng)
+    bags = tagger.bags(["cat", "cats", "new"])
+    types, mask = np.array([[0, 1, 2], [1, 0, 0]]), np.array([[1, 1, 1], [1, 0, 0]], bool)
+    tags = np.array([[0, 2, 1], [1, 0, 0]])
+
+    def loss():
+        return tagger.loss_and_gradients(types, mask, bags, tags, np.random.default_rng(4))
+
+    check_gradients(lambda: loss()[0], tagger.parameters, loss()[1], tolerance=1e-5)
+
+
+@pytest.mark.parametrize("config", [TaggerConfig(hidden_size=8), TaggerConfig("gru", hidden_size=8, output="linear")])
+def test_it_learns_from_context_and_survives_a_file(tmp_path, config):
+    tagger, history = train_tagger(sentences(), vectors(), config=config, options=FAST)
+    assert evaluate_tagger(tagger, sentences(40, seed=9)).accuracy > 0.97 and history.best_score > 0.97
+    assert tagger.tag([["the", "fish", "fishs"], [], ["the"]]) == [["DET", "NOUN", "VERB"], [], ["DET"]]
+    tagger.save(tmp_path / "m")
+    again = Tagger.load(tmp_path / "m")
+    test = sentences(20, seed=3).sentences
+    assert again.tag(test) == tagger.tag(test) and again.labels == ["DET", "NOUN", "VERB"]
+
+
+def test_spelling_tags_words_never_seen():
+    data = sentences()
+    spelt, _ = train_tagger(data, vectors(), config=TaggerConfig(hidden_size=8), options=FAST)
+    assert spelt.tag([["the", "horse", "gallops"]]) == [["DET", "NOUN", "VERB"]]
+
+
+def test_batches_do_not_change_the_answer():
+    tagger, _ = train_tagger(sentences(40), vectors(), config=TaggerConfig(hidden_size=4), options=FAST)
+    many = sentences(30, seed=8).sentences
+    assert tagger.tag(many) == [tagger.tag([one])[0] for one in many]
+
+
+def test_a_sentence_of_ten_thousand_words():
+    data = sentences(12)
+    data.sentences[0], data.tags[0] = ["the", "cat"] * 5000, ["DET", "NOUN"] * 5000
+    config = TaggerConfig(hidden_size=4, spelling_size=4)
+    tagger, history = train_tagger(data, vectors(), config=config, options=TrainingOptions(epochs=1, batch_size=8))
+    assert np.isfinite(history.epochs[0]["loss"]) and len(tagger.tag([data.sentences[0]])[0]) == 10_000
+
+
+def test_bad_input():
+    tagger, _ = train_tagger(sentences(20), vectors(), options=TrainingOptions(epochs=1),
+                             config=TaggerConfig(hidden_size=4))
+    strange = TaggedSentences([["a"]], [["X"]], ["t.tsv line 4"])
+    with pytest.raises(CorpusError, match=r"t.tsv line 4: the label 'X' was never seen in training"):
+        evaluate_tagger(tagger, strange)
+    with pytest.raises(ConfigError, match=r"unknown output 'softmax'"):
+        TaggerConfig(output="softmax")
+    with pytest.raises(ConfigError, match=r"not transformer"):
+        TaggerConfig("transformer")
+
+
+def test_vectors_of_another_width(tmp_path):
+    tagger, _ = train_tagger(sentences(20), vectors(), options=TrainingOptions(epochs=1),
+                             config=TaggerConfig(hidden_size=4))
+    tagger.save(tmp_path / "m")
+    with pytest.raises(ConfigError, match=r"the vectors have 5 dimensions, the model .* was trained with 6"):
+        Tagger.load(tmp_path / "m", vectors(5))
+    lent = Tagger.load(tmp_path / "m", KeyedVectors(["zebra"], np.full((1, 6), 9, np.float32)))
+    one, two = (t.forward(np.array([[0]]), np.ones((1, 1), bool), t.bags(["zebra"]))[0]
+                for t in (lent, tagger))
+    assert (one != two).any()

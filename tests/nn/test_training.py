@@ -1,0 +1,180 @@
+"""The training loop on a least-squares problem: resuming, stopping, exploding, NaN, Ctrl-C."""
+
+import json
+import signal
+
+import numpy as np
+import pytest
+
+from embedkit.errors import ConfigError, TrainingError
+from embedkit.nn.parameters import RowGradient
+from embedkit.nn.training import CHECKPOINT_NAME, fit
+from embedkit.nn.training_options import TrainingOptions
+
+OPTIONS = TrainingOptions(epochs=5, batch_size=4, learning_rate=0.05, patience=5)
+
+
+class LeastSquares:
+    """y = X w + rows[i], with noise drawn from the run's generator, so that its state counts."""
+
+    def __init__(self, batch_size=4):
+        rng = np.random.default_rng(0)
+        self.x = rng.normal(size=(40, 3))
+        self.y = self.x @ [1.0, -2.0, 0.5]
+        self.parameters = {"w": np.zeros(3), "rows": np.zeros((40, 1))}
+        self.batch_size = batch_size
+        self.steps = 0
+        self.epochs_started = []
+        self.on_step = lambda: None
+        self.scores = None
+
+    def batches(self, rng):
+        return np.split(rng.permutation(40), 40 // self.batch_size)
+
+    def start_epoch(self, epoch):
+        self.epochs_started.append(epoch)
+
+    def loss_and_gradients(self, batch, rng):
+        self.steps += 1
+        self.on_step()
+        x = self.x[batch] + 0.1 * rng.normal(size=(len(batch), 3))
+        error = x @ self.parameters["w"] + self.parameters["rows"][batch, 0] - self.y[batch]
+        grads = {"w": 2 * x.T @ error / len(batch), "rows": RowGradient.from_lookups(batch, 2 * error[:, None] / 4)}
+        return float((error**2).mean()), grads
+
+    def validate(self, check):
+        check()
+        if self.scores is not None:
+            return {"score": self.scores[len(self.epochs_started) - 1]}
+        return {"score": -float(((self.x @ self.parameters["w"] - self.y) ** 2).mean()), "other": 1.0}
+
+
+def test_it_goes_down_and_reports():
+    model, seen = LeastSquares(), []
+    history = fit(model, OPTIONS, progress=seen.append)
+    assert history.best_epoch == 5 and history.epochs[-1]["loss"] < 0.5 * history.epochs[0]["loss"]
+    assert history.best_score == history.epochs[4]["score"] and history.epochs[0]["other"] == 1.0
+    assert (seen[-1].done, seen[-1].total, seen[-1].fields["epoch"]) == (50, 50, 5)
+    assert 0 < history.seconds_to_best <= history.seconds
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "adagrad", "sgd"])
+@pytest.mark.parametrize("stop_at", [3, 10, 27])
+def test_an_interrupted_run_resumes_bit_for_bit(tmp_path, optimizer, stop_at):
+    options = TrainingOptions(**{**OPTIONS.__dict__, "optimizer": optimizer, "learning_rate": 0.01})
+    whole = LeastSquares()
+    expected = fit(whole, options)
+    first = LeastSquares()
+    first.on_step = lambda: first.steps == stop_at and signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        fit(first, options, checkpoint=tmp_path / "run")
+    assert first.steps == stop_at
+    second = LeastSquares()
+    found = fit(second, options, checkpoint=tmp_path / "run", resume=True)
+    assert second.steps == 50 - stop_at
+    for name, array in whole.parameters.items():
+        np.testing.assert_array_equal(second.parameters[name], array)
+
+    def plain(history):
+        return [{k: v for k, v in record.items() if k != "seconds"} for record in history.epochs]
+
+    assert plain(found) == plain(expected) and found.best_epoch == expected.best_epoch
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [CHECKPOINT_NAME]
+
+
+def test_a_finished_run_resumes_to_its_end(tmp_path):
+    whole = LeastSquares()
+    fit(whole, OPTIONS, checkpoint=tmp_path)
+    again = LeastSquares()
+    history = fit(again, OPTIONS, checkpoint=tmp_path, resume=True)
+    assert again.steps == 0 and len(history.epochs) == 5
+    np.testing.assert_array_equal(again.parameters["w"], whole.parameters["w"])
+
+
+def test_checkpoints_of_other_runs_are_refused(tmp_path):
+    with pytest.raises(TrainingError, match=r"nothing to resume: .* does not exist"):
+        fit(LeastSquares(), OPTIONS, checkpoint=tmp_path, resume=True)
+    with pytest.raises(ConfigError, match=r"--resume needs --checkpoint"):
+        fit(LeastSquares(), OPTIONS, resume=True)
+    fit(LeastSquares(), OPTIONS, checkpoint=tmp_path)
+    other = TrainingOptions(**{**OPTIONS.__dict__, "seed": 7})
+    with pytest.raises(TrainingError, match=r"of another run: seed was 1, now 7"):
+        fit(LeastSquares(), other, checkpoint=tmp_path, resume=True)
+    larger = LeastSquares()
+    larger.parameters["w"] = np.zeros(4)
+    with pytest.raises(TrainingError, match=r"the model or the training data differ"):
+        fit(larger, OPTIONS, checkpoint=tmp_path, resume=True)
+
+
+def test_early_stopping_restores_the_best_epoch():
+    model = LeastSquares()
+    model.scores = [0.5, 0.9, 0.8, 0.7, 0.95]
+    kept = {}
+
+    def remember(_progress):
+        kept.setdefault(len(model.epochs_started), None)
+
+    history = fit(model, TrainingOptions(**{**OPTIONS.__dict__, "patience": 2}), progress=remember)
+    assert (history.best_epoch, history.best_score, len(history.epochs)) == (2, 0.9, 4)
+    two_epochs = LeastSquares()
+    two_epochs.scores = model.scores
+    fit(two_epochs, TrainingOptions(**{**OPTIONS.__dict__, "epochs": 2, "schedule": "constant"}))
+    unlike = fit_constant(model_scores=model.scores)
+    np.testing.assert_array_equal(unlike, two_epochs.parameters["w"])
+
+
+def fit_constant(model_scores):
+    model = LeastSquares()
+    model.scores = model_scores
+    fit(model, TrainingOptions(**{**OPTIONS.__dict__, "patience": 2, "schedule": "constant"}))
+    return model.parameters["w"]
+
+
+def test_exploding_gradients_are_clipped_and_reported():
+    model, notes = LeastSquares(), []
+    model.y = model.y * 1e4
+    history = fit(model, OPTIONS, note=notes.append)
+    assert history.exploded > 0 and history.epochs[0]["largest_norm"] > 50
+    assert "epoch 1: exploding gradients in" in notes[0] and "clipped to 5" in notes[0]
+    assert np.isfinite(model.parameters["w"]).all()
+
+
+@pytest.mark.parametrize(("value", "message"), [
+    (np.nan, r"the loss became nan in epoch 1, step 1 of 10; try a smaller --learning-rate"),
+    (np.inf, r"the loss became (inf|nan) in epoch 1, step 1")])
+def test_a_loss_that_is_no_number_stops_the_run(value, message, tmp_path):
+    model = LeastSquares()
+    model.y = model.y + value
+    with pytest.raises(TrainingError, match=message):
+        fit(model, OPTIONS, checkpoint=tmp_path)
+    assert (model.parameters["w"] == 0).all() and list(tmp_path.iterdir()) == []
+
+
+def test_the_same_seed_repeats_and_another_does_not():
+    runs = [LeastSquares() for _ in range(3)]
+    for model, seed in zip(runs, (1, 1, 2), strict=True):
+        fit(model, TrainingOptions(**{**OPTIONS.__dict__, "seed": seed}))
+    np.testing.assert_array_equal(runs[0].parameters["w"], runs[1].parameters["w"])
+    assert (runs[0].parameters["w"] != runs[2].parameters["w"]).any()
+
+
+def test_ctrl_c_without_a_checkpoint_stops_after_the_step_and_the_handler_comes_back():
+    before = signal.getsignal(signal.SIGINT)
+    model = LeastSquares()
+    model.on_step = lambda: model.steps == 2 and signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, OPTIONS)
+    assert model.steps == 2 and signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize(("wrong", "message"), [
+    ({"epochs": 0}, "epochs must be at least 1, got 0"), ({"clip": 0.0}, "clip must be above 0"),
+    ({"optimizer": "lion"}, "unknown optimizer 'lion'"), ({"warmup": 1.0}, "warmup must be at least 0 and below 1"),
+    ({"schedule": "steep"}, "unknown schedule 'steep'")])
+def test_options_that_cannot_work(wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        TrainingOptions(**wrong)
+
+
+def test_history_is_plain_json():
+    assert json.loads(json.dumps(fit(LeastSquares(), OPTIONS).epochs))[0]["epoch"] == 1
