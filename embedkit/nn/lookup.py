@@ -157,13 +157,9 @@ def bucket_lists(subwords: Subwords, tokens: Sequence[str]) -> tuple[np.ndarray,
         lists = [subwords.buckets(token) for token in tokens]
         offsets = np.concatenate([[0], np.cumsum([len(b) for b in lists])]).astype(np.int64)
         return offsets, np.concatenate(lists) if lists else np.zeros(0, np.int64)
-    from embedkit.kernels.subword import Cut, hash_words
+    from embedkit.composing import hash_words
 
-    packed = Words.from_strings([subwords.normalize(token) for token in tokens])
-    config = subwords.to_config()
-    cut = Cut(config.get("min_n", config.get("min_syllables")), config.get("max_n", config.get("max_syllables")),
-              config.get("min_jamo", 0), config.get("max_jamo", 0), subwords.bucket)
-    offsets, buckets = hash_words(packed.blob, packed.offsets, cut)
+    offsets, buckets = hash_words(subwords, tokens)
     return offsets, buckets.astype(np.int64)
 
 
@@ -213,7 +209,7 @@ def build_lookup(vectors: KeyedVectors | None, tokens: Iterable[str], *, vector_
         lookup = WordLookup(sorted(word for word, n in counts.items() if n >= MIN_COUNT))
         weight = rng.standard_normal((lookup.n_rows, vector_size), dtype=np.float32)
         return Start(lookup, weight, 1.0, np.ones(lookup.n_rows, bool))
-    if vectors.subwords is not None and vectors.ngram_vectors is not None:
+    if vectors.subwords is not None and vectors.ngram_vectors is not None and vectors.subwords.kept is None:
         return _with_subwords(vectors, counts)
     return _with_words(vectors, counts, max_words, rng)
 

@@ -158,7 +158,8 @@ class _Run:
                 reported = now
                 loss = self.sums["loss"] / self.sums["examples"]
                 progress(Progress("training", (self.epoch - 1) * len(batches) + self.step, total, "batches",
-                                  {"epoch": self.epoch, "loss": loss, "rate": (self.step - first) / (now - started + 1e-9)}))
+                                  {"epoch": self.epoch, "loss": loss,
+                                   "rate": (self.step - first) / (now - started + 1e-9)}))
             if self.folder is not None and now - self.saved_at > CHECKPOINT_SECONDS:
                 self.seconds += now - begun
                 begun = now

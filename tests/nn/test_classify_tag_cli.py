@@ -44,8 +44,9 @@ def folder(tmp_path_factory):
     rows = np.random.default_rng(0).normal(size=(len(words), 6)).astype(np.float32)
     native.write(KeyedVectors(words, rows, config={"tokenizer": "whitespace"}), path / "v.safetensors")
     native.write(KeyedVectors(words, rows[:, :4]), path / "narrow.safetensors")
-    embedkit("classify", "train", path / "reviews.tsv", "--vectors", path / "v.safetensors", "-o", path / "c.safetensors",
-             "--pooling", "attention", "--lr", "0.05", "--epochs", "8", "--dropout", "0.1", "--quiet")
+    embedkit("classify", "train", path / "reviews.tsv", "--vectors", path / "v.safetensors",
+             "-o", path / "c.safetensors", "--pooling", "attention", "--lr", "0.05", "--epochs", "8",
+             "--dropout", "0.1", "--quiet")
     embedkit("tag", "train", path / "pos.tsv", "--vectors", path / "v.safetensors", "-o", path / "t.safetensors",
              "--hidden-size", "4", "--epochs", "5", "--lr", "0.02", "-q")
     return path
@@ -132,8 +133,8 @@ def test_one_clear_line_for_bad_input(folder, arguments, status, message):
 
 def test_training_twice_gives_the_same_file(folder, tmp_path):
     for name in ("a", "b"):
-        embedkit("classify", "train", folder / "reviews.tsv", "-o", tmp_path / name, "--vector-size", "4", "--epochs", "2",
-                 "--log", tmp_path / f"{name}.jsonl", "-q")
+        embedkit("classify", "train", folder / "reviews.tsv", "-o", tmp_path / name, "--vector-size", "4",
+                 "--epochs", "2", "--log", tmp_path / f"{name}.jsonl", "-q")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     records = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [r["epoch"] for r in records] == [1, 2]

@@ -60,7 +60,8 @@ def test_tagged_sentences_end_at_blank_lines_and_at_ends_of_files(tmp_path):
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("I\tPRON\nlike\n", r"line 2: tags do not line up with tokens: expected one token<TAB>tag, found one column: 'like'"),
+    ("I\tPRON\nlike\n",
+     r"line 2: tags do not line up with tokens: expected one token<TAB>tag, found one column: 'like'"),
     ("I\tPRON\textra\n", "found 3 columns"),
     ("I\t\n", "found an empty column"),
     ("\n", "no token<TAB>tag lines"),
@@ -79,7 +80,8 @@ def test_labels():
         encode_labels(["a", "c"], ["a", "b"], ["f line 2", "f line 3"])
 
 
-@given(st.lists(st.integers(0, 300), min_size=1, max_size=60), st.integers(1, 9), st.one_of(st.none(), st.integers(0, 9)))
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=60), st.integers(1, 9),
+       st.one_of(st.none(), st.integers(0, 9)))
 @settings(max_examples=60, deadline=None)
 def test_batches_hold_every_sentence_once_and_keep_to_their_size(lengths, size, seed):
     rng = None if seed is None else np.random.default_rng(seed)
