@@ -1,0 +1,208 @@
+"""What stands near what: the matrix of counts, made from a corpus and looked at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from math import lcm
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedkit.counting.rows import RowBlock
+from embedkit.errors import ConfigError, UnknownWordError
+from embedkit.progress import ProgressCallback
+from embedkit.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from embedkit.corpus import Corpus
+
+WEIGHTINGS = ("inverse", "flat")
+_EXACT = 2**53
+
+
+@dataclass(frozen=True)
+class Window:
+    """What counts as near.
+
+    Attributes
+    ----------
+    size : int
+        Words to either side; never beyond the sentence.
+    symmetric : bool
+        Both sides, or the left one only.
+    weighting : {"inverse", "flat"}
+        A neighbour at distance d counts 1/d, or 1.
+    """
+
+    size: int = 15
+    symmetric: bool = True
+    weighting: str = "inverse"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.size <= 100_000:
+            raise ConfigError(f"window must be between 1 and 100000, got {self.size}")
+        if self.weighting not in WEIGHTINGS:
+            raise ConfigError(f"weighting must be one of {', '.join(WEIGHTINGS)}, got {self.weighting!r}")
+
+    def weights(self, most_frequent: int) -> tuple[np.ndarray, float]:
+        """The weight at distance 1, 2, ... times a scale, float64 (size,), and that scale.
+
+        1/d is no binary fraction. Scaled by the least common multiple of all distances the weights are whole
+        numbers, which float64 adds exactly below 2**53: then no order of additions matters. Where a cell of two
+        words that occur `most_frequent` times could exceed that, the weights stay 1/d and the scale is 1.
+        """
+        distances = np.arange(1, self.size + 1)
+        if self.weighting == "flat":
+            return np.ones(self.size), 1.0
+        scale = lcm(*range(1, self.size + 1)) if self.size <= 40 else _EXACT  # lcm(1 .. 41) > 2**53
+        if 2 * scale * float(np.sum(1 / distances)) * most_frequent < _EXACT:
+            return np.array([float(scale // d) for d in range(1, self.size + 1)]), float(scale)
+        return 1 / distances, 1.0
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Cooccurrences:
+    """A sparse matrix of counts: rows are words, columns their neighbours.
+
+    Parameters
+    ----------
+    vocabulary : Vocabulary
+    offsets : int64 (n_words + 1,)
+        Row i is ``columns[offsets[i]:offsets[i + 1]]`` and the same of `values`.
+    columns : int32 (n,)
+        Ascending in each row.
+    values : float64 (n,)
+        Above 0.
+    window : Window or None
+        How they were counted; None where a file does not say.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, offsets: np.ndarray, columns: np.ndarray, values: np.ndarray,
+                 window: Window | None = None) -> None:
+        self.vocabulary = vocabulary
+        self.offsets = offsets
+        self.columns = columns
+        self.values = values
+        self.window = window
+
+    def __len__(self) -> int:
+        """The number of cells that are not 0."""
+        return len(self.columns)
+
+    def __repr__(self) -> str:
+        return f"Cooccurrences({len(self.vocabulary)} words, {len(self)} cells)"
+
+    @classmethod
+    def from_blocks(cls, vocabulary: Vocabulary, blocks: Iterable[RowBlock],
+                    window: Window | None = None) -> Cooccurrences:
+        """Gather blocks of rows, in order; each is let go as it is copied."""
+        gathered = list(blocks)
+        lengths = np.concatenate([block.lengths for block in gathered])
+        offsets = np.zeros(len(vocabulary) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        columns, values = np.empty(offsets[-1], np.int32), np.empty(offsets[-1])
+        end = len(columns)
+        while gathered:
+            block = gathered.pop()
+            start = end - len(block.columns)
+            columns[start:end], values[start:end] = block.columns, block.values
+            end = start
+        return cls(vocabulary, offsets, columns, values, window)
+
+    def blocks(self) -> Iterator[RowBlock]:
+        """The rows in blocks, for a writer."""
+        from embedkit.counting.rows import cut_rows
+
+        lengths = np.diff(self.offsets)
+        for first, last in cut_rows(lengths):
+            low, high = self.offsets[first], self.offsets[last]
+            yield RowBlock(first, lengths[first:last], self.columns[low:high], self.values[low:high])
+
+    def row(self, word: str) -> np.ndarray:
+        """The counts of one word's neighbours, float64 (n_words,).
+
+        Raises
+        ------
+        UnknownWordError
+        """
+        i = self._id(word)
+        dense = np.zeros(len(self.vocabulary))
+        dense[self.columns[self.offsets[i] : self.offsets[i + 1]]] = self.values[self.offsets[i] : self.offsets[i + 1]]
+        return dense
+
+    def table(self) -> np.ndarray:
+        """The whole matrix, float64 (n_words, n_words).
+
+        Raises
+        ------
+        ConfigError
+            With more than 5000 words, where it would not be a table for anybody.
+        """
+        n = len(self.vocabulary)
+        if n > 5000:
+            raise ConfigError(f"a table of {n} x {n} counts is too large to look at; limit it with --max-vocab 30")
+        dense = np.zeros((n, n))
+        dense[np.repeat(np.arange(n), np.diff(self.offsets)), self.columns] = self.values
+        return dense
+
+    def ratios(self, first: str, second: str, probes: Sequence[str]) -> list[Ratio]:
+        """How much more often each probe stands near one word than near another.
+
+        Pennington, Socher and Manning 2014, "GloVe: Global Vectors for Word Representation", table 1.
+        """
+        rows = self.row(first), self.row(second)
+        totals = [float(row.sum()) for row in rows]
+        found = []
+        for probe in probes:
+            k = self._id(probe)
+            counts = [float(row[k]) for row in rows]
+            p, q = (c / total if total else 0.0 for c, total in zip(counts, totals, strict=True))
+            found.append(Ratio(probe, counts[0], counts[1], p, q, p / q if p and q else None))
+        return found
+
+    def _id(self, word: str) -> int:
+        try:
+            return self.vocabulary.key_to_index[word]
+        except KeyError:
+            from difflib import get_close_matches
+
+            raise UnknownWordError(word, get_close_matches(word, self.vocabulary.index_to_key, 3, 0.75)) from None
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One probe word k beside two words: counts, P(k | first), P(k | second), and their ratio.
+
+    The ratio is None where either count is 0: what was never seen has no ratio.
+    """
+
+    probe: str
+    count_first: float
+    count_second: float
+    p_first: float
+    p_second: float
+    ratio: float | None
+
+
+def count_cooccurrences(corpus: Corpus, window: Window | None = None, *, workers: int | None = None,
+                        progress: ProgressCallback | None = None) -> Cooccurrences:
+    """Count a corpus in memory; `embedkit.counting.counting.count_to_file` keeps within a bound.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    window : Window, optional
+        By default 15 words to both sides, weighted 1/distance: what GloVe's ``cooccur`` counts.
+    workers : int, optional
+        Threads; all cores by default. The counts are the same, bit for bit, for any number.
+    progress : callable, optional
+    """
+    from embedkit.counting.counting import count_blocks
+
+    window = window or Window()
+    blocks = count_blocks(corpus, window, workers=workers or os.cpu_count() or 1, progress=progress)
+    return Cooccurrences.from_blocks(corpus.vocabulary, blocks, window)
