@@ -5,6 +5,7 @@ import gc
 import os
 import tempfile
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -64,8 +65,8 @@ def test_nothing_frequent_enough_says_how_many_there_were(tmp_path):
         Corpus.from_text(path)
 
 
-PIECES = st.sampled_from(["a", "b", "한글", "é", "longer-than-eight-bytes", " ", "  ", "\n", "\n\n", "\r\n", "\t", "\u3000",
-                          "\x85", "\u2028", "\x1c"])
+PIECES = st.sampled_from(["a", "b", "한글", "é", "longer-than-eight-bytes", " ", "  ", "\n", "\n\n", "\r\n", "\t",
+                          "\u3000", "\x85", "\u2028", "\x1c"])
 
 
 @given(st.lists(PIECES, max_size=60).map("".join), st.integers(4, 40), st.integers(1, 3), st.integers(1, 2),
@@ -163,7 +164,7 @@ def test_a_full_disk_is_one_clear_line(tmp_path, monkeypatch):
     monkeypatch.setattr(id_stream.tempfile, "TemporaryFile", lambda **options: Full())
     path = tmp_path / "text.txt"
     path.write_bytes(b"the cat\n" * 1000)
-    with pytest.raises(CorpusError, match="No space left on device; set TMPDIR .* or raise --mmap-above"):
+    with pytest.raises(CorpusError, match=r"No space left on device; set TMPDIR .* or raise --mmap-above"):
         Corpus.from_text(path, mmap_above=1000)
 
 
@@ -222,7 +223,7 @@ def test_shards_cover_everything_once_and_are_about_equal(lengths, n):
     assert len(shards) == n
     assert shards[0][0] == 0
     assert shards[-1][1] == len(corpus.ids)
-    assert all(a[1] == b[0] for a, b in zip(shards, shards[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(shards))
     assert all(start <= stop for start, stop in shards)
     assert max(stop - start for start, stop in shards) <= 1.3 * len(corpus.ids) / n + 3
 

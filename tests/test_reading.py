@@ -71,7 +71,7 @@ def test_cut_off_and_damaged_compressed_files(tmp_path, suffix):
         list(read_lines(put(tmp_path / "cut", data[: len(data) // 2])))
     damaged = bytearray(data)
     damaged[len(data) // 2 : len(data) // 2 + 40] = bytes(40)
-    with pytest.raises(CorpusError, match="damaged|cut off|UTF-8"):
+    with pytest.raises(CorpusError, match=r"damaged|cut off|UTF-8"):
         list(read_lines(put(tmp_path / "bad", bytes(damaged))))
 
 

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embedkit.kernels.punctuation import drop_punctuation
 from embedkit.kernels.tokens import WordTable, close, padded
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.text.id_stream import IdStream
 from embedkit.text.reading import BLOCK_BYTES, Block, Sources, list_sources, not_utf8, read_blocks, total_bytes
-from embedkit.text.tokenizers import Tokenizer
+from embedkit.text.tokenizers import Tokenizer, character_classes
 
 REPORT_EVERY = 0.1  # seconds
 
@@ -82,7 +83,9 @@ class _Scanner:
             text, bad_byte = self._decoded(block.bytes)
             if bad_byte >= 0:
                 return _Result(block, table, np.empty(0, np.int32), 0, bad_byte)
-            buffer, size = _buffer(self._tokenizer.rewrite(text).encode())
+            buffer, size = _buffer(self._tokenizer.prepare(text).encode())
+            if self._tokenizer.drops_punctuation:
+                size = drop_punctuation(buffer, size, character_classes())
         if block.last:
             buffer[size] = 10  # the end of a file ends a sentence
             size += 1

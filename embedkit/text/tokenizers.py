@@ -8,9 +8,10 @@ whitespace  what stands between white space (ASCII and Unicode, as `str.split`);
 words       lower-cased runs of letters, digits and underscores; inside a word also ``'``, ``’`` and ``-``,
             between digits ``.`` and ``,``; all else is left out
 chars       every character but white space
-korean      words kept whole; punctuation is left out; Hanja in brackets behind a word is left out and the
-            particle joined again: 화학(化學)은 → 화학은; other glosses follow the word:
-            케미스트리(chemistry)는 → 케미스트리는 chemistry
+korean      words kept whole; punctuation is left out as in words; Hanja in brackets behind a word is left out
+            and the particle joined again: 화학(化學)은 → 화학은; other glosses follow the word:
+            케미스트리(chemistry)는 → 케미스트리는 chemistry; so is what a closing quote or bracket parts:
+            ‘물’은 → 물은
 morphemes   morphemes by Kiwi (``pip install 'embedkit[korean]'``)
 =========== ==========================================================================================
 
@@ -25,9 +26,14 @@ import unicodedata
 from collections.abc import Callable
 from functools import cache
 
+import numpy as np
+
 from embedkit.errors import ConfigError
 
 TOKENIZERS = ("whitespace", "words", "chars", "korean", "morphemes")
+
+# What a code point is to the tokenizers words and korean.
+OUTSIDE, WORD, DIGIT, JOINER, DIGIT_JOINER, WHITE = range(6)
 
 _HANGUL = "가-힣ㄱ-ㆎ\u1100-\u11ff"
 _HANJA = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -40,16 +46,35 @@ _HANJA_WORD = re.compile(rf"[{_HANJA}]+")
 
 
 @cache
-def _punctuation() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Patterns for what is never part of a word, and for joiners that do not stand inside one.
+def _word_characters() -> str:
+    """The inside of a set that matches the characters of words.
 
-    Vowel signs and accents (categories M*) belong to the letter before them; ``\\w`` lacks them.
+    Vowel signs and accents (categories M*) belong to the letter before them; ``\\w`` lacks them. Variation selectors
+    are left out.
     """
     marks = "".join(chr(c) for c in range(0x300, 0x1F000)
                     if unicodedata.category(chr(c))[0] == "M" and not 0xFE00 <= c <= 0xFE0F)
-    word = rf"\w{marks}\u200c\u200d"
+    return rf"\w{marks}\u200c\u200d"
+
+
+@cache
+def _punctuation() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Patterns for what is never part of a word, and for joiners that do not stand inside one."""
+    word = _word_characters()
     return (re.compile(rf"[^{word}\s'’.,\-]+"),
             re.compile(rf"['’\-](?:(?<![{word}].)|(?![{word}]))|[.,](?:(?<!\d.)|(?!\d))"))
+
+
+@cache
+def character_classes() -> np.ndarray:
+    """The class of every code point below U+33000 for `embedkit.kernels.punctuation` (uint8); above there are none."""
+    characters = "".join(map(chr, range(0x33000)))
+    classes = np.full(len(characters), OUTSIDE, dtype=np.uint8)
+    for pattern, kind in ((rf"[{_word_characters()}]+", WORD), (r"\d+", DIGIT), (r"\s+", WHITE),
+                          (r"['’\-]", JOINER), (r"[.,]", DIGIT_JOINER)):
+        for match in re.finditer(pattern, characters):
+            classes[match.start() : match.end()] = kind
+    return classes
 
 
 class Tokenizer:
@@ -59,23 +84,35 @@ class Tokenizer:
     ----------
     name : str
     lowercase : bool
+    drops_punctuation : bool
+        Whether what is no part of a word is left out, after `prepare`.
     """
 
-    def __init__(self, name: str, lowercase: bool, rewrite: Callable[[str], str] | None) -> None:
+    def __init__(self, name: str, lowercase: bool, prepare: Callable[[str], str] | None = None,
+                 drops_punctuation: bool = False) -> None:
         self.name = name
         self.lowercase = lowercase
-        self._rewrite = rewrite
+        self.drops_punctuation = drops_punctuation
+        self._prepare = prepare
 
     @property
     def is_plain(self) -> bool:
-        """Whether `rewrite` changes nothing."""
-        return self._rewrite is None and not self.lowercase
+        """Whether the text stays as it is."""
+        return self._prepare is None and not self.lowercase and not self.drops_punctuation
+
+    def prepare(self, text: str) -> str:
+        """All of `rewrite` but dropping punctuation, which the byte scanner's `drop_punctuation` does faster."""
+        if self._prepare is not None:
+            text = self._prepare(text)
+        return text.lower() if self.lowercase else text
 
     def rewrite(self, text: str) -> str:
         """`text` with white space at the borders of its tokens only; line feeds stay where they are."""
-        if self._rewrite is not None:
-            text = self._rewrite(text)
-        return text.lower() if self.lowercase else text
+        text = self.prepare(text)
+        if self.drops_punctuation:
+            never, joiners = _punctuation()
+            text = joiners.sub(" ", never.sub(" ", text)).replace("’", "'")
+        return text
 
     def tokens(self, line: str) -> list[str]:
         """The tokens of one line."""
@@ -90,32 +127,29 @@ def get_tokenizer(name: str, lowercase: bool = False) -> Tokenizer:
     ConfigError
         When there is no such tokenizer, or a package that it needs is missing.
     """
-    if name not in TOKENIZERS:
-        raise ConfigError(f"no tokenizer named {name!r}; there are {', '.join(TOKENIZERS)}")
-    rewrite = {"whitespace": None, "words": _words, "chars": _chars, "korean": _korean}.get(name)
+    if name == "whitespace":
+        return Tokenizer(name, lowercase)
+    if name == "words":
+        return Tokenizer(name, True, _composed, drops_punctuation=True)
+    if name == "chars":
+        return Tokenizer(name, lowercase, _spaced)
+    if name == "korean":
+        return Tokenizer(name, lowercase, _without_glosses, drops_punctuation=True)
     if name == "morphemes":
-        rewrite = _morphemes()
-    return Tokenizer(name, lowercase, rewrite)
+        return Tokenizer(name, lowercase, _morphemes())
+    raise ConfigError(f"no tokenizer named {name!r}; there are {', '.join(TOKENIZERS)}")
 
 
-def _words(text: str) -> str:
-    return _without_punctuation(unicodedata.normalize("NFC", text).lower())
+def _composed(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
-def _without_punctuation(text: str) -> str:
-    never, joiners = _punctuation()
-    return joiners.sub(" ", never.sub(" ", text)).replace("’", "'")
-
-
-def _chars(text: str) -> str:
+def _spaced(text: str) -> str:
     return "\n".join(" ".join("".join(line.split())) for line in text.split("\n"))
 
 
-def _korean(text: str) -> str:
-    text = unicodedata.normalize("NFC", text)
-    text = _GLOSS.sub(_regloss, text)
-    text = _CLOSED.sub("", text)
-    return _without_punctuation(text)
+def _without_glosses(text: str) -> str:
+    return _CLOSED.sub("", _GLOSS.sub(_regloss, _composed(text)))
 
 
 def _regloss(match: re.Match[str]) -> str:
