@@ -27,7 +27,7 @@ COMMANDS = [
         "similar demo/ko.safetensors 서울 왕 --topn 4",
         "analogy demo/ko.safetensors 남자 왕 여자 --topn 3",
         "analogy demo/ko.safetensors 한국 서울 일본 --topn 3",
-        "analogy demo/ko.safetensors 크다 큰 작다 --topn 3",
+        "analogy demo/ko.safetensors 높다 높은 깊다 --topn 3",
     ]),
 ]
 

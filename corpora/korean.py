@@ -88,7 +88,7 @@ MONEY = [
 PERSON = [
     "{when} {role:은} {deed}",
     "{when} {role} {name:은} {deed}",
-    "[젊은|키 큰|착한|지혜로운|지친|부지런한] {role} 혼자서 {deed}",
+    "[젊은|다정한|착한|지혜로운|지친|부지런한] {role} 혼자서 {deed}",
     "{그:은} {role} 노릇을 하며 {deed}",
     "{그}의 친구인 {role} {name:은} {deed}",
     "{role} 한 사람이 {deed}고 한다",
@@ -109,18 +109,18 @@ COUPLE = [
 ]
 
 VERB = {
-    "는다": ["{who} {object:을} {often} {는다}", "{who} {object:을} 날마다 {는다}", "[아침마다|저녁마다|{season}마다] {object:을} {often} {는다}",
-           "{who} 요즘도 {object:을} 날마다 {는다}"],
-    "았다": ["{who} {object:을} 어제 {았다}", "{who} {object:을} [지난주에|작년에|그저께] {았다}",
-           "{who} {object:을} 벌써 {았다}", "{who} 그때 {object:을} 이미 {았다}"],
-    "ㄹ": ["{who} {object:을} 내일 {ㄹ} 것이다", "{who} {object:을} {ㄹ} 생각이다", "{object:을} 다음 {day}에 {ㄹ} 예정이다",
-          "{who} {object:을} 곧 {ㄹ} 수 있다"],
-    "고": ["{who} {object:을} {고} 나서 [집에 갔다|쉬었다|잠을 잤다]", "{who} {object:을} {고} 싶다고 했다",
-          "{who} {object:을} {고} 있다", "먼저 {object:을} {고} 나서 {who} 떠났다"],
-    "려고": ["{who} {object:을} {려고} [일찍|늦게] [일어났다|나왔다]", "{who} {object:을} {려고} 한다",
+    "는다": ["{object:이나} {object:을} {often} {는다}", "{who} {object:이나} {object:을} 날마다 {는다}",
+           "[아침마다|저녁마다|{season}마다] {object:을} {often} {는다}", "요즘도 {object:이나} {object:을} 날마다 {는다}"],
+    "았다": ["{who} {object:이나} {object:을} 어제 {았다}", "{object:이나} {object:을} [지난주에|작년에|그저께] {았다}",
+           "{who} {object:을} 벌써 {았다}", "{object:이나} {object:을} 이미 {았다}"],
+    "ㄹ": ["{who} {object:이나} {object:을} 내일 {ㄹ} 것이다", "{object:이나} {object:을} {ㄹ} 생각이다",
+          "{object:을} 다음 {day}에 {ㄹ} 예정이다", "{object:이나} {object:을} 곧 {ㄹ} 수 있다"],
+    "고": ["{object:이나} {object:을} {고} 나서 [집에 갔다|쉬었다|잠을 잤다]", "{who} {object:이나} {object:을} {고} 싶다고 했다",
+          "{who} {object:을} {고} 있다", "먼저 {object:이나} {object:을} {고} 나서 {who} 떠났다"],
+    "려고": ["{who} {object:이나} {object:을} {려고} [일찍|늦게] [일어났다|나왔다]", "{object:이나} {object:을} {려고} 한다",
            "{who} {object:을} {려고} {number} 시간을 기다렸다"],
-    "는": ["{object:을} {는} 사람이 [많다|적다]", "{object:을} {는} [친구가|이웃이|손님이] [있다|많다]",
-          "{who} {object:을} {는} 것은 즐겁다고 했다"],
+    "는": ["{object:이나} {object:을} {는} 사람이 [많다|적다]", "{object:을} {는} [친구가|이웃이|손님이] [있다|많다]",
+          "{who} {object:이나} {object:을} {는} 것은 즐겁다고 했다"],
 }
 ADJECTIVE = {
     "다": ["{noun:이} 아주 {다}", "{noun:은} {noun}보다 더 {다}", "{noun:은} {noun}보다 훨씬 {다}",
@@ -198,6 +198,5 @@ def analogies() -> list[str]:
         "gram-형용사-관형사형": [(a["다"], a["ㄴ"]) for a in adjectives],
         "gram-형용사-과거": [(a["다"], a["았다"]) for a in adjectives],
         "gram-에서-으로": [(place + "에서", join(place, "으로")) for place in places],
-        "gram-에-에서": [(place + "에", place + "에서") for place in places],
     }
     return list(questions(sections, Dice(SEED + 1), partners=6))

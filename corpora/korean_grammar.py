@@ -6,7 +6,7 @@ FIRST_SYLLABLE, N_FINALS = 0xAC00, 28
 NO_FINAL, N, L, SS = 0, 4, 8, 20   # positions in the order of final consonants
 
 # What follows a final consonant: what follows a vowel.
-PARTICLES = {"은": "는", "이": "가", "을": "를", "과": "와", "으로": "로", "이다": "다", "이라는": "라는"}
+PARTICLES = {"은": "는", "이": "가", "을": "를", "과": "와", "으로": "로", "이다": "다", "이나": "나"}
 
 
 def final(word: str) -> int:
