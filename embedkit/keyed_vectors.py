@@ -14,6 +14,7 @@ from embedkit.quantization import QuantizedRows
 from embedkit.words import WordIndex, Words, find_normalised
 
 if TYPE_CHECKING:
+    from embedkit.index import NeighbourIndex
     from embedkit.subwords import Subwords
 
 Query = str | np.ndarray
@@ -213,7 +214,7 @@ class KeyedVectors:
 
     def most_similar_batch(self, queries: np.ndarray, topn: int = 10, *,
                            exclude: Sequence[Sequence[str]] | None = None, restrict_vocab: int | None = None,
-                           metric: str = "cosine") -> list[Answers]:
+                           metric: str = "cosine", index: NeighbourIndex | None = None) -> list[Answers]:
         """The nearest words of many vectors at once, by blocked matrix products.
 
         Parameters
@@ -225,12 +226,18 @@ class KeyedVectors:
         restrict_vocab : int, optional
             Search the first so many words only.
         metric : {"cosine", "l2", "dot"}
+        index : NeighbourIndex, optional
+            Ask this index rather than compare with every vector; cosine over the whole vocabulary only.
         """
         queries = np.ascontiguousarray(queries, np.float32)
         if queries.ndim != 2 or queries.shape[1] != self.vector_size:
             raise ConfigError(f"expected queries of shape (q, {self.vector_size}), found {queries.shape}")
         limit = len(self) if restrict_vocab is None else min(restrict_vocab, len(self))
         skip = None if exclude is None else [self._rows_of(words) for words in exclude]
+        if index is not None:
+            if metric != "cosine" or restrict_vocab is not None:
+                raise ConfigError("an index answers for cosine and the whole vocabulary only")
+            return self._answers(index.nearest(queries, topn, skip))
         return self._answers(
             neighbours.nearest(self.vectors[:limit], self.norms[:limit], queries, topn, metric, skip))
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from embedkit import operations
+from embedkit.cli import main
 from embedkit.errors import ConfigError
+from embedkit.formats import load
 from embedkit.keyed_vectors import KeyedVectors
 from embedkit.subwords import Subwords
 
@@ -121,3 +123,43 @@ def test_concatenation_joins_the_words_of_both():
     np.testing.assert_array_equal(joined.counts, [4, 2])
     with pytest.raises(ConfigError, match="no word in common"):
         operations.concatenate(first, operations.keep_words(second, ["w6"]))
+
+
+# ---- options of embedkit convert
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model().save("m.txt")
+    model(30, 2, seed=5).save("other.safetensors")
+    (tmp_path / "words.txt").write_text("w3\nw20\nabsent\nw40\nw9\n")
+    return tmp_path
+
+
+def test_convert_changes_vectors_on_the_way_in_the_stated_order(files):
+    assert main(["convert", "m.txt", "out.safetensors", "--quiet", "--unit", "--all-but-the-top", "1", "--center",
+                 "--concat", "other.safetensors", "--top-words", "3", "--keep-words", "words.txt"]) == 0
+    kept = operations.keep_words(load("m.txt"), ["w3", "w20", "w40", "w9"], 3)
+    joined = operations.concatenate(kept, load("other.safetensors"))
+    expected = operations.unit_length(operations.all_but_the_top(operations.center(joined), 1))
+    found = load("out.safetensors")
+    assert list(found.index_to_key) == ["w3", "w9", "w20"]
+    np.testing.assert_array_equal(found.vectors, expected.vectors)
+
+
+@pytest.mark.parametrize("arguments", [["--center"], ["--unit"], ["--top-words", "9"], ["--all-but-the-top", "0"],
+                                       ["--keep-words", "words.txt"], ["--concat", "other.safetensors"]])
+def test_each_option_alone_does_something(files, arguments):
+    assert main(["convert", "m.txt", "plain.safetensors", "--quiet"]) == 0
+    assert main(["convert", "m.txt", "changed.safetensors", "--quiet", *arguments]) == 0
+    plain, changed = load("plain.safetensors"), load("changed.safetensors")
+    assert plain.vectors.shape != changed.vectors.shape or not np.allclose(plain.vectors, changed.vectors)
+
+
+def test_a_word_list_without_known_words_is_one_line(files, capsys):
+    (files / "words.txt").write_text("absent\n")
+    assert main(["convert", "m.txt", "out.txt", "--keep-words", "words.txt"]) == 2
+    assert "none of the words" in capsys.readouterr().err
+    assert main(["convert", "m.txt", "out.txt", "--keep-words", "no-such-file"]) == 1
+    assert not (files / "out.txt").exists()

@@ -10,7 +10,9 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _chain(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+def chain(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """One decorator of several options, listed in this order in the help."""
+
     def wrap(command: F) -> F:
         for decorate in reversed(decorators):
             command = decorate(command)
@@ -29,7 +31,7 @@ seed_option = click.option("--seed", default=1, show_default=True, type=click.In
                            help="Of the random numbers; with one worker a run repeats bit for bit.")
 
 # How text is read: keyword arguments of the same names in embedkit.corpus.Corpus.from_text.
-corpus_options = _chain(
+corpus_options = chain(
     click.option("--tokenizer", default="whitespace", show_default=True,
                  type=click.Choice(["whitespace", "words", "chars", "korean", "morphemes"]),
                  help="How a line becomes tokens."),
@@ -39,7 +41,7 @@ corpus_options = _chain(
                  type=click.Choice(["strict", "replace", "ignore"]), help="What to do with bytes that are not UTF-8."),
 )
 
-vocabulary_options = _chain(
+vocabulary_options = chain(
     click.option("--min-count", "--minCount", default=5, show_default=True, type=click.IntRange(1),
                  help="Leave out words that are rarer than this."),
     click.option("--max-vocab", default=None, type=click.IntRange(1),

@@ -21,10 +21,12 @@ from embedkit.neighbours import METRICS
 @click.option("--exclude", multiple=True, metavar="WORD", help="Leave this word out of the answers; repeatable.")
 @click.option("--restrict-vocab", type=click.IntRange(1), metavar="N",
               help="Search the first N words only: the most frequent ones.")
+@click.option("--index", "index_file", type=click.Path(), metavar="FILE",
+              help="Ask this index, made by embedkit index, rather than compare with every vector.")
 @json_option
 @quiet_option
 def similar(model: str, words: tuple[str, ...], topn: int, metric: str, exclude: tuple[str, ...],
-            restrict_vocab: int | None, as_json: bool, quiet: bool) -> int:
+            restrict_vocab: int | None, index_file: str | None, as_json: bool, quiet: bool) -> int:
     """The nearest neighbours of each WORD, or of each line of standard input.
 
     Several words on a line (or in one quoted argument) stand for their mean. Piped, each answer is a line
@@ -32,6 +34,11 @@ def similar(model: str, words: tuple[str, ...], topn: int, metric: str, exclude:
     them; else it is an error that names close spellings, the other queries go on, and the exit status is 1.
     """
     vectors = load(model)
+    index = None
+    if index_file:
+        from embedkit.index import NeighbourIndex
+
+        index = NeighbourIndex.open(index_file, vectors)
     status = 0
     with Results(["query", "neighbour", "value"], as_json) as results:
         for lines in query_batches(words):
@@ -42,7 +49,7 @@ def similar(model: str, words: tuple[str, ...], topn: int, metric: str, exclude:
                 combined = np.stack([vectors.combine(parts, metric=metric) for _, parts in queries])
                 answers = vectors.most_similar_batch(
                     combined, topn, exclude=[[*parts, *exclude] for _, parts in queries],
-                    restrict_vocab=restrict_vocab, metric=metric)
+                    restrict_vocab=restrict_vocab, metric=metric, index=index)
                 for (line, _), neighbours in zip(queries, answers, strict=True):
                     for word, value in neighbours:
                         results.row(line, word, value)

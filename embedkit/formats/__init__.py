@@ -129,7 +129,8 @@ def sniff(path: str | os.PathLike[str]) -> str:
 
 
 def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], source_format: str | None = None,
-            target_format: str | None = None, progress: ProgressCallback | None = None, **options: Any) -> KeyedVectors:
+            target_format: str | None = None, progress: ProgressCallback | None = None,
+            change: Callable[[KeyedVectors], KeyedVectors] | None = None, **options: Any) -> KeyedVectors:
     """Turn one file of vectors into another, with no more in memory than the words where the formats allow it.
 
     Parameters
@@ -138,6 +139,8 @@ def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], sour
     source_format, target_format : str, optional
         Names of formats; by the content of `source` and the suffix of `target` otherwise.
     progress : callable, optional
+    change : callable, optional
+        What to do with the vectors on the way (`embedkit.operations`).
     **options
         What the reader takes (``encoding_errors``, ``vocab``, ``words``), or else the writer.
 
@@ -154,15 +157,17 @@ def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], sour
     for_reader = {key: value for key, value in options.items() if key in taken}
     for_writer = {key: value for key, value in options.items() if key not in taken}
     streams = hasattr(reading, "blocks")
-    if streams and target_format == "native" and not for_writer:
+    if streams and target_format == "native" and not for_writer and change is None:
         return load(source, source_format, spill_to=target, progress=progress, **for_reader)
     if not streams or os.path.getsize(source) < SPILL_ABOVE:
         vectors = load(source, source_format, progress=progress, **for_reader)
+        vectors = vectors if change is None else change(vectors)
         save(vectors, target, target_format, **for_writer)
         return vectors
     with tempfile.TemporaryDirectory(prefix=".embedkit-", dir=Path(target).absolute().parent,
                                      ignore_cleanup_errors=True) as folder:
         vectors = load(source, source_format, spill_to=Path(folder) / "rows", progress=progress, **for_reader)
+        vectors = vectors if change is None else change(vectors)
         save(vectors, target, target_format, **for_writer)
         return vectors
 
