@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from embedkit.errors import FormatError
+from embedkit.errors import FormatError, UnknownWordError
 from embedkit.keyed_vectors import KeyedVectors
 from embedkit.plotting import canvas, curves, heatmap
 from embedkit.plotting.projection import project
@@ -123,6 +123,24 @@ def test_a_heat_map_is_darkest_where_counts_are_highest(tmp_path):
     image = pixels(tmp_path / "h.png")[:, :, :3].mean(axis=2)
     assert (image < 0.3).mean() > 0.1
     assert (image > 0.95).mean() > 0.3
+
+
+def test_counts_are_read_from_a_file_or_counted_in_a_text(tmp_path):
+    (tmp_path / "t.txt").write_text("i like deep learning\ni like nlp\ni enjoy flying\n")
+    counts = heatmap.read_counts(tmp_path / "t.txt", window=1)
+    words, matrix = heatmap.counts_among(counts, ["i", "like", "enjoy"])
+    assert words == ["i", "like", "enjoy"]
+    assert matrix.tolist() == [[0, 2, 1], [2, 0, 0], [1, 0, 0]]
+    assert heatmap.counts_among(counts, most_frequent=2)[0] == ["i", "like"]
+    with pytest.raises(UnknownWordError, match="lik"):
+        heatmap.counts_among(counts, ["lik"])
+    assert embedkit("cooccur", tmp_path / "t.txt", "-o", tmp_path / "c.safetensors", "--min-count", 1, "--window", 1,
+                    "-q").returncode == 0
+    stored = heatmap.read_counts(tmp_path / "c.safetensors")
+    np.testing.assert_array_equal(heatmap.counts_among(stored, words)[1], matrix)
+    done = embedkit("plot", "--cooccurrences", tmp_path / "c.safetensors", "i", "like", "-o", tmp_path / "h.svg")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "h.svg").stat().st_size > 1000
 
 
 def test_plot_draws_every_kind_of_file(model_file, tmp_path):

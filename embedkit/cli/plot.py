@@ -11,8 +11,9 @@ from embedkit.cli.options import quiet_option
 from embedkit.cli.output import note
 from embedkit.cli.progress import progress_bar
 from embedkit.errors import ConfigError
+from embedkit.plotting.canvas import check_target
 
-MOST_FREQUENT, MOST_FREQUENT_ON_PAGE = 200, 5000
+MOST_FREQUENT, MOST_FREQUENT_ON_PAGE, MOST_FREQUENT_IN_HEAT_MAP = 200, 5000, 30
 
 
 @click.command(epilog="Example: embedkit plot model.safetensors king paris --neighbours 12 -o words.png")
@@ -32,6 +33,12 @@ MOST_FREQUENT, MOST_FREQUENT_ON_PAGE = 200, 5000
               help="Of t-SNE: about how many neighbours each word keeps.")
 @click.option("--log", "logs", multiple=True, type=click.Path(), metavar="FILE",
               help="Draw the training curves of a log that train --log wrote; repeatable, no MODEL.")
+@click.option("--cooccurrences", type=click.Path(), metavar="FILE",
+              help="Draw a heat map of the counts in this file (of embedkit cooccur, or a small text), no MODEL: of "
+                   "the WORDs, or the --top 30.")
+@click.option("--vocab", type=click.Path(), metavar="FILE", help="The words of a cooccurrence.bin, with their counts.")
+@click.option("--window", default=15, show_default=True, type=click.IntRange(1),
+              help="Of a text given to --cooccurrences: words to either side.")
 @click.option("--title", help="Above the picture.")
 @click.option("--size", nargs=2, type=click.FloatRange(1, 100), metavar="WIDTH HEIGHT",
               help="In inches  [default: 10 8].")
@@ -40,8 +47,8 @@ MOST_FREQUENT, MOST_FREQUENT_ON_PAGE = 200, 5000
 @quiet_option
 def plot(model: str | None, words: tuple[str, ...], output: str, neighbours: int,
          analogies: tuple[tuple[str, str, str, str], ...], top: int | None, method: str, perplexity: float,
-         logs: tuple[str, ...], title: str | None, size: tuple[float, float] | None, dpi: int, dark: bool,
-         quiet: bool) -> None:
+         logs: tuple[str, ...], cooccurrences: str | None, vocab: str | None, window: int, title: str | None,
+         size: tuple[float, float] | None, dpi: int, dark: bool, quiet: bool) -> None:
     """Draw a picture of words: those given, with their neighbours, or the most frequent ones.
 
     The .html page holds everything it needs: it opens from disk, can be moved, zoomed and searched, and shows a
@@ -51,32 +58,48 @@ def plot(model: str | None, words: tuple[str, ...], output: str, neighbours: int
     look: dict[str, Any] = {"title": title, "dpi": dpi, "dark": dark, "say": lambda text: note(f"note: {text}", quiet)}
     if size:
         look["size"] = size
+    if logs or cooccurrences:
+        if on_page or (logs and (model or cooccurrences)):
+            raise ConfigError("training curves take no MODEL, and curves and heat maps go into a .png, .svg or .pdf")
+        check_target(output)
     if logs:
-        if model or on_page:
-            raise ConfigError("training curves take no MODEL and go into a .png, .svg or .pdf")
         from embedkit.plotting.curves import draw_curves
 
         draw_curves(logs, output, **look)
-        return
-    if model is None:
-        raise ConfigError("expected a MODEL to draw words of, or --log FILE for training curves")
-    if not on_page:
-        from embedkit.plotting.canvas import check_target
+    elif cooccurrences:
+        from embedkit.plotting.heatmap import counts_among, draw_heatmap, read_counts
 
+        with progress_bar(quiet) as progress:
+            counts = read_counts(cooccurrences, vocab, window, progress)
+        asked = (model, *words) if model else words
+        draw_heatmap(*counts_among(counts, asked, top or MOST_FREQUENT_IN_HEAT_MAP), output, **look)
+    elif model is None:
+        raise ConfigError("expected a MODEL to draw words of, --log FILE for training curves, "
+                          "or --cooccurrences FILE for a heat map")
+    else:
+        selection = {"words": words, "neighbours": neighbours, "analogies": analogies,
+                     "most_frequent": top or (MOST_FREQUENT_ON_PAGE if on_page else MOST_FREQUENT)}
+        _draw_words(model, output, look, selection, method, perplexity, quiet)
+
+
+def _draw_words(model: str, output: str, look: dict[str, Any], selection: dict[str, Any], method: str,
+                perplexity: float, quiet: bool) -> None:
+    on_page = Path(output).suffix.lower() == ".html"
+    if not on_page:
         check_target(output)
     from embedkit.formats import load
     from embedkit.plotting.projection import project
     from embedkit.plotting.selection import select
 
     vectors = load(model)
-    chosen = select(vectors, words, neighbours, analogies, top or (MOST_FREQUENT_ON_PAGE if on_page else MOST_FREQUENT))
+    chosen = select(vectors, **selection)
     with progress_bar(quiet) as progress:
         points, shares = project(chosen.vectors, method, perplexity, progress)
     if on_page:
         from embedkit.plotting.page import write_page
 
         how = f"PCA, {sum(shares):.0%} of the variance" if shares else f"t-SNE, perplexity {perplexity:g}"
-        write_page(chosen, points, output, title=title or Path(model).name,
+        write_page(chosen, points, output, title=look["title"] or Path(model).name,
                    subtitle=f"{len(chosen.words):,} words of {len(vectors):,}; {vectors.vector_size} dimensions; {how}")
         return
     from embedkit.plotting.words import draw_words

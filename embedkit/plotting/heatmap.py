@@ -4,16 +4,81 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from embedkit.errors import ConfigError
 from embedkit.plotting import canvas
+from embedkit.progress import ProgressCallback
+
+if TYPE_CHECKING:
+    from embedkit.counting import Cooccurrences
 
 MOST_WORDS = 200
 WRITTEN_UP_TO = 16
 LIGHT_STEPS = ("#7db0e0", "#1f5a9c", "#0c2748")
 DARK_STEPS = ("#1f5a9c", "#7db0e0", "#f2f7fc")
+
+
+def read_counts(path: str | os.PathLike[str], vocabulary: str | os.PathLike[str] | None = None, window: int = 15,
+                progress: ProgressCallback | None = None) -> Cooccurrences:
+    """Read a file of counts, or count a small text.
+
+    Parameters
+    ----------
+    path : path
+        What ``embedkit cooccur`` wrote, GloVe's ``cooccurrence.bin`` (needs `vocabulary`), or a text.
+    vocabulary : path, optional
+        Lines of ``word count``.
+    window : int, default 15
+        For a text: words to either side, each counted 1/distance, all of its words.
+    progress : callable, optional
+
+    Raises
+    ------
+    FormatError, CorpusError
+        When the file cannot be read.
+    """
+    from embedkit.counting import Window, count_cooccurrences, native
+    from embedkit.counting.files import load
+    from embedkit.vocabulary import Vocabulary
+
+    if native.is_native(path) or vocabulary is not None or os.fspath(path).lower().endswith(".bin"):
+        return load(path, None if vocabulary is None else Vocabulary.load(vocabulary), progress=progress)
+    from embedkit.corpus import Corpus
+
+    return count_cooccurrences(Corpus.from_text([path], min_count=1, progress=progress), Window(window),
+                               progress=progress)
+
+
+def counts_among(counts: Cooccurrences, words: Sequence[str] = (), most_frequent: int = 30
+                 ) -> tuple[list[str], np.ndarray]:
+    """The counts of some words with each other.
+
+    Parameters
+    ----------
+    counts : Cooccurrences
+    words : sequence of str
+        By default the first `most_frequent` of the vocabulary.
+    most_frequent : int, default 30
+
+    Returns
+    -------
+    words : list of str
+    matrix : float64 (n, n)
+
+    Raises
+    ------
+    UnknownWordError
+        For a word that was not counted.
+    """
+    shown = list(dict.fromkeys(words)) or list(counts.vocabulary.index_to_key[:most_frequent])
+    if len(shown) > MOST_WORDS:
+        raise ConfigError(f"a heat map takes 1 to {MOST_WORDS} words, found {len(shown)}")
+    rows = [counts.row(word) for word in shown]   # an unknown word is an error here
+    columns = [counts.vocabulary.key_to_index[word] for word in shown]
+    return shown, np.stack([row[columns] for row in rows])
 
 
 def draw_heatmap(words: Sequence[str], counts: np.ndarray, path: str | os.PathLike[str], *,
