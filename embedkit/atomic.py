@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -28,7 +27,7 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         raise EmbedkitError(f"cannot write {target}: it is a folder; give a file name")
     if not target.parent.is_dir():
         raise EmbedkitError(f"cannot write {target}: the folder {target.parent} does not exist; create it first")
-    temporary = target.with_name(f".{target.name[:80]}.{secrets.token_hex(4)}.part")
+    temporary = target.with_name(f".{target.name[:80]}.{os.urandom(4).hex()}.part")
     try:
         yield temporary
         with open(temporary, "rb+") as stream:

@@ -14,7 +14,7 @@ from embedkit.errors import ConfigError
 
 METRICS = ("cosine", "l2", "dot")
 ROWS_PER_BLOCK = 16384
-QUERIES_PER_BLOCK = 512
+QUERIES_PER_BLOCK = 1024
 COSINES_PER_BLOCK = 1 << 24
 
 Hits = tuple[np.ndarray, np.ndarray]
@@ -99,7 +99,9 @@ def nearest(vectors: np.ndarray, norms: np.ndarray, queries: np.ndarray, topn: i
         found = _search(vectors, norms, part, wanted, metric)
         for query, candidates, left_out in zip(part, found, skipped[low : low + len(part)], strict=True):
             rows = (candidates[~np.isin(candidates, left_out)] if left_out else candidates)[:topn]
-            hits.append((rows, values(vectors[rows], norms[rows], query, metric)))
+            found_values = values(vectors[rows], norms[rows], query, metric)
+            order = np.lexsort((rows, found_values if metric == "l2" else -found_values))
+            hits.append((rows[order], found_values[order]))
     return hits
 
 
@@ -159,20 +161,48 @@ def scores_of(vectors: np.ndarray, norms: np.ndarray, queries: np.ndarray, metri
 
 def _search(vectors: np.ndarray, norms: np.ndarray, queries: np.ndarray, wanted: Sequence[int],
             metric: str) -> list[np.ndarray]:
+    """Rows of the best scores of each query, by blocks of vectors.
+
+    Once a query has its first candidates, only scores above the worst of them are looked at: one comparison a score
+    instead of a partition.
+    """
     if len(queries) == 1:
         return [best(scores_of(vectors, norms, queries, metric)[0], wanted[0])]
     most = max(wanted)
-    found_rows = np.zeros((len(queries), 0), np.int64)
-    found_scores = np.zeros((len(queries), 0), np.float32)
+    rows = np.zeros((len(queries), 0), np.int64)
+    scores = np.zeros((len(queries), 0), np.float32)
     for low in range(0, len(vectors), ROWS_PER_BLOCK):
         high = low + ROWS_PER_BLOCK
-        scores = scores_of(vectors[low:high], norms[low:high], queries, metric)
-        if scores.shape[1] > most:
-            columns = np.argpartition(scores, scores.shape[1] - most, axis=1)[:, -most:]
-            scores = np.take_along_axis(scores, columns, axis=1)
+        if metric == "cosine":  # dividing vectors costs less than dividing the scores of many queries
+            block = queries @ (vectors[low:high] / safe_norms(norms[low:high])[:, None]).T
         else:
-            columns = np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
-        found_rows = np.concatenate([found_rows, columns + low], axis=1)
-        found_scores = np.concatenate([found_scores, scores], axis=1)
-    return [rows[np.lexsort((rows, -scores))][:n]
-            for rows, scores, n in zip(found_rows, found_scores, wanted, strict=True)]
+            block = scores_of(vectors[low:high], norms[low:high], queries, metric)
+        if rows.shape[1] < most:
+            columns = np.broadcast_to(np.arange(block.shape[1]), block.shape)
+            rows, scores = _best_columns(np.concatenate([rows, columns + low], axis=1),
+                                         np.concatenate([scores, block], axis=1), most)
+        else:
+            rows, scores = _merge(rows, scores, block, low)
+    return [found[np.lexsort((found, -values))][:n] for found, values, n in zip(rows, scores, wanted, strict=True)]
+
+
+def _merge(rows: np.ndarray, scores: np.ndarray, block: np.ndarray, low: int) -> tuple[np.ndarray, np.ndarray]:
+    """Take into the best `rows` and `scores` (q, k) what is better in a block of scores (q, m) of rows from `low` on."""
+    queries, columns = np.nonzero(block > scores.min(axis=1)[:, None])
+    if not len(queries):
+        return rows, scores
+    counts = np.bincount(queries, minlength=len(rows))
+    places = np.arange(len(queries)) - np.repeat(np.cumsum(counts) - counts, counts)
+    more = np.full((len(rows), counts.max()), -np.inf, np.float32)
+    more[queries, places] = block[queries, columns]
+    more_rows = np.zeros(more.shape, np.int64)
+    more_rows[queries, places] = columns + low
+    return _best_columns(np.concatenate([rows, more_rows], axis=1), np.concatenate([scores, more], axis=1),
+                         rows.shape[1])
+
+
+def _best_columns(rows: np.ndarray, scores: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    if scores.shape[1] <= n:
+        return rows, scores
+    chosen = np.argpartition(scores, scores.shape[1] - n, axis=1)[:, -n:]
+    return np.take_along_axis(rows, chosen, axis=1), np.take_along_axis(scores, chosen, axis=1)

@@ -33,3 +33,8 @@ def analogy(words, vectors, a, b, c, method):
             near = {known: (1 + rows[word] @ rows[known]) / 2 for known in (a, b, c)}
             scores[word] = near[b] * near[c] / (near[a] + 1e-6)
     return sorted(scores.items(), key=lambda item: -item[1])
+
+
+def parse(texts):
+    """Decimals as NumPy reads them: rounded to float64, then to float32."""
+    return np.array([float(text) for text in texts]).astype(np.float32)

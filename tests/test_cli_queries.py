@@ -157,6 +157,13 @@ def test_a_missing_or_foreign_model_is_one_line(ask, tmp_path):
     assert "found an empty file" in ask("similar", tmp_path / "empty", "king")[2]
 
 
+def test_warnings_are_one_line_on_standard_error(ask, tmp_path):
+    (tmp_path / "m.txt").write_text("a 1 2\na 3 4\nb 5 6\n")
+    status, rows, err = ask("similar", tmp_path / "m.txt", "a")
+    assert (status, len(rows)) == (0, 1)
+    assert err == f"embedkit: warning: {tmp_path / 'm.txt'}: 1 rows repeat a word; the first of each is kept: 'a'\n"
+
+
 def test_one_query_imports_neither_numba_nor_rich(model):
     code = ("import sys; from embedkit.cli import main; main(['similar', sys.argv[1], 'king']); "
             "print([m for m in ('numba', 'rich', 'pandas', 'matplotlib', 'scipy') if m in sys.modules])")

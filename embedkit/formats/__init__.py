@@ -7,9 +7,7 @@ be written. Readers recognise files by content (`embedkit.formats.sniffing`), ne
 
 from __future__ import annotations
 
-import inspect
 import os
-import tempfile
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -67,7 +65,6 @@ def load(path: str | os.PathLike[str], format: str | None = None, *, spill_to: s
     ConfigError
         For an unknown format or an option that it does not take.
     """
-    from embedkit.formats.blocks import collect, spill
     from embedkit.formats.compressed import unpacked
 
     name = format or sniff(path)
@@ -81,6 +78,8 @@ def load(path: str | os.PathLike[str], format: str | None = None, *, spill_to: s
         found = reader(plain, name=str(path), **options)
         if not hasattr(module, "blocks"):
             return found  # type: ignore[no-any-return]
+        from embedkit.formats.blocks import collect, spill
+
         if spill_to is None:
             return collect(found, progress)
         spill(found, spill_to, progress)
@@ -149,6 +148,9 @@ def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], sour
     KeyedVectors
         What was converted.
     """
+    import inspect
+    import tempfile
+
     source_format = source_format or sniff(source)
     reading = _module(source_format)
     target_format = target_format or (format_for(target) if Path(target).suffix.lower() != ".bin" else None)
@@ -186,6 +188,10 @@ def _module(format: str) -> Any:
 
 
 def _check_options(format: str, function: Callable[..., Any], options: dict[str, Any]) -> None:
+    if not options:
+        return
+    import inspect
+
     taken = list(inspect.signature(function).parameters)
     for option in options:
         if option not in taken:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -42,6 +41,8 @@ def unpacked(path: str | os.PathLike[str]) -> Iterator[Path]:
     if not is_compressed(path):
         yield Path(path)
         return
+    import tempfile
+
     handle, copy = tempfile.mkstemp(prefix="embedkit-")
     try:
         with os.fdopen(handle, "wb") as out, _stream(path) as stream:
@@ -87,5 +88,7 @@ def _unpack(path: str | os.PathLike[str], stream: BinaryIO, out: IO[bytes]) -> N
         try:
             out.write(chunk)
         except OSError as error:
+            import tempfile
+
             raise EmbedkitError(f"cannot unpack {path} into {tempfile.gettempdir()}: {error.strerror or error}; set "
                                 "TMPDIR to a folder with room") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-import zipfile
 
 from embedkit.errors import FormatError
 from embedkit.formats.compressed import is_compressed, peek
@@ -56,6 +55,8 @@ def sniff(path: str | os.PathLike[str]) -> str:
 def _zip(path: str | os.PathLike[str], packed: bool) -> str:
     if packed:
         return "npz"
+    import zipfile
+
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
