@@ -7,7 +7,6 @@ import struct
 
 from embedkit.errors import FormatError
 from embedkit.formats.compressed import is_compressed, peek
-from embedkit.formats.text_rows import BOM, GAPS, NOT_FINITE, NUMBER, width_of
 
 HEAD = 1 << 16
 FASTTEXT_MAGIC = 793712314
@@ -73,6 +72,8 @@ def _zip(path: str | os.PathLike[str], packed: bool) -> str:
 
 def _text(head: bytes) -> str | None:
     """word2vec (text or binary), GloVe, floret or projector, by the first lines."""
+    from embedkit.formats.text_rows import BOM, GAPS, NOT_FINITE, NUMBER, width_of
+
     body = head[len(BOM) :] if head.startswith(BOM) else head
     first, newline, rest = body.partition(b"\n")
     fields = GAPS.split(first.strip(b" \t\r"))
