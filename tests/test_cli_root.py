@@ -19,9 +19,9 @@ def test_every_command_has_help_that_ends_with_an_example(name):
     if find_spec(COMMANDS[name][0]) is None:
         pytest.fail(f"{COMMANDS[name][0]} is in the table but not in the package")
     command = cli.get_command(None, name)
-    with command.make_context(name, ["-h"] if False else [], resilient_parsing=True) as context:
-        text = command.get_help(context)
-    assert text.strip().splitlines()[-1].strip().startswith(("embedkit ", "Example: embedkit", "cat ", "echo "))
+    with command.make_context(name, [], resilient_parsing=True) as context:
+        last = command.get_help(context).strip().split("\n\n")[-1].strip()
+    assert last.startswith("Example: ") and "embedkit " in last
 
 
 def test_version():

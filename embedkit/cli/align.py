@@ -10,7 +10,7 @@ from embedkit.cli.progress import progress_bar
 from embedkit.errors import ConfigError
 
 
-@click.command(epilog="Example: embedkit align ko.bin en.bin --dictionary ko-en.tsv -o aligned.safetensors")
+@click.command(epilog="Example: embedkit align ko.vec en.vec --dictionary ko-en.tsv -o out.vec")
 @click.argument("source", type=click.Path(), metavar="A")
 @click.argument("target", type=click.Path(), metavar="B")
 @click.option("--dictionary", type=click.Path(), metavar="PAIRS",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 COLUMNS = ["model", "test", "section", "measure", "value", "low", "high", "used", "total"]
 
 
-@click.command(epilog="Example: embedkit evaluate model.safetensors --pairs ws353.tsv --analogies questions-words.txt")
+@click.command(epilog="Example: embedkit evaluate model.safetensors --pairs ws353.tsv")
 @click.argument("models", nargs=-1, required=True, type=click.Path(), metavar="MODEL...")
 @click.option("--pairs", multiple=True, type=click.Path(), metavar="FILE",
               help="Two words and a score a line, separated by tabs, commas or spaces; repeatable.")

@@ -12,8 +12,7 @@ from embedkit.cli.output import Results, note
 from embedkit.cli.progress import progress_bar
 
 
-@click.command(epilog="Example: embedkit index model.safetensors && "
-                      "embedkit similar model.safetensors king --index model.safetensors.index")
+@click.command(epilog="Example: embedkit index model.safetensors")
 @click.argument("model", type=click.Path())
 @click.option("--output", "-o", type=click.Path(), metavar="FILE", help="MODEL.index by default.")
 @click.option("--recall", default=0.95, show_default=True, type=click.FloatRange(0, 1),

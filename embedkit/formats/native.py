@@ -184,7 +184,7 @@ class NativeWriter:
                     self._tensor(f"{key}_{part}", values, "<f4")
         for name, rows in (("word_rows", word_rows), ("ngram_vectors", ngram_vectors),
                            ("output_vectors", output_vectors)):
-            if isinstance(rows, np.ndarray):
+            if rows is not None and not isinstance(rows, QuantizedRows):
                 self._tensor(name, rows, "<f4")
         self._tensor("norms", np.concatenate(self._norms) if self._norms else np.zeros(0, np.float32), "<f4")
         self._tensor("word_order", words.order, "<i4")
