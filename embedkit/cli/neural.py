@@ -119,7 +119,8 @@ def line_batches(files: Sequence[str]) -> Iterator[list[str]]:
             yield block
         return
     rest = b""
-    while chunk := sys.stdin.buffer.read1(CHUNK):
+    waiting: Any = sys.stdin.buffer
+    while chunk := waiting.read1(CHUNK):
         *lines, rest = (rest + chunk).split(b"\n")
         for low in range(0, len(lines), BLOCK):
             yield [_text(line) for line in lines[low:low + BLOCK]]
@@ -138,7 +139,7 @@ def report_scores(scores: Any, unit: str, as_json: bool, per_label: bool) -> Non
     if per_label:
         with Results(["label", "precision", "recall", "f1", "count"], as_json, header=True) as results:
             for row in scores.labels:
-                results.row(*row)
+                results.row(row.label, row.precision, row.recall, row.f1, row.count)
         return
     with Results(["accuracy", "macro_f1", unit], as_json, header=True) as results:
         results.row(scores.accuracy, scores.macro_f1, scores.count)

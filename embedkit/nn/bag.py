@@ -84,6 +84,6 @@ class BagEmbedding:
         if len(rows) > len(counts):
             dvectors = np.repeat(dvectors * (1.0 / counts).astype(dy.dtype)[:, None], counts, axis=0)
         if self.frozen:
-            trained = self.learnt[rows]
+            trained = np.asarray(self.learnt)[rows]
             rows, dvectors = rows[trained], dvectors[trained]
         return None, {"weight": RowGradient.from_lookups(rows, dvectors)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 M = TypeVar("M")
 
 
-def build_from_file(kind: type[M], config_kind: type, file: ModelFile, path: str | os.PathLike[str],
+def build_from_file(kind: Callable[..., M], config_kind: type, file: ModelFile, path: str | os.PathLike[str],
                     vectors: KeyedVectors | None) -> M:
     """Build a `Classifier` or `Tagger` from what `load_model` found.
 

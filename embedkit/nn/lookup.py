@@ -209,8 +209,8 @@ def build_lookup(vectors: KeyedVectors | None, tokens: Iterable[str], *, vector_
         lookup = WordLookup(sorted(word for word, n in counts.items() if n >= MIN_COUNT))
         weight = rng.standard_normal((lookup.n_rows, vector_size), dtype=np.float32)
         return Start(lookup, weight, 1.0, np.ones(lookup.n_rows, bool))
-    if vectors.subwords is not None and vectors.ngram_vectors is not None and vectors.subwords.kept is None:
-        return _with_subwords(vectors, counts)
+    if vectors.subwords is not None and vectors.ngram_vectors is not None:
+        return _with_subwords(vectors, vectors.subwords, vectors.ngram_vectors, counts)
     return _with_words(vectors, counts, max_words, rng)
 
 
@@ -235,11 +235,10 @@ def _with_words(vectors: KeyedVectors, counts: Counter[str], max_words: int,
     return Start(lookup, weight, scale, (numbers == 0) | (numbers > len(own)))
 
 
-def _with_subwords(vectors: KeyedVectors, counts: Counter[str]) -> Start:
+def _with_subwords(vectors: KeyedVectors, subwords: Subwords, ngram_vectors: Any, counts: Counter[str]) -> Start:
     tokens = sorted(counts)
     rows = {word: row for word in tokens if (row := vectors.row(word)) >= 0}
     learnt = [word for word in tokens if word not in rows and counts[word] >= MIN_COUNT]
-    subwords, ngram_vectors = vectors.subwords, vectors.ngram_vectors
     _, used = bucket_lists(subwords, tokens)
     buckets, shared_by = np.unique(used, return_counts=True)
     buckets = buckets[shared_by >= MIN_BUCKET_WORDS].astype(np.int64)

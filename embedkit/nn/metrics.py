@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
 
-class LabelScore(NamedTuple):
+@dataclass(frozen=True)
+class LabelScore:
     """Precision, recall and F1 of one label (0 where they are undefined), and how often it was right to give it."""
 
     label: str
@@ -18,7 +19,8 @@ class LabelScore(NamedTuple):
     count: int
 
 
-class Scores(NamedTuple):
+@dataclass(frozen=True)
+class Scores:
     """Accuracy over all items, the labels' mean F1, and each label's scores."""
 
     accuracy: float

@@ -76,7 +76,7 @@ def save_model(path: str | os.PathLike[str], task: str, kind: str, config: Mappi
         for _, array in ordered:
             if array.size:
                 little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-                stream.write(memoryview(little.reshape(-1)).cast("B"))
+                stream.write(little.reshape(-1).view(np.uint8).data)
 
 
 def load_model(path: str | os.PathLike[str], task: str) -> ModelFile:

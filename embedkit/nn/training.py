@@ -202,7 +202,7 @@ class _Run:
         self.seconds += time.monotonic() - begun
         score = next(iter(figures.values()))
         best = self.stopping.update(score, self.model.parameters)
-        record = {
+        record: dict[str, Any] = {
             "epoch": self.epoch, "loss": self.sums["loss"] / max(self.sums["examples"], 1), **figures, "best": best,
             "learning_rate": self.sums["learning_rate"], "steps": self.step, "clipped": int(self.sums["clipped"]),
             "exploded": int(self.sums["exploded"]),
