@@ -19,8 +19,9 @@ from typing import NamedTuple
 import numpy as np
 
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.math import TILE_COLUMNS, TILE_ROWS, add_rows, add_rows_single, dot_tile, prefetch, sigmoid
-from embedkit.kernels.sampling import draw, subsample, window_bounds
+from embedkit.kernels.math import TILE_COLUMNS, TILE_ROWS, add_rows, add_rows_single, dot_tile, logistic_steps, prefetch
+from embedkit.kernels.rng import next_below
+from embedkit.kernels.sampling import draw, subsample
 
 LINE = 16  # float32 in a cache line
 
@@ -34,10 +35,8 @@ class Settings(NamedTuple):
         Words to each side.
     shrink : bool
         Draw each centre's window from 1..window.
-    block : int
-        Centres in a step.
     n_shared : int
-        Negatives that a block shares; ``block + n_shared`` is a multiple of `TILE_COLUMNS`.
+        Negatives that a block shares; ``BLOCK + n_shared`` is a multiple of `TILE_COLUMNS`.
     negative_weight : float32
         ``negative / n_shared``.
     mean_gradient : bool
@@ -46,12 +45,12 @@ class Settings(NamedTuple):
 
     window: int
     shrink: bool
-    block: int
     n_shared: int
     negative_weight: np.float32
     mean_gradient: bool
 
 
+BLOCK = 4  # centres in a step; a multiple of TILE_ROWS
 LOSS_EVERY = 16  # the loss is summed over every so-manieth block: it costs logarithms
 
 
@@ -83,7 +82,7 @@ def make_products(row_size):
 
 
 @kernel
-def pair_loss(scores, weights, labels, n_rows, n_outputs, block):
+def pair_loss(scores, weights, labels, n_rows, n_outputs):
     """Sum of ``-w log σ(±score)`` and the number of positive pairs, in float64."""
     loss = 0.0
     pairs = 0.0
@@ -97,16 +96,6 @@ def pair_loss(scores, weights, labels, n_rows, n_outputs, block):
                     pairs += weight
                 loss += weight * (max(s, 0.0) + np.log1p(np.exp(-abs(s))))
     return loss, pairs
-
-
-@kernel(fastmath=True)
-def gradients(scores, weights, labels, n, learning_rate):
-    """``weights.flat[i] *= learning_rate * (label - σ(score))`` for i < n: the weight becomes the step."""
-    s = scores.reshape(-1)
-    w = weights.reshape(-1)
-    y = labels.reshape(-1)
-    for i in range(n):
-        w[i] = learning_rate * w[i] * (y[i] - sigmoid(s[i]))
 
 
 @kernel
@@ -136,50 +125,62 @@ def draw_negatives(table, state, words, first, n, matrix):
 
 
 @kernel
-def take_block(kept, n, position, settings, state, outputs, places, lows, highs):
-    """The next `block` centres from `position` on: their words, places and windows.
+def take_block(kept, n, position, sentence, settings, state, outputs, places, lows, highs):
+    """The next `BLOCK` centres from `position` on: their words, places and windows.
 
+    `sentence` (int64 (2,)) holds the first and the last position of the sentence that `position` is in.
     Returns the number of centres found and the position behind the last one.
     """
     n_centres = 0
-    while n_centres < settings.block and position < n:
-        if kept[position] >= 0:
-            outputs[n_centres] = kept[position]
-            places[n_centres] = position
-            lows[n_centres], highs[n_centres] = window_bounds(
-                kept, n, position, settings.window, settings.shrink, state)
-            n_centres += 1
+    while n_centres < BLOCK and position < n:
+        if position > sentence[1]:
+            if kept[position] < 0:
+                position += 1
+                continue
+            end = position
+            while end + 1 < n and kept[end + 1] >= 0:
+                end += 1
+            sentence[0] = position
+            sentence[1] = end
+        reach = settings.window
+        if settings.shrink:
+            reach = 1 + next_below(state, settings.window)
+        outputs[n_centres] = kept[position]
+        places[n_centres] = position
+        lows[n_centres] = max(position - reach, sentence[0])
+        highs[n_centres] = min(position + reach, sentence[1])
+        n_centres += 1
         position += 1
-    for q in range(n_centres, settings.block):
+    for q in range(n_centres, BLOCK):
         outputs[q] = outputs[0]
         places[q] = -1
-        lows[q] = 0
-        highs[q] = -1
+        lows[q] = lows[0]
+        highs[q] = lows[0] - 1
     return n_centres, position
 
 
 @kernel
-def context_rows(kept, block, places, lows, highs, rows, weights):
-    """The words that lie in a window of the block, and in whose: ``weights[r, q]`` is 1 or 0.
+def context_rows(kept, places, lows, highs, rows, weights, negative_weight):
+    """The words that lie in a window of the block, and in whose: ``weights[r, q]`` is 1 or 0 for q < BLOCK.
 
-    Returns the number of rows. `rows` is filled up with a real row to a whole tile.
+    The columns behind, of the shared negatives, get `negative_weight` for each of the row's centres. Returns the
+    number of rows; `rows` is filled up with a real row to a whole tile.
     """
     low = lows[0]
     high = highs[0]
-    for q in range(1, block):
-        if highs[q] >= 0:
-            low = min(low, lows[q])
-            high = max(high, highs[q])
+    for q in range(1, BLOCK):
+        low = min(low, lows[q])
+        high = max(high, highs[q])
     n_rows = 0
     for p in range(low, high + 1):
-        if kept[p] < 0:
-            continue
         count = np.float32(0.0)
-        for q in range(block):
-            inside = np.float32(lows[q] <= p <= highs[q] and p != places[q])
+        for q in range(BLOCK):
+            inside = np.float32((lows[q] <= p) & (p <= highs[q]) & (p != places[q]))
             weights[n_rows, q] = inside
             count += inside
         if count > 0:
+            for k in range(BLOCK, weights.shape[1]):
+                weights[n_rows, k] = count * negative_weight
             rows[n_rows] = kept[p]
             n_rows += 1
     for r in range(n_rows, n_rows + TILE_ROWS):
@@ -188,24 +189,13 @@ def context_rows(kept, block, places, lows, highs, rows, weights):
 
 
 @kernel
-def negative_weights(outputs, settings, n_rows, weights):
-    """Fill the columns of the shared negatives: `negative_weight` for each of the row's centres.
-
-    A centre whose own word was drawn does not count (a negative equal to the target is dropped).
-    """
-    block = settings.block
-    n_outputs = block + settings.n_shared
-    for r in range(n_rows):
-        count = np.float32(0.0)
-        for q in range(block):
-            count += weights[r, q]
-        for k in range(block, n_outputs):
-            weights[r, k] = count * settings.negative_weight
-    for k in range(block, n_outputs):
-        for q in range(block):
+def drop_targets(outputs, n_rows, weights, negative_weight):
+    """A negative equal to the target is dropped: it does not count for the centre whose word it is."""
+    for k in range(BLOCK, weights.shape[1]):
+        for q in range(BLOCK):
             if outputs[k] == outputs[q]:
                 for r in range(n_rows):
-                    weights[r, k] -= weights[r, q] * settings.negative_weight
+                    weights[r, k] -= weights[r, q] * negative_weight
 
 
 @kernel
@@ -216,6 +206,14 @@ def copy_rows(matrix, words, n, out):
         target = out[k]
         for d in range(matrix.shape[1]):
             target[d] = source[d]
+
+
+@kernel
+def scratch_rows(n, row_size):
+    """Zeros float32 (n, row_size) that start on a cache line: a vector that straddles two costs twice."""
+    raw = np.zeros(n * row_size + LINE, np.float32)
+    start = (64 - raw.ctypes.data % 64) % 64 // 4
+    return raw[start:start + n * row_size].reshape(n, row_size)
 
 
 @functools.cache
@@ -251,49 +249,50 @@ def make_skipgram(row_size):
         loss, n_pairs : float
             Sum of the loss over every `LOSS_EVERY`-th block, and its number of (centre, context) pairs.
         """
-        block = settings.block
-        n_outputs = block + settings.n_shared
-        most_rows = block + 2 * settings.window + TILE_ROWS
+        n_outputs = BLOCK + settings.n_shared
+        most_rows = BLOCK + 2 * settings.window + TILE_ROWS
         kept = np.empty(stop - start, np.int32)
         n, n_words = subsample(ids, start, stop, keep, state, kept)
         rows = np.zeros(most_rows, np.int64)
         outputs = np.zeros(n_outputs, np.int64)
         following = np.zeros(n_outputs, np.int64)
-        places = np.zeros(block, np.int64)
-        lows = np.zeros(block, np.int64)
-        highs = np.zeros(block, np.int64)
+        places = np.zeros(BLOCK, np.int64)
+        lows = np.zeros(BLOCK, np.int64)
+        highs = np.zeros(BLOCK, np.int64)
+        sentence = np.array([0, -1])
         iota = np.arange(max(most_rows, n_outputs))
-        buffer = np.empty((n_outputs, row_size), np.float32)
+        buffer = scratch_rows(n_outputs, row_size)
         scores = np.empty((most_rows, n_outputs), np.float32)
         weights = np.zeros((most_rows, n_outputs), np.float32)
         labels = np.zeros((most_rows, n_outputs), np.float32)
-        labels[:, :block] = 1.0
+        labels[:, :BLOCK] = 1.0
         loss = 0.0
         n_pairs = 0.0
         step = 0
         position = 0
         ahead = 0
-        draw_negatives(table, state, following, block, settings.n_shared, w_out)
+        draw_negatives(table, state, following, BLOCK, settings.n_shared, w_out)
         while position < n and control[0] == 0:
-            for k in range(block, n_outputs):
+            for k in range(BLOCK, n_outputs):
                 outputs[k] = following[k]
-            n_centres, position = take_block(kept, n, position, settings, state, outputs, places, lows, highs)
+            n_centres, position = take_block(
+                kept, n, position, sentence, settings, state, outputs, places, lows, highs)
             if n_centres == 0:
                 break
-            draw_negatives(table, state, following, block, settings.n_shared, w_out)
-            ahead = prefetch_ahead(kept, ahead, min(n, position + 2 * block + settings.window), w_in, w_out)
-            n_rows = context_rows(kept, block, places, lows, highs, rows, weights)
+            draw_negatives(table, state, following, BLOCK, settings.n_shared, w_out)
+            ahead = prefetch_ahead(kept, ahead, min(n, position + 2 * BLOCK + settings.window), w_in, w_out)
+            n_rows = context_rows(kept, places, lows, highs, rows, weights, settings.negative_weight)
             if n_rows == 0:
                 continue
-            negative_weights(outputs, settings, n_rows, weights)
+            drop_targets(outputs, n_rows, weights, settings.negative_weight)
             copy_rows(w_out, outputs, n_outputs, buffer)
             scores_of(w_in, rows, n_rows, buffer, n_outputs, scores)
             if step % LOSS_EVERY == 0:
-                block_loss, block_pairs = pair_loss(scores, weights, labels, n_rows, n_outputs, block)
+                block_loss, block_pairs = pair_loss(scores, weights, labels, n_rows, n_outputs)
                 loss += block_loss
                 n_pairs += block_pairs
             step += 1
-            gradients(scores, weights, labels, n_rows * n_outputs, learning_rate)
+            logistic_steps(scores, weights, labels, n_rows * n_outputs, learning_rate)
             add_products(w_out, outputs, n_outputs, 1, w_in, rows, n_rows, weights, n_outputs)
             add_products(w_in, rows, n_rows, n_outputs, buffer, iota, n_outputs, weights, 1)
         return n_words, loss, n_pairs
@@ -314,46 +313,47 @@ def make_cbow(row_size):
         hidden vectors. Both the means and the spreading of the gradient over the context rows are matrix
         products with the block's 0/1 matrix of (context row, centre).
         """
-        block = settings.block
-        n_outputs = block + settings.n_shared
-        most_rows = block + 2 * settings.window + TILE_ROWS
+        n_outputs = BLOCK + settings.n_shared
+        most_rows = BLOCK + 2 * settings.window + TILE_ROWS
         kept = np.empty(stop - start, np.int32)
         n, n_words = subsample(ids, start, stop, keep, state, kept)
         rows = np.zeros(most_rows, np.int64)
         outputs = np.zeros(n_outputs, np.int64)
         following = np.zeros(n_outputs, np.int64)
-        places = np.zeros(block, np.int64)
-        lows = np.zeros(block, np.int64)
-        highs = np.zeros(block, np.int64)
+        places = np.zeros(BLOCK, np.int64)
+        lows = np.zeros(BLOCK, np.int64)
+        highs = np.zeros(BLOCK, np.int64)
+        sentence = np.array([0, -1])
         iota = np.arange(max(most_rows, n_outputs))
-        buffer = np.empty((n_outputs, row_size), np.float32)
-        hidden = np.zeros((block, row_size), np.float32)
-        change = np.zeros((block, row_size), np.float32)
-        inside = np.zeros((most_rows, block), np.float32)
-        means = np.zeros((most_rows, block), np.float32)
-        scores = np.empty((block, n_outputs), np.float32)
-        weights = np.zeros((block, n_outputs), np.float32)
-        labels = np.zeros((block, n_outputs), np.float32)
-        labels[:, :block] = 1.0
+        buffer = scratch_rows(n_outputs, row_size)
+        hidden = scratch_rows(BLOCK, row_size)
+        change = scratch_rows(BLOCK, row_size)
+        inside = np.zeros((most_rows, BLOCK), np.float32)
+        means = np.zeros((most_rows, BLOCK), np.float32)
+        scores = np.empty((BLOCK, n_outputs), np.float32)
+        weights = np.zeros((BLOCK, n_outputs), np.float32)
+        labels = np.zeros((BLOCK, n_outputs), np.float32)
+        labels[:, :BLOCK] = 1.0
         loss = 0.0
         n_pairs = 0.0
         step = 0
         position = 0
         ahead = 0
-        draw_negatives(table, state, following, block, settings.n_shared, w_out)
+        draw_negatives(table, state, following, BLOCK, settings.n_shared, w_out)
         while position < n and control[0] == 0:
-            for k in range(block, n_outputs):
+            for k in range(BLOCK, n_outputs):
                 outputs[k] = following[k]
-            n_centres, position = take_block(kept, n, position, settings, state, outputs, places, lows, highs)
+            n_centres, position = take_block(
+                kept, n, position, sentence, settings, state, outputs, places, lows, highs)
             if n_centres == 0:
                 break
-            draw_negatives(table, state, following, block, settings.n_shared, w_out)
-            ahead = prefetch_ahead(kept, ahead, min(n, position + 2 * block + settings.window), w_in, w_out)
-            n_rows = context_rows(kept, block, places, lows, highs, rows, inside)
+            draw_negatives(table, state, following, BLOCK, settings.n_shared, w_out)
+            ahead = prefetch_ahead(kept, ahead, min(n, position + 2 * BLOCK + settings.window), w_in, w_out)
+            n_rows = context_rows(kept, places, lows, highs, rows, inside, np.float32(0))
             if n_rows == 0:
                 continue
             weights[:, :] = 0.0
-            for q in range(block):
+            for q in range(BLOCK):
                 count = np.float32(0.0)
                 for r in range(n_rows):
                     count += inside[r, q]
@@ -361,22 +361,23 @@ def make_cbow(row_size):
                 for r in range(n_rows):
                     means[r, q] = inside[r, q] * share
                 weights[q, q] = min(count, np.float32(1.0))
-            negative_weights(outputs, settings, block, weights)
+                weights[q, BLOCK:] = weights[q, q] * settings.negative_weight
+            drop_targets(outputs, BLOCK, weights, settings.negative_weight)
             hidden[:, :] = 0.0
-            add_products(hidden, iota, block, 1, w_in, rows, n_rows, means, block)
+            add_products(hidden, iota, BLOCK, 1, w_in, rows, n_rows, means, BLOCK)
             copy_rows(w_out, outputs, n_outputs, buffer)
-            scores_of(hidden, iota, block, buffer, n_outputs, scores)
+            scores_of(hidden, iota, BLOCK, buffer, n_outputs, scores)
             if step % LOSS_EVERY == 0:
-                block_loss, block_pairs = pair_loss(scores, weights, labels, block, n_outputs, block)
+                block_loss, block_pairs = pair_loss(scores, weights, labels, BLOCK, n_outputs)
                 loss += block_loss
                 n_pairs += block_pairs
             step += 1
-            gradients(scores, weights, labels, block * n_outputs, learning_rate)
-            add_products(w_out, outputs, n_outputs, 1, hidden, iota, block, weights, n_outputs)
+            logistic_steps(scores, weights, labels, BLOCK * n_outputs, learning_rate)
+            add_products(w_out, outputs, n_outputs, 1, hidden, iota, BLOCK, weights, n_outputs)
             change[:, :] = 0.0
-            add_products(change, iota, block, n_outputs, buffer, iota, n_outputs, weights, 1)
+            add_products(change, iota, BLOCK, n_outputs, buffer, iota, n_outputs, weights, 1)
             spread = means if settings.mean_gradient else inside
-            add_products(w_in, rows, n_rows, block, change, iota, block, spread, 1)
+            add_products(w_in, rows, n_rows, BLOCK, change, iota, BLOCK, spread, 1)
         return n_words, loss, n_pairs
 
     return cbow

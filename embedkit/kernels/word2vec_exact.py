@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.math import TILE_COLUMNS, TILE_ROWS
+from embedkit.kernels.math import LANES, TILE_COLUMNS, TILE_ROWS, logistic_steps
 from embedkit.kernels.sampling import subsample, window_bounds
-from embedkit.kernels.word2vec import LOSS_EVERY, copy_rows, gradients, make_products, pair_loss
+from embedkit.kernels.word2vec import LOSS_EVERY, copy_rows, make_products, pair_loss, scratch_rows
 
 
 class ExactSettings(NamedTuple):
@@ -164,13 +164,14 @@ def make_exact(row_size):
         rows = np.zeros(most_rows, np.int64)
         iota = np.arange(max(most_rows, settings.most_outputs))
         outputs = np.zeros(settings.most_outputs, np.int64)
-        buffer = np.zeros((settings.most_outputs, row_size), np.float32)
-        hidden = np.zeros((TILE_ROWS, row_size), np.float32)
-        change = np.zeros((1, row_size), np.float32)
+        buffer = scratch_rows(settings.most_outputs, row_size)
+        hidden = scratch_rows(TILE_ROWS, row_size)
+        change = scratch_rows(1, row_size)
         ones = np.ones(most_rows, np.float32)
-        scores = np.empty((most_rows, settings.most_outputs), np.float32)
-        weights = np.zeros((most_rows, settings.most_outputs), np.float32)
-        labels = np.zeros((most_rows, settings.most_outputs), np.float32)
+        width = settings.most_outputs + LANES
+        scores = np.zeros((most_rows, width), np.float32)
+        weights = np.zeros((most_rows, width), np.float32)
+        labels = np.zeros((most_rows, width), np.float32)
         if settings.softmax:
             n_outputs = w_out.shape[0]
             outputs[:n_outputs] = iota[:n_outputs]
@@ -219,10 +220,10 @@ def make_exact(row_size):
                         weights[r, k] = np.float32(k < n_outputs)
                         labels[r, k] = paths.labels[first + min(k, n_outputs - 1)]
                 if centre % LOSS_EVERY == 0:
-                    loss += pair_loss(scores, weights, labels, n_inputs, n_outputs, 0)[0]
+                    loss += pair_loss(scores, weights, labels, n_inputs, n_outputs)[0]
                     n_pairs += n_inputs
                 for r in range(n_inputs):
-                    gradients(scores[r], weights[r], labels[r], n_padded, learning_rate)
+                    logistic_steps(scores[r], weights[r], labels[r], n_padded, learning_rate)
             add_products(w_out, outputs, n_outputs, 1, inputs, input_rows, n_inputs, weights, weights.shape[1])
             if settings.cbow:
                 change[0, :] = 0.0

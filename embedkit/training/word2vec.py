@@ -14,8 +14,6 @@ from embedkit.training.config import TrainingConfig
 from embedkit.training.run import Monitor, Run, check_finite, corpus_digest
 from embedkit.training.threads import run_tasks
 
-# Centres in a step and the negatives that they share: measured, see embedkit/kernels/word2vec.py.
-BLOCK = 4
 MOST_SHARED = 4096
 LOWEST_RATE = 1e-4  # the learning rate never falls below this share of its first value
 
@@ -65,7 +63,7 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     KeyedVectors
         float32 (n_words, vector_size).
     """
-    from embedkit.kernels.math import padded_size
+    from embedkit.kernels.math import aligned_zeros, padded_size
 
     if config.keep_output and config.loss == "hs":
         raise ConfigError("--keep-output: hierarchical softmax has no output vector for each word; "
@@ -79,11 +77,12 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     stored = run.load_state(config, digest)
     if stored is not None:
         first, arrays, figures = stored
-        w_in, w_out, done = arrays["w_in"], arrays["w_out"], int(figures["done"])
+        done = int(figures["done"])
+        w_in, w_out = (aligned_copy(arrays[name]) for name in ("w_in", "w_out"))
     else:
         first, done = 0, 0
         w_in = initial_rows(len(vocabulary), config, row_size)
-        w_out = np.zeros((len(vocabulary), row_size), np.float32)
+        w_out = aligned_zeros(len(vocabulary), row_size)
         if run.init is not None:
             copy_known(run.init, vocabulary.index_to_key, w_in, w_out)
     step = _step(corpus, config, w_in, w_out)
@@ -148,12 +147,23 @@ def initial_rows(n_rows: int, config: TrainingConfig, row_size: int) -> np.ndarr
     rows : float32 (n_rows, row_size)
         The columns behind ``vector_size`` are zero and stay so.
     """
+    from embedkit.kernels.math import aligned_zeros
+
     random = np.random.default_rng(np.random.SeedSequence((config.seed, 0)))
-    rows = np.zeros((n_rows, row_size), np.float32)
+    rows = aligned_zeros(n_rows, row_size)
     for start in range(0, n_rows, 65536):
         block = rows[start:start + 65536, :config.vector_size]
         block[...] = (random.random(block.shape, dtype=np.float32) - np.float32(0.5)) / config.vector_size
     return rows
+
+
+def aligned_copy(rows: np.ndarray) -> np.ndarray:
+    """A copy of float32 (n, row_size) that starts on a cache line, as the kernels like it."""
+    from embedkit.kernels.math import aligned_zeros
+
+    copy = aligned_zeros(*rows.shape)
+    copy[...] = rows
+    return copy
 
 
 def copy_known(init: KeyedVectors, words: Any, w_in: np.ndarray, w_out: np.ndarray | None = None) -> int:
@@ -189,10 +199,10 @@ def _step(corpus: Corpus, config: TrainingConfig, w_in: np.ndarray, w_out: np.nd
     settings: Any
     table: Any
     if config.loss == "ns":
-        from embedkit.kernels.word2vec import Settings, make_cbow, make_skipgram
+        from embedkit.kernels.word2vec import BLOCK, Settings, make_cbow, make_skipgram
 
         n_shared = shared_negatives(config.negative, BLOCK)
-        settings = Settings(config.window, config.shrink_windows, BLOCK, n_shared,
+        settings = Settings(config.window, config.shrink_windows, n_shared,
                             np.float32(config.negative / n_shared), mean)
         table = alias_table(vocabulary.negative_distribution(config.ns_exponent))
         train = make_cbow(row_size) if cbow else make_skipgram(row_size)
