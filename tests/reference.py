@@ -1,4 +1,156 @@
 """The plain float64 versions of the kernels, written to be read: what the fast code is judged by.
 
-Each function has the name of the kernel it stands for.
+Each function has the name of the kernel it stands for and draws the same random numbers in the same order.
 """
+
+import numpy as np
+
+from embedkit.kernels.word2vec import BLOCK
+
+_MASK = 2**64 - 1
+
+
+class SplitMix64:
+    """The kernels' random numbers in Python's integers."""
+
+    def __init__(self, seed):
+        self.state = int(seed)
+
+    def next_uint64(self):
+        self.state = (self.state + 0x9E3779B97F4A7C15) & _MASK
+        z = self.state
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+        return z ^ (z >> 31)
+
+    def next_float32(self):
+        return np.float32(self.next_uint64() >> 40) * np.float32(2.0**-24)
+
+    def next_below(self, n):
+        return ((self.next_uint64() >> 32) * n) >> 32
+
+    def draw(self, table):
+        bits = self.next_uint64()
+        slot = ((bits >> 32) * len(table)) >> 32
+        return slot if (bits & 0xFFFFFFFF) < int(table[slot, 0]) else int(table[slot, 1])
+
+
+def sigmoid(x):
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+def subsample(ids, keep, random):
+    return [w for w in ids if w < 0 or keep[w] >= 1 or random.next_float32() < keep[w]]
+
+
+def centres(kept):
+    """(position, word, first and last position of its sentence) of every word."""
+    found, start = [], 0
+    for position, word in enumerate([*kept, -1]):
+        if word < 0:
+            found += [(p, kept[p], start, position - 1) for p in range(start, position)]
+            start = position + 1
+    return found
+
+
+def window(position, first, last, size, shrink, random):
+    """The context positions of one centre."""
+    reach = 1 + random.next_below(size) if shrink else size
+    return [p for p in range(max(first, position - reach), min(last, position + reach) + 1) if p != position]
+
+
+def blocks(kept, table, settings, random):
+    """Blocks of BLOCK centres with their windows and shared negatives, drawn in the kernels' order."""
+    todo = centres(kept)
+    negatives = [random.draw(table) for _ in range(settings.n_shared)]
+    for start in range(0, len(todo), BLOCK):
+        block = [(word, window(p, first, last, settings.window, settings.shrink, random))
+                 for p, word, first, last in todo[start:start + BLOCK]]
+        following = [random.draw(table) for _ in range(settings.n_shared)]
+        yield block, negatives
+        negatives = following
+
+
+def skipgram(ids, keep, table, settings, w_in, w_out, learning_rate, seed):
+    """One pass of skip-gram with shared negatives; updates w_in and w_out, returns the summed loss and pairs."""
+    random = SplitMix64(seed)
+    kept = subsample(ids, keep, random)
+    loss = n_pairs = 0.0
+    for block, negatives in blocks(kept, table, settings, random):
+        change_in, change_out = np.zeros_like(w_in), np.zeros_like(w_out)
+        for centre, context in block:
+            for p in context:
+                x = w_in[kept[p]]
+                targets = [(centre, 1.0, 1.0)]
+                targets += [(k, 0.0, float(settings.negative_weight)) for k in negatives if k != centre]
+                for output, label, weight in targets:
+                    score = x @ w_out[output]
+                    step = learning_rate * weight * (label - sigmoid(score))
+                    change_in[kept[p]] += step * w_out[output]
+                    change_out[output] += step * x
+                    loss += weight * np.logaddexp(0, -score if label else score)
+                n_pairs += 1
+        w_in += change_in
+        w_out += change_out
+    return loss, n_pairs
+
+
+def cbow(ids, keep, table, settings, w_in, w_out, learning_rate, seed):
+    """One pass of CBOW with shared negatives."""
+    random = SplitMix64(seed)
+    kept = subsample(ids, keep, random)
+    loss = n_pairs = 0.0
+    for block, negatives in blocks(kept, table, settings, random):
+        change_in, change_out = np.zeros_like(w_in), np.zeros_like(w_out)
+        for centre, context in block:
+            if not context:
+                continue
+            words = [kept[p] for p in context]
+            hidden = w_in[words].mean(axis=0)
+            change = np.zeros_like(hidden)
+            targets = [(centre, 1.0, 1.0)]
+            targets += [(k, 0.0, float(settings.negative_weight)) for k in negatives if k != centre]
+            for output, label, weight in targets:
+                score = hidden @ w_out[output]
+                step = learning_rate * weight * (label - sigmoid(score))
+                change += step * w_out[output]
+                change_out[output] += step * hidden
+                loss += weight * np.logaddexp(0, -score if label else score)
+            n_pairs += 1
+            for word in words:
+                change_in[word] += change / len(words) if settings.mean_gradient else change
+        w_in += change_in
+        w_out += change_out
+    return loss, n_pairs
+
+
+def exact(ids, keep, paths, settings, w_in, w_out, learning_rate, seed):
+    """One pass of skip-gram or CBOW with hierarchical or full softmax; returns the summed loss and predictions."""
+    random = SplitMix64(seed)
+    kept = subsample(ids, keep, random)
+    loss = n_pairs = 0.0
+    for p, centre, first, last in centres(kept):
+        words = [kept[q] for q in window(p, first, last, settings.window, settings.shrink, random)]
+        if not words:
+            continue
+        inputs = w_in[words].mean(axis=0, keepdims=True) if settings.cbow else w_in[words]
+        if settings.softmax:
+            scores = inputs @ w_out.T
+            p_word = np.exp(scores - scores.max(axis=1, keepdims=True))
+            p_word /= p_word.sum(axis=1, keepdims=True)
+            loss -= np.log(p_word[:, centre]).sum()
+            steps = learning_rate * (np.eye(len(w_out))[centre] - p_word)
+            outputs = np.arange(len(w_out))
+        else:
+            outputs = paths.nodes[paths.offsets[centre]:paths.offsets[centre + 1]]
+            labels = paths.labels[paths.offsets[centre]:paths.offsets[centre + 1]]
+            scores = inputs @ w_out[outputs].T
+            loss += np.logaddexp(0, np.where(labels > 0, -scores, scores)).sum()
+            steps = learning_rate * (labels - sigmoid(scores))
+        n_pairs += len(inputs)
+        change = steps @ w_out[outputs]
+        w_out[outputs] += steps.T @ inputs
+        if settings.cbow:
+            change = np.repeat(change / len(words) if settings.mean_gradient else change, len(words), axis=0)
+        np.add.at(w_in, words, change)
+    return loss, n_pairs
