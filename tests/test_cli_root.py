@@ -20,8 +20,9 @@ def test_every_command_has_help_that_ends_with_an_example(name):
         pytest.fail(f"{COMMANDS[name][0]} is in the table but not in the package")
     command = cli.get_command(None, name)
     with command.make_context(name, [], resilient_parsing=True) as context:
-        last = command.get_help(context).strip().split("\n\n")[-1].strip()
-    assert last.startswith("Example: ") and "embedkit " in last
+        last_paragraph = command.get_help(context).strip().split("\n\n")[-1]
+    assert last_paragraph.strip().startswith("Example: ")
+    assert f"embedkit {name}" in " ".join(last_paragraph.split())
 
 
 def test_version():

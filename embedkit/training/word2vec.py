@@ -84,7 +84,7 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
         w_in = initial_rows(len(vocabulary), config, row_size)
         w_out = aligned_zeros(len(vocabulary), row_size)
         if run.init is not None:
-            copy_known(run.init, vocabulary.index_to_key, w_in, w_out)
+            copy_known(run.init, vocabulary.index_to_key, config.vector_size, w_in, w_out)
     step = _step(corpus, config, w_in, w_out)
     train_slices(corpus, config, run, step, tasks, first, done, {"w_in": w_in, "w_out": w_out}, digest)
     output = w_out[:, :config.vector_size] if config.keep_output else None
@@ -166,7 +166,8 @@ def aligned_copy(rows: np.ndarray) -> np.ndarray:
     return copy
 
 
-def copy_known(init: KeyedVectors, words: Any, w_in: np.ndarray, w_out: np.ndarray | None = None) -> int:
+def copy_known(init: KeyedVectors, words: Any, vector_size: int, w_in: np.ndarray,
+               w_out: np.ndarray | None = None) -> int:
     """Copy the vectors (and output vectors) of the words that `init` knows; returns how many it knew.
 
     Raises
@@ -175,8 +176,9 @@ def copy_known(init: KeyedVectors, words: Any, w_in: np.ndarray, w_out: np.ndarr
         When the sizes differ or no word is known.
     """
     size = init.vector_size
-    if size > w_in.shape[1]:
-        raise ConfigError(f"--init: its vectors have {size} numbers, more than vector_size; use --vector-size {size}")
+    if size != vector_size:
+        raise ConfigError(f"--init: its vectors have {size} numbers, vector_size is {vector_size}; "
+                          f"use --vector-size {size}")
     pairs = [(row, init.key_to_index[word]) for row, word in enumerate(words) if word in init]
     if not pairs:
         raise ConfigError("--init: none of its words occurs in this corpus's vocabulary")
