@@ -110,7 +110,7 @@ def pairs_of(sentence, window):
 
 
 def test_the_pairs_of_a_sentence_for_windows_2_and_3():
-    sentence = "the small boat crosses a wide river".split()
+    sentence = ["the", "small", "boat", "crosses", "a", "wide", "river"]
     near = ["the small", "the boat",
             "small the", "small boat", "small crosses",
             "boat the", "boat small", "boat crosses", "boat a",
