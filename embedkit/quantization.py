@@ -44,9 +44,14 @@ class QuantizedRows:
         return len(self.parts["rows"]), self.size
 
     @property
+    def arrays(self) -> list[np.ndarray]:
+        """What is really stored."""
+        return list(self.parts.values())
+
+    @property
     def nbytes(self) -> int:
-        """Bytes of all parts."""
-        return sum(part.nbytes for part in self.parts.values())
+        """Bytes of what is stored."""
+        return sum(array.nbytes for array in self.arrays)
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from embedkit.keyed_vectors import KeyedVectors
-from embedkit.quantization import QuantizedRows
 
 
 def describe(vectors: KeyedVectors) -> dict[str, Any]:
@@ -20,12 +19,11 @@ def describe(vectors: KeyedVectors) -> dict[str, Any]:
         are read from the file as they are needed; ``first_words``; ``tokens_seen`` (the sum of the counts) where it
         is known; ``zero_vectors``; ``quantization``, ``subwords`` and ``config`` where there are any.
     """
-    arrays = [vectors.word_rows, vectors.output_vectors, vectors.counts]
-    for rows in (vectors.quantized, vectors.ngram_vectors):
-        arrays += rows.parts.values() if isinstance(rows, QuantizedRows) else [rows]
+    matrices = [vectors.word_rows, vectors.ngram_vectors, vectors.output_vectors, vectors.counts, vectors.quantized]
     if vectors.has_matrix:
-        arrays += [vectors.vectors, vectors.norms]
-    held = [array for array in arrays if array is not None]
+        matrices += [vectors.vectors, vectors.norms]
+    held = {id(array): array for rows in matrices if rows is not None  # packed matrices may share centroids
+            for array in getattr(rows, "arrays", [rows])}.values()
     facts: dict[str, Any] = {
         "words": len(vectors), "vector_size": vectors.vector_size,
         "memory_bytes": sum(array.nbytes for array in held if not _mapped(array)),

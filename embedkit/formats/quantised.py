@@ -37,6 +37,16 @@ class QuantisedRows:
     def __len__(self) -> int:
         return self.shape[0]
 
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """What is really stored."""
+        return [array for array in (self.codes, self.centroids, self.norms) if array is not None]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what is stored."""
+        return sum(array.nbytes for array in self.arrays)
+
     def __getitem__(self, index: Any) -> np.ndarray:
         """Rows by slice, array of row numbers or single row number."""
         numbers = np.arange(*index.indices(len(self))) if isinstance(index, slice) else np.asarray(index)

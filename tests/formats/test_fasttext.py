@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.formats import load, save, sniff
+from embedkit.formats.describe import describe
 from embedkit.keyed_vectors import KeyedVectors
 from embedkit.subwords import Subwords
 
@@ -293,3 +294,11 @@ def test_a_known_name_saves_over_nothing_half_written(tmp_path):
     with pytest.raises(EmbedkitError, match="white space"):
         save(KeyedVectors(["a b"], np.ones((1, 2), "f4")), path)
     assert path.read_text() == "old"
+
+
+def test_the_facts_of_a_quantised_file_count_what_is_stored(tmp_path):
+    data, _ = packed_file(False, None)
+    model = load(put(tmp_path, data))
+    facts = describe(model)
+    assert facts["words"] == N_WORDS
+    assert 0 < facts["memory_bytes"] + facts["mapped_bytes"] <= len(data)
