@@ -187,7 +187,7 @@ def _search(vectors: np.ndarray, norms: np.ndarray, queries: np.ndarray, wanted:
 
 
 def _merge(rows: np.ndarray, scores: np.ndarray, block: np.ndarray, low: int) -> tuple[np.ndarray, np.ndarray]:
-    """Take into the best `rows` and `scores` (q, k) what is better in a block of scores (q, m) of rows from `low` on."""
+    """Take into the best `rows` and `scores` (q, k) what is better in a block of scores (q, m), rows from `low` on."""
     queries, columns = np.nonzero(block > scores.min(axis=1)[:, None])
     if not len(queries):
         return rows, scores

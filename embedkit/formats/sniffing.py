@@ -80,7 +80,8 @@ def _text(head: bytes) -> str | None:
     if len(fields) == 2 and all(field.isdigit() and len(field) < 16 for field in fields) and newline:
         size = int(fields[1])
         if not rest or not _binary(rest):
-            if not rest or width_of(_whole_lines(rest, len(head))[:20]) != 1 or size == 1:
+            widths = [width_of([line]) for line in _whole_lines(rest, len(head))[:20]]
+            if not widths or size in widths or any(width != 1 for width in widths):
                 return "word2vec-text"
         else:
             return "word2vec-binary"

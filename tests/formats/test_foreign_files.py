@@ -25,7 +25,8 @@ def test_golden_files(name):
 
 @pytest.mark.parametrize("start, end", [(b"", b"\n"), (b"", b""), (b"\n", b"")])
 def test_word2vec_binary_with_and_without_line_feeds(tmp_path, start, end):
-    rows = b"".join(start + word.encode() + b" " + row.tobytes() + end for word, row in zip(WORDS, VECTORS, strict=True))
+    rows = b"".join(start + word.encode() + b" " + row.tobytes() + end
+                    for word, row in zip(WORDS, VECTORS, strict=True))
     (tmp_path / "m").write_bytes(b"5 3\n" + rows)
     model = formats.load(tmp_path / "m")
     assert list(model.index_to_key) == WORDS
@@ -38,7 +39,7 @@ def test_word2vec_binary_with_and_without_line_feeds(tmp_path, start, end):
 def test_a_word_cut_inside_a_syllable_is_named_or_mended(tmp_path):
     cut = ("가" * 33).encode()[:98]
     (tmp_path / "m").write_bytes(b"2 1\nthe " + bytes(4) + b"\n" + cut + b" " + bytes(4) + b"\n")
-    with pytest.raises(FormatError, match="row 1: expected UTF-8, found the word .* --encoding-errors"):
+    with pytest.raises(FormatError, match=r"row 1: expected UTF-8, found the word .* --encoding-errors"):
         formats.load(tmp_path / "m")
     assert formats.load(tmp_path / "m", encoding_errors="ignore").index_to_key[1] == "가" * 32
     assert formats.load(tmp_path / "m", encoding_errors="replace").index_to_key[1] == "가" * 32 + "\ufffd"
@@ -85,7 +86,8 @@ def finalfusion(words, rows, norms, listed=None):
     for kind, shape, values in ((2, struct.pack("<QI", *rows.shape), rows), (6, struct.pack("<Q", len(rows)), norms)):
         head = shape + struct.pack("<I", 10)
         padding = 4 - (len(content) + 12 + len(head)) % 4
-        content += struct.pack("<IQ", kind, len(head) + padding + values.nbytes) + head + bytes(padding) + values.tobytes()
+        content += struct.pack("<IQ", kind, len(head) + padding + values.nbytes) + head + bytes(padding)
+        content += values.tobytes()
     return content
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from embedkit import formats
 from embedkit.errors import FormatError
@@ -71,7 +72,8 @@ def test_ordinary_numbers_are_not_left_to_python():
 
 
 @pytest.mark.parametrize("text", ["16777217", "16777216.999999999999", "16777217.0000000000000000001", "0.1", "1e-45",
-                                  "7.0064923216240854e-46", "3.4028235e37", "1.00000017881393421514957253748434595763683319091796875",
+                                  "7.0064923216240854e-46", "3.4028235e37",
+                                  "1.00000017881393421514957253748434595763683319091796875",
                                   "-0", "00000000000000000000000000000.5", "123456789012345678901234567890", "1e-60"])
 def test_numbers_that_are_hard_to_round(tmp_path, parser, text):
     model = load(tmp_path, f"the {text} 1\n")
@@ -93,12 +95,14 @@ def test_no_more_digits_are_written_than_needed(values):
     row = np.array([values], np.float32)
     for text, value in zip(format_rows(row, True)[0].split(), row[0], strict=True):
         digits = text.decode().lstrip("-").split("e")[0].replace(".", "").strip("0")
-        assert len(digits) <= len(np.format_float_scientific(value, trim="-").lstrip("-").split("e")[0].replace(".", ""))
+        shortest = np.format_float_scientific(value, trim="-").lstrip("-").split("e")[0].replace(".", "")
+        assert len(digits) <= len(shortest)
 
 
 def test_odd_but_valid_files(tmp_path, parser):
     expected = [[1, 2], [3, 4]]
-    for content in ("the 1 2\nking 3 4\n", "the 1 2\nking 3 4", "the 1 2 \r\nking 3 4 \r\n", "\ufeffthe 1 2\nking 3 4\n",
+    for content in ("the 1 2\nking 3 4\n", "the 1 2\nking 3 4", "the 1 2 \r\nking 3 4 \r\n",
+                    "\ufeffthe 1 2\nking 3 4\n",
                     "the\t1\t2\nking\t3\t4\n", "the 1 2\n\n\nking  3   4\n\n", "the +1 2.0\nking 3. .4e1\n"):
         model = load(tmp_path, content)
         assert list(model.index_to_key) == ["the", "king"]
