@@ -60,7 +60,8 @@ def test_lowercase(name):
         [token.lower() for token in get_tokenizer(name).tokens("King OF Ärger")]
 
 
-TEXT = st.text(st.sampled_from("ab1２ .,'’-\n\u3000\u0301\u0bcd\u200d한化（(）)\"’”😀\ufe0f𠀋\U0001f1f0\U000e0100\x00\x85")
+LETTERS = "ab1２ .,'’-\n\u3000\u0301\u0bcd\u200d한化（(）)\"’”😀\ufe0f𠀋\U0001f1f0\U000e0100\x00\x85"
+TEXT = st.text(st.sampled_from(LETTERS)
                | st.characters(codec="utf-8"), max_size=80)
 
 

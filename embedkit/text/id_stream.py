@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import tempfile
@@ -53,7 +54,7 @@ class IdStream:
             return
         while len(ids):
             if not self._blocks or self._used == BLOCK_IDS:
-                self._blocks.append(np.frombuffer(mmap.mmap(-1, 4 * BLOCK_IDS), dtype=np.int32))
+                self._blocks.append(_anonymous_block())
                 self._used = 0
             n = min(BLOCK_IDS - self._used, len(ids))
             self._blocks[-1][self._used : self._used + n] = ids[:n]
@@ -132,6 +133,17 @@ class IdStream:
         if write_at == 0:
             return np.empty(0, dtype=np.int32)
         return np.memmap(file, dtype=np.int32, mode="r", shape=(write_at // 4,))
+
+
+def _anonymous_block() -> np.ndarray:
+    if hasattr(mmap, "MAP_PRIVATE"):
+        block = mmap.mmap(-1, 4 * BLOCK_IDS, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    else:
+        block = mmap.mmap(-1, 4 * BLOCK_IDS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):  # fewer page faults: appending takes a third of the time
+        with contextlib.suppress(OSError):
+            block.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(block, dtype=np.int32)
 
 
 def _write_all(file: IO[bytes], data: memoryview) -> None:

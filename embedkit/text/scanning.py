@@ -69,6 +69,18 @@ class _Scanner:
         self._tokenizer = tokenizer
         self._encoding_errors = encoding_errors
         self._frozen = frozen
+        self._spare: list[np.ndarray] = []  # room for ids, used again
+
+    def recycle(self, result: _Result) -> None:
+        """Take back the memory of a result that is no longer needed."""
+        self._spare.append(result.ids.base if result.ids.base is not None else result.ids)
+
+    def _room(self, size: int) -> np.ndarray:
+        try:
+            spare = self._spare.pop()
+        except IndexError:
+            spare = np.empty(0, dtype=np.int32)
+        return spare if len(spare) >= size else np.empty(size, dtype=np.int32)
 
     def __call__(self, block: Block) -> _Result:
         table = self._free.get()
@@ -90,7 +102,7 @@ class _Scanner:
             buffer[size] = 10  # the end of a file ends a sentence
             size += 1
         close(buffer, size)
-        out = np.empty(size + 1, dtype=np.int32)
+        out = self._room(size + 1)
         start = n_out = 0
         while True:
             n_out, lines, start, bad_byte = self.tables[table].scan(buffer, size, out, start, n_out, self._frozen)
@@ -146,6 +158,7 @@ def scan_sources(sources: Sources, tokenizer: Tokenizer, *, json_field: str | No
         n_lines += result.n_lines
         if keep_ids:
             stream.append(result.ids, result.table)
+        scanner.recycle(result)
         report(result.block.done)
     numbers = [np.arange(tables[0].n_words)]
     for table in tables[1:]:
