@@ -9,7 +9,9 @@
   const matches = document.getElementById("matches");
   const details = document.getElementById("details");
   const lowered = words.map((word) => word.normalize("NFC").toLowerCase());
-  const GROUP_COLOURS = ["#2a6fbb", "#d1495b", "#3a8a5f", "#8a5fbf", "#c17d11", "#1f8a96", "#a64d79", "#6b7a2a"];
+  const ON_LIGHT = ["#2a6fbb", "#d1495b", "#3a8a5f", "#8a5fbf", "#c17d11", "#1f8a96", "#a64d79", "#6b7a2a"];
+  const ON_DARK = ["#6ea8e6", "#ff7b8c", "#6cc795", "#b794ee", "#f0b54a", "#5fc7d3", "#e08fbb", "#b3c463"];
+  const dark = matchMedia("(prefers-color-scheme: dark)");
   const FONT = '"system-ui", "Noto Sans", "Apple SD Gothic Neo", "Malgun Gothic", NanumGothic, "Noto Sans CJK KR", sans-serif';
   const view = { x: 0, y: 0, scale: 1 };
   const widths = new Float32Array(n);
@@ -19,6 +21,11 @@
   let width = 0;
   let height = 0;
   let fitted = 1;
+
+  function groupColour(i) {
+    const set = dark.matches ? ON_DARK : ON_LIGHT;
+    return set[groups[i] % set.length];
+  }
 
   function readColours() {
     const style = getComputedStyle(document.documentElement);
@@ -39,10 +46,15 @@
     redraw();
   }
 
+  // Where points are in full view: beside the panel, or above it on a narrow screen.
+  function freeRoom() {
+    const wide = width > 760;
+    return { left: wide ? 350 : 30, right: width - (wide ? 90 : 70), top: 40, bottom: wide ? height - 60 : height * 0.5 };
+  }
+
   // Everything in view, in the room that the panel leaves; coordinates run from 0 to 1, y upwards.
   function home() {
-    const panel = width > 760 ? 310 : 0;
-    const room = { left: panel + 40, right: width - 60, top: 40, bottom: height - 60 };
+    const room = freeRoom();
     view.scale = Math.max(50, Math.min(room.right - room.left, room.bottom - room.top));
     fitted = view.scale;
     view.x = (room.left + room.right - view.scale) / 2;
@@ -72,7 +84,7 @@
       if (px < -60 || py < -20 || px > width + 60 || py > height + 20) continue;
       visible.push(i);
       context.globalAlpha = chosen >= 0 && i !== chosen && !nearSet.has(i) ? 0.3 : 0.85;
-      context.fillStyle = groups && groups[i] >= 0 ? GROUP_COLOURS[groups[i] % GROUP_COLOURS.length] : colours.point;
+      context.fillStyle = groups && groups[i] >= 0 ? groupColour(i) : colours.point;
       context.beginPath();
       context.arc(px, py, radius, 0, 7);
       context.fill();
@@ -107,7 +119,7 @@
       if (length < 3 * radius) continue;
       const ux = (bx - ax) / length, uy = (by - ay) / length;
       const tipX = bx - ux * (radius + 2), tipY = by - uy * (radius + 2);
-      context.strokeStyle = context.fillStyle = GROUP_COLOURS[groups[from] % GROUP_COLOURS.length];
+      context.strokeStyle = context.fillStyle = groupColour(from);
       context.lineWidth = 1.5;
       context.beginPath();
       context.moveTo(ax + ux * (radius + 2), ay + uy * (radius + 2));
@@ -134,18 +146,20 @@
     let wide = important ? 0 : widths[i];
     if (wide === 0) wide = context.measureText(words[i]).width;
     if (!important) widths[i] = wide;
-    const py = screenY(i);
-    for (const left of [screenX(i) + radius + 4, screenX(i) - radius - 4 - wide]) {
-      const box = [left - 2, py - 9, left + wide + 2, py + 9];
+    const px = screenX(i), py = screenY(i), gap = radius + 4;
+    const places = [[px + gap, py], [px - gap - wide, py], [px - wide / 2, py - gap - 9], [px - wide / 2, py + gap + 9],
+      [px + gap, py - 14], [px + gap, py + 14], [px - gap - wide, py - 14], [px - gap - wide, py + 14]];
+    for (const [left, middle] of important || n <= 300 ? places : places.slice(0, 2)) {
+      const box = [left - 2, middle - 9, left + wide + 2, middle + 9];
       if (placed.some((b) => box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1])) continue;
       placed.push(box);
       context.textBaseline = "middle";
       context.lineWidth = 3;
       context.lineJoin = "round";
       context.strokeStyle = colours.paper;
-      context.strokeText(words[i], left, py);
+      context.strokeText(words[i], left, middle);
       context.fillStyle = colour;
-      context.fillText(words[i], left, py);
+      context.fillText(words[i], left, middle);
       return;
     }
   }
@@ -212,9 +226,9 @@
   }
 
   function bringIntoView(i) {
-    const left = width > 760 ? 330 : 20;
+    const { left, right, top, bottom } = freeRoom();
     const px = screenX(i), py = screenY(i);
-    if (px < left || px > width - 90 || py < 40 || py > height - 60) pan((left + width) / 2 - px, height / 2 - py);
+    if (px < left || px > right || py < top || py > bottom) pan((left + right) / 2 - px, (top + bottom) / 2 - py);
   }
 
   function find(text) {
@@ -308,7 +322,7 @@
   document.getElementById("out").addEventListener("click", () => zoom(1 / 1.5));
   document.getElementById("home").addEventListener("click", home);
   window.addEventListener("resize", resize);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColours(); redraw(); });
+  dark.addEventListener("change", () => { readColours(); redraw(); });
 
   function fromAddress() {
     let wanted = location.hash.slice(1);

@@ -124,7 +124,7 @@ def test_a_click_on_a_point_chooses_it_and_its_neighbours_are_buttons(page, mode
     assert heading(page) == near[0]
     page.press(["Escape", "0"])
     places = page.run("""const data = JSON.parse(document.getElementById('data').textContent);
-        const width = innerWidth, height = innerHeight, left = 350, right = width - 60, top = 40, bottom = height - 60;
+        const width = innerWidth, height = innerHeight, left = 350, right = width - 90, top = 40, bottom = height - 60;
         const scale = Math.max(50, Math.min(right - left, bottom - top));
         return data.words.map((_, i) => [(left + right - scale) / 2 + data.x[i] / 65535 * scale,
                                          (top + bottom + scale) / 2 - data.y[i] / 65535 * scale])""")
