@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
 
@@ -67,3 +70,59 @@ class KneserNey:
         taken = sum(self.discount(n, count) for count in following.values())
         here = following.get((*context, word), 0)
         return (here - (self.discount(n, here) if here else 0.0) + taken * lower) / total
+
+
+@dataclass
+class GloveState:
+    """GloVe's parameters and sums of squared gradients, float64, and its step a record at a time."""
+
+    w: np.ndarray
+    c: np.ndarray
+    b: np.ndarray
+    c_b: np.ndarray
+    w_sums: np.ndarray
+    c_sums: np.ndarray
+    b_sums: np.ndarray
+    c_b_sums: np.ndarray
+
+    @classmethod
+    def from_rows(cls, words: np.ndarray, contexts: np.ndarray, size: int) -> GloveState:
+        """From rows ``[b, 1, w... | sums]`` and ``[1, c_b, c... | sums]``."""
+        half = words.shape[1] // 2
+        w, c = words.astype(np.float64), contexts.astype(np.float64)
+        return cls(w[:, 2:2 + size], c[:, 2:2 + size], w[:, 0], c[:, 1], w[:, half + 2:half + 2 + size],
+                   c[:, half + 2:half + 2 + size], w[:, half], c[:, half + 1])
+
+    def cost(self, i: int, j: int, x: float) -> float:
+        difference = self.w[i] @ self.c[j] + self.b[i] + self.c_b[j] - np.log(x)
+        return float(0.5 * min(1, (x / 100) ** 0.75) * difference**2)
+
+    def step(self, i: int, j: int, x: float, rate: float) -> float:
+        """AdaGrad as in the authors' program; returns the cost before the step."""
+        cost = self.cost(i, j, x)
+        weighted = min(1, (x / 100) ** 0.75) * (self.w[i] @ self.c[j] + self.b[i] + self.c_b[j] - np.log(x))
+        changes = [(self.w, self.w_sums, i, weighted * self.c[j]), (self.c, self.c_sums, j, weighted * self.w[i]),
+                   (self.b, self.b_sums, i, weighted), (self.c_b, self.c_b_sums, j, weighted)]
+        for values, sums, row, gradient in changes:
+            gradient = rate * np.clip(gradient, -100, 100)
+            values[row] = values[row] - gradient / np.sqrt(sums[row])
+            sums[row] = sums[row] + gradient**2
+        return cost
+
+
+def glove_gradient(state: GloveState, name: str, x: float, h: float = 1e-6) -> np.ndarray:
+    """The derivative of the cost of record (0, 0, x) by one of the parameters, by central differences."""
+    values = getattr(state, name)
+    flat = np.atleast_1d(values[0])
+    gradient = np.zeros(len(flat))
+    for k in range(len(flat)):
+        costs = []
+        for sign in (1, -1):
+            changed = values.copy()
+            if values.ndim == 2:
+                changed[0, k] += sign * h
+            else:
+                changed[0] += sign * h
+            costs.append(replace(state, **{name: changed}).cost(0, 0, x))
+        gradient[k] = (costs[0] - costs[1]) / (2 * h)
+    return gradient

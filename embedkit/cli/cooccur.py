@@ -140,15 +140,15 @@ def _count(corpus: tuple[str, ...], output: str, format_: str | None, window: Wi
     from embedkit.counting.shards import parse_shard
     from embedkit.counting.shards import shard as cut
 
-    bounded = {} if memory is None else {"mmap_above": memory // 8}
+    if memory is not None:
+        options["mmap_above"] = memory // 8
     with contextlib.ExitStack() as held:
         sources = list(corpus)
         if shard:
             sources = held.enter_context(cut(sources, *parse_shard(shard), folder=temporary))
             if not sources:
                 raise CorpusError(f"--shard {shard}: no line begins in this part of the corpus; use fewer parts")
-        encoded = Corpus.from_text(sources, vocabulary=vocabulary, workers=workers, progress=progress, **bounded,
-                                   **options)
+        encoded = Corpus.from_text(sources, vocabulary=vocabulary, workers=workers, progress=progress, **options)
         cells = count_to_file(encoded, output, window, format=format_, workers=workers, memory=memory,
                               folder=temporary, progress=progress)
     if save_vocab:

@@ -57,7 +57,7 @@ from embedkit.cli.options import (
 @click.option("--glove-vectors", type=click.Choice(["sum", "word", "context"]),
               help="GloVe: which vectors are the result.  [default: sum]")
 @click.option("--cooccurrences", type=click.Path(), metavar="FILE",
-              help="glove, svd: counts from `embedkit cooccur`, with --vocab, instead of a corpus.")
+              help="glove, svd: counts from `embedkit cooccur` instead of a corpus (.bin: with --vocab).")
 @corpus_options
 @click.option("--init", type=click.Path(), metavar="VECTORS", help="Start from these vectors, matched by word.")
 @click.option("--keep-output", is_flag=True, help="Store the output vectors too (for `fill`, and for going on).")

@@ -12,7 +12,7 @@ import mmap
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,7 +60,7 @@ def tokens_within(memory: int, n_words: int, workers: int) -> int:
 
 def count_blocks(corpus: Corpus, window: Window, *, workers: int, memory: int | None = None,
                  folder: str | os.PathLike[str] | None = None,
-                 progress: ProgressCallback | None = None) -> Iterator[RowBlock]:
+                 progress: ProgressCallback | None = None) -> Generator[RowBlock, None, None]:
     """Count a corpus and yield its rows in order.
 
     Parameters

@@ -8,7 +8,7 @@ run after run, so that a sum does not depend on threads or block sizes.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -80,13 +80,13 @@ def spill(blocks: Iterable[RowBlock], base: Path) -> SpilledRun:
 
 
 def _write(file: object, array: np.ndarray) -> None:
-    data = memoryview(np.ascontiguousarray(array)).cast("B") if array.size else memoryview(b"")
+    data = np.ascontiguousarray(array).data.cast("B") if array.size else memoryview(b"")
     while data:  # an unbuffered file may take a part only
         data = data[file.write(data) :]  # type: ignore[attr-defined]
 
 
 def merge_runs(runs: Sequence[Run], n_words: int, scale: float = 1.0, *, workers: int, folder: Path,
-               memory: int | None = None, progress: ProgressCallback | None = None) -> Iterator[RowBlock]:
+               memory: int | None = None, progress: ProgressCallback | None = None) -> Generator[RowBlock, None, None]:
     """Add up runs and yield the rows of the sum, divided by `scale`, in order.
 
     Parameters

@@ -62,7 +62,8 @@ def train(
     vocabulary : Vocabulary or path, optional
         Use these words instead of counting; a path names a ``word count`` file.
     cooccurrences : path, optional
-        GloVe and svd: counts that ``embedkit cooccur`` wrote, instead of a corpus.
+        GloVe and svd: counts that ``embedkit cooccur`` wrote, instead of a corpus; in GloVe's own format they need
+        the `vocabulary` that they were counted with.
     init : KeyedVectors or path, optional
         Start from these vectors; words are matched by name.
     progress : callable, optional
@@ -109,8 +110,8 @@ def train(
     if cooccurrences is not None:
         if model not in ("glove", "svd"):
             raise ConfigError(f"--cooccurrences is for models glove and svd, not {model}")
-        if vocabulary is None:
-            raise ConfigError("--cooccurrences needs the vocabulary it was counted with: --vocab FILE")
+        if corpus is not None:
+            raise ConfigError("give a corpus or --cooccurrences FILE, not both")
         inputs = {"cooccurrences": Path(cooccurrences), "vocabulary": vocabulary}
         encoded = None
     else:

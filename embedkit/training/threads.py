@@ -85,7 +85,8 @@ def run_tasks(
             thread.start()
         while failure is None:
             with state:
-                state.wait(timeout=every)
+                if position < len(tasks) or running:  # else the threads were done before there was one to tell
+                    state.wait(timeout=every)
                 if position >= len(tasks) and running == 0:
                     break
             if tick is not None and time.monotonic() - ticked >= every:
