@@ -1,0 +1,169 @@
+"""One hidden vector against a few rows at a time: the inner products and updates of subword training.
+
+Written with explicit vectors of LLVM IR, like `embedkit.kernels.math`: six rows against one vector keep six
+accumulators in registers, and the sums across lanes are shared in one tree of shuffles. Rows are as long as
+`embedkit.kernels.math.padded_size` says. They should begin at multiples of 64 bytes: vectors that straddle cache
+lines took twice the time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from embedkit.kernels.compiling import kernel
+from embedkit.kernels.math import LANES, _element, _load, _multiply_add, _shuffle, _store, _vector, prefetch
+
+TILE = 6  # rows handled at once: a target and five negatives
+SCORES = 8  # lanes that hold their results; the last two are zero
+_int32 = ir.IntType(32)
+
+
+def _base(context, builder, array_type, array):
+    return context.make_array(array_type)(context, builder, array).data
+
+
+def _row_size(context, builder, array_type, array):
+    return cgutils.unpack_tuple(builder, context.make_array(array_type)(context, builder, array).shape)[1]
+
+
+def _row_pointers(context, builder, matrix_type, matrix, rows_type, rows, first):
+    base, size = _base(context, builder, matrix_type, matrix), _row_size(context, builder, matrix_type, matrix)
+    pointers = []
+    for k in range(TILE):
+        row = builder.load(_element(context, builder, rows_type, rows, builder.add(first, first.type(k))))
+        pointers.append(builder.gep(base, [builder.mul(row, size)], inbounds=True))
+    return pointers, size
+
+
+def _sum_each_of_eight(builder, vectors):
+    """Eight lanes, lane k the sum of ``vectors[k]``.
+
+    At each level two vectors of partial sums become one: blocks of lanes of the first go beside blocks of the second.
+    `owners` remembers whose sum a lane holds.
+    """
+    owners = [[k] * LANES for k in range(SCORES)]
+    width = LANES // 2
+    while len(vectors) > 1:
+        half = len(vectors) // 2
+        low, high = [], []
+        for block in range(0, LANES, 2 * width):
+            low += [block + i for i in range(width)] + [LANES + block + i for i in range(width)]
+            high += [block + width + i for i in range(width)] + [LANES + block + width + i for i in range(width)]
+        vectors = [builder.fadd(_shuffle(builder, a, b, low), _shuffle(builder, a, b, high))
+                   for a, b in zip(vectors[:half], vectors[half:], strict=True)]
+        owners = [[(a + b)[lane] for lane in low] for a, b in zip(owners[:half], owners[half:], strict=True)]
+        width //= 2
+    places = [[lane for lane in range(LANES) if owners[0][lane] == k] for k in range(SCORES)]
+    result = _shuffle(builder, vectors[0], vectors[0], [lanes[0] for lanes in places])
+    for further in range(1, LANES // SCORES):
+        again = _shuffle(builder, vectors[0], vectors[0], [lanes[further] for lanes in places])
+        result = builder.fadd(result, again)
+    return result
+
+
+@intrinsic
+def dot_rows(typingctx, matrix, rows, first, vector, out):
+    """``out[first_out + k] = matrix[rows[first + k]] . vector`` for k < TILE, where first_out = first / TILE * SCORES.
+
+    Parameters
+    ----------
+    matrix : float32 (n, row_size), C order
+    rows : int64 (at least first + TILE,)
+    first : int
+        A multiple of TILE.
+    vector : float32 (row_size,)
+    out : float32 (n_tiles * SCORES,)
+        Of each tile's eight places the last two become zero.
+    """
+    def codegen(context, builder, signature, args):
+        matrix_t, rows_t, _, vector_t, out_t = signature.args
+        matrix_v, rows_v, first_v, vector_v, out_v = args
+        pointers, size = _row_pointers(context, builder, matrix_t, matrix_v, rows_t, rows_v, first_v)
+        vector_p = _base(context, builder, vector_t, vector_v)
+        zero = _vector([0.0] * LANES)
+        sums = [cgutils.alloca_once(builder, _vector) for _ in range(TILE)]
+        for place in sums:
+            builder.store(zero, place)
+        int64 = first_v.type
+        with cgutils.for_range_slice(builder, int64(0), size, int64(LANES), int64) as (offset, _):
+            x = _load(builder, vector_p, offset)
+            for place, row in zip(sums, pointers, strict=True):
+                builder.store(_multiply_add(builder, _load(builder, row, offset), x, builder.load(place)), place)
+        result = _sum_each_of_eight(builder, [builder.load(p) for p in sums] + [zero] * (SCORES - TILE))
+        at = builder.mul(builder.sdiv(first_v, int64(TILE)), int64(SCORES))
+        _store(builder, result, _base(context, builder, out_t, out_v), at)
+        return context.get_dummy_value()
+
+    return types.void(matrix, rows, types.int64, vector, out), codegen
+
+
+@intrinsic
+def update_rows(typingctx, matrix, rows, first, gradient, vector, start, result):
+    """The two updates of a tile, from the same old values.
+
+    ``result = start + sum over k of gradient[g + k] * matrix[rows[first + k]]`` and
+    ``matrix[rows[first + k]] += gradient[g + k] * vector``, where g = first / TILE * SCORES. A row that occurs
+    twice gets both updates. `result` may be `start`, not `vector`.
+    """
+    def codegen(context, builder, signature, args):
+        matrix_t, rows_t, _, gradient_t, vector_t, start_t, result_t = signature.args
+        matrix_v, rows_v, first_v, gradient_v, vector_v, start_v, result_v = args
+        pointers, size = _row_pointers(context, builder, matrix_t, matrix_v, rows_t, rows_v, first_v)
+        vector_p, start_p, result_p, gradient_p = (
+            _base(context, builder, t, v) for t, v in
+            ((vector_t, vector_v), (start_t, start_v), (result_t, result_v), (gradient_t, gradient_v)))
+        int64 = first_v.type
+        at = builder.mul(builder.sdiv(first_v, int64(TILE)), int64(SCORES))
+        spread = []
+        for k in range(TILE):
+            weight = builder.load(builder.gep(gradient_p, [builder.add(at, int64(k))], inbounds=True))
+            single = builder.insert_element(ir.Constant(_vector, ir.Undefined), weight, _int32(0))
+            spread.append(_shuffle(builder, single, single, [0] * LANES))
+        with cgutils.for_range_slice(builder, int64(0), size, int64(LANES), int64) as (offset, _):
+            x = _load(builder, vector_p, offset)
+            total = _load(builder, start_p, offset)
+            for weight, row in zip(spread, pointers, strict=True):
+                w = _load(builder, row, offset)
+                total = _multiply_add(builder, weight, w, total)
+                _store(builder, _multiply_add(builder, weight, x, w), row, offset)
+            _store(builder, total, result_p, offset)
+        return context.get_dummy_value()
+
+    return types.void(matrix, rows, types.int64, gradient, vector, start, result), codegen
+
+
+@intrinsic
+def add_row(typingctx, target, target_row, source, source_row):
+    """``target[target_row] += source[source_row]``, both float32 (n, row_size) in C order."""
+    def codegen(context, builder, signature, args):
+        target_t, _, source_t, _ = signature.args
+        target_v, target_row_v, source_v, source_row_v = args
+        size = _row_size(context, builder, target_t, target_v)
+        t = builder.gep(_base(context, builder, target_t, target_v), [builder.mul(target_row_v, size)], inbounds=True)
+        s = builder.gep(_base(context, builder, source_t, source_v), [builder.mul(source_row_v, size)], inbounds=True)
+        int64 = target_row_v.type
+        with cgutils.for_range_slice(builder, int64(0), size, int64(LANES), int64) as (offset, _):
+            _store(builder, builder.fadd(_load(builder, t, offset), _load(builder, s, offset)), t, offset)
+        return context.get_dummy_value()
+
+    return types.void(target, types.int64, source, types.int64), codegen
+
+
+@kernel
+def fetch_row(matrix, row):
+    """Ask for a row, cache line by cache line."""
+    size = matrix.shape[1]
+    for d in range(0, size, 16):
+        prefetch(matrix, row * size + d)
+
+
+@kernel
+def aligned_rows(n_rows, row_size):
+    """Zeros, float32 (n_rows, row_size), the first row at a multiple of 64 bytes."""
+    room = np.zeros(n_rows * row_size + 16, np.float32)
+    skip = (64 - room.ctypes.data % 64) % 64 // 4
+    return room[skip:skip + n_rows * row_size].reshape(n_rows, row_size)

@@ -1,0 +1,276 @@
+"""Skip-gram and CBOW over subwords: fastText's model, with character or jamo n-grams.
+
+Only buckets that some word of the vocabulary uses have rows while training. All others are zero in the result: what
+fastText keeps there is the noise it started from, which says nothing about a word, and costs memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from embedkit.composing import SparseRows, hash_words, mean_rows
+from embedkit.corpus import Corpus
+from embedkit.errors import ConfigError, CorpusError
+from embedkit.keyed_vectors import KeyedVectors
+from embedkit.subwords import Subwords, default_lengths
+from embedkit.training.config import TrainingConfig
+from embedkit.training.run import Run, corpus_digest
+from embedkit.training.word2vec import slices_of, tasks_of, train_slices
+
+HOT_ROWS = 2000  # rows that are updated at once, however frequent the word; measured, see embedkit/kernels/fasttext.py
+PAYMENTS = 100  # how often in a run a word's cold rows are brought up to date
+SHORTEST_INTERVAL = 3  # words that would pay more often are not worth a cache
+POOL_REUSE = 4  # how often a negative is used, on average, while it is in the pool
+
+
+def subwords_of(config: TrainingConfig, vocabulary: Any) -> Subwords:
+    """How the words of a run are cut; n-gram lengths that were not given suit the vocabulary's script.
+
+    Raises
+    ------
+    ConfigError
+        When the lengths contradict each other.
+    """
+    if config.subwords == "jamo":
+        return Subwords("jamo", bucket=config.bucket, min_jamo=config.min_jamo, max_jamo=config.max_jamo,
+                        min_syllables=config.min_syllables, max_syllables=config.max_syllables)
+    shortest, longest = config.min_n, config.max_n
+    if shortest is None or longest is None:
+        usual = default_lengths(vocabulary.index_to_key, vocabulary.counts)
+        if longest is None:
+            longest = max(usual[1], shortest or 1)
+        if shortest is None:
+            shortest = min(usual[0], longest)
+    return Subwords("chars", bucket=config.bucket, min_n=shortest, max_n=longest)
+
+
+@dataclass
+class Layout:
+    """Where the rows of words and n-grams are while training: the most used ones first.
+
+    Attributes
+    ----------
+    indptr : int64 (n_words + 1,)
+    pieces : int32 (n_pieces,)
+        The n-grams' numbers in `buckets`, word by word in fastText's order.
+    buckets : int64 (n_used,)
+        The buckets in use, ascending.
+    number : int32 (n_words + n_used,)
+        The row of each word and then of each used bucket.
+    entries_indptr, entries : int64 (n_words + 1,), int32 (n_words + n_pieces,)
+        The rows of each word, its own included, ascending.
+    """
+
+    indptr: np.ndarray
+    pieces: np.ndarray
+    buckets: np.ndarray
+    number: np.ndarray
+    entries_indptr: np.ndarray
+    entries: np.ndarray
+
+
+def layout_of(subwords: Subwords, words: Any, uses: np.ndarray) -> Layout:
+    """Number the rows by how often they are used.
+
+    Parameters
+    ----------
+    subwords : Subwords
+    words : sequence of str
+    uses : float64 (n_words,)
+        How often each word is trained on.
+    """
+    n_words = len(words)
+    indptr, hashed = hash_words(subwords, words)
+    lengths = np.diff(indptr)
+    in_use = np.zeros(subwords.bucket, bool)
+    in_use[hashed] = True
+    buckets = np.flatnonzero(in_use)
+    place = np.zeros(subwords.bucket, np.int32)
+    place[buckets] = np.arange(len(buckets), dtype=np.int32)
+    pieces = place[hashed]
+    weights = np.concatenate([uses, np.bincount(pieces, np.repeat(uses, lengths), len(buckets))])
+    number = np.empty(len(weights), np.int32)
+    number[np.argsort(-weights, kind="stable")] = np.arange(len(weights), dtype=np.int32)
+    entries_indptr = indptr + np.arange(n_words + 1)
+    entries = np.empty(n_words + len(pieces), np.int64)
+    own = np.zeros(len(entries), bool)
+    own[entries_indptr[:-1]] = True
+    entries[own] = number[:n_words]
+    entries[~own] = number[n_words + pieces]
+    entries += np.repeat(np.arange(n_words), lengths + 1) * len(number)
+    entries.sort()
+    return Layout(indptr, pieces, buckets, number, entries_indptr, (entries % len(number)).astype(np.int32))
+
+
+def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
+    """Train a subword model.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    config : TrainingConfig
+        With subwords "chars" or "jamo".
+    run : Run
+        Progress, log, checkpoint, starting vectors.
+
+    Returns
+    -------
+    KeyedVectors
+        With `word_rows` and `ngram_vectors`; `vectors` are the means of both.
+    """
+    from embedkit.kernels.fasttext import Model, pay_all
+    from embedkit.kernels.math import padded_size
+
+    if config.keep_output and config.loss == "hs":
+        raise ConfigError("--keep-output: hierarchical softmax has no output vector for each word; "
+                          "use --loss ns or softmax")
+    if corpus.n_tokens == 0:
+        raise CorpusError("the corpus holds no word of the vocabulary; there is nothing to train on")
+    vocabulary = corpus.vocabulary
+    words = vocabulary.index_to_key
+    subwords = subwords_of(config, vocabulary)
+    keep = np.asarray(vocabulary.keep_probabilities(config.sample), np.float32)
+    uses = np.asarray(vocabulary.counts * keep, np.float64)
+    layout = layout_of(subwords, words, uses)
+    interval, cold = payments(layout, uses * config.epochs)
+    digest = corpus_digest(vocabulary.digest(), corpus.ids)
+    tasks = tasks_of(slices_of(corpus, config), config.epochs)
+    row_size = padded_size(config.vector_size)
+    model = Model(layout.entries_indptr, cold, layout.entries, _zeros(len(layout.number), row_size),
+                  _zeros(len(words), row_size), _zeros(2 * len(interval), row_size), interval.copy(), interval)
+    arrays = {"w_in": model.w_in, "w_out": model.w_out, "cache": model.cache, "uses": model.uses}
+    stored = run.load_state(config, digest)
+    if stored is not None:
+        first, saved, figures = stored
+        for name, array in arrays.items():
+            array[...] = saved[name]
+        done = int(figures["done"])
+    else:
+        first, done = 0, 0
+        _fill_initial(model.w_in, config)
+        if run.init is not None:
+            start_from(run.init, subwords, words, layout, model.w_in[:, :config.vector_size], model.w_out)
+        pay_all(model)
+    step = _step(corpus, config, model, keep)
+    train_slices(corpus, config, run, step, tasks, first, done, arrays, digest)
+    pay_all(model)
+    return _result(corpus, config, subwords, layout, model)
+
+
+def payments(layout: Layout, uses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """After how many uses each cached word pays its cold rows, and where these begin among its entries.
+
+    Returns
+    -------
+    interval : int32 (n_cached,)
+        The cached words are the first ones, the most frequent.
+    cold : int64 (n_words,)
+    """
+    interval = np.minimum(uses / PAYMENTS, 1e9).astype(np.int32)
+    rare = np.flatnonzero(interval < SHORTEST_INTERVAL)
+    interval = interval[:rare[0] if len(rare) else len(interval)]
+    n_words = len(uses)
+    word_of = np.repeat(np.arange(n_words), np.diff(layout.entries_indptr))
+    cold = layout.entries_indptr[:-1] + np.bincount(word_of[layout.entries < HOT_ROWS], minlength=n_words)
+    return interval, cold
+
+
+def _zeros(n_rows: int, row_size: int) -> np.ndarray:
+    """Float32 zeros (n_rows, row_size) whose rows begin at cache lines."""
+    room = np.zeros(n_rows * row_size + 16, np.float32)
+    skip = -room.ctypes.data % 64 // 4
+    return room[skip:skip + n_rows * row_size].reshape(n_rows, row_size)
+
+
+def _fill_initial(w_in: np.ndarray, config: TrainingConfig) -> None:
+    """Uniform on ±1 divided by the vector size, as in fastText; the columns behind stay zero."""
+    random = np.random.default_rng(np.random.SeedSequence((config.seed, 0)))
+    for start in range(0, len(w_in), 65536):
+        block = w_in[start:start + 65536, :config.vector_size]
+        block[...] = (2 * random.random(block.shape, dtype=np.float32) - 1) / config.vector_size
+
+
+def start_from(init: KeyedVectors, subwords: Subwords, words: Any, layout: Layout, w_in: np.ndarray,
+               w_out: np.ndarray) -> None:
+    """Make the words that `init` knows start from its vectors.
+
+    Where it has the same subwords, its rows are taken over one by one. Otherwise the words' own rows are set so that
+    the mean over the word's rows is the vector given.
+
+    Raises
+    ------
+    ConfigError
+        When the sizes differ or no word is known.
+    """
+    size = w_in.shape[1]
+    if init.vector_size != size:
+        raise ConfigError(f"--init: its vectors have {init.vector_size} numbers; use --vector-size {init.vector_size}")
+    known = np.array([row for row, word in enumerate(words) if word in init], np.int64)
+    if not len(known):
+        raise ConfigError("--init: none of its words occurs in this corpus's vocabulary")
+    there = np.array([init.row(words[row]) for row in known], np.int64)
+    if init.subwords == subwords and init.ngram_vectors is not None and init.word_rows is not None:
+        w_in[layout.number[len(words):]] = init.ngram_vectors[layout.buckets]
+        w_in[layout.number[known]] = init.word_rows[there]
+    else:
+        for row, vector in zip(known.tolist(), init.vectors[there], strict=True):
+            own = layout.number[row]
+            entries = layout.entries[layout.entries_indptr[row]:layout.entries_indptr[row + 1]]
+            w_in[own] = 0
+            w_in[own] = vector * len(entries) - w_in[entries].sum(axis=0)
+    if init.output_vectors is not None and len(init.output_vectors) == len(init):
+        w_out[known, :size] = init.output_vectors[there]
+
+
+def _step(corpus: Corpus, config: TrainingConfig, model: Any, keep: np.ndarray) -> Callable[..., Any]:
+    """The kernel of the run, closed over everything that stays the same."""
+    from embedkit.kernels.fasttext import Settings, make_train
+    from embedkit.kernels.rows import TILE
+    from embedkit.kernels.sampling import alias_table
+
+    vocabulary = corpus.vocabulary
+    cbow = config.architecture == "cbow"
+    negative, fresh = 0, 1
+    table: Any
+    if config.loss == "ns":
+        negative = config.negative
+        pairs = 1 if cbow else config.window + 1
+        fresh = max(1, negative * pairs // POOL_REUSE)
+        most = negative + 1
+        table = alias_table(vocabulary.negative_distribution(config.ns_exponent))
+    elif config.loss == "hs":
+        from embedkit.kernels.word2vec_exact import huffman_paths
+
+        table = huffman_paths(vocabulary.counts)
+        most = int(np.diff(table.offsets).max(initial=1))
+    else:
+        table = np.zeros((1, 1), np.uint32)
+        most = len(vocabulary)
+    settings = Settings(config.window, config.shrink_windows, negative, fresh, config.cbow_gradient == "mean",
+                        most + -most % TILE)
+    train = make_train(cbow, config.loss)
+
+    def step(ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray,
+             control: np.ndarray) -> tuple[int, float, float]:
+        result: tuple[int, float, float] = train(ids, start, stop, keep, table, settings, model, rate, state, control)
+        return result
+
+    return step
+
+
+def _result(corpus: Corpus, config: TrainingConfig, subwords: Subwords, layout: Layout, model: Any) -> KeyedVectors:
+    vocabulary = corpus.vocabulary
+    n_words, size = len(vocabulary), config.vector_size
+    word_rows = model.w_in[layout.number[:n_words], :size]
+    ngrams = model.w_in[layout.number[n_words:], :size]
+    vectors = mean_rows(layout.indptr, layout.pieces, ngrams, word_rows, config.workers)
+    output = np.ascontiguousarray(model.w_out[:, :size]) if config.keep_output else None
+    return KeyedVectors(
+        vocabulary.index_to_key, vectors, counts=vocabulary.counts, subwords=subwords,
+        ngram_vectors=SparseRows(layout.buckets, ngrams, subwords.bucket), word_rows=word_rows, output_vectors=output,
+        config={**config.to_dict(), "min_n": subwords.min_n, "max_n": subwords.max_n}
+        if subwords.kind == "chars" else config.to_dict())
