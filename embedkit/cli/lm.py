@@ -16,6 +16,7 @@ import click
 # --model: the module with that kind's commands, attributes named as the commands
 KINDS = {
     "ngram": "embedkit.cli.lm_ngram",
+    **dict.fromkeys(("rnn", "gru", "lstm", "transformer", "elmo", "masked"), "embedkit.cli.lm_neural"),
 }
 DEFAULT_KIND = "ngram"
 
@@ -64,7 +65,7 @@ def saved_kind(args: Sequence[str]) -> str:
 @click.group(epilog="Example: embedkit lm train corpus.txt -o lm.safetensors --model ngram && "
                     "embedkit lm generate lm.safetensors --prompt 'the king'")
 def lm() -> None:
-    """Language models: n-gram, recurrent, Transformer.
+    """Language models: n-gram, recurrent, Transformer, ELMo, masked words.
 
     The options of train are those of its --model, the options of the other commands those of the saved model:
     embedkit lm train --model ngram --help.
@@ -76,6 +77,7 @@ for _name, _summary in (
     ("evaluate", "Perplexity on text, or the probability of each sentence."),
     ("generate", "Write on from a prompt."),
     ("predict", "The likeliest next words."),
+    ("vectors", "The vector of each word in its context."),
 ):
     lm.add_command(ByModel(_name, short_help=_summary))
 

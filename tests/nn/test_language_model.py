@@ -1,0 +1,182 @@
+"""Language models: gradients, that they learn, carried states, files, commands and bad input."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from embedkit.cli import main
+from embedkit.errors import ConfigError, CorpusError, FormatError
+from embedkit.nn.language_model import LANGUAGE_MODELS, LanguageModel, LanguageModelConfig
+from embedkit.nn.language_training import evaluate_language_model, perplexity, train_language_model
+from embedkit.nn.token_table import END_ID, MASK_ID, SPECIALS, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
+from embedkit.nn.training_options import TrainingOptions
+from tests.nn.gradients import check_gradients
+
+# A cycle 0 1 ... 6 0 1 ... from a random start: everything but the start and the end can be known.
+LINES = [" ".join(str((i * 5 + j) % 7) for j in range(5 + i % 9)) for i in range(200)]
+SMALL = LanguageModelConfig(hidden_size=8, num_layers=2, heads=2, dropout=0.1, context=6)
+
+
+def make(kind, context=100, dtype=np.float64, dropout=0.0):
+    rng = np.random.default_rng(1)
+    table = TokenTable(list("abcde"))
+    config = LanguageModelConfig(kind, 6, 2, 2, dropout, context)
+    return LanguageModel(config, table, rng.standard_normal((len(table), 4)).astype(dtype), tokenizer={}, rng=rng)
+
+
+@pytest.mark.parametrize("kind", LANGUAGE_MODELS)
+def test_gradients(kind):
+    model = make(kind, dropout=0.2)
+    texts = [np.array([3, 4, 5, 6, 7]), np.array([5, 3]), np.array([7])]
+    _, grads = model.loss_and_gradients(texts, np.random.default_rng(2))
+    check_gradients(lambda: model.loss_and_gradients(texts, np.random.default_rng(2))[0],
+                    model.parameters, grads, directions=1)
+
+
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm", "elmo"])
+def test_truncated_backpropagation_keeps_the_loss_and_cuts_the_gradient(kind):
+    texts = [np.array([3, 4, 5, 6, 7, 3, 4]), np.array([5, 3, 3])]
+    whole, cut = make(kind), make(kind, context=3)
+    loss, grads = whole.loss_and_gradients(texts, np.random.default_rng(2))
+    cut_loss, cut_grads = cut.loss_and_gradients(texts, np.random.default_rng(2))
+    assert cut_loss == pytest.approx(loss, rel=1e-12)
+    name = next(n for n in grads if "weight_hh" in n)
+    assert not np.allclose(grads[name], cut_grads[name])
+    np.testing.assert_allclose(grads["output.weight"], cut_grads["output.weight"], rtol=1e-10)
+
+
+@pytest.mark.parametrize("kind", LANGUAGE_MODELS)
+def test_learns_a_cycle(kind, tmp_path):
+    options = TrainingOptions(epochs=12, learning_rate=1e-2, batch_size=16, patience=12)
+    config = replace(SMALL, model=kind, hidden_size=16)
+    if kind == "masked":
+        config = replace(config, hidden_size=32, num_layers=1, context=20)
+    model, history = train_language_model(LINES, config=config, options=options, vector_size=12)
+    assert history.best_score < (5.0 if kind == "masked" else 2.2)  # of 7 words
+    again, other = (train_language_model(LINES, config=config, options=replace(options, epochs=1), vector_size=12)[0]
+                    for _ in range(2))
+    assert all(np.array_equal(again.parameters[n], other.parameters[n]) for n in again.parameters)
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    loaded = LanguageModel.load(path)
+    np.testing.assert_array_equal(loaded.vectors(["1", "2"]), model.vectors(["1", "2"]))
+    if kind == "masked":
+        p = loaded.fill(["1", "2", "___", "4", "5", "6"])
+        assert p[: len(SPECIALS)].sum() == 0
+        return
+    p = loaded.next_probabilities(["0", "1", "2", "3"])
+    assert p.sum() == pytest.approx(1, abs=1e-5)
+    assert p[MASK_ID] == 0
+    assert loaded.table.tokens[int(p.argmax())] == "4"
+    written = loaded.generate(["5", "6"], max_tokens=4, temperature=0, rng=np.random.default_rng(0))
+    assert written[:3] == ["0", "1", "2"]
+
+
+def test_perplexity_is_what_the_probabilities_say():
+    model = make("gru", context=2, dtype=np.float32)
+    text = list("abcab")
+    total = 0.0
+    for i in range(len(text) + 1):
+        p = softmax_with_mask(model, text[:i])
+        total += np.log(p[model.table.encode(text)[i] if i < len(text) else END_ID])
+    score = perplexity(model, [model.table.encode(text)])
+    assert score.n_predicted == 6
+    assert score.log_probability == pytest.approx(total, rel=1e-5)
+    assert score.perplexity == pytest.approx(np.exp(-total / 6), rel=1e-5)
+    assert perplexity(model, [model.table.encode(["a", "zzz"])]).n_unknown == 1
+
+
+def softmax_with_mask(model, tokens):
+    """Probabilities of all tokens, ``<mask>`` included, from the whole beginning at once."""
+    ids = np.concatenate([[END_ID], model.table.encode(tokens)])
+    hidden, _ = model._hidden("stack", ids[None], np.ones((1, len(ids)), bool))
+    logits = model.output.forward(hidden[0, -1])[0].astype(np.float64)
+    return np.exp(logits) / np.exp(logits).sum()
+
+
+def test_elmo_vectors_see_both_sides_and_combine_layers():
+    model = make("elmo", context=3, dtype=np.float32)
+    whole = model.vectors(list("abcde"))
+    assert whole.shape == (5, 12)
+    changed = model.vectors(list("abcdd"))
+    np.testing.assert_array_equal(whole[:4, :6], changed[:4, :6])  # the forward half has not seen the end yet
+    assert np.all(np.any(whole[:, 6:] != changed[:, 6:], axis=1))
+    low, high = model.vectors(list("abcde"), [1, 0]), model.vectors(list("abcde"), [0, 1])
+    np.testing.assert_allclose(whole, (low + high) / 2, atol=1e-6)
+    assert model.vectors([]).shape == (0, 12)
+    with pytest.raises(ConfigError, match="2 layers, found 3"):
+        model.vectors(["a"], [1, 2, 3])
+
+
+def test_generation_is_cold_or_drawn_among_the_likeliest():
+    model = make("lstm", dtype=np.float32)
+    cold = [model.generate(["a"], max_tokens=5, temperature=0, rng=np.random.default_rng(s)) for s in (1, 2)]
+    assert cold[0] == cold[1]
+    top = [model.generate(["a"], max_tokens=5, topk=1, rng=np.random.default_rng(s)) for s in (1, 2)]
+    assert top[0] == top[1] == cold[0]
+    hot = {tuple(model.generate(["a"], max_tokens=5, temperature=5.0, rng=np.random.default_rng(s))) for s in range(8)}
+    assert len(hot) > 4
+    assert not {"<unk>", "<mask>"} & {token for text in hot for token in text}
+
+
+def test_token_table():
+    table = TokenTable.from_texts([list("abbc"), list("b<"), ["<mask>"]], min_count=1, max_vocab=3)
+    assert table.tokens == ["<unk>", "</s>", "<mask>", "b", "<", "a"]
+    assert table.encode(["a", "c"]).tolist() == [5, UNKNOWN_ID]
+    assert TokenTable.from_tensors(table.to_tensors("x."), "x.").tokens == table.tokens
+    with pytest.raises(CorpusError, match="at least 9 times"):
+        TokenTable.from_texts([["a"]], min_count=9)
+    settings = {"tokenizer": "chars", "lowercase": True}
+    assert token_cutter(settings)(" A  b\t") == ["a", " ", "b"]
+    assert join_tokens(["a", " ", "b"], settings) == "a b"
+
+
+def test_commands(tmp_path, capsys):
+    corpus, model = tmp_path / "c.txt", str(tmp_path / "m.safetensors")
+    corpus.write_text("\n".join(LINES) + "\n\n", encoding="utf-8")
+    base = ["lm", "train", str(corpus), "-o", model, "--epochs", "2", "--hidden-size", "8", "--vector-size", "6", "-q"]
+    assert main([*base, "--model", "gru", "--tokenizer", "chars"]) == 0
+    assert main(["lm", "evaluate", model, str(corpus), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert 1 < figures["perplexity"] < 12  # 9 characters and three specials: 12 is knowing nothing
+    assert figures["tokens"] == sum(len(line) + 1 for line in LINES)
+    assert main(["lm", "generate", model, "--prompt", "1 2", "--count", "3", "--max-tokens", "9"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert len(out) == 3
+    assert all(line.startswith("1 2") for line in out)
+    assert main(["lm", "predict", model, "1 2", "-n", "2"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].split("\t")[1] == " "
+    assert main(["lm", "vectors", model, str(corpus), "--npy", str(tmp_path / "v.npy"), "-q"]) == 0
+    assert np.load(tmp_path / "v.npy").shape == (sum(map(len, LINES)), 8)
+    assert main([*base, "--model", "masked"]) == 0
+    assert main(["lm", "predict", model, "1 ___ 3", "-n", "1"]) == 0
+    capsys.readouterr()
+    for arguments, message in [
+        (["lm", "generate", model], "a masked-word model cannot generate"),
+        (["lm", "predict", model, "1 2"], "expected one gap ___ in the text, found 0"),
+        (["lm", "vectors", model, "--layers", "a", str(corpus)], "--layers takes numbers"),
+        (["classify", "predict", model, str(corpus)], "expected a model of embedkit classify"),
+    ]:
+        assert main(arguments) in {1, 2}
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+
+
+def test_bad_input(tmp_path):
+    with pytest.raises(CorpusError, match="at least two lines with words to train on, found 1"):
+        train_language_model(["one line", " "])
+    with pytest.raises(ConfigError, match="choose one of rnn, gru, lstm"):
+        LanguageModelConfig(model="rnnt")
+    model = make("rnn", dtype=np.float32)
+    with pytest.raises(CorpusError, match="found none"):
+        evaluate_language_model(model, ["", " "])
+    path = tmp_path / "m"
+    model.save(path)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(FormatError, match=r"m: "):
+        LanguageModel.load(path)
