@@ -111,7 +111,7 @@ def _only_kept(kept: Sequence[int], indptr: np.ndarray, buckets: np.ndarray) -> 
 
 
 def compose(subwords: Subwords, words: Sequence[str], ngram_vectors: Any, word_rows: Any = None,
-            workers: int | None = None) -> np.ndarray:
+            workers: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Vectors of many words from their pieces: what fastText computes, bit for bit.
 
     Parameters
@@ -127,8 +127,9 @@ def compose(subwords: Subwords, words: Sequence[str], ngram_vectors: Any, word_r
 
     Returns
     -------
-    float32 (n_words, vector_size)
-        Zeros for a word that has no pieces.
+    vectors : float32 (n_words, vector_size)
+        Zeros for a word that has neither pieces nor a row of its own.
+    n_pieces : int64 (n_words,)
     """
     indptr, rows = hash_words(subwords, words)
     if isinstance(ngram_vectors, SparseRows):
@@ -137,7 +138,7 @@ def compose(subwords: Subwords, words: Sequence[str], ngram_vectors: Any, word_r
         matrix = np.asarray(ngram_vectors)
     size = matrix.shape[1]
     own = np.zeros((0, size), np.float32) if word_rows is None else np.asarray(word_rows)
-    return mean_rows(indptr, rows, matrix, own, workers)
+    return mean_rows(indptr, rows, matrix, own, workers), np.diff(indptr)
 
 
 def mean_rows(indptr: np.ndarray, positions: np.ndarray, matrix: np.ndarray, own: np.ndarray,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from embedkit.index import NeighbourIndex
     from embedkit.subwords import Subwords
 
+BULK = 2000  # unknown words; for fewer, importing numba costs more than it saves
 Query = str | np.ndarray
 Answers = list[tuple[str, float]]
 ANALOGY_METHODS = ("3cosadd", "3cosmul")
@@ -142,9 +143,35 @@ class KeyedVectors:
         return self._compose(row, self._buckets(self.index_to_key[row]))
 
     def get_vectors(self, words: Iterable[str]) -> np.ndarray:
-        """The vectors of several words: float32 (n, vector_size)."""
-        rows = [self[word] for word in words]
-        return np.stack(rows) if rows else np.zeros((0, self.vector_size), np.float32)
+        """The vectors of several words: float32 (n, vector_size).
+
+        Many unknown words at once are composed by a kernel, a million a second.
+
+        Raises
+        ------
+        UnknownWordError
+            When a word is neither known nor composable; it names close spellings.
+        """
+        words = list(words)
+        known = [self.row(word) for word in words]
+        unknown = [i for i, row in enumerate(known) if row < 0]
+        if len(unknown) < BULK or self.subwords is None or self.ngram_vectors is None:
+            rows = [self[word] for word in words]
+            return np.stack(rows) if rows else np.zeros((0, self.vector_size), np.float32)
+        from embedkit.composing import compose
+
+        composed, n_pieces = compose(self.subwords, [words[i] for i in unknown], self.ngram_vectors)
+        if not n_pieces.all():
+            bare = words[unknown[int(np.argmin(n_pieces))]]
+            raise UnknownWordError(bare, self.close_spellings(bare))
+        if len(unknown) == len(words):
+            return composed
+        vectors = np.empty((len(words), self.vector_size), np.float32)
+        vectors[unknown] = composed
+        for i, row in enumerate(known):
+            if row >= 0:
+                vectors[i] = self[words[i]]
+        return vectors
 
     def close_spellings(self, word: str, n: int = 3) -> list[str]:
         """At most `n` words of the vocabulary that are spelt almost like `word`."""

@@ -113,9 +113,12 @@ class Subwords:
 
         Jamo n-grams are spelt as in `embedkit.text.hangul.spell`.
         """
+        pieces = self.byte_pieces(word)
+        if self.kept is not None:
+            pieces = [piece for piece in pieces if hash_piece(piece) % self.bucket in self._row_of]
         if self.kind == "chars":
-            return [decode_word(piece) for piece in self.byte_pieces(word)]
-        return [hangul.spell(decode_word(piece)) for piece in self.byte_pieces(word)]
+            return [decode_word(piece) for piece in pieces]
+        return [hangul.spell(decode_word(piece)) for piece in pieces]
 
     def buckets(self, word: str) -> np.ndarray:
         """The rows of the pieces of `word`: int64 (n_pieces,), each in 0 .. n_rows - 1."""

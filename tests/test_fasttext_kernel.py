@@ -49,7 +49,8 @@ def test_composing_is_the_mean_in_fasttexts_order(known):
     ngrams = rng.normal(size=(500, 10)).astype("f4")
     words = ["바람결에", "", "sea", "seaside"] * 9000  # more than one thread's share
     own = rng.normal(size=(len(words), 10)).astype("f4") if known else None
-    found = compose(subwords, words, ngrams, own)
+    found, n_pieces = compose(subwords, words, ngrams, own)
+    assert n_pieces[:3].tolist() == [len(subwords.buckets(word)) for word in words[:3]]
     for i in (0, 1, 2, 3, len(words) - 1):
         total, n = np.zeros(10, "f4"), 0
         for row in ([own[i]] if known else []) + list(ngrams[subwords.buckets(words[i])]):
@@ -70,7 +71,7 @@ def test_sparse_rows_are_the_full_matrix():
     assert np.array_equal(np.asarray(sparse), full)
     words = ["하늘", "sea"]
     subwords = Subwords("chars", bucket=40)
-    assert np.array_equal(compose(subwords, words, sparse), compose(subwords, words, full))
+    assert np.array_equal(compose(subwords, words, sparse)[0], compose(subwords, words, full)[0])
 
 
 def test_mean_rows_counts_rows_of_zeros():

@@ -149,7 +149,7 @@ def _composer(name: str, words: Words, subwords: Subwords | None, own: Any, ngra
         else:
             from embedkit.composing import compose
 
-            vectors = compose(subwords, list(words), ngrams, own)
+            vectors, _ = compose(subwords, list(words), ngrams, own)
         finite = np.isfinite(row_norms(vectors))
         if not finite.all():
             bad = int(np.argmin(finite))

@@ -34,9 +34,8 @@ from typing import NamedTuple
 import numpy as np
 
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.math import sigmoid
 from embedkit.kernels.rng import next_uint64
-from embedkit.kernels.rows import SCORES, TILE, add_row, aligned_rows, dot_rows, fetch_row, update_rows
+from embedkit.kernels.rows import SCORES, TILE, add_row, aligned_rows, dot_rows, fetch_row, sigmoid, update_rows
 from embedkit.kernels.sampling import draw, subsample, window_bounds
 
 POOL_BITS = 9

@@ -123,7 +123,7 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
         With `word_rows` and `ngram_vectors`; `vectors` are the means of both.
     """
     from embedkit.kernels.fasttext import Model, pay_all
-    from embedkit.kernels.math import padded_size
+    from embedkit.kernels.math import aligned_zeros, padded_size
 
     if config.keep_output and config.loss == "hs":
         raise ConfigError("--keep-output: hierarchical softmax has no output vector for each word; "
@@ -140,8 +140,9 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     digest = corpus_digest(vocabulary.digest(), corpus.ids)
     tasks = tasks_of(slices_of(corpus, config), config.epochs)
     row_size = padded_size(config.vector_size)
-    model = Model(layout.entries_indptr, cold, layout.entries, _zeros(len(layout.number), row_size),
-                  _zeros(len(words), row_size), _zeros(2 * len(interval), row_size), interval.copy(), interval)
+    model = Model(layout.entries_indptr, cold, layout.entries, aligned_zeros(len(layout.number), row_size),
+                  aligned_zeros(len(words), row_size), aligned_zeros(2 * len(interval), row_size),
+                  interval.copy(), interval)
     arrays = {"w_in": model.w_in, "w_out": model.w_out, "cache": model.cache, "uses": model.uses}
     stored = run.load_state(config, digest)
     if stored is not None:
@@ -177,13 +178,6 @@ def payments(layout: Layout, uses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     word_of = np.repeat(np.arange(n_words), np.diff(layout.entries_indptr))
     cold = layout.entries_indptr[:-1] + np.bincount(word_of[layout.entries < HOT_ROWS], minlength=n_words)
     return interval, cold
-
-
-def _zeros(n_rows: int, row_size: int) -> np.ndarray:
-    """Float32 zeros (n_rows, row_size) whose rows begin at cache lines."""
-    room = np.zeros(n_rows * row_size + 16, np.float32)
-    skip = -room.ctypes.data % 64 // 4
-    return room[skip:skip + n_rows * row_size].reshape(n_rows, row_size)
 
 
 def _fill_initial(w_in: np.ndarray, config: TrainingConfig) -> None:
