@@ -142,10 +142,10 @@ def test_convert_by_suffix_and_by_name(run, path, model, tmp_path):
 
 
 def test_convert_of_a_broken_file_leaves_nothing_behind(run, tmp_path):
-    (tmp_path / "bad.txt").write_text("2 2\na 1 2\nb 1\n")
+    (tmp_path / "bad.txt").write_text("2 2\na 1 2\nbbbb 1\n")
     status, _, err = run("convert", tmp_path / "bad.txt", tmp_path / "out.safetensors")
     assert status == 1
     assert err == (f"embedkit: error: {tmp_path / 'bad.txt'}, line 3: expected a word and 2 values, found 1 values "
-                   "after 'b'\n")
+                   "after 'bbbb'\n")
     assert [p.name for p in tmp_path.iterdir()] == ["bad.txt"]
     assert run("convert", tmp_path / "none.txt", tmp_path / "out.npz")[0] == 1
