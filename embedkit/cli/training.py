@@ -17,16 +17,19 @@ _SURROUNDINGS = ("vocabulary", "cooccurrences", "init", "log", "checkpoint", "re
 def train_and_save(corpus: list[str] | None, output: Path, format: str | None, options: dict[str, Any],
                    quiet: bool) -> None:
     """Train and write the result, after checking that it can be written."""
-    from embedkit.formats import FORMATS, format_for, save
+    from embedkit.formats import FORMATS, JAMO_IN_BIN, format_for, save
+    from embedkit.subwords import SYLLABLE_LENGTHS
     from embedkit.training import TrainingConfig, train
 
     if not output.parent.is_dir():
         raise EmbedkitError(f"cannot write {output}: the folder {output.parent} does not exist; create it first")
     if output.is_dir():
         raise EmbedkitError(f"cannot write {output}: it is a folder; give a file name")
-    TrainingConfig.create(**_config_options(options))
+    config = TrainingConfig.create(**_config_options(options))
     if format is None:
-        format_for(output)
+        format_for(output, subwords=config.subwords)
+    elif format == "fasttext" and config.subwords == "jamo":
+        raise EmbedkitError(JAMO_IN_BIN)
     elif format not in FORMATS:
         raise ConfigError(f"unknown format {format!r}; use one of {', '.join(FORMATS)}")
     start = time.perf_counter()
@@ -38,6 +41,11 @@ def train_and_save(corpus: list[str] | None, output: Path, format: str | None, o
         from embedkit.training.run import Run
 
         Run(checkpoint=options["checkpoint"]).clear_state()
+    if vectors.subwords is not None and vectors.subwords.kind == "chars" and config.min_n is config.max_n is None:
+        lengths = vectors.subwords.min_n, vectors.subwords.max_n
+        why = " (most of the vocabulary's characters are Hangul)" if lengths == SYLLABLE_LENGTHS else ""
+        note(f"note: n-grams of {lengths[0]} to {lengths[1]} characters{why}; "
+             "--min-n and --max-n choose others", quiet)
     note(f"{len(vectors):,} words, {vectors.vector_size} dimensions, {seconds:.1f} s: {output}", quiet)
 
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embedkit.errors import ConfigError, FormatError
+from embedkit.errors import ConfigError, EmbedkitError, FormatError
 
 if TYPE_CHECKING:
     from embedkit.keyed_vectors import KeyedVectors
@@ -37,6 +37,8 @@ FORMATS: dict[str, tuple[str, str]] = {
     "sqlite": ("embedkit.formats.sqlite", ".sqlite"),
 }
 
+JAMO_IN_BIN = ("cannot write fastText .bin: it has no place for jamo subwords, its readers would cut words into "
+               "characters; use .safetensors (everything) or .vec (the words' vectors)")
 SPILL_ABOVE = 64 << 20  # bytes of a file that is parsed on its way into another
 
 
@@ -104,14 +106,32 @@ def save(vectors: KeyedVectors, path: str | os.PathLike[str], format: str | None
     writer(vectors, path, **options)
 
 
-def format_for(path: str | os.PathLike[str], vectors: KeyedVectors | None = None) -> str:
+def format_for(path: str | os.PathLike[str], vectors: KeyedVectors | None = None, subwords: str = "none") -> str:
     """The format that the suffix of a file to be written chooses.
 
-    ``.bin`` is fastText's where the model has character subwords, else word2vec's.
+    ``.bin`` is fastText's where the model has character subwords, else word2vec's; with jamo subwords it is refused.
+
+    Parameters
+    ----------
+    path : path
+    vectors : KeyedVectors, optional
+        What is to be written.
+    subwords : {"none", "chars", "jamo"}
+        The subwords of a model that is still to be trained.
+
+    Raises
+    ------
+    ConfigError
+        When the suffix names no format.
+    EmbedkitError
+        For a ``.bin`` with jamo subwords.
     """
     suffix = Path(path).suffix.lower()
-    if suffix == ".bin" and vectors is not None and vectors.subwords is not None and vectors.subwords.kind == "chars":
+    kind = vectors.subwords.kind if vectors is not None and vectors.subwords is not None else subwords
+    if suffix == ".bin" and kind == "chars":
         return "fasttext"
+    if suffix == ".bin" and kind == "jamo":
+        raise EmbedkitError(JAMO_IN_BIN)
     for name, (_, chosen_by) in FORMATS.items():
         if suffix and suffix == chosen_by:
             return name

@@ -32,6 +32,7 @@ import numpy as np
 
 from embedkit.atomic import atomic_open
 from embedkit.errors import EmbedkitError, FormatError
+from embedkit.formats import JAMO_IN_BIN
 from embedkit.formats.blocks import show
 from embedkit.formats.mapped import MappedFile
 from embedkit.formats.quantised import QuantisedRows
@@ -316,8 +317,7 @@ def _expressible(vectors: KeyedVectors) -> tuple[Any, Any]:
     if subwords is None:
         return vectors.vectors, None
     if subwords.kind != "chars":
-        raise EmbedkitError("cannot write fastText .bin: it has no place for jamo subwords, its readers would cut "
-                            "words into characters; use .safetensors (everything) or .vec (the words' vectors)")
+        raise EmbedkitError(JAMO_IN_BIN)
     if subwords.kept is not None:
         raise EmbedkitError("cannot write fastText .bin: the model's n-grams were pruned, and fastText reads pruned "
                             "models only when they are quantised; use .safetensors or .vec")

@@ -284,6 +284,8 @@ def test_vec_has_five_digits_and_a_space_at_the_end(tmp_path):
     assert path.read_text("utf-8") == "2 2\n학교 0.33333 -2e-07 \nb 1 1.2346e+05 \n"
     again = load(path)
     np.testing.assert_allclose(again.vectors, model.vectors, rtol=5e-5)
+    with pytest.raises(EmbedkitError, match="jamo"):
+        own_model("jamo").save(tmp_path / "jamo.bin")
     own_model("jamo").save(tmp_path / "jamo.vec")
     assert list(load(tmp_path / "jamo.vec").index_to_key) == ["학교", "sea", "바람"]
 

@@ -1,0 +1,95 @@
+"""The fasttext package and gensim read what is written here, and the other way round, bit for bit."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import embedkit
+from embedkit.formats import load
+from tests.test_fasttext_training import CORPUS
+
+fasttext = pytest.importorskip("fasttext")
+UNKNOWN = ["학교만", "바닷가", "sea", "ㅋㅋㅋ", "樂園", "👩\u200d🚀", "긴단어" * 50]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return embedkit.train(CORPUS, model="fasttext", vector_size=16, epochs=3, bucket=3000, min_count=2, sample=0,
+                          workers=1, keep_output=True)
+
+
+@pytest.fixture(scope="module")
+def written(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("written") / "model.bin"
+    model.save(path)
+    return path
+
+
+def test_fasttext_gives_bit_identical_vectors(model, written):
+    theirs = fasttext.load_model(str(written))
+    assert theirs.get_words() == list(model.index_to_key)
+    for word in [*model.index_to_key, *UNKNOWN]:
+        assert np.array_equal(theirs.get_word_vector(word), model[word]), word
+    for word in UNKNOWN[:3]:
+        pieces, rows = theirs.get_subwords(word)
+        assert pieces == model.subwords.pieces(word)
+        assert (rows - len(model)).tolist() == model.subwords.buckets(word).tolist()
+    assert np.array_equal(theirs.get_output_matrix(), model.output_vectors)
+
+
+def test_gensim_gives_the_same_vectors(model, written):
+    gensim = pytest.importorskip("gensim.models.fasttext")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = gensim.load_facebook_vectors(str(written))
+    for word in [*model.index_to_key, *UNKNOWN]:
+        np.testing.assert_allclose(theirs[word], model[word], atol=1e-6)
+
+
+def trained_by_fasttext(tmp_path, **options):
+    """Their tool dies with a NaN now and then on small models; it is asked again."""
+    text = tmp_path / "text.txt"
+    text.write_text("\n".join(" ".join(sentence) for sentence in CORPUS), "utf-8")
+    for attempt in range(5):
+        try:
+            return fasttext.train_unsupervised(str(text), dim=12, bucket=2000, minn=1, maxn=3, minCount=2, epoch=2,
+                                               thread=1, verbose=0, lr=0.02 / (attempt + 1), **options)
+        except RuntimeError:
+            continue
+    pytest.skip("the fasttext package diverged five times")
+
+
+@pytest.mark.parametrize("options", [{}, {"model": "cbow", "loss": "hs"}, {"loss": "softmax"}])
+def test_their_files_open_here_bit_for_bit(tmp_path, options):
+    theirs = trained_by_fasttext(tmp_path, **options)
+    path = tmp_path / "theirs.bin"
+    theirs.save_model(str(path))
+    ours = load(path)
+    assert list(ours.index_to_key) == theirs.get_words()
+    for row, word in enumerate(ours.index_to_key):
+        assert np.array_equal(ours[word], theirs.get_word_vector(word))
+        assert np.array_equal(ours.vectors[row], ours[word])
+    for word in UNKNOWN:
+        assert np.array_equal(ours[word], theirs.get_word_vector(word))
+    again = tmp_path / "again.bin"
+    ours.save(again)
+    for word in UNKNOWN:
+        assert np.array_equal(fasttext.load_model(str(again)).get_word_vector(word), theirs.get_word_vector(word))
+
+
+@pytest.mark.parametrize("options", [{}, {"qnorm": True}, {"cutoff": 300, "qnorm": True}])
+def test_their_quantised_files_open_here(tmp_path, options):
+    text = tmp_path / "labelled.txt"
+    text.write_text("\n".join(f"__label__{s[1]} " + " ".join(s) for s in CORPUS), "utf-8")
+    theirs = fasttext.train_supervised(str(text), dim=8, bucket=500, minn=1, maxn=3, epoch=5, thread=1, verbose=0)
+    theirs.quantize(input=str(text), retrain=False, verbose=0, thread=1, **options)
+    path = tmp_path / "small.ftz"
+    theirs.save_model(str(path))
+    ours = load(path)
+    assert list(ours.index_to_key) == theirs.get_words()
+    if "cutoff" in options:
+        assert 0 < len(ours.subwords.kept) < 500
+    for word in [*ours.index_to_key, *UNKNOWN]:
+        if ours.has_vector(word):
+            np.testing.assert_allclose(ours[word], theirs.get_word_vector(word), atol=1e-6)
