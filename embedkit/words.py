@@ -50,7 +50,7 @@ class Words(Sequence[str]):
     def __init__(self, blob: np.ndarray, offsets: np.ndarray, order: np.ndarray | None = None) -> None:
         self.blob = blob
         self.offsets = offsets
-        self._view = memoryview(blob)
+        self._view = blob.data
         self._order = order
 
     @classmethod

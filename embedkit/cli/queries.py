@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from embedkit.cli.output import note, warn
 from embedkit.errors import UnknownWordError
@@ -21,9 +22,10 @@ def query_batches(arguments: Sequence[str], most: int = 4096, keep_empty: bool =
     if arguments:
         yield list(arguments)
         return
+    stream: Any = sys.stdin.buffer  # a BufferedReader: read1 returns what waits, read would wait for more
     rest = b""
     first = True
-    while chunk := sys.stdin.buffer.read1(CHUNK):
+    while chunk := stream.read1(CHUNK):
         if first:
             chunk, first = chunk.removeprefix(b"\xef\xbb\xbf"), False
         complete, newline, tail = chunk.rpartition(b"\n")

@@ -79,7 +79,7 @@ def load(path: str | os.PathLike[str], format: str | None = None, *, spill_to: s
     with unpacked(path) as plain:
         found = reader(plain, name=str(path), **options)
         if not hasattr(module, "blocks"):
-            return found  # type: ignore[no-any-return]
+            return found
         from embedkit.formats.blocks import collect, spill
 
         if spill_to is None:

@@ -135,6 +135,11 @@ def show(word: bytes) -> str:
     return repr(text + ("…" if len(word) > 60 else ""))
 
 
+def rows_from(name: str, first: int) -> Callable[[int], str]:
+    """What names the file and row of the i-th word of a block, for `decoded`."""
+    return lambda i: f"{name}, row {first + i}"
+
+
 def decoded(words: list[bytes], encoding_errors: str, place: Callable[[int], str]) -> list[bytes]:
     """Words whose bytes are UTF-8, mended by the policy ``strict``, ``replace`` or ``ignore``.
 

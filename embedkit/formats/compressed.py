@@ -72,7 +72,7 @@ def _stream(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     try:
         with open(path, "rb") as raw, damaged_errors(str(path)):
-            yield decompressed(io.BufferedReader(raw), str(path))  # type: ignore[arg-type]
+            yield decompressed(io.BufferedReader(raw), str(path))
     except CorpusError as error:
         raise FormatError(str(error)) from error
 

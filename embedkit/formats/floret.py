@@ -72,7 +72,8 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, words: str | N
     if header is None:
         raise FormatError(f"{file.name}, line 1: expected 'bucket dim minn maxn hashCount hashSeed BOW EOW', found "
                           f"{file.bytes[:80].split(bytes([10]))[0].decode('utf-8', 'replace')!r}")
-    table = Table(*map(int, header.groups()[:6]), header[7].decode("utf-8", "replace"),
+    bucket, size, min_n, max_n, hash_count, seed = map(int, header.groups()[:6])
+    table = Table(bucket, size, min_n, max_n, hash_count, seed, header[7].decode("utf-8", "replace"),
                   header[8].decode("utf-8", "replace"))
     if table.bucket < 1 or not 1 <= table.hash_count <= 4 or table.min_n > table.max_n:
         raise FormatError(f"{file.name}, line 1: expected at least one bucket, one to four hashes and minn <= maxn, "

@@ -163,7 +163,7 @@ class NativeWriter:
             raise EmbedkitError(f"not written: the vector of {words[bad].decode('utf-8', 'replace')!r} (row "
                                 f"{len(self._words) + bad}) holds NaN, an infinity or values too large for float32")
         if self.quantized is None and rows.size:
-            self.stream.write(memoryview(np.ascontiguousarray(rows, "<f4")).cast("B"))
+            self.stream.write(np.ascontiguousarray(rows, "<f4").data.cast("B"))
         self._words.extend(words)
         self._norms.append(norms)
 
@@ -206,7 +206,7 @@ class NativeWriter:
         for low in range(0, len(values), WRITE_ROWS):
             block = np.ascontiguousarray(values[low : low + WRITE_ROWS], dtype)
             if block.size:
-                self.stream.write(memoryview(block).cast("B"))
+                self.stream.write(block.data.cast("B"))
         self._entry(name, NAMES[np.dtype(dtype)], values.shape, start)
 
     def _entry(self, name: str, dtype: str, shape: tuple[int, ...], start: int = 0) -> None:

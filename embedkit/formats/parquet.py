@@ -14,7 +14,7 @@ import numpy as np
 
 from embedkit.atomic import atomic_path
 from embedkit.errors import EmbedkitError, FormatError
-from embedkit.formats.blocks import Blocks, decoded
+from embedkit.formats.blocks import Blocks, decoded, rows_from
 from embedkit.keyed_vectors import KeyedVectors
 from embedkit.words import Words
 
@@ -71,7 +71,7 @@ def _rows(pa: Any, file: Any, size: int, name: str) -> Iterator[tuple[list[bytes
                                   f"{row + len(batch) - 1:,}")
             vectors = values.to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(batch), size)
             encoded = [word.encode() if isinstance(word, str) else bytes(word) for word in words.to_pylist()]
-            yield decoded(encoded, "strict", lambda i, row=row: f"{name}, row {row + i}"), vectors
+            yield decoded(encoded, "strict", rows_from(name, row)), vectors
             row += len(batch)
 
 

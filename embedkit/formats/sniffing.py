@@ -45,9 +45,9 @@ def sniff(path: str | os.PathLike[str]) -> str:
         return _zip(path, packed)
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
         return "native"
-    name = _text(head) or ("fasttext" if _old_fasttext(head) else None)
-    if name:
-        return name
+    recognised = _text(head) or ("fasttext" if _old_fasttext(head) else None)
+    if recognised:
+        return recognised
     raise FormatError(f"{path}: expected word vectors, found {_what(head)}")
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import embedkit
 from embedkit.atomic import atomic_path
 from embedkit.errors import EmbedkitError, FormatError
-from embedkit.formats.blocks import Blocks, decoded, show
+from embedkit.formats.blocks import Blocks, decoded, rows_from, show
 from embedkit.keyed_vectors import KeyedVectors
 from embedkit.words import Words
 
@@ -65,7 +65,7 @@ def _rows(path: str | os.PathLike[str], name: str, size: int) -> Iterator[tuple[
                     what = f"{len(blob)} bytes" if isinstance(blob, bytes) else type(blob).__name__
                     raise FormatError(f"{name}: row {row}: expected a word and {4 * size} bytes ({size} float32), "
                                       f"found {what}")
-            words = decoded([word for word, _ in found], "strict", lambda i, done=done: f"{name}, row {done + i}")
+            words = decoded([word for word, _ in found], "strict", rows_from(name, done))
             yield words, np.frombuffer(b"".join(blob for _, blob in found), "<f4").reshape(len(found), size)
             done += len(found)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from embedkit.atomic import atomic_open
 from embedkit.errors import EmbedkitError, FormatError
-from embedkit.formats.blocks import Blocks, decoded, show
+from embedkit.formats.blocks import Blocks, decoded, rows_from, show
 from embedkit.formats.mapped import MappedFile
 from embedkit.formats.word2vec_text import read_header
 from embedkit.keyed_vectors import KeyedVectors
@@ -61,7 +61,7 @@ def _rows(file: MappedFile, start: int, n_words: int, size: int,
             words.append(file.bytes[start:space].lstrip(b"\n"))
             rows[i] = np.frombuffer(file.bytes, "<f4", size, space + 1)
             start = space + 1 + width
-        yield decoded(words, encoding_errors, lambda i, low=low: f"{file.name}, row {low + i}"), rows
+        yield decoded(words, encoding_errors, rows_from(file.name, low)), rows
     if file.bytes[start:].strip(b"\n"):
         raise FormatError(f"{file.name}: expected the end of the file after {n_words:,} words, found "
                           f"{file.size - start:,} bytes more")
