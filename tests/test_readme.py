@@ -1,5 +1,6 @@
 """What the README promises: the session gives the answers that it shows, and every command in it can be parsed."""
 
+import os
 import re
 import shlex
 import shutil
@@ -37,7 +38,7 @@ def folder(tmp_path_factory):
 
 def run(arguments, folder):
     done = subprocess.run([sys.executable, "-m", "embedkit", *arguments], cwd=folder, capture_output=True, text=True,
-                          encoding="utf-8")
+                          encoding="utf-8", env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, (arguments, done.stderr)
     return done.stdout.splitlines()
 
