@@ -6,6 +6,7 @@ vector has cosine 0 with everything.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,9 @@ from embedkit.errors import ConfigError
 METRICS = ("cosine", "l2", "dot")
 ROWS_PER_BLOCK = 16384
 QUERIES_PER_BLOCK = 1024
+KERNEL_ABOVE = 400_000_000  # scores; from there on importing and running the kernel pays
+KERNEL_ROWS = 4096
+KERNEL_TOPN = 128  # its insertions are not made for more
 COSINES_PER_BLOCK = 1 << 24
 
 Hits = tuple[np.ndarray, np.ndarray]
@@ -169,6 +173,8 @@ def _search(vectors: np.ndarray, norms: np.ndarray, queries: np.ndarray, wanted:
     if len(queries) == 1:
         return [best(scores_of(vectors, norms, queries, metric)[0], wanted[0])]
     most = max(wanted)
+    if len(queries) * len(vectors) >= KERNEL_ABOVE and most <= KERNEL_TOPN:
+        return _search_kernel(vectors, norms, queries, wanted, metric)
     rows = np.zeros((len(queries), 0), np.int64)
     scores = np.zeros((len(queries), 0), np.float32)
     for low in range(0, len(vectors), ROWS_PER_BLOCK):
@@ -184,6 +190,33 @@ def _search(vectors: np.ndarray, norms: np.ndarray, queries: np.ndarray, wanted:
         else:
             rows, scores = _merge(rows, scores, block, low)
     return [found[np.lexsort((found, -values))][:n] for found, values, n in zip(rows, scores, wanted, strict=True)]
+
+
+def _search_kernel(vectors: np.ndarray, norms: np.ndarray, queries: np.ndarray, wanted: Sequence[int],
+                   metric: str) -> list[np.ndarray]:
+    """`_search` with a kernel that looks at each score once, in several threads; the blocks stay in the cache."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from embedkit.kernels.neighbours import keep_best
+
+    scale, shift = np.ones(len(vectors), np.float32), np.zeros(len(vectors), np.float32)
+    if metric == "cosine":
+        scale /= safe_norms(norms)
+    elif metric == "l2":
+        scale, shift = scale * 2, -np.square(norms)
+    scores = np.full((len(queries), max(wanted)), -np.inf, np.float32)
+    rows = np.full(scores.shape, -1, np.int64)
+    workers = max(1, min(os.cpu_count() or 1, 16, len(queries)))
+    cuts = np.linspace(0, len(queries), workers + 1).astype(int).tolist()
+    product = np.empty((len(queries), KERNEL_ROWS), np.float32)
+    with ThreadPoolExecutor(workers) as pool:
+        for low in range(0, len(vectors), KERNEL_ROWS):
+            high = min(low + KERNEL_ROWS, len(vectors))
+            out = product if high - low == KERNEL_ROWS else np.empty((len(queries), high - low), np.float32)
+            block = np.matmul(queries, vectors[low:high].T, out=out)
+            list(pool.map(lambda a, b, block=block, low=low, high=high: keep_best(
+                block[a:b], scale[low:high], shift[low:high], low, scores[a:b], rows[a:b]), cuts, cuts[1:]))
+    return [found[found >= 0][:n] for found, n in zip(rows, wanted, strict=True)]
 
 
 def _merge(rows: np.ndarray, scores: np.ndarray, block: np.ndarray, low: int) -> tuple[np.ndarray, np.ndarray]:

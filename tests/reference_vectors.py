@@ -23,6 +23,12 @@ def nearest(vectors, query, n, metric, skip=()):
     return order, values[order]
 
 
+def keep_best(scores, scale, shift, k):
+    values = scores.astype(np.float64) * scale + shift
+    rows = np.argsort(-values, axis=1, kind="stable")[:, :k]
+    return rows, np.take_along_axis(values, rows, axis=1)
+
+
 def analogy(words, vectors, a, b, c, method):
     rows = {word: unit(v.astype(np.float64)) for word, v in zip(words, vectors, strict=True)}
     scores = {}

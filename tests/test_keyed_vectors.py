@@ -5,6 +5,7 @@ import unicodedata
 import numpy as np
 import pytest
 
+from embedkit import neighbours
 from embedkit.errors import ConfigError, UnknownWordError
 from embedkit.keyed_vectors import KeyedVectors
 from embedkit.neighbours import best, nearest, row_norms
@@ -21,18 +22,43 @@ def model():
     return KeyedVectors(WORDS, vectors, counts=np.arange(len(WORDS), 0, -1))
 
 
+@pytest.mark.parametrize("with_kernel", [False, True])
 @pytest.mark.parametrize("metric", ["cosine", "l2", "dot"])
 @pytest.mark.parametrize("n", [3, 50])
-def test_nearest_agrees_with_the_plain_reference(metric, n):
+def test_nearest_agrees_with_the_plain_reference(metric, n, with_kernel, monkeypatch):
+    monkeypatch.setattr(neighbours, "KERNEL_ABOVE", 0 if with_kernel else 1 << 60)
     rng = np.random.default_rng(7)
-    vectors = rng.standard_normal((40_000, 8)).astype(np.float32)
+    vectors = rng.standard_normal((20_000, 8)).astype(np.float32)
+    vectors[77] = 0
     queries = rng.standard_normal((5, 8)).astype(np.float32)
-    skip = [[], [1, 2], [39_999], [], list(range(30))]
+    skip = [[], [1, 2], [19_999], [], list(range(30))]
     found = nearest(vectors, row_norms(vectors), queries, n, metric, skip)
     for (rows, values), query, left_out in zip(found, queries, skip, strict=True):
         expected_rows, expected_values = reference.nearest(vectors, query, n, metric, left_out)
         assert rows.tolist() == expected_rows.tolist()
         np.testing.assert_allclose(values, expected_values, rtol=2e-5, atol=2e-6)
+
+
+def test_the_kernel_keeps_the_best_and_of_equal_ones_the_earlier_row():
+    from embedkit.kernels.neighbours import keep_best
+
+    rng = np.random.default_rng(3)
+    scores = rng.integers(0, 40, (6, 1000)).astype(np.float32)
+    scale, shift = rng.integers(1, 3, 1000).astype(np.float32), rng.integers(-3, 3, 1000).astype(np.float32)
+    best_scores, best_rows = np.full((6, 12), -np.inf, np.float32), np.full((6, 12), -1)
+    for low in range(0, 1000, 300):
+        part = slice(low, low + 300)
+        keep_best(np.ascontiguousarray(scores[:, part]), scale[part], shift[part], low, best_scores, best_rows)
+    expected_rows, expected_scores = reference.keep_best(scores, scale, shift, 12)
+    np.testing.assert_array_equal(best_rows, expected_rows)
+    np.testing.assert_array_equal(best_scores, expected_scores)
+
+
+def test_fewer_rows_than_asked_for(monkeypatch):
+    monkeypatch.setattr(neighbours, "KERNEL_ABOVE", 0)
+    model = KeyedVectors(["a", "b", "c"], np.eye(3))
+    answers = model.most_similar_batch(np.eye(3)[:2], 10, exclude=[["a"], []])
+    assert [[word for word, _ in found] for found in answers] == [["b", "c"], ["b", "a", "c"]]
 
 
 def test_equal_scores_come_in_row_order():

@@ -64,22 +64,24 @@ def read_rows(file: MappedFile, start: int, size: int,
     if not large:
         for low, high in segments:
             yield _finish(file, *_parse_python(file, low, high, size), encoding_errors)
-        return
+        return  # a small file: its pages are not worth giving back
     from collections import deque
     from concurrent.futures import Future, ThreadPoolExecutor
 
     workers = max(1, min(os.cpu_count() or 1, 16))
     with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[tuple[list[bytes], np.ndarray, np.ndarray]]] = deque()
+        waiting: deque[tuple[int, Future[tuple[list[bytes], np.ndarray, np.ndarray]]]] = deque()
         try:
             for low, high in segments:
-                waiting.append(pool.submit(_parse_kernel, file, low, high, size))
+                waiting.append((low, pool.submit(_parse_kernel, file, low, high, size)))
                 if len(waiting) > 2 * workers:
-                    yield _finish(file, *waiting.popleft().result(), encoding_errors)
-            while waiting:
-                yield _finish(file, *waiting.popleft().result(), encoding_errors)
+                    first, future = waiting.popleft()
+                    yield _finish(file, *future.result(), encoding_errors)
+                    file.forget(first)
+            for _, future in waiting:
+                yield _finish(file, *future.result(), encoding_errors)
         finally:
-            for future in waiting:
+            for _, future in waiting:
                 future.cancel()
 
 

@@ -62,6 +62,7 @@ def _rows(file: MappedFile, start: int, n_words: int, size: int,
             rows[i] = np.frombuffer(file.bytes, "<f4", size, space + 1)
             start = space + 1 + width
         yield decoded(words, encoding_errors, rows_from(file.name, low)), rows
+        file.forget(start)
     if file.bytes[start:].strip(b"\n"):
         raise FormatError(f"{file.name}: expected the end of the file after {n_words:,} words, found "
                           f"{file.size - start:,} bytes more")

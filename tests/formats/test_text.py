@@ -1,5 +1,7 @@
 """Text formats: parsing exactly as numpy.float32, errors with line, expected and found, and odd but valid files."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from embedkit import formats
 from embedkit.errors import FormatError
-from embedkit.formats import text_rows
+from embedkit.formats import glove_text, text_rows
 from embedkit.formats.text_rows import format_rows
 from tests import reference_vectors as reference
 
@@ -155,6 +157,23 @@ def test_repeated_words_keep_the_first_and_warn(tmp_path, parser):
     assert list(model.index_to_key) == ["a", "b", "c"]
     assert model.vectors.tolist() == [[1, 2], [3, 4], [9, 0]]
     np.testing.assert_allclose(model.norms, np.linalg.norm(model.vectors, axis=1), rtol=1e-6)
+
+
+def test_going_through_a_file_gives_its_memory_back(tmp_path, monkeypatch):
+    """Converting maps a text of 24 MB and gives its pages back: fewer than half of it are resident at any time."""
+    if not Path("/proc/self/smaps").exists():
+        pytest.skip("the system does not tell what is resident")
+    monkeypatch.setattr(text_rows, "SEGMENT", 1 << 20)
+    line = " 0.12345" * 100 + "\n"
+    path = tmp_path / "large.txt"
+    path.write_text("".join(f"word{i}{line}" for i in range(30_000)))
+    resident = []
+    blocks = glove_text.blocks(path)
+    for _ in blocks.rows:
+        maps = Path("/proc/self/smaps").read_text().split("large.txt\n")
+        resident.append(sum(int(part.split("Rss:")[1].split()[0]) for part in maps[1:]))
+    assert len(resident) > 15
+    assert 0 < max(resident) < path.stat().st_size / 1024 / 2
 
 
 def test_several_segments_in_several_threads_keep_their_order(tmp_path, monkeypatch):
