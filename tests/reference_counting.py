@@ -126,3 +126,13 @@ def glove_gradient(state: GloveState, name: str, x: float, h: float = 1e-6) -> n
             costs.append(replace(state, **{name: changed}).cost(0, 0, x))
         gradient[k] = (costs[0] - costs[1]) / (2 * h)
     return gradient
+
+
+def ppmi(table: np.ndarray, shift: float, smoothing: float) -> np.ndarray:
+    """Shifted positive PMI of a dense table (Levy, Goldberg and Dagan 2015, equations 3, 4 and section 3.2)."""
+    joint = table / table.sum()
+    words = joint.sum(axis=1, keepdims=True)
+    contexts = table.sum(axis=0) ** smoothing
+    contexts = contexts / contexts.sum()
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(joint / (words * contexts)) - np.log(shift), 0.0)

@@ -56,6 +56,11 @@ from embedkit.cli.options import (
 @click.option("--weight-exponent", type=float, help="GloVe: exponent of the weighting.  [default: 0.75]")
 @click.option("--glove-vectors", type=click.Choice(["sum", "word", "context"]),
               help="GloVe: which vectors are the result.  [default: sum]")
+@click.option("--shift", type=float, help="svd: PMI less the logarithm of this.  [default: 1]")
+@click.option("--context-smoothing", "--cds", type=float,
+              help="svd: contexts count to this power.  [default: 0.75]")
+@click.option("--eigenvalue-weighting", type=float,
+              help="svd, lsa: singular values to this power.  [default: 0.25; lsa 1]")
 @click.option("--cooccurrences", type=click.Path(), metavar="FILE",
               help="glove, svd: counts from `embedkit cooccur` instead of a corpus (.bin: with --vocab).")
 @corpus_options

@@ -23,7 +23,7 @@ _BY_MODEL: dict[str, dict[str, Any]] = {
     "fasttext": {"learning_rate": 0.05, "sample": 1e-4, "ns_exponent": 0.5, "subwords": "chars"},
     "glove": {"learning_rate": 0.05, "window": 15, "epochs": 25, "sample": 0.0, "shrink_windows": False},
     "svd": {"sample": 0.0, "shrink_windows": False},
-    "lsa": {"sample": 0.0, "shrink_windows": False},
+    "lsa": {"sample": 0.0, "shrink_windows": False, "eigenvalue_weighting": 1.0},
 }
 
 
@@ -58,6 +58,9 @@ class TrainingConfig:
     x_max: float = 100.0
     weight_exponent: float = 0.75
     glove_vectors: str = "sum"
+    shift: float = 1.0
+    context_smoothing: float = 0.75
+    eigenvalue_weighting: float = 0.25
     keep_output: bool = False
     tokenizer: str = "whitespace"
     lowercase: bool = False
@@ -104,13 +107,13 @@ class TrainingConfig:
                               ("cbow_gradient", CBOW_GRADIENTS)):
             if getattr(self, name) not in choices:
                 raise ConfigError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
-        for name in ("learning_rate", "x_max"):
+        for name in ("learning_rate", "x_max", "shift"):
             value = getattr(self, name)
             if not 0 < value < float("inf"):
                 raise ConfigError(f"{name} must be a number above 0, got {value}")
         if not 0 <= self.sample < float("inf"):
             raise ConfigError(f"sample must be 0 (off) or a number above 0, got {self.sample}")
-        for name in ("ns_exponent", "weight_exponent"):
+        for name in ("ns_exponent", "weight_exponent", "context_smoothing", "eigenvalue_weighting"):
             if not -10 <= getattr(self, name) <= 10:
                 raise ConfigError(f"{name} must be between -10 and 10, got {getattr(self, name)}")
         for low, high in (("min_n", "max_n"), ("min_jamo", "max_jamo"), ("min_syllables", "max_syllables")):
