@@ -10,25 +10,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from embedkit.errors import ConfigError
-from embedkit.nn.bag import BagEmbedding
 from embedkit.nn.data import bucketed_batches, padded
 from embedkit.nn.encoder import Encoder
 from embedkit.nn.layers import Dropout, Linear
 from embedkit.nn.loading import build_from_file
-from embedkit.nn.lookup import Bags, WordLookup
 from embedkit.nn.losses import softmax
 from embedkit.nn.parameters import Gradients, Parameters, with_prefix
 from embedkit.nn.pooling import Pooling
 from embedkit.nn.saving import load_model, save_model
 from embedkit.nn.tokens import TokenTypes, text_tokenizer
 from embedkit.nn.training_options import TrainingOptions
+from embedkit.nn.word_input import TypeRows, WordInput
 
 if TYPE_CHECKING:
     from embedkit.keyed_vectors import KeyedVectors
 
 Array = np.ndarray
 PREDICT_BATCH = 256
-CLASSIFIER_TRAINING = TrainingOptions(epochs=6, batch_size=64, learning_rate=5e-3, embedding_rate=4.0, patience=3)
+CLASSIFIER_TRAINING = TrainingOptions(epochs=5, batch_size=64, learning_rate=1e-2, embedding_rate=3.0, patience=2)
 
 
 @dataclass(frozen=True)
@@ -99,46 +98,37 @@ class Classifier:
     ----------
     config : ClassifierConfig
     labels : sequence of str
-    lookup : WordLookup
-        From tokens to rows of `weight`.
-    weight : float (n_rows, d)
+    words : WordInput
         The words' vectors.
-    scale : float
-        What foreign vectors are multiplied with to be like `weight`.
     tokenizer : dict
         ``tokenizer`` and ``lowercase``, as the vectors were trained.
-    learnt : bool (n_rows,), optional
-        Rows that train even where the vectors are frozen.
     rng : numpy.random.Generator
         First values.
     """
 
     TASK = "classify"
 
-    def __init__(self, config: ClassifierConfig, labels: Sequence[str], lookup: WordLookup, weight: Array, *,
-                 scale: float = 1.0, tokenizer: dict[str, Any] | None = None, learnt: Array | None = None,
-                 rng: np.random.Generator) -> None:
-        self.config, self.labels, self.lookup, self.scale = config, list(labels), lookup, scale
+    def __init__(self, config: ClassifierConfig, labels: Sequence[str], words: WordInput, *,
+                 tokenizer: dict[str, Any] | None = None, rng: np.random.Generator) -> None:
+        self.config, self.labels, self.words = config, list(labels), words
         self.tokenizer = tokenizer or {}
-        self._lender: KeyedVectors | None = None
         self.tokenize = text_tokenizer(self.tokenizer)
-        dtype = weight.dtype
-        self.embedding = BagEmbedding(weight, frozen=config.frozen, learnt=learnt)
-        self.encoder = Encoder(config.model, weight.shape[1], config.hidden_size, config.num_layers,
+        dtype = words.embedding.parameters["weight"].dtype
+        self.encoder = Encoder(config.model, words.width, config.hidden_size, config.num_layers,
                                bidirectional=config.bidirectional, dropout=config.dropout, heads=config.heads,
                                rng=rng, dtype=dtype)
         self.pooling = Pooling(config.pooling, self.encoder.output_size, bidirectional=self.encoder.both_ways, rng=rng,
                                dtype=dtype)
         self.output = Linear(self.encoder.output_size, len(self.labels), rng=rng, dtype=dtype)
         self.dropout = Dropout(config.dropout)
-        self.parameters: Parameters = {}
-        for name in ("embedding", "encoder", "pooling", "output"):
+        self.parameters: Parameters = dict(words.parameters)
+        for name in ("encoder", "pooling", "output"):
             self.parameters |= with_prefix(name, getattr(self, name).parameters)
 
-    def forward(self, types: Array, mask: Array, bags: Bags, *, training: bool = False,
+    def forward(self, types: Array, mask: Array, rows: TypeRows, *, training: bool = False,
                 rng: np.random.Generator | None = None) -> tuple[Array, Any]:
-        """types : int64 (batch, time), places in `bags`; mask : bool → logits : float (batch, n_labels)."""
-        x, c1 = self.embedding.forward(types, mask, bags)
+        """types : int64 (batch, time), places in `rows`; mask : bool → logits : float (batch, n_labels)."""
+        x, c1 = self.words.forward(types, mask, rows, training=training, rng=rng)
         x, c2 = self.dropout.forward(x, training=training, rng=rng)
         h, c3 = self.encoder.forward(x, mask, training=training, rng=rng)
         s, c4 = self.pooling.forward(h, mask)
@@ -154,9 +144,9 @@ class Classifier:
         dh, pooling = self.pooling.backward(ds, c4)
         dx, encoder = self.encoder.backward(dh, c3)
         dx, _ = self.dropout.backward(dx, c2)
-        _, embedding = self.embedding.backward(dx, c1)
-        return dx, {**with_prefix("embedding", embedding), **with_prefix("encoder", encoder),
-                    **with_prefix("pooling", pooling), **with_prefix("output", output)}
+        _, words = self.words.backward(dx, c1)
+        return dx, {**words, **with_prefix("encoder", encoder), **with_prefix("pooling", pooling),
+                    **with_prefix("output", output)}
 
     def tokens(self, text: str) -> list[str]:
         """The words of a sentence, cut as those of the training text were; a Transformer's first 512."""
@@ -165,22 +155,13 @@ class Classifier:
     def probabilities(self, texts: Sequence[str], check: Callable[[], None] = lambda: None) -> Array:
         """Probability of each label for each text: float32 (n_texts, n_labels)."""
         types = TokenTypes([self.tokens(text) for text in texts])
-        return self.type_probabilities(types.ids, self.bags(types.tokens), check)
+        return self.type_probabilities(types.ids, self.words.rows(types.tokens), check)
 
-    def bags(self, tokens: Sequence[str]) -> Bags:
-        """The rows of tokens; those that the model does not know come from the vectors of `borrow_from`."""
-        if self._lender is not None:
-            self.embedding.borrowed = self.lookup.borrow(tokens, self._lender, self.scale)
-        return self.lookup.bags(tokens)
-
-    def borrow_from(self, vectors: KeyedVectors) -> None:
-        """Look up in `vectors` what the model does not know."""
-        self._lender = vectors
-
-    def type_probabilities(self, ids: list[Array], bags: Bags, check: Callable[[], None]) -> Array:
+    def type_probabilities(self, ids: list[Array], rows: TypeRows, check: Callable[[], None]) -> Array:
+        """`probabilities` of sentences of token types."""
         result = np.zeros((len(ids), len(self.labels)), np.float32)
         for batch in bucketed_batches(np.array([len(i) for i in ids]), PREDICT_BATCH, None):
-            logits, _ = self.forward(*padded([ids[i] for i in batch]), bags)
+            logits, _ = self.forward(*padded([ids[i] for i in batch]), rows)
             result[batch] = softmax(logits)
             check()
         return result
@@ -208,9 +189,9 @@ class Classifier:
         tokens = self.tokens(text)
         if not tokens:
             raise ConfigError("nothing to explain: the text holds no words")
-        bags = self.bags(tokens)
+        rows = self.words.rows(tokens)
         types, mask = np.arange(len(tokens))[None], np.ones((1, len(tokens)), bool)
-        logits, cache = self.forward(types, mask, bags)
+        logits, cache = self.forward(types, mask, rows)
         prediction = self._prediction(softmax(logits)[0])
         attention = self.encoder.attention(cache[2])
         if self.pooling.kind == "attention":
@@ -222,17 +203,15 @@ class Classifier:
         dlogits = np.ones_like(logits)
         dlogits[0, others] = -softmax(logits[:, others])[0]
         dx, _ = self.backward(dlogits, cache)
-        x, _ = self.embedding.forward(types, mask, bags)
+        x, _ = self.words.forward(types, mask, rows)
         weights = (x * dx).sum(2)[0]
         weights = weights / max(float(np.abs(weights).sum()), 1e-12)
         return Explanation(prediction, tokens, weights, None if attention is None else attention[0])
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file (`embedkit.nn.saving`)."""
-        subwords = self.lookup.subwords
-        config = {**asdict(self.config), "labels": self.labels, "scale": self.scale, "tokenizer": self.tokenizer,
-                  "subwords": subwords.to_config() if subwords else None}
-        save_model(path, self.TASK, self.config.model, config, {**self.parameters, **self.lookup.to_tensors()})
+        config = {**asdict(self.config), "labels": self.labels, "tokenizer": self.tokenizer, **self.words.to_config()}
+        save_model(path, self.TASK, self.config.model, config, {**self.parameters, **self.words.to_tensors()})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], vectors: KeyedVectors | None = None) -> Classifier:

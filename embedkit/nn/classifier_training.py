@@ -16,16 +16,19 @@ from embedkit.nn.metrics import Scores, score_labels
 from embedkit.nn.tokens import TokenTypes, text_tokenizer, tokenizer_settings
 from embedkit.nn.training import History, fit
 from embedkit.nn.training_options import TrainingOptions
+from embedkit.nn.word_input import WordInput
 from embedkit.progress import ProgressCallback
 
 if TYPE_CHECKING:
     from embedkit.keyed_vectors import KeyedVectors
+    from embedkit.nn.contextual import ContextualEncoder
 
 
 def train_classifier(data: LabelledTexts, vectors: KeyedVectors | None = None, *,
                      config: ClassifierConfig | None = None, options: TrainingOptions | None = None,
                      valid: LabelledTexts | None = None, valid_fraction: float = 0.1, vector_size: int = 100,
-                     tokenizer: dict[str, Any] | None = None, unfreeze_after: int | None = None,
+                     tokenizer: dict[str, Any] | None = None, encoder: ContextualEncoder | None = None,
+                     unfreeze_after: int | None = None,
                      progress: ProgressCallback | None = None, note: Callable[[str], None] | None = None,
                      log: TextIO | None = None, checkpoint: str | Path | None = None,
                      resume: bool = False) -> tuple[Classifier, History]:
@@ -42,7 +45,10 @@ def train_classifier(data: LabelledTexts, vectors: KeyedVectors | None = None, *
     valid : LabelledTexts, optional
         Tells the best epoch; by default a random part of `data`, `valid_fraction` of it.
     tokenizer : dict, optional
-        ``tokenizer`` and ``lowercase``; by default as stored with the vectors.
+        ``tokenizer`` and ``lowercase``; by default as stored with the vectors, or with the language model
+        where there are none.
+    encoder : ContextualEncoder, optional
+        A trained language model, whose vectors of words in context stand beside the words' own.
     unfreeze_after : int, optional
         Frozen vectors begin to train after so many epochs.
     progress, note, log, checkpoint, resume
@@ -64,7 +70,10 @@ def train_classifier(data: LabelledTexts, vectors: KeyedVectors | None = None, *
     config, options = config or ClassifierConfig(), options or CLASSIFIER_TRAINING
     labels = label_set(data.labels)
     targets = encode_labels(data.labels, labels, data.places)
-    settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)
+    settings = tokenizer or (tokenizer_settings(vectors) if encoder is None or vectors is not None
+                             else encoder.model.tokenizer)
+    if encoder is not None:
+        encoder.check_tokenizer(settings)
     rng = np.random.default_rng(options.seed)
     if valid is None:
         train, held_out = hold_out(len(data), valid_fraction, rng)
@@ -77,7 +86,8 @@ def train_classifier(data: LabelledTexts, vectors: KeyedVectors | None = None, *
     sentences = [cut(text) for text in texts]
     lookup, weight, scale, learnt = build_lookup(
         vectors, (token for i in train for token in sentences[i]), vector_size=vector_size, rng=rng)
-    classifier = Classifier(config, labels, lookup, weight, scale=scale, tokenizer=settings, learnt=learnt, rng=rng)
+    words = WordInput(lookup, weight, frozen=config.frozen, learnt=learnt, scale=scale, context=encoder, rng=rng)
+    classifier = Classifier(config, labels, words, tokenizer=settings, rng=rng)
     types = TokenTypes([sentence[:classifier.encoder.max_length] for sentence in sentences])
     task = _Task(classifier, types, train, targets[train], held_out, valid_targets, options.batch_size, unfreeze_after)
     history = fit(task, options, progress=progress, note=note, log=log, checkpoint=checkpoint, resume=resume)
@@ -102,7 +112,7 @@ class _Task:
     def __init__(self, classifier: Classifier, types: TokenTypes, train: np.ndarray, targets: np.ndarray,
                  held_out: np.ndarray, valid_targets: np.ndarray, batch_size: int, unfreeze_after: int | None) -> None:
         self.classifier, self.parameters = classifier, classifier.parameters
-        self.bags = classifier.lookup.bags(types.tokens)
+        self.rows = classifier.words.rows(types.tokens)
         self.ids, self.targets = [types.ids[i] for i in train], targets
         self.lengths = np.array([len(ids) for ids in self.ids], np.int64)
         self.valid_ids, self.valid_targets = [types.ids[i] for i in held_out], valid_targets
@@ -113,17 +123,17 @@ class _Task:
 
     def start_epoch(self, epoch: int) -> None:
         if self.unfreeze_after is not None:
-            self.classifier.embedding.frozen = epoch <= self.unfreeze_after
+            self.classifier.words.embedding.frozen = epoch <= self.unfreeze_after
 
     def loss_and_gradients(self, batch: np.ndarray, rng: np.random.Generator) -> tuple[float, dict[str, Any]]:
         types, mask = padded([self.ids[i] for i in batch])
-        logits, cache = self.classifier.forward(types, mask, self.bags, training=True, rng=rng)
+        logits, cache = self.classifier.forward(types, mask, self.rows, training=True, rng=rng)
         loss, dlogits = cross_entropy(logits, self.targets[batch])
         _, grads = self.classifier.backward(dlogits, cache)
         return loss, grads
 
     def validate(self, check: Callable[[], None]) -> dict[str, float]:
-        found = self.classifier.type_probabilities(self.valid_ids, self.bags, check)
+        found = self.classifier.type_probabilities(self.valid_ids, self.rows, check)
         right = found[np.arange(len(found)), self.valid_targets]
         loss = float(-np.log(np.maximum(right, 1e-12)).mean()) if len(found) else float("nan")
         accuracy = float((found.argmax(1) == self.valid_targets).mean()) if len(found) else float("nan")

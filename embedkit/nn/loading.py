@@ -13,6 +13,7 @@ from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.nn.lookup import WordLookup
 from embedkit.nn.saving import ModelFile
 from embedkit.nn.spelling import SpellingLookup
+from embedkit.nn.word_input import WordInput
 
 if TYPE_CHECKING:
     from embedkit.keyed_vectors import KeyedVectors
@@ -40,10 +41,13 @@ def build_from_file(kind: Callable[..., M], config_kind: type, file: ModelFile, 
         labels = [str(label) for label in config["labels"]]
         lookup = WordLookup.from_tensors(tensors, config["subwords"])
         weight = tensors["embedding.weight"]
-        extra = {"spelling": SpellingLookup.from_tensors(tensors)} if "features.words" in tensors else {}
-        model: Any = kind(config_kind(**{f.name: config[f.name] for f in fields(config_kind)}), labels, lookup, weight,
-                          scale=float(config["scale"]), tokenizer=dict(config["tokenizer"]),
-                          rng=np.random.default_rng(0), **extra)
+        settings: Any = config_kind(**{f.name: config[f.name] for f in fields(config_kind)})
+        rng = np.random.default_rng(0)
+        words = WordInput(lookup, weight, frozen=settings.frozen, scale=float(config["scale"]),
+                          spelling=SpellingLookup.from_tensors(tensors) if "features.words" in tensors else None,
+                          spelling_size=getattr(settings, "spelling_size", 0), rng=rng,
+                          context=_context(config["context"], tensors))
+        model: Any = kind(settings, labels, words, tokenizer=dict(config["tokenizer"]), rng=rng)
     except EmbedkitError as error:
         raise FormatError(f"{name}: damaged: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
@@ -60,5 +64,14 @@ def build_from_file(kind: Callable[..., M], config_kind: type, file: ModelFile, 
         if vectors.vector_size != weight.shape[1]:
             raise ConfigError(f"the vectors have {vectors.vector_size} dimensions, the model {name} was trained with "
                               f"{weight.shape[1]}; give the vectors that it was trained with")
-        model.borrow_from(vectors)
+        words.borrow_from(vectors)
     return model
+
+
+def _context(config: dict[str, Any] | None, tensors: dict[str, np.ndarray]) -> Any:
+    """The language model inside a model file, if any."""
+    if config is None:
+        return None
+    from embedkit.nn.contextual import ContextualEncoder
+
+    return ContextualEncoder.from_file(config, tensors, "context")

@@ -16,15 +16,18 @@ from embedkit.nn.tagger import TAGGER_TRAINING, Tagger, TaggerConfig
 from embedkit.nn.tokens import TokenTypes, tokenizer_settings
 from embedkit.nn.training import History, fit
 from embedkit.nn.training_options import TrainingOptions
+from embedkit.nn.word_input import WordInput
 from embedkit.progress import ProgressCallback
 
 if TYPE_CHECKING:
     from embedkit.keyed_vectors import KeyedVectors
+    from embedkit.nn.contextual import ContextualEncoder
 
 
 def train_tagger(data: TaggedSentences, vectors: KeyedVectors | None = None, *, config: TaggerConfig | None = None,
                  options: TrainingOptions | None = None, valid: TaggedSentences | None = None,
-                 valid_fraction: float = 0.1, vector_size: int = 100, unfreeze_after: int | None = None,
+                 valid_fraction: float = 0.1, vector_size: int = 100, encoder: ContextualEncoder | None = None,
+                 unfreeze_after: int | None = None,
                  progress: ProgressCallback | None = None, note: Callable[[str], None] | None = None,
                  log: TextIO | None = None, checkpoint: str | Path | None = None,
                  resume: bool = False) -> tuple[Tagger, History]:
@@ -43,8 +46,12 @@ def train_tagger(data: TaggedSentences, vectors: KeyedVectors | None = None, *, 
     seen = [token for i in train for token in sentences[i]]
     start = build_lookup(vectors, seen, vector_size=vector_size, rng=rng)
     spelling = SpellingLookup.from_tokens(seen) if config.spelling_size else None
-    tagger = Tagger(config, labels, start.lookup, start.weight, scale=start.scale, learnt=start.learnt,
-                    tokenizer=tokenizer_settings(vectors), spelling=spelling, rng=rng)
+    settings = tokenizer_settings(vectors) if encoder is None or vectors is not None else encoder.model.tokenizer
+    if encoder is not None:
+        encoder.check_tokenizer(settings)
+    words = WordInput(start.lookup, start.weight, frozen=config.frozen, learnt=start.learnt, scale=start.scale,
+                      spelling=spelling, spelling_size=config.spelling_size, context=encoder, rng=rng)
+    tagger = Tagger(config, labels, words, tokenizer=settings, rng=rng)
     task = _Task(tagger, TokenTypes(sentences), targets, train, held_out, options.batch_size, unfreeze_after)
     history = fit(task, options, progress=progress, note=note, log=log, checkpoint=checkpoint, resume=resume)
     return tagger, history
@@ -60,7 +67,7 @@ def evaluate_tagger(tagger: Tagger, data: TaggedSentences) -> Scores:
     """
     targets = np.concatenate(_targets(data, tagger.labels))
     types = TokenTypes(data.sentences)
-    found = np.concatenate(tagger.tag_types(types.ids, tagger.bags(types.tokens)))
+    found = np.concatenate(tagger.tag_types(types.ids, tagger.words.rows(types.tokens)))
     return score_labels(targets, found, tagger.labels)
 
 
@@ -75,7 +82,7 @@ class _Task:
     def __init__(self, tagger: Tagger, types: TokenTypes, targets: list[np.ndarray], train: np.ndarray,
                  held_out: np.ndarray, batch_size: int, unfreeze_after: int | None) -> None:
         self.tagger, self.parameters = tagger, tagger.parameters
-        self.bags = tagger.bags(types.tokens)
+        self.rows = tagger.words.rows(types.tokens)
         self.ids, self.targets = [types.ids[i] for i in train], [targets[i] for i in train]
         self.lengths = np.array([len(ids) for ids in self.ids], np.int64)
         self.valid_ids = [types.ids[i] for i in held_out]
@@ -87,15 +94,15 @@ class _Task:
 
     def start_epoch(self, epoch: int) -> None:
         if self.unfreeze_after is not None:
-            self.tagger.embedding.frozen = epoch <= self.unfreeze_after
+            self.tagger.words.embedding.frozen = epoch <= self.unfreeze_after
 
     def loss_and_gradients(self, batch: np.ndarray, rng: np.random.Generator) -> tuple[float, dict[str, Any]]:
         types, mask = padded([self.ids[i] for i in batch])
         tags, _ = padded([self.targets[i] for i in batch])
-        return self.tagger.loss_and_gradients(types, mask, self.bags, tags, rng)
+        return self.tagger.loss_and_gradients(types, mask, self.rows, tags, rng)
 
     def validate(self, check: Callable[[], None]) -> dict[str, float]:
         if not self.valid_ids:
             return {"valid_accuracy": float("nan")}
-        found = np.concatenate(self.tagger.tag_types(self.valid_ids, self.bags, check))
+        found = np.concatenate(self.tagger.tag_types(self.valid_ids, self.rows, check))
         return {"valid_accuracy": float((found == self.valid_targets).mean())}

@@ -143,7 +143,7 @@ def cold(data: Path, work: Path) -> None:
     except ImportError:
         print("PyTorch is not installed: nothing to compare with")
         return
-    words = list(Classifier.load(model).lookup.words)
+    words = list(Classifier.load(model).words.lookup.words)
     (work / "cold.words").write_text("\n".join(words), encoding="utf-8")
     parts = (torch.nn.Embedding(len(words) + 1, 100), torch.nn.GRU(100, 64, bidirectional=True, batch_first=True),
              torch.nn.Linear(128, 2))

@@ -9,13 +9,13 @@ import pytest
 
 from embedkit.errors import ConfigError, CorpusError, FormatError
 from embedkit.keyed_vectors import KeyedVectors
-from embedkit.nn.bag import BagEmbedding
 from embedkit.nn.classifier import Classifier, ClassifierConfig
 from embedkit.nn.classifier_training import evaluate_classifier, train_classifier
 from embedkit.nn.data import LabelledTexts
 from embedkit.nn.lookup import build_lookup
 from embedkit.nn.losses import cross_entropy
 from embedkit.nn.training_options import TrainingOptions
+from embedkit.nn.word_input import WordInput
 from tests.nn.gradients import check_gradients
 
 GOOD, BAD = ["좋다", "훌륭하다", "moving"], ["나쁘다", "dull", "지루하다"]
@@ -52,14 +52,15 @@ def vectors(size=8, seed=2):
 def test_gradients_through_the_whole_model(config):
     rng = np.random.default_rng(0)
     start = build_lookup(None, ["a", "b", "c", "d", "a", "b", "c", "d"], vector_size=4, rng=rng)
-    model = Classifier(config, ["x", "y", "z"], start.lookup, start.weight.astype(np.float64), rng=rng)
-    bags = start.lookup.bags(["a", "b", "c", "new"])
+    words = WordInput(start.lookup, start.weight.astype(np.float64), rng=rng)
+    model = Classifier(config, ["x", "y", "z"], words, rng=rng)
+    rows = words.rows(["a", "b", "c", "new"])
     types, mask = np.array([[0, 1, 2], [3, 0, 0]]), np.array([[1, 1, 1], [1, 1, 0]], bool)
     targets = np.array([2, 0])
     dropped = {"training": config.model != "transformer"}
 
     def forward():
-        return model.forward(types, mask, bags, rng=np.random.default_rng(4), **dropped)
+        return model.forward(types, mask, rows, rng=np.random.default_rng(4), **dropped)
 
     logits, cache = forward()
     _, grads = model.backward(cross_entropy(logits, targets)[1], cache)
@@ -110,7 +111,7 @@ def test_frozen_vectors_stay_and_unfreezing_moves_them():
 def test_words_from_the_vectors_that_training_never_saw():
     kv = vectors()
     model, _ = train_classifier(reviews(), kv, config=ClassifierConfig(frozen=True), options=FAST)
-    assert "terrific" in model.lookup.words and model.predict(["terrific film"])[0].label == "pos"
+    assert "terrific" in model.words.lookup.words and model.predict(["terrific film"])[0].label == "pos"
 
 
 def test_borrowing_from_vectors_and_their_width(tmp_path):
@@ -184,7 +185,3 @@ def test_the_log_has_a_record_an_epoch():
     records = [json.loads(line) for line in log.getvalue().splitlines()]
     assert records == history.epochs and [r["epoch"] for r in records] == list(range(1, len(records) + 1))
     assert {"loss", "valid_accuracy", "seconds", "learning_rate", "largest_norm"} <= records[0].keys()
-
-
-def test_bags_are_shared_between_classifier_and_layer():
-    assert isinstance(train_classifier(reviews(20), None, vector_size=4, options=FAST)[0].embedding, BagEmbedding)

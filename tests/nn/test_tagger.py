@@ -13,6 +13,7 @@ from embedkit.nn.spelling import SpellingLookup
 from embedkit.nn.tagger import Tagger, TaggerConfig
 from embedkit.nn.tagger_training import evaluate_tagger, train_tagger
 from embedkit.nn.training_options import TrainingOptions
+from embedkit.nn.word_input import WordInput
 from tests.nn.gradients import check_gradients
 
 FAST = TrainingOptions(epochs=5, batch_size=8, learning_rate=0.02, embedding_rate=3.0)
@@ -47,13 +48,15 @@ def test_gradients_through_the_whole_model(config):
     words = ["cat", "cats", "dogs", "cat", "dogs", "cats"]
     start = build_lookup(None, words, vector_size=4, rng=rng)
     spelling = SpellingLookup.from_tokens(words)
-    tagger = Tagger(config, ["A", "B", "C"], start.lookup, start.weight.astype(np.float64), spelling=spelling, rng=rng)
-    bags = tagger.bags(["cat", "cats", "new"])
+    given = WordInput(start.lookup, start.weight.astype(np.float64), rng=rng, spelling_size=config.spelling_size,
+                      spelling=spelling if config.spelling_size else None)
+    tagger = Tagger(config, ["A", "B", "C"], given, rng=rng)
+    rows = given.rows(["cat", "cats", "new"])
     types, mask = np.array([[0, 1, 2], [1, 0, 0]]), np.array([[1, 1, 1], [1, 0, 0]], bool)
     tags = np.array([[0, 2, 1], [1, 0, 0]])
 
     def loss():
-        return tagger.loss_and_gradients(types, mask, bags, tags, np.random.default_rng(4))
+        return tagger.loss_and_gradients(types, mask, rows, tags, np.random.default_rng(4))
 
     check_gradients(lambda: loss()[0], tagger.parameters, loss()[1], tolerance=1e-5)
 
@@ -108,6 +111,6 @@ def test_vectors_of_another_width(tmp_path):
     with pytest.raises(ConfigError, match=r"the vectors have 5 dimensions, the model .* was trained with 6"):
         Tagger.load(tmp_path / "m", vectors(5))
     lent = Tagger.load(tmp_path / "m", KeyedVectors(["zebra"], np.full((1, 6), 9, np.float32)))
-    one, two = (t.forward(np.array([[0]]), np.ones((1, 1), bool), t.bags(["zebra"]))[0]
+    one, two = (t.forward(np.array([[0]]), np.ones((1, 1), bool), t.words.rows(["zebra"]))[0]
                 for t in (lent, tagger))
     assert (one != two).any()
