@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from embedkit.cli.neural import (
+    encoder_options,
     line_batches,
+    load_encoder,
     load_vectors,
     log_file,
     report_history,
@@ -47,9 +49,11 @@ def classify() -> None:
 @click.option("--pooling", default=_DEFAULT.pooling, show_default=True, type=click.Choice(POOLINGS),
               help="From the words' vectors to the sentence's.")
 @click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
+@encoder_options
 @training_options(CLASSIFIER_TRAINING)
-def train(data: tuple[str, ...], vectors: str | None, out: str, valid: tuple[str, ...], log: str | None,
-          checkpoint: str | None, resume: bool, quiet: bool, **options: Any) -> None:
+def train(data: tuple[str, ...], vectors: str | None, out: str, encoder: str | None, tune_encoder: bool,
+          valid: tuple[str, ...], log: str | None, checkpoint: str | None, resume: bool, quiet: bool,
+          **options: Any) -> None:
     """Train on files of text<TAB>label lines; - is standard input."""
     from embedkit.nn.classifier_training import train_classifier
     from embedkit.nn.data import read_labelled
@@ -61,7 +65,8 @@ def train(data: tuple[str, ...], vectors: str | None, out: str, valid: tuple[str
         model, history = train_classifier(
             texts, load_vectors(vectors), config=ClassifierConfig(**options), options=training,
             valid=_read(read_labelled, valid, quiet) if valid else None, progress=progress,
-            note=lambda message: note(message, quiet), log=stream, checkpoint=checkpoint, resume=resume, **settings)
+            note=lambda message: note(message, quiet), encoder=load_encoder(encoder, tune_encoder), log=stream,
+            checkpoint=checkpoint, resume=resume, **settings)
         model.save(out)
     report_history(history, "accuracy", out, quiet)
 

@@ -11,10 +11,29 @@ import click
 
 from embedkit.cli.options import quiet_option, seed_option
 from embedkit.cli.output import note
+from embedkit.errors import ConfigError
 
 F = TypeVar("F", bound=Callable[..., Any])
 CHUNK = 1 << 16
 BLOCK = 1024
+
+def encoder_options(command: F) -> F:
+    """A language model as encoder."""
+    command = click.option("--tune-encoder", is_flag=True, help="Train the language model too.")(command)
+    return click.option("--encoder", type=click.Path(), metavar="LM",
+                        help="A model of embedkit lm train: words also get its vectors in their sentence.")(command)
+
+
+def load_encoder(path: str | None, tuned: bool) -> Any:
+    """The language model at `path`, None for no path."""
+    if path is None:
+        if tuned:
+            raise ConfigError("--tune-encoder needs --encoder, the language model to train along")
+        return None
+    from embedkit.nn.contextual import ContextualEncoder
+
+    return ContextualEncoder.open(path, tuned)
+
 
 vectors_option = click.option("--vectors", type=click.Path(), metavar="MODEL", help="Word vectors, any format.")
 _TRAINING = ("epochs", "batch_size", "optimizer", "learning_rate", "embedding_rate", "schedule", "warmup",

@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from embedkit.cli.neural import (
+    encoder_options,
     line_batches,
+    load_encoder,
     load_vectors,
     log_file,
     report_history,
@@ -46,9 +48,11 @@ def tag() -> None:
 @click.option("--spelling-size", default=_DEFAULT.spelling_size, show_default=True, type=click.IntRange(0),
               help="Width of the vector of a word's ends, beginning and shape; 0 for none.")
 @click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
+@encoder_options
 @training_options(TAGGER_TRAINING)
-def train(data: tuple[str, ...], vectors: str | None, out: str, valid: tuple[str, ...], log: str | None,
-          checkpoint: str | None, resume: bool, quiet: bool, **options: Any) -> None:
+def train(data: tuple[str, ...], vectors: str | None, out: str, encoder: str | None, tune_encoder: bool,
+          valid: tuple[str, ...], log: str | None, checkpoint: str | None, resume: bool, quiet: bool,
+          **options: Any) -> None:
     """Train on files of token<TAB>tag lines; - is standard input."""
     from embedkit.nn.data import read_tagged
     from embedkit.nn.tagger_training import train_tagger
@@ -60,7 +64,8 @@ def train(data: tuple[str, ...], vectors: str | None, out: str, valid: tuple[str
         model, history = train_tagger(
             sentences, load_vectors(vectors), config=TaggerConfig(**options), options=training,
             valid=read_tagged(list(valid)) if valid else None, progress=progress,
-            note=lambda message: note(message, quiet), log=stream, checkpoint=checkpoint, resume=resume, **settings)
+            note=lambda message: note(message, quiet), encoder=load_encoder(encoder, tune_encoder), log=stream,
+            checkpoint=checkpoint, resume=resume, **settings)
         model.save(out)
     report_history(history, "accuracy", out, quiet)
 
