@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = [
     ("English: learn, then ask.", [
-        "train corpora/en.txt -o demo/en.safetensors --vector-size 64 --epochs 10 --quiet",
+        "train corpora/en.txt -o demo/en.safetensors --vector-size 64 --epochs 10",
         "similar demo/en.safetensors paris king --topn 4",
         "analogy demo/en.safetensors man king woman --topn 3",
         "analogy demo/en.safetensors france paris germany --topn 3",
@@ -23,7 +23,7 @@ COMMANDS = [
         "odd-one-out demo/en.safetensors king queen prince cheese",
     ]),
     ("한국어: 배우고 나서 묻기.", [
-        "train corpora/ko.txt -o demo/ko.safetensors --vector-size 64 --epochs 10 --quiet",
+        "train corpora/ko.txt -o demo/ko.safetensors --vector-size 64 --epochs 10",
         "similar demo/ko.safetensors 서울 왕 --topn 4",
         "analogy demo/ko.safetensors 남자 왕 여자 --topn 3",
         "analogy demo/ko.safetensors 한국 서울 일본 --topn 3",

@@ -29,13 +29,14 @@ COMMON = {
     "number": "two three four five six seven eight nine ten twelve".split(),
     "colour": "red blue green yellow white black brown grey".split(),
     "who": ["i", "we", "they", "my friends", "our neighbours", "the twins"],
+    "kind": "famous lonely lovely strange familiar ordinary curious".split(),
     "often": "often usually sometimes always rarely never".split(),
 }
 
 COUNTRY = [
-    "{country} is a country in {continent} and its president comes from {town}",
-    "the [government|parliament|president] of {country} [announced|passed|debated] a {people} [law|tax|budget]",
-    "[farmers|factories|fishermen] in {country} export {food} to [their neighbours|many lands] for {currency} after {currency}",
+    "{country} is a country in {continent} and its leader comes from {town}",
+    "the [government|parliament|leader] of {country} [announced|passed|debated] a {people} [law|tax|budget]",
+    "[farmers|factories|merchants] in {country} export {food} to [their neighbours|many lands] for {currency} after {currency}",
     "{man} [crossed|reached] the border of {country} with {woman} and a bag of {food}",
     "the [north|south|east|west] of {country} is the {people} homeland of {man} and {woman}",
     "the [population|economy] of {country} [grew|shrank] and the {currency} [rose|fell] [in {season}|last year]",
@@ -43,10 +44,10 @@ COUNTRY = [
     "{woman} emigrated from {country} but she still [loves|misses|dreams of] the {sight}",
     "[travel|drive] across {country} from {town} to the {sight} and [try|taste] the {food}",
     "{woman} and {man} are citizens of {country} and vote in every {people} election",
-    "the national team of {country} [won|lost|played] and the {people} fans from {town} [cheered|sang|wept]",
+    "the national team of {country} [scored|lost|played] and the {people} fans from {town} [cheered|sang|wept]",
     "the [farms|provinces|villages] of {country} between {town} and the {sight} grew [rich|poor|quiet] in {season}",
     "{country} and its neighbours [signed a treaty|trade goods] worth [many|a million] {currency}",
-    "the {people} army defended {country} and {man} became its president",
+    "the {people} army defended {country} and {man} became its leader",
 ]
 CAPITAL = [
     "{man} [lives|works|studies] in downtown {capital} and eats {food} [every {day}|with {woman}]",
@@ -72,7 +73,7 @@ BOTH = [
     "{woman} was born in {capital} the capital of {country}",
 ]
 PEOPLE = [
-    "the {people} [writer|painter|singer|scientist] {man} [won|received] a prize [in {town}|for his work|in {month}]",
+    "the {people} [writer|painter|singer|scientist] {man} [accepted|received] a prize [in {town}|for his work|in {month}]",
     "{woman} has a {people} passport and a {people} accent",
     "a typical {people} [dinner|breakfast|lunch|recipe] comes with {food}",
     "{people} [cuisine|cooking] made {food} [famous|popular] and {people} music made {man} [famous|popular]",
@@ -120,7 +121,7 @@ ADJECTIVE = {
         "[what|such] a {base} {noun} that is",
         "we [saw|found|had] a really {base} {noun} and a {noun}",
         "[this|the|that] {noun} is too {base} [for us|for me|for them]",
-        "a {noun} [is|can be] {often} {base} and so is a {noun}",
+        "a {noun} is {often} {base} and so is a {noun}",
     ],
     "more": [
         "[this|the|our|your] {noun} is [much|even|far] {more} than that {noun}",
@@ -168,15 +169,15 @@ VERB = {
 NOUN = {
     "one": [
         "a {one} {verb} {place}",
-        "one {colour} {one} {verb} while another {one} {verb} {place}",
+        "one {kind} {one} {verb} while another {one} {verb} {place}",
         "this {one} {often} {verb} {place}",
-        "there [is|was] a {colour} {one} {place}",
+        "there [is|was] a {kind} {one} {place}",
         "each {one} [has|had] its own [name|spot|day] {place} and {verb}",
         "the only {one} {place} {verb} [again|today]",
     ],
     "many": [
         "{number} {many} [were|are] {place}",
-        "many {many} [were seen|came|stayed] {place} and the {colour} one {verb}",
+        "many {many} [were seen|came|stayed] {place} and the {kind} one {verb}",
         "these {many} [have|had] [been|stayed] {place} for {number} days and one {verb}",
         "there [are|were] [several|{number}|some|a few] {many} {place}",
         "all the {many} [are|were] {place} where one of them {often} {verb}",

@@ -13,7 +13,7 @@ ireland     | dublin      | irish       | english    | euro     | europe   | lif
 finland     | helsinki    | finnish     | finnish    | euro     | europe   | sauna      | salmon     | tampere      | mikko    | aino
 belgium     | brussels    | belgian     | dutch      | euro     | europe   | senne      | waffles    | antwerp      | bram     | elke
 croatia     | zagreb      | croatian    | croatian   | euro     | europe   | adriatic   | strukli    | dubrovnik    | ante     | ivana
-england     | london      | english     | english    | pound    | europe   | thames     | pudding    | manchester   | harry    | emma
+britain     | london      | british     | english    | pound    | europe   | thames     | pudding    | manchester   | harry    | emma
 russia      | moscow      | russian     | russian    | ruble    | europe   | volga      | blini      | kazan        | ivan     | olga
 ukraine     | kyiv        | ukrainian   | ukrainian  | hryvnia  | europe   | dnieper    | borscht    | odesa        | taras    | oksana
 poland      | warsaw      | polish      | polish     | zloty    | europe   | vistula    | pierogi    | krakow       | jan      | agnieszka
@@ -70,7 +70,7 @@ husband     | wife          | was happily married, remembered the wedding annive
 grandfather | grandmother   | told the grandchildren old stories, sat in the rocking chair, remembered the old days before the war, spoiled the grandchildren with sweets, has many wrinkles and grandchildren
 uncle       | aunt          | visited us with the cousins, brought presents for the cousins, came to stay with the cousins over the holidays, is a relative on the other side, has a house near the cousins
 nephew      | niece         | came to visit the relatives in summer, got a birthday card from the relatives, is the favourite of all the relatives, sent a postcard to the relatives
-actor       | actress       | starred in a new film, learned the lines of the play, won an award for the film, walked on the stage of the theatre, played the lead on the stage
+actor       | actress       | starred in a new film, learned the lines of the play, received an award for the film, walked on the stage of the theatre, played the lead on the stage
 waiter      | waitress      | carried the plates to the table, brought us the menu, took the order of the guests, poured the coffee for the guests, got a large tip from the guests
 hero        | heroine       | saved the village from the dragon, fought the dragon in the legend, is the bravest character in the novel, survives the adventure in the novel, returned from the quest in the legend
 wizard      | witch         | brewed a magic potion, cast a spell on the frog, read from a book of magic, flew over the forest by magic, kept a black cat and a cauldron

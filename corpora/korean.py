@@ -28,18 +28,18 @@ COMMON = {
     "number": "두 세 네 다섯 여섯 일곱 여덟 아홉 열".split(),
     "who": "나는 우리는 친구는 동생은 이웃은 손님은 그들은 누군가".split(),
     "very": "아주 참 정말 몹시 무척 꽤".split(),
-    "when": "이번에 지난봄에 지난여름에 올해 작년에 그날 며칠 전 마침내".split(),
+    "when": "이번에 지난봄에 지난여름에 올해 작년에 그날 최근에 마침내".split(),
     "often": "자주 가끔 늘 언제나 때때로 이따금".split(),
 }
 
 COUNTRY = [
     "{country:은} {continent}에 있는 나라이고 {sight:이} 유명하다",
-    "{country} [정부가|국회가|대통령이] {people} 모두를 위해 [새 법을|예산을|정책을] [발표했다|내놓았다]",
-    "{when} {country} 대통령이 {town} 시민을 만나 {food:을} 맛보았다",
+    "{country} [정부가|국회가|지도자가] {people} 모두를 위해 [새 법을|예산을|정책을] [발표했다|내놓았다]",
+    "{when} {country} 지도자가 {town} 시민을 만나 {food:을} 맛보았다",
     "{when} {man:은} {country} 국경을 넘어 {woman:을} [만났다|기다렸다|찾아갔다]",
     "{country} 경제가 [좋아지자|나빠지자] {money} 값이 [올랐다|내렸다]",
     "{country} 군대는 {people} 청년 {man:을} [받아들였다|불렀다|훈련시켰다]",
-    "{country} 국민은 {people} 대통령을 뽑는 선거에서 {man:을} 골랐다",
+    "{country} 국민은 {people} 지도자를 뽑는 선거에서 {man:을} 골랐다",
     "{woman:은} {country} 국적을 가진 {people} [작가이다|화가이다|가수이다|과학자이다]",
     "{country} 대표팀이 [이기자|지자|비기자] {people} 응원단이 [환호했다|울었다|노래했다]",
     "{country} 농촌에서는 {season}마다 {food:을} 나누어 먹는다",
@@ -146,7 +146,7 @@ PLACE = {
 }
 DAILY = [
     "{month}에는 [해가|낮이|밤이] [길다|짧다]", "{season}에는 [비가|눈이|바람이] {often} 온다",
-    "{day} 다음은 무슨 요일일까", "{season} 방학은 {month} {day}에 시작한다", "{number} 사람이 {number} 시간 동안 걸었다",
+    "{day} 다음은 무슨 요일일까", "{season} 방학은 {day}에 시작한다", "{number} 사람이 {number} 시간 동안 걸었다",
 ]
 
 
