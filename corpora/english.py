@@ -201,8 +201,7 @@ def article(sentence: str) -> str:
 
 def sentences() -> list[str]:
     """Return the corpus, a sentence an item, in random order."""
-    dice = Dice(SEED)
-    writer = Writer(dice, COMMON)
+    writer = Writer(SEED, COMMON)
     for row in table(COUNTRIES, COUNTRY_COLUMNS):
         for templates, n in ((COUNTRY, 126), (CAPITAL, 126), (BOTH, 20), (PEOPLE, 49), (LANGUAGE, 18), (CURRENCY, 20)):
             writer.write(templates, row, n)
@@ -221,7 +220,7 @@ def sentences() -> list[str]:
             for form in templates:
                 writer.write(templates[form], slots, n)
     writer.write(DAILY, {}, 600)
-    dice.shuffle(writer.sentences)
+    Dice(SEED).shuffle(writer.sentences)
     return [article(sentence) for sentence in writer.sentences]
 
 

@@ -8,6 +8,7 @@ language (Korean particles, for instance).
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -72,27 +73,32 @@ class Writer:
 
     Parameters
     ----------
-    dice : Dice
+    seed : int
     common : mapping
         Slots that every template may use (days, months, colours).
     inflect : callable, optional
         See `expand`.
     """
 
-    def __init__(self, dice: Dice, common: Mapping[str, Any],
+    def __init__(self, seed: int, common: Mapping[str, Any],
                  inflect: Callable[[Any, str], str] | None = None) -> None:
-        self.dice = dice
+        self.seed = seed
         self.common = common
         self.inflect = inflect
         self.sentences: list[str] = []
 
     def write(self, templates: Sequence[str], slots: Mapping[str, Any], n: int) -> None:
-        """Add `n` sentences: the templates in turn, put differently where the sentence has been said."""
+        """Add `n` sentences: the templates in turn, put differently where the sentence has been said.
+
+        The choices are the same for every row of a table: France and Germany are spoken of in the same ways and
+        equally often, as they would be in a text large enough for chance to even out.
+        """
+        dice = Dice(self.seed ^ zlib.crc32("\n".join(templates).encode("utf-8")))
         slots = {**self.common, **slots}
         said: set[str] = set()
         for i in range(n):
             for _ in range(4):
-                sentence = expand(templates[i % len(templates)], slots, self.dice, self.inflect)
+                sentence = expand(templates[i % len(templates)], slots, dice, self.inflect)
                 if sentence not in said:
                     break
             said.add(sentence)

@@ -152,8 +152,7 @@ DAILY = [
 
 def sentences() -> list[str]:
     """Return the corpus, a sentence an item, in random order."""
-    dice = Dice(SEED)
-    writer = Writer(dice, COMMON, join)
+    writer = Writer(SEED, COMMON, join)
     for row in table(COUNTRIES, COUNTRY_COLUMNS):
         row["people"] = row["country"] + "인"
         for templates, n in ((COUNTRY, 126), (CAPITAL, 126), (BOTH, 40), (LANGUAGE, 20), (MONEY, 25)):
@@ -174,7 +173,7 @@ def sentences() -> list[str]:
         for templates in PLACE.values():
             writer.write(templates, {"place": row["place"], "thing": row["things"]}, 36)
     writer.write(DAILY, {}, 500)
-    dice.shuffle(writer.sentences)
+    Dice(SEED).shuffle(writer.sentences)
     return writer.sentences
 
 

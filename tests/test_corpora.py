@@ -106,7 +106,7 @@ def test_a_form_without_inflection_is_an_error():
 
 
 def test_the_writer_uses_templates_in_turn():
-    writer = Writer(Dice(1), {})
+    writer = Writer(1, {})
     writer.write(["a {x}", "b {x}"], {"x": ["1", "2", "3"]}, 5)
     assert [sentence[0] for sentence in writer.sentences] == list("ababa")
 
@@ -115,3 +115,10 @@ def test_a_table_row_with_a_cell_missing_is_an_error():
     assert table("a | b, c", "one two") == [{"one": "a", "two": ["b", "c"]}]
     with pytest.raises(ValueError, match="expected 2 cells"):
         table("a | b | c", "one two")
+
+
+def test_rows_of_a_table_are_spoken_of_in_the_same_ways():
+    writer = Writer(1, {"x": ["1", "2", "3"]})
+    writer.write(["{who} [a|b] {x}"], {"who": "he"}, 6)
+    writer.write(["{who} [a|b] {x}"], {"who": "she"}, 6)
+    assert [s.replace("she", "he") for s in writer.sentences[6:]] == writer.sentences[:6]

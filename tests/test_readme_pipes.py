@@ -33,5 +33,6 @@ def test_sorted_answers_come_in_order(place):
 
 def test_a_pipe_that_closes_early_ends_quietly(place):
     done = readme_pipes.run(place, "embedkit vocab corpora/en.txt | head -1")
-    assert done.stdout == "the\t41603\n"
+    assert done.stdout.startswith("the\t")
+    assert done.stdout.count("\n") == 1
     assert done.stderr == ""
