@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 OURS = """
-import time, embedkit; from embedkit import formats
+import time, embedkit; from embedkit.formats import native
 start = time.perf_counter(); model = embedkit.load({path!r}); print(time.perf_counter() - start)
 """
 CONVERT = """
