@@ -18,6 +18,7 @@ import numpy as np
 
 from embedkit.errors import ConfigError
 from embedkit.nn import recurrent_steps
+from embedkit.nn.buffers import BufferPool
 from embedkit.nn.layers import Dropout
 from embedkit.nn.parameters import Array, Gradients, Parameters, uniform
 
@@ -31,7 +32,7 @@ KERNELS_ABOVE = 1 << 22
 class LayerCache:
     """What one layer's forward leaves for its backward; the arrays of `recurrent_steps`."""
 
-    x: Array
+    ones: Array  # the inputs with a column of ones behind them: float (batch × time, n_in + 1)
     gates: Array
     h_before: Array
     extra: dict[str, Array]  # LSTM: c_before and tanh_c; GRU: hidden_n
@@ -80,6 +81,7 @@ class _Recurrent:
         self.dropout = Dropout(dropout)
         self.workers = workers or os.cpu_count() or 1
         self.dtype = np.dtype(dtype)
+        self._pool = BufferPool(dtype)
         self.parameters: Parameters = {}
         width, bound = self.GATES * hidden_size, 1.0 / np.sqrt(hidden_size)
         for layer in range(num_layers):
@@ -145,7 +147,7 @@ class _Recurrent:
 
         `dy` may be None where only the last state was used.
         """
-        batch, time = cache.layers[0].x.shape[:2]
+        batch, time = cache.layers[0].gates.shape[:2]
         if dy is None:
             dy = np.zeros((batch, time, self.output_size), self.dtype)
         dstates = self._first_states(dstate, batch)
@@ -164,17 +166,20 @@ class _Recurrent:
                        ) -> tuple[Array, LayerCache]:
         batch, time, n_in = x.shape
         suffixes = self._suffixes(layer)
-        weight = self._stacked("weight_ih", suffixes)
-        # 1. what the inputs contribute, for all steps and directions at once
-        gates = x.reshape(batch * time, n_in) @ weight.T
-        gates += np.concatenate([self._input_bias(s) for s in suffixes])
-        gates = gates.reshape(batch, time, self.directions, -1)
+        # 1. what the inputs contribute, for all steps and directions at once; a column of ones carries the biases
+        ones = self._pool.empty((batch * time, n_in + 1))
+        ones[:, :n_in] = x.reshape(batch * time, n_in)
+        ones[:, n_in] = 1
+        weight = np.concatenate([np.column_stack([self.parameters["weight_ih" + s], self._input_bias(s)])
+                                 for s in suffixes])
+        gates = self._pool.empty((batch, time, self.directions, self.GATES * self.hidden_size))
+        np.matmul(ones, weight.T, out=gates.reshape(batch * time, -1))
         # 2. through time
         fresh = self._allocator(lengths, time)
         y, h_before = fresh(batch, time), fresh(batch, time)
         extra = {name: fresh(batch, time) for name in self.EXTRA}
         weights_t = [np.ascontiguousarray(self.parameters["weight_hh" + s].T) for s in suffixes]
-        cache = LayerCache(x, gates, h_before, extra)
+        cache = LayerCache(ones, gates, h_before, extra)
 
         def run(steps: Any, direction: int, rows: Array, active: Array) -> None:
             self._steps_forward(steps, layer, direction, weights_t[direction], rows, active, states, y, cache)
@@ -184,7 +189,7 @@ class _Recurrent:
 
     def _layer_backward(self, layer: int, dy: Array, cache: LayerCache, lengths: Array, dstates: list[Array],
                         grads: Gradients) -> Array:
-        batch, time, n_in = cache.x.shape
+        batch, time = cache.gates.shape[:2]
         suffixes = self._suffixes(layer)
         dy = dy.reshape(batch, time, self.directions, -1)
         # 2. back through time
@@ -200,19 +205,18 @@ class _Recurrent:
         self._through_time(run, lengths, time)
         # 1. the weights' gradients, as products over all steps at once
         flat = dgates.reshape(batch * time, -1)
-        dweight_ih = flat.T @ cache.x.reshape(batch * time, n_in)
-        dbias_ih = flat.sum(axis=0)
+        dinput = flat.T @ cache.ones
         width = self.GATES * self.hidden_size
         for d, suffix in enumerate(suffixes):
             part = slice(d * width, (d + 1) * width)
             ours = dhidden.reshape(batch * time, -1)[:, part]
             before = cache.h_before.reshape(batch * time, -1)[:,
                                                               d * self.hidden_size:(d + 1) * self.hidden_size]
-            grads["weight_ih" + suffix] = dweight_ih[part]
+            grads["weight_ih" + suffix] = np.ascontiguousarray(dinput[part, :-1])
             grads["weight_hh" + suffix] = ours.T @ before
-            grads["bias_ih" + suffix] = dbias_ih[part]
-            grads["bias_hh" + suffix] = ours.sum(axis=0) if self.HIDDEN_DIFFERS else dbias_ih[part].copy()
-        return (flat @ self._stacked("weight_ih", suffixes)).reshape(batch, time, n_in)
+            grads["bias_ih" + suffix] = dinput[part, -1].copy()
+            grads["bias_hh" + suffix] = ours.sum(axis=0) if self.HIDDEN_DIFFERS else dinput[part, -1].copy()
+        return (flat @ self._stacked("weight_ih", suffixes)).reshape(batch, time, -1)
 
     def _through_time(self, run: Callable[[Any, int, Array, Array], None], lengths: Array, time: int) -> None:
         """Call `run` for every direction and share of the rows, on threads where the work is worth it."""

@@ -1,0 +1,81 @@
+"""Captions: gradients, that it learns, commands and bad input."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from embedkit.cli import main
+from embedkit.errors import ConfigError, CorpusError
+from embedkit.nn.captioner import CaptionConfig, Captioner, train_captioner
+from embedkit.nn.token_table import TokenTable
+from embedkit.nn.training_options import TrainingOptions
+from tests.nn.gradients import check_gradients
+
+NOUNS, PLACES = ["cat", "dog", "bird"], ["house", "tree"]
+
+
+def images(n, seed):
+    """Features that show a noun and a place, with noise, and their captions."""
+    rng = np.random.default_rng(seed)
+    noun, place = rng.integers(0, 3, n), rng.integers(0, 2, n)
+    features = np.concatenate([np.eye(3)[noun], np.eye(2)[place]], axis=1) + 0.1 * rng.standard_normal((n, 5))
+    captions = [f"a {NOUNS[i]} near the {PLACES[j]}" for i, j in zip(noun, place, strict=True)]
+    return features.astype(np.float32), captions
+
+
+def test_gradients():
+    rng = np.random.default_rng(1)
+    table = TokenTable(list("abc"))
+    model = Captioner(CaptionConfig(4, 2, 0.2), 3, table, rng.standard_normal((len(table), 3)), tokenizer={}, rng=rng)
+    features, captions = rng.standard_normal((2, 3)), [np.array([3, 4]), np.array([5])]
+
+    def run():
+        return model.loss_and_gradients(features, captions, np.random.default_rng(2))
+
+    _, grads = run()
+    assert set(grads) == set(model.parameters)
+    check_gradients(lambda: run()[0], model.parameters, grads, directions=1)
+
+
+def test_learns_and_comes_back_from_its_file(tmp_path):
+    features, captions = images(300, 1)
+    model, _ = train_captioner(features, captions, config=CaptionConfig(16, 1, 0.0), vector_size=8,
+                               options=TrainingOptions(epochs=30, learning_rate=1e-2, batch_size=32, patience=30))
+    test, expected = images(20, 2)
+    assert [text for text, _ in model.caption(test)] == expected
+    model.save(tmp_path / "m")
+    again = Captioner.load(tmp_path / "m")
+    assert again.caption(test, beam=3) == model.caption(test, beam=3)
+    assert again.caption(test[:0]) == []
+    with pytest.raises(ConfigError, match=r"features of width 5, found an array of shape \(1, 4\)"):
+        again.caption(test[:1, :4])
+
+
+def test_commands_and_bad_input(tmp_path, capsys):
+    features, captions = images(60, 1)
+    npy, text, model = tmp_path / "f.npy", tmp_path / "c.txt", str(tmp_path / "m.safetensors")
+    np.save(npy, features)
+    text.write_text("\n".join(captions) + "\n", encoding="utf-8")
+    assert main(["caption", "train", str(npy), str(text), "-o", model, "--epochs", "2", "--hidden-size", "8",
+                 "--vector-size", "6", "-q"]) == 0
+    assert main(["caption", "evaluate", model, str(npy), str(text), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["images"] == 60
+    assert main(["caption", "predict", model, str(npy), "--max-tokens", "6"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 60
+    np.save(tmp_path / "wide.npy", np.zeros((2, 9)))
+    for arguments, message in [
+        (["caption", "predict", model, str(tmp_path / "wide.npy")], "expected features of width 5"),
+        (["caption", "predict", model, str(text)], "expected an .npy matrix of numbers"),
+        (["caption", "train", str(tmp_path / "wide.npy"), str(text), "-o", model], "2, 9) and 60 captions"),
+        (["seq2seq", "predict", model, str(text)], "expected a model of embedkit seq2seq"),
+    ]:
+        assert main(arguments) in {1, 2}
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+    features[3, 1] = np.nan
+    with pytest.raises(CorpusError, match="NaN or infinity"):
+        train_captioner(features, captions)
