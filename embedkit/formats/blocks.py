@@ -168,6 +168,6 @@ def decoded(words: list[bytes], encoding_errors: str, place: Callable[[int], str
         try:
             word.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise FormatError(f"{place(i)}: expected UTF-8, found the word {word[:60]!r} ({error.reason}); choose "
-                              "--encoding-errors replace or ignore to read it nevertheless") from error
+            raise FormatError(f"{place(i)}: expected UTF-8, found the word {word[:60]!r} ({error.reason}); convert "
+                              "the file with --encoding-errors replace or ignore") from error
     return words

@@ -122,12 +122,20 @@ def _old_fasttext(head: bytes) -> bool:
             and 0 <= min_n < 1000 and 0 <= max_n < 1000)
 
 
+def _cooccurrences(head: bytes) -> bool:
+    """Records of int32, int32, float64: two words' numbers from 1 and a count."""
+    records = list(struct.iter_unpack("<iid", head[: len(head) // 16 * 16]))
+    return bool(records) and all(0 < i < 1 << 28 and 0 < j < 1 << 28 and 1e-6 < x < 1e15 for i, j, x in records)
+
+
 def _what(head: bytes) -> str:
     if head[0] == 0x80 and 2 <= head[1] <= 5:
         return f"{PICKLE}; with gensim, save the vectors with save_word2vec_format instead"
     for magic, name in OTHERS.items():
         if head.startswith(magic):
             return name
+    if _cooccurrences(head):
+        return "GloVe's co-occurrence counts (cooccurrence.bin); train vectors on them with --cooccurrences"
     if _binary(head):
         return ("binary data of an unknown kind; GloVe's vectors.bin has no header: give --from glove-binary and "
                 "--vocab vocab.txt")

@@ -118,6 +118,7 @@ def test_absurd_sizes_take_no_memory(tmp_path, name, content):
     (b"PK\x03\x04 broken", "damaged zip"),
     (b"just some prose\nand more of it\n", "text without vectors"),
     (b"the 100\nof 99\n", "a list of words and counts"),
+    (struct.pack("<iidiid", 1, 2, 0.5, 3, 1, 7.25), "GloVe's co-occurrence counts"),
     (b"", "an empty file"),
     (bytes(range(256)), "--from glove-binary"),
 ])
