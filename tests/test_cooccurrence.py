@@ -174,6 +174,9 @@ def test_merging_refuses_what_does_not_belong_together(tmp_path):
         load(tmp_path / "a.safetensors", b.vocabulary)
     with pytest.raises(ConfigError, match="--vocab"):
         load(tmp_path / "d.bin")
+    for missing in (lambda: load(tmp_path / "none"), lambda: merge_files([tmp_path / "none"], tmp_path / "o.bin")):
+        with pytest.raises(FormatError, match="none: cannot be read: No such file"):
+            missing()
     assert not (tmp_path / "o.safetensors").exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -122,9 +123,10 @@ def _looked_at(corpus: tuple[str, ...], window: Window, options: dict[str, Any],
     from embedkit.corpus import Corpus
     from embedkit.counting import count_cooccurrences, native
 
-    if len(corpus) == 1 and native.is_native(corpus[0]):
+    one_file = len(corpus) == 1 and os.path.isfile(corpus[0])
+    if one_file and native.is_native(corpus[0]):
         return native.read(corpus[0], options["vocabulary"])
-    if len(corpus) == 1 and corpus[0].endswith(".bin") and options["vocabulary"] is not None:
+    if one_file and corpus[0].endswith(".bin") and options["vocabulary"] is not None:
         from embedkit.counting import glove_format
 
         return glove_format.read(corpus[0], options["vocabulary"], progress=progress)

@@ -42,9 +42,8 @@ def load(path: Path_, vocabulary: Vocabulary | None = None, *, workers: int = 1,
     if native.is_native(path):
         return native.read(path, vocabulary)
     if vocabulary is None:
-        with open(path, "rb"):  # a missing file is its own error
-            raise ConfigError(f"{os.fspath(path)}: not counts in embedkit's own format, and GloVe's carry no "
-                              "vocabulary; give it with --vocab FILE")
+        raise ConfigError(f"{os.fspath(path)}: not counts in embedkit's own format, and GloVe's carry no "
+                          "vocabulary; give it with --vocab FILE")
     return glove_format.read(path, vocabulary, workers=workers, progress=progress)
 
 

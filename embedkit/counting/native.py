@@ -86,12 +86,18 @@ def _write_header(stream: BinaryIO, shapes: dict[str, int], vocabulary: Vocabula
 
 
 def is_native(path: str | os.PathLike[str]) -> bool:
-    """Whether a file begins as one of these does."""
+    """Whether a file begins as one of these does.
+
+    Raises
+    ------
+    FormatError
+        When it cannot be read.
+    """
     try:
         with open(path, "rb") as stream:
             return FORMAT.encode() in stream.read(8 + 200)
-    except OSError:
-        return False
+    except OSError as error:
+        raise FormatError(f"{os.fspath(path)}: cannot be read: {error.strerror or error}") from error
 
 
 def read(path: str | os.PathLike[str], vocabulary: Vocabulary | None = None) -> Cooccurrences:
