@@ -16,7 +16,7 @@ from embedkit.atomic import atomic_open
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.formats.blocks import Blocks, decoded, show
 from embedkit.formats.mapped import MappedFile
-from embedkit.formats.text_rows import BOM, WRITE_KERNEL_ABOVE, WRITE_ROWS, format_rows, lines_at, place
+from embedkit.formats.text_rows import BOM, WRITE_KERNEL_ABOVE, WRITE_ROWS, format_rows, line_end, lines_at, place
 from embedkit.keyed_vectors import KeyedVectors
 from embedkit.words import Words
 
@@ -72,8 +72,7 @@ def _rows(file: MappedFile, start: int, size: int, words: list[bytes],
     rows: list[list[float]] = []
     done = 0
     while start < file.size:
-        end = file.bytes.find(b"\n", start)
-        end = file.size if end < 0 else end
+        end = line_end(file, start, start)
         line = file.bytes[start:end].rstrip(b"\r\t ")
         if line:
             fields = line.split(b"\t")

@@ -24,6 +24,7 @@ from embedkit.words import Words
 
 KERNEL_ABOVE = 12 << 20  # bytes; importing numba and its compiled code costs what Python needs for these
 SEGMENT = 4 << 20
+LONGEST_LINE = 64 << 20
 WRITE_KERNEL_ABOVE = 1_000_000  # numbers
 WRITE_ROWS = 4096
 SAMPLE_LINES = 100
@@ -37,8 +38,7 @@ def lines_at(file: MappedFile, start: int, n: int) -> list[bytes]:
     """At most `n` lines from byte `start` on that are not empty."""
     found: list[bytes] = []
     while len(found) < n and start < file.size:
-        end = file.bytes.find(b"\n", start)
-        end = file.size if end < 0 else end
+        end = line_end(file, start, start)
         line = file.bytes[start:end].rstrip(b" \t\r")
         if line:
             found.append(line)
@@ -135,9 +135,24 @@ def _segments(file: MappedFile, start: int) -> Iterator[tuple[int, int]]:
     while start < file.size:
         end = min(start + SEGMENT, file.size)
         if end < file.size:
-            end = file.bytes.find(b"\n", end) + 1 or file.size
+            end = min(line_end(file, start, end) + 1, file.size)
         yield start, end
         start = end
+
+
+def line_end(file: MappedFile, start: int, seen: int) -> int:
+    """Where the line ends that byte `seen` belongs to.
+
+    Raises
+    ------
+    FormatError
+        When there is no line feed within `LONGEST_LINE` bytes; it names the line that starts at byte `start`.
+    """
+    end = file.bytes.find(b"\n", seen, seen + LONGEST_LINE)
+    if end < 0 and seen + LONGEST_LINE < file.size:
+        raise FormatError(f"{place(file, start)}: expected lines of words and values, found none that ends within "
+                          f"{LONGEST_LINE >> 20} MB")
+    return file.size if end < 0 else end
 
 
 def _parse_python(file: MappedFile, start: int, stop: int, size: int) -> tuple[list[bytes], np.ndarray, np.ndarray]:

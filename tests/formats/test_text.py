@@ -159,11 +159,21 @@ def test_repeated_words_keep_the_first_and_warn(tmp_path, parser):
     np.testing.assert_allclose(model.norms, np.linalg.norm(model.vectors, axis=1), rtol=1e-6)
 
 
+def test_a_file_without_line_ends_is_refused_without_reading_it_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_rows, "LONGEST_LINE", 1 << 16)
+    monkeypatch.setattr(text_rows, "SEGMENT", 1 << 12)
+    with pytest.raises(FormatError, match="line 1: expected lines of words and values"):
+        load(tmp_path, b"word " + b"1 " * 200_000)
+    with pytest.raises(FormatError, match="line 2: expected lines of words and values"):
+        load(tmp_path, b"2 3\nword 1 2 3\n" + b"1 " * 200_000, "word2vec-text")
+
+
 def test_going_through_a_file_gives_its_memory_back(tmp_path, monkeypatch):
     """Converting maps a text of 24 MB and gives its pages back: fewer than half of it are resident at any time."""
     if not Path("/proc/self/smaps").exists():
         pytest.skip("the system does not tell what is resident")
     monkeypatch.setattr(text_rows, "SEGMENT", 1 << 20)
+    monkeypatch.setattr(text_rows.os, "cpu_count", lambda: 2)
     line = " 0.12345" * 100 + "\n"
     path = tmp_path / "large.txt"
     path.write_text("".join(f"word{i}{line}" for i in range(30_000)))
