@@ -9,8 +9,10 @@ import threading
 import numpy as np
 import pytest
 
+from embedkit import formats
 from embedkit.cli import main
 from embedkit.keyed_vectors import KeyedVectors
+from embedkit.subwords import Subwords
 from tests import reference_vectors as reference
 
 WORDS = ["the", "king", "queen", "man", "woman", "paris", "new york", "서울", "kitchen"]
@@ -170,3 +172,35 @@ def test_one_query_imports_neither_numba_nor_rich(model):
     done = subprocess.run([sys.executable, "-c", code, model], capture_output=True, text=True, check=True,
                           encoding="utf-8")
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.fixture(scope="module")
+def pieces(tmp_path_factory):
+    """A model whose unknown words are composed from character n-grams."""
+    rng = np.random.default_rng(2)
+    subwords = Subwords("chars", min_n=2, max_n=3, bucket=50)
+    words = ["king", "queen", "학교"]
+    rows, ngrams = rng.standard_normal((3, 6)).astype(np.float32), rng.standard_normal((50, 6)).astype(np.float32)
+    vectors = np.stack([np.vstack([row[None], ngrams[subwords.buckets(word)]]).mean(axis=0)
+                        for word, row in zip(words, rows, strict=True)])
+    path = tmp_path_factory.mktemp("pieces") / "m.safetensors"
+    KeyedVectors(words, vectors, subwords=subwords, ngram_vectors=ngrams, word_rows=rows).save(path)
+    return path
+
+
+@pytest.mark.parametrize("arguments", [
+    ["similar", "kingz"], ["similarity", "kingz", "queen"], ["analogy", "king", "kingz", "queen"],
+    ["odd-one-out", "king", "queen", "kingz"], ["vectors", "kingz"],
+])
+def test_unknown_words_are_composed_with_a_note_and_status_0(ask, pieces, arguments):
+    status, rows, err = ask(arguments[0], pieces, *arguments[1:])
+    assert (status, err) == (0, "note: kingz is not in the vocabulary; composed from its pieces\n")
+    assert rows
+    assert ask(arguments[0], pieces, *arguments[1:], "--quiet") == (0, rows, "")
+
+
+def test_a_composed_word_is_the_mean_of_its_pieces(ask, pieces):
+    model = formats.load(pieces)
+    _, rows, _ = ask("vectors", pieces, "학교에서", "--quiet")
+    expected = model.ngram_vectors[model.subwords.buckets("학교에서")].mean(axis=0)
+    np.testing.assert_allclose(np.array(rows[0][0].split(" ")[1:], np.float64), expected, rtol=1e-5)
