@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedkit.errors import ConfigError, FormatError
+from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.keyed_vectors import KeyedVectors
 from embedkit.neighbours import unit
 from embedkit.operations import mapped
@@ -142,7 +142,7 @@ def align(source: KeyedVectors, target: KeyedVectors, dictionary: Sequence[tuple
 
     Raises
     ------
-    ConfigError
+    EmbedkitError
         When no pair has both its words in the models.
     """
     if not 0 <= held_out < 1:
@@ -150,7 +150,7 @@ def align(source: KeyedVectors, target: KeyedVectors, dictionary: Sequence[tuple
     pairs = np.array([(source.row(a), target.row(b)) for a, b in dictionary], np.int64).reshape(-1, 2)
     known = pairs[(pairs >= 0).all(axis=1)]
     if not len(known):
-        raise ConfigError(f"none of the {len(dictionary)} pairs of the dictionary has both its words in the models")
+        raise EmbedkitError(f"none of the {len(dictionary)} pairs of the dictionary has both its words in the models")
     words = np.unique(known[:, 0])
     chosen = np.random.default_rng(seed).permutation(words)[:int(len(words) * held_out)]
     apart = np.isin(known[:, 0], chosen)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedkit.errors import ConfigError
+from embedkit.errors import EmbedkitError
 from embedkit.keyed_vectors import KeyedVectors
 from embedkit.neighbours import nearest, unit
 from embedkit.progress import Progress, ProgressCallback
@@ -60,7 +60,7 @@ def compare(first: KeyedVectors, second: KeyedVectors, *, topn: int = 10, restri
 
     Raises
     ------
-    ConfigError
+    EmbedkitError
         When they share fewer than `topn` + 1 words.
 
     Notes
@@ -71,7 +71,7 @@ def compare(first: KeyedVectors, second: KeyedVectors, *, topn: int = 10, restri
     rows = np.array([second.row(word) for word in first.index_to_key[:restrict_vocab]], np.int64)
     shared = np.flatnonzero((rows >= 0) & (rows < restrict_vocab))
     if len(shared) <= topn:
-        raise ConfigError(f"comparing {topn} neighbours takes more than {topn} words that both models hold among their "
+        raise EmbedkitError(f"comparing {topn} neighbours takes more than {topn} words that both models hold among their "
                           f"first {restrict_vocab}; they share {len(shared)}")
     units = [unit(first.vectors[shared]), unit(second.vectors[rows[shared]])]
     neighbours = np.stack([_neighbours(rows, topn, place, progress) for place, rows in enumerate(units)])

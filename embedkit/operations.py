@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.keyed_vectors import KeyedVectors
 from embedkit.quantization import QuantizedRows
 
@@ -93,7 +93,7 @@ def keep_words(vectors: KeyedVectors, words: Iterable[str] | None = None, top: i
 
     Raises
     ------
-    ConfigError
+    EmbedkitError
         When no word remains.
     """
     if words is None:
@@ -103,7 +103,7 @@ def keep_words(vectors: KeyedVectors, words: Iterable[str] | None = None, top: i
         rows = np.array(sorted(found - {-1}), np.int64)
     rows = rows[:top]
     if not len(rows):
-        raise ConfigError("none of the words to keep is in the vocabulary")
+        raise EmbedkitError("none of the words to keep is in the vocabulary")
 
     def cut(values: np.ndarray | None) -> np.ndarray | None:
         return None if values is None or len(values) != len(vectors) else np.asarray(values[rows])
@@ -122,13 +122,13 @@ def concatenate(first: KeyedVectors, second: KeyedVectors) -> KeyedVectors:
 
     Raises
     ------
-    ConfigError
+    EmbedkitError
         When they have no word in common.
     """
     rows = np.array([second.row(word) for word in first.index_to_key], np.int64)
     shared = np.flatnonzero(rows >= 0)
     if not len(shared):
-        raise ConfigError("nothing to concatenate: the two have no word in common")
+        raise EmbedkitError("nothing to concatenate: the two have no word in common")
     joined = np.empty((len(shared), first.vector_size + second.vector_size), np.float32)
     joined[:, :first.vector_size] = first.vectors[shared]
     joined[:, first.vector_size:] = second.vectors[rows[shared]]

@@ -8,7 +8,7 @@ import pytest
 from embedkit import alignment, comparison
 from embedkit.alignment import align, procrustes, read_dictionary, shared_words
 from embedkit.cli import main
-from embedkit.errors import ConfigError, FormatError
+from embedkit.errors import EmbedkitError, FormatError
 from embedkit.formats import load
 from embedkit.keyed_vectors import KeyedVectors
 
@@ -104,7 +104,7 @@ def test_no_held_out_part_measures_nothing():
 
 def test_a_dictionary_of_unknown_words_is_an_error():
     source, target, _ = two_languages(20, 4)
-    with pytest.raises(ConfigError, match="none of the 2 pairs"):
+    with pytest.raises(EmbedkitError, match="none of the 2 pairs"):
         align(source, target, [("x", "y"), ("낱말1", "y")])
 
 
@@ -165,7 +165,7 @@ def test_a_model_agrees_with_itself_rotated():
 
 def test_too_few_shared_words_are_an_error():
     a, b, _ = two_languages(30, 4)
-    with pytest.raises(ConfigError, match="share 0"):
+    with pytest.raises(EmbedkitError, match="share 0"):
         comparison.compare(a, b)
 
 

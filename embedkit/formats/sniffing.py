@@ -137,8 +137,8 @@ def _what(head: bytes) -> str:
     if _cooccurrences(head):
         return "GloVe's co-occurrence counts (cooccurrence.bin); train vectors on them with --cooccurrences"
     if _binary(head):
-        return ("binary data of an unknown kind; GloVe's vectors.bin has no header: give --from glove-binary and "
-                "--vocab vocab.txt")
+        return ("binary data of an unknown kind; GloVe's vectors.bin has no header: embedkit convert --from "
+                "glove-binary --vocab vocab.txt reads it")
     if head.split(b"\n")[0].rstrip(b"\r").rpartition(b" ")[2].isdigit():
         return "a list of words and counts (a vocabulary)"
     return f"text without vectors, beginning {head[:40].decode('utf-8', 'replace')!r}"
