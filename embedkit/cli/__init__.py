@@ -49,8 +49,18 @@ COMMANDS = {
 }
 
 
+class _ClosedPipe(Exception):
+    """Nobody reads standard output any more."""
+
+
 class LazyCommands(click.Group):
     """A group that knows its commands' names and one-line helps without importing them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:  # which click would turn into exit status 1
+            raise _ClosedPipe from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -109,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
             status = cli.main(args=arguments, prog_name="embedkit", standalone_mode=False)
             sys.stdout.flush()
         return status if isinstance(status, int) else 0
-    except BrokenPipeError:
+    except (BrokenPipeError, _ClosedPipe):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except click.exceptions.Abort:
