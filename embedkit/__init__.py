@@ -9,10 +9,15 @@ Importing the package loads NumPy only; everything else is imported when it is f
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# NumPy's OpenBLAS threads spin for 25 ms after a product and take the cores from our kernels (a recurrent training step
+# took half as long again); 2**14 cycles are enough. It is read once, so it does nothing where NumPy is loaded already.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "14")
 
 if TYPE_CHECKING:
     from embedkit.corpus import Corpus

@@ -1,8 +1,9 @@
 """A training step of recurrent layers, forward and backward, against PyTorch on the CPU with the same threads.
 
-    python -m tests.benchmarks.nn [--threads 2] [--rounds 40] [--cells lstm,gru,rnn]
+    python -m tests.benchmarks.nn [--threads 2] [--rounds 8] [--cells lstm,gru,rnn]
 
-Batch 32, length 50, 100 → 128, both directions, float32. Steps alternate in one process; medians are compared.
+Batch 32, length 50, 100 → 128, both directions, float32. Blocks of steps alternate in one process; medians are
+compared.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from embedkit.nn.parameters import load_state
 from embedkit.nn.recurrent import GRU, LSTM, RNN
 
 BATCH, LENGTH, INPUT, HIDDEN = 32, 50, 100, 128
+BLOCK, UNCOUNTED, PAUSE = 12, 2, 0.2
 CELLS = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 
 
@@ -48,21 +50,24 @@ def steps(cell: str, threads: int) -> tuple[Callable[[], None], Callable[[], Non
 
 
 def measure(functions: list[Callable[[], None]], rounds: int) -> list[float]:
-    """Median milliseconds of each, called in turn."""
+    """Median milliseconds of each: blocks of BLOCK steps in turn, so that neither library's threads, which go on
+    spinning for a while after a product, stand in the other's way; the first steps of a block are not counted."""
     times: list[list[float]] = [[] for _ in functions]
-    for turn in range(rounds + 5):
+    for _ in range(rounds):
         for function, record in zip(functions, times, strict=True):
-            start = time.perf_counter()
-            function()
-            if turn >= 5:
-                record.append(1e3 * (time.perf_counter() - start))
+            time.sleep(PAUSE)
+            for turn in range(BLOCK):
+                start = time.perf_counter()
+                function()
+                if turn >= UNCOUNTED:
+                    record.append(1e3 * (time.perf_counter() - start))
     return [statistics.median(record) for record in times]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--cells", default="lstm,gru,rnn")
     arguments = parser.parse_args()
     try:
