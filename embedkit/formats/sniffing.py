@@ -14,11 +14,8 @@ MAGICS = {
     b"FiFu": "finalfusion", b"\x93NUMPY": "npy", b"PAR1": "parquet", b"SQLite format 3\x00": "sqlite",
     struct.pack("<i", FASTTEXT_MAGIC): "fasttext",
 }
-OTHERS = {  # what people hand in by mistake
-    b"%PDF": "a PDF document", b"\x89PNG": "a PNG picture", b"\xff\xd8\xff": "a JPEG picture", b"\x7fELF": "a program",
-    b"MZ": "a program", b"GGUF": "a GGUF language model", b"\x89HDF": "an HDF5 file (Keras?)",
-    b"ARROW1": "an Arrow file", b"7z\xbc\xaf": "a 7-Zip archive", b"Rar!": "a RAR archive",
-    b"{": "JSON", b"[": "JSON", b"<": "XML or HTML",
+OTHERS = {  # what people hand in by mistake, beside what `embedkit.text.sniffing` knows
+    b"GGUF": "a GGUF language model", b"ARROW1": "an Arrow file", b"{": "JSON", b"[": "JSON", b"<": "XML or HTML",
 }
 PICKLE = "a Python pickle, which can run code and is never opened"
 
@@ -134,6 +131,11 @@ def _what(head: bytes) -> str:
     for magic, name in OTHERS.items():
         if head.startswith(magic):
             return name
+    from embedkit.text.sniffing import describe_binary
+
+    known = describe_binary(head)
+    if known and not known.startswith("binary data"):
+        return known
     if _cooccurrences(head):
         return "GloVe's co-occurrence counts (cooccurrence.bin); train vectors on them with --cooccurrences"
     if _binary(head):

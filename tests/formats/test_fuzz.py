@@ -114,7 +114,9 @@ def test_absurd_sizes_take_no_memory(tmp_path, name, content):
 @pytest.mark.parametrize("content, told", [
     (b"%PDF-1.7 ...", "a PDF document"),
     (b"\x80\x04\x95\x10\x00\x00", "a Python pickle, which can run code and is never opened"),
-    (b"\x89PNG\r\n\x1a\n....", "a PNG picture"),
+    (b"\x89PNG\r\n\x1a\n....", "a PNG image"),
+    ("the 1 2\n".encode("utf-16"), "UTF-16 text; convert it first"),
+    (b"GGUF\x03\0\0\0", "a GGUF language model"),
     (b"PK\x03\x04 broken", "damaged zip"),
     (b"just some prose\nand more of it\n", "text without vectors"),
     (b"the 100\nof 99\n", "a list of words and counts"),
