@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedkit.corpus import Corpus
-from embedkit.counting import Cooccurrences, Window, count_cooccurrences, counting, glove_format, native, rows, runs
+from embedkit.counting import (
+    Cooccurrences,
+    Window,
+    count_cooccurrences,
+    counting,
+    estimate_cells,
+    glove_format,
+    native,
+    rows,
+    runs,
+)
 from embedkit.counting.files import count_to_file, load, merge_files
 from embedkit.counting.shards import shard
 from embedkit.errors import ConfigError, EmbedkitError, FormatError, UnknownWordError
@@ -390,3 +400,10 @@ def test_wrong_usage(tmp_path, arguments, message):
     Vocabulary(["w0"], [1]).save(tmp_path / "vocab.txt")
     names = {"TEXT": text, "VOCAB": tmp_path / "vocab.txt"}
     assert message in embedkit("cooccur", *(names.get(a, a) for a in arguments), status=2).stderr
+
+
+def test_the_number_of_cells_is_foreseen():
+    corpus = random_corpus(2000)
+    cells = len(count_cooccurrences(corpus))
+    assert estimate_cells(corpus, Window()) == cells
+    assert 0.7 * cells < estimate_cells(corpus, Window(), sample=10_000) < 2 * cells

@@ -1,5 +1,5 @@
 """Co-occurrence counts: counting within a bound of memory, adding up, files of counts, looking at them."""
 
-from embedkit.counting.cooccurrences import Cooccurrences, Window, count_cooccurrences
+from embedkit.counting.cooccurrences import Cooccurrences, Window, count_cooccurrences, estimate_cells
 
-__all__ = ["Cooccurrences", "Window", "count_cooccurrences"]
+__all__ = ["Cooccurrences", "Window", "count_cooccurrences", "estimate_cells"]

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedkit.corpus import SENTENCE_END, Corpus
+from embedkit.counting import Window, estimate_cells
 from embedkit.training.config import TrainingConfig
 from embedkit.training.run import Run
 
 _TRIAL_TOKENS = 200_000
+# Of a count while it turns into a record (glove), or stands in a sparse matrix and its transpose (svd).
+_CELL_BYTES = {"glove": 24, "svd": 28}
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class Plan:
     n_words, n_tokens, n_sentences : int
         Of the encoded corpus.
     memory_bytes : int
-        The id stream and the matrices; the Python process itself (some 150 MB with numba) comes on top.
+        The id stream, the matrices and, for glove and svd, about what the counts take; the Python process itself
+        (some 150 MB with numba) comes on top.
     disk_bytes : int
         The native model file.
     seconds : float
@@ -57,8 +61,13 @@ def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
         disk += n_words * row
     if config.keep_output:
         disk += n_words * row
+    counts = 0
+    if config.model in _CELL_BYTES:
+        cells = estimate_cells(corpus, Window(config.window), workers=config.workers)
+        counts = cells * _CELL_BYTES[config.model]
     return Plan(n_words, corpus.n_tokens, corpus.n_sentences,
-                corpus.ids.nbytes + n_words * row * n_matrices + bucket_bytes, disk, _seconds(corpus, config))
+                corpus.ids.nbytes + n_words * row * n_matrices + bucket_bytes + counts, disk,
+                _seconds(corpus, config))
 
 
 def _seconds(corpus: Corpus, config: TrainingConfig) -> float:
