@@ -70,6 +70,7 @@ class LazyCommands(click.Group):
             return None
         module, attribute, _, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(import_module(module), attribute)
+        _keep_examples_whole(command)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -95,10 +96,19 @@ class LazyCommands(click.Group):
                 formatter.write_dl(rows)
 
 
+def _keep_examples_whole(command: click.Command) -> None:
+    """Tell click not to wrap the example at the end of a command's help: a copied line must run."""
+    if command.epilog and not command.epilog.startswith("\b"):
+        command.epilog = "\b\n" + command.epilog
+    if isinstance(command, click.Group):
+        for part in command.commands.values():
+            _keep_examples_whole(part)
+
+
 @click.group(
     cls=LazyCommands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Example: embedkit train corpus.txt -o model.safetensors && embedkit similar model.safetensors king",
+    epilog="\b\nExample: embedkit train corpus.txt -o model.safetensors && embedkit similar model.safetensors king",
 )
 @click.version_option(embedkit.__version__, prog_name="embedkit")
 def cli() -> None:

@@ -27,7 +27,18 @@ topn_option = click.option("--topn", "-n", default=10, show_default=True, type=c
                            help="How many answers.")
 workers_option = click.option("--workers", "--threads", "--thread", default=None, type=click.IntRange(1),
                               help="Threads; all cores by default.")
-seed_option = click.option("--seed", default=1, show_default=True, type=click.IntRange(0, 2**63 - 1),
+
+
+class Seed(click.ParamType):
+    """A whole number from 0 to 2**63 - 1, without that range in every help."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        return int(click.IntRange(0, 2**63 - 1).convert(value, param, ctx))
+
+
+seed_option = click.option("--seed", default=1, show_default=True, type=Seed(),
                            help="Of the random numbers; with one worker a run repeats bit for bit.")
 
 # How text is read: keyword arguments of the same names in embedkit.corpus.Corpus.from_text.
