@@ -54,6 +54,8 @@ def saved_kind(args: Sequence[str]) -> str:
         if not arg.startswith("-") and (os.path.isfile(arg) or not before.startswith("-")):
             from embedkit.nn.saving import load_model
 
+            if not os.path.isfile(arg):
+                break
             kind = load_model(arg, "lm").kind
             if kind not in KINDS:
                 raise click.UsageError(f"{arg}: a language model of kind {kind!r}, which this embedkit does not know; "
