@@ -204,3 +204,9 @@ def test_a_composed_word_is_the_mean_of_its_pieces(ask, pieces):
     _, rows, _ = ask("vectors", pieces, "학교에서", "--quiet")
     expected = model.ngram_vectors[model.subwords.buckets("학교에서")].mean(axis=0)
     np.testing.assert_allclose(np.array(rows[0][0].split(" ")[1:], np.float64), expected, rtol=1e-5)
+
+
+def test_an_empty_argument_is_wrong_usage(model, ask):
+    status, rows, err = ask("similar", model, "king", " ")
+    assert (status, rows) == (2, [])
+    assert "empty argument" in err

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from embedkit.cli.output import note, warn
-from embedkit.errors import UnknownWordError
+from embedkit.errors import ConfigError, UnknownWordError
 from embedkit.keyed_vectors import KeyedVectors
 
 CHUNK = 1 << 16
@@ -20,6 +20,8 @@ def query_batches(arguments: Sequence[str], most: int = 4096, keep_empty: bool =
     producer is answered in bulk. Empty lines are left out unless `keep_empty`.
     """
     if arguments:
+        if not all(argument.strip() for argument in arguments):
+            raise ConfigError("expected words, found an empty argument")
         yield list(arguments)
         return
     stream: Any = sys.stdin.buffer  # a BufferedReader: read1 returns what waits, read would wait for more
