@@ -8,7 +8,7 @@ import numpy as np
 
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.progress import ProgressCallback
-from embedkit.text.id_stream import DEFAULT_MMAP_ABOVE
+from embedkit.text.id_stream import DEFAULT_MMAP_ABOVE, IdStream
 from embedkit.text.reading import Sources
 from embedkit.text.tokenizers import get_tokenizer
 from embedkit.vocabulary import Vocabulary, frequency_order, nothing_left
@@ -90,8 +90,9 @@ class Corpus:
         CorpusError
             When something is missing, unreadable, damaged, not text or not UTF-8, or no word is left.
         """
-        from embedkit.kernels.tokens import PADDING, WordTable
+        from embedkit.kernels.tokens import PADDING
         from embedkit.text.scanning import scan_sources
+        from embedkit.text.word_table import WordTable
 
         _check(min_count, max_vocab, workers)
         known = None
@@ -112,7 +113,8 @@ class Corpus:
         return cls._renumbered(scanned.stream, [mapping[n] for n in scanned.numbers], vocabulary, n_raw)
 
     @classmethod
-    def _renumbered(cls, stream, mappings: list[np.ndarray], vocabulary: Vocabulary, n_raw: int) -> Corpus:  # type: ignore[no-untyped-def]
+    def _renumbered(cls, stream: IdStream, mappings: list[np.ndarray], vocabulary: Vocabulary,
+                    n_raw: int) -> Corpus:
         from embedkit.kernels.tokens import renumber
 
         state = np.zeros(3, dtype=np.int64)
@@ -218,7 +220,7 @@ def _check(min_count: int, max_vocab: int | None, workers: int | None) -> None:
 def _chosen(data: np.ndarray, begins: np.ndarray, lengths: np.ndarray, counts: np.ndarray, min_count: int,
             max_vocab: int | None) -> tuple[Vocabulary, np.ndarray]:
     """The vocabulary of a `WordTable`'s words, and for each of them the id in it or -2 (int32)."""
-    from embedkit.kernels.tokens import packed
+    from embedkit.text.word_table import packed
 
     kept = np.flatnonzero(counts >= min_count)
     if len(kept) == 0:

@@ -7,7 +7,8 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from embedkit.kernels.tokens import BATCH, SENTENCE_END, WordTable, close, packed, padded
+from embedkit.kernels.tokens import BATCH, SENTENCE_END, close, padded
+from embedkit.text.word_table import WordTable, packed
 
 WHITE = "".join(chr(c) for c in range(0x110000) if chr(c).isspace())
 LETTERS = "abcdefghA-'.\x00\x01\x7fé한글\u0301漢\u2027\u200b\ufeff\u1681\u3001\u00a1😀\U0010ffff\ud7ff\ue000"

@@ -16,7 +16,7 @@ from embedkit.errors import CorpusError
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
-def decompressed(raw: io.BufferedReader, name: str) -> BinaryIO:
+def decompressed(raw: io.BufferedReader, name: str) -> io.BufferedIOBase:
     """`raw`, unpacked where it starts like a compressed file; otherwise `raw` itself."""
     head = raw.peek(8)[:8]
     if head.startswith(b"\x1f\x8b"):
@@ -30,13 +30,13 @@ def decompressed(raw: io.BufferedReader, name: str) -> BinaryIO:
     return raw
 
 
-def _zstd(raw: BinaryIO, name: str) -> BinaryIO:
+def _zstd(raw: io.BufferedReader, name: str) -> io.BufferedIOBase:
     try:
         from compression.zstd import ZstdFile  # Python 3.14
     except ImportError:
         pass
     else:
-        stream: BinaryIO = ZstdFile(raw)
+        stream: io.BufferedIOBase = ZstdFile(raw)
         return stream
     try:
         import zstandard

@@ -7,7 +7,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import IO
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class IdStream:
         self._mmap_above = mmap_above
         self._blocks: list[np.ndarray] = []
         self._used = 0  # of the last block
-        self._file: IO[bytes] | None = None
+        self._file: Any = None
         self._pieces: list[tuple[int, int]] = []  # (table, number of ids)
         self._length = 0
 
@@ -110,24 +110,24 @@ class IdStream:
         self._blocks.clear()
 
     def _write(self, ids: np.ndarray) -> None:
-        _write_all(self._file, memoryview(ids).cast("B"))
+        _write_all(self._file, ids.data.cast("B"))
 
     def _finish_on_disk(self, renumber: Renumber) -> np.ndarray:
         """In place: the end of what is written never overtakes the start of what is still to be read."""
-        file = self._file
+        file: Any = self._file
         block = np.empty(BLOCK_IDS, dtype=np.int32)
         read_at = write_at = 0
         for spans in self._spans(BLOCK_IDS):
             length = sum(n for _, n in spans)
             file.seek(read_at)
-            _read_all(file, memoryview(block[:length]).cast("B"))
+            _read_all(file, block[:length].data.cast("B"))
             read_at += 4 * length
             n = start = 0
             for table, count in spans:
                 n += renumber(block[start : start + count], table, block[n:])
                 start += count
             file.seek(write_at)
-            _write_all(file, memoryview(block[:n]).cast("B"))
+            _write_all(file, block[:n].data.cast("B"))
             write_at += 4 * n
         file.truncate(write_at)
         if write_at == 0:
@@ -146,7 +146,7 @@ def _anonymous_block() -> np.ndarray:
     return np.frombuffer(block, dtype=np.int32)
 
 
-def _write_all(file: IO[bytes], data: memoryview) -> None:
+def _write_all(file: Any, data: memoryview) -> None:
     try:
         while data:
             data = data[file.write(data) :]
@@ -155,9 +155,9 @@ def _write_all(file: IO[bytes], data: memoryview) -> None:
                           "TMPDIR to a folder with more room, or raise --mmap-above to stay in memory") from error
 
 
-def _read_all(file: IO[bytes], data: memoryview) -> None:
+def _read_all(file: Any, data: memoryview) -> None:
     while data:
-        n = file.readinto(data)  # type: ignore[attr-defined]
+        n = file.readinto(data)
         if not n:
             raise CorpusError("the temporary file of the id stream has become shorter while it was in use")
         data = data[n:]

@@ -11,18 +11,19 @@ import os
 import queue
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from embedkit.kernels.punctuation import drop_punctuation
-from embedkit.kernels.tokens import WordTable, close, padded
+from embedkit.kernels.tokens import close, padded
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.text.id_stream import IdStream
 from embedkit.text.reading import BLOCK_BYTES, Block, Sources, list_sources, not_utf8, read_blocks, total_bytes
 from embedkit.text.tokenizers import Tokenizer, character_classes
+from embedkit.text.word_table import WordTable
 
 REPORT_EVERY = 0.1  # seconds
 
@@ -183,7 +184,7 @@ def _in_order(scanner: _Scanner, blocks: Iterator[Block], workers: int) -> Itera
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _reporter(progress: ProgressCallback | None, total: int | None):  # type: ignore[no-untyped-def]
+def _reporter(progress: ProgressCallback | None, total: int | None) -> Callable[[int], None]:
     last = time.monotonic()
 
     def report(done: int) -> None:

@@ -61,7 +61,8 @@ def main() -> int:
         small.write_text("the cat sat on the mat\n" * 10)
         cold = measure(small, "whitespace", 1, 1, NUMBA_CACHE_DIR=folder)["first"]
         print(f"first run ever, import and compilation included: {cold:.1f} s")
-    print(f"{'file':12} {'tokenizer':11} {'workers':>7} {'s':>6} {'MB/s':>6} {'Mtokens/s':>9} {'peak MB':>8} {'words':>9}")
+    print(f"{'file':12} {'tokenizer':11} {'workers':>7} {'s':>6} {'MB/s':>6} {'Mtokens/s':>9} {'peak MB':>8} "
+          f"{'words':>9}")
     for file in files:
         for tokenizer in options.tokenizers.split(","):
             for workers in sorted({1, options.workers}):
