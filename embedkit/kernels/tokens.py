@@ -273,10 +273,7 @@ def scan(data, words, stop, slots, arena, max_words, out, state, frozen):
     frozen : bool
         Leave out unknown words instead of adding them.
 
-    Returns
-    -------
-    int
-        DONE, GROW or INVALID. Call again from the same `state` after mending the cause.
+    Returns DONE, GROW or INVALID; call again from the same `state` after mending the cause.
     """
     begins, lengths = np.empty(BATCH, dtype=np.int64), np.empty(BATCH, dtype=np.int64)
     keys, entries, heads = np.empty(BATCH, np.uint64), np.empty(BATCH, np.uint64), np.empty(BATCH, np.uint64)

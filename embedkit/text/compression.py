@@ -16,18 +16,20 @@ from embedkit.errors import CorpusError
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
-def decompressed(raw: io.BufferedReader, name: str) -> io.BufferedIOBase:
+def decompressed(raw: io.BufferedReader, name: str) -> BinaryIO:
     """`raw`, unpacked where it starts like a compressed file; otherwise `raw` itself."""
     head = raw.peek(8)[:8]
+    stream: Any = raw
     if head.startswith(b"\x1f\x8b"):
-        return gzip.GzipFile(fileobj=raw)
-    if head.startswith(b"BZh") and head[3:4] in b"123456789":
-        return bz2.BZ2File(raw)
-    if head.startswith(b"\xfd7zXZ\x00"):
-        return lzma.LZMAFile(raw)
-    if head.startswith(ZSTD_MAGIC):
-        return _zstd(raw, name)
-    return raw
+        stream = gzip.GzipFile(fileobj=raw)
+    elif head.startswith(b"BZh") and head[3:4] in b"123456789":
+        stream = bz2.BZ2File(raw)  # noqa: SIM115
+    elif head.startswith(b"\xfd7zXZ\x00"):
+        stream = lzma.LZMAFile(raw)
+    elif head.startswith(ZSTD_MAGIC):
+        stream = _zstd(raw, name)
+    unpacked: BinaryIO = stream
+    return unpacked
 
 
 def _zstd(raw: io.BufferedReader, name: str) -> io.BufferedIOBase:

@@ -163,7 +163,7 @@ def _opened(file: str) -> Iterator[Any]:
             yield raw
 
 
-def _cut_blocks(stream: io.BufferedIOBase, name: str, block_bytes: int, counted: _Counted) -> Iterator[Block]:
+def _cut_blocks(stream: BinaryIO, name: str, block_bytes: int, counted: _Counted) -> Iterator[Block]:
     """Blocks of a stream, the first one sniffed and freed of its byte order mark."""
     buffer = np.empty(block_bytes + SPARE, dtype=np.uint8)
     size = offset = 0
@@ -195,10 +195,10 @@ def _cut_blocks(stream: io.BufferedIOBase, name: str, block_bytes: int, counted:
             size = len(rest)
 
 
-def _fill(stream: io.BufferedIOBase, buffer: np.ndarray, size: int, room: int) -> int:
+def _fill(stream: BinaryIO, buffer: np.ndarray, size: int, room: int) -> int:
     view = buffer.data
     while size < room:
-        got = stream.readinto(view[size:room])
+        got = stream.readinto(view[size:room])  # type: ignore[attr-defined]
         if not got:
             break
         size += got
