@@ -46,7 +46,7 @@ def build_from_file(kind: Callable[..., M], config_kind: type, file: ModelFile, 
         words = WordInput(lookup, weight, frozen=settings.frozen, scale=float(config["scale"]),
                           spelling=SpellingLookup.from_tensors(tensors) if "features.words" in tensors else None,
                           spelling_size=getattr(settings, "spelling_size", 0), rng=rng,
-                          context=_context(config["context"], tensors))
+                          context=_context(config.get("context"), tensors))
         model: Any = kind(settings, labels, words, tokenizer=dict(config["tokenizer"]), rng=rng)
     except EmbedkitError as error:
         raise FormatError(f"{name}: damaged: {error}") from error
