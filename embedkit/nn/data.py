@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 
 from embedkit.errors import CorpusError
-from embedkit.text.reading import read_lines
 
 Source = str | os.PathLike[str]
 
@@ -55,6 +54,8 @@ class TaggedSentences:
 
 def numbered_lines(sources: Source | Iterable[Source], encoding_errors: str = "strict") -> Iterator[tuple[str, str]]:
     """Lines with their places, ``("FILE line N", line)``; ``-`` is standard input."""
+    from embedkit.text.reading import read_lines
+
     if isinstance(sources, (str, os.PathLike)):
         sources = [sources]
     for source in sources:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from embedkit.errors import ConfigError
-from embedkit.nn.optimizers import SGD, AdaGrad, Adam
-from embedkit.nn.schedules import get_schedule
 
 OPTIMIZERS = ("adam", "adamw", "adagrad", "sgd")
+SCHEDULES = ("constant", "linear", "cosine", "noam")
 
 
 @dataclass(frozen=True)
@@ -60,10 +59,13 @@ class TrainingOptions:
             raise ConfigError(f"warmup must be at least 0 and below 1, got {self.warmup}")
         if self.optimizer not in OPTIMIZERS:
             raise ConfigError(f"unknown optimizer {self.optimizer!r}: choose one of {', '.join(OPTIMIZERS)}")
-        get_schedule(self.schedule, 1)
+        if self.schedule not in SCHEDULES:
+            raise ConfigError(f"unknown schedule {self.schedule!r}: choose one of {', '.join(SCHEDULES)}")
 
     def make_optimizer(self, rate: float) -> Any:
         """A fresh optimiser with a learning rate of `rate` times `learning_rate`."""
+        from embedkit.nn.optimizers import SGD, AdaGrad, Adam
+
         rate *= self.learning_rate
         if self.optimizer == "sgd":
             return SGD(rate, momentum=0.9, weight_decay=self.weight_decay)
