@@ -9,6 +9,13 @@ many negatives as asked for. Both products that update use the values from befor
 
 Both matrices are float32 (n_words, row_size), padded by `embedkit.kernels.math.padded_size`, and are shared by all
 threads without locks (Hogwild; Recht et al. 2011). A call works on one slice of the id stream.
+
+What bounds skip-gram now (100 dimensions, AVX-512, one thread; each part left out in turn): the two updating
+products take 45 % of the time and run at 4 vector multiply-adds a nanosecond, two thirds of what the core can do, held
+back by their loads and stores; the scores 15 %; drawing windows and negatives, finding the block's rows and
+subsampling 30 %. Memory does not bound it: a vocabulary that fits the cache is no faster, and without prefetching the
+loss is 9 %. What mattered on the way here: rows on cache lines (1.35 times), σ in explicit vectors (a loop over two
+arrays was not vectorised: 22 %), windows from the sentence's bounds instead of a walk, the loss on few blocks.
 """
 
 from __future__ import annotations
