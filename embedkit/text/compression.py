@@ -23,9 +23,9 @@ def decompressed(raw: io.BufferedReader, name: str) -> BinaryIO:
     if head.startswith(b"\x1f\x8b"):
         stream = gzip.GzipFile(fileobj=raw)
     elif head.startswith(b"BZh") and head[3:4] in b"123456789":
-        stream = bz2.BZ2File(raw)  # noqa: SIM115
+        stream = bz2.BZ2File(raw)
     elif head.startswith(b"\xfd7zXZ\x00"):
-        stream = lzma.LZMAFile(raw)
+        stream = lzma.LZMAFile(raw)  # noqa: SIM115
     elif head.startswith(ZSTD_MAGIC):
         stream = _zstd(raw, name)
     unpacked: BinaryIO = stream
