@@ -2,11 +2,13 @@
 
 The protocol is that of gensim's ``evaluate_word_pairs`` and ``evaluate_word_analogies`` and gives the same numbers:
 only the first `restrict_vocab` words take part; words are compared in upper case, the most frequent form wins;
-pairs and questions with a word outside of that are skipped; a word of the question is never the answer.
+pairs and questions with a word outside of that are skipped; a word of the question is never the answer. One thing is
+more lenient: Hangul or accents may be composed (NFC) in one file and decomposed (NFD) in the other.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -118,7 +120,7 @@ def evaluate_pairs(vectors: KeyedVectors, pairs: WordPairs, *, restrict_vocab: i
     _check_restriction(restrict_vocab)
     fold = _folding(case_sensitive)
     rows, _ = _folded_rows(vectors.index_to_key[:restrict_vocab], fold)
-    found = {word: rows.get(fold(word)) for pair in pairs.words for word in pair}
+    found = {word: rows.get(_spelt(fold(word), rows)) for pair in pairs.words for word in pair}
     composed = {word: _composed(vectors, word) for word, row in found.items() if subwords and row is None}
     unit: dict[str, np.ndarray] = {}
     for word, row in found.items():
@@ -163,7 +165,7 @@ def evaluate_analogies(vectors: KeyedVectors, analogies: Analogies, *, method: s
     fold = _folding(case_sensitive)
     words = list(vectors.index_to_key[:restrict_vocab])
     rows, variants = _folded_rows(words, fold)
-    folded = [(name, [tuple(map(fold, question)) for question in questions])
+    folded = [(name, [tuple(_spelt(fold(word), rows) for word in question) for question in questions])
               for name, questions in analogies.sections]
     known = [q for _, questions in folded for q in questions if all(word in rows for word in q)]
     ids = np.array([[rows[word] for word in question[:3]] for question in known], np.int64).reshape(-1, 3)
@@ -291,6 +293,14 @@ def _folded_rows(words: Sequence[str], fold: Callable[[str], str]) -> tuple[dict
         if first != row:
             variants.setdefault(word, [first]).append(row)
     return rows, variants
+
+
+def _spelt(word: str, rows: dict[str, int]) -> str:
+    """A word as the rows spell it: as it is, else composed (NFC) or decomposed (NFD), else as it is."""
+    if word in rows or word.isascii():
+        return word
+    forms = (unicodedata.normalize(form, word) for form in ("NFC", "NFD"))
+    return next((form for form in forms if form in rows), word)
 
 
 def _composed(vectors: KeyedVectors, word: str) -> np.ndarray | None:

@@ -1,6 +1,7 @@
 """Correlations, word pairs and analogies: against plain loops, by hand, and on files as people write them."""
 
 import json
+import unicodedata
 
 import numpy as np
 import pytest
@@ -162,6 +163,17 @@ def test_korean_questions():
     vectors = KeyedVectors(["한국", "서울", "일본", "도쿄", "바다"],
                            np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1], [0, 1, 1], [1, -1, -1]], np.float32))
     test = Analogies("t", [("수도", [("한국", "서울", "일본", "도쿄")])])
+    assert evaluation.evaluate_analogies(vectors, test).total.accuracy == 1.0
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_composed_and_decomposed_spellings_meet(forms):
+    held, asked = ([unicodedata.normalize(form, word) for word in ("한국", "서울", "café", "도쿄")] for form in forms)
+    vectors = KeyedVectors(held, np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1], [0, 1, 1]], np.float32))
+    asked_pairs = [(asked[0], asked[1]), (asked[2], asked[3]), (asked[0], asked[3])]
+    pairs = WordPairs("t", asked_pairs, np.array([1.0, 2.0, 0.0]))
+    assert evaluation.evaluate_pairs(vectors, pairs).used == 3
+    test = Analogies("t", [("s", [tuple(asked)])])
     assert evaluation.evaluate_analogies(vectors, test).total.accuracy == 1.0
 
 
