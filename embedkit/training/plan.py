@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedkit.corpus import SENTENCE_END, Corpus
-from embedkit.counting import Window, estimate_cells
+from embedkit.counting import Window, count_cooccurrences, estimate_cells
 from embedkit.training.config import TrainingConfig
 from embedkit.training.run import Run
 
@@ -61,13 +61,13 @@ def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
         disk += n_words * row
     if config.keep_output:
         disk += n_words * row
-    counts = 0
+    cells = 0
     if config.model in _CELL_BYTES:
         cells = estimate_cells(corpus, Window(config.window), workers=config.workers)
-        counts = cells * _CELL_BYTES[config.model]
+    counts = cells * _CELL_BYTES.get(config.model, 0)
+    seconds = _glove_seconds(corpus, config, cells) if config.model == "glove" else _seconds(corpus, config)
     return Plan(n_words, corpus.n_tokens, corpus.n_sentences,
-                corpus.ids.nbytes + n_words * row * n_matrices + bucket_bytes + counts, disk,
-                _seconds(corpus, config))
+                corpus.ids.nbytes + n_words * row * n_matrices + bucket_bytes + counts, disk, seconds)
 
 
 def _seconds(corpus: Corpus, config: TrainingConfig) -> float:
@@ -85,3 +85,24 @@ def _seconds(corpus: Corpus, config: TrainingConfig) -> float:
     fit(trial, quick, Run())
     epochs = config.epochs if config.model not in ("svd", "lsa") else 1
     return (time.perf_counter() - start) * corpus.n_tokens / max(n_tokens, 1) * epochs
+
+
+def _glove_seconds(corpus: Corpus, config: TrainingConfig, cells: int) -> float:
+    """A pass takes something for each of its blocks and something for each record: two trials tell them apart."""
+    from embedkit.training import glove
+
+    passes, sizes, counting = [], [], 0.0
+    for n in (_TRIAL_TOKENS, 4 * _TRIAL_TOKENS):
+        trial = Corpus(np.asarray(corpus.ids[:n]), corpus.vocabulary)
+        start = time.perf_counter()
+        counts = count_cooccurrences(trial, Window(config.window), workers=config.workers)
+        counting = (time.perf_counter() - start) * len(corpus.ids) / len(trial.ids)
+        taken = []
+        for epochs in (1, 1, 3):  # the first compiles
+            start = time.perf_counter()
+            glove.fit(None, dataclasses.replace(config, epochs=epochs), Run(), counts)
+            taken.append(time.perf_counter() - start)
+        passes.append((taken[2] - taken[1]) / 2)
+        sizes.append(len(counts))
+    a_record = max(0.0, passes[1] - passes[0]) / max(1, sizes[1] - sizes[0])
+    return counting + config.epochs * (passes[1] + a_record * max(0, cells - sizes[1]))
