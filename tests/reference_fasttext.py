@@ -9,6 +9,7 @@ import numpy as np
 
 MASK64 = (1 << 64) - 1
 POOL = 512
+LOSS_EVERY = 16  # centres: the loss is taken from every sixteenth
 
 
 class Random:
@@ -76,7 +77,10 @@ def learn_softmax(hidden, w_out, target, rate):
 
 
 def train(ids, keep, table, settings, rows, w_in, w_out, rate, state, cbow=False, loss="ns"):
-    """Train on `ids`; `rows` is a list of row numbers for each word. Returns (summed loss, number of predictions)."""
+    """Train on `ids`; `rows` lists the row numbers of each word.
+
+    Returns the summed loss and its number of predictions.
+    """
     random = Random(state)
     kept = [word for word in ids.tolist() if word < 0 or keep[word] >= 1 or random.unit() < keep[word]]
     pool, position = [0] * POOL, 0
@@ -126,8 +130,9 @@ def train(ids, keep, table, settings, rows, w_in, w_out, rate, state, cbow=False
         for target in [word] if cbow else context:
             hidden, step_loss = learn(hidden, target)
             assert math.isfinite(step_loss)
-            total += step_loss
-            n_pairs += 1
+            if centre % LOSS_EVERY == 0:
+                total += step_loss
+                n_pairs += 1
         change = hidden - start
         if cbow and settings.mean_gradient:
             change = change / len(context)

@@ -81,10 +81,10 @@ def test_mean_rows_counts_rows_of_zeros():
 
 
 @kernel
-def _tile(matrix, rows, first, vector, start, gradient, result, scores):
-    dot_rows(matrix, rows, first, vector, scores)
-    update_rows(matrix, rows, first, gradient, vector, start, result)
-    add_row(matrix, 0, matrix, 9)
+def _tile(matrix, rows, first, vectors, gradient, scale, scores):
+    dot_rows(matrix, rows, first, vectors, 1, scores)
+    update_rows(matrix, rows, first, gradient, vectors, 1, 2, 0)
+    add_row(matrix, 0, scale, matrix, 9)
 
 
 @pytest.mark.parametrize("vector_size", [1, 16, 100, 300])
@@ -92,16 +92,17 @@ def test_a_tile_of_rows_against_numpy(vector_size):
     rng = np.random.default_rng(3)
     size = padded_size(vector_size)
     matrix = rng.normal(size=(10, size)).astype("f4")
-    vector, start = rng.normal(size=(2, size)).astype("f4")
+    vectors = rng.normal(size=(3, size)).astype("f4")
+    _, vector, start = vectors.copy()
     rows = np.array([0] * TILE + [4, 5, 4, 8, 1, 2])  # row 4 occurs twice
     gradient = rng.normal(size=2 * SCORES).astype("f4")
     expected = matrix.astype(float)
-    scores, result = np.full(2 * SCORES, 7, "f4"), np.zeros(size, "f4")
+    scores = np.full(2 * SCORES, 7, "f4")
     tile_rows, g = rows[TILE:], gradient[SCORES:SCORES + TILE].astype(float)
     old = expected[tile_rows].copy()
     np.add.at(expected, tile_rows, np.outer(g, vector))
-    expected[0] += expected[9]
-    _tile(matrix, rows, TILE, vector, start, gradient, result, scores)
+    expected[0] += 1.5 * expected[9]
+    _tile(matrix, rows, TILE, vectors, gradient, np.float32(1.5), scores)
     np.testing.assert_allclose(scores[SCORES:SCORES + TILE], old @ vector, rtol=1e-4, atol=1e-4)
     assert scores[SCORES + TILE:].tolist() == [0, 0]
     assert scores[:SCORES].tolist() == [7] * SCORES
@@ -109,7 +110,8 @@ def test_a_tile_of_rows_against_numpy(vector_size):
     first, second = np.flatnonzero(tile_rows == 4)
     again = old.copy()
     again[second] = old[first] + g[first] * vector  # the second visit of a row sees the first one's update
-    np.testing.assert_allclose(result, start + g @ again, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(vectors[1:], [vector, start])
+    np.testing.assert_allclose(vectors[0], start + g @ again, rtol=1e-4, atol=1e-4)
 
 
 def test_aligned_rows_begin_at_cache_lines():
@@ -170,7 +172,7 @@ def test_training_agrees_with_plain_float64(cbow, loss, mean):
         ids, 0, len(ids), keep, table, options, model, np.float32(0.05), state, control)
     pay_all(model)
     assert n_words == (ids >= 0).sum()
-    assert found_pairs == n_pairs > 100
+    assert found_pairs == n_pairs > 10
     assert found_loss == pytest.approx(loss_sum, rel=1e-5)
     assert np.abs(w_in - before).max() > 0.02
     np.testing.assert_allclose(model.w_in, w_in, atol=1e-5)

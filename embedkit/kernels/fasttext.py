@@ -5,25 +5,25 @@ these rows receives the same gradient, undivided, as in the fastText tool. So th
 gradient: it is gathered once for each centre, moved after every target, and the whole change is added to the rows
 once at the end. The mathematics are the tool's; the rows are read and written a window's worth less often.
 
-What bounded it was memory, in three places, each measured on 18.8 million English words (vector_size 100, 20.5 rows
-a word, 400,000 rows in use, an L2 cache of 2 MB):
+What bounded it was memory, in three places (18.8 million English words, vector_size 100: 20.5 rows a word, 400,000
+rows in use, an L2 cache of 2 MB):
 
 **N-gram rows.** Half of the reads go to a few thousand rows, which are numbered first so that they lie together in
 the cache. The others, the *cold* rows, are read once in thousands of words. A frequent word therefore keeps the sum
 of its cold rows in a cache of its own, updated with its own gradients, and a debt: the gradient that it owes to each
-of them. After `interval` uses the debt is paid into the rows and the sum read anew. The interval is about a hundredth
-of the word's uses in the whole run, so that a cold row is never behind by more than a hundredth of the training,
-while the rows are touched some 25 times less often. Rare words (fewer than 3 uses between two payments) are handled
-row by row.
+of them. After `interval` uses the debt is paid into the rows and the sum read anew. The interval is a small share of
+the word's uses in the whole run (`embedkit.training.fasttext.PAYMENTS`), so no cold row is behind by more than that
+share of the training. Rare words are handled row by row. Until a debt is paid, other words that share a cold row do
+not see it: for them this is a delay, as between threads.
 
-**Negatives.** They are drawn from a pool of 512 words that is renewed at a steady rate, so that most of the rows are
-in the cache. Each target still has negatives of its own: sharing them over a window costs accuracy in analogies (see
-`embedkit.kernels.word2vec` for plain words, where it does not), drawing them from a pool does not.
+**Negatives.** They are drawn from a pool of 512 words that is renewed at a steady rate, so that their rows are in the
+L2 cache. Each target has negatives of its own: sharing them over a window costs accuracy in analogies.
 
 **Order.** Rows for the next centre are asked for while the current one is at work.
 
-What bounds it now: the six dot products, the logistic function and the update of a target form a chain of some 170
-cycles, which the next target has to wait for.
+What bounds it now: 370 ns a pair in training against some 70 ns for the six products and updates when the rows are in
+the L2 cache. Within a centre each target waits for the one before it, a chain of dot products, logistic function and
+update, so misses on the target's own row are hidden badly.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ from typing import NamedTuple
 import numpy as np
 
 from embedkit.kernels.compiling import kernel
+from embedkit.kernels.math import LANES, logistic_steps
 from embedkit.kernels.rng import next_uint64
-from embedkit.kernels.rows import SCORES, TILE, add_row, aligned_rows, dot_rows, fetch_row, sigmoid, update_rows
+from embedkit.kernels.rows import SCORES, TILE, add_row, aligned_rows, dot_rows, fetch_row, update_rows
 from embedkit.kernels.sampling import draw, subsample, window_bounds
+from embedkit.kernels.word2vec import LOSS_EVERY
 
 POOL_BITS = 9
-SMALLEST = np.float32(1e-5)  # a probability counts as at least this much in the loss, as in the fastText tool
-UNDERFLOW = 1e-200
+ONE = np.float32(1.0)
 _POOL_MASK = np.int64((1 << POOL_BITS) - 1)
 _POOL_SHIFT = np.uint64(POOL_BITS)
 
@@ -99,203 +100,200 @@ class Model(NamedTuple):
     interval: np.ndarray
 
 
-class Work(NamedTuple):
-    """Room for one centre: two hidden vectors that take turns and their start; one target's outputs."""
-
-    hidden: np.ndarray
-    outputs: np.ndarray
-    scores: np.ndarray
-    gradient: np.ndarray
-    labels: np.ndarray
-    pool: np.ndarray
-
-
 @kernel
-def pay(model, word):
+def pay(indptr, cold, rows, w_in, cache, uses, interval, word):
     """Add what a cached word owes to its cold rows, and read their sum anew."""
-    cache = model.cache
-    cache[2 * word, :] = 0.0
-    for r in range(model.cold[word], model.indptr[word + 1]):
-        add_row(model.w_in, model.rows[r], cache, 2 * word + 1)
-        add_row(cache, 2 * word, model.w_in, model.rows[r])
-    cache[2 * word + 1, :] = 0.0
-    model.uses[word] = model.interval[word]
+    for d in range(cache.shape[1]):
+        cache[2 * word, d] = 0.0
+    for r in range(cold[word], indptr[word + 1]):
+        add_row(w_in, rows[r], ONE, cache, 2 * word + 1)
+        add_row(cache, 2 * word, ONE, w_in, rows[r])
+    for d in range(cache.shape[1]):
+        cache[2 * word + 1, d] = 0.0
+    uses[word] = interval[word]
 
 
 @kernel
 def pay_all(model):
     """`pay` for every cached word: before the first slice and after the last."""
-    for word in range(len(model.uses)):
-        pay(model, word)
+    indptr, cold, rows, w_in, _, cache, uses, interval = model
+    for word in range(len(uses)):
+        pay(indptr, cold, rows, w_in, cache, uses, interval, word)
 
 
 @kernel
-def _fetch_word(model, word):
-    stop = model.indptr[word + 1]
-    if word < len(model.uses):
-        fetch_row(model.cache, np.int64(2 * word))
-        fetch_row(model.cache, np.int64(2 * word + 1))
-        if model.uses[word] > 1:
-            stop = model.cold[word]
-    for r in range(model.indptr[word], stop):
-        fetch_row(model.w_in, np.int64(model.rows[r]))
+def _fetch_word(indptr, cold, rows, w_in, cache, uses, word):
+    stop = indptr[word + 1]
+    if word < len(uses):
+        fetch_row(cache, np.int64(2 * word))
+        fetch_row(cache, np.int64(2 * word + 1))
+        if uses[word] > 1:
+            stop = cold[word]
+    for r in range(indptr[word], stop):
+        fetch_row(w_in, np.int64(rows[r]))
 
 
 @kernel
-def _add_word(model, word, hidden):
+def _add_word(indptr, cold, rows, w_in, cache, n_cached, word, hidden):
     """Add the rows of a word to ``hidden[0]``; returns how many there are."""
-    stop = model.indptr[word + 1]
-    if word < len(model.uses):
-        stop = model.cold[word]
-        add_row(hidden, 0, model.cache, 2 * word)
-    for r in range(model.indptr[word], stop):
-        add_row(hidden, 0, model.w_in, model.rows[r])
-    return model.indptr[word + 1] - model.indptr[word]
+    stop = indptr[word + 1]
+    if word < n_cached:
+        stop = cold[word]
+        add_row(hidden, 0, ONE, cache, 2 * word)
+    for r in range(indptr[word], stop):
+        add_row(hidden, 0, ONE, w_in, rows[r])
+    return indptr[word + 1] - indptr[word]
 
 
 @kernel
-def _move_word(model, word, hidden):
+def _move_word(indptr, cold, rows, w_in, cache, uses, interval, word, hidden):
     """Add the change ``hidden[2]`` to every row of a word."""
-    stop = model.indptr[word + 1]
-    cached = word < len(model.uses)
+    stop = indptr[word + 1]
+    cached = word < len(uses)
     if cached:
-        stop = model.cold[word]
-    for r in range(model.indptr[word], stop):
-        add_row(model.w_in, model.rows[r], hidden, 2)
+        stop = cold[word]
+    for r in range(indptr[word], stop):
+        add_row(w_in, rows[r], ONE, hidden, 2)
     if cached:
-        n_cold = np.float32(model.indptr[word + 1] - stop)
-        total, debt = model.cache[2 * word], model.cache[2 * word + 1]
-        for d in range(hidden.shape[1]):
-            total[d] += n_cold * hidden[2, d]
-            debt[d] += hidden[2, d]
-        model.uses[word] -= 1
-        if model.uses[word] <= 0:
-            pay(model, word)
+        add_row(cache, 2 * word, np.float32(indptr[word + 1] - stop), hidden, 2)
+        add_row(cache, 2 * word + 1, ONE, hidden, 2)
+        uses[word] -= 1
+        if uses[word] <= 0:
+            pay(indptr, cold, rows, w_in, cache, uses, interval, word)
+
+
+@kernel
+def _logistic_loss(scores, labels, counted, n):
+    """Sum of ``-log σ(±score)`` over the outputs that count."""
+    loss = 0.0
+    for o in range(n):
+        at = o // TILE * SCORES + o % TILE
+        if counted[at] > 0:
+            s = np.float64(scores[at])
+            if labels[at] > 0:
+                s = -s
+            loss += max(s, 0.0) + np.log1p(np.exp(-abs(s)))
+    return loss
 
 
 @kernel(fastmath=True)
-def _logistic(work, n_outputs, rate):
-    """Gradients of the logistic loss from scores and labels; a label below 0 leaves an output out.
-
-    Returns the product of the probabilities of the right labels.
-    """
-    product = np.float32(1)
-    for first in range(0, n_outputs, TILE):
-        tile = first // TILE * SCORES
-        for k in range(SCORES):
-            work.gradient[tile + k] = sigmoid(work.scores[tile + k])
-        for k in range(TILE):
-            p = work.gradient[tile + k]
-            label = work.labels[tile + k]
-            counts = label >= 0
-            product *= max(p if label > 0 else np.float32(1) - p, SMALLEST) if counts else np.float32(1)
-            work.gradient[tile + k] = (label - p) * rate if counts else np.float32(0)
-        product = max(product, np.float32(1e-30))
-    return np.float64(product)
-
-
-@kernel(fastmath=True)
-def _softmax(work, target, n_outputs, rate):
-    """Gradients of the full softmax; returns the target's probability."""
-    largest = work.scores[0]
+def _softmax(scores, gradient, target, n_outputs, rate):
+    """Gradients of the full softmax; returns the loss."""
+    largest = scores[0]
     for o in range(n_outputs):
-        largest = max(largest, work.scores[o // TILE * SCORES + o % TILE])
+        largest = max(largest, scores[o // TILE * SCORES + o % TILE])
     total = 0.0
     for o in range(n_outputs):
         at = o // TILE * SCORES + o % TILE
-        work.gradient[at] = np.exp(work.scores[at] - largest)
-        total += np.float64(work.gradient[at])
+        gradient[at] = np.exp(scores[at] - largest)
+        total += np.float64(gradient[at])
     target_at = target // TILE * SCORES + target % TILE
-    probability = np.float64(work.gradient[target_at]) / total
+    loss = np.log(total) - np.float64(scores[target_at] - largest)
     scale = -rate / np.float32(total)
     for o in range(n_outputs):
-        work.gradient[o // TILE * SCORES + o % TILE] *= scale
-    work.gradient[target_at] += rate
-    for o in range(n_outputs, (n_outputs + TILE - 1) // TILE * TILE):
-        work.gradient[o // TILE * SCORES + o % TILE] = np.float32(0)
-    return max(probability, 1e-30)
+        gradient[o // TILE * SCORES + o % TILE] *= scale
+    gradient[target_at] += rate
+    return loss
 
 
 @kernel
-def _negatives(table, target, settings, work, state):
-    """Put a target and its negatives into the outputs; one equal to the target is left out."""
-    work.outputs[0] = target
-    work.labels[0] = np.float32(1)
+def _negatives(pool, target, negative, outputs, labels, counted, state):
+    """Put a target and its negatives into the outputs; one equal to the target does not count."""
+    outputs[0] = target
+    labels[0] = 1.0
+    counted[0] = 1.0
     bits = np.uint64(0)
     left = 0
-    for o in range(1, settings.negative + 1):
+    for o in range(1, negative + 1):
         if left == 0:
             bits = next_uint64(state)
             left = 64 // POOL_BITS
-        word = work.pool[np.int64(bits) & _POOL_MASK]
+        word = pool[np.int64(bits) & _POOL_MASK]
         bits >>= _POOL_SHIFT
         left -= 1
-        work.outputs[o] = word
-        work.labels[o // TILE * SCORES + o % TILE] = np.float32(-1) if word == target else np.float32(0)
-    return settings.negative + 1
+        outputs[o] = word
+        counted[o // TILE * SCORES + o % TILE] = 0.0 if word == target else 1.0
+    return negative + 1
 
 
 @kernel
-def _path(paths, target, settings, work, state):
+def _path(paths, target, outputs, labels, counted):
     """Put the inner nodes on the way to a target into the outputs, with the turns as labels."""
     first = paths.offsets[target]
     n = paths.offsets[target + 1] - first
     for o in range(n):
-        work.outputs[o] = paths.nodes[first + o]
-        work.labels[o // TILE * SCORES + o % TILE] = paths.labels[first + o]
+        at = o // TILE * SCORES + o % TILE
+        outputs[o] = paths.nodes[first + o]
+        labels[at] = paths.labels[first + o]
+        counted[at] = 1.0
     for o in range(n, (n + TILE - 1) // TILE * TILE):
-        work.outputs[o] = work.outputs[0]
-        work.labels[o // TILE * SCORES + o % TILE] = np.float32(-1)
+        outputs[o] = outputs[0]
+        counted[o // TILE * SCORES + o % TILE] = 0.0
     return n
 
 
 @kernel
-def _renew(table, position, settings, work, state, w_out):
+def _renew(table, position, fresh, pool, state, w_out):
     """Draw fresh negatives into the pool and ask for their rows; returns the next place in it."""
-    for _ in range(settings.fresh):
+    for _ in range(fresh):
         word = draw(table, state)
-        work.pool[position & _POOL_MASK] = word
+        pool[position & _POOL_MASK] = word
         position += 1
         fetch_row(w_out, word)
     return position
+
+
+@kernel
+def _score(w_out, outputs, n, hidden, now, scores):
+    for first in range(0, n, TILE):
+        dot_rows(w_out, outputs, first, hidden, now, scores)
+
+
+@kernel
+def _update(w_out, outputs, n, gradient, hidden, now):
+    update_rows(w_out, outputs, 0, gradient, hidden, now, now, 1 - now)
+    for first in range(TILE, n, TILE):
+        update_rows(w_out, outputs, first, gradient, hidden, now, 1 - now, 1 - now)
 
 
 @functools.cache
 def make_learn(loss):
     """``learn(...)`` for one target: ns, hs or softmax. It moves the hidden vector and the output rows.
 
-    It takes the hidden vector in ``work.hidden[now]``, leaves the new one in ``work.hidden[1 - now]`` and returns
-    the probability that the model gave to what was seen.
+    It takes the hidden vector in ``hidden[now]``, leaves the new one in ``hidden[1 - now]`` and returns the loss
+    where `watch` is true, else 0. Of each tile's eight places in `scores`, `labels`, `counted` (0 or 1) and
+    `gradient` the last two are unused.
     """
-    softmax = loss == "softmax"
-    choose = _negatives if loss == "ns" else _path
+    if loss == "softmax":
+        @kernel
+        def learn(w_out, target, table, negative, pool, hidden, now, outputs, scores, labels, counted, gradient, rate,
+                  state, watch):
+            n = w_out.shape[0]
+            _score(w_out, outputs, n, hidden, now, scores)
+            found = _softmax(scores, gradient, target, n, rate)
+            _update(w_out, outputs, n, gradient, hidden, now)
+            return found
+
+        return learn
+
+    negatives = loss == "ns"
 
     @kernel
-    def learn(w_out, target, now, table, settings, work, rate, state):
-        hidden = work.hidden
-        n = w_out.shape[0] if softmax else choose(table, target, settings, work, state)
-        for first in range(0, n, TILE):
-            dot_rows(w_out, work.outputs, first, hidden[now], work.scores)
-        if softmax:
-            probability = _softmax(work, target, n, rate)
+    def learn(w_out, target, table, negative, pool, hidden, now, outputs, scores, labels, counted, gradient, rate,
+              state, watch):
+        if negatives:
+            n = _negatives(pool, target, negative, outputs, labels, counted, state)
         else:
-            probability = _logistic(work, n, rate)
-        update_rows(w_out, work.outputs, 0, work.gradient, hidden[now], hidden[now], hidden[1 - now])
-        for first in range(TILE, n, TILE):
-            update_rows(w_out, work.outputs, first, work.gradient, hidden[now], hidden[1 - now], hidden[1 - now])
-        return probability
+            n = _path(table, target, outputs, labels, counted)
+        _score(w_out, outputs, n, hidden, now, scores)
+        n_places = (n + TILE - 1) // TILE * SCORES
+        for k in range(n_places):
+            gradient[k] = counted[k]
+        logistic_steps(scores, gradient, labels, n_places, rate)
+        _update(w_out, outputs, n, gradient, hidden, now)
+        return _logistic_loss(scores, labels, counted, n) if watch else 0.0
 
     return learn
-
-
-@kernel
-def _make_work(settings, row_size, n_outputs):
-    outputs = np.zeros(settings.most_outputs, np.int64)
-    for o in range(settings.most_outputs):
-        outputs[o] = min(o, n_outputs - 1)
-    n_scores = settings.most_outputs // TILE * SCORES
-    return Work(aligned_rows(3, row_size), outputs, np.zeros(n_scores, np.float32), np.zeros(n_scores, np.float32),
-                np.full(n_scores, np.float32(-1)), np.zeros(1 << POOL_BITS, np.int64))
 
 
 @functools.cache
@@ -321,78 +319,72 @@ def make_train(cbow, loss):
         n_words : int
             Words seen, left-out ones included.
         loss, n_pairs : float
-            Summed loss and number of predictions.
+            Sum of the loss over the centres where it was computed, and its number of predictions.
         """
+        indptr, cold, rows, w_in, w_out, cache, uses, interval = model
+        window, negative, fresh = settings.window, settings.negative, settings.fresh
         kept = np.empty(stop - start, np.int32)
         n, n_words = subsample(ids, start, stop, keep, state, kept)
-        size = model.w_in.shape[1]
-        work = _make_work(settings, size, model.w_out.shape[0])
-        hidden = work.hidden
+        size = w_in.shape[1]
+        n_cached = len(uses)
+        hidden = aligned_rows(3, size)
+        outputs = np.zeros(settings.most_outputs, np.int64)
+        for o in range(settings.most_outputs):
+            outputs[o] = min(o, w_out.shape[0] - 1)
+        n_places = settings.most_outputs // TILE * SCORES + LANES
+        scores, labels = np.zeros(n_places, np.float32), np.zeros(n_places, np.float32)
+        counted, gradient = np.zeros(n_places, np.float32), np.zeros(n_places, np.float32)
+        pool = np.zeros(1 << POOL_BITS, np.int64)
         position = np.int64(0)
         if negatives:
-            for _ in range(0, 1 << POOL_BITS, settings.fresh):
-                position = _renew(table, position, settings, work, state, model.w_out)
+            for _ in range(0, 1 << POOL_BITS, fresh):
+                position = _renew(table, position, fresh, pool, state, w_out)
         total = 0.0
-        product = 1.0
         n_pairs = 0.0
         for centre in range(n):
             if control[0] != 0:
                 break
             if negatives:
-                position = _renew(table, position, settings, work, state, model.w_out)
-            ahead = centre + (settings.window + 1 if cbow else 1)
+                position = _renew(table, position, fresh, pool, state, w_out)
+            ahead = centre + (window + 1 if cbow else 1)
             if ahead < n and kept[ahead] >= 0:
-                _fetch_word(model, kept[ahead])
-            ahead = centre + 1 + (0 if cbow else settings.window)
-            if ahead < n and kept[ahead] >= 0 and negatives:
-                fetch_row(model.w_out, np.int64(kept[ahead]))
-            word = kept[centre]
+                _fetch_word(indptr, cold, rows, w_in, cache, uses, kept[ahead])
+            ahead = centre + 1 + (0 if cbow else window)
+            if negatives and ahead < n and kept[ahead] >= 0:
+                fetch_row(w_out, np.int64(kept[ahead]))
+            word = np.int64(kept[centre])
             if word < 0:
                 continue
-            low, high = window_bounds(kept, n, centre, settings.window, settings.shrink, state)
+            low, high = window_bounds(kept, n, centre, window, settings.shrink, state)
             if low == high:
                 continue
-            hidden[0, :] = 0.0
+            for d in range(size):
+                hidden[0, d] = 0.0
             n_rows = 0
-            if cbow:
-                for p in range(low, high + 1):
-                    if p != centre:
-                        n_rows += _add_word(model, kept[p], hidden)
-            else:
-                n_rows += _add_word(model, word, hidden)
+            for p in range(low if cbow else centre, (high if cbow else centre) + 1):
+                if not cbow or p != centre:
+                    n_rows += _add_word(indptr, cold, rows, w_in, cache, n_cached, kept[p], hidden)
             scale = np.float32(1.0) / np.float32(n_rows)
             for d in range(size):
                 hidden[0, d] *= scale
                 hidden[2, d] = hidden[0, d]
             now = 0
-            if cbow:
-                product *= learn(model.w_out, np.int64(word), now, table, settings, work, learning_rate, state)
-                now = 1
-                n_pairs += 1.0
-            else:
-                for p in range(low, high + 1):
-                    if p == centre:
-                        continue
-                    product *= learn(model.w_out, np.int64(kept[p]), now, table, settings, work, learning_rate, state)
-                    now = 1 - now
-                    n_pairs += 1.0
-                    if product < UNDERFLOW:
-                        total -= np.log(product)
-                        product = 1.0
+            watch = centre % LOSS_EVERY == 0
+            for p in range(centre if cbow else low, (centre if cbow else high) + 1):
+                if not cbow and p == centre:
+                    continue
+                total += learn(w_out, np.int64(kept[p]), table, negative, pool, hidden, now, outputs, scores, labels,
+                               counted, gradient, learning_rate, state, watch)
+                n_pairs += watch
+                now = 1 - now
             share = np.float32(1.0)
             if cbow and settings.mean_gradient:
                 share = np.float32(1.0) / np.float32(high - low)
             for d in range(size):
                 hidden[2, d] = share * (hidden[now, d] - hidden[2, d])
-            if cbow:
-                for p in range(low, high + 1):
-                    if p != centre:
-                        _move_word(model, kept[p], hidden)
-            else:
-                _move_word(model, word, hidden)
-            if product < UNDERFLOW:
-                total -= np.log(product)
-                product = 1.0
-        return n_words, total - np.log(product), n_pairs
+            for p in range(low if cbow else centre, (high if cbow else centre) + 1):
+                if not cbow or p != centre:
+                    _move_word(indptr, cold, rows, w_in, cache, uses, interval, kept[p], hidden)
+        return n_words, total, n_pairs
 
     return train

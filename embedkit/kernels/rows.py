@@ -3,7 +3,8 @@
 Written with explicit vectors of LLVM IR, like `embedkit.kernels.math`: six rows against one vector keep six
 accumulators in registers, and the sums across lanes are shared in one tree of shuffles. Rows are as long as
 `embedkit.kernels.math.padded_size` says. They should begin at multiples of 64 bytes: vectors that straddle cache
-lines took twice the time.
+lines took twice the time. They take row numbers, not views: making a view of an array counts a reference, an atomic
+operation that costs as much as the arithmetic here.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ def _base(context, builder, array_type, array):
 
 def _row_size(context, builder, array_type, array):
     return cgutils.unpack_tuple(builder, context.make_array(array_type)(context, builder, array).shape)[1]
+
+
+def _row(context, builder, array_type, array, row, size):
+    return builder.gep(_base(context, builder, array_type, array), [builder.mul(row, size)], inbounds=True)
 
 
 def _row_pointers(context, builder, matrix_type, matrix, rows_type, rows, first):
@@ -66,8 +71,8 @@ def _sum_each_of_eight(builder, vectors):
 
 
 @intrinsic
-def dot_rows(typingctx, matrix, rows, first, vector, out):
-    """``out[first_out + k] = matrix[rows[first + k]] . vector`` for k < TILE, where first_out = first / TILE * SCORES.
+def dot_rows(typingctx, matrix, rows, first, vectors, at, out):
+    """``out[g + k] = matrix[rows[first + k]] . vectors[at]`` for k < TILE, where g = first / TILE * SCORES.
 
     Parameters
     ----------
@@ -75,15 +80,16 @@ def dot_rows(typingctx, matrix, rows, first, vector, out):
     rows : int64 (at least first + TILE,)
     first : int
         A multiple of TILE.
-    vector : float32 (row_size,)
+    vectors : float32 (m, row_size), C order
+    at : int
     out : float32 (n_tiles * SCORES,)
         Of each tile's eight places the last two become zero.
     """
     def codegen(context, builder, signature, args):
-        matrix_t, rows_t, _, vector_t, out_t = signature.args
-        matrix_v, rows_v, first_v, vector_v, out_v = args
+        matrix_t, rows_t, _, vectors_t, _, out_t = signature.args
+        matrix_v, rows_v, first_v, vectors_v, at_v, out_v = args
         pointers, size = _row_pointers(context, builder, matrix_t, matrix_v, rows_t, rows_v, first_v)
-        vector_p = _base(context, builder, vector_t, vector_v)
+        vector_p = _row(context, builder, vectors_t, vectors_v, at_v, size)
         zero = _vector([0.0] * LANES)
         sums = [cgutils.alloca_once(builder, _vector) for _ in range(TILE)]
         for place in sums:
@@ -98,29 +104,29 @@ def dot_rows(typingctx, matrix, rows, first, vector, out):
         _store(builder, result, _base(context, builder, out_t, out_v), at)
         return context.get_dummy_value()
 
-    return types.void(matrix, rows, types.int64, vector, out), codegen
+    return types.void(matrix, rows, types.int64, vectors, types.int64, out), codegen
 
 
 @intrinsic
-def update_rows(typingctx, matrix, rows, first, gradient, vector, start, result):
-    """The two updates of a tile, from the same old values.
+def update_rows(typingctx, matrix, rows, first, gradient, vectors, at, start, result):
+    """The two updates of a tile, both from the same old vector.
 
-    ``result = start + sum over k of gradient[g + k] * matrix[rows[first + k]]`` and
-    ``matrix[rows[first + k]] += gradient[g + k] * vector``, where g = first / TILE * SCORES. A row that occurs
-    twice gets both updates. `result` may be `start`, not `vector`.
+    ``vectors[result] = vectors[start] + sum over k of gradient[g + k] * matrix[rows[first + k]]`` and
+    ``matrix[rows[first + k]] += gradient[g + k] * vectors[at]``, where g = first / TILE * SCORES. A row that occurs
+    twice gets both updates. `result` may be `start`, not `at`.
     """
     def codegen(context, builder, signature, args):
-        matrix_t, rows_t, _, gradient_t, vector_t, start_t, result_t = signature.args
-        matrix_v, rows_v, first_v, gradient_v, vector_v, start_v, result_v = args
+        matrix_t, rows_t, _, gradient_t, vectors_t = signature.args[:5]
+        matrix_v, rows_v, first_v, gradient_v, vectors_v, at_v, start_v, result_v = args
         pointers, size = _row_pointers(context, builder, matrix_t, matrix_v, rows_t, rows_v, first_v)
-        vector_p, start_p, result_p, gradient_p = (
-            _base(context, builder, t, v) for t, v in
-            ((vector_t, vector_v), (start_t, start_v), (result_t, result_v), (gradient_t, gradient_v)))
+        vector_p, start_p, result_p = (
+            _row(context, builder, vectors_t, vectors_v, row, size) for row in (at_v, start_v, result_v))
+        gradient_p = _base(context, builder, gradient_t, gradient_v)
         int64 = first_v.type
-        at = builder.mul(builder.sdiv(first_v, int64(TILE)), int64(SCORES))
+        place = builder.mul(builder.sdiv(first_v, int64(TILE)), int64(SCORES))
         spread = []
         for k in range(TILE):
-            weight = builder.load(builder.gep(gradient_p, [builder.add(at, int64(k))], inbounds=True))
+            weight = builder.load(builder.gep(gradient_p, [builder.add(place, int64(k))], inbounds=True))
             single = builder.insert_element(ir.Constant(_vector, ir.Undefined), weight, _int32(0))
             spread.append(_shuffle(builder, single, single, [0] * LANES))
         with cgutils.for_range_slice(builder, int64(0), size, int64(LANES), int64) as (offset, _):
@@ -133,24 +139,28 @@ def update_rows(typingctx, matrix, rows, first, gradient, vector, start, result)
             _store(builder, total, result_p, offset)
         return context.get_dummy_value()
 
-    return types.void(matrix, rows, types.int64, gradient, vector, start, result), codegen
+    i8 = types.int64
+    return types.void(matrix, rows, i8, gradient, vectors, i8, i8, i8), codegen
 
 
 @intrinsic
-def add_row(typingctx, target, target_row, source, source_row):
-    """``target[target_row] += source[source_row]``, both float32 (n, row_size) in C order."""
+def add_row(typingctx, target, target_row, scale, source, source_row):
+    """``target[target_row] += scale * source[source_row]``, both float32 (n, row_size) in C order."""
     def codegen(context, builder, signature, args):
-        target_t, _, source_t, _ = signature.args
-        target_v, target_row_v, source_v, source_row_v = args
+        target_t, _, _, source_t, _ = signature.args
+        target_v, target_row_v, scale_v, source_v, source_row_v = args
         size = _row_size(context, builder, target_t, target_v)
-        t = builder.gep(_base(context, builder, target_t, target_v), [builder.mul(target_row_v, size)], inbounds=True)
-        s = builder.gep(_base(context, builder, source_t, source_v), [builder.mul(source_row_v, size)], inbounds=True)
+        t = _row(context, builder, target_t, target_v, target_row_v, size)
+        s = _row(context, builder, source_t, source_v, source_row_v, size)
+        single = builder.insert_element(ir.Constant(_vector, ir.Undefined), scale_v, _int32(0))
+        scales = _shuffle(builder, single, single, [0] * LANES)
         int64 = target_row_v.type
         with cgutils.for_range_slice(builder, int64(0), size, int64(LANES), int64) as (offset, _):
-            _store(builder, builder.fadd(_load(builder, t, offset), _load(builder, s, offset)), t, offset)
+            x = _load(builder, s, offset)
+            _store(builder, _multiply_add(builder, scales, x, _load(builder, t, offset)), t, offset)
         return context.get_dummy_value()
 
-    return types.void(target, types.int64, source, types.int64), codegen
+    return types.void(target, types.int64, types.float32, source, types.int64), codegen
 
 
 @kernel
@@ -167,13 +177,3 @@ def aligned_rows(n_rows, row_size):
     room = np.zeros(n_rows * row_size + 16, np.float32)
     skip = (64 - room.ctypes.data % 64) % 64 // 4
     return room[skip:skip + n_rows * row_size].reshape(n_rows, row_size)
-
-
-@kernel(inline="always")
-def sigmoid(x):
-    """The logistic function of a float32, within 6e-5: the quotient of `embedkit.kernels.math.logistic_steps`."""
-    h = min(max(np.float32(0.5) * x, np.float32(-4.97)), np.float32(4.97))
-    q = h * h
-    above = h * (np.float32(135135.0) + q * (np.float32(17325.0) + q * (np.float32(378.0) + q)))
-    below = np.float32(135135.0) + q * (np.float32(62370.0) + q * (np.float32(3150.0) + q * np.float32(28.0)))
-    return np.float32(0.5) + np.float32(0.5) * (above / below)

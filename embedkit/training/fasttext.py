@@ -22,7 +22,7 @@ from embedkit.training.run import Run, corpus_digest
 from embedkit.training.word2vec import slices_of, tasks_of, train_slices
 
 HOT_ROWS = 2000  # rows that are updated at once, however frequent the word; measured, see embedkit/kernels/fasttext.py
-PAYMENTS = 100  # how often in a run a word's cold rows are brought up to date
+PAYMENTS = 500  # how often in a run a word's cold rows are brought up to date
 SHORTEST_INTERVAL = 3  # words that would pay more often are not worth a cache
 POOL_REUSE = 4  # how often a negative is used, on average, while it is in the pool
 
