@@ -38,10 +38,10 @@ from embedkit.kernels.math import LANES, logistic_steps
 from embedkit.kernels.rng import next_uint64
 from embedkit.kernels.rows import SCORES, TILE, add_row, aligned_rows, dot_rows, fetch_row, update_rows
 from embedkit.kernels.sampling import draw, subsample, window_bounds
-from embedkit.kernels.word2vec import LOSS_EVERY
 
 POOL_BITS = 9
 ONE = np.float32(1.0)
+LOSS_EVERY = 16  # the loss is summed over every so-manieth centre: it costs logarithms
 _POOL_MASK = np.int64((1 << POOL_BITS) - 1)
 _POOL_SHIFT = np.uint64(POOL_BITS)
 
