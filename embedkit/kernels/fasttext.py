@@ -272,7 +272,7 @@ def make_learn(loss):
             _score(w_out, outputs, n, hidden, now, scores)
             found = _softmax(scores, gradient, target, n, rate)
             _update(w_out, outputs, n, gradient, hidden, now)
-            return found
+            return found if watch else 0.0
 
         return learn
 
