@@ -47,5 +47,8 @@ Modules
 `positions`
 ``transformer``  `TransformerEncoderLayer`, `TransformerDecoderLayer`
 ``optimizers``   `SGD`, `AdaGrad`, `Adam`, `clip_gradients`, `EarlyStopping`
+``stacks``       `RecurrentStack`, `TransformerStack`: bodies of the language models in ``language_model``
+``translators``  `RecurrentPair`, `TransformerPair`: encoder and decoder of ``seq2seq``
+``decoding``     `greedy`, `beam_search`
 ``schedules``    `constant`, `linear`, `cosine`, `noam`: step → factor on the learning rate
 """

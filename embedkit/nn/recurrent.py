@@ -233,12 +233,22 @@ class _Recurrent:
             for job in jobs:
                 run(*job)
             return
-        threads = [threading.Thread(target=run, args=job) for job in jobs[1:]]
+        errors: list[Exception] = []
+
+        def guarded(*job: Any) -> None:
+            try:
+                run(*job)
+            except Exception as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=guarded, args=job) for job in jobs[1:]]
         for thread in threads:
             thread.start()
-        run(*jobs[0])
+        guarded(*jobs[0])
         for thread in threads:
             thread.join()
+        if errors:
+            raise errors[0]
 
     def _backend(self, work: int) -> Any:
         if self.dtype == np.float32 and work > KERNELS_ABOVE:
