@@ -53,9 +53,13 @@ class Encoder:
                                                 rng=rng, dtype=dtype)
             self.output_size = self._layer.output_size
         elif model == "transformer":
-            from embedkit.nn.transformer_encoder import TransformerEncoder
+            from embedkit.nn.stacks import TransformerStack
 
-            self._layer = TransformerEncoder(input_size, hidden_size, num_layers, heads, dropout, rng=rng, dtype=dtype)
+            if hidden_size % heads:
+                raise ConfigError("the Transformer's hidden size must be a multiple of its heads, got "
+                                  f"{hidden_size} and {heads}")
+            self._layer = TransformerStack(input_size, hidden_size, num_layers, heads, dropout, causal=False, rng=rng,
+                                           dtype=dtype)
             self.output_size = hidden_size
             self.max_length = LONGEST_ATTENTION
         else:
@@ -68,9 +72,11 @@ class Encoder:
         """x : float (batch, time, input_size), mask : bool (batch, time) → float (batch, time, output_size)."""
         if self._layer is None:
             return x, None
-        key = mask.sum(1) if self.model in RECURRENT else mask
-        y, cache = self._layer.forward(x, key, training=training, rng=rng)
-        return y, cache
+        if self.model in RECURRENT:
+            y, cache = self._layer.forward(x, mask.sum(1), training=training, rng=rng)
+            return y, cache
+        outputs, cache = self._layer.forward(x, mask, training=training, rng=rng)
+        return outputs[-1], cache
 
     def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
         """dy : float (batch, time, output_size) → dx : float (batch, time, input_size)."""
