@@ -6,12 +6,14 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
 
 from embedkit.cli import COMMANDS, cli
+from embedkit.cli.lm import KINDS, ByModel
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -51,7 +53,8 @@ def test_the_session_gives_the_answers_that_it_shows(folder):
         answers = run(shlex.split(command), folder)
         assert len(answers) == len(shown)
         # Answers behind the first may change places: two workers never add in the same order.
-        assert answers[0].split("\t")[:2] == shown[0].split("\t")[:2], command
+        if shown:
+            assert answers[0].split("\t")[:2] == shown[0].split("\t")[:2], command
 
 
 def test_the_python_session_runs(folder, monkeypatch):
@@ -89,7 +92,22 @@ def test_every_command_in_the_readme_can_be_parsed(line):
         command = command.commands[arguments.pop(0)]
     if any("--help" in a for a in arguments) or not arguments:
         return
-    command.make_context(words[0], arguments)
+    if isinstance(command, ByModel) and command.name != "train":
+        # It would look into its model file, which is not here: the kinds of model say what they take.
+        modules = [import_module(name) for name in set(KINDS.values())]
+        candidates = [getattr(m, command.name) for m in modules if hasattr(m, command.name)]
+    else:
+        candidates = [command]
+    assert any(parses(candidate, words[0], arguments) for candidate in candidates), line
+
+
+def parses(command, name, arguments):
+    """Whether a command takes these arguments; what its callback would do is not asked."""
+    try:
+        command.make_context(name, list(arguments))
+    except click.UsageError:
+        return False
+    return True
 
 
 def test_the_make_targets_in_the_readme_exist():

@@ -200,9 +200,10 @@ def test_ctrl_c_ends_within_a_second_and_leaves_nothing(text, tmp_path):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         start = time.monotonic()
-        assert process.wait(timeout=30) == 130
+        process.wait(timeout=30)
         seconds = time.monotonic() - start
         assert process.stderr.read().strip() == "embedkit: stopped"
+        assert process.returncode == 130
     assert seconds < 5  # promised is one second; a loaded test machine gets some more
     assert [p.name for p in tmp_path.iterdir()] == ["log.jsonl"]
 

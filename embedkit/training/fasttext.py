@@ -19,7 +19,7 @@ from embedkit.keyed_vectors import KeyedVectors
 from embedkit.subwords import Subwords, default_lengths
 from embedkit.training.config import TrainingConfig
 from embedkit.training.run import Run, corpus_digest
-from embedkit.training.word2vec import slices_of, tasks_of, train_slices
+from embedkit.training.word2vec import Tasks, slices_of, train_slices
 
 HOT_ROWS = 2000  # rows that are updated at once, however frequent the word; measured, see embedkit/kernels/fasttext.py
 PAYMENTS = 500  # how often in a run a word's cold rows are brought up to date
@@ -138,7 +138,7 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     layout = layout_of(subwords, words, uses)
     interval, cold = payments(layout, uses * config.epochs)
     digest = corpus_digest(vocabulary.digest(), corpus.ids)
-    tasks = tasks_of(slices_of(corpus, config), config.epochs)
+    tasks = Tasks(slices_of(corpus, config), config.epochs)
     row_size = padded_size(config.vector_size)
     model = Model(layout.entries_indptr, cold, layout.entries, aligned_zeros(len(layout.number), row_size),
                   aligned_zeros(len(words), row_size), aligned_zeros(2 * len(interval), row_size),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,9 +27,27 @@ def slices_of(corpus: Corpus, config: TrainingConfig) -> list[tuple[int, int]]:
     return corpus.shards(max(1, n // size))
 
 
-def tasks_of(slices: list[tuple[int, int]], epochs: int) -> list[Task]:
-    """All slices of all epochs, in order."""
-    return [(epoch, start, stop) for epoch in range(epochs) for start, stop in slices]
+class Tasks(Sequence[Task]):
+    """All slices of all epochs, in order; made when asked for, since epochs can be many.
+
+    Parameters
+    ----------
+    slices : list of (start, stop)
+    epochs : int
+    """
+
+    def __init__(self, slices: list[tuple[int, int]], epochs: int) -> None:
+        self.slices = slices
+        self.epochs = epochs
+
+    def __len__(self) -> int:
+        return len(self.slices) * self.epochs
+
+    def __getitem__(self, index: Any) -> Any:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        epoch, number = divmod(index, len(self.slices))
+        return (epoch, *self.slices[number])
 
 
 def slice_state(seed: int, epoch: int, start: int) -> np.ndarray:
@@ -73,7 +91,7 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     vocabulary = corpus.vocabulary
     row_size = padded_size(config.vector_size)
     digest = corpus_digest(vocabulary.digest(), corpus.ids)
-    tasks = tasks_of(slices_of(corpus, config), config.epochs)
+    tasks = Tasks(slices_of(corpus, config), config.epochs)
     stored = run.load_state(config, digest)
     if stored is not None:
         first, arrays, figures = stored
@@ -93,7 +111,7 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
         output_vectors=None if output is None else np.ascontiguousarray(output), config=config.to_dict())
 
 
-def train_slices(corpus: Corpus, config: TrainingConfig, run: Run, step: Callable[..., Any], tasks: list[Task],
+def train_slices(corpus: Corpus, config: TrainingConfig, run: Run, step: Callable[..., Any], tasks: Sequence[Task],
                  first: int, done: int, arrays: dict[str, np.ndarray], digest: str) -> None:
     """Run ``step(ids, start, stop, learning_rate, state, control)`` over all tasks, with all that surrounds it.
 
@@ -101,7 +119,7 @@ def train_slices(corpus: Corpus, config: TrainingConfig, run: Run, step: Callabl
     ----------
     step : callable
         Trains on one slice and returns (words, summed loss, number of loss terms).
-    tasks : list of (epoch, start, stop)
+    tasks : sequence of (epoch, start, stop)
     first : int
         Index of the first task to do.
     done : int
