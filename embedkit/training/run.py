@@ -171,6 +171,7 @@ class Monitor:
     loss_name: str = "loss"
     _by_epoch: dict[int, list[float]] = field(default_factory=dict)
     _since_log: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    _latest: int = -1
     _stream: TextIO | None = None
 
     def __enter__(self) -> Monitor:
@@ -193,6 +194,8 @@ class Monitor:
         for sums in (self._by_epoch.setdefault(epoch, [0.0, 0.0]), self._since_log):
             sums[0] += float(loss)
             sums[1] += float(n)
+        if n:
+            self._latest = max(self._latest, epoch)
 
     def epoch_loss(self, epoch: int) -> float:
         """Mean loss over what was computed of one epoch; NaN before anything was."""
@@ -206,8 +209,8 @@ class Monitor:
         ------
         TrainingError
         """
-        epoch = max((e for e, sums in self._by_epoch.items() if sums[1]), default=None)
-        if epoch is None:
+        epoch = self._latest
+        if epoch < 0:
             return
         loss = self.epoch_loss(epoch)
         if not np.isfinite(loss):

@@ -48,68 +48,71 @@ def run_tasks(
     BaseException
         Whatever a task, `tick` or `save` raised, KeyboardInterrupt included; all threads have ended by then.
     """
-    state = threading.Condition()
+    taking = threading.Lock()  # only the threads wait for it: Ctrl-C must never find the main thread inside
     position = first
     running = 0
     paused = False
     failure: BaseException | None = None
 
+    def take() -> int | None:
+        """The index of the next task, -1 while a checkpoint is written, None when there is nothing left to do."""
+        nonlocal position, running
+        with taking:
+            if control[0] != 0 or position >= len(tasks):
+                return None
+            if paused:
+                return -1
+            running += 1
+            position += 1
+            return position - 1
+
     def loop(worker: int) -> None:
-        nonlocal position, running, failure
-        while True:
-            with state:
-                while paused and control[0] == 0:
-                    state.wait()
-                if control[0] != 0 or position >= len(tasks):
-                    return
-                index = position
-                position += 1
-                running += 1
+        nonlocal running, failure
+        while (index := take()) is not None:
+            if index < 0:
+                time.sleep(0.002)
+                continue
             try:
                 outcome = work(worker, tasks[index])
-                with state:
+                with taking:
                     on_result(index, outcome)
             except BaseException as error:
-                with state:
-                    failure = failure or error
-                    control[0] = 1
+                failure = failure or error
+                control[0] = 1
             finally:
-                with state:
+                with taking:
                     running -= 1
-                    state.notify_all()
+
+    def checkpoint() -> None:
+        nonlocal paused
+        paused = True
+        try:
+            with taking:  # whoever has not seen `paused` yet counts as running behind this line
+                pass
+            while running:
+                time.sleep(0.001)
+            if failure is None and save is not None:
+                save(position)
+        finally:
+            paused = False
 
     threads = [threading.Thread(target=loop, args=(k,), name=f"embedkit-{k}", daemon=True) for k in range(workers)]
     saved = ticked = time.monotonic()
     try:
         for thread in threads:
             thread.start()
-        while failure is None:
-            with state:
-                if position < len(tasks) or running:  # else the threads were done before there was one to tell
-                    state.wait(timeout=every)
-                if position >= len(tasks) and running == 0:
-                    break
+        while failure is None and (alive := [thread for thread in threads if thread.is_alive()]):
+            alive[0].join(timeout=every / 4)
             if tick is not None and time.monotonic() - ticked >= every:
                 tick()
                 ticked = time.monotonic()
             if save is not None and time.monotonic() - saved >= save_every:
-                with state:
-                    paused = True
-                    while running:
-                        state.wait()
-                if failure is None:
-                    save(position)
+                checkpoint()
                 saved = time.monotonic()
-                with state:
-                    paused = False
-                    state.notify_all()
     except BaseException:
         control[0] = 1
         raise
     finally:
-        with state:
-            paused = False
-            state.notify_all()
         for thread in threads:
             if thread.ident is not None:
                 thread.join()
