@@ -102,7 +102,7 @@ def run_tasks(
         for thread in threads:
             thread.start()
         while failure is None and (alive := [thread for thread in threads if thread.is_alive()]):
-            alive[0].join(timeout=every / 4)
+            alive[0].join(timeout=min(every / 4, save_every) if save is not None else every / 4)
             if tick is not None and time.monotonic() - ticked >= every:
                 tick()
                 ticked = time.monotonic()
