@@ -194,7 +194,9 @@ def test_ctrl_c_ends_within_a_second_and_leaves_nothing(text, tmp_path):
     log = tmp_path / "log.jsonl"
     command = [sys.executable, "-m", "embedkit", "train", str(text), "-o", str(output), "--min-count", "1",
                "--epochs", "1000000", "--log", str(log)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    # A shell that runs the suite in the background leaves SIGINT ignored, and children inherit that.
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True,
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
         limit = time.monotonic() + 90
         while not (log.exists() and log.stat().st_size) and time.monotonic() < limit:
             time.sleep(0.05)
