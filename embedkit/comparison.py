@@ -71,8 +71,8 @@ def compare(first: KeyedVectors, second: KeyedVectors, *, topn: int = 10, restri
     rows = np.array([second.row(word) for word in first.index_to_key[:restrict_vocab]], np.int64)
     shared = np.flatnonzero((rows >= 0) & (rows < restrict_vocab))
     if len(shared) <= topn:
-        raise EmbedkitError(f"comparing {topn} neighbours takes more than {topn} words that both models hold among their "
-                          f"first {restrict_vocab}; they share {len(shared)}")
+        raise EmbedkitError(f"comparing {topn} neighbours takes more than {topn} words that both models hold among "
+                          f"their first {restrict_vocab}; they share {len(shared)}")
     units = [unit(first.vectors[shared]), unit(second.vectors[rows[shared]])]
     neighbours = np.stack([_neighbours(rows, topn, place, progress) for place, rows in enumerate(units)])
     common = (neighbours[0][:, :, None] == neighbours[1][:, None, :]).sum(axis=(1, 2))

@@ -14,6 +14,7 @@ from embedkit.quantization import QuantizedRows
 from embedkit.words import WordIndex, Words, find_normalised
 
 if TYPE_CHECKING:
+    from embedkit.composing import SparseRows
     from embedkit.index import NeighbourIndex
     from embedkit.subwords import Subwords
 
@@ -40,7 +41,7 @@ class KeyedVectors:
         The rows' lengths; worked out when first needed.
     subwords : Subwords, optional
         How words are cut into pieces; with `ngram_vectors` unknown words have vectors too.
-    ngram_vectors : float32 (bucket, vector_size) or QuantizedRows, optional
+    ngram_vectors : float32 (bucket, vector_size), QuantizedRows or SparseRows, optional
         The pieces' rows.
     word_rows : float32 (n_words, vector_size), optional
         The words' own rows, before the pieces were added.
@@ -57,7 +58,7 @@ class KeyedVectors:
 
     def __init__(self, words: Sequence[str], vectors: np.ndarray | QuantizedRows | Callable[[], np.ndarray], *,
                  counts: np.ndarray | None = None, norms: np.ndarray | None = None,
-                 subwords: Subwords | None = None, ngram_vectors: np.ndarray | QuantizedRows | None = None,
+                 subwords: Subwords | None = None, ngram_vectors: np.ndarray | QuantizedRows | SparseRows | None = None,
                  word_rows: np.ndarray | None = None, output_vectors: np.ndarray | None = None,
                  config: dict[str, Any] | None = None) -> None:
         self.index_to_key: Sequence[str] = words if isinstance(words, Words | list) else list(words)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from embedkit.composing import SparseRows
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.keyed_vectors import KeyedVectors
 from embedkit.quantization import QuantizedRows
@@ -156,7 +157,7 @@ def mapped(vectors: KeyedVectors, affine: Callable[[np.ndarray], np.ndarray],
         output_vectors=None if output is None else _map(output, affine), config=vectors.config)
 
 
-def _map(rows: np.ndarray | QuantizedRows, affine: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def _map(rows: np.ndarray | QuantizedRows | SparseRows, affine: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     width = affine(np.zeros((1, rows.shape[1]))).shape[1]
     result = np.empty((len(rows), width), np.float32)
     for start in range(0, len(rows), _ROWS):

@@ -178,12 +178,14 @@ class Subwords:
         ConfigError
             When a field is unknown or has a value of another type.
         """
-        types = {field.name: int for field in fields(cls)} | {"kind": str, "kept": list}
+        types: dict[str, Any] = {field.name: int for field in fields(cls)} | {"kind": str, "kept": list}
         for name, value in config.items():
             if name not in types or type(value) is not types[name] or (
                     name == "kept" and not all(type(bucket) is int for bucket in value)):
                 raise ConfigError(f"subwords configuration: unexpected {name} = {str(value)[:60]!r}")
-        return cls(**{**config, "kept": tuple(config["kept"])} if "kept" in config else config)
+        if "kept" in config:
+            return cls(**{**config, "kept": tuple(config["kept"])})
+        return cls(**config)
 
 
 def default_lengths(words: Iterable[str], counts: Iterable[int] | None = None) -> tuple[int, int]:

@@ -53,10 +53,10 @@ def make_place(folder, languages=("en",)):
     return folder
 
 
-def run(place, line):
+def run(place, line, shell="sh"):
     """Run one line of shell in the place."""
     environment = {**os.environ, "PATH": f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(["sh", "-c", line], cwd=place, env=environment, capture_output=True, text=True,
+    return subprocess.run([shell, "-c", line], cwd=place, env=environment, capture_output=True, text=True,
                           encoding="utf-8")
 
 

@@ -25,7 +25,8 @@ OPTIONS = {"vector_size": 16, "min_count": 1, "epochs": 3, "workers": 1}
 def text(tmp_path_factory):
     """A small corpus with two topics: words of one topic occur together."""
     random = np.random.default_rng(5)
-    topics = [["sun", "moon", "star", "planet", "comet", "orbit"], ["bread", "butter", "cheese", "milk", "flour", "egg"]]
+    topics = [["sun", "moon", "star", "planet", "comet", "orbit"],
+              ["bread", "butter", "cheese", "milk", "flour", "egg"]]
     path = tmp_path_factory.mktemp("text") / "topics.txt"
     lines = (" ".join(random.choice(topics[i % 2], 9)) for i in range(1500))
     path.write_text("\n".join(lines), encoding="utf-8")

@@ -101,7 +101,8 @@ def pairs_of(sentence, window):
     bounds, state = np.array([0, -1]), np.zeros(1, np.uint64)
     position, pairs = 0, []
     while True:
-        n, position = word2vec.take_block(kept, len(kept), position, bounds, chosen, state, outputs, places, lows, highs)
+        n, position = word2vec.take_block(
+            kept, len(kept), position, bounds, chosen, state, outputs, places, lows, highs)
         if n == 0:
             return pairs
         n_rows = word2vec.context_rows(kept, places, lows, highs, rows, weights, np.float32(0))

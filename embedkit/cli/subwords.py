@@ -49,7 +49,7 @@ def subwords(words: tuple[str, ...], model: str | None, as_json: bool, quiet: bo
                 results.row(word, pieces if as_json else " ".join(pieces))
 
 
-def _cut(kind: str, given: dict[str, int], word: str) -> Subwords:
+def _cut(kind: str, given: dict[str, Any], word: str) -> Subwords:
     if kind == "chars":
         shortest, longest = default_lengths([word])
         shortest = min(shortest, given.get("max_n", longest))

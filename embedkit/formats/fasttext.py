@@ -34,8 +34,8 @@ from embedkit.atomic import atomic_open
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.formats import JAMO_IN_BIN
 from embedkit.formats.blocks import show
+from embedkit.formats.fasttext_quantized import FastTextCodes
 from embedkit.formats.mapped import MappedFile
-from embedkit.formats.quantised import QuantisedRows
 from embedkit.keyed_vectors import KeyedVectors
 from embedkit.neighbours import row_norms
 from embedkit.subwords import Subwords
@@ -137,7 +137,7 @@ def _vectors(reader: _Reader, arguments: dict[str, Any], dictionary: Dictionary,
 
 
 def _split(rows: Any, n_words: int) -> tuple[Any, Any]:
-    if isinstance(rows, QuantisedRows):
+    if isinstance(rows, FastTextCodes):
         return rows.rows(0, n_words), rows.rows(n_words, len(rows))
     return rows[:n_words], rows[n_words:]
 
@@ -261,7 +261,7 @@ def _matrix(reader: _Reader, old: bool, what: str) -> Any:
         norm_codes = reader.array("u1", m, f"the norms of {what}")
         _, _, values = _quantiser(reader, 1, what)
         norms = values[norm_codes]
-    return QuantisedRows(codes.reshape(m, parts), centroids, n, part_size, norms)
+    return FastTextCodes(codes.reshape(m, parts), centroids, n, part_size, norms)
 
 
 def _quantiser(reader: _Reader, columns: int, what: str) -> tuple[int, int, np.ndarray]:
@@ -348,4 +348,4 @@ def _write_rows(stream: Any, rows: Any) -> None:
     for low in range(0, len(rows), WRITE_ROWS):
         block = np.ascontiguousarray(rows[low : low + WRITE_ROWS], "<f4")
         if block.size:
-            stream.write(memoryview(block).cast("B"))
+            stream.write(block.data.cast("B"))

@@ -41,6 +41,7 @@ import numpy as np
 
 import embedkit
 from embedkit.atomic import atomic_open
+from embedkit.composing import SparseRows
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.formats.mapped import MappedFile
 from embedkit.keyed_vectors import KeyedVectors
@@ -168,7 +169,7 @@ class NativeWriter:
         self._norms.append(norms)
 
     def finish(self, *, counts: np.ndarray | None = None, word_rows: np.ndarray | None = None,
-               ngram_vectors: np.ndarray | QuantizedRows | None = None,
+               ngram_vectors: np.ndarray | QuantizedRows | SparseRows | None = None,
                output_vectors: np.ndarray | None = None) -> None:
         """Write everything but the vectors, then the header."""
         words = Words.from_bytes(self._words)
@@ -201,7 +202,7 @@ class NativeWriter:
         self.stream.write((self.data_start - 8).to_bytes(8, "little") + header.ljust(self.data_start - 8))
         self.stream.seek(0, os.SEEK_END)
 
-    def _tensor(self, name: str, values: np.ndarray, dtype: str) -> None:
+    def _tensor(self, name: str, values: np.ndarray | SparseRows, dtype: str) -> None:
         start = self.stream.tell() - self.data_start
         for low in range(0, len(values), WRITE_ROWS):
             block = np.ascontiguousarray(values[low : low + WRITE_ROWS], dtype)

@@ -134,5 +134,5 @@ def read_corpus(corpus: Any, config: TrainingConfig, vocabulary: Vocabulary | No
                                      vocabulary=vocabulary)
     if not corpus:
         raise EmbedkitError("no corpus was given; name a text file, a folder, or - for standard input")
-    extra = {} if mmap_above is None else {"mmap_above": mmap_above}
+    extra: dict[str, Any] = {} if mmap_above is None else {"mmap_above": mmap_above}
     return Corpus.from_text(corpus, vocabulary=vocabulary, progress=progress, **config.corpus_options(), **extra)

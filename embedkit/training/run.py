@@ -88,7 +88,7 @@ class Run:
         meta = json.dumps({"config": config.to_dict(), "corpus": digest, "position": position,
                            "figures": dict(figures or {})})
         with atomic_path(Path(self.checkpoint) / CHECKPOINT_NAME) as path, open(path, "wb") as stream:
-            np.savez(stream, meta=np.frombuffer(meta.encode(), np.uint8), **arrays)
+            np.savez(stream, **{"meta": np.frombuffer(meta.encode(), np.uint8), **arrays})  # type: ignore[arg-type]
 
     def load_state(self, config: TrainingConfig,
                    digest: str) -> tuple[int, dict[str, np.ndarray], dict[str, Any]] | None:

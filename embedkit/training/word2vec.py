@@ -146,11 +146,15 @@ def train_slices(corpus: Corpus, config: TrainingConfig, run: Run, step: Callabl
     with Monitor(run, corpus.n_tokens * config.epochs, done=done,
                  learning_rate=lambda fraction: rate_at(config, fraction)) as monitor:
 
+        def count(index: int, result: tuple[int, float, float]) -> None:
+            words, loss, n_terms = result
+            monitor.add(words, loss, n_terms, epoch=tasks[index][0])
+
         def save(position: int) -> None:
             run.save_state(config, digest, position, arrays, {"done": monitor.done})
 
         run_tasks(work, tasks, config.workers, control=control, first=first,
-                  on_result=lambda index, result: monitor.add(*result, epoch=tasks[index][0]), tick=monitor.tick,
+                  on_result=count, tick=monitor.tick,
                   save=save if run.checkpoint is not None else None, save_every=run.checkpoint_every)
         monitor.end()
     for name, array in arrays.items():

@@ -67,8 +67,9 @@ def evaluation(model: Path, data: Path) -> None:
         seconds.append(time.perf_counter() - begun)
     vectors = load(model)
     found = evaluate_analogies(vectors, read_analogies(questions), restrict_vocab=RESTRICT)
-    print(f"{len(vectors):,} x {vectors.vector_size}, {found.total.used:,} of {found.total.total:,} analogies, accuracy "
-          f"{found.total.accuracy:.4f}\nembedkit evaluate, whole command: {min(seconds):.2f} s (best of 3)", flush=True)
+    print(f"{len(vectors):,} x {vectors.vector_size}, {found.total.used:,} of {found.total.total:,} analogies, "
+          f"accuracy {found.total.accuracy:.4f}\n"
+          f"embedkit evaluate, whole command: {min(seconds):.2f} s (best of 3)", flush=True)
     try:
         from gensim.models import KeyedVectors
     except ImportError:

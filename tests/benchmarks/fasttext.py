@@ -65,7 +65,7 @@ def quality(model: Path, data: Path) -> tuple[float, float]:
     from embedkit.testsets import read_analogies, read_pairs
 
     vectors = embedkit.load(model)
-    return (evaluate_pairs(vectors, read_pairs(data / "ws353.tsv")).spearman,
+    return (evaluate_pairs(vectors, read_pairs(data / "ws353.tsv")).spearman.value,
             evaluate_analogies(vectors, read_analogies(data / "questions-words.txt"), restrict_vocab=30_000)
             .total.accuracy)
 

@@ -147,7 +147,8 @@ def main() -> None:
             with lzma.open(packed) as reader, open(source, "wb") as writer:
                 shutil.copyfileobj(reader, writer)
         corpus = source if arguments.fraction == 1 else part_of(source, folder / "part.txt", arguments.fraction)
-        n_words = sum(len(line.split()) for line in open(corpus, encoding="utf-8"))
+        with open(corpus, encoding="utf-8") as lines:
+            n_words = sum(len(line.split()) for line in lines)
         tools = [t for t in arguments.tool or ("embedkit", "gensim", "fasttext") if t == "embedkit" or available(t)]
         print(f"{date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
               f"Python {platform.python_version()}; {n_words:,} words, 5 epochs, 2 workers, "

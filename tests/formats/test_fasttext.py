@@ -238,8 +238,8 @@ def own_model(kind="chars", **more):
     own, ngrams = rng.normal(size=(3, SIZE)).astype("f4"), rng.normal(size=(50, SIZE)).astype("f4")
     words = ["학교", "sea", "바람"]
     vectors = np.stack([mean(o, *ngrams[subwords.buckets(w)]) for o, w in zip(own, words, strict=True)])
-    return KeyedVectors(words, vectors, subwords=subwords, ngram_vectors=ngrams,
-                        **{"word_rows": own, "counts": np.array([9, 5, 2]), "config": {"window": 4, "sample": 1e-3}, **more})
+    parts = {"word_rows": own, "counts": np.array([9, 5, 2]), "config": {"window": 4, "sample": 1e-3}, **more}
+    return KeyedVectors(words, vectors, subwords=subwords, ngram_vectors=ngrams, **parts)
 
 
 def test_what_is_written_is_read_back_bit_for_bit(tmp_path):

@@ -41,7 +41,7 @@ def test_the_example_runs(place, name):
     if name == "index":
         pytest.importorskip("usearch")
     shutil.copy(place / "kept.safetensors", place / "model.safetensors")   # the example of train writes another
-    done = readme_pipes.run(place, example(name))
+    done = readme_pipes.run(place, example(name), "bash" if "bash" in example(name) else "sh")
     assert done.returncode == 0, f"{example(name)}\n{done.stderr}"
     assert "Traceback" not in done.stderr
 

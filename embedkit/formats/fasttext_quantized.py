@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 
-class QuantisedRows:
+class FastTextCodes:
     """A float32 matrix (n_rows, vector_size) that is unpacked row by row when it is read.
 
     Parameters
@@ -62,10 +62,10 @@ class QuantisedRows:
             rows *= self.norms[numbers][:, None]
         return rows
 
-    def rows(self, low: int, high: int) -> QuantisedRows:
+    def rows(self, low: int, high: int) -> FastTextCodes:
         """The rows `low` to ``high - 1``, still packed."""
         norms = None if self.norms is None else self.norms[low:high]
-        return QuantisedRows(self.codes[low:high], self.centroids, self.shape[1], self.part_size, norms)
+        return FastTextCodes(self.codes[low:high], self.centroids, self.shape[1], self.part_size, norms)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self[:].astype(dtype or np.float32, copy=False)
