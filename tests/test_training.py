@@ -17,6 +17,7 @@ from embedkit.training.config import TrainingConfig
 from embedkit.training.plan import plan
 from embedkit.training.run import CHECKPOINT_NAME, Monitor, Run
 from embedkit.training.threads import run_tasks
+from embedkit.training.word2vec import Tasks
 
 OPTIONS = {"vector_size": 16, "min_count": 1, "epochs": 3, "workers": 1}
 
@@ -277,3 +278,15 @@ def test_the_monitor_refuses_a_loss_that_is_no_number():
         monitor.add(5, float("inf"), 2, 0)
         with pytest.raises(TrainingError, match="the loss is inf in epoch 1"):
             monitor.tick()
+
+
+def test_each_epoch_takes_every_slice_once_in_an_order_of_its_own():
+    slices = [(start, start + 10) for start in range(0, 500, 10)]
+    tasks, again, other = Tasks(slices, 3, 1), Tasks(slices, 3, 1), Tasks(slices, 3, 2)
+    epochs = [[tasks[index][1:3] for index in range(epoch * 50, epoch * 50 + 50)] for epoch in range(3)]
+    assert [tasks[index][0] for index in range(150)] == [0] * 50 + [1] * 50 + [2] * 50
+    assert all(sorted(epoch) == slices for epoch in epochs)
+    assert epochs[0] != epochs[1] != slices
+    assert [again[index] for index in range(150)] == [tasks[index] for index in range(150)]
+    assert [other[index] for index in range(150)] != [tasks[index] for index in range(150)]
+    assert [tasks[index][3] for index in range(150)] == pytest.approx(np.arange(150) / 150)

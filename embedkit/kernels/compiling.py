@@ -9,6 +9,7 @@ a program that uses embedkit and numba side by side keeps its own cache where it
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -32,7 +33,8 @@ def _user_cache_home() -> Path:
 
 
 def _sources_key() -> str:
-    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {numba.config.BOUNDSCHECK}".encode())
+    settings: Any = numba.config
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {settings.BOUNDSCHECK}".encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
@@ -58,10 +60,8 @@ def cache_folder() -> str | None:
         )
         chosen = None
     candidates: list[Path] = [Path(chosen)] if chosen else []
-    try:
+    with contextlib.suppress(RuntimeError):  # no home folder at all
         candidates.append(_user_cache_home())
-    except RuntimeError:  # no home folder at all
-        pass
     candidates.append(Path(tempfile.gettempdir()))
     for candidate in candidates:
         folder = candidate / "embedkit" / _sources_key()
@@ -70,23 +70,31 @@ def cache_folder() -> str | None:
     return None
 
 
-def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+def kernel(function: Callable[..., Any] | None = None, *, borrows: bool = False, **options: Any) -> Any:
     """``numba.njit`` for embedkit's kernels: releases the GIL and caches on disk.
 
     Parameters
     ----------
     function : callable
         The Python function; it takes arrays, numbers and small named tuples.
+    borrows : bool
+        The function only borrows the arrays that it is given: it makes none, returns none, and is called from
+        kernels alone. Then it need not count references. Counting costs an atomic operation for each array at each
+        call, on a line that all threads share: in small functions that are called for each word, more than the
+        arithmetic.
     **options
         Further options of ``numba.njit``, e.g. ``fastmath=True`` or ``inline="always"``.
     """
     if function is None:
-        return functools.partial(kernel, **options)
+        return functools.partial(kernel, borrows=borrows, **options)
+    if borrows:
+        options["_nrt"] = False
     folder = cache_folder()
-    before = numba.config.CACHE_DIR
+    settings: Any = numba.config
+    before = settings.CACHE_DIR
     try:
         if folder is not None:
-            numba.config.CACHE_DIR = folder
+            settings.CACHE_DIR = folder
         return numba.njit(nogil=True, cache=folder is not None, **options)(function)
     finally:
-        numba.config.CACHE_DIR = before
+        settings.CACHE_DIR = before

@@ -65,7 +65,7 @@ def prefetch(typingctx, array, index):
         function = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(ir.VoidType(), [pointer.type, _int32, _int32, _int32]),
             "llvm.prefetch.p0")
-        # write = 1: the row will be updated; locality = 3: keep it in all cache levels; 1 = data cache.
+        # 0: for reading, which was 2 % faster here than 1, for writing; 3: into all cache levels; 1: data.
         builder.call(function, [pointer, _int32(0), _int32(3), _int32(1)])
         return context.get_dummy_value()
 

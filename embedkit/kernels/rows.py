@@ -163,7 +163,7 @@ def add_row(typingctx, target, target_row, scale, source, source_row):
     return types.void(target, types.int64, types.float32, source, types.int64), codegen
 
 
-@kernel
+@kernel(borrows=True)
 def fetch_row(matrix, row):
     """Ask for a row, cache line by cache line."""
     size = matrix.shape[1]

@@ -73,7 +73,7 @@ def draw(table, state):
     return np.int64(table[slot, 1])
 
 
-@kernel
+@kernel(borrows=True)
 def subsample(ids, start, stop, keep, state, kept):
     """Copy ``ids[start:stop]`` to `kept`, leaving each word out with probability ``1 - keep[word]``.
 
@@ -106,7 +106,7 @@ def subsample(ids, start, stop, keep, state, kept):
     return n, n_words
 
 
-@kernel
+@kernel(borrows=True)
 def window_bounds(kept, n, centre, window, shrink, state):
     """The first and last position of a centre's window, drawn from 1..window, inside its sentence."""
     reach = window

@@ -138,7 +138,7 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     layout = layout_of(subwords, words, uses)
     interval, cold = payments(layout, uses * config.epochs)
     digest = corpus_digest(vocabulary.digest(), corpus.ids)
-    tasks = Tasks(slices_of(corpus, config), config.epochs)
+    tasks = Tasks(slices_of(corpus, config), config.epochs, config.seed)
     row_size = padded_size(config.vector_size)
     model = Model(layout.entries_indptr, cold, layout.entries, aligned_zeros(len(layout.number), row_size),
                   aligned_zeros(len(words), row_size), aligned_zeros(2 * len(interval), row_size),
