@@ -23,8 +23,8 @@ L2 cache. Each target has negatives of its own: sharing them over a window costs
 
 What bounds it now: 265 ns a pair in training against some 70 ns for the six products and updates when the rows are in
 the L2 cache. A third of the time passes at the prefetches of n-gram rows and new negatives, which wait for free line
-buffers (spreading them over the targets of a centre changed nothing), the rest mostly in the products. Before, 38 % went
-into counting references to the arrays that the small functions here are given, atomically and on lines that both
+buffers (spreading them over the targets of a centre changed nothing), the rest mostly in the products. Before, 38 %
+went into counting references to the arrays that the small functions here are given, atomically and on lines that both
 threads share; they borrow them now. The exact row-by-row way (no cache of cold rows) takes 9 % longer; its vectors are
 as good within the noise.
 """
