@@ -9,6 +9,7 @@ from embedkit.kernels import math as vector_math
 from embedkit.kernels import word2vec
 from embedkit.kernels.compiling import kernel
 from embedkit.kernels.math import LANES, TILE_ROWS, aligned_zeros, logistic_steps, padded_size
+from embedkit.kernels.private import private_rows
 from embedkit.kernels.sampling import alias_table, draw
 from embedkit.kernels.word2vec import BLOCK, Settings, make_cbow, make_skipgram
 from embedkit.kernels.word2vec_exact import ExactSettings, Paths, huffman_paths, make_exact
@@ -68,6 +69,30 @@ def test_skipgram_agrees_with_the_reference(window, shrink):
 def test_cbow_agrees_with_the_reference(mean_gradient):
     chosen = Settings(3, True, 8, np.float32(5 / 8), mean_gradient)
     compare(make_cbow(ROW), reference.cbow, NEGATIVES, chosen, seed=7)
+
+
+@pytest.mark.parametrize("make, oracle", [(make_skipgram, reference.skipgram), (make_cbow, reference.cbow)])
+def test_private_rows_give_back_what_they_learnt(make, oracle):
+    n_private, share = 7, np.float32(0.5)
+    chosen = Settings(3, True, 8, np.float32(5 / 8), True)
+    ids, keep = corpus(11), np.ones(N_WORDS, np.float32)
+    w_in, w_out = matrices(11)
+    expected_in, expected_out = w_in.astype(np.float64), w_out.astype(np.float64)
+    oracle(ids, keep, NEGATIVES, chosen, expected_in, expected_out, 0.05, 99)
+    for matrix, expected in ((w_in, expected_in), (w_out, expected_out)):
+        expected[:n_private] = matrix[:n_private] + share * (expected[:n_private] - matrix[:n_private])
+    first = N_WORDS + n_private  # the second thread's
+    both = [np.concatenate([matrix, np.full((2 * n_private, ROW), 9, np.float32)]) for matrix in (w_in, w_out)]
+    chosen = chosen._replace(n_private=n_private, private=first, private_share=share)
+    run(make(ROW), ids, keep, NEGATIVES, chosen, *both, 0.05, 99)
+    for matrix, expected in zip(both, (expected_in, expected_out), strict=True):
+        np.testing.assert_allclose(matrix[:N_WORDS], expected, atol=2e-4)
+        assert (matrix[N_WORDS:first] == 9).all()
+
+
+def test_one_thread_and_small_vocabularies_have_no_private_rows():
+    assert private_rows(100_000, 1) == private_rows(100, 4) == 0
+    assert private_rows(1_000, 2) < private_rows(100_000, 2) == private_rows(100_000, 16) == 64
 
 
 @pytest.mark.parametrize("softmax", [True, False])

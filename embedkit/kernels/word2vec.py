@@ -8,7 +8,8 @@ shared negative stands for ``negative / n_shared`` negatives of each of the row'
 many negatives as asked for. Both products that update use the values from before the step.
 
 Both matrices are float32 (n_words, row_size), padded by `embedkit.kernels.math.padded_size`, and are shared by all
-threads without locks (Hogwild; Recht et al. 2011). A call works on one slice of the id stream.
+threads without locks (Hogwild; Recht et al. 2011), but for the rows of the most frequent words
+(`embedkit.kernels.private`). A call works on one slice of the id stream.
 
 What bounds skip-gram now (100 dimensions, AVX-512, one thread; each part left out in turn): the two updating
 products take 45 % of the time and run at 4 vector multiply-adds a nanosecond, two thirds of what the core can do, held
@@ -27,6 +28,7 @@ import numpy as np
 
 from embedkit.kernels.compiling import kernel
 from embedkit.kernels.math import TILE_COLUMNS, TILE_ROWS, add_rows, add_rows_single, dot_tile, logistic_steps, prefetch
+from embedkit.kernels.private import give_back, renumber, take_private
 from embedkit.kernels.rng import next_below
 from embedkit.kernels.sampling import draw, subsample
 
@@ -48,6 +50,8 @@ class Settings(NamedTuple):
         ``negative / n_shared``.
     mean_gradient : bool
         CBOW: divide the gradient by the number of context words (İrsoy et al. 2021).
+    n_private, private, private_share : int, int, float32
+        Number of this thread's own rows, the first of them, and what it gives back (`embedkit.kernels.private`).
     """
 
     window: int
@@ -55,6 +59,9 @@ class Settings(NamedTuple):
     n_shared: int
     negative_weight: np.float32
     mean_gradient: bool
+    n_private: int = 0
+    private: int = 0
+    private_share: np.float32 = np.float32(1)
 
 
 BLOCK = 4  # centres in a step; a multiple of TILE_ROWS
@@ -120,11 +127,13 @@ def prefetch_ahead(kept, position, stop, w_in, w_out):
 
 
 @kernel
-def draw_negatives(table, state, words, first, n, matrix):
-    """Draw n words into ``words[first:]`` and prefetch their rows."""
+def draw_negatives(table, state, words, first, n, settings, matrix):
+    """Draw n words into ``words[first:]``, as rows of this thread, and prefetch these."""
     size = matrix.shape[1]
     for k in range(first, first + n):
         word = draw(table, state)
+        if word < settings.n_private:
+            word += settings.private
         words[k] = word
         base = word * size
         for line in range(0, size, LINE):
@@ -241,7 +250,7 @@ def make_skipgram(row_size):
         table : uint32 (n_words, 2)
             Alias table of the negatives.
         settings : Settings
-        w_in, w_out : float32 (n_words, row_size)
+        w_in, w_out : float32 (n_words + private rows of all threads, row_size)
             Updated in place.
         learning_rate : float32
         state : uint64 (1,)
@@ -260,6 +269,11 @@ def make_skipgram(row_size):
         most_rows = BLOCK + 2 * settings.window + TILE_ROWS
         kept = np.empty(stop - start, np.int32)
         n, n_words = subsample(ids, start, stop, keep, state, kept)
+        renumber(kept, n, settings.n_private, settings.private)
+        inputs_before = np.empty((settings.n_private, row_size), np.float32)
+        outputs_before = np.empty((settings.n_private, row_size), np.float32)
+        take_private(w_in, settings.private, inputs_before)
+        take_private(w_out, settings.private, outputs_before)
         rows = np.zeros(most_rows, np.int64)
         outputs = np.zeros(n_outputs, np.int64)
         following = np.zeros(n_outputs, np.int64)
@@ -278,7 +292,7 @@ def make_skipgram(row_size):
         step = 0
         position = 0
         ahead = 0
-        draw_negatives(table, state, following, BLOCK, settings.n_shared, w_out)
+        draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out)
         while position < n and control[0] == 0:
             for k in range(BLOCK, n_outputs):
                 outputs[k] = following[k]
@@ -286,7 +300,7 @@ def make_skipgram(row_size):
                 kept, n, position, sentence, settings, state, outputs, places, lows, highs)
             if n_centres == 0:
                 break
-            draw_negatives(table, state, following, BLOCK, settings.n_shared, w_out)
+            draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out)
             ahead = prefetch_ahead(kept, ahead, min(n, position + 2 * BLOCK + settings.window), w_in, w_out)
             n_rows = context_rows(kept, places, lows, highs, rows, weights, settings.negative_weight)
             if n_rows == 0:
@@ -302,6 +316,8 @@ def make_skipgram(row_size):
             logistic_steps(scores, weights, labels, n_rows * n_outputs, learning_rate)
             add_products(w_out, outputs, n_outputs, 1, w_in, rows, n_rows, weights, n_outputs)
             add_products(w_in, rows, n_rows, n_outputs, buffer, iota, n_outputs, weights, 1)
+        give_back(w_in, settings.private, inputs_before, settings.private_share)
+        give_back(w_out, settings.private, outputs_before, settings.private_share)
         return n_words, loss, n_pairs
 
     return skipgram
@@ -324,6 +340,11 @@ def make_cbow(row_size):
         most_rows = BLOCK + 2 * settings.window + TILE_ROWS
         kept = np.empty(stop - start, np.int32)
         n, n_words = subsample(ids, start, stop, keep, state, kept)
+        renumber(kept, n, settings.n_private, settings.private)
+        inputs_before = np.empty((settings.n_private, row_size), np.float32)
+        outputs_before = np.empty((settings.n_private, row_size), np.float32)
+        take_private(w_in, settings.private, inputs_before)
+        take_private(w_out, settings.private, outputs_before)
         rows = np.zeros(most_rows, np.int64)
         outputs = np.zeros(n_outputs, np.int64)
         following = np.zeros(n_outputs, np.int64)
@@ -346,7 +367,7 @@ def make_cbow(row_size):
         step = 0
         position = 0
         ahead = 0
-        draw_negatives(table, state, following, BLOCK, settings.n_shared, w_out)
+        draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out)
         while position < n and control[0] == 0:
             for k in range(BLOCK, n_outputs):
                 outputs[k] = following[k]
@@ -354,7 +375,7 @@ def make_cbow(row_size):
                 kept, n, position, sentence, settings, state, outputs, places, lows, highs)
             if n_centres == 0:
                 break
-            draw_negatives(table, state, following, BLOCK, settings.n_shared, w_out)
+            draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out)
             ahead = prefetch_ahead(kept, ahead, min(n, position + 2 * BLOCK + settings.window), w_in, w_out)
             n_rows = context_rows(kept, places, lows, highs, rows, inside, np.float32(0))
             if n_rows == 0:
@@ -385,6 +406,8 @@ def make_cbow(row_size):
             add_products(change, iota, BLOCK, n_outputs, buffer, iota, n_outputs, weights, 1)
             spread = means if settings.mean_gradient else inside
             add_products(w_in, rows, n_rows, BLOCK, change, iota, BLOCK, spread, 1)
+        give_back(w_in, settings.private, inputs_before, settings.private_share)
+        give_back(w_out, settings.private, outputs_before, settings.private_share)
         return n_words, loss, n_pairs
 
     return cbow

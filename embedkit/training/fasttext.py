@@ -248,7 +248,7 @@ def _step(corpus: Corpus, config: TrainingConfig, model: Any, keep: np.ndarray) 
                         most + -most % TILE)
     train = make_train(cbow, config.loss)
 
-    def step(ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray,
+    def step(worker: int, ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray,
              control: np.ndarray) -> tuple[int, float, float]:
         result: tuple[int, float, float] = train(ids, start, stop, keep, table, settings, model, rate, state, control)
         return result

@@ -94,6 +94,7 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
         float32 (n_words, vector_size).
     """
     from embedkit.kernels.math import aligned_zeros, padded_size
+    from embedkit.kernels.private import private_rows
 
     if config.keep_output and config.loss == "hs":
         raise ConfigError("--keep-output: hierarchical softmax has no output vector for each word; "
@@ -104,18 +105,21 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     row_size = padded_size(config.vector_size)
     digest = corpus_digest(vocabulary.digest(), corpus.ids)
     tasks = Tasks(slices_of(corpus, config), config.epochs, config.seed)
+    n_words = len(vocabulary)
+    n_private = private_rows(n_words, config.workers) if config.loss == "ns" else 0
+    matrices = [aligned_zeros(n_words + config.workers * n_private, row_size) for _ in range(2)]
+    w_in, w_out = (matrix[:n_words] for matrix in matrices)
     stored = run.load_state(config, digest)
     if stored is not None:
         first, arrays, figures = stored
         done = int(figures["done"])
-        w_in, w_out = (aligned_copy(arrays[name]) for name in ("w_in", "w_out"))
+        w_in[...], w_out[...] = arrays["w_in"], arrays["w_out"]
     else:
         first, done = 0, 0
-        w_in = initial_rows(len(vocabulary), config, row_size)
-        w_out = aligned_zeros(len(vocabulary), row_size)
+        fill_initial(w_in, config)
         if run.init is not None:
             copy_known(run.init, vocabulary.index_to_key, config.vector_size, w_in, w_out)
-    step = _step(corpus, config, w_in, w_out)
+    step = _step(corpus, config, matrices[0], matrices[1], n_private)
     train_slices(corpus, config, run, step, tasks, first, done, {"w_in": w_in, "w_out": w_out}, digest)
     output = w_out[:, :config.vector_size] if config.keep_output else None
     return KeyedVectors(
@@ -125,7 +129,7 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
 
 def train_slices(corpus: Corpus, config: TrainingConfig, run: Run, step: Callable[..., Any], tasks: Sequence[Task],
                  first: int, done: int, arrays: dict[str, np.ndarray], digest: str) -> None:
-    """Run ``step(ids, start, stop, learning_rate, state, control)`` over all tasks, with all that surrounds it.
+    """Run ``step(worker, ids, start, stop, learning_rate, state, control)`` over all tasks.
 
     Parameters
     ----------
@@ -145,12 +149,12 @@ def train_slices(corpus: Corpus, config: TrainingConfig, run: Run, step: Callabl
     ids = corpus.ids.view()
     ids.flags.writeable = False
     # Compile on an empty slice before any thread starts, so that the first figures are of training alone.
-    step(ids, 0, 0, np.float32(0), slice_state(0, 0, 0), control)
+    step(0, ids, 0, 0, np.float32(0), slice_state(0, 0, 0), control)
 
     def work(worker: int, task: Task) -> tuple[int, float, float]:
         epoch, start, stop, done_before = task
         rate = rate_at(config, done_before)
-        result: tuple[int, float, float] = step(ids, start, stop, np.float32(rate),
+        result: tuple[int, float, float] = step(worker, ids, start, stop, np.float32(rate),
                                                 slice_state(config.seed, epoch, start), control)
         return result
 
@@ -172,31 +176,15 @@ def train_slices(corpus: Corpus, config: TrainingConfig, run: Run, step: Callabl
         check_finite(name, array)
 
 
-def initial_rows(n_rows: int, config: TrainingConfig, row_size: int) -> np.ndarray:
+def fill_initial(w_in: np.ndarray, config: TrainingConfig) -> None:
     """Starting values of the input rows: uniform on ±1/2 divided by the vector size, as in word2vec.
 
-    Returns
-    -------
-    rows : float32 (n_rows, row_size)
-        The columns behind ``vector_size`` are zero and stay so.
+    The columns behind ``vector_size`` stay zero.
     """
-    from embedkit.kernels.math import aligned_zeros
-
     random = np.random.default_rng(np.random.SeedSequence((config.seed, 0)))
-    rows = aligned_zeros(n_rows, row_size)
-    for start in range(0, n_rows, 65536):
-        block = rows[start:start + 65536, :config.vector_size]
+    for start in range(0, len(w_in), 65536):
+        block = w_in[start:start + 65536, :config.vector_size]
         block[...] = (random.random(block.shape, dtype=np.float32) - np.float32(0.5)) / config.vector_size
-    return rows
-
-
-def aligned_copy(rows: np.ndarray) -> np.ndarray:
-    """A copy of float32 (n, row_size) that starts on a cache line, as the kernels like it."""
-    from embedkit.kernels.math import aligned_zeros
-
-    copy = aligned_zeros(*rows.shape)
-    copy[...] = rows
-    return copy
 
 
 def copy_known(init: KeyedVectors, words: Any, vector_size: int, w_in: np.ndarray,
@@ -222,7 +210,8 @@ def copy_known(init: KeyedVectors, words: Any, vector_size: int, w_in: np.ndarra
     return len(pairs)
 
 
-def _step(corpus: Corpus, config: TrainingConfig, w_in: np.ndarray, w_out: np.ndarray) -> Callable[..., Any]:
+def _step(corpus: Corpus, config: TrainingConfig, w_in: np.ndarray, w_out: np.ndarray,
+          n_private: int) -> Callable[..., Any]:
     """The kernel of the run, closed over everything that stays the same."""
     from embedkit.kernels.sampling import alias_table
 
@@ -250,10 +239,16 @@ def _step(corpus: Corpus, config: TrainingConfig, w_in: np.ndarray, w_out: np.nd
         settings = ExactSettings(config.window, config.shrink_windows, cbow, mean, softmax, most + (-most) % 4)
         train = make_exact(row_size)
 
-    def step(ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray,
+    own = [settings] * config.workers
+    if n_private:
+        share = np.float32(1 / config.workers)
+        own = [settings._replace(n_private=n_private, private=len(vocabulary) + worker * n_private, private_share=share)
+               for worker in range(config.workers)]
+
+    def step(worker: int, ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray,
              control: np.ndarray) -> tuple[int, float, float]:
         result: tuple[int, float, float] = train(
-            ids, start, stop, keep, table, settings, w_in, w_out, rate, state, control)
+            ids, start, stop, keep, table, own[worker], w_in, w_out, rate, state, control)
         return result
 
     return step
