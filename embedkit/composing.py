@@ -7,7 +7,7 @@ million, and holds only those.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from embedkit.subwords import Subwords, encode_word
 
-WORDS_PER_THREAD = 16384
+WORDS_AT_ONCE = 4096
 
 
 class SparseRows:
@@ -84,12 +84,21 @@ def hash_words(subwords: Subwords, words: Sequence[str]) -> tuple[np.ndarray, np
     rows : int32 (n_pieces,)
         Those of word i are ``rows[indptr[i]:indptr[i + 1]]``: what ``subwords.buckets(word)`` gives.
     """
-    from embedkit.kernels import subword
+    return _hash(subwords, *_join(subwords, words))
 
+
+def _join(subwords: Subwords, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The words' bytes one after the other, uint8, and where each begins, int64 (n_words + 1,)."""
     encoded = [encode_word(subwords.normalize(word)) for word in words]
     offsets = np.zeros(len(encoded) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=offsets[1:])
-    data = np.frombuffer(b"".join(encoded) or b"\0", np.uint8)
+    return np.frombuffer(b"".join(encoded) or b"\0", np.uint8), offsets
+
+
+def _hash(subwords: Subwords, data: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`hash_words` of what `_join` gives, or of a stretch of its offsets."""
+    from embedkit.kernels import subword
+
     if subwords.kind == "chars":
         cut = subword.Cut(subwords.min_n, subwords.max_n, 0, 0, subwords.bucket)
     else:
@@ -131,14 +140,24 @@ def compose(subwords: Subwords, words: Sequence[str], ngram_vectors: Any, word_r
         Zeros for a word that has neither pieces nor a row of its own.
     n_pieces : int64 (n_words,)
     """
-    indptr, rows = hash_words(subwords, words)
-    if isinstance(ngram_vectors, SparseRows):
-        rows, matrix = ngram_vectors.positions(rows), ngram_vectors.values
-    else:
-        matrix = np.asarray(ngram_vectors)
+    from embedkit.kernels import subword
+
+    sparse = ngram_vectors if isinstance(ngram_vectors, SparseRows) else None
+    matrix = _read_only(np.asarray(ngram_vectors) if sparse is None else sparse.values)
     size = matrix.shape[1]
-    own = np.zeros((0, size), np.float32) if word_rows is None else np.asarray(word_rows)
-    return mean_rows(indptr, rows, matrix, own, workers), np.diff(indptr)
+    own = _read_only(np.zeros((0, size), np.float32) if word_rows is None else np.asarray(word_rows))
+    data, offsets = _join(subwords, words)
+    vectors = np.empty((len(words), size), np.float32)
+    n_pieces = np.empty(len(words), np.int64)
+
+    def do(first: int, last: int) -> None:
+        indptr, rows = _hash(subwords, data, offsets[first:last + 1])
+        n_pieces[first:last] = np.diff(indptr)
+        subword.mean_rows(indptr, rows if sparse is None else sparse.positions(rows), matrix, own[first:last],
+                          0, last - first, vectors[first:last])
+
+    _in_threads(do, len(words), workers)
+    return vectors, n_pieces
 
 
 def mean_rows(indptr: np.ndarray, positions: np.ndarray, matrix: np.ndarray, own: np.ndarray,
@@ -149,19 +168,21 @@ def mean_rows(indptr: np.ndarray, positions: np.ndarray, matrix: np.ndarray, own
     n_words = len(indptr) - 1
     out = np.empty((n_words, matrix.shape[1]), np.float32)
     matrix, own = _read_only(matrix), _read_only(own)
-    bounds = range(0, n_words, WORDS_PER_THREAD)
+    _in_threads(lambda first, last: subword.mean_rows(indptr, positions, matrix, own, first, last, out),
+                n_words, workers)
+    return out
 
-    def do(first: int) -> None:
-        subword.mean_rows(indptr, positions, matrix, own, first, min(first + WORDS_PER_THREAD, n_words), out)
 
+def _in_threads(do: Callable[[int, int], None], n_words: int, workers: int | None) -> None:
+    """``do(first, last)`` for stretches of the words; a first call, of none, compiles before there are threads."""
+    do(0, 0)
+    bounds = range(0, n_words, WORDS_AT_ONCE)
     if len(bounds) < 2 or workers == 1:
         for first in bounds:
-            do(first)
+            do(first, min(first + WORDS_AT_ONCE, n_words))
     else:
-        do(bounds[0])  # compiles before there are threads
         with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-            list(pool.map(do, bounds[1:]))
-    return out
+            list(pool.map(lambda first: do(first, min(first + WORDS_AT_ONCE, n_words)), bounds))
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

@@ -4,7 +4,8 @@ What is hashed and in which order is told in `embedkit.subwords`, whose plain-Py
 oracle of these kernels. Words come as one blob of bytes; characters begin at bytes that are not 10xxxxxx.
 
 The hash of an n-gram is that of the n-gram one character shorter, carried on: each start costs one pass over the
-bytes of its longest n-gram. Composing waits for memory: each piece is a row somewhere in hundreds of megabytes.
+bytes of its longest n-gram. Composing waits for memory, each piece being a row somewhere in hundreds of megabytes:
+54 ns a row of 100 numbers, 9 ns where all rows are in the L2 cache.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from embedkit.kernels.compiling import kernel
 from embedkit.kernels.math import prefetch
 
 OFFSET, PRIME, MASK = np.uint64(2166136261), np.uint64(16777619), np.uint64(0xFFFFFFFF)
+AHEAD = 16  # pieces between asking for a row and adding it
 SIGN, WIDEN = np.uint64(0x80), np.uint64(0xFFFFFF00)
 
 
@@ -53,7 +55,7 @@ def make_scratch(longest_word, jamo):
                    np.empty(m, np.int64), np.empty(m, np.int64))
 
 
-@kernel
+@kernel(borrows=True)
 def _bracket(data, start, stop, scratch):
     """Put ``<word>`` into the scratch; return its number of characters."""
     text, starts = scratch.text, scratch.starts
@@ -72,7 +74,7 @@ def _bracket(data, start, stop, scratch):
     return n + 1
 
 
-@kernel
+@kernel(borrows=True)
 def _take_apart(scratch, n):
     """Write the jamo sequence of the bracketed word of `n` characters; return its number of symbols.
 
@@ -115,7 +117,7 @@ def _take_apart(scratch, n):
     return symbols
 
 
-@kernel
+@kernel(borrows=True)
 def _hash_ngrams(text, starts, n, shortest, longest, bucket, out, place):
     """Append the buckets of the n-grams of `n` characters to ``out[place:]``; return the new place."""
     for start in range(n):
@@ -131,7 +133,7 @@ def _hash_ngrams(text, starts, n, shortest, longest, bucket, out, place):
     return place
 
 
-@kernel
+@kernel(borrows=True)
 def _hash_jamo(scratch, n, cut, out, place):
     """`_hash_ngrams` over `n` jamo symbols, leaving out what the syllable n-grams already cover."""
     text, starts, border = scratch.jamo, scratch.jamo_starts, scratch.border
@@ -153,7 +155,7 @@ def _hash_jamo(scratch, n, cut, out, place):
     return place
 
 
-@kernel
+@kernel(borrows=True)
 def hash_word(data, start, stop, cut, scratch, out):
     """Buckets of the word in ``data[start:stop]``, into `out` (int64); return how many.
 
@@ -169,7 +171,7 @@ def hash_word(data, start, stop, cut, scratch, out):
     return place
 
 
-@kernel
+@kernel(borrows=True)
 def most_pieces(size, cut):
     """An upper bound of the pieces of a word of `size` bytes."""
     pieces = (size + 2) * (min(cut.longest, size + 2) - min(cut.shortest, size + 2) + 1)
@@ -179,7 +181,7 @@ def most_pieces(size, cut):
     return pieces
 
 
-@kernel
+@kernel(borrows=True)
 def _longest(offsets):
     longest = 0
     for i in range(len(offsets) - 1):
@@ -224,11 +226,20 @@ def hash_words(data, offsets, cut):
     return indptr, buckets[:indptr[n_words]].copy()
 
 
-@kernel
+@kernel(borrows=True)
+def _fetch(rows, position, size):
+    """Ask for a row; it may begin and end within cache lines."""
+    if position >= 0:
+        for d in range(0, size, 16):
+            prefetch(rows, np.int64(position) * size + d)
+        prefetch(rows, np.int64(position) * size + size - 1)
+
+
+@kernel(borrows=True)
 def mean_rows(indptr, positions, rows, own, first, last, out):
     """Vectors of words: the mean of their own row, where there is one, and their pieces' rows, bit for bit as fastText.
 
-    The rows of the word two places on are asked for while the current ones are added up.
+    The row `AHEAD` pieces on is asked for while the current one is added.
 
     Parameters
     ----------
@@ -244,10 +255,10 @@ def mean_rows(indptr, positions, rows, own, first, last, out):
         Rows `first` to ``last - 1`` are written; all zeros where a word has neither own row nor pieces.
     """
     size = rows.shape[1]
+    end = indptr[last]
+    for k in range(indptr[first], min(indptr[first] + AHEAD, end)):
+        _fetch(rows, positions[k], size)
     for i in range(first, last):
-        for k in range(indptr[min(i + 2, last - 1)], indptr[min(i + 2, last - 1) + 1]):
-            for d in range(0, size, 16):
-                prefetch(rows, max(np.int64(positions[k]), 0) * size + d)
         vector = out[i]
         n = indptr[i + 1] - indptr[i]
         if len(own) > 0:
@@ -258,6 +269,8 @@ def mean_rows(indptr, positions, rows, own, first, last, out):
             for d in range(size):
                 vector[d] = np.float32(0)
         for k in range(indptr[i], indptr[i + 1]):
+            if k + AHEAD < end:
+                _fetch(rows, positions[k + AHEAD], size)
             if positions[k] >= 0:
                 source = rows[positions[k]]
                 for d in range(size):
