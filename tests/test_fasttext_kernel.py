@@ -179,6 +179,26 @@ def test_training_agrees_with_plain_float64(cbow, loss, mean):
     np.testing.assert_allclose(model.w_out, w_out, atol=1e-5)
 
 
+def test_private_rows_give_back_what_they_learnt():
+    ids, keep, own, model = problem()
+    n_inputs, n_outputs, share = 20, 9, np.float32(0.5)
+    options = Settings(3, True, 5, 4, False, 6)
+    w_in, w_out = model.w_in.astype(float), model.w_out.astype(float)
+    reference.train(ids, keep, tables("ns")[0], options, own, w_in, w_out, 0.05, 99, False, "ns")
+    for before, after, n in ((model.w_in, w_in, n_inputs), (model.w_out, w_out, n_outputs)):
+        after[:n] = before[:n] + share * (after[:n] - before[:n])
+    wider = [np.concatenate([rows, np.full((2 * n, rows.shape[1]), 9, np.float32)])
+             for rows, n in ((model.w_in, n_inputs), (model.w_out, n_outputs))]
+    of_second = options._replace(n_inputs=n_inputs, inputs=len(w_in) + n_inputs, n_outputs=n_outputs,
+                                 outputs=len(w_out) + n_outputs, share=share)
+    make_train(False, "ns")(ids, 0, len(ids), keep, tables("ns")[0], of_second,
+                            model._replace(w_in=wider[0], w_out=wider[1]), np.float32(0.05),
+                            np.array([99], np.uint64), np.zeros(1, np.int64))
+    for rows, expected, n in zip(wider, (w_in, w_out), (n_inputs, n_outputs), strict=True):
+        np.testing.assert_allclose(rows[:len(expected)], expected, atol=1e-5)
+        assert (rows[len(expected):len(expected) + n] == 9).all()
+
+
 def test_a_debt_paid_late_is_the_same_where_words_share_no_rows():
     results = []
     for n_cached, interval in [(0, 1), (12, 7)]:

@@ -22,6 +22,7 @@ from embedkit.training.run import Run, corpus_digest
 from embedkit.training.word2vec import Tasks, slices_of, train_slices
 
 HOT_ROWS = 2000  # rows that are updated at once, however frequent the word; measured, see embedkit/kernels/fasttext.py
+PRIVATE_INPUTS = 256  # of these, those that each thread has for itself
 PAYMENTS = 500  # how often in a run a word's cold rows are brought up to date
 SHORTEST_INTERVAL = 3  # words that would pay more often are not worth a cache
 POOL_REUSE = 4  # how often a negative is used, on average, while it is in the pool
@@ -124,6 +125,7 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     """
     from embedkit.kernels.fasttext import Model, pay_all
     from embedkit.kernels.math import aligned_zeros, padded_size
+    from embedkit.kernels.private import private_rows
 
     if config.keep_output and config.loss == "hs":
         raise ConfigError("--keep-output: hierarchical softmax has no output vector for each word; "
@@ -140,10 +142,17 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     digest = corpus_digest(vocabulary.digest(), corpus.ids)
     tasks = Tasks(slices_of(corpus, config), config.epochs, config.seed)
     row_size = padded_size(config.vector_size)
-    model = Model(layout.entries_indptr, cold, layout.entries, aligned_zeros(len(layout.number), row_size),
-                  aligned_zeros(len(words), row_size), aligned_zeros(2 * len(interval), row_size),
-                  interval.copy(), interval)
-    arrays = {"w_in": model.w_in, "w_out": model.w_out, "cache": model.cache, "uses": model.uses}
+    n_rows, n_words = len(layout.number), len(words)
+    n_inputs = min(private_rows(n_rows, config.workers, PRIVATE_INPUTS), HOT_ROWS)
+    n_outputs = private_rows(n_words, config.workers) if config.loss == "ns" else 0
+    model = Model(layout.entries_indptr, cold, layout.entries,
+                  aligned_zeros(n_rows + config.workers * n_inputs, row_size),
+                  aligned_zeros(n_words + config.workers * n_outputs, row_size),
+                  aligned_zeros(2 * len(interval), row_size), interval.copy(), interval)
+    arrays = {"w_in": model.w_in[:n_rows], "w_out": model.w_out[:n_words], "cache": model.cache, "uses": model.uses}
+    own = [{"n_inputs": n_inputs, "inputs": n_rows + worker * n_inputs,
+            "n_outputs": n_outputs, "outputs": n_words + worker * n_outputs, "share": np.float32(1 / config.workers)}
+           for worker in range(config.workers)]
     stored = run.load_state(config, digest)
     if stored is not None:
         first, saved, figures = stored
@@ -152,11 +161,11 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
         done = int(figures["done"])
     else:
         first, done = 0, 0
-        _fill_initial(model.w_in, config)
+        _fill_initial(arrays["w_in"], config)
         if run.init is not None:
             start_from(run.init, subwords, words, layout, model.w_in[:, :config.vector_size], model.w_out)
         pay_all(model)
-    step = _step(corpus, config, model, keep)
+    step = _step(corpus, config, model, keep, own)
     train_slices(corpus, config, run, step, tasks, first, done, arrays, digest)
     pay_all(model)
     return _result(corpus, config, subwords, layout, model)
@@ -220,8 +229,9 @@ def start_from(init: KeyedVectors, subwords: Subwords, words: Any, layout: Layou
         w_out[known, :size] = init.output_vectors[there]
 
 
-def _step(corpus: Corpus, config: TrainingConfig, model: Any, keep: np.ndarray) -> Callable[..., Any]:
-    """The kernel of the run, closed over everything that stays the same."""
+def _step(corpus: Corpus, config: TrainingConfig, model: Any, keep: np.ndarray,
+          own: list[dict[str, Any]]) -> Callable[..., Any]:
+    """The kernel of the run, closed over everything that stays the same; `own` are each thread's settings."""
     from embedkit.kernels.fasttext import Settings, make_train
     from embedkit.kernels.rows import TILE
     from embedkit.kernels.sampling import alias_table
@@ -246,11 +256,13 @@ def _step(corpus: Corpus, config: TrainingConfig, model: Any, keep: np.ndarray) 
         most = len(vocabulary)
     settings = Settings(config.window, config.shrink_windows, negative, fresh, config.cbow_gradient == "mean",
                         most + -most % TILE)
+    of_worker = [settings._replace(**each) for each in own]
     train = make_train(cbow, config.loss)
 
     def step(worker: int, ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray,
              control: np.ndarray) -> tuple[int, float, float]:
-        result: tuple[int, float, float] = train(ids, start, stop, keep, table, settings, model, rate, state, control)
+        result: tuple[int, float, float] = train(
+            ids, start, stop, keep, table, of_worker[worker], model, rate, state, control)
         return result
 
     return step
