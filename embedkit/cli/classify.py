@@ -46,7 +46,7 @@ def classify() -> None:
 @click.option("--heads", default=_DEFAULT.heads, show_default=True, type=click.IntRange(1),
               help="Of the Transformer's attention.")
 @click.option("--bidirectional/--unidirectional", default=True, show_default=True, help="Recurrent models.")
-@click.option("--pooling", default=_DEFAULT.pooling, show_default=True, type=click.Choice(POOLINGS),
+@click.option("--pooling", show_default="max for recurrent models, else mean", type=click.Choice(POOLINGS),
               help="From the words' vectors to the sentence's.")
 @click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
 @encoder_options

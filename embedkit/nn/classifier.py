@@ -41,20 +41,25 @@ class ClassifierConfig:
         Of the encoder; `heads` of the Transformer only.
     bidirectional : bool
     pooling : {"last", "max", "mean", "attention"}
+        By default max for recurrent models, else mean.
     dropout : float
         On the words' vectors, between layers and on the sentence's vector.
     frozen : bool
         Keep the pretrained vectors as they are; words that they do not know are learnt all the same.
     """
 
-    model: str = "mean"
+    model: str = "gru"
     hidden_size: int = 64
     num_layers: int = 1
     heads: int = 4
     bidirectional: bool = True
-    pooling: str = "mean"
+    pooling: str | None = None
     dropout: float = 0.5
     frozen: bool = False
+
+    def __post_init__(self) -> None:
+        if self.pooling is None:
+            object.__setattr__(self, "pooling", "max" if self.model in ("rnn", "gru", "lstm") else "mean")
 
 
 class Prediction(NamedTuple):
@@ -117,8 +122,8 @@ class Classifier:
         self.encoder = Encoder(config.model, words.width, config.hidden_size, config.num_layers,
                                bidirectional=config.bidirectional, dropout=config.dropout, heads=config.heads,
                                rng=rng, dtype=dtype)
-        self.pooling = Pooling(config.pooling, self.encoder.output_size, bidirectional=self.encoder.both_ways, rng=rng,
-                               dtype=dtype)
+        self.pooling = Pooling(str(config.pooling), self.encoder.output_size, rng=rng, dtype=dtype,
+                               bidirectional=self.encoder.both_ways)
         self.output = Linear(self.encoder.output_size, len(self.labels), rng=rng, dtype=dtype)
         self.dropout = Dropout(config.dropout)
         self.parameters: Parameters = dict(words.parameters)

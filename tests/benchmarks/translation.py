@@ -92,7 +92,7 @@ def written(task: str, train: list[str], test: list[str], work: Path) -> tuple[P
 
 def run(task: str, name: str, train: Path, test: Path, work: Path) -> tuple[str, float]:
     """Score and seconds of training, 0 where the model was there already."""
-    model = work / f"{task}-{name.split()[0].lower()}.safetensors"
+    model = work / f"{task}-{name.split(maxsplit=1)[0].lower()}.safetensors"
     seconds = 0.0
     if not model.exists():
         start = time.perf_counter()

@@ -70,9 +70,15 @@ def test_gradients_through_the_whole_model(config):
                     {k: g for k, g in grads.items() if k not in zero}, tolerance=1e-5)
 
 
+def test_pooling_suits_the_encoder_where_it_is_not_chosen():
+    assert [ClassifierConfig(model).pooling for model in ("mean", "rnn", "gru", "lstm", "transformer")] == \
+        ["mean", "max", "max", "max", "mean"]
+    assert ClassifierConfig("gru", pooling="last").pooling == "last"
+
+
 @pytest.mark.parametrize("config", [
-    ClassifierConfig(dropout=0.1), ClassifierConfig("mean", pooling="attention"),
-    ClassifierConfig("gru", hidden_size=8, dropout=0.1),
+    ClassifierConfig("mean", dropout=0.1), ClassifierConfig("mean", pooling="attention"),
+    ClassifierConfig("gru", hidden_size=8, pooling="mean", dropout=0.1), ClassifierConfig("gru"),
     ClassifierConfig("transformer", hidden_size=8, heads=2, dropout=0.1),
     ClassifierConfig("rnn", hidden_size=8, bidirectional=False, pooling="max", dropout=0.1)])
 def test_it_learns_and_survives_a_file(tmp_path, config):

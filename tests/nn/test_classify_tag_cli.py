@@ -116,7 +116,8 @@ def test_tagging_lines(folder):
     (["tag", "train", "one.tsv", "-o", "x"], 1, "one.tsv line 1: tags do not line up with tokens"),
     (["classify", "train", "blank.tsv", "-o", "x"], 1, "there is nothing to work on"),
     (["classify", "train", "reviews.tsv", "-o", "x", "--resume"], 2, "--resume needs --checkpoint"),
-    (["classify", "train", "reviews.tsv", "-o", "x", "--lr", "1e30", "--optimizer", "sgd"], 1, "--learning-rate"),
+    (["classify", "train", "reviews.tsv", "-o", "x", "--model", "mean", "--lr", "1e30", "--optimizer", "sgd"], 1,
+     "--learning-rate"),
     (["classify", "train", "reviews.tsv", "-o", "nowhere/x", "--epochs", "1"], 1, "does not exist; create it first"),
 ])
 def test_one_clear_line_for_bad_input(folder, arguments, status, message):
