@@ -117,7 +117,7 @@ class Seq2Seq:
         """Mean loss a target token, ``</s>`` included, in nats, and its gradient."""
         draws: dict[str, Any] = {"training": training, "rng": rng}
         # 1. encode, 2. decode with the right words so far, 3. guess the next ones
-        state, source_ids, encoded = self._encode(sources, **draws)
+        state, (source_ids, source_mask), encoded = self._encode(sources, **draws)
         ids, wanted, mask = _shifted(targets)
         y, _ = self.target_embedding.forward(ids)
         hidden, _, decoded = self.pair.decode(y, mask, state, **draws)
@@ -129,7 +129,6 @@ class Seq2Seq:
         dhidden = np.zeros_like(hidden)
         dhidden[mask] = self.dropout.backward(ddropped, drop_cache)[0]
         dsource, dtarget, pair = self.pair.backward(dhidden, encoded, decoded)
-        source_mask = state[1]
         _, of_source = self.source_embedding.backward(dsource[source_mask], source_ids[source_mask])
         _, of_target = self.target_embedding.backward(dtarget[mask], ids[mask])
         return loss, {**with_prefix("source_embedding", of_source), **with_prefix("target_embedding", of_target),
@@ -144,11 +143,11 @@ class Seq2Seq:
         log_p = log_softmax(self.output.forward(hidden[mask])[0])
         return float(log_p[np.arange(len(log_p)), wanted[mask]].sum(dtype=np.float64)), len(log_p)
 
-    def _encode(self, sources: Sequence[Array], **draws: Any) -> tuple[tuple[Array, ...], Array, Any]:
+    def _encode(self, sources: Sequence[Array], **draws: Any) -> tuple[tuple[Array, ...], tuple[Array, Array], Any]:
         ids, mask = padded([np.append(source, END_ID) for source in sources])
         x, _ = self.source_embedding.forward(ids)
         state, cache = self.pair.encode(x, mask, **draws)
-        return state, ids, cache
+        return state, (ids, mask), cache
 
     def translate(self, lines: Sequence[str], *, beam: int = 1, max_tokens: int = 100, length_penalty: float = 0.6
                   ) -> list[Translation]:

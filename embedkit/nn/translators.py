@@ -2,7 +2,11 @@
 
 `RecurrentPair` follows Luong et al. 2015: a bidirectional encoder, a decoder that starts from its last state, and
 between them attention whose result joins the decoder's output as tanh(W [s; c]) (eq. 5); without attention the last
-state is all that the decoder knows (Sutskever et al. 2014). `TransformerPair` is Vaswani et al. 2017.
+state is all that the decoder knows (Sutskever et al. 2014). Two things differ. The source's end is read but not looked
+at: its state sums up the sentence, and attention that may look there learns nothing else from short sentences. And the
+scores of ``dot`` and ``general`` are divided by the square root of the memory's width (Vaswani et al. 2017, section
+3.2.1), else they saturate at once. Together they took BLEU on 4,500 pairs of very short sentences from .111 to .164.
+`TransformerPair` is Vaswani et al. 2017.
 
 A decoder's state is a tuple of arrays with the batch first, so that beam search picks rows of it.
 """
@@ -22,6 +26,15 @@ from embedkit.nn.transformer import TransformerDecoderLayer
 
 ATTENTIONS = ("none", "additive", "dot", "general")
 State = tuple[Array, ...]
+
+
+def without_end(mask: Array) -> Array:
+    """mask : bool (batch, time) → the same without each row's last True, unless it is the only one."""
+    lengths = mask.sum(axis=1)
+    shorter: Array = mask.copy()
+    rows = np.flatnonzero(lengths > 1)
+    shorter[rows, lengths[rows] - 1] = False
+    return shorter
 
 
 class RecurrentPair:
@@ -54,6 +67,7 @@ class RecurrentPair:
         for i in range(self.n_states):
             self.parts[f"bridge{i}"] = Linear(2 * hidden_size, hidden_size, rng=rng, dtype=dtype)
         self.memory_size = hidden_size if attention == "dot" else 2 * hidden_size
+        self.scale = np.dtype(dtype).type(1 if attention == "additive" else self.memory_size**-0.5)
         self.attention: Any = None
         if attention == "additive":
             self.attention = AdditiveAttention(hidden_size, self.memory_size, hidden_size, rng=rng, dtype=dtype)
@@ -81,7 +95,7 @@ class RecurrentPair:
             bridges.append(bridge_cache)
         if self.kind == "dot":
             y = y[:, :, :self.size] + y[:, :, self.size:]
-        return (y, mask, *own), (dropped, cache, own, bridges)
+        return (y, without_end(mask), *own), (dropped, cache, own, bridges)
 
     def decode(self, x: Array, mask: Array, state: State, **draws: Any) -> tuple[Array, State, Any]:
         """x : float (batch, time, target_size) → (hidden (batch, time, hidden_size), the state after, cache)."""
@@ -93,7 +107,7 @@ class RecurrentPair:
         after = (memory, memory_mask, *(a.transpose(1, 0, 2) for a in last))
         if self.attention is None:
             return s, after, (dropped, cache)
-        context, looked = self.attention.forward(s, memory, memory_mask)
+        context, looked = self.attention.forward(s * self.scale, memory, memory_mask)
         joined, join_cache = self.parts["join"].forward(np.concatenate([s, context], axis=2))
         return np.tanh(joined), after, (dropped, cache, looked, join_cache, np.tanh(joined))
 
@@ -108,7 +122,7 @@ class RecurrentPair:
             grads |= with_prefix("join", got)
             (dquery, dmemory), got = self.attention.backward(dboth[:, :, self.size:], looked)
             grads |= with_prefix("attention", got)
-            ds = dboth[:, :, :self.size] + dquery
+            ds = dboth[:, :, :self.size] + dquery * self.scale
         dx, dfirst, got = self.decoder.backward_state(ds, None, decoded[1])
         grads |= with_prefix("decoder", got)
         dx, _ = self.dropout.backward(dx, decoded[0])

@@ -28,7 +28,7 @@ OPTIONS = {
     "eng-fra": ["--tokenizer", "words", "--epochs", "30"],
     "eng-kor": ["--tokenizer", "words", "--target-tokenizer", "chars", "--epochs", "30"],
 }
-SHOWN = {"eng-fra": "i have a lot of work to do", "eng-kor": "i have a lot of work to do"}
+SHOWN = {"eng-fra": "She is very old", "eng-kor": "I have a dog"}
 MODELS = {
     "no attention": ["--model", "gru", "--attention", "none"],
     "general (Luong)": ["--model", "gru", "--attention", "general"],

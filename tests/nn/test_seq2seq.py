@@ -25,6 +25,7 @@ from embedkit.nn.seq2seq_training import (
 )
 from embedkit.nn.token_table import END_ID, TokenTable
 from embedkit.nn.training_options import TrainingOptions
+from embedkit.nn.translators import without_end
 from tests.nn.gradients import check_gradients
 
 KINDS = [("rnn", "none"), ("gru", "dot"), ("lstm", "additive"), ("gru", "general"), ("transformer", "general")]
@@ -49,6 +50,15 @@ def test_gradients(model, attention):
     _, grads = run()
     assert set(grads) == set(translator.parameters)
     check_gradients(lambda: run()[0], translator.parameters, grads, directions=1)
+
+
+def test_words_look_at_words_and_not_at_the_end():
+    assert without_end(np.array([[True, True, True], [True, True, False], [True, False, False]])).tolist() == \
+        [[True, True, False], [True, False, False], [True, False, False]]
+    for attention in ("dot", "general", "additive"):
+        answers = make("gru", attention).translate(["a b c", ""], max_tokens=3)
+        np.testing.assert_allclose(answers[0].weights[:, :3].sum(axis=1), 1)
+        assert not answers[0].weights[:, 3].any() and (answers[1].weights == 1).all()
 
 
 @pytest.mark.parametrize("model, attention", KINDS)
