@@ -9,7 +9,7 @@ values. *NdNorms* (6): uint64 rows, uint32 type, padding, values. *Metadata* (5)
 
 The rows are of unit length by convention, their lengths are the norms: read here, they are multiplied back; written
 here, they are divided, so that programs that take a product for a cosine find the same neighbours. That costs the last
-bit of some values. Of a vocabulary with n-grams the words' rows are read, and those of fastText's n-grams too.
+bit of some values. Of a vocabulary with n-grams the words' rows are read and the n-grams' left alone.
 """
 
 from __future__ import annotations

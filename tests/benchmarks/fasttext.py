@@ -20,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.benchmarks.data import unpacked
+
 COMMON = "import json, resource, sys; text, out, epochs, seed = *sys.argv[1:3], *map(int, sys.argv[3:5])\n"
 PEAK = "\npeak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == 'darwin' else 1024)\n" \
        "print(json.dumps({'peak_mb': peak}))"
@@ -81,7 +83,7 @@ def part_of(text: Path, fraction: int, folder: Path) -> Path:
     return part
 
 
-def queries(data: Path, folder: Path) -> None:
+def queries(text: Path, folder: Path) -> None:
     """The two bars of answering."""
     import numpy as np
 
@@ -90,7 +92,7 @@ def queries(data: Path, folder: Path) -> None:
     from embedkit.subwords import Subwords
 
     rng = np.random.default_rng(1)
-    with open(data / "en_wiki.txt", encoding="utf-8") as stream:
+    with open(text, encoding="utf-8") as stream:
         words = sorted({word for line in stream.readlines(20_000_000) for word in line.split()})[:75_000]
     subwords = Subwords("chars")
     rows = rng.normal(size=(len(words), 100)).astype(np.float32)
@@ -128,16 +130,12 @@ def main() -> int:
     parser.add_argument("--systems", default="embedkit,fasttext,gensim")
     parser.add_argument("--queries", action="store_true")
     options = parser.parse_args()
-    needed = [options.data / name for name in ("en_wiki.txt", "ws353.tsv", "questions-words.txt")]
-    if missing := [str(path) for path in needed if not path.exists()]:
-        print(f"missing: {', '.join(missing)}; unpack the data there first", file=sys.stderr)
-        return 1
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.queries:
-            queries(options.data, folder)
+            queries(unpacked("en_wiki.txt", options.data, folder), folder)
             return 0
-        text = part_of(needed[0], options.fraction, folder)
+        text = part_of(unpacked("en_wiki.txt", options.data, folder), options.fraction, folder)
         systems = [s for s in options.systems.split(",") if importlib.util.find_spec(s)]
         print("system\tseed\tseconds\tpeak MB\tWS353\tanalogies", flush=True)
         for seed in range(1, options.seeds + 1):

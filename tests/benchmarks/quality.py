@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks.tasks import unpacked
+from tests.benchmarks.data import unpacked
 from tests.benchmarks.word2vec import quality
 
 # Options of `embedkit train`; the peer's WS353 ρ and analogy accuracy (gensim 4.4; fastText; for GloVe and svd none).

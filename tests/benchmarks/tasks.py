@@ -16,9 +16,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import lzma
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -26,6 +24,7 @@ import time
 from pathlib import Path
 
 from embedkit.nn.classifier import Classifier
+from tests.benchmarks.data import unpacked
 
 VECTORS = {
     "en": ["--model", "skipgram"],
@@ -83,19 +82,6 @@ def main() -> None:
         print(f"| {task} | {pretrained:.4f} | {random:.4f} | {seconds:.0f} | {random_seconds:.0f} |", flush=True)
     if arguments.cold:
         cold(arguments.data, arguments.work)
-
-
-def unpacked(name: str, data: Path, work: Path) -> Path:
-    """A data file as plain text, from DIR or unpacked from its .xz into the work folder."""
-    if (data / name).exists():
-        return data / name
-    target = work / name
-    if not target.exists():
-        if not (data / f"{name}.xz").exists():
-            sys.exit(f"{name}(.xz) is not in {data}: this benchmark needs the project's test data")
-        with lzma.open(data / f"{name}.xz") as packed, open(target, "wb") as plain:
-            shutil.copyfileobj(packed, plain)
-    return target
 
 
 def data_of(task: str, data: Path, work: Path) -> tuple[Path, Path]:

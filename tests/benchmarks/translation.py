@@ -20,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.benchmarks.data import unpacked
+
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 TASKS = ("copy", "reverse", "eng-fra", "eng-kor")
 OPTIONS = {
@@ -67,13 +69,7 @@ def letters_of(task: str, arguments: argparse.Namespace) -> tuple[Path, Path]:
 def pairs_of(task: str, arguments: argparse.Namespace) -> tuple[Path, Path]:
     if arguments.data is None:
         raise SystemExit(f"{task}: --data DIR with {task}.tsv.xz or {task}.tsv is needed")
-    plain = arguments.data / f"{task}.tsv"
-    if plain.exists():
-        text = plain.read_text(encoding="utf-8")
-    else:
-        import lzma
-
-        text = lzma.decompress((arguments.data / f"{task}.tsv.xz").read_bytes()).decode()
+    text = unpacked(f"{task}.tsv", arguments.data, arguments.work).read_text(encoding="utf-8")
     train: list[str] = []
     test: list[str] = []
     for line in text.splitlines(keepends=True):

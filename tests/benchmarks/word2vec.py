@@ -20,6 +20,8 @@ import time
 from datetime import date
 from pathlib import Path
 
+from tests.benchmarks.data import unpacked
+
 CASES = {
     "skipgram": {"model": "skipgram", "learning_rate": 0.025, "vector_size": 100},
     "cbow": {"model": "cbow", "learning_rate": 0.05, "vector_size": 100},
@@ -133,19 +135,9 @@ def main() -> None:
     parser.add_argument("--case", action="append", choices=list(CASES))
     parser.add_argument("--tool", action="append", choices=["embedkit", "gensim", "fasttext"])
     arguments = parser.parse_args()
-    source = arguments.data / "en_wiki.txt"
-    packed = arguments.data / "en_wiki.txt.xz"
-    if not source.exists() and not packed.exists():
-        raise SystemExit(f"no data: {source} (or .xz) is needed for this benchmark; see corpora/README.md for texts")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if not source.exists():
-            import lzma
-            import shutil
-
-            source = folder / "en_wiki.txt"
-            with lzma.open(packed) as reader, open(source, "wb") as writer:
-                shutil.copyfileobj(reader, writer)
+        source = unpacked("en_wiki.txt", arguments.data, folder)
         corpus = source if arguments.fraction == 1 else part_of(source, folder / "part.txt", arguments.fraction)
         with open(corpus, encoding="utf-8") as lines:
             n_words = sum(len(line.split()) for line in lines)
