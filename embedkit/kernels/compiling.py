@@ -22,6 +22,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba.core.caching import FunctionCache
 
 
 def _user_cache_home() -> Path:
@@ -70,6 +71,29 @@ def cache_folder() -> str | None:
     return None
 
 
+class _KernelCache(FunctionCache):
+    """numba's cache on disk, for functions made inside functions too.
+
+    numba's key holds the pickled closure. A compiled function in there has another number in each process, so that
+    nothing was ever found and every training compiled its kernels again. The folder stands for all sources; what is
+    left to tell apart are the constants.
+    """
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        return sig, codegen.magic_tuple(), _constants(self._py_func)
+
+
+def _constants(function: Any) -> tuple[Any, ...]:
+    """What a function's closure holds: values as they are, compiled functions by name and their own closures."""
+    found = []
+    for cell in function.__closure__ or ():
+        value = cell.cell_contents
+        inner = getattr(value, "py_func", None)
+        found.append(repr(value) if inner is None else
+                     (inner.__module__, inner.__qualname__, inner.__code__.co_firstlineno, _constants(inner)))
+    return tuple(found)
+
+
 def kernel(function: Callable[..., Any] | None = None, *, borrows: bool = False, **options: Any) -> Any:
     """``numba.njit`` for embedkit's kernels: releases the GIL and caches on disk.
 
@@ -95,6 +119,9 @@ def kernel(function: Callable[..., Any] | None = None, *, borrows: bool = False,
     try:
         if folder is not None:
             settings.CACHE_DIR = folder
-        return numba.njit(nogil=True, cache=folder is not None, **options)(function)
+        compiled: Any = numba.njit(nogil=True, cache=folder is not None, **options)(function)
+        if folder is not None:
+            compiled._cache = _KernelCache(function)
+        return compiled
     finally:
         settings.CACHE_DIR = before
