@@ -31,6 +31,7 @@ test: $(VENV)/installed-test
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 # The suite again with every array index checked inside the kernels.

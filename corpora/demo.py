@@ -14,21 +14,27 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = [
-    ("English: learn, then ask.", [
-        "train corpora/en.txt -o demo/en.safetensors --vector-size 64 --epochs 10",
-        "similar demo/en.safetensors paris king --topn 4",
-        "analogy demo/en.safetensors man king woman --topn 3",
-        "analogy demo/en.safetensors france paris germany --topn 3",
-        "analogy demo/en.safetensors big biggest cold --topn 3",
-        "odd-one-out demo/en.safetensors king queen prince cheese",
-    ]),
-    ("한국어: 배우고 나서 묻기.", [
-        "train corpora/ko.txt -o demo/ko.safetensors --vector-size 64 --epochs 10",
-        "similar demo/ko.safetensors 서울 왕 --topn 4",
-        "analogy demo/ko.safetensors 남자 왕 여자 --topn 3",
-        "analogy demo/ko.safetensors 한국 서울 일본 --topn 3",
-        "analogy demo/ko.safetensors 높다 높은 깊다 --topn 3",
-    ]),
+    (
+        "English: learn, then ask.",
+        [
+            "train corpora/en.txt -o demo/en.safetensors --vector-size 64 --epochs 10",
+            "similar demo/en.safetensors paris king --topn 4",
+            "analogy demo/en.safetensors man king woman --topn 3",
+            "analogy demo/en.safetensors france paris germany --topn 3",
+            "analogy demo/en.safetensors big biggest cold --topn 3",
+            "odd-one-out demo/en.safetensors king queen prince cheese",
+        ],
+    ),
+    (
+        "한국어: 배우고 나서 묻기.",
+        [
+            "train corpora/ko.txt -o demo/ko.safetensors --vector-size 64 --epochs 10",
+            "similar demo/ko.safetensors 서울 왕 --topn 4",
+            "analogy demo/ko.safetensors 남자 왕 여자 --topn 3",
+            "analogy demo/ko.safetensors 한국 서울 일본 --topn 3",
+            "analogy demo/ko.safetensors 높다 높은 깊다 --topn 3",
+        ],
+    ),
 ]
 
 
@@ -36,8 +42,9 @@ def run(command: str) -> None:
     """Show one embedkit command and run it; stop everything where it fails."""
     print(f"\n$ embedkit {command}", flush=True)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
-    done = subprocess.run([sys.executable, "-m", "embedkit", *shlex.split(command)], cwd=ROOT, env=environment,
-                          check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "embedkit", *shlex.split(command)], cwd=ROOT, env=environment, check=False
+    )
     if done.returncode:
         sys.exit(done.returncode)
 
@@ -52,8 +59,10 @@ def main() -> None:
         print(f"\n=== {title}", flush=True)
         for command in commands:
             run(command)
-    print(f"\nDone in {time.monotonic() - start:.0f} seconds. Now your own text:\n\n"
-          "$ embedkit train your_text.txt -o model.safetensors\n$ embedkit similar model.safetensors a_word")
+    print(
+        f"\nDone in {time.monotonic() - start:.0f} seconds. Now your own text:\n\n"
+        "$ embedkit train your_text.txt -o model.safetensors\n$ embedkit similar model.safetensors a_word"
+    )
 
 
 if __name__ == "__main__":

@@ -16,8 +16,10 @@ HERE = Path(__file__).parent
 def texts() -> dict[str, str]:
     """Return the content of each file by its name."""
     contents = {
-        "en.txt": english.sentences(), "en_questions.txt": english.analogies(),
-        "ko.txt": korean.sentences(), "ko_questions.txt": korean.analogies(),
+        "en.txt": english.sentences(),
+        "en_questions.txt": english.analogies(),
+        "ko.txt": korean.sentences(),
+        "ko_questions.txt": korean.analogies(),
     }
     return {name: "\n".join(lines) + "\n" for name, lines in contents.items()}
 

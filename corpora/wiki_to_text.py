@@ -24,7 +24,9 @@ from xml.etree import ElementTree
 COMMENT = re.compile(r"<!--.*?-->", re.S)
 DROPPED_ELEMENT = re.compile(
     r"<(ref|math|gallery|timeline|source|syntaxhighlight|code|pre|chem|score|imagemap|hiero)\b[^<>]*?"
-    r"(?:/>|>.*?</\1\s*>)", re.S | re.I)
+    r"(?:/>|>.*?</\1\s*>)",
+    re.S | re.I,
+)
 TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 TEMPLATE_EDGE = re.compile(r"\{\{|\}\}")
 TABLE_EDGE = re.compile(r"\{\||\|\}")
@@ -71,10 +73,11 @@ def pages(stream: BinaryIO) -> Iterator[tuple[str, str]]:
             elif name == "page":
                 if is_article(page):
                     yield page["title"], page["text"]
-                path[-1].remove(element)   # or the tree would grow with the dump
+                path[-1].remove(element)  # or the tree would grow with the dump
     except ElementTree.ParseError as error:
-        print(f"wiki_to_text: the XML ends or breaks at line {error.position[0]}: kept what came before",
-              file=sys.stderr)
+        print(
+            f"wiki_to_text: the XML ends or breaks at line {error.position[0]}: kept what came before", file=sys.stderr
+        )
 
 
 def is_article(page: dict[str, str]) -> bool:
@@ -90,7 +93,7 @@ def without_nested(text: str, edge: re.Pattern[str]) -> str:
     for match in edge.finditer(text):
         opens = match[0] in ("{{", "{|")
         if depth == 0:
-            kept.append(text[position:match.start()])
+            kept.append(text[position : match.start()])
         depth = depth + 1 if opens else max(depth - 1, 0)
         position = match.end()
     if depth == 0:
@@ -103,7 +106,7 @@ def without_links(text: str) -> str:
     stack: list[list[str]] = [[]]
     position = 0
     for match in LINK_EDGE.finditer(text):
-        stack[-1].append(text[position:match.start()])
+        stack[-1].append(text[position : match.start()])
         position = match.end()
         if match[0] == "[[":
             stack.append([])

@@ -13,22 +13,22 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from embedkit._version import __version__
 
 # NumPy's OpenBLAS threads spin for 25 ms after a product and take the cores from our kernels (a recurrent training step
 # took half as long again); 2**14 cycles are enough. It is read once, so it does nothing where NumPy is loaded already.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "14")
 
 if TYPE_CHECKING:
-    from embedkit.corpus import Corpus
     from embedkit.formats import load, save
-    from embedkit.keyed_vectors import KeyedVectors
+    from embedkit.query.keyed_vectors import KeyedVectors
     from embedkit.training import train
     from embedkit.vocabulary import Vocabulary
+    from embedkit.vocabulary.corpus import Corpus
 
 _HOMES = {
-    "Corpus": "embedkit.corpus",
-    "KeyedVectors": "embedkit.keyed_vectors",
+    "Corpus": "embedkit.vocabulary.corpus",
+    "KeyedVectors": "embedkit.query.keyed_vectors",
     "Vocabulary": "embedkit.vocabulary",
     "load": "embedkit.formats",
     "save": "embedkit.formats",
@@ -42,3 +42,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'embedkit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

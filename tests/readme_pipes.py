@@ -15,8 +15,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # What a pipe names: what its output must hold, whatever the random numbers were.
 EXPECTED = {
-    "jq": ["queen"], "sort": ["king\tqueen"], "fzf": ["kingdom\t"], "grep": ["words\t", "config.model\tskipgram"],
-    "duckdb": ["paris", "cosine"], "sklearn": [], "torch": ["torch.Size([1, 64])"],
+    "jq": ["queen"],
+    "sort": ["king\tqueen"],
+    "fzf": ["kingdom\t"],
+    "grep": ["words\t", "config.model\tskipgram"],
+    "duckdb": ["paris", "cosine"],
+    "sklearn": [],
+    "torch": ["torch.Size([1, 64])"],
 }
 HEAVY = ("duckdb", "sklearn", "torch")
 
@@ -56,8 +61,9 @@ def make_place(folder, languages=("en",)):
 def run(place, line, shell="sh"):
     """Run one line of shell in the place."""
     environment = {**os.environ, "PATH": f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    return subprocess.run([shell, "-c", line], cwd=place, env=environment, capture_output=True, text=True,
-                          encoding="utf-8")
+    return subprocess.run(
+        [shell, "-c", line], cwd=place, env=environment, capture_output=True, text=True, encoding="utf-8"
+    )
 
 
 def check(place, tool):

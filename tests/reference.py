@@ -64,8 +64,10 @@ def blocks(kept, table, settings, random):
     todo = centres(kept)
     negatives = [random.draw(table) for _ in range(settings.n_shared)]
     for start in range(0, len(todo), BLOCK):
-        block = [(word, window(p, first, last, settings.window, settings.shrink, random))
-                 for p, word, first, last in todo[start:start + BLOCK]]
+        block = [
+            (word, window(p, first, last, settings.window, settings.shrink, random))
+            for p, word, first, last in todo[start : start + BLOCK]
+        ]
         following = [random.draw(table) for _ in range(settings.n_shared)]
         yield block, negatives
         negatives = following
@@ -142,8 +144,8 @@ def exact(ids, keep, paths, settings, w_in, w_out, learning_rate, seed):
             steps = learning_rate * (np.eye(len(w_out))[centre] - p_word)
             outputs = np.arange(len(w_out))
         else:
-            outputs = paths.nodes[paths.offsets[centre]:paths.offsets[centre + 1]]
-            labels = paths.labels[paths.offsets[centre]:paths.offsets[centre + 1]]
+            outputs = paths.nodes[paths.offsets[centre] : paths.offsets[centre + 1]]
+            labels = paths.labels[paths.offsets[centre] : paths.offsets[centre + 1]]
             scores = inputs @ w_out[outputs].T
             loss += np.logaddexp(0, np.where(labels > 0, -scores, scores)).sum()
             steps = learning_rate * (labels - sigmoid(scores))

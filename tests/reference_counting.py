@@ -11,8 +11,9 @@ import numpy as np
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
 
 
-def count_cooccurrences(sentences: Sequence[Sequence[int]], window: int, symmetric: bool = True,
-                        inverse: bool = True) -> dict[tuple[int, int], float]:
+def count_cooccurrences(
+    sentences: Sequence[Sequence[int]], window: int, symmetric: bool = True, inverse: bool = True
+) -> dict[tuple[int, int], float]:
     """What stands how often near what: ``{(row, column): weight}``, from both sides when `symmetric`."""
     counts: dict[tuple[int, int], float] = defaultdict(float)
     for sentence in sentences:
@@ -35,7 +36,7 @@ class KneserNey:
         for sentence in sentences:
             marked = (START, *sentence, END)
             for n in range(1, order + 1):
-                raw.update(marked[i:i + n] for i in range(len(marked) - n + 1))
+                raw.update(marked[i : i + n] for i in range(len(marked) - n + 1))
         self.counts: list[dict[tuple[str, ...], int]] = []
         for n in range(1, order + 1):
             of_length = {gram: count for gram, count in raw.items() if len(gram) == n}
@@ -57,7 +58,7 @@ class KneserNey:
 
     def probability(self, word: str, context: tuple[str, ...]) -> float:
         """P(word | context), the context being a sentence so far, ``<s>`` included."""
-        context = context[-(self.order - 1):] if self.order > 1 else ()
+        context = context[-(self.order - 1) :] if self.order > 1 else ()
         return self._probability(word, context)
 
     def _probability(self, word: str, context: tuple[str, ...]) -> float:
@@ -90,8 +91,16 @@ class GloveState:
         """From rows ``[b, 1, w... | sums]`` and ``[1, c_b, c... | sums]``."""
         half = words.shape[1] // 2
         w, c = words.astype(np.float64), contexts.astype(np.float64)
-        return cls(w[:, 2:2 + size], c[:, 2:2 + size], w[:, 0], c[:, 1], w[:, half + 2:half + 2 + size],
-                   c[:, half + 2:half + 2 + size], w[:, half], c[:, half + 1])
+        return cls(
+            w[:, 2 : 2 + size],
+            c[:, 2 : 2 + size],
+            w[:, 0],
+            c[:, 1],
+            w[:, half + 2 : half + 2 + size],
+            c[:, half + 2 : half + 2 + size],
+            w[:, half],
+            c[:, half + 1],
+        )
 
     def cost(self, i: int, j: int, x: float) -> float:
         difference = self.w[i] @ self.c[j] + self.b[i] + self.c_b[j] - np.log(x)
@@ -101,8 +110,12 @@ class GloveState:
         """AdaGrad as in the authors' program; returns the cost before the step."""
         cost = self.cost(i, j, x)
         weighted = min(1, (x / 100) ** 0.75) * (self.w[i] @ self.c[j] + self.b[i] + self.c_b[j] - np.log(x))
-        changes = [(self.w, self.w_sums, i, weighted * self.c[j]), (self.c, self.c_sums, j, weighted * self.w[i]),
-                   (self.b, self.b_sums, i, weighted), (self.c_b, self.c_b_sums, j, weighted)]
+        changes = [
+            (self.w, self.w_sums, i, weighted * self.c[j]),
+            (self.c, self.c_sums, j, weighted * self.w[i]),
+            (self.b, self.b_sums, i, weighted),
+            (self.c_b, self.c_b_sums, j, weighted),
+        ]
         for values, sums, row, gradient in changes:
             gradient = rate * np.clip(gradient, -100, 100)
             values[row] = values[row] - gradient / np.sqrt(sums[row])

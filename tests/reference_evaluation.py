@@ -1,11 +1,12 @@
-"""Plain float64 versions of embedkit.correlation and embedkit.evaluation, one pair and one question at a time."""
+"""Plain float64 versions of `embedkit.analysis.correlation` and `evaluation`, one pair and one question at a time."""
 
 import numpy as np
 
 
 def ranks(values):
-    return np.array([sum(other < value for other in values) + (1 + sum(other == value for other in values)) / 2
-                     for value in values])
+    return np.array(
+        [sum(other < value for other in values) + (1 + sum(other == value for other in values)) / 2 for value in values]
+    )
 
 
 def pearson(x, y):

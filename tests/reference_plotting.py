@@ -7,8 +7,9 @@ import numpy as np
 
 def squared_distances(points):
     n = len(points)
-    return np.array([[sum((a - b) ** 2 for a, b in zip(points[i], points[j], strict=True)) for j in range(n)]
-                     for i in range(n)])
+    return np.array(
+        [[sum((a - b) ** 2 for a, b in zip(points[i], points[j], strict=True)) for j in range(n)] for i in range(n)]
+    )
 
 
 def conditional_affinities(points, sigmas):
@@ -37,5 +38,4 @@ def divergence(affinities, layout):
             if i != j:
                 q[i, j] = 1 / (1 + sum((layout[i] - layout[j]) ** 2))
     q /= q.sum()
-    return sum(affinities[i, j] * math.log(affinities[i, j] / q[i, j])
-               for i in range(n) for j in range(n) if i != j)
+    return sum(affinities[i, j] * math.log(affinities[i, j] / q[i, j]) for i in range(n) for j in range(n) if i != j)

@@ -1,4 +1,4 @@
-"""Plain float64 versions of what embedkit.neighbours and embedkit.keyed_vectors compute."""
+"""Plain float64 versions of what embedkit.query.neighbours and embedkit.query.keyed_vectors compute."""
 
 import numpy as np
 

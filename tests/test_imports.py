@@ -1,4 +1,4 @@
-"""The order of the rooms: imports run downward only, and heavy packages stay where they belong."""
+"""The order of the rooms: imports run downward only, without circles, and heavy packages stay where they belong."""
 
 import ast
 import subprocess
@@ -12,23 +12,48 @@ import embedkit
 PACKAGE = Path(embedkit.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# Rooms from the bottom up; a module imports from its own room and those below. What is not named here stands
-# between `keyed_vectors` and `training`.
-LEVELS = [
-    {"errors", "progress", "atomic"},
-    {"kernels"},
-    {"text", "words", "spelling"},
-    {"vocabulary"},
-    {"corpus", "subwords", "composing"},
+# Every room from the bottom up, one a line: a file imports from its own room and those above it in this list.
+ROOMS = [
+    "errors",
+    "progress",
+    "_version",
+    "kernels",
+    "files",
+    "text",
+    "vocabulary",
+    "rows",
+    "formats",
+    "query",
+    "counting",
+    "analysis",
+    "training",
+    "nn.layers",
+    "nn.words",
+    "nn.storing",
+    "nn.learning",
+    "nn.models",
+    "nn",
+    "plotting",
+    "cli.shared",
+    "cli.commands",
+    "cli",
+    "__init__",
+    "__main__",
 ]
-TOP = {"cli": 100, "__main__": 101}
+
+# Arrows that still run up; each goes away with the room it ties.
+STILL_UPWARD = {("formats", "query"), ("counting", "nn.storing"), ("nn.layers", "nn.words")}
 
 
 def imports_of(path):
-    """(module, at top level of the file) of every embedkit or foreign import in a file, type checking left out."""
+    """(module, at top level of the file) of every import in a file, type checking left out."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    skipped = {id(node) for branch in ast.walk(tree)
-               if isinstance(branch, ast.If) and "TYPE_CHECKING" in ast.dump(branch.test) for node in ast.walk(branch)}
+    skipped = {
+        id(node)
+        for branch in ast.walk(tree)
+        if isinstance(branch, ast.If) and "TYPE_CHECKING" in ast.dump(branch.test)
+        for node in ast.walk(branch)
+    }
     top = {id(node) for node in tree.body}
     for node in ast.walk(tree):
         if id(node) in skipped:
@@ -37,46 +62,89 @@ def imports_of(path):
             for alias in node.names:
                 yield alias.name, id(node) in top
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            yield node.module, id(node) in top
+            for alias in node.names:  # `from embedkit.text import hangul` names a file, not the room's __init__
+                inner = f"{node.module}.{alias.name}"
+                yield (inner if is_module(inner) else node.module), id(node) in top
 
 
-def room_of(path):
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def is_module(name):
+    parts = name.split(".")
+    if parts[0] != "embedkit":
+        return False
+    path = PACKAGE.joinpath(*parts[1:])
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+def name_of(path):
+    parts = [*path.relative_to(PACKAGE).with_suffix("").parts]
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+def room_of(name):
+    """The longest room that a file's name, without ``embedkit.``, begins with."""
+    parts = name.split(".")
+    for n in range(len(parts), 0, -1):
+        if ".".join(parts[:n]) in ROOMS:
+            return ".".join(parts[:n])
+    raise AssertionError(f"{name} stands in no room of the list")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_heavy_packages_stay_in_their_rooms(path):
+    room = room_of(name_of(path)).split(".")[0]
     for module, _ in imports_of(path):
         package = module.split(".")[0]
         if package in ("numba", "llvmlite"):
-            assert room_of(path) == "kernels"
+            assert room == "kernels"
         if package in ("click", "rich"):
-            assert room_of(path) == "cli"
+            assert room == "cli"
         if package == "matplotlib":
-            assert room_of(path) == "plotting"
+            assert room == "plotting"
         assert package not in ("scipy", "torch", "gensim", "fasttext", "sklearn", "pandas", "safetensors", "pickle")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_run_downward(path):
-    room = room_of(path)
-    if room in ("__init__", "cli", "__main__"):
+    room = room_of(name_of(path))
+    if room in ("__init__", "__main__"):
         return
-    own = next((i for i, level in enumerate(LEVELS) if room in level), len(LEVELS))
     for module, _ in imports_of(path):
-        parts = module.split(".")
-        if parts[0] != "embedkit" or len(parts) == 1:
+        if module.split(".")[0] != "embedkit":
             continue
-        assert parts[1] not in TOP, f"{path} imports {module}"
-        level = next((i for i, rooms in enumerate(LEVELS) if parts[1] in rooms), len(LEVELS))
-        assert level <= own, f"{path} imports {module} from above"
-    if room == "kernels":
-        assert all(m.startswith("embedkit.kernels") for m, _ in imports_of(path) if m.startswith("embedkit."))
+        assert module != "embedkit", f"{path} imports the package's root"
+        other = room_of(module.removeprefix("embedkit."))
+        if (room, other) not in STILL_UPWARD:
+            assert ROOMS.index(other) <= ROOMS.index(room), f"{path} imports {module} from above"
+
+
+@pytest.mark.xfail(reason="the files of vectors still return what asks them", strict=True)
+def test_no_circles():
+    names = {name_of(path): path for path in FILES}
+    arrows = {}
+    for name, path in names.items():
+        found = {module.removeprefix("embedkit.") for module, _ in imports_of(path) if module.startswith("embedkit.")}
+        arrows[name] = {other for other in found if other in names and other != name}
+    seen, stack = {}, []
+
+    def visit(name):
+        seen[name] = "open"
+        stack.append(name)
+        for other in sorted(arrows[name]):
+            assert seen.get(other) != "open", f"circle: {stack[stack.index(other) :]} -> {other}"
+            if other not in seen:
+                visit(other)
+        stack.pop()
+        seen[name] = "done"
+
+    for name in sorted(names):
+        if name not in seen and name != "__init__":
+            visit(name)
 
 
 def loaded_by(code):
-    done = subprocess.run([sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], capture_output=True,
-                          text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], capture_output=True, text=True, check=True
+    )
     return set(done.stdout.split())
 
 
@@ -90,7 +158,13 @@ def test_one_question_needs_no_numba(tmp_path):
 
     path = tmp_path / "m.safetensors"
     embedkit.KeyedVectors(["king", "queen", "왕"], np.eye(3, dtype=np.float32)).save(path)
-    for question in (f"similar {path} king", f"analogy {path} king queen 왕", f"info {path}", f"vectors {path} 왕",
-                     f"similarity {path} king queen", f"odd-one-out {path} king queen 왕"):
+    for question in (
+        f"similar {path} king",
+        f"analogy {path} king queen 왕",
+        f"info {path}",
+        f"vectors {path} 왕",
+        f"similarity {path} king queen",
+        f"odd-one-out {path} king queen 왕",
+    ):
         loaded = loaded_by(f"from embedkit.cli import main\nassert main({question.split()!r}) == 0")
         assert not loaded & {"numba", "rich", "matplotlib", "scipy", "pandas"}, question

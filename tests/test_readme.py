@@ -13,7 +13,7 @@ import click
 import pytest
 
 from embedkit.cli import COMMANDS, cli
-from embedkit.cli.lm import KINDS, ByModel
+from embedkit.cli.commands.lm import KINDS, ByModel
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,8 +39,14 @@ def folder(tmp_path_factory):
 
 
 def run(arguments, folder):
-    done = subprocess.run([sys.executable, "-m", "embedkit", *arguments], cwd=folder, capture_output=True, text=True,
-                          encoding="utf-8", env={**os.environ, "PYTHONPATH": str(ROOT)})
+    done = subprocess.run(
+        [sys.executable, "-m", "embedkit", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert done.returncode == 0, (arguments, done.stderr)
     return done.stdout.splitlines()
 

@@ -15,37 +15,37 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-import embedkit
+from embedkit._version import __version__
 from embedkit.errors import ConfigError, EmbedkitError
 
-# name: (module, attribute, section, one line of help)
+# name: (module in `commands`, which holds a command of the same name; section; one line of help)
 COMMANDS = {
-    "train": ("embedkit.cli.train", "train", "Train", "Train word vectors on text."),
-    "vocab": ("embedkit.cli.vocab", "vocab", "Train", "Count the words of a corpus."),
-    "phrases": ("embedkit.cli.phrases", "phrases", "Train", "Join frequent collocations: new york -> new_york."),
-    "cooccur": ("embedkit.cli.cooccur", "cooccur", "Train", "Count which words stand near each other."),
-    "tfidf": ("embedkit.cli.tfidf", "tfidf", "Train", "Bag of words or TF-IDF as a sparse matrix."),
-    "similar": ("embedkit.cli.similar", "similar", "Ask", "The nearest neighbours of words."),
-    "analogy": ("embedkit.cli.analogy", "analogy", "Ask", "A is to B as C is to ?"),
-    "similarity": ("embedkit.cli.similarity", "similarity", "Ask", "How similar two words are."),
-    "odd-one-out": ("embedkit.cli.odd_one_out", "odd_one_out", "Ask", "The word that does not belong."),
-    "fill": ("embedkit.cli.fill", "fill", "Ask", "The likeliest words for a gap in a sentence."),
-    "vectors": ("embedkit.cli.vectors", "vectors", "Ask", "Print the vectors of words or lines of text."),
-    "subwords": ("embedkit.cli.subwords", "subwords", "Ask", "The pieces that a word is made of."),
-    "info": ("embedkit.cli.info", "info", "Files", "What a file of vectors holds."),
-    "convert": ("embedkit.cli.convert", "convert", "Files", "Turn one format of vectors into another."),
-    "compress": ("embedkit.cli.compress", "compress", "Files", "Smaller files: float16, int8, product quantisation."),
-    "evaluate": ("embedkit.cli.evaluate", "evaluate", "Compare", "Word pairs and analogies against human judgement."),
-    "compare": ("embedkit.cli.compare", "compare", "Compare", "How far two models agree on neighbours."),
-    "align": ("embedkit.cli.align", "align", "Compare", "Rotate one model onto another (Procrustes)."),
-    "index": ("embedkit.cli.index", "index", "Files", "Build a nearest-neighbour index."),
-    "plot": ("embedkit.cli.plot", "plot", "Compare", "A picture of words, training curves or counts."),
-    "classify": ("embedkit.cli.classify", "classify", "Neural modules", "Label sentences."),
-    "tag": ("embedkit.cli.tag", "tag", "Neural modules", "Label every word of a sentence."),
-    "lm": ("embedkit.cli.lm", "lm", "Neural modules", "Language models: n-gram, recurrent, Transformer."),
-    "seq2seq": ("embedkit.cli.seq2seq", "seq2seq", "Neural modules", "Turn one sequence of words into another."),
-    "caption": ("embedkit.cli.caption", "caption", "Neural modules", "Words for a feature vector."),
-    "completion": ("embedkit.cli.completion", "completion", "Files", "Tab completion for bash, zsh or fish."),
+    "train": ("train", "Train", "Train word vectors on text."),
+    "vocab": ("vocab", "Train", "Count the words of a corpus."),
+    "phrases": ("phrases", "Train", "Join frequent collocations: new york -> new_york."),
+    "cooccur": ("cooccur", "Train", "Count which words stand near each other."),
+    "tfidf": ("tfidf", "Train", "Bag of words or TF-IDF as a sparse matrix."),
+    "similar": ("similar", "Ask", "The nearest neighbours of words."),
+    "analogy": ("analogy", "Ask", "A is to B as C is to ?"),
+    "similarity": ("similarity", "Ask", "How similar two words are."),
+    "odd-one-out": ("odd_one_out", "Ask", "The word that does not belong."),
+    "fill": ("fill", "Ask", "The likeliest words for a gap in a sentence."),
+    "vectors": ("vectors", "Ask", "Print the vectors of words or lines of text."),
+    "subwords": ("subwords", "Ask", "The pieces that a word is made of."),
+    "info": ("info", "Files", "What a file of vectors holds."),
+    "convert": ("convert", "Files", "Turn one format of vectors into another."),
+    "compress": ("compress", "Files", "Smaller files: float16, int8, product quantisation."),
+    "evaluate": ("evaluate", "Compare", "Word pairs and analogies against human judgement."),
+    "compare": ("compare", "Compare", "How far two models agree on neighbours."),
+    "align": ("align", "Compare", "Rotate one model onto another (Procrustes)."),
+    "index": ("index", "Files", "Build a nearest-neighbour index."),
+    "plot": ("plot", "Compare", "A picture of words, training curves or counts."),
+    "classify": ("classify", "Neural modules", "Label sentences."),
+    "tag": ("tag", "Neural modules", "Label every word of a sentence."),
+    "lm": ("lm", "Neural modules", "Language models: n-gram, recurrent, Transformer."),
+    "seq2seq": ("seq2seq", "Neural modules", "Turn one sequence of words into another."),
+    "caption": ("caption", "Neural modules", "Words for a feature vector."),
+    "completion": ("completion", "Files", "Tab completion for bash, zsh or fish."),
 }
 
 
@@ -68,14 +68,14 @@ class LazyCommands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, attribute, _, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(import_module(module), attribute)
+        name = COMMANDS[cmd_name][0]
+        command: click.Command = getattr(import_module(f"embedkit.cli.commands.{name}"), name)
         _keep_examples_whole(command)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Offer the commands from the table, without importing any of them."""
-        names = [CompletionItem(name, help=row[3]) for name, row in COMMANDS.items() if name.startswith(incomplete)]
+        names = [CompletionItem(name, help=row[2]) for name, row in COMMANDS.items() if name.startswith(incomplete)]
         return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
@@ -89,7 +89,7 @@ class LazyCommands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
-        for name, (_, _, section, summary) in COMMANDS.items():
+        for name, (_, section, summary) in COMMANDS.items():
             sections.setdefault(section, []).append((name, summary))
         for section, rows in sections.items():
             with formatter.section(section):
@@ -110,7 +110,7 @@ def _keep_examples_whole(command: click.Command) -> None:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="\b\nExample: embedkit train corpus.txt -o model.safetensors && embedkit similar model.safetensors king",
 )
-@click.version_option(embedkit.__version__, prog_name="embedkit")
+@click.version_option(__version__, prog_name="embedkit")
 def cli() -> None:
     """Train and query word embeddings."""
 

@@ -4,65 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from math import lcm
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from embedkit.counting.rows import RowBlock
+from embedkit.counting.window import Window
 from embedkit.errors import ConfigError, UnknownWordError
 from embedkit.progress import ProgressCallback
 from embedkit.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from embedkit.corpus import Corpus
-
-WEIGHTINGS = ("inverse", "flat")
-_EXACT = 2**53
-
-
-@dataclass(frozen=True)
-class Window:
-    """What counts as near.
-
-    Attributes
-    ----------
-    size : int
-        Words to either side; never beyond the sentence.
-    symmetric : bool
-        Both sides, or the left one only.
-    weighting : {"inverse", "flat"}
-        A neighbour at distance d counts 1/d, or 1.
-    """
-
-    size: int = 15
-    symmetric: bool = True
-    weighting: str = "inverse"
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.size <= 100_000:
-            raise ConfigError(f"window must be between 1 and 100000, got {self.size}")
-        if self.weighting not in WEIGHTINGS:
-            raise ConfigError(f"weighting must be one of {', '.join(WEIGHTINGS)}, got {self.weighting!r}")
-
-    def weights(self, most_frequent: int) -> tuple[np.ndarray, float]:
-        """The weight at distance 1, 2, ... times a scale, float64 (size,), and that scale.
-
-        1/d is no binary fraction. Scaled by the least common multiple of all distances the weights are whole
-        numbers, which float64 adds exactly below 2**53: then no order of additions matters. Where a cell of two
-        words that occur `most_frequent` times could exceed that, the weights stay 1/d and the scale is 1.
-        """
-        distances = np.arange(1, self.size + 1)
-        if self.weighting == "flat":
-            return np.ones(self.size), 1.0
-        scale = lcm(*range(1, self.size + 1)) if self.size <= 40 else _EXACT  # lcm(1 .. 41) > 2**53
-        if 2 * scale * float(np.sum(1 / distances)) * most_frequent < _EXACT:
-            return np.array([float(scale // d) for d in range(1, self.size + 1)]), float(scale)
-        return 1 / distances, 1.0
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+    from embedkit.vocabulary.corpus import Corpus
 
 
 class Cooccurrences:
@@ -81,8 +35,14 @@ class Cooccurrences:
         How they were counted; None where a file does not say.
     """
 
-    def __init__(self, vocabulary: Vocabulary, offsets: np.ndarray, columns: np.ndarray, values: np.ndarray,
-                 window: Window | None = None) -> None:
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        offsets: np.ndarray,
+        columns: np.ndarray,
+        values: np.ndarray,
+        window: Window | None = None,
+    ) -> None:
         self.vocabulary = vocabulary
         self.offsets = offsets
         self.columns = columns
@@ -97,8 +57,9 @@ class Cooccurrences:
         return f"Cooccurrences({len(self.vocabulary)} words, {len(self)} cells)"
 
     @classmethod
-    def from_blocks(cls, vocabulary: Vocabulary, blocks: Iterable[RowBlock],
-                    window: Window | None = None) -> Cooccurrences:
+    def from_blocks(
+        cls, vocabulary: Vocabulary, blocks: Iterable[RowBlock], window: Window | None = None
+    ) -> Cooccurrences:
         """Gather blocks of rows, in order; each is let go as it is copied."""
         gathered = list(blocks)
         lengths = np.concatenate([block.lengths for block in gathered])
@@ -188,8 +149,13 @@ class Ratio:
     ratio: float | None
 
 
-def count_cooccurrences(corpus: Corpus, window: Window | None = None, *, workers: int | None = None,
-                        progress: ProgressCallback | None = None) -> Cooccurrences:
+def count_cooccurrences(
+    corpus: Corpus,
+    window: Window | None = None,
+    *,
+    workers: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> Cooccurrences:
     """Count a corpus in memory; `embedkit.counting.counting.count_to_file` keeps within a bound.
 
     Parameters
@@ -214,11 +180,12 @@ def estimate_cells(corpus: Corpus, window: Window, *, workers: int = 1, sample: 
     Cells grow as a power of the tokens, and ever more slowly: the power between half the sample and all of it gives
     83 million for 18.8 M words of English with window 15, which has 66 million.
     """
-    from embedkit.corpus import Corpus as Part
+    from embedkit.vocabulary.corpus import Corpus as Part
 
     n = min(sample, len(corpus.ids))
-    half, whole = (len(count_cooccurrences(Part(corpus.ids[:k], corpus.vocabulary), window, workers=workers))
-                   for k in (n // 2, n))
+    half, whole = (
+        len(count_cooccurrences(Part(corpus.ids[:k], corpus.vocabulary), window, workers=workers)) for k in (n // 2, n)
+    )
     if n == len(corpus.ids) or half == 0:
         return whole
     return int(whole * (len(corpus.ids) / n) ** np.log2(whole / half))

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedkit.counting.cooccurrences import Window
 from embedkit.counting.rows import BLOCK_RECORDS, BlockWorkers, RowBlock, cut_rows
 from embedkit.counting.runs import Run, merge_runs, spill
+from embedkit.counting.window import Window
 from embedkit.errors import ConfigError
 from embedkit.progress import Progress, ProgressCallback
 
 if TYPE_CHECKING:
-    from embedkit.corpus import Corpus
+    from embedkit.vocabulary.corpus import Corpus
 
 # What the interpreter, NumPy, numba and the compiled kernels take: measured 150 MB on Linux, rounded up.
 RESIDENT = 180 << 20
@@ -54,13 +54,20 @@ def tokens_within(memory: int, n_words: int, workers: int) -> int:
     if memory < least:
         raise ConfigError(
             f"--memory {_size(memory)} is too small: a vocabulary of {n_words:,} words and {workers} threads need "
-            f"{_size(least)}; give more memory, fewer --workers or a smaller vocabulary (--min-count, --max-vocab)")
+            f"{_size(least)}; give more memory, fewer --workers or a smaller vocabulary (--min-count, --max-vocab)"
+        )
     return min((memory - fixed_bytes(n_words, workers)) // _TOKEN_BYTES, _MOST_TOKENS)
 
 
-def count_blocks(corpus: Corpus, window: Window, *, workers: int, memory: int | None = None,
-                 folder: str | os.PathLike[str] | None = None,
-                 progress: ProgressCallback | None = None) -> Generator[RowBlock, None, None]:
+def count_blocks(
+    corpus: Corpus,
+    window: Window,
+    *,
+    workers: int,
+    memory: int | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    progress: ProgressCallback | None = None,
+) -> Generator[RowBlock, None, None]:
     """Count a corpus and yield its rows in order.
 
     Parameters
@@ -98,12 +105,20 @@ def count_blocks(corpus: Corpus, window: Window, *, workers: int, memory: int | 
             blocks = _count_part(corpus.ids, part, n_words, window, (weights, 1.0), workers, report)
             runs.append(spill(blocks, Path(spilled) / f"run{k}"))
             _let_go(corpus.ids)
-        yield from merge_runs(runs, n_words, scale, workers=workers, folder=Path(spilled), memory=memory,
-                              progress=progress)
+        yield from merge_runs(
+            runs, n_words, scale, workers=workers, folder=Path(spilled), memory=memory, progress=progress
+        )
 
 
-def _count_part(ids: np.ndarray, part: tuple[int, int], n_words: int, window: Window,
-                weights: tuple[np.ndarray, float], workers: int, report: _Report) -> Iterator[RowBlock]:
+def _count_part(
+    ids: np.ndarray,
+    part: tuple[int, int],
+    n_words: int,
+    window: Window,
+    weights: tuple[np.ndarray, float],
+    workers: int,
+    report: _Report,
+) -> Iterator[RowBlock]:
     """Count the words of ``ids[part]``, whose neighbours may lie outside of it."""
     from embedkit.kernels.cooccurrence import count_rows, invert
 
@@ -120,10 +135,17 @@ def _count_part(ids: np.ndarray, part: tuple[int, int], n_words: int, window: Wi
     blocks = cut_rows(most)
     pool = BlockWorkers(n_words, max(int(most[a:b].sum()) for a, b in blocks), workers)
 
-    def fill(first: int, last: int, scratch: tuple[np.ndarray, ...], lengths: np.ndarray, columns: np.ndarray,
-             values: np.ndarray) -> int:
-        return int(count_rows(view, positions, starts, first, last, left, right, scale, scratch, lengths, columns,
-                              values))
+    def fill(
+        first: int,
+        last: int,
+        scratch: tuple[np.ndarray, ...],
+        lengths: np.ndarray,
+        columns: np.ndarray,
+        values: np.ndarray,
+    ) -> int:
+        return int(
+            count_rows(view, positions, starts, first, last, left, right, scale, scratch, lengths, columns, values)
+        )
 
     for (_, row), block in zip(blocks, pool.blocks(blocks, fill), strict=True):
         report(int(starts[row]))

@@ -12,24 +12,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedkit.counting import glove_format, native
-from embedkit.counting.cooccurrences import Cooccurrences, Window
+from embedkit.counting.cooccurrences import Cooccurrences
 from embedkit.counting.counting import count_blocks, tokens_within
 from embedkit.counting.rows import RowBlock
 from embedkit.counting.runs import Run, merge_runs, spill
+from embedkit.counting.window import Window
 from embedkit.errors import ConfigError, FormatError
 from embedkit.progress import ProgressCallback
 from embedkit.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from embedkit.corpus import Corpus
+    from embedkit.vocabulary.corpus import Corpus
 
 FORMATS = ("native", "glove")
 Path_ = str | os.PathLike[str]
 _SORTED_AT_ONCE = 1 << 24  # records of an unsorted file, without a bound of memory
 
 
-def load(path: Path_, vocabulary: Vocabulary | None = None, *, workers: int = 1,
-         progress: ProgressCallback | None = None) -> Cooccurrences:
+def load(
+    path: Path_, vocabulary: Vocabulary | None = None, *, workers: int = 1, progress: ProgressCallback | None = None
+) -> Cooccurrences:
     """Read counts: our own file (memory-mapped) or GloVe's ``cooccurrence.bin`` with its vocabulary.
 
     Raises
@@ -42,13 +44,20 @@ def load(path: Path_, vocabulary: Vocabulary | None = None, *, workers: int = 1,
     if native.is_native(path):
         return native.read(path, vocabulary)
     if vocabulary is None:
-        raise ConfigError(f"{os.fspath(path)}: not counts in embedkit's own format, and GloVe's carry no "
-                          "vocabulary; give it with --vocab FILE")
+        raise ConfigError(
+            f"{os.fspath(path)}: not counts in embedkit's own format, and GloVe's carry no "
+            "vocabulary; give it with --vocab FILE"
+        )
     return glove_format.read(path, vocabulary, workers=workers, progress=progress)
 
 
-def save(path: Path_, vocabulary: Vocabulary, blocks: Iterable[RowBlock], window: Window | None = None,
-         format: str | None = None) -> int:
+def save(
+    path: Path_,
+    vocabulary: Vocabulary,
+    blocks: Iterable[RowBlock],
+    window: Window | None = None,
+    format: str | None = None,
+) -> int:
     """Write counts as their rows come: ``"glove"`` by default for ``.bin``, else ``"native"``. Returns the cells."""
     format = format or ("glove" if os.fspath(path).lower().endswith(".bin") else "native")
     if format not in FORMATS:
@@ -58,9 +67,17 @@ def save(path: Path_, vocabulary: Vocabulary, blocks: Iterable[RowBlock], window
     return native.write(path, vocabulary, blocks, window)
 
 
-def count_to_file(corpus: Corpus, path: Path_, window: Window | None = None, *, format: str | None = None,
-                  workers: int | None = None, memory: int | None = None, folder: Path_ | None = None,
-                  progress: ProgressCallback | None = None) -> int:
+def count_to_file(
+    corpus: Corpus,
+    path: Path_,
+    window: Window | None = None,
+    *,
+    format: str | None = None,
+    workers: int | None = None,
+    memory: int | None = None,
+    folder: Path_ | None = None,
+    progress: ProgressCallback | None = None,
+) -> int:
     """Count a corpus straight into a file; the matrix is never in memory.
 
     Parameters
@@ -85,15 +102,29 @@ def count_to_file(corpus: Corpus, path: Path_, window: Window | None = None, *, 
         The number of cells written.
     """
     window = window or Window()
-    blocks = count_blocks(corpus, window, workers=workers or os.cpu_count() or 1, memory=memory,
-                          folder=folder or Path(path).absolute().parent, progress=progress)
+    blocks = count_blocks(
+        corpus,
+        window,
+        workers=workers or os.cpu_count() or 1,
+        memory=memory,
+        folder=folder or Path(path).absolute().parent,
+        progress=progress,
+    )
     with contextlib.closing(blocks):
         return save(path, corpus.vocabulary, blocks, window, format)
 
 
-def merge_files(paths: Sequence[Path_], output: Path_, *, vocabulary: Vocabulary | None = None,
-                format: str | None = None, workers: int | None = None, memory: int | None = None,
-                folder: Path_ | None = None, progress: ProgressCallback | None = None) -> int:
+def merge_files(
+    paths: Sequence[Path_],
+    output: Path_,
+    *,
+    vocabulary: Vocabulary | None = None,
+    format: str | None = None,
+    workers: int | None = None,
+    memory: int | None = None,
+    folder: Path_ | None = None,
+    progress: ProgressCallback | None = None,
+) -> int:
     """Add up files of counts, streaming.
 
     Parameters
@@ -120,8 +151,10 @@ def merge_files(paths: Sequence[Path_], output: Path_, *, vocabulary: Vocabulary
             opened[path] = counts = native.read(path, vocabulary)
             vocabulary = counts.vocabulary
             if window is not None and counts.window is not None and counts.window != window:
-                raise ConfigError(f"{os.fspath(path)}: counted with {counts.window}, the files before with {window}; "
-                                  "only counts of the same window add up")
+                raise ConfigError(
+                    f"{os.fspath(path)}: counted with {counts.window}, the files before with {window}; "
+                    "only counts of the same window add up"
+                )
             window = window or counts.window
     if vocabulary is None:
         raise ConfigError("none of the files carries its vocabulary (GloVe's format does not); give --vocab FILE")
@@ -170,8 +203,7 @@ class _GloveRun:
         return records["column"] - np.int32(1), records["value"].copy()
 
 
-def _glove_runs(path: Path_, n_words: int, at_once: int, base: Path,
-                progress: ProgressCallback | None) -> list[Run]:
+def _glove_runs(path: Path_, n_words: int, at_once: int, base: Path, progress: ProgressCallback | None) -> list[Run]:
     """A GloVe file as one run where it is sorted by row, else as sorted parts, spilled."""
     lengths, ordered, last = np.zeros(n_words, np.int64), True, -1
     for rows, _, _ in glove_format.read_records(path, n_words, progress):

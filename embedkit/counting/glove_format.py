@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from embedkit.atomic import atomic_open
 from embedkit.counting.cooccurrences import Cooccurrences
 from embedkit.counting.rows import BlockWorkers, RowBlock, cut_rows
 from embedkit.errors import FormatError
+from embedkit.files.atomic import atomic_open
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.vocabulary import Vocabulary
 
@@ -37,8 +37,9 @@ def write(path: str | os.PathLike[str], blocks: Iterable[RowBlock]) -> int:
     return n
 
 
-def read_records(path: str | os.PathLike[str], n_words: int,
-                 progress: ProgressCallback | None = None) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def read_records(
+    path: str | os.PathLike[str], n_words: int, progress: ProgressCallback | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yield the records, checked, about a million at a time: rows and columns (int32, from 0) and values (float64).
 
     Raises
@@ -50,8 +51,10 @@ def read_records(path: str | os.PathLike[str], n_words: int,
     try:
         size = os.path.getsize(path)
         if size % RECORD.itemsize:
-            raise FormatError(f"{name}: cut off: expected records of 16 bytes, found {size:,} bytes, "
-                              f"{size % RECORD.itemsize} more than {size // RECORD.itemsize:,} records")
+            raise FormatError(
+                f"{name}: cut off: expected records of 16 bytes, found {size:,} bytes, "
+                f"{size % RECORD.itemsize} more than {size // RECORD.itemsize:,} records"
+            )
         if size == 0:
             raise FormatError(f"{name}: expected counts, found an empty file")
         with open(path, "rb") as stream:
@@ -72,8 +75,10 @@ def _check(name: str, records: np.ndarray, done: int, n_words: int) -> None:
         bad = (ids < 1) | (ids > n_words)
         if bad.any():
             at = int(np.argmax(bad))
-            raise FormatError(f"{name}: record {done + at + 1:,} names word {ids[at]}, the vocabulary has {n_words:,} "
-                              "words; is this the vocabulary that was counted with?")
+            raise FormatError(
+                f"{name}: record {done + at + 1:,} names word {ids[at]}, the vocabulary has {n_words:,} "
+                "words; is this the vocabulary that was counted with?"
+            )
     values = records["value"]
     good = np.isfinite(values) & (values > 0)
     if not good.all():
@@ -81,8 +86,9 @@ def _check(name: str, records: np.ndarray, done: int, n_words: int) -> None:
         raise FormatError(f"{name}: record {done + at + 1:,} counts {values[at]}; counts are finite and above 0")
 
 
-def read(path: str | os.PathLike[str], vocabulary: Vocabulary, *, workers: int = 1,
-         progress: ProgressCallback | None = None) -> Cooccurrences:
+def read(
+    path: str | os.PathLike[str], vocabulary: Vocabulary, *, workers: int = 1, progress: ProgressCallback | None = None
+) -> Cooccurrences:
     """Read a file of counts into memory.
 
     Raises
@@ -115,9 +121,25 @@ def read(path: str | os.PathLike[str], vocabulary: Vocabulary, *, workers: int =
     blocks = cut_rows(lengths)
     pool = BlockWorkers(n_words, max(int(lengths[a:b].sum()) for a, b in blocks), workers)
 
-    def sort(first: int, last: int, scratch: tuple[np.ndarray, ...], out_lengths: np.ndarray, out_columns: np.ndarray,
-             out_values: np.ndarray) -> int:
-        return int(merge_rows(offsets[None, first : last + 1].copy(), columns, values, 1.0, scratch, out_lengths,
-                              out_columns, out_values))
+    def sort(
+        first: int,
+        last: int,
+        scratch: tuple[np.ndarray, ...],
+        out_lengths: np.ndarray,
+        out_columns: np.ndarray,
+        out_values: np.ndarray,
+    ) -> int:
+        return int(
+            merge_rows(
+                offsets[None, first : last + 1].copy(),
+                columns,
+                values,
+                1.0,
+                scratch,
+                out_lengths,
+                out_columns,
+                out_values,
+            )
+        )
 
     return Cooccurrences.from_blocks(vocabulary, pool.blocks(blocks, sort))

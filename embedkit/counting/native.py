@@ -31,23 +31,31 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from embedkit.atomic import atomic_open
 from embedkit.counting.cooccurrences import Cooccurrences, Window
 from embedkit.counting.rows import RowBlock
 from embedkit.errors import ConfigError, FormatError
-from embedkit.formats.mapped import MappedFile
-from embedkit.vocabulary import Vocabulary, Words
+from embedkit.files.atomic import atomic_open
+from embedkit.files.mapped import MappedFile
+from embedkit.vocabulary import Vocabulary
+from embedkit.vocabulary.words import Words
 
 FORMAT, VERSION = "embedkit-cooccurrences", "1"
-_DTYPES = {"values": "<f8", "columns": "<i4", "words": "|u1", "word_offsets": "<i8", "word_counts": "<i8",
-           "row_offsets": "<i8"}
+_DTYPES = {
+    "values": "<f8",
+    "columns": "<i4",
+    "words": "|u1",
+    "word_offsets": "<i8",
+    "word_counts": "<i8",
+    "row_offsets": "<i8",
+}
 _NAMES = {"<f8": "F64", "<i4": "I32", "|u1": "U8", "<i8": "I64"}
 _HEADER_BYTES = 4096 - 8
 _CHECKED = 1 << 22  # cells at a time
 
 
-def write(path: str | os.PathLike[str], vocabulary: Vocabulary, blocks: Iterable[RowBlock],
-          window: Window | None = None) -> int:
+def write(
+    path: str | os.PathLike[str], vocabulary: Vocabulary, blocks: Iterable[RowBlock], window: Window | None = None
+) -> int:
     """Write counts as their rows come; the old file stays until the new one is whole. Returns the number of cells."""
     with atomic_open(path) as stream, tempfile.TemporaryFile(dir=Path(path).parent, buffering=1 << 20) as columns:
         stream.seek(8 + _HEADER_BYTES)
@@ -63,8 +71,12 @@ def write(path: str | os.PathLike[str], vocabulary: Vocabulary, blocks: Iterable
         words = vocabulary.index_to_key
         blob = words.blob[words.offsets[0] : words.offsets[-1]]
         blob = np.concatenate([blob, np.zeros(-(stream.tell() + len(blob)) % 8, np.uint8)])
-        for name, array in (("words", blob), ("word_offsets", words.offsets - words.offsets[0]),
-                            ("word_counts", vocabulary.counts), ("row_offsets", offsets)):
+        for name, array in (
+            ("words", blob),
+            ("word_offsets", words.offsets - words.offsets[0]),
+            ("word_counts", vocabulary.counts),
+            ("row_offsets", offsets),
+        ):
             stream.write(np.ascontiguousarray(array, _DTYPES[name]).data)
             shapes[name] = len(array)
         _write_header(stream, shapes, vocabulary, window)
@@ -72,9 +84,14 @@ def write(path: str | os.PathLike[str], vocabulary: Vocabulary, blocks: Iterable
 
 
 def _write_header(stream: BinaryIO, shapes: dict[str, int], vocabulary: Vocabulary, window: Window | None) -> None:
-    header: dict[str, Any] = {"__metadata__": {
-        "format": FORMAT, "format_version": VERSION, "vocabulary": vocabulary.digest(),
-        "window": json.dumps(window and window.to_dict())}}
+    header: dict[str, Any] = {
+        "__metadata__": {
+            "format": FORMAT,
+            "format_version": VERSION,
+            "vocabulary": vocabulary.digest(),
+            "window": json.dumps(window and window.to_dict()),
+        }
+    }
     place = 0
     for name, n in shapes.items():
         size = n * np.dtype(_DTYPES[name]).itemsize
@@ -120,11 +137,15 @@ def read(path: str | os.PathLike[str], vocabulary: Vocabulary | None = None) -> 
     header, start = _header(file)
     metadata = header.get("__metadata__")
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
-        raise FormatError(f"{file.name}: expected counts of embedkit cooccur, found a file of another kind; "
-                          "counts in GloVe's format are read with --vocab FILE")
+        raise FormatError(
+            f"{file.name}: expected counts of embedkit cooccur, found a file of another kind; "
+            "counts in GloVe's format are read with --vocab FILE"
+        )
     if metadata.get("format_version") != VERSION:
-        raise FormatError(f"{file.name}: counts in version {metadata.get('format_version')}, this embedkit reads "
-                          f"version {VERSION}; install a newer embedkit")
+        raise FormatError(
+            f"{file.name}: counts in version {metadata.get('format_version')}, this embedkit reads "
+            f"version {VERSION}; install a newer embedkit"
+        )
     arrays = {name: _tensor(file, start, header, name) for name in _DTYPES}
     words, n_words = Words(arrays["words"], arrays["word_offsets"]), len(arrays["word_counts"])
     _check_words(file.name, arrays, n_words)
@@ -132,18 +153,22 @@ def read(path: str | os.PathLike[str], vocabulary: Vocabulary | None = None) -> 
     if held.digest() != metadata.get("vocabulary"):
         raise FormatError(f"{file.name}: damaged: the words do not match their digest")
     if vocabulary is not None and vocabulary.digest() != held.digest():
-        raise ConfigError(f"{file.name}: counted with another vocabulary ({len(held):,} words, the one given has "
-                          f"{len(vocabulary):,}); counts fit the vocabulary they were made with only")
+        raise ConfigError(
+            f"{file.name}: counted with another vocabulary ({len(held):,} words, the one given has "
+            f"{len(vocabulary):,}); counts fit the vocabulary they were made with only"
+        )
     _check_cells(file.name, arrays, n_words)
-    return Cooccurrences(held, arrays["row_offsets"], arrays["columns"], arrays["values"],
-                         _window(file.name, metadata.get("window")))
+    return Cooccurrences(
+        held, arrays["row_offsets"], arrays["columns"], arrays["values"], _window(file.name, metadata.get("window"))
+    )
 
 
 def _header(file: MappedFile) -> tuple[dict[str, Any], int]:
     length = int.from_bytes(file.bytes[:8], "little")
     if file.size < 8 or length > min(file.size - 8, 1 << 20):
-        raise FormatError(f"{file.name}: expected counts of embedkit cooccur, found a file of another kind or one that "
-                          "is cut off")
+        raise FormatError(
+            f"{file.name}: expected counts of embedkit cooccur, found a file of another kind or one that is cut off"
+        )
     try:
         header = json.loads(file.bytes[8 : 8 + length])
     except (ValueError, RecursionError) as error:
@@ -154,12 +179,17 @@ def _header(file: MappedFile) -> tuple[dict[str, Any], int]:
 
 
 def _tensor(file: MappedFile, start: int, header: dict[str, Any], name: str) -> np.ndarray:
-    entry = header.get(name)
+    entry: Any = header.get(name)
     dtype = _DTYPES[name]
     try:
-        (n,), (low, high) = entry["shape"], entry["data_offsets"]  # type: ignore[index]
-        sound = type(n) is type(low) is type(high) is int and n >= 0 and low >= 0 and \
-            entry["dtype"] == _NAMES[dtype] and high - low == n * np.dtype(dtype).itemsize  # type: ignore[index]
+        (n,), (low, high) = entry["shape"], entry["data_offsets"]
+        sound = (
+            type(n) is type(low) is type(high) is int
+            and n >= 0
+            and low >= 0
+            and entry["dtype"] == _NAMES[dtype]
+            and high - low == n * np.dtype(dtype).itemsize
+        )
     except (TypeError, KeyError, ValueError):
         sound = False
     if not sound:
@@ -174,8 +204,10 @@ def _check_words(name: str, arrays: dict[str, np.ndarray], n_words: int) -> None
         if len(offsets) != n_words + 1 or offsets[0] != 0 or (np.diff(offsets) < 0).any() or offsets[-1] > end:
             raise FormatError(f"{name}: damaged: {tensor} do not cut {end:,} items into {n_words:,} words")
     if len(arrays["columns"]) != len(arrays["values"]) or arrays["row_offsets"][-1] != len(arrays["columns"]):
-        raise FormatError(f"{name}: damaged: {len(arrays['columns']):,} columns and {len(arrays['values']):,} values "
-                          f"for {arrays['row_offsets'][-1]:,} cells")
+        raise FormatError(
+            f"{name}: damaged: {len(arrays['columns']):,} columns and {len(arrays['values']):,} values "
+            f"for {arrays['row_offsets'][-1]:,} cells"
+        )
     try:
         list(Words(arrays["words"], arrays["word_offsets"]))
     except UnicodeDecodeError as error:
@@ -186,8 +218,10 @@ def _check_cells(name: str, arrays: dict[str, np.ndarray], n_words: int) -> None
     for low in range(0, len(arrays["columns"]), _CHECKED):
         columns, values = arrays["columns"][low : low + _CHECKED], arrays["values"][low : low + _CHECKED]
         if columns.min() < 0 or columns.max() >= n_words:
-            raise FormatError(f"{name}: damaged: cell {low + int(np.argmax((columns < 0) | (columns >= n_words))):,} "
-                              f"names a column outside 0–{n_words - 1}")
+            raise FormatError(
+                f"{name}: damaged: cell {low + int(np.argmax((columns < 0) | (columns >= n_words))):,} "
+                f"names a column outside 0–{n_words - 1}"
+            )
         if not (values > 0).all() or not np.isfinite(values).all():
             bad = int(np.argmin((values > 0) & np.isfinite(values)))
             raise FormatError(f"{name}: cell {low + bad:,} counts {values[bad]}; counts are finite and above 0")

@@ -39,8 +39,12 @@ class RowBlock:
 def make_scratch(n_words: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The working memory of one thread for `embedkit.kernels.cooccurrence.count_rows`."""
     n_bitmap = -(-n_words // 64)
-    return (np.zeros(n_words + 1, np.int32), np.zeros(n_bitmap, np.uint64),
-            np.zeros(-(-n_bitmap // 64), np.uint64), np.zeros(n_words))
+    return (
+        np.zeros(n_words + 1, np.int32),
+        np.zeros(n_bitmap, np.uint64),
+        np.zeros(-(-n_bitmap // 64), np.uint64),
+        np.zeros(n_words),
+    )
 
 
 def cut_rows(most: np.ndarray, records: int = BLOCK_RECORDS) -> list[tuple[int, int]]:
@@ -86,6 +90,7 @@ class BlockWorkers:
         fill : callable
             ``fill(first, last, scratch, lengths, columns, values) -> number of records``
         """
+
         def work(first: int, last: int) -> RowBlock:
             scratch, columns, values = held = self._spare.get()
             try:

@@ -41,8 +41,10 @@ class SpilledRun:
         return np.fromfile(self._file("offsets"), np.int64, last - first + 1, offset=8 * first)
 
     def read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        return (np.fromfile(self._file("columns"), np.int32, stop - start, offset=4 * start),
-                np.fromfile(self._file("values"), np.float64, stop - start, offset=8 * start))
+        return (
+            np.fromfile(self._file("columns"), np.int32, stop - start, offset=4 * start),
+            np.fromfile(self._file("values"), np.float64, stop - start, offset=8 * start),
+        )
 
     def remove(self) -> None:
         for what in ("offsets", "columns", "values"):
@@ -63,8 +65,10 @@ def spill(blocks: Iterable[RowBlock], base: Path) -> SpilledRun:
     run = SpilledRun(base)
     try:
         with contextlib.ExitStack() as files:
-            offsets, columns, values = (files.enter_context(open(run._file(what), "wb", buffering=0))
-                                        for what in ("offsets", "columns", "values"))
+            offsets, columns, values = (
+                files.enter_context(open(run._file(what), "wb", buffering=0))
+                for what in ("offsets", "columns", "values")
+            )
             end = 0
             _write(offsets, np.zeros(1, np.int64))
             for block in blocks:
@@ -75,7 +79,8 @@ def spill(blocks: Iterable[RowBlock], base: Path) -> SpilledRun:
     except OSError as error:
         raise EmbedkitError(
             f"cannot spill counts to {base.parent}: {error.strerror or error}; what was spilled is removed; give more "
-            "--memory, or the name of a folder with more room as --temporary") from error
+            "--memory, or the name of a folder with more room as --temporary"
+        ) from error
     return run
 
 
@@ -85,8 +90,16 @@ def _write(file: object, array: np.ndarray) -> None:
         data = data[file.write(data) :]  # type: ignore[attr-defined]
 
 
-def merge_runs(runs: Sequence[Run], n_words: int, scale: float = 1.0, *, workers: int, folder: Path,
-               memory: int | None = None, progress: ProgressCallback | None = None) -> Generator[RowBlock, None, None]:
+def merge_runs(
+    runs: Sequence[Run],
+    n_words: int,
+    scale: float = 1.0,
+    *,
+    workers: int,
+    folder: Path,
+    memory: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> Generator[RowBlock, None, None]:
     """Add up runs and yield the rows of the sum, divided by `scale`, in order.
 
     Parameters
@@ -117,8 +130,9 @@ def merge_runs(runs: Sequence[Run], n_words: int, scale: float = 1.0, *, workers
     yield from _merge(runs, n_words, scale, workers, progress)
 
 
-def _merge(runs: Sequence[Run], n_words: int, scale: float, workers: int,
-           progress: ProgressCallback | None) -> Iterator[RowBlock]:
+def _merge(
+    runs: Sequence[Run], n_words: int, scale: float, workers: int, progress: ProgressCallback | None
+) -> Iterator[RowBlock]:
     from embedkit.kernels.cooccurrence import merge_rows
 
     lengths = np.zeros(n_words, np.int64)
@@ -128,14 +142,30 @@ def _merge(runs: Sequence[Run], n_words: int, scale: float, workers: int,
     blocks = cut_rows(lengths, BLOCK_RECORDS)
     pool = BlockWorkers(n_words, max(int(lengths[a:b].sum()) for a, b in blocks), workers)
 
-    def fill(first: int, last: int, scratch: tuple[np.ndarray, ...], out_lengths: np.ndarray, columns: np.ndarray,
-             values: np.ndarray) -> int:
+    def fill(
+        first: int,
+        last: int,
+        scratch: tuple[np.ndarray, ...],
+        out_lengths: np.ndarray,
+        columns: np.ndarray,
+        values: np.ndarray,
+    ) -> int:
         offsets = np.stack([run.offsets(first, last) for run in runs])
         parts = [run.read(int(row[0]), int(row[-1])) for run, row in zip(runs, offsets, strict=True)]
         sizes = offsets[:, -1] - offsets[:, 0]
         offsets += (np.cumsum(sizes) - sizes - offsets[:, 0])[:, None]
-        return int(merge_rows(offsets, np.concatenate([c for c, _ in parts]), np.concatenate([v for _, v in parts]),
-                              scale, scratch, out_lengths, columns, values))
+        return int(
+            merge_rows(
+                offsets,
+                np.concatenate([c for c, _ in parts]),
+                np.concatenate([v for _, v in parts]),
+                scale,
+                scratch,
+                out_lengths,
+                columns,
+                values,
+            )
+        )
 
     done = 0
     for (first, last), block in zip(blocks, pool.blocks(blocks, fill), strict=True):

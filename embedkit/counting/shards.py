@@ -46,8 +46,10 @@ def shard(sources: Sources, part: int, parts: int, folder: str | os.PathLike[str
             raise ConfigError("--shard cannot cut standard input; give files")
         with open(file, "rb") as stream:
             if _compressed(stream.read(6)):
-                raise ConfigError(f"{file}: --shard cannot cut a compressed file by bytes; unpack it, or count each "
-                                  "file by itself and add the counts up with --merge")
+                raise ConfigError(
+                    f"{file}: --shard cannot cut a compressed file by bytes; unpack it, or count each "
+                    "file by itself and add the counts up with --merge"
+                )
     sizes = [os.path.getsize(file) for file in files]
     total = sum(sizes)
     low, high = total * (part - 1) // parts, total * part // parts

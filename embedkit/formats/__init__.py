@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
 
 if TYPE_CHECKING:
-    from embedkit.keyed_vectors import KeyedVectors
     from embedkit.progress import ProgressCallback
+    from embedkit.query.keyed_vectors import KeyedVectors
 
 # name: (module, suffix that chooses it for writing)
 FORMATS: dict[str, tuple[str, str]] = {
@@ -37,13 +37,21 @@ FORMATS: dict[str, tuple[str, str]] = {
     "sqlite": ("embedkit.formats.sqlite", ".sqlite"),
 }
 
-JAMO_IN_BIN = ("cannot write fastText .bin: it has no place for jamo subwords, its readers would cut words into "
-               "characters; use .safetensors (everything) or .vec (the words' vectors)")
+JAMO_IN_BIN = (
+    "cannot write fastText .bin: it has no place for jamo subwords, its readers would cut words into "
+    "characters; use .safetensors (everything) or .vec (the words' vectors)"
+)
 SPILL_ABOVE = 64 << 20  # bytes of a file that is parsed on its way into another
 
 
-def load(path: str | os.PathLike[str], format: str | None = None, *, spill_to: str | os.PathLike[str] | None = None,
-         progress: ProgressCallback | None = None, **options: Any) -> KeyedVectors:
+def load(
+    path: str | os.PathLike[str],
+    format: str | None = None,
+    *,
+    spill_to: str | os.PathLike[str] | None = None,
+    progress: ProgressCallback | None = None,
+    **options: Any,
+) -> KeyedVectors:
     """Open a file of word vectors.
 
     Parameters
@@ -147,9 +155,15 @@ def sniff(path: str | os.PathLike[str]) -> str:
     return sniffing.sniff(path)
 
 
-def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], source_format: str | None = None,
-            target_format: str | None = None, progress: ProgressCallback | None = None,
-            change: Callable[[KeyedVectors], KeyedVectors] | None = None, **options: Any) -> KeyedVectors:
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    source_format: str | None = None,
+    target_format: str | None = None,
+    progress: ProgressCallback | None = None,
+    change: Callable[[KeyedVectors], KeyedVectors] | None = None,
+    **options: Any,
+) -> KeyedVectors:
     """Turn one file of vectors into another, with no more in memory than the words where the formats allow it.
 
     Parameters
@@ -159,7 +173,7 @@ def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], sour
         Names of formats; by the content of `source` and the suffix of `target` otherwise.
     progress : callable, optional
     change : callable, optional
-        What to do with the vectors on the way (`embedkit.operations`).
+        What to do with the vectors on the way (`embedkit.analysis.operations`).
     **options
         What the reader takes (``encoding_errors``, ``vocab``, ``words``), or else the writer.
 
@@ -186,8 +200,9 @@ def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], sour
         vectors = vectors if change is None else change(vectors)
         save(vectors, target, target_format, **for_writer)
         return vectors
-    with tempfile.TemporaryDirectory(prefix=".embedkit-", dir=Path(target).absolute().parent,
-                                     ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix=".embedkit-", dir=Path(target).absolute().parent, ignore_cleanup_errors=True
+    ) as folder:
         vectors = load(source, source_format, spill_to=Path(folder) / "rows", progress=progress, **for_reader)
         vectors = vectors if change is None else change(vectors)
         save(vectors, target, target_format, **for_writer)

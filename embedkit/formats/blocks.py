@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.atomic import atomic_open
 from embedkit.errors import ConfigError, FormatError
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.neighbours import row_norms
+from embedkit.files.atomic import atomic_open
 from embedkit.progress import Progress, ProgressCallback
-from embedkit.words import Words
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.query.neighbours import row_norms
+from embedkit.vocabulary.words import Words
 
 ENCODING_POLICIES = ("strict", "replace", "ignore")
 Block = tuple[Sequence[bytes], np.ndarray]
@@ -65,8 +65,9 @@ def collect(blocks: Blocks, progress: ProgressCallback | None = None) -> KeyedVe
         words.extend(encoded)
         kept.append(positions)
     vectors.resize((len(words), blocks.vector_size), refcheck=False)
-    return KeyedVectors(Words.from_bytes(words), vectors, norms=norms[: len(words)],
-                        counts=_counts(blocks, kept), config=blocks.config)
+    return KeyedVectors(
+        Words.from_bytes(words), vectors, norms=norms[: len(words)], counts=_counts(blocks, kept), config=blocks.config
+    )
 
 
 def spill(blocks: Blocks, path: str | os.PathLike[str], progress: ProgressCallback | None = None) -> None:
@@ -82,8 +83,9 @@ def spill(blocks: Blocks, path: str | os.PathLike[str], progress: ProgressCallba
         writer.finish(counts=_counts(blocks, kept))
 
 
-def _sound(blocks: Blocks, progress: ProgressCallback | None
-           ) -> Iterator[tuple[Sequence[bytes], np.ndarray, np.ndarray, np.ndarray]]:
+def _sound(
+    blocks: Blocks, progress: ProgressCallback | None
+) -> Iterator[tuple[Sequence[bytes], np.ndarray, np.ndarray, np.ndarray]]:
     """The blocks without repeated words, and with the rows' norms and places; the first of equal words stays.
 
     A row with NaN or an infinity is an error, repeated words are a warning.
@@ -95,8 +97,10 @@ def _sound(blocks: Blocks, progress: ProgressCallback | None
         norms = row_norms(rows)
         if not np.isfinite(norms).all():
             bad = int(np.argmin(np.isfinite(norms)))
-            raise FormatError(f"{blocks.name}: row {row + bad} ({show(words[bad])}): expected finite numbers, found "
-                              "NaN, an infinity or values too large for float32")
+            raise FormatError(
+                f"{blocks.name}: row {row + bad} ({show(words[bad])}): expected finite numbers, found "
+                "NaN, an infinity or values too large for float32"
+            )
         positions = np.arange(row, row + len(words))
         row += len(words)
         if len(set(words)) == len(words) and seen.isdisjoint(words):
@@ -108,8 +112,11 @@ def _sound(blocks: Blocks, progress: ProgressCallback | None
         if progress is not None:
             progress(Progress("reading", row, max(row, blocks.n_words), "words"))
     if repeated:
-        warnings.warn(f"{blocks.name}: {len(repeated):,} rows repeat a word; the first of each is kept: "
-                      f"{', '.join(map(show, repeated[:3]))}{', …' if len(repeated) > 3 else ''}", stacklevel=2)
+        warnings.warn(
+            f"{blocks.name}: {len(repeated):,} rows repeat a word; the first of each is kept: "
+            f"{', '.join(map(show, repeated[:3]))}{', …' if len(repeated) > 3 else ''}",
+            stacklevel=2,
+        )
 
 
 def _first_ones(words: Sequence[bytes], seen: set[bytes], repeated: list[bytes]) -> list[int]:
@@ -156,8 +163,10 @@ def decoded(words: list[bytes], encoding_errors: str, place: Callable[[int], str
         With ``strict``, at the first word that is not UTF-8.
     """
     if encoding_errors not in ENCODING_POLICIES:
-        raise ConfigError(f"unknown policy {encoding_errors!r} for bytes that are not UTF-8: expected one of "
-                          f"{', '.join(ENCODING_POLICIES)}")
+        raise ConfigError(
+            f"unknown policy {encoding_errors!r} for bytes that are not UTF-8: expected one of "
+            f"{', '.join(ENCODING_POLICIES)}"
+        )
     try:
         b"\n".join(words).decode("utf-8")
         return words
@@ -168,6 +177,8 @@ def decoded(words: list[bytes], encoding_errors: str, place: Callable[[int], str
         try:
             word.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise FormatError(f"{place(i)}: expected UTF-8, found the word {word[:60]!r} ({error.reason}); convert "
-                              "the file with --encoding-errors replace or ignore") from error
+            raise FormatError(
+                f"{place(i)}: expected UTF-8, found the word {word[:60]!r} ({error.reason}); convert "
+                "the file with --encoding-errors replace or ignore"
+            ) from error
     return words

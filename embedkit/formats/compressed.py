@@ -25,8 +25,9 @@ def is_compressed(path: str | os.PathLike[str]) -> bool:
     """Whether a file starts like one that gzip, bzip2, xz or zstd wrote."""
     with open(path, "rb") as stream:
         head = stream.read(10)
-    return head.startswith(MAGICS) and (not head.startswith(b"BZh") or head[4:10] in
-                                        (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"))
+    return head.startswith(MAGICS) and (
+        not head.startswith(b"BZh") or head[4:10] in (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")
+    )
 
 
 @contextlib.contextmanager
@@ -68,7 +69,7 @@ def peek(path: str | os.PathLike[str], n: int) -> bytes:
 
 @contextlib.contextmanager
 def _stream(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    from embedkit.text.compression import damaged_errors, decompressed
+    from embedkit.files.compression import damaged_errors, decompressed
 
     try:
         with open(path, "rb") as raw, damaged_errors(str(path)):
@@ -83,12 +84,16 @@ def _unpack(path: str | os.PathLike[str], stream: BinaryIO, out: IO[bytes]) -> N
     while chunk := stream.read(CHUNK):
         written += len(chunk)
         if written > limit:
-            raise FormatError(f"{path}: unpacks to more than {LARGEST_RATIO} times its size, which no vectors do; "
-                              "unpack it yourself if you trust it")
+            raise FormatError(
+                f"{path}: unpacks to more than {LARGEST_RATIO} times its size, which no vectors do; "
+                "unpack it yourself if you trust it"
+            )
         try:
             out.write(chunk)
         except OSError as error:
             import tempfile
 
-            raise EmbedkitError(f"cannot unpack {path} into {tempfile.gettempdir()}: {error.strerror or error}; set "
-                                "TMPDIR to a folder with room") from error
+            raise EmbedkitError(
+                f"cannot unpack {path} into {tempfile.gettempdir()}: {error.strerror or error}; set "
+                "TMPDIR to a folder with room"
+            ) from error

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.keyed_vectors import KeyedVectors
+from embedkit.query.keyed_vectors import KeyedVectors
 
 
 def describe(vectors: KeyedVectors) -> dict[str, Any]:
@@ -22,10 +22,15 @@ def describe(vectors: KeyedVectors) -> dict[str, Any]:
     matrices = [vectors.word_rows, vectors.ngram_vectors, vectors.output_vectors, vectors.counts, vectors.quantized]
     if vectors.has_matrix:
         matrices += [vectors.vectors, vectors.norms]
-    held = {id(array): array for rows in matrices if rows is not None  # packed matrices may share centroids
-            for array in getattr(rows, "arrays", [rows])}.values()
+    held = {
+        id(array): array
+        for rows in matrices
+        if rows is not None  # packed matrices may share centroids
+        for array in getattr(rows, "arrays", [rows])
+    }.values()
     facts: dict[str, Any] = {
-        "words": len(vectors), "vector_size": vectors.vector_size,
+        "words": len(vectors),
+        "vector_size": vectors.vector_size,
         "memory_bytes": sum(array.nbytes for array in held if not _mapped(array)),
         "mapped_bytes": sum(array.nbytes for array in held if _mapped(array)),
         "first_words": list(vectors.index_to_key[:5]),

@@ -16,7 +16,7 @@ Files of 2016 begin with item 2 and have neither pruneidx_size nor the two uint8
 magic but have two more int32, mode and hashCount, behind maxn; they are recognised and refused, since their rows
 belong to another hash.
 
-The word's vector is the mean of its own row and its pieces' rows (`embedkit.subwords`). A supervised model's input
+The word's vector is the mean of its own row and its pieces' rows (`embedkit.rows.subwords`). A supervised model's input
 vectors are read, its labels are not.
 """
 
@@ -30,20 +30,32 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.atomic import atomic_open
 from embedkit.errors import EmbedkitError, FormatError
+from embedkit.files.atomic import atomic_open
+from embedkit.files.mapped import MappedFile
 from embedkit.formats import JAMO_IN_BIN
 from embedkit.formats.blocks import show
 from embedkit.formats.fasttext_quantized import FastTextCodes
-from embedkit.formats.mapped import MappedFile
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.neighbours import row_norms
-from embedkit.subwords import Subwords
-from embedkit.words import Words
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.query.neighbours import row_norms
+from embedkit.rows.subwords import Subwords
+from embedkit.vocabulary.words import Words
 
 MAGIC, NEWEST, OLDEST = 793712314, 12, 11
-ARGUMENTS = ("vector_size", "window", "epochs", "min_count", "negative", "word_ngrams", "loss", "model", "bucket",
-             "min_n", "max_n", "update_rate")
+ARGUMENTS = (
+    "vector_size",
+    "window",
+    "epochs",
+    "min_count",
+    "negative",
+    "word_ngrams",
+    "loss",
+    "model",
+    "bucket",
+    "min_n",
+    "max_n",
+    "update_rate",
+)
 LOSSES = {1: "hs", 2: "ns", 3: "softmax", 4: "ova"}
 MODELS = {1: "cbow", 2: "skipgram", 3: "supervised"}
 WRITE_ROWS = 16384
@@ -71,8 +83,9 @@ class _Reader:
     def take(self, layout: str, what: str) -> tuple[Any, ...]:
         size = struct.calcsize("<" + layout)
         if self.at + size > self.file.size:
-            raise self.damaged(f"{what} should end at byte {self.at + size:,}, but the file ends at byte "
-                               f"{self.file.size:,}")
+            raise self.damaged(
+                f"{what} should end at byte {self.at + size:,}, but the file ends at byte {self.file.size:,}"
+            )
         values = struct.unpack_from("<" + layout, self.file.bytes, self.at)
         self.at += size
         return values
@@ -113,13 +126,15 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> KeyedVectors:
     if len(output) != expected:
         raise reader.damaged(f"expected {expected:,} rows in the output matrix, found {len(output):,}")
     if reader.at != file.size:
-        raise reader.damaged(f"expected the end of the file at byte {reader.at:,}, found {file.size - reader.at:,} "
-                             "bytes more")
+        raise reader.damaged(
+            f"expected the end of the file at byte {reader.at:,}, found {file.size - reader.at:,} bytes more"
+        )
     return _vectors(reader, arguments, dictionary, rows, output)
 
 
-def _vectors(reader: _Reader, arguments: dict[str, Any], dictionary: Dictionary, rows: Any,
-             output: Any) -> KeyedVectors:
+def _vectors(
+    reader: _Reader, arguments: dict[str, Any], dictionary: Dictionary, rows: Any, output: Any
+) -> KeyedVectors:
     n_words = len(dictionary.words)
     words = Words.from_bytes(dictionary.words)
     own, ngrams = _split(rows, n_words)
@@ -128,12 +143,19 @@ def _vectors(reader: _Reader, arguments: dict[str, Any], dictionary: Dictionary,
     if arguments["bucket"] > 0 and longest >= shortest and dictionary.kept != ():
         subwords = Subwords("chars", min_n=shortest, max_n=longest, bucket=arguments["bucket"], kept=dictionary.kept)
     config = {"tool": "fasttext", **arguments, "n_tokens": dictionary.n_tokens}
-    keeps_output = isinstance(output, np.ndarray) and arguments["model"] != "supervised" and \
-        arguments["loss"] in ("ns", "softmax")
+    keeps_output = (
+        isinstance(output, np.ndarray) and arguments["model"] != "supervised" and arguments["loss"] in ("ns", "softmax")
+    )
     return KeyedVectors(
-        words, _composer(reader.file.name, words, subwords, own, ngrams), counts=dictionary.counts, subwords=subwords,
-        ngram_vectors=None if subwords is None else ngrams, word_rows=own,
-        output_vectors=output if keeps_output else None, config=config)
+        words,
+        _composer(reader.file.name, words, subwords, own, ngrams),
+        counts=dictionary.counts,
+        subwords=subwords,
+        ngram_vectors=None if subwords is None else ngrams,
+        word_rows=own,
+        output_vectors=output if keeps_output else None,
+        config=config,
+    )
 
 
 def _split(rows: Any, n_words: int) -> tuple[Any, Any]:
@@ -144,44 +166,53 @@ def _split(rows: Any, n_words: int) -> tuple[Any, Any]:
 
 def _composer(name: str, words: Words, subwords: Subwords | None, own: Any, ngrams: Any) -> Callable[[], np.ndarray]:
     """What gives all word vectors when they are first needed."""
+
     def compose_all() -> np.ndarray:
         if subwords is None:
             vectors = np.array(own, np.float32)
         else:
-            from embedkit.composing import compose
+            from embedkit.rows.composing import compose
 
             vectors, _ = compose(subwords, list(words), ngrams, own)
         finite = np.isfinite(row_norms(vectors))
         if not finite.all():
             bad = int(np.argmin(finite))
-            raise FormatError(f"{name}: the vector of {show(words.encoded(bad))} (row {bad}): expected finite "
-                              "numbers, found NaN, an infinity or values too large for float32")
+            raise FormatError(
+                f"{name}: the vector of {show(words.encoded(bad))} (row {bad}): expected finite "
+                "numbers, found NaN, an infinity or values too large for float32"
+            )
         return vectors
 
     return compose_all
 
 
 def _arguments(reader: _Reader) -> tuple[dict[str, Any], bool]:
-    magic, = reader.take("i", "the magic number")
+    (magic,) = reader.take("i", "the magic number")
     old = magic != MAGIC
     if old:
         reader.at = 0
     else:
-        version, = reader.take("i", "the version")
+        (version,) = reader.take("i", "the version")
         if version > NEWEST:
-            raise FormatError(f"{reader.file.name}: fastText file of version {version}; this embedkit reads versions "
-                              f"{OLDEST} and {NEWEST}, install a newer embedkit")
+            raise FormatError(
+                f"{reader.file.name}: fastText file of version {version}; this embedkit reads versions "
+                f"{OLDEST} and {NEWEST}, install a newer embedkit"
+            )
         if version < OLDEST:
             raise reader.damaged(f"expected version {OLDEST} or {NEWEST}, found {version}")
     start = reader.at
     arguments = dict(zip((*ARGUMENTS, "sample"), reader.take("12id", "the arguments"), strict=True))
     if not _plausible(reader, arguments):
         if not old and _is_floret(reader, start):
-            raise FormatError(f"{reader.file.name}: a floret model, which hashes words otherwise than fastText; "
-                              "export it with floret's 'export' as .floret text, or give embedkit vectors in text")
+            raise FormatError(
+                f"{reader.file.name}: a floret model, which hashes words otherwise than fastText; "
+                "export it with floret's 'export' as .floret text, or give embedkit vectors in text"
+            )
         if old:
-            raise FormatError(f"{reader.file.name}: not a fastText file: expected magic number {MAGIC}, or the "
-                              f"arguments of a file of 2016, found {magic}")
+            raise FormatError(
+                f"{reader.file.name}: not a fastText file: expected magic number {MAGIC}, or the "
+                f"arguments of a file of 2016, found {magic}"
+            )
         raise reader.damaged("its arguments and dictionary sizes contradict each other")
     arguments["loss"] = LOSSES[arguments["loss"]]
     arguments["model"] = MODELS[arguments["model"]]
@@ -195,9 +226,17 @@ def _plausible(reader: _Reader, arguments: dict[str, Any]) -> bool:
     at = reader.at
     size, n_words, n_labels, n_tokens = reader.take("3iq", "the dictionary's sizes")
     reader.at = at
-    return (arguments["vector_size"] > 0 and arguments["loss"] in LOSSES and arguments["model"] in MODELS
-            and arguments["bucket"] >= 0 and 0 <= arguments["sample"] < 1e9
-            and n_words >= 0 and n_labels >= 0 and n_tokens >= 0 and size == n_words + n_labels)
+    return (
+        arguments["vector_size"] > 0
+        and arguments["loss"] in LOSSES
+        and arguments["model"] in MODELS
+        and arguments["bucket"] >= 0
+        and 0 <= arguments["sample"] < 1e9
+        and n_words >= 0
+        and n_labels >= 0
+        and n_tokens >= 0
+        and size == n_words + n_labels
+    )
 
 
 def _is_floret(reader: _Reader, start: int) -> bool:
@@ -251,7 +290,7 @@ def _matrix(reader: _Reader, old: bool, what: str) -> Any:
         raise reader.damaged(f"{what} has the shape {m} x {n}")
     if not packed:
         return reader.array("<f4", m * n, what).reshape(m, n)
-    code_size, = reader.take("i", what)
+    (code_size,) = reader.take("i", what)
     codes = reader.array("u1", code_size, f"the codes of {what}")
     parts, part_size, centroids = _quantiser(reader, n, what)
     if code_size != m * parts:
@@ -267,8 +306,13 @@ def _matrix(reader: _Reader, old: bool, what: str) -> Any:
 def _quantiser(reader: _Reader, columns: int, what: str) -> tuple[int, int, np.ndarray]:
     """Number of parts, values in a part and the centroids."""
     dim, parts, part_size, last = reader.take("4i", f"the quantiser of {what}")
-    if dim != columns or parts < 1 or part_size < 1 or not 0 < last <= part_size or \
-            (parts - 1) * part_size + last != dim:
+    if (
+        dim != columns
+        or parts < 1
+        or part_size < 1
+        or not 0 < last <= part_size
+        or (parts - 1) * part_size + last != dim
+    ):
         raise reader.damaged(f"{what} has a quantiser of {dim} = {parts} x {part_size} values for {columns} columns")
     return parts, part_size, reader.array("<f4", dim * 256, f"the centroids of {what}")
 
@@ -297,8 +341,10 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
         for row in range(n_words):
             word = words.encoded(row)
             if b"\0" in word:
-                raise EmbedkitError(f"cannot write fastText .bin: the word {show(word)} holds a NUL byte, which ends "
-                                    "a word there; convert to native instead")
+                raise EmbedkitError(
+                    f"cannot write fastText .bin: the word {show(word)} holds a NUL byte, which ends "
+                    "a word there; convert to native instead"
+                )
             stream.write(word + struct.pack("<xqb", int(counts[row]), 0))
         stream.write(struct.pack("<b2q", 0, n_words + (subwords.bucket if subwords else 0), size))
         _write_rows(stream, own)
@@ -319,29 +365,45 @@ def _expressible(vectors: KeyedVectors) -> tuple[Any, Any]:
     if subwords.kind != "chars":
         raise EmbedkitError(JAMO_IN_BIN)
     if subwords.kept is not None:
-        raise EmbedkitError("cannot write fastText .bin: the model's n-grams were pruned, and fastText reads pruned "
-                            "models only when they are quantised; use .safetensors or .vec")
+        raise EmbedkitError(
+            "cannot write fastText .bin: the model's n-grams were pruned, and fastText reads pruned "
+            "models only when they are quantised; use .safetensors or .vec"
+        )
     if vectors.word_rows is None or vectors.ngram_vectors is None:
-        raise EmbedkitError("cannot write fastText .bin: the rows of words and n-grams were not kept with these "
-                            "vectors; use .vec, or convert the model they came from")
+        raise EmbedkitError(
+            "cannot write fastText .bin: the rows of words and n-grams were not kept with these "
+            "vectors; use .vec, or convert the model they came from"
+        )
     return vectors.word_rows, vectors.ngram_vectors
 
 
 def _argument_bytes(vectors: KeyedVectors) -> bytes:
     config, subwords = vectors.config, vectors.subwords
-    number = {**dict.fromkeys(ARGUMENTS, 0), "window": 5, "epochs": 5, "min_count": 1, "negative": 5,
-              "update_rate": 100}
+    number = {
+        **dict.fromkeys(ARGUMENTS, 0),
+        "window": 5,
+        "epochs": 5,
+        "min_count": 1,
+        "negative": 5,
+        "update_rate": 100,
+    }
     for name in ("window", "epochs", "min_count", "negative", "update_rate"):
         value = config.get(name)
         if isinstance(value, int) and 0 <= value < 2**31:
             number[name] = value
-    number |= {"vector_size": vectors.vector_size, "word_ngrams": 1, "loss": 2,
-               "model": 1 if config.get("model") == "cbow" else 2,
-               "bucket": subwords.bucket if subwords else 0, "min_n": subwords.min_n if subwords else 0,
-               "max_n": subwords.max_n if subwords else 0}
+    number |= {
+        "vector_size": vectors.vector_size,
+        "word_ngrams": 1,
+        "loss": 2,
+        "model": 1 if config.get("model") == "cbow" else 2,
+        "bucket": subwords.bucket if subwords else 0,
+        "min_n": subwords.min_n if subwords else 0,
+        "max_n": subwords.max_n if subwords else 0,
+    }
     sample = config.get("sample")
-    return struct.pack("<12id", *(number[name] for name in ARGUMENTS),
-                       float(sample) if isinstance(sample, int | float) else 1e-4)
+    return struct.pack(
+        "<12id", *(number[name] for name in ARGUMENTS), float(sample) if isinstance(sample, int | float) else 1e-4
+    )
 
 
 def _write_rows(stream: Any, rows: Any) -> None:

@@ -26,8 +26,14 @@ class FastTextCodes:
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, codes: np.ndarray, centroids: np.ndarray, vector_size: int, part_size: int,
-                 norms: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        codes: np.ndarray,
+        centroids: np.ndarray,
+        vector_size: int,
+        part_size: int,
+        norms: np.ndarray | None = None,
+    ) -> None:
         self.codes = codes
         self.centroids = centroids
         self.part_size = part_size

@@ -10,11 +10,11 @@ import os
 
 import numpy as np
 
-from embedkit.atomic import atomic_open
+from embedkit.files.atomic import atomic_open
 from embedkit.formats.text_rows import check_word
 from embedkit.formats.word2vec_text import blocks
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.words import Words
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.vocabulary.words import Words
 
 __all__ = ["blocks", "write"]
 

@@ -21,14 +21,14 @@ from typing import BinaryIO
 
 import numpy as np
 
-from embedkit.atomic import atomic_open
 from embedkit.errors import EmbedkitError, FormatError
+from embedkit.files.atomic import atomic_open
+from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import decoded
-from embedkit.formats.mapped import MappedFile
 from embedkit.formats.npy import finite_norms
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.neighbours import safe_norms
-from embedkit.words import Words
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.query.neighbours import safe_norms
+from embedkit.vocabulary.words import Words
 
 SIMPLE, NDARRAY, BUCKET, QUANTIZED, METADATA, NORMS, FASTTEXT, EXPLICIT = 1, 2, 3, 4, 5, 6, 7, 8
 FLOAT32 = 10
@@ -112,8 +112,10 @@ def _chunks(file: MappedFile) -> Iterator[tuple[int, tuple[int, int]]]:
         listed = listed[1:]
         position += 12
         if position + length > file.size:
-            raise FormatError(f"{file.name}: cut off or damaged: chunk {kind} should end at byte "
-                              f"{position + length:,}, the file has {file.size:,}")
+            raise FormatError(
+                f"{file.name}: cut off or damaged: chunk {kind} should end at byte "
+                f"{position + length:,}, the file has {file.size:,}"
+            )
         yield kind, (position, position + length)
         position += length
 

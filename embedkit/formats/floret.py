@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedkit.errors import ConfigError, FormatError
+from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks
-from embedkit.formats.mapped import MappedFile
 from embedkit.formats.npy import read_words
 from embedkit.formats.text_rows import read_rows
 
@@ -43,10 +43,15 @@ class Table:
     def rows_of(self, word: str) -> list[int]:
         """The rows of all pieces of a word."""
         whole = self.begin + word + self.end
-        pieces = [whole, *(whole[i : i + n] for n in range(self.min_n, self.max_n + 1)
-                           for i in range(len(whole) - n + 1))]
-        return [part % self.bucket for piece in pieces
-                for part in murmur3(piece.encode("utf-8", "surrogateescape"), self.seed)[: self.hash_count]]
+        pieces = [
+            whole,
+            *(whole[i : i + n] for n in range(self.min_n, self.max_n + 1) for i in range(len(whole) - n + 1)),
+        ]
+        return [
+            part % self.bucket
+            for piece in pieces
+            for part in murmur3(piece.encode("utf-8", "surrogateescape"), self.seed)[: self.hash_count]
+        ]
 
 
 def blocks(path: str | os.PathLike[str], name: str | None = None, words: str | None = None) -> Blocks:
@@ -70,17 +75,31 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, words: str | N
     file = MappedFile(path, name)
     header = HEADER.match(file.bytes[:1000])
     if header is None:
-        raise FormatError(f"{file.name}, line 1: expected 'bucket dim minn maxn hashCount hashSeed BOW EOW', found "
-                          f"{file.bytes[:80].split(bytes([10]))[0].decode('utf-8', 'replace')!r}")
+        raise FormatError(
+            f"{file.name}, line 1: expected 'bucket dim minn maxn hashCount hashSeed BOW EOW', found "
+            f"{file.bytes[:80].split(bytes([10]))[0].decode('utf-8', 'replace')!r}"
+        )
     bucket, size, min_n, max_n, hash_count, seed = map(int, header.groups()[:6])
-    table = Table(bucket, size, min_n, max_n, hash_count, seed, header[7].decode("utf-8", "replace"),
-                  header[8].decode("utf-8", "replace"))
+    table = Table(
+        bucket,
+        size,
+        min_n,
+        max_n,
+        hash_count,
+        seed,
+        header[7].decode("utf-8", "replace"),
+        header[8].decode("utf-8", "replace"),
+    )
     if table.bucket < 1 or not 1 <= table.hash_count <= 4 or table.min_n > table.max_n:
-        raise FormatError(f"{file.name}, line 1: expected at least one bucket, one to four hashes and minn <= maxn, "
-                          f"found {header[0].decode('utf-8', 'replace').strip()!r}")
+        raise FormatError(
+            f"{file.name}, line 1: expected at least one bucket, one to four hashes and minn <= maxn, "
+            f"found {header[0].decode('utf-8', 'replace').strip()!r}"
+        )
     if table.bucket * (2 * table.vector_size + 2) - 1 > file.size - header.end():
-        raise FormatError(f"{file.name}: cut off: the header promises {table.bucket:,} rows of {table.vector_size:,} "
-                          f"values, but only {file.size - header.end():,} bytes follow")
+        raise FormatError(
+            f"{file.name}: cut off: the header promises {table.bucket:,} rows of {table.vector_size:,} "
+            f"values, but only {file.size - header.end():,} bytes follow"
+        )
     if words is None:
         raise ConfigError(f"{file.name} is a floret table of pieces without words: give --words FILE, a word a line")
     listed = [word for word in read_words(words) if word]
@@ -93,8 +112,10 @@ def _compose(file: MappedFile, start: int, table: Table, words: list[str]) -> It
     for labels, rows in read_rows(file, start, table.vector_size, "strict"):
         expected = [b"%d" % row for row in range(done, done + len(rows))]
         if done + len(rows) > table.bucket or labels != expected:
-            raise FormatError(f"{file.name}: expected rows numbered 0 to {table.bucket - 1:,}, found another order "
-                              f"or more rows after row {done:,}")
+            raise FormatError(
+                f"{file.name}: expected rows numbered 0 to {table.bucket - 1:,}, found another order "
+                f"or more rows after row {done:,}"
+            )
         matrix[done : done + len(rows)] = rows
         done += len(rows)
     if done < table.bucket:

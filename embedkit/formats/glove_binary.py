@@ -14,20 +14,21 @@ from pathlib import Path
 
 import numpy as np
 
-from embedkit.atomic import atomic_open
 from embedkit.errors import ConfigError, FormatError
+from embedkit.files.atomic import atomic_open
+from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks, decoded
-from embedkit.formats.mapped import MappedFile
 from embedkit.formats.text_rows import check_word
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.words import Words
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.vocabulary.words import Words
 
 ROWS = 8192
 WHICH = ("sum", "word", "context")
 
 
-def blocks(path: str | os.PathLike[str], name: str | None = None, vocab: str | None = None,
-           glove_vectors: str = "sum") -> Blocks:
+def blocks(
+    path: str | os.PathLike[str], name: str | None = None, vocab: str | None = None, glove_vectors: str = "sum"
+) -> Blocks:
     """Read vectors block by block.
 
     Parameters
@@ -50,14 +51,17 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, vocab: str | N
     file = MappedFile(path, name)
     source = Path(vocab) if vocab else Path(file.name).with_name("vocab.txt")
     if not source.is_file():
-        raise ConfigError(f"{file.name} holds no words: give --vocab FILE with lines of word and count (looked for "
-                          f"{source})")
+        raise ConfigError(
+            f"{file.name} holds no words: give --vocab FILE with lines of word and count (looked for {source})"
+        )
     words, counts = read_vocabulary(source)
     n_rows = 2 * len(words)
     columns, rest = divmod(file.size, 8 * n_rows) if n_rows else (0, 1)
     if rest or columns < 2:
-        raise FormatError(f"{file.name}: expected 2·{len(words):,} rows of float64, as many as there are words in "
-                          f"{source}; found {file.size:,} bytes, {file.size / max(8 * n_rows, 1):.3f} values a row")
+        raise FormatError(
+            f"{file.name}: expected 2·{len(words):,} rows of float64, as many as there are words in "
+            f"{source}; found {file.size:,} bytes, {file.size / max(8 * n_rows, 1):.3f} values a row"
+        )
     matrix = file.array("<f8", 0, n_rows * columns, "the vectors").reshape(n_rows, columns)[:, :-1]
     known = counts if counts.any() else None
     return Blocks(file.name, columns - 1, len(words), _rows(matrix, words, glove_vectors), counts=known)
@@ -72,8 +76,10 @@ def read_vocabulary(path: str | os.PathLike[str]) -> tuple[list[bytes], np.ndarr
             continue
         word, _, count = line.rstrip(b"\r ").rpartition(b" ")
         if not word or not count.isdigit() or len(count) > 18:
-            raise FormatError(f"{file.name}, line {number:,}: expected a word and its count, found "
-                              f"{line[:60].decode('utf-8', 'replace')!r}")
+            raise FormatError(
+                f"{file.name}, line {number:,}: expected a word and its count, found "
+                f"{line[:60].decode('utf-8', 'replace')!r}"
+            )
         words.append(word)
         counts.append(int(count))
     return decoded(words, "strict", lambda i: f"{file.name}, word {i + 1}"), np.array(counts, np.int64)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 
-from embedkit.atomic import atomic_open
 from embedkit.errors import FormatError
+from embedkit.files.atomic import atomic_open
+from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks
-from embedkit.formats.mapped import MappedFile
 from embedkit.formats.text_rows import BOM, SAMPLE_LINES, lines_at, read_rows, width_of, write_rows
-from embedkit.keyed_vectors import KeyedVectors
+from embedkit.query.keyed_vectors import KeyedVectors
 
 
 def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_errors: str = "strict") -> Blocks:
@@ -37,8 +37,10 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_error
     sample = lines_at(file, start, SAMPLE_LINES)
     size = width_of(sample)
     if not size:
-        raise FormatError(f"{file.name}, line 1: expected a word and its values, found "
-                          f"{(sample[0] if sample else b'')[:60].decode('utf-8', 'replace')!r}")
+        raise FormatError(
+            f"{file.name}, line 1: expected a word and its values, found "
+            f"{(sample[0] if sample else b'')[:60].decode('utf-8', 'replace')!r}"
+        )
     typical = sum(map(len, sample)) / len(sample) + 1
     estimate = int((file.size - start) / typical * 1.02) + 1
     return Blocks(file.name, size, estimate, read_rows(file, start, size, encoding_errors))

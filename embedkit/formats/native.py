@@ -21,8 +21,8 @@ The header's ``__metadata__`` holds ``format`` ("embedkit"), ``format_version`` 
 (the training configuration as JSON) and ``subwords`` (how words are cut, as JSON; subword models only).
 
 A quantised file (``embedkit compress``; metadata ``quantization`` and ``vector_size``) holds ``vectors`` and
-``ngram_vectors`` in another type, decoded as `embedkit.quantization.QuantizedRows` says: ``float16``; ``int8`` beside
-``vectors_scales`` float32 (n,); ``pq``: codes uint8 (n, subvectors) beside ``vectors_scales`` and
+``ngram_vectors`` in another type, decoded as `embedkit.rows.quantization.QuantizedRows` says: ``float16``; ``int8``
+beside ``vectors_scales`` float32 (n,); ``pq``: codes uint8 (n, subvectors) beside ``vectors_scales`` and
 ``vectors_centroids`` float32 (subvectors, 256, width); for ``ngram_vectors`` likewise. ``norms`` are those of the
 decoded vectors.
 
@@ -39,23 +39,29 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-import embedkit
-from embedkit.atomic import atomic_open
-from embedkit.composing import SparseRows
+from embedkit._version import __version__
 from embedkit.errors import EmbedkitError, FormatError
-from embedkit.formats.mapped import MappedFile
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.neighbours import row_norms
-from embedkit.quantization import CENTROIDS, QuantizedRows
-from embedkit.words import Words
+from embedkit.files.atomic import atomic_open
+from embedkit.files.mapped import MappedFile
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.query.neighbours import row_norms
+from embedkit.rows.composing import SparseRows
+from embedkit.rows.quantization import CENTROIDS, QuantizedRows
+from embedkit.vocabulary.words import Words
 
 VERSION = 1
 LARGEST_HEADER = 100_000_000  # the limit of the safetensors package
 DTYPES = {"F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I8": "|i1", "U8": "|u1"}
 NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
 EXPECTED = {  # dtype and number of dimensions of what embedkit reads
-    "vectors": ("F32", 2), "word_rows": ("F32", 2), "ngram_vectors": ("F32", 2), "output_vectors": ("F32", 2),
-    "norms": ("F32", 1), "word_order": ("I32", 1), "words": ("U8", 1), "word_offsets": ("I64", 1),
+    "vectors": ("F32", 2),
+    "word_rows": ("F32", 2),
+    "ngram_vectors": ("F32", 2),
+    "output_vectors": ("F32", 2),
+    "norms": ("F32", 1),
+    "word_order": ("I32", 1),
+    "words": ("U8", 1),
+    "word_offsets": ("I64", 1),
     "counts": ("I64", 1),
 }
 QUANTIZED = {  # instead of vectors and ngram_vectors: a part's suffix, its dtype and dimensions
@@ -84,26 +90,35 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> KeyedVectors:
         raise FormatError(f"{file.name}: a safetensors file, but not word vectors of embedkit: it holds {held}")
     version = metadata.get("format_version")
     if version != str(VERSION):
-        raise FormatError(f"{file.name}: written in version {version} of the native format, this embedkit reads "
-                          f"version {VERSION}; install a newer embedkit")
+        raise FormatError(
+            f"{file.name}: written in version {version} of the native format, this embedkit reads "
+            f"version {VERSION}; install a newer embedkit"
+        )
     kind = metadata.get("quantization")
     expected = _expected(file.name, kind)
-    tensors: dict[str, Any] = {key: _tensor(file, start, key, expected[key], entry) for key, entry in header.items()
-                               if key in expected}
+    tensors: dict[str, Any] = {
+        key: _tensor(file, start, key, expected[key], entry) for key, entry in header.items() if key in expected
+    }
     if kind is not None:
         for key in ("vectors", "ngram_vectors"):
             _gather(file.name, tensors, key, kind, metadata.get("vector_size"))
     _check(file.name, tensors)
     subwords = None
     if "subwords" in metadata:
-        from embedkit.subwords import Subwords
+        from embedkit.rows.subwords import Subwords
 
         subwords = Subwords.from_config(_json(file.name, "subwords", metadata["subwords"]))
     words = Words(tensors["words"], tensors["word_offsets"], tensors["word_order"])
     return KeyedVectors(
-        words, tensors["vectors"], norms=tensors["norms"], counts=tensors.get("counts"), subwords=subwords,
-        ngram_vectors=tensors.get("ngram_vectors"), word_rows=tensors.get("word_rows"),
-        output_vectors=tensors.get("output_vectors"), config=_json(file.name, "config", metadata.get("config", "{}")),
+        words,
+        tensors["vectors"],
+        norms=tensors["norms"],
+        counts=tensors.get("counts"),
+        subwords=subwords,
+        ngram_vectors=tensors.get("ngram_vectors"),
+        word_rows=tensors.get("word_rows"),
+        output_vectors=tensors.get("output_vectors"),
+        config=_json(file.name, "config", metadata.get("config", "{}")),
     )
 
 
@@ -114,10 +129,16 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
     with atomic_open(path) as stream:
         writer = NativeWriter(stream, vectors.vector_size, vectors.config, vectors.subwords, vectors.quantized)
         for low in range(0, len(vectors), WRITE_ROWS):
-            writer.add([words.encoded(row) for row in range(low, min(low + WRITE_ROWS, len(vectors)))],
-                       rows[low : low + WRITE_ROWS])
-        writer.finish(counts=vectors.counts, word_rows=vectors.word_rows, ngram_vectors=vectors.ngram_vectors,
-                      output_vectors=vectors.output_vectors)
+            writer.add(
+                [words.encoded(row) for row in range(low, min(low + WRITE_ROWS, len(vectors)))],
+                rows[low : low + WRITE_ROWS],
+            )
+        writer.finish(
+            counts=vectors.counts,
+            word_rows=vectors.word_rows,
+            ngram_vectors=vectors.ngram_vectors,
+            output_vectors=vectors.output_vectors,
+        )
 
 
 class NativeWriter:
@@ -136,12 +157,20 @@ class NativeWriter:
         Written in place of the rows that `add` is given, which are what it decodes to.
     """
 
-    def __init__(self, stream: BinaryIO, vector_size: int, config: dict[str, Any] | None = None,
-                 subwords: Any = None, quantized: QuantizedRows | None = None) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        vector_size: int,
+        config: dict[str, Any] | None = None,
+        subwords: Any = None,
+        quantized: QuantizedRows | None = None,
+    ) -> None:
         self.stream = stream
         self.vector_size = vector_size
         self.metadata = {
-            "format": "embedkit", "format_version": str(VERSION), "embedkit_version": embedkit.__version__,
+            "format": "embedkit",
+            "format_version": str(VERSION),
+            "embedkit_version": __version__,
             "config": json.dumps(config or {}, ensure_ascii=False),
         }
         if subwords is not None:
@@ -161,30 +190,43 @@ class NativeWriter:
         norms = row_norms(rows)
         if not np.isfinite(norms).all():
             bad = int(np.argmin(np.isfinite(norms)))
-            raise EmbedkitError(f"not written: the vector of {words[bad].decode('utf-8', 'replace')!r} (row "
-                                f"{len(self._words) + bad}) holds NaN, an infinity or values too large for float32")
+            raise EmbedkitError(
+                f"not written: the vector of {words[bad].decode('utf-8', 'replace')!r} (row "
+                f"{len(self._words) + bad}) holds NaN, an infinity or values too large for float32"
+            )
         if self.quantized is None and rows.size:
             self.stream.write(np.ascontiguousarray(rows, "<f4").data.cast("B"))
         self._words.extend(words)
         self._norms.append(norms)
 
-    def finish(self, *, counts: np.ndarray | None = None, word_rows: np.ndarray | None = None,
-               ngram_vectors: np.ndarray | QuantizedRows | SparseRows | None = None,
-               output_vectors: np.ndarray | None = None) -> None:
+    def finish(
+        self,
+        *,
+        counts: np.ndarray | None = None,
+        word_rows: np.ndarray | None = None,
+        ngram_vectors: np.ndarray | QuantizedRows | SparseRows | None = None,
+        output_vectors: np.ndarray | None = None,
+    ) -> None:
         """Write everything but the vectors, then the header."""
         words = Words.from_bytes(self._words)
         if self.quantized is None:
             self._entry("vectors", "F32", (len(words), self.vector_size))
             if isinstance(ngram_vectors, QuantizedRows):
                 ngram_vectors = ngram_vectors.decode()
-        quantized = {key: rows for key, rows in (("vectors", self.quantized), ("ngram_vectors", ngram_vectors))
-                     if isinstance(rows, QuantizedRows)}
+        quantized = {
+            key: rows
+            for key, rows in (("vectors", self.quantized), ("ngram_vectors", ngram_vectors))
+            if isinstance(rows, QuantizedRows)
+        }
         for key, quantized_rows in quantized.items():
             for part, values in quantized_rows.parts.items():
                 if part != "rows":
                     self._tensor(f"{key}_{part}", values, "<f4")
-        for name, rows in (("word_rows", word_rows), ("ngram_vectors", ngram_vectors),
-                           ("output_vectors", output_vectors)):
+        for name, rows in (
+            ("word_rows", word_rows),
+            ("ngram_vectors", ngram_vectors),
+            ("output_vectors", output_vectors),
+        ):
             if rows is not None and not isinstance(rows, QuantizedRows):
                 self._tensor(name, rows, "<f4")
         self._tensor("norms", np.concatenate(self._norms) if self._norms else np.zeros(0, np.float32), "<f4")
@@ -222,8 +264,9 @@ def _round_up(n: int, step: int) -> int:
 def _header(file: MappedFile) -> tuple[dict[str, Any], int]:
     length = int.from_bytes(file.bytes[:8], "little")
     if file.size < 8 or length > min(file.size - 8, LARGEST_HEADER):
-        raise FormatError(f"{file.name}: cut off or damaged: the header should take {length:,} bytes, the file has "
-                          f"{file.size:,}")
+        raise FormatError(
+            f"{file.name}: cut off or damaged: the header should take {length:,} bytes, the file has {file.size:,}"
+        )
     header = _json(file.name, "header", file.bytes[8 : 8 + length])
     return header, 8 + length
 
@@ -243,8 +286,10 @@ def _expected(name: str, kind: Any) -> dict[str, tuple[str, int]]:
     if kind is None:
         return EXPECTED
     if kind not in QUANTIZED:
-        raise FormatError(f"{name}: expected the quantization {', '.join(QUANTIZED)}, found {str(kind)[:60]!r}; "
-                          "install a newer embedkit")
+        raise FormatError(
+            f"{name}: expected the quantization {', '.join(QUANTIZED)}, found {str(kind)[:60]!r}; "
+            "install a newer embedkit"
+        )
     parts = {key + suffix: what for key in ("vectors", "ngram_vectors") for suffix, what in QUANTIZED[kind].items()}
     return EXPECTED | parts
 
@@ -258,12 +303,16 @@ def _gather(name: str, tensors: dict[str, Any], key: str, kind: str, size: Any) 
         raise FormatError(f"{name}: damaged: expected {(missing or ['vector_size'])[0]} beside quantised {key}")
     parts = {suffix.removeprefix("_") or "rows": tensors.pop(key + suffix) for suffix in QUANTIZED[kind]}
     codes, scales, centroids = parts["rows"], parts.get("scales"), parts.get("centroids")
-    fits = int(size) == codes.shape[1] if centroids is None else (
-        centroids.shape[:2] == (codes.shape[1], CENTROIDS) and int(size) <= codes.shape[1] * centroids.shape[2])
+    fits = (
+        int(size) == codes.shape[1]
+        if centroids is None
+        else (centroids.shape[:2] == (codes.shape[1], CENTROIDS) and int(size) <= codes.shape[1] * centroids.shape[2])
+    )
     if not fits or (scales is not None and len(scales) != len(codes)):
         shapes = ", ".join(f"{part} {array.shape}" for part, array in parts.items())
-        raise FormatError(f"{name}: damaged: the parts of quantised {key} do not fit together: {shapes} for {size} "
-                          "dimensions")
+        raise FormatError(
+            f"{name}: damaged: the parts of quantised {key} do not fit together: {shapes} for {size} dimensions"
+        )
     if not all(np.isfinite(array).all() for part, array in parts.items() if part != "rows"):
         raise FormatError(f"{name}: the scales or centroids of quantised {key} hold NaN or an infinity")
     tensors[key] = QuantizedRows(kind, int(size), parts)
@@ -277,8 +326,10 @@ def _tensor(file: MappedFile, start: int, key: str, expected: tuple[str, int], e
     except (TypeError, KeyError, ValueError):
         sound = False
     if not sound or found != dtype or len(shape) != dimensions:
-        raise FormatError(f"{file.name}: damaged: expected tensor {key} of {dtype} with {dimensions} dimensions, "
-                          f"found {str(entry)[:200]}")
+        raise FormatError(
+            f"{file.name}: damaged: expected tensor {key} of {dtype} with {dimensions} dimensions, "
+            f"found {str(entry)[:200]}"
+        )
     count = 1
     for n in shape:
         count *= n
@@ -299,10 +350,15 @@ def _check(name: str, tensors: dict[str, Any]) -> None:
         if key in tensors and tensors[key].shape[1] != size:
             raise FormatError(f"{name}: damaged: expected {size} columns in {key}, found {tensors[key].shape[1]}")
     offsets = tensors["word_offsets"]
-    if len(offsets) != n_words + 1 or offsets[0] != 0 or offsets[-1] > len(tensors["words"]) or \
-            (offsets[1:] < offsets[:-1]).any():
-        raise FormatError(f"{name}: damaged: word_offsets do not cut the {len(tensors['words'])} bytes of words into "
-                          f"{n_words} words")
+    if (
+        len(offsets) != n_words + 1
+        or offsets[0] != 0
+        or offsets[-1] > len(tensors["words"])
+        or (offsets[1:] < offsets[:-1]).any()
+    ):
+        raise FormatError(
+            f"{name}: damaged: word_offsets do not cut the {len(tensors['words'])} bytes of words into {n_words} words"
+        )
     order = tensors["word_order"]
     if n_words and not (order.min() >= 0 and order.max() < n_words):
         raise FormatError(f"{name}: damaged: word_order names rows outside 0–{n_words - 1}")

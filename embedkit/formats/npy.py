@@ -13,13 +13,13 @@ from typing import BinaryIO
 
 import numpy as np
 
-from embedkit.atomic import atomic_open
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
+from embedkit.files.atomic import atomic_open
+from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import decoded, show
-from embedkit.formats.mapped import MappedFile
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.neighbours import row_norms
-from embedkit.words import Words
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.query.neighbours import row_norms
+from embedkit.vocabulary.words import Words
 
 HEADER = 128
 ROWS = 16384
@@ -50,8 +50,9 @@ def read(path: str | os.PathLike[str], name: str | None = None, words: str | Non
     vectors = read_matrix(path, name)
     source = Path(words) if words else words_file(name)
     if not source.is_file():
-        raise ConfigError(f"{name} holds a matrix without words: give --words FILE, a word a line "
-                          f"(looked for {source})")
+        raise ConfigError(
+            f"{name} holds a matrix without words: give --words FILE, a word a line (looked for {source})"
+        )
     keys = read_words(source)
     if len(keys) != len(vectors):
         raise FormatError(f"{source}: expected {len(vectors):,} words, one for each row of {name}, found {len(keys):,}")
@@ -95,8 +96,10 @@ def finite_norms(vectors: np.ndarray, words: Words, name: str) -> np.ndarray:
     norms = row_norms(vectors)
     if not np.isfinite(norms).all():
         row = int(np.argmin(np.isfinite(norms)))
-        raise FormatError(f"{name}: row {row} ({show(words.encoded(row))}): expected finite numbers, found NaN, an "
-                          "infinity or values too large for float32")
+        raise FormatError(
+            f"{name}: row {row} ({show(words.encoded(row))}): expected finite numbers, found NaN, an "
+            "infinity or values too large for float32"
+        )
     return norms
 
 
@@ -106,8 +109,10 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str], words: str | None
     lines = keys.to_bytes()
     for word in lines:
         if b"\n" in word or word.endswith(b"\r"):
-            raise EmbedkitError(f"cannot write npy: the word {show(word)} holds the end of a line; convert to native, "
-                                "npz, parquet or sqlite instead")
+            raise EmbedkitError(
+                f"cannot write npy: the word {show(word)} holds the end of a line; convert to native, "
+                "npz, parquet or sqlite instead"
+            )
     with atomic_open(path) as stream, atomic_open(words or words_file(path)) as list_of_words:
         writer = NpyWriter(stream, vectors.vector_size)
         for low in range(0, len(vectors), ROWS):
@@ -134,6 +139,7 @@ class NpyWriter:
         """Write the header."""
         text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({self.n_rows}, {self.vector_size}), }}"
         self.stream.seek(0)
-        self.stream.write(b"\x93NUMPY\x01\x00" + (HEADER - 10).to_bytes(2, "little")
-                          + text.encode().ljust(HEADER - 11) + b"\n")
+        self.stream.write(
+            b"\x93NUMPY\x01\x00" + (HEADER - 10).to_bytes(2, "little") + text.encode().ljust(HEADER - 11) + b"\n"
+        )
         self.stream.seek(0, os.SEEK_END)

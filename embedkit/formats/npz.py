@@ -13,12 +13,12 @@ import zipfile
 
 import numpy as np
 
-from embedkit.atomic import atomic_open
 from embedkit.errors import EmbedkitError, FormatError
+from embedkit.files.atomic import atomic_open
 from embedkit.formats.blocks import show
 from embedkit.formats.npy import as_matrix, finite_norms
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.words import Words, encode
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.vocabulary.words import Words, encode
 
 WORD_NAMES = ("words", "vocab", "labels", "index_to_key")
 WIDEST_WORDS = 4 << 30
@@ -77,12 +77,16 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
     words = list(vectors.index_to_key)
     for word in words:
         if word.endswith("\0"):
-            raise EmbedkitError(f"cannot write npz: the word {show(encode(word))} ends in NUL, which NumPy drops; "
-                                "convert to native instead")
+            raise EmbedkitError(
+                f"cannot write npz: the word {show(encode(word))} ends in NUL, which NumPy drops; "
+                "convert to native instead"
+            )
     longest = max(map(len, words), default=0)
     if 4 * longest * len(words) > WIDEST_WORDS:
-        raise EmbedkitError(f"cannot write npz: NumPy gives each of {len(words):,} words the room of the longest, "
-                            f"{longest:,} characters; convert to native, parquet or sqlite instead")
+        raise EmbedkitError(
+            f"cannot write npz: NumPy gives each of {len(words):,} words the room of the longest, "
+            f"{longest:,} characters; convert to native, parquet or sqlite instead"
+        )
     arrays = {"vectors": vectors.vectors, "words": np.array(words, f"U{max(longest, 1)}")}
     if vectors.counts is not None:
         arrays["counts"] = vectors.counts

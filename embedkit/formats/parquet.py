@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.atomic import atomic_path
 from embedkit.errors import EmbedkitError, FormatError
+from embedkit.files.atomic import atomic_path
 from embedkit.formats.blocks import Blocks, decoded, rows_from
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.words import Words
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.vocabulary.words import Words
 
 ROWS = 8192
 
@@ -42,8 +42,9 @@ def blocks(path: str | os.PathLike[str], name: str | None = None) -> Blocks:
         if missing:
             raise FormatError(f"{name}: expected columns word and vector, found {', '.join(schema.names) or 'none'}")
         kind = schema.field("vector").type
-        if not (pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind)) or \
-                not pa.types.is_floating(kind.value_type):
+        if not (
+            pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind)
+        ) or not pa.types.is_floating(kind.value_type):
             raise FormatError(f"{name}: expected column vector to be a list of float32, found {kind}")
         first = next(file.iter_batches(1, columns=["vector"]), None)
         size = kind.list_size if pa.types.is_fixed_size_list(kind) else 0
@@ -62,13 +63,20 @@ def _rows(pa: Any, file: Any, size: int, name: str) -> Iterator[tuple[list[bytes
             words = batch.column(batch.schema.get_field_index("word"))
             lists = batch.column(batch.schema.get_field_index("vector"))
             if words.null_count or lists.null_count:
-                raise FormatError(f"{name}: expected a word and a vector in every row, found an empty one in rows "
-                                  f"{row:,}–{row + len(batch) - 1:,}")
+                raise FormatError(
+                    f"{name}: expected a word and a vector in every row, found an empty one in rows "
+                    f"{row:,}–{row + len(batch) - 1:,}"
+                )
             values = lists.flatten()
-            if len(values) != size * len(batch) or values.null_count or (
-                    not pa.types.is_fixed_size_list(lists.type) and (np.diff(lists.offsets.to_numpy()) != size).any()):
-                raise FormatError(f"{name}: expected {size} values in every row, found others in rows {row:,}–"
-                                  f"{row + len(batch) - 1:,}")
+            if (
+                len(values) != size * len(batch)
+                or values.null_count
+                or (not pa.types.is_fixed_size_list(lists.type) and (np.diff(lists.offsets.to_numpy()) != size).any())
+            ):
+                raise FormatError(
+                    f"{name}: expected {size} values in every row, found others in rows {row:,}–"
+                    f"{row + len(batch) - 1:,}"
+                )
             vectors = values.to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(batch), size)
             encoded = [word.encode() if isinstance(word, str) else bytes(word) for word in words.to_pylist()]
             yield decoded(encoded, "strict", rows_from(name, row)), vectors

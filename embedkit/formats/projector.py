@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from embedkit.atomic import atomic_open
 from embedkit.errors import EmbedkitError, FormatError
+from embedkit.files.atomic import atomic_open
+from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks, decoded, show
-from embedkit.formats.mapped import MappedFile
 from embedkit.formats.text_rows import BOM, WRITE_KERNEL_ABOVE, WRITE_ROWS, format_rows, line_end, lines_at, place
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.words import Words
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.vocabulary.words import Words
 
 ROWS = 4096
 
@@ -67,8 +67,9 @@ def _read_words(path: Path) -> list[bytes]:
     return decoded(lines, "strict", lambda i: f"{path}, word {i + 1}")
 
 
-def _rows(file: MappedFile, start: int, size: int, words: list[bytes],
-          metadata: str) -> Iterator[tuple[list[bytes], np.ndarray]]:
+def _rows(
+    file: MappedFile, start: int, size: int, words: list[bytes], metadata: str
+) -> Iterator[tuple[list[bytes], np.ndarray]]:
     rows: list[list[float]] = []
     done = 0
     while start < file.size:
@@ -90,8 +91,9 @@ def _rows(file: MappedFile, start: int, size: int, words: list[bytes],
     if rows:
         yield words[done : done + len(rows)], _block(rows, done, words, metadata)
     if done + len(rows) != len(words):
-        raise FormatError(f"{file.name}: expected {len(words):,} vectors, one for each word in {metadata}, found "
-                          f"{done + len(rows):,}")
+        raise FormatError(
+            f"{file.name}: expected {len(words):,} vectors, one for each word in {metadata}, found {done + len(rows):,}"
+        )
 
 
 def _block(rows: list[list[float]], done: int, words: list[bytes], metadata: str) -> np.ndarray:
@@ -107,8 +109,10 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
     for word in words:
         if not word or any(byte in word for byte in b"\t\n\r"):
             what = "is empty" if not word else "holds a tab or the end of a line"
-            raise EmbedkitError(f"cannot write projector: the word {show(word)} {what}; convert to native, npz, "
-                                "parquet or sqlite instead")
+            raise EmbedkitError(
+                f"cannot write projector: the word {show(word)} {what}; convert to native, npz, "
+                "parquet or sqlite instead"
+            )
     with atomic_open(path) as stream, atomic_open(metadata_file(path)) as metadata:
         for low in range(0, len(vectors), WRITE_ROWS):
             block = vectors.vectors[low : low + WRITE_ROWS]

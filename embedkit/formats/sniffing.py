@@ -11,11 +11,18 @@ from embedkit.formats.compressed import is_compressed, peek
 HEAD = 1 << 16
 FASTTEXT_MAGIC = 793712314
 MAGICS = {
-    b"FiFu": "finalfusion", b"\x93NUMPY": "npy", b"PAR1": "parquet", b"SQLite format 3\x00": "sqlite",
+    b"FiFu": "finalfusion",
+    b"\x93NUMPY": "npy",
+    b"PAR1": "parquet",
+    b"SQLite format 3\x00": "sqlite",
     struct.pack("<i", FASTTEXT_MAGIC): "fasttext",
 }
 OTHERS = {  # what people hand in by mistake, beside what `embedkit.text.sniffing` knows
-    b"GGUF": "a GGUF language model", b"ARROW1": "an Arrow file", b"{": "JSON", b"[": "JSON", b"<": "XML or HTML",
+    b"GGUF": "a GGUF language model",
+    b"ARROW1": "an Arrow file",
+    b"{": "JSON",
+    b"[": "JSON",
+    b"<": "XML or HTML",
 }
 PICKLE = "a Python pickle, which can run code and is never opened"
 
@@ -61,10 +68,13 @@ def _zip(path: str | os.PathLike[str], packed: bool) -> str:
     if any(name.endswith(".npy") for name in names):
         return "npz"
     if any(name.endswith("data.pkl") for name in names):
-        raise FormatError(f"{path}: expected word vectors, found a PyTorch file, which holds {PICKLE}; save the matrix "
-                          "with safetensors or numpy")
-    raise FormatError(f"{path}: expected word vectors, found a zip archive of {', '.join(names[:3]) or 'nothing'}; "
-                      "unpack it first")
+        raise FormatError(
+            f"{path}: expected word vectors, found a PyTorch file, which holds {PICKLE}; save the matrix "
+            "with safetensors or numpy"
+        )
+    raise FormatError(
+        f"{path}: expected word vectors, found a zip archive of {', '.join(names[:3]) or 'nothing'}; unpack it first"
+    )
 
 
 def _text(head: bytes) -> str | None:
@@ -114,9 +124,18 @@ def _old_fasttext(head: bytes) -> bool:
     if len(head) < 56:
         return False
     size, window, epoch, _, negative, grams, loss, model, bucket, min_n, max_n, _ = struct.unpack_from("<12i", head)
-    return (0 < size < 100_000 and 0 <= window < 10_000 and 0 <= epoch < 1_000_000 and 0 <= negative < 10_000
-            and 0 <= grams < 100 and 1 <= loss <= 4 and 1 <= model <= 3 and bucket >= 0
-            and 0 <= min_n < 1000 and 0 <= max_n < 1000)
+    return (
+        0 < size < 100_000
+        and 0 <= window < 10_000
+        and 0 <= epoch < 1_000_000
+        and 0 <= negative < 10_000
+        and 0 <= grams < 100
+        and 1 <= loss <= 4
+        and 1 <= model <= 3
+        and bucket >= 0
+        and 0 <= min_n < 1000
+        and 0 <= max_n < 1000
+    )
 
 
 def _cooccurrences(head: bytes) -> bool:
@@ -139,8 +158,10 @@ def _what(head: bytes) -> str:
     if _cooccurrences(head):
         return "GloVe's co-occurrence counts (cooccurrence.bin); train vectors on them with --cooccurrences"
     if _binary(head):
-        return ("binary data of an unknown kind; GloVe's vectors.bin has no header: embedkit convert --from "
-                "glove-binary --vocab vocab.txt reads it")
+        return (
+            "binary data of an unknown kind; GloVe's vectors.bin has no header: embedkit convert --from "
+            "glove-binary --vocab vocab.txt reads it"
+        )
     if head.split(b"\n")[0].rstrip(b"\r").rpartition(b" ")[2].isdigit():
         return "a list of words and counts (a vocabulary)"
     return f"text without vectors, beginning {head[:40].decode('utf-8', 'replace')!r}"

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-import embedkit
-from embedkit.atomic import atomic_path
+from embedkit._version import __version__
 from embedkit.errors import EmbedkitError, FormatError
+from embedkit.files.atomic import atomic_path
 from embedkit.formats.blocks import Blocks, decoded, rows_from, show
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.words import Words
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.vocabulary.words import Words
 
 ROWS = 4096
 
@@ -63,8 +63,9 @@ def _rows(path: str | os.PathLike[str], name: str, size: int) -> Iterator[tuple[
             for row, (word, blob) in enumerate(found, done):
                 if not isinstance(word, bytes) or not isinstance(blob, bytes) or len(blob) != 4 * size:
                     what = f"{len(blob)} bytes" if isinstance(blob, bytes) else type(blob).__name__
-                    raise FormatError(f"{name}: row {row}: expected a word and {4 * size} bytes ({size} float32), "
-                                      f"found {what}")
+                    raise FormatError(
+                        f"{name}: row {row}: expected a word and {4 * size} bytes ({size} float32), found {what}"
+                    )
             words = decoded([word for word, _ in found], "strict", rows_from(name, done))
             yield words, np.frombuffer(b"".join(blob for _, blob in found), "<f4").reshape(len(found), size)
             done += len(found)
@@ -78,8 +79,12 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
     EmbedkitError
         When a word is not valid Unicode or stands twice, or the disk is full.
     """
-    meta = {"format_version": "1", "vector_size": str(vectors.vector_size), "embedkit_version": embedkit.__version__,
-            "config": json.dumps(vectors.config, ensure_ascii=False)}
+    meta = {
+        "format_version": "1",
+        "vector_size": str(vectors.vector_size),
+        "embedkit_version": __version__,
+        "config": json.dumps(vectors.config, ensure_ascii=False),
+    }
     with atomic_path(path) as temporary:
         try:
             with contextlib.closing(sqlite3.connect(temporary)) as database:

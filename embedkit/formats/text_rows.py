@@ -17,10 +17,10 @@ from typing import BinaryIO
 import numpy as np
 
 from embedkit.errors import EmbedkitError, FormatError
+from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import decoded, show
-from embedkit.formats.mapped import MappedFile
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.words import Words
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.vocabulary.words import Words
 
 KERNEL_ABOVE = 12 << 20  # bytes; importing numba and its compiled code costs what Python needs for these
 SEGMENT = 4 << 20
@@ -56,8 +56,9 @@ def width_of(lines: Sequence[bytes]) -> int:
     return min(widths, key=lambda width: (-widths[width], width)) if widths else 0
 
 
-def read_rows(file: MappedFile, start: int, size: int,
-              encoding_errors: str) -> Iterator[tuple[list[bytes], np.ndarray]]:
+def read_rows(
+    file: MappedFile, start: int, size: int, encoding_errors: str
+) -> Iterator[tuple[list[bytes], np.ndarray]]:
     """Blocks of words and float32 (k, size) from byte `start` to the end of the file."""
     large = file.size - start >= KERNEL_ABOVE
     segments = _segments(file, start)
@@ -106,20 +107,29 @@ def parse_line(file: MappedFile, start: int, end: int, size: int) -> tuple[int, 
     if gaps and gaps[0].start() == 0:
         raise FormatError(f"{place(file, start)}: expected a word, found a line that starts with white space")
     if len(gaps) < size:
-        raise FormatError(f"{place(file, start)}: expected a word and {size} values, found {len(gaps)} values after "
-                          f"{show(text.split()[0])}")
+        raise FormatError(
+            f"{place(file, start)}: expected a word and {size} values, found {len(gaps)} values after "
+            f"{show(text.split()[0])}"
+        )
     cut = len(gaps) - size
     word_end = gaps[cut].start() if size else len(text)
-    values = [text[gap.end() : after] for gap, after in
-              zip(gaps[cut:], [*(gap.start() for gap in gaps[cut + 1 :]), len(text)], strict=True)] if size else []
+    values = (
+        [
+            text[gap.end() : after]
+            for gap, after in zip(gaps[cut:], [*(gap.start() for gap in gaps[cut + 1 :]), len(text)], strict=True)
+        ]
+        if size
+        else []
+    )
     for n, value in enumerate(values, 1):
         if not NUMBER.match(value) and not NOT_FINITE.match(value):
             raise FormatError(f"{place(file, start)}: expected a number as value {n} of {size}, found {show(value)}")
     before = text[gaps[cut - 1].end() : word_end] if cut else b""
     if NUMBER.match(before) and b"." in before:
         run = size + sum(1 for _ in itertools.takewhile(NUMBER.match, reversed(GAPS.split(text[:word_end])[1:])))
-        raise FormatError(f"{place(file, start)}: expected {size} values after {show(text[: gaps[0].start()])}, "
-                          f"found {run}")
+        raise FormatError(
+            f"{place(file, start)}: expected {size} values after {show(text[: gaps[0].start()])}, found {run}"
+        )
     return start + word_end, [float(value) for value in values]
 
 
@@ -150,8 +160,10 @@ def line_end(file: MappedFile, start: int, seen: int) -> int:
     """
     end = file.bytes.find(b"\n", seen, seen + LONGEST_LINE)
     if end < 0 and seen + LONGEST_LINE < file.size:
-        raise FormatError(f"{place(file, start)}: expected lines of words and values, found none that ends within "
-                          f"{LONGEST_LINE >> 20} MB")
+        raise FormatError(
+            f"{place(file, start)}: expected lines of words and values, found none that ends within "
+            f"{LONGEST_LINE >> 20} MB"
+        )
     return file.size if end < 0 else end
 
 
@@ -198,8 +210,9 @@ def _parse_kernel(file: MappedFile, start: int, stop: int, size: int) -> tuple[l
     return words, vectors[:row], bounds[:row, 0]
 
 
-def _finish(file: MappedFile, words: list[bytes], vectors: np.ndarray, places: np.ndarray,
-            encoding_errors: str) -> tuple[list[bytes], np.ndarray]:
+def _finish(
+    file: MappedFile, words: list[bytes], vectors: np.ndarray, places: np.ndarray, encoding_errors: str
+) -> tuple[list[bytes], np.ndarray]:
     return decoded(words, encoding_errors, lambda i: place(file, int(places[i]))), vectors
 
 
@@ -224,8 +237,9 @@ def check_word(word: bytes, format: str) -> None:
     """Raise `EmbedkitError` for a word that cannot stand at the start of a line of values."""
     if not word or any(byte in word for byte in b" \t\n\r"):
         what = "is empty" if not word else "holds white space"
-        raise EmbedkitError(f"cannot write {format}: the word {show(word)} {what}; convert to native, npz, parquet or "
-                            "sqlite instead")
+        raise EmbedkitError(
+            f"cannot write {format}: the word {show(word)} {what}; convert to native, npz, parquet or sqlite instead"
+        )
 
 
 def format_rows(rows: np.ndarray, with_kernel: bool = False) -> list[bytes]:

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from embedkit.atomic import atomic_open
 from embedkit.errors import EmbedkitError, FormatError
+from embedkit.files.atomic import atomic_open
+from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks, decoded, rows_from, show
-from embedkit.formats.mapped import MappedFile
 from embedkit.formats.word2vec_text import read_header
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.words import Words
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.vocabulary.words import Words
 
 ROWS = 8192
 LONGEST_WORD = 1 << 16  # bytes; a search for the space ends there in a damaged file
@@ -42,13 +42,16 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_error
     file = MappedFile(path, name)
     n_words, size, start = read_header(file)
     if n_words * (4 * size + 1) > file.size - start:
-        raise FormatError(f"{file.name}: cut off: the header promises {n_words:,} words of {size:,} values, but only "
-                          f"{file.size - start:,} bytes follow")
+        raise FormatError(
+            f"{file.name}: cut off: the header promises {n_words:,} words of {size:,} values, but only "
+            f"{file.size - start:,} bytes follow"
+        )
     return Blocks(file.name, size, n_words, _rows(file, start, n_words, size, encoding_errors))
 
 
-def _rows(file: MappedFile, start: int, n_words: int, size: int,
-          encoding_errors: str) -> Iterator[tuple[list[bytes], np.ndarray]]:
+def _rows(
+    file: MappedFile, start: int, n_words: int, size: int, encoding_errors: str
+) -> Iterator[tuple[list[bytes], np.ndarray]]:
     width = 4 * size
     for low in range(0, n_words, ROWS):
         n = min(ROWS, n_words - low)
@@ -56,16 +59,19 @@ def _rows(file: MappedFile, start: int, n_words: int, size: int,
         for i in range(n):
             space = file.bytes.find(b" ", start, start + LONGEST_WORD)
             if space < 0 or space + 1 + width > file.size:
-                raise FormatError(f"{file.name}: cut off or damaged in row {low + i} of {n_words:,}: expected a word, "
-                                  f"a space and {size} float32 from byte {start:,} on")
+                raise FormatError(
+                    f"{file.name}: cut off or damaged in row {low + i} of {n_words:,}: expected a word, "
+                    f"a space and {size} float32 from byte {start:,} on"
+                )
             words.append(file.bytes[start:space].lstrip(b"\n"))
             rows[i] = np.frombuffer(file.bytes, "<f4", size, space + 1)
             start = space + 1 + width
         yield decoded(words, encoding_errors, rows_from(file.name, low)), rows
         file.forget(start)
     if file.bytes[start:].strip(b"\n"):
-        raise FormatError(f"{file.name}: expected the end of the file after {n_words:,} words, found "
-                          f"{file.size - start:,} bytes more")
+        raise FormatError(
+            f"{file.name}: expected the end of the file after {n_words:,} words, found {file.size - start:,} bytes more"
+        )
 
 
 def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
@@ -78,6 +84,8 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
             for row, values in enumerate(rows, low):
                 word = words.encoded(row)
                 if b" " in word or b"\n" in word:
-                    raise EmbedkitError(f"cannot write word2vec binary: the word {show(word)} holds a space or a line "
-                                        "feed; convert to native, npz, parquet or sqlite instead")
+                    raise EmbedkitError(
+                        f"cannot write word2vec binary: the word {show(word)} holds a space or a line "
+                        "feed; convert to native, npz, parquet or sqlite instead"
+                    )
                 stream.write(word + b" " + values.tobytes() + b"\n")

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from embedkit.atomic import atomic_open
 from embedkit.errors import FormatError
+from embedkit.files.atomic import atomic_open
+from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks
-from embedkit.formats.mapped import MappedFile
 from embedkit.formats.text_rows import BOM, read_rows, write_rows
-from embedkit.keyed_vectors import KeyedVectors
+from embedkit.query.keyed_vectors import KeyedVectors
 
 HEADER = re.compile(rb"[ \t]*(\d{1,15})[ \t]+(\d{1,15})[ \t]*\r?\n")
 
@@ -41,8 +41,10 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_error
     file = MappedFile(path, name)
     n_words, size, start = read_header(file)
     if n_words * (2 * size + 2) - 1 > file.size - start:
-        raise FormatError(f"{file.name}: cut off: the header promises {n_words:,} words of {size:,} values, but only "
-                          f"{file.size - start:,} bytes follow")
+        raise FormatError(
+            f"{file.name}: cut off: the header promises {n_words:,} words of {size:,} values, but only "
+            f"{file.size - start:,} bytes follow"
+        )
     return Blocks(file.name, size, n_words, _counted(file, start, n_words, size, encoding_errors))
 
 
@@ -51,8 +53,10 @@ def read_header(file: MappedFile) -> tuple[int, int, int]:
     skip = len(BOM) if file.bytes[:3] == BOM else 0
     header = HEADER.match(file.bytes[:200], skip)
     if header is None:
-        raise FormatError(f"{file.name}, line 1: expected two whole numbers (words and values a word), found "
-                          f"{file.bytes[skip:skip + 60].split(bytes([10]))[0].decode('utf-8', 'replace')!r}")
+        raise FormatError(
+            f"{file.name}, line 1: expected two whole numbers (words and values a word), found "
+            f"{file.bytes[skip : skip + 60].split(bytes([10]))[0].decode('utf-8', 'replace')!r}"
+        )
     return int(header[1]), int(header[2]), header.end()
 
 
@@ -63,8 +67,9 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
         write_rows(vectors, stream, "word2vec text")
 
 
-def _counted(file: MappedFile, start: int, n_words: int, size: int,
-             encoding_errors: str) -> Iterator[tuple[list[bytes], np.ndarray]]:
+def _counted(
+    file: MappedFile, start: int, n_words: int, size: int, encoding_errors: str
+) -> Iterator[tuple[list[bytes], np.ndarray]]:
     found = 0
     for words, rows in read_rows(file, start, size, encoding_errors):
         found += len(words)

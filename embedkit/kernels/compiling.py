@@ -57,7 +57,8 @@ def cache_folder() -> str | None:
     if chosen and not _writable(Path(chosen)):
         warnings.warn(
             f"the folder in NUMBA_CACHE_DIR cannot be written: {chosen}; compiled kernels go to another folder",
-            RuntimeWarning, stacklevel=2,
+            RuntimeWarning,
+            stacklevel=2,
         )
         chosen = None
     candidates: list[Path] = [Path(chosen)] if chosen else []
@@ -84,13 +85,26 @@ class _KernelCache(FunctionCache):
 
 
 def _constants(function: Any) -> tuple[Any, ...]:
-    """What a function's closure holds: values as they are, compiled functions by name and their own closures."""
-    found = []
+    """What a function's closure holds: constants as they are, compiled functions by name and their own closures.
+
+    Raises
+    ------
+    TypeError
+        At anything else, which would have no key that holds in the next process.
+    """
+    found: list[Any] = []
     for cell in function.__closure__ or ():
         value = cell.cell_contents
         inner = getattr(value, "py_func", None)
-        found.append(repr(value) if inner is None else
-                     (inner.__module__, inner.__qualname__, inner.__code__.co_firstlineno, _constants(inner)))
+        if inner is not None:
+            found.append((inner.__module__, inner.__qualname__, inner.__code__.co_firstlineno, _constants(inner)))
+        elif isinstance(value, (bool, int, float, str)):
+            found.append((type(value).__name__, value))
+        else:
+            raise TypeError(
+                f"{function.__qualname__}: a kernel may close over constants and kernels, "
+                f"not over {type(value).__name__}"
+            )
     return tuple(found)
 
 

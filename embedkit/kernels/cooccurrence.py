@@ -31,12 +31,14 @@ for _bit in range(64):
 @intrinsic
 def prefetch_read(typingctx, array, index):
     """Ask the processor for the cache line of ``array[index]``, to be read; never fails, has no result."""
+
     def codegen(context, builder, signature, args):
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
         pointer = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(8).as_pointer())
         int32 = ir.IntType(32)
         function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.VoidType(), [pointer.type, int32, int32, int32]), "llvm.prefetch.p0")
+            builder.module, ir.FunctionType(ir.VoidType(), [pointer.type, int32, int32, int32]), "llvm.prefetch.p0"
+        )
         # read, keep in all cache levels, the data cache
         builder.call(function, [pointer, int32(0), int32(3), int32(1)])
         return context.get_dummy_value()

@@ -21,7 +21,8 @@ L2 cache. Each target has negatives of its own: sharing them over a window costs
 
 **Rows that all threads write.** Each thread has the 256 most used input rows and the 64 most frequent words' output
 rows for itself during a slice (`embedkit.kernels.private`): 6 % faster with two threads, and better, since two threads'
-steps on a frequent n-gram no longer add up (WS353 .688 instead of .678, analogies .564 instead of .552, three seeds).
+steps on a frequent n-gram no longer add up (WS353 .686 instead of .678, analogies .562 instead of .552, six seeds
+against three).
 
 **Order.** Rows for the next centre are asked for while the current one is at work.
 
@@ -293,9 +294,25 @@ def make_learn(loss):
     `gradient` the last two are unused.
     """
     if loss == "softmax":
+
         @kernel(borrows=True)
-        def learn(w_out, target, table, negative, pool, hidden, now, outputs, scores, labels, counted, gradient, rate,
-                  state, watch):
+        def learn(
+            w_out,
+            target,
+            table,
+            negative,
+            pool,
+            hidden,
+            now,
+            outputs,
+            scores,
+            labels,
+            counted,
+            gradient,
+            rate,
+            state,
+            watch,
+        ):
             n = w_out.shape[0]
             _score(w_out, outputs, n, hidden, now, scores)
             found = _softmax(scores, gradient, target, n, rate)
@@ -307,8 +324,23 @@ def make_learn(loss):
     negatives = loss == "ns"
 
     @kernel(borrows=True)
-    def learn(w_out, target, table, negative, pool, hidden, now, outputs, scores, labels, counted, gradient, rate,
-              state, watch):
+    def learn(
+        w_out,
+        target,
+        table,
+        negative,
+        pool,
+        hidden,
+        now,
+        outputs,
+        scores,
+        labels,
+        counted,
+        gradient,
+        rate,
+        state,
+        watch,
+    ):
         if negatives:
             n = _negatives(pool, target, negative, outputs, labels, counted, state)
         else:
@@ -406,8 +438,23 @@ def make_train(cbow, loss):
                 if not cbow and p == centre:
                     continue
                 target = np.int64(_output(settings, kept[p]))
-                total += learn(w_out, target, table, negative, pool, hidden, now, outputs, scores, labels, counted,
-                               gradient, learning_rate, state, watch)
+                total += learn(
+                    w_out,
+                    target,
+                    table,
+                    negative,
+                    pool,
+                    hidden,
+                    now,
+                    outputs,
+                    scores,
+                    labels,
+                    counted,
+                    gradient,
+                    learning_rate,
+                    state,
+                    watch,
+                )
                 n_pairs += watch
                 now = 1 - now
             share = np.float32(1.0)

@@ -186,7 +186,8 @@ class _Emitter:
 
     def call(self, name, *args):
         function = cgutils.get_or_insert_function(
-            self.builder.module, ir.FunctionType(_vector, [_vector] * len(args)), f"llvm.{name}.v{LANES}f32")
+            self.builder.module, ir.FunctionType(_vector, [_vector] * len(args)), f"llvm.{name}.v{LANES}f32"
+        )
         return self.builder.call(function, args, fastmath=_fast)
 
     def clip(self, value, least, most):
@@ -194,7 +195,8 @@ class _Emitter:
 
     def sum(self, value):
         function = cgutils.get_or_insert_function(
-            self.builder.module, ir.FunctionType(_float, [_float, _vector]), f"llvm.vector.reduce.fadd.v{LANES}f32")
+            self.builder.module, ir.FunctionType(_float, [_float, _vector]), f"llvm.vector.reduce.fadd.v{LANES}f32"
+        )
         return self.builder.call(function, [_float(0.0), value], fastmath=_fast)
 
 
@@ -228,8 +230,16 @@ def make_train_block(row_size):
             for line in range(0, 2 * row_size, CACHE_LINE):
                 prefetch(words, w_ahead + line)
                 prefetch(contexts, c_ahead + line)
-            cost += step(words, first_word + np.int64(pairs[k, 0]), contexts, first_context + np.int64(pairs[k, 1]),
-                         targets[k, 0], targets[k, 1], rate, row_size)
+            cost += step(
+                words,
+                first_word + np.int64(pairs[k, 0]),
+                contexts,
+                first_context + np.int64(pairs[k, 1]),
+                targets[k, 0],
+                targets[k, 1],
+                rate,
+                row_size,
+            )
         return 0.5 * cost
 
     return train_block

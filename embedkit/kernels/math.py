@@ -53,18 +53,19 @@ def aligned_zeros(n_rows: int, row_size: int) -> np.ndarray:
     """
     raw = np.zeros(n_rows * row_size + 16, np.float32)
     start = -raw.ctypes.data % 64 // 4
-    return raw[start:start + n_rows * row_size].reshape(n_rows, row_size)
+    return raw[start : start + n_rows * row_size].reshape(n_rows, row_size)
 
 
 @intrinsic
 def prefetch(typingctx, array, index):
     """Ask the processor to bring the cache line of ``array.flat[index]`` nearer; never fails, has no result."""
+
     def codegen(context, builder, signature, args):
         pointer = _element(context, builder, signature.args[0], args[0], args[1])
         pointer = builder.bitcast(pointer, ir.IntType(8).as_pointer())
         function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.VoidType(), [pointer.type, _int32, _int32, _int32]),
-            "llvm.prefetch.p0")
+            builder.module, ir.FunctionType(ir.VoidType(), [pointer.type, _int32, _int32, _int32]), "llvm.prefetch.p0"
+        )
         # 0: for reading, which was 2 % faster here than 1, for writing; 3: into all cache levels; 1: data.
         builder.call(function, [pointer, _int32(0), _int32(3), _int32(1)])
         return context.get_dummy_value()
@@ -89,7 +90,8 @@ def _store(builder, value, base, offset):
 
 def _multiply_add(builder, a, b, c):
     function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(_vector, [_vector] * 3), f"llvm.fmuladd.v{LANES}f32")
+        builder.module, ir.FunctionType(_vector, [_vector] * 3), f"llvm.fmuladd.v{LANES}f32"
+    )
     return builder.call(function, [a, b, c])
 
 
@@ -160,8 +162,9 @@ def dot_tile(typingctx, matrix, rows, first_row, others, first_other, row_size, 
                 offset = builder.add(start, int64(chunk * LANES))
                 xs = [_load(builder, p, offset) for p in x]
                 ys = [_load(builder, p, offset) for p in y]
-                sums = [_multiply_add(builder, xs[k // TILE_COLUMNS], ys[k % TILE_COLUMNS], s)
-                        for k, s in enumerate(sums)]
+                sums = [
+                    _multiply_add(builder, xs[k // TILE_COLUMNS], ys[k % TILE_COLUMNS], s) for k, s in enumerate(sums)
+                ]
             return sums
 
         if groups == 1:
@@ -211,8 +214,10 @@ def _add_rows_signature(target, source, rows, weights, row_size, n_targets):
         int64 = row_a.type
         stride = int64(size)
         chunks, groups = chunks_and_groups(size)
-        targets = [_element(context, builder, target_t, target_v, builder.mul(row, stride))
-                   for row in (row_a, row_b)[:n_targets]]
+        targets = [
+            _element(context, builder, target_t, target_v, builder.mul(row, stride))
+            for row in (row_a, row_b)[:n_targets]
+        ]
         source_base = context.make_array(source_t)(context, builder, source_v).data
         slots = [cgutils.alloca_once(builder, _vector) for _ in range(n_targets * chunks)]
         with cgutils.for_range(builder, int64(groups)) as group:
@@ -266,9 +271,11 @@ def logistic_steps(typingctx, scores, weights, labels, n, learning_rate):
     n : int64
     learning_rate : float32
     """
+
     def codegen(context, builder, signature, args):
-        bases = [context.make_array(t)(context, builder, v).data
-                 for t, v in zip(signature.args[:3], args[:3], strict=True)]
+        bases = [
+            context.make_array(t)(context, builder, v).data for t, v in zip(signature.args[:3], args[:3], strict=True)
+        ]
         n, rate = args[3:]
         int64 = n.type
 

@@ -1,4 +1,4 @@
-"""The recurrences of RNN, GRU and LSTM over time, compiled: what `embedkit.nn.recurrent_steps` says in NumPy,
+"""The recurrences of RNN, GRU and LSTM over time, compiled: what `embedkit.nn.layers.recurrent_steps` says in NumPy,
 under the same names with the same arguments, in float32.
 
 One call walks a whole direction and releases the GIL, so that the directions (and shares of the rows) run beside
@@ -27,11 +27,19 @@ MATHS = {"contract", "reassoc", "nsz"}  # not "nnan": an exploded state must sho
 # tanh x = x P(x²) / Q(x²) on |x| ≤ 8.5, 1 beyond: fitted in float64 by iteratively reweighted least squares
 # (relative error 1.2e-8); evaluated in float32 it is within 3.4e-7.
 LIMIT = np.float32(8.5)
-P0, P1, P2, P3, P4 = (np.float32(v) for v in (
-    0.9999999882471008, 0.1341324434667169, 0.003534023643171563, 2.1250987515723855e-05,
-    1.4269143967727384e-08))
-Q1, Q2, Q3, Q4 = (np.float32(v) for v in (
-    0.4674656710134178, 0.026022739468181337, 0.00033488593594087644, 8.145090088279921e-07))
+P0, P1, P2, P3, P4 = (
+    np.float32(v)
+    for v in (
+        0.9999999882471008,
+        0.1341324434667169,
+        0.003534023643171563,
+        2.1250987515723855e-05,
+        1.4269143967727384e-08,
+    )
+)
+Q1, Q2, Q3, Q4 = (
+    np.float32(v) for v in (0.4674656710134178, 0.026022739468181337, 0.00033488593594087644, 8.145090088279921e-07)
+)
 ONE, HALF = np.float32(1.0), np.float32(0.5)
 
 
@@ -66,14 +74,23 @@ def add_tile(typingctx, y, x, w, column):
 
     y : float32 (ROWS, n), x : float32 (ROWS, k), w : float32 (k, n), all contiguous.
     """
+
     def codegen(context, builder, signature, args):
         (y_base, _), (x_base, _), (w_base, (n_inputs, n_outputs)) = (
             (array.data, cgutils.unpack_tuple(builder, array.shape))
-            for array in (context.make_array(kind)(context, builder, value)
-                          for kind, value in zip(signature.args[:3], args[:3], strict=True)))
+            for array in (
+                context.make_array(kind)(context, builder, value)
+                for kind, value in zip(signature.args[:3], args[:3], strict=True)
+            )
+        )
         size = n_inputs.type
-        places = [[builder.add(builder.add(builder.mul(size(r), n_outputs), args[3]), size(v * LANES))
-                   for v in range(VECTORS)] for r in range(ROWS)]
+        places = [
+            [
+                builder.add(builder.add(builder.mul(size(r), n_outputs), args[3]), size(v * LANES))
+                for v in range(VECTORS)
+            ]
+            for r in range(ROWS)
+        ]
         sums = [[cgutils.alloca_once(builder, _vector) for _ in range(VECTORS)] for _ in range(ROWS)]
         for r in range(ROWS):
             for v in range(VECTORS):
@@ -156,8 +173,7 @@ def rnn_backward(gates, dgates, weight, direction, rows, active, dh, dy, relu):
             dstate[:] = np.float32(0)
             for r in range(block):
                 b = rows[start + r]
-                rnn_row_backward(gates[b, t, direction], dh[direction, b], dy[b, t, direction], dtotal[r],
-                                 relu)
+                rnn_row_backward(gates[b, t, direction], dh[direction, b], dy[b, t, direction], dtotal[r], relu)
                 dgates[b, t, direction] = dtotal[r]
             add_product(dstate, dtotal, weight)
             for r in range(block):
@@ -226,8 +242,15 @@ def lstm_backward(gates, dgates, weight, direction, rows, active, dh, dc, dy, c_
             dstate[:] = np.float32(0)
             for r in range(block):
                 b = rows[start + r]
-                lstm_row_backward(gates[b, t, direction], c_before[b, t, direction], tanh_c[b, t, direction],
-                                  dh[direction, b], dy[b, t, direction], dc[direction, b], dtotal[r])
+                lstm_row_backward(
+                    gates[b, t, direction],
+                    c_before[b, t, direction],
+                    tanh_c[b, t, direction],
+                    dh[direction, b],
+                    dy[b, t, direction],
+                    dc[direction, b],
+                    dtotal[r],
+                )
                 dgates[b, t, direction] = dtotal[r]
             add_product(dstate, dtotal, weight)
             for r in range(block):
@@ -295,9 +318,16 @@ def gru_backward(gates, dgates, dhidden, weight, direction, rows, active, dh, dy
             block = min(ROWS, active[t] - start)
             for r in range(block):
                 b = rows[start + r]
-                gru_row_backward(gates[b, t, direction], h_before[b, t, direction], hidden_n[b, t, direction],
-                                 dh[direction, b], dy[b, t, direction], dtotal[r],
-                                 dgates[b, t, direction, 2 * size :], dstate[r])
+                gru_row_backward(
+                    gates[b, t, direction],
+                    h_before[b, t, direction],
+                    hidden_n[b, t, direction],
+                    dh[direction, b],
+                    dy[b, t, direction],
+                    dtotal[r],
+                    dgates[b, t, direction, 2 * size :],
+                    dstate[r],
+                )
                 dgates[b, t, direction, : 2 * size] = dtotal[r, : 2 * size]
                 dhidden[b, t, direction] = dtotal[r]
             add_product(dstate, dtotal, weight)

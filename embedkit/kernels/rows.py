@@ -58,8 +58,10 @@ def _sum_each_of_eight(builder, vectors):
         for block in range(0, LANES, 2 * width):
             low += [block + i for i in range(width)] + [LANES + block + i for i in range(width)]
             high += [block + width + i for i in range(width)] + [LANES + block + width + i for i in range(width)]
-        vectors = [builder.fadd(_shuffle(builder, a, b, low), _shuffle(builder, a, b, high))
-                   for a, b in zip(vectors[:half], vectors[half:], strict=True)]
+        vectors = [
+            builder.fadd(_shuffle(builder, a, b, low), _shuffle(builder, a, b, high))
+            for a, b in zip(vectors[:half], vectors[half:], strict=True)
+        ]
         owners = [[(a + b)[lane] for lane in low] for a, b in zip(owners[:half], owners[half:], strict=True)]
         width //= 2
     places = [[lane for lane in range(LANES) if owners[0][lane] == k] for k in range(SCORES)]
@@ -85,6 +87,7 @@ def dot_rows(typingctx, matrix, rows, first, vectors, at, out):
     out : float32 (n_tiles * SCORES,)
         Of each tile's eight places the last two become zero.
     """
+
     def codegen(context, builder, signature, args):
         matrix_t, rows_t, _, vectors_t, _, out_t = signature.args
         matrix_v, rows_v, first_v, vectors_v, at_v, out_v = args
@@ -115,12 +118,14 @@ def update_rows(typingctx, matrix, rows, first, gradient, vectors, at, start, re
     ``matrix[rows[first + k]] += gradient[g + k] * vectors[at]``, where g = first / TILE * SCORES. A row that occurs
     twice gets both updates. `result` may be `start`, not `at`.
     """
+
     def codegen(context, builder, signature, args):
         matrix_t, rows_t, _, gradient_t, vectors_t = signature.args[:5]
         matrix_v, rows_v, first_v, gradient_v, vectors_v, at_v, start_v, result_v = args
         pointers, size = _row_pointers(context, builder, matrix_t, matrix_v, rows_t, rows_v, first_v)
         vector_p, start_p, result_p = (
-            _row(context, builder, vectors_t, vectors_v, row, size) for row in (at_v, start_v, result_v))
+            _row(context, builder, vectors_t, vectors_v, row, size) for row in (at_v, start_v, result_v)
+        )
         gradient_p = _base(context, builder, gradient_t, gradient_v)
         int64 = first_v.type
         place = builder.mul(builder.sdiv(first_v, int64(TILE)), int64(SCORES))
@@ -146,6 +151,7 @@ def update_rows(typingctx, matrix, rows, first, gradient, vectors, at, start, re
 @intrinsic
 def add_row(typingctx, target, target_row, scale, source, source_row):
     """``target[target_row] += scale * source[source_row]``, both float32 (n, row_size) in C order."""
+
     def codegen(context, builder, signature, args):
         target_t, _, _, source_t, _ = signature.args
         target_v, target_row_v, scale_v, source_v, source_row_v = args
@@ -176,4 +182,4 @@ def aligned_rows(n_rows, row_size):
     """Zeros, float32 (n_rows, row_size), the first row at a multiple of 64 bytes."""
     room = np.zeros(n_rows * row_size + 16, np.float32)
     skip = (64 - room.ctypes.data % 64) % 64 // 4
-    return room[skip:skip + n_rows * row_size].reshape(n_rows, row_size)
+    return room[skip : skip + n_rows * row_size].reshape(n_rows, row_size)

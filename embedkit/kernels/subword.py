@@ -1,6 +1,6 @@
 """The pieces of many words at once: n-grams hashed over UTF-8 bytes, and words composed from their pieces' rows.
 
-What is hashed and in which order is told in `embedkit.subwords`, whose plain-Python version of one word is the
+What is hashed and in which order is told in `embedkit.rows.subwords`, whose plain-Python version of one word is the
 oracle of these kernels. Words come as one blob of bytes; characters begin at bytes that are not 10xxxxxx.
 
 The hash of an n-gram is that of the n-gram one character shorter, carried on: each start costs one pass over the
@@ -23,7 +23,7 @@ SIGN, WIDEN = np.uint64(0x80), np.uint64(0xFFFFFF00)
 
 
 class Cut(NamedTuple):
-    """How words are cut: the fields of `embedkit.subwords.Subwords` as integers.
+    """How words are cut: the fields of `embedkit.rows.subwords.Subwords` as integers.
 
     For chars `shortest` and `longest` are `min_n` and `max_n` and `min_jamo`, `max_jamo` are 0; for jamo the first
     two are `min_syllables` and `max_syllables`.
@@ -51,8 +51,13 @@ def make_scratch(longest_word, jamo):
     """`Scratch` for words of up to `longest_word` bytes (int); without room for jamo where `jamo` is False."""
     n = longest_word + 3
     m = 3 * n if jamo else 1
-    return Scratch(np.empty(n, np.uint8), np.empty(n, np.int64), np.empty(m, np.uint8),
-                   np.empty(m, np.int64), np.empty(m, np.int64))
+    return Scratch(
+        np.empty(n, np.uint8),
+        np.empty(n, np.int64),
+        np.empty(m, np.uint8),
+        np.empty(m, np.int64),
+        np.empty(m, np.int64),
+    )
 
 
 @kernel(borrows=True)
@@ -162,8 +167,13 @@ def hash_word(data, start, stop, cut, scratch, out):
     `out` needs room for `most_pieces` of them.
     """
     n = _bracket(data, start, stop, scratch)
-    if stop - start == 4 and data[start] == 60 and data[start + 1] == 47 and data[start + 2] == 115 \
-            and data[start + 3] == 62:  # </s>
+    if (
+        stop - start == 4
+        and data[start] == 60
+        and data[start + 1] == 47
+        and data[start + 2] == 115
+        and data[start + 3] == 62
+    ):  # </s>
         return 0
     place = _hash_ngrams(scratch.text, scratch.starts, n, cut.shortest, cut.longest, cut.bucket, out, 0)
     if cut.max_jamo > 0:
@@ -205,7 +215,7 @@ def hash_words(data, offsets, cut):
     -------
     indptr : int64 (n_words + 1,)
     buckets : int32 (n_pieces,)
-        Those of word i are ``buckets[indptr[i]:indptr[i + 1]]``, in the order of `embedkit.subwords`.
+        Those of word i are ``buckets[indptr[i]:indptr[i + 1]]``, in the order of `embedkit.rows.subwords`.
     """
     n_words = len(offsets) - 1
     longest = _longest(offsets)
@@ -218,12 +228,12 @@ def hash_words(data, offsets, cut):
         end = indptr[i] + n
         if end > len(buckets):
             wider = np.empty(2 * end, np.int32)
-            wider[:indptr[i]] = buckets[:indptr[i]]
+            wider[: indptr[i]] = buckets[: indptr[i]]
             buckets = wider
         for k in range(n):
             buckets[indptr[i] + k] = np.int32(row[k])
         indptr[i + 1] = end
-    return indptr, buckets[:indptr[n_words]].copy()
+    return indptr, buckets[: indptr[n_words]].copy()
 
 
 @kernel(borrows=True)

@@ -1,7 +1,7 @@
 """The byte scanner: from UTF-8 bytes to provisional word ids and counts in one pass.
 
-`embedkit.text.word_table.WordTable` is an open-addressing hash table over words as bytes. Each word has a record in
-an arena of uint64: its count, ``length << 32 | id``, then its bytes, padded with zeros. A slot of the table is one
+`embedkit.vocabulary.word_table.WordTable` is an open-addressing hash table over words as bytes. Each word has a record
+in an arena of uint64: its count, ``length << 32 | id``, then its bytes, padded with zeros. A slot of the table is one
 uint64, 24 bits of the word's key above 40 bits of its record's place (0: empty). So a word costs two memory accesses,
 its slot and its record. Ids are given in the order of first appearance.
 
@@ -105,8 +105,12 @@ def _is_plain_pair(x):
     characters (surrogates).
     """
     low = x & PAIR_LOW
-    return (x & PAIR_BITS == PAIR and (low + FROM_4) & PAIR_CARRY == PAIR_CARRY
-            and (low + FROM_14) & PAIR_CARRY == 0 and ((low + FROM_13) & PAIR_CARRY) << S9 & x == 0)
+    return (
+        x & PAIR_BITS == PAIR
+        and (low + FROM_4) & PAIR_CARRY == PAIR_CARRY
+        and (low + FROM_14) & PAIR_CARRY == 0
+        and ((low + FROM_13) & PAIR_CARRY) << S9 & x == 0
+    )
 
 
 @kernel(forceinline=True)

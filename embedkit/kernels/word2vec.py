@@ -27,12 +27,11 @@ from typing import NamedTuple
 import numpy as np
 
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.math import TILE_COLUMNS, TILE_ROWS, add_rows, add_rows_single, dot_tile, logistic_steps, prefetch
+from embedkit.kernels.math import TILE_COLUMNS, TILE_ROWS, add_rows, add_rows_single, dot_tile, logistic_steps
 from embedkit.kernels.private import give_back, renumber, take_private
 from embedkit.kernels.rng import next_below
+from embedkit.kernels.rows import aligned_rows, fetch_row
 from embedkit.kernels.sampling import draw, subsample
-
-LINE = 16  # float32 in a cache line
 
 
 class Settings(NamedTuple):
@@ -84,12 +83,24 @@ def make_products(row_size):
         t = 0
         while t < n_targets:
             if t + 1 < n_targets and targets[t] != targets[t + 1]:
-                add_rows(target, targets[t], targets[t + 1], source, rows, n_rows, weights,
-                         t * target_step, (t + 1) * target_step, step, row_size)
+                add_rows(
+                    target,
+                    targets[t],
+                    targets[t + 1],
+                    source,
+                    rows,
+                    n_rows,
+                    weights,
+                    t * target_step,
+                    (t + 1) * target_step,
+                    step,
+                    row_size,
+                )
                 t += 2
             else:
-                add_rows_single(target, targets[t], targets[t], source, rows, n_rows, weights,
-                                t * target_step, 0, step, row_size)
+                add_rows_single(
+                    target, targets[t], targets[t], source, rows, n_rows, weights, t * target_step, 0, step, row_size
+                )
                 t += 1
 
     return scores_of, add_products
@@ -115,13 +126,10 @@ def pair_loss(scores, weights, labels, n_rows, n_outputs):
 @kernel
 def prefetch_ahead(kept, position, stop, w_in, w_out):
     """Bring the input and output rows of ``kept[position:stop]`` nearer; returns `stop` or `position`."""
-    size = w_in.shape[1]
     while position < stop:
         if kept[position] >= 0:
-            base = kept[position] * size
-            for line in range(0, size, LINE):
-                prefetch(w_in, base + line)
-                prefetch(w_out, base + line)
+            fetch_row(w_in, np.int64(kept[position]))
+            fetch_row(w_out, np.int64(kept[position]))
         position += 1
     return position
 
@@ -129,15 +137,12 @@ def prefetch_ahead(kept, position, stop, w_in, w_out):
 @kernel
 def draw_negatives(table, state, words, first, n, settings, matrix):
     """Draw n words into ``words[first:]``, as rows of this thread, and prefetch these."""
-    size = matrix.shape[1]
     for k in range(first, first + n):
         word = draw(table, state)
         if word < settings.n_private:
             word += settings.private
         words[k] = word
-        base = word * size
-        for line in range(0, size, LINE):
-            prefetch(matrix, base + line)
+        fetch_row(matrix, word)
 
 
 @kernel
@@ -224,14 +229,6 @@ def copy_rows(matrix, words, n, out):
             target[d] = source[d]
 
 
-@kernel
-def scratch_rows(n, row_size):
-    """Zeros float32 (n, row_size) that start on a cache line: a vector that straddles two costs twice."""
-    raw = np.zeros(n * row_size + LINE, np.float32)
-    start = (64 - raw.ctypes.data % 64) % 64 // 4
-    return raw[start:start + n * row_size].reshape(n, row_size)
-
-
 @functools.cache
 def make_skipgram(row_size):
     """Skip-gram with negative sampling for rows of `row_size` float32."""
@@ -282,7 +279,7 @@ def make_skipgram(row_size):
         highs = np.zeros(BLOCK, np.int64)
         sentence = np.array([0, -1])
         iota = np.arange(max(most_rows, n_outputs))
-        buffer = scratch_rows(n_outputs, row_size)
+        buffer = aligned_rows(n_outputs, row_size)
         scores = np.empty((most_rows, n_outputs), np.float32)
         weights = np.zeros((most_rows, n_outputs), np.float32)
         labels = np.zeros((most_rows, n_outputs), np.float32)
@@ -296,8 +293,7 @@ def make_skipgram(row_size):
         while position < n and control[0] == 0:
             for k in range(BLOCK, n_outputs):
                 outputs[k] = following[k]
-            n_centres, position = take_block(
-                kept, n, position, sentence, settings, state, outputs, places, lows, highs)
+            n_centres, position = take_block(kept, n, position, sentence, settings, state, outputs, places, lows, highs)
             if n_centres == 0:
                 break
             draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out)
@@ -353,9 +349,9 @@ def make_cbow(row_size):
         highs = np.zeros(BLOCK, np.int64)
         sentence = np.array([0, -1])
         iota = np.arange(max(most_rows, n_outputs))
-        buffer = scratch_rows(n_outputs, row_size)
-        hidden = scratch_rows(BLOCK, row_size)
-        change = scratch_rows(BLOCK, row_size)
+        buffer = aligned_rows(n_outputs, row_size)
+        hidden = aligned_rows(BLOCK, row_size)
+        change = aligned_rows(BLOCK, row_size)
         inside = np.zeros((most_rows, BLOCK), np.float32)
         means = np.zeros((most_rows, BLOCK), np.float32)
         scores = np.empty((BLOCK, n_outputs), np.float32)
@@ -371,8 +367,7 @@ def make_cbow(row_size):
         while position < n and control[0] == 0:
             for k in range(BLOCK, n_outputs):
                 outputs[k] = following[k]
-            n_centres, position = take_block(
-                kept, n, position, sentence, settings, state, outputs, places, lows, highs)
+            n_centres, position = take_block(kept, n, position, sentence, settings, state, outputs, places, lows, highs)
             if n_centres == 0:
                 break
             draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out)

@@ -15,8 +15,9 @@ import numpy as np
 
 from embedkit.kernels.compiling import kernel
 from embedkit.kernels.math import LANES, TILE_COLUMNS, TILE_ROWS, logistic_steps
+from embedkit.kernels.rows import aligned_rows
 from embedkit.kernels.sampling import subsample, window_bounds
-from embedkit.kernels.word2vec import LOSS_EVERY, copy_rows, make_products, pair_loss, scratch_rows
+from embedkit.kernels.word2vec import LOSS_EVERY, copy_rows, make_products, pair_loss
 
 
 class ExactSettings(NamedTuple):
@@ -164,9 +165,9 @@ def make_exact(row_size):
         rows = np.zeros(most_rows, np.int64)
         iota = np.arange(max(most_rows, settings.most_outputs))
         outputs = np.zeros(settings.most_outputs, np.int64)
-        buffer = scratch_rows(settings.most_outputs, row_size)
-        hidden = scratch_rows(TILE_ROWS, row_size)
-        change = scratch_rows(1, row_size)
+        buffer = aligned_rows(settings.most_outputs, row_size)
+        hidden = aligned_rows(TILE_ROWS, row_size)
+        change = aligned_rows(1, row_size)
         ones = np.ones(most_rows, np.float32)
         width = settings.most_outputs + LANES
         scores = np.zeros((most_rows, width), np.float32)

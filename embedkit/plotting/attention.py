@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from embedkit.atomic import atomic_open
+from embedkit.files.atomic import atomic_open
 
 WRITTEN_UP_TO = 20
 
@@ -27,8 +27,16 @@ td.strong {{ color: #fff }}
 """
 
 
-def draw_attention(weights: np.ndarray, rows: Sequence[str], columns: Sequence[str], path: str | os.PathLike[str], *,
-                   title: str = "", dpi: int = 150, say: Callable[[str], None] | None = None) -> None:
+def draw_attention(
+    weights: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    path: str | os.PathLike[str],
+    *,
+    title: str = "",
+    dpi: int = 150,
+    say: Callable[[str], None] | None = None,
+) -> None:
     """Draw weights, float (n_rows, n_columns), with matplotlib.
 
     Parameters
@@ -63,13 +71,21 @@ def draw_attention(weights: np.ndarray, rows: Sequence[str], columns: Sequence[s
         if max(weights.shape) <= WRITTEN_UP_TO:
             top = float(weights.max())
             for (row, column), weight in np.ndenumerate(weights):
-                axes.text(column, row, f"{weight:.2f}", ha="center", va="center", fontsize=8,
-                          color=palette["paper"] if weight > 0.5 * top else palette["ink"])
+                axes.text(
+                    column,
+                    row,
+                    f"{weight:.2f}",
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color=palette["paper"] if weight > 0.5 * top else palette["ink"],
+                )
         canvas.save(figure, path, dpi)
 
 
-def write_attention_page(weights: np.ndarray, rows: Sequence[str], columns: Sequence[str],
-                         path: str | os.PathLike[str], *, title: str = "") -> None:
+def write_attention_page(
+    weights: np.ndarray, rows: Sequence[str], columns: Sequence[str], path: str | os.PathLike[str], *, title: str = ""
+) -> None:
     """The same as one HTML page that needs nothing beside it; parameters as for `draw_attention`."""
     top = max(float(weights.max()), 1e-12)
     lines = []
@@ -77,9 +93,11 @@ def write_attention_page(weights: np.ndarray, rows: Sequence[str], columns: Sequ
         cells = "".join(
             f'<td style="background:rgba(31,90,156,{value / top:.3f})"{" class=strong" * (value > 0.6 * top)} '
             f'title="{html.escape(word)} → {html.escape(column)}">{value:.2f}</td>'
-            for column, value in zip(columns, values, strict=True))
+            for column, value in zip(columns, values, strict=True)
+        )
         lines.append(f"<tr><th>{html.escape(word)}</th>{cells}</tr>")
-    page = PAGE.format(title=html.escape(title), columns="".join(f"<th>{html.escape(c)}</th>" for c in columns),
-                       rows="\n".join(lines))
+    page = PAGE.format(
+        title=html.escape(title), columns="".join(f"<th>{html.escape(c)}</th>" for c in columns), rows="\n".join(lines)
+    )
     with atomic_open(path) as stream:
         stream.write(page.encode("utf-8", "replace"))

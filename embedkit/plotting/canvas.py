@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from embedkit.atomic import atomic_path
 from embedkit.errors import ConfigError
+from embedkit.files.atomic import atomic_path
 
 SUFFIXES = (".png", ".svg", ".pdf")
 COLOURS = ("#2a6fbb", "#d1495b", "#3a8a5f", "#8a5fbf", "#c17d11", "#1f8a96", "#a64d79", "#6b7a2a", "#4a5fd0", "#b3541e")
@@ -20,14 +20,34 @@ DARK = {"paper": "#14171f", "ink": "#e8ebf1", "faint": "#8b93a3", "line": "#343a
 
 # Fonts with Hangul, the best for small labels first; by the names that their makers gave them.
 KOREAN_FONTS = (
-    "NanumGothic", "NanumBarunGothic", "Noto Sans KR", "Noto Sans CJK KR", "Noto Sans CJK JP", "Noto Sans CJK SC",
-    "Source Han Sans KR", "Source Han Sans K", "Pretendard", "Apple SD Gothic Neo", "AppleGothic", "Malgun Gothic",
-    "Gulim", "Dotum", "NanumSquare", "UnDotum", "Baekmuk Dotum", "Noto Serif CJK KR", "NanumMyeongjo", "Batang",
-    "UnBatang", "Arial Unicode MS",
+    "NanumGothic",
+    "NanumBarunGothic",
+    "Noto Sans KR",
+    "Noto Sans CJK KR",
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Source Han Sans KR",
+    "Source Han Sans K",
+    "Pretendard",
+    "Apple SD Gothic Neo",
+    "AppleGothic",
+    "Malgun Gothic",
+    "Gulim",
+    "Dotum",
+    "NanumSquare",
+    "UnDotum",
+    "Baekmuk Dotum",
+    "Noto Serif CJK KR",
+    "NanumMyeongjo",
+    "Batang",
+    "UnBatang",
+    "Arial Unicode MS",
 )
-HOW_TO_GET_A_FONT = ("no Korean font is installed, so Hangul shows as boxes; install one, for example "
-                     "apt install fonts-nanum (Debian, Ubuntu), dnf install google-noto-sans-cjk-fonts (Fedora), "
-                     "or NanumGothic from hangeul.naver.com")
+HOW_TO_GET_A_FONT = (
+    "no Korean font is installed, so Hangul shows as boxes; install one, for example "
+    "apt install fonts-nanum (Debian, Ubuntu), dnf install google-noto-sans-cjk-fonts (Fedora), "
+    "or NanumGothic from hangeul.naver.com"
+)
 
 
 def matplotlib() -> Any:
@@ -41,16 +61,20 @@ def matplotlib() -> Any:
     try:
         import matplotlib
     except ImportError as error:
-        raise ConfigError("pictures need matplotlib: pip install 'embedkit[plot]' "
-                          "(an .html page needs nothing more)") from error
+        raise ConfigError(
+            "pictures need matplotlib: pip install 'embedkit[plot]' (an .html page needs nothing more)"
+        ) from error
     matplotlib.use("Agg")
     return matplotlib
 
 
 def needs_korean_font(words: Iterable[str]) -> bool:
     """Whether any word has Hangul, Hanja or kana in it, which matplotlib's own font lacks."""
-    return any("\u1100" <= letter <= "\u11ff" or "\u3040" <= letter <= "\u9fff" or "\uac00" <= letter <= "\ud7a3"
-               for word in words for letter in word)
+    return any(
+        "\u1100" <= letter <= "\u11ff" or "\u3040" <= letter <= "\u9fff" or "\uac00" <= letter <= "\ud7a3"
+        for word in words
+        for letter in word
+    )
 
 
 def korean_fonts() -> list[str]:
@@ -75,8 +99,9 @@ def korean_fonts() -> list[str]:
 
 
 @contextlib.contextmanager
-def style(words: Iterable[str], dark: bool = False,
-          say: Callable[[str], None] | None = None) -> Iterator[dict[str, str]]:
+def style(
+    words: Iterable[str], dark: bool = False, say: Callable[[str], None] | None = None
+) -> Iterator[dict[str, str]]:
     """Set matplotlib up for one picture and yield its palette.
 
     Parameters
@@ -92,18 +117,30 @@ def style(words: Iterable[str], dark: bool = False,
     families = ["DejaVu Sans"]
     if needs_korean_font(words):
         fonts = korean_fonts()
-        families = [*fonts[:3], *families]   # what the first lacks, rare Hanja for instance, the next may have
+        families = [*fonts[:3], *families]  # what the first lacks, rare Hanja for instance, the next may have
         if not fonts and say is not None:
             say(HOW_TO_GET_A_FONT)
     settings = {
-        "font.family": families, "axes.unicode_minus": False, "svg.hashsalt": "embedkit",
-        "figure.facecolor": palette["paper"], "axes.facecolor": palette["paper"],
-        "text.color": palette["ink"], "axes.labelcolor": palette["faint"], "axes.edgecolor": palette["line"],
-        "xtick.color": palette["faint"], "ytick.color": palette["faint"], "axes.titlecolor": palette["ink"],
-        "axes.titlesize": 14, "axes.titlelocation": "left", "axes.titlepad": 14, "axes.labelsize": 10,
-        "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False,
+        "font.family": families,
+        "axes.unicode_minus": False,
+        "svg.hashsalt": "embedkit",
+        "figure.facecolor": palette["paper"],
+        "axes.facecolor": palette["paper"],
+        "text.color": palette["ink"],
+        "axes.labelcolor": palette["faint"],
+        "axes.edgecolor": palette["line"],
+        "xtick.color": palette["faint"],
+        "ytick.color": palette["faint"],
+        "axes.titlecolor": palette["ink"],
+        "axes.titlesize": 14,
+        "axes.titlelocation": "left",
+        "axes.titlepad": 14,
+        "axes.labelsize": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "legend.frameon": False,
     }
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)   # it reports each missing bold face
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it reports each missing bold face
     with mpl.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         yield palette
@@ -112,8 +149,9 @@ def style(words: Iterable[str], dark: bool = False,
 def check_target(path: str | os.PathLike[str]) -> None:
     """Raise `ConfigError` before any work is done: for a suffix that cannot be drawn, or without matplotlib."""
     if Path(path).suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"cannot tell what to draw into {path}: expected a name ending in "
-                          f"{', '.join(SUFFIXES)} or .html")
+        raise ConfigError(
+            f"cannot tell what to draw into {path}: expected a name ending in {', '.join(SUFFIXES)} or .html"
+        )
     matplotlib()
 
 

@@ -41,8 +41,9 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         except ValueError as error:
             if number == len(lines) and not line.endswith("\n"):
                 break
-            raise FormatError(f"{path}, line {number}: expected a JSON object as --log writes them, "
-                              f"found {line.strip()[:40]!r}") from error
+            raise FormatError(
+                f"{path}, line {number}: expected a JSON object as --log writes them, found {line.strip()[:40]!r}"
+            ) from error
         if not isinstance(record, dict):
             raise FormatError(f"{path}, line {number}: expected a JSON object, found {line.strip()[:40]!r}")
         records.append(record)
@@ -71,15 +72,28 @@ def series(records: Sequence[dict[str, Any]]) -> tuple[str, list[float], dict[st
     along = next((name for name in choices if all(_is_number(row.get(name)) for row in rows)), "record")
     x = [float(row[along]) for row in rows] if along != "record" else [float(i + 1) for i in range(len(rows))]
     names = dict.fromkeys(name for row in rows for name, value in row.items() if _is_number(value))
-    kept = [name for name in names
-            if name not in NOT_DRAWN and name not in ALONG and not name.endswith("_per_second") and name != along]
-    return along, x, {name: [float(row[name]) if _is_number(row.get(name)) else math.nan for row in rows]
-                      for name in kept}
+    kept = [
+        name
+        for name in names
+        if name not in NOT_DRAWN and name not in ALONG and not name.endswith("_per_second") and name != along
+    ]
+    return (
+        along,
+        x,
+        {name: [float(row[name]) if _is_number(row.get(name)) else math.nan for row in rows] for name in kept},
+    )
 
 
-def draw_curves(logs: Sequence[str | os.PathLike[str]], path: str | os.PathLike[str], *, title: str | None = None,
-                size: tuple[float, float] | None = None, dpi: int = 150, dark: bool = False,
-                say: Callable[[str], None] | None = None) -> None:
+def draw_curves(
+    logs: Sequence[str | os.PathLike[str]],
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    size: tuple[float, float] | None = None,
+    dpi: int = 150,
+    dark: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> None:
     """Draw the curves of one or several logs, a panel for each figure, the logs in different colours.
 
     Parameters
@@ -123,8 +137,15 @@ def draw_curves(logs: Sequence[str | os.PathLike[str]], path: str | os.PathLike[
             axes.set_axisbelow(True)
             for colour, (along, x, curves), label in zip(cycle(canvas.COLOURS), found.values(), titles, strict=False):
                 if name in curves:
-                    axes.plot(x, curves[name], color=colour, linewidth=1.8, label=label,
-                              marker="o" if len(x) <= 30 else None, markersize=4)
+                    axes.plot(
+                        x,
+                        curves[name],
+                        color=colour,
+                        linewidth=1.8,
+                        label=label,
+                        marker="o" if len(x) <= 30 else None,
+                        markersize=4,
+                    )
                     axes.set_xlabel(along.replace("_", " "))
                     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
                     axes.xaxis.set_major_formatter(EngFormatter(sep=""))

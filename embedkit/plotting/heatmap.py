@@ -21,8 +21,12 @@ LIGHT_STEPS = ("#7db0e0", "#1f5a9c", "#0c2748")
 DARK_STEPS = ("#1f5a9c", "#7db0e0", "#f2f7fc")
 
 
-def read_counts(path: str | os.PathLike[str], vocabulary: str | os.PathLike[str] | None = None, window: int = 15,
-                progress: ProgressCallback | None = None) -> Cooccurrences:
+def read_counts(
+    path: str | os.PathLike[str],
+    vocabulary: str | os.PathLike[str] | None = None,
+    window: int = 15,
+    progress: ProgressCallback | None = None,
+) -> Cooccurrences:
     """Read a file of counts, or count a small text.
 
     Parameters
@@ -46,14 +50,16 @@ def read_counts(path: str | os.PathLike[str], vocabulary: str | os.PathLike[str]
 
     if native.is_native(path) or vocabulary is not None or os.fspath(path).lower().endswith(".bin"):
         return load(path, None if vocabulary is None else Vocabulary.load(vocabulary), progress=progress)
-    from embedkit.corpus import Corpus
+    from embedkit.vocabulary.corpus import Corpus
 
-    return count_cooccurrences(Corpus.from_text([path], min_count=1, progress=progress), Window(window),
-                               progress=progress)
+    return count_cooccurrences(
+        Corpus.from_text([path], min_count=1, progress=progress), Window(window), progress=progress
+    )
 
 
-def counts_among(counts: Cooccurrences, words: Sequence[str] = (), most_frequent: int = 30
-                 ) -> tuple[list[str], np.ndarray]:
+def counts_among(
+    counts: Cooccurrences, words: Sequence[str] = (), most_frequent: int = 30
+) -> tuple[list[str], np.ndarray]:
     """The counts of some words with each other.
 
     Parameters
@@ -76,14 +82,22 @@ def counts_among(counts: Cooccurrences, words: Sequence[str] = (), most_frequent
     shown = list(dict.fromkeys(words)) or list(counts.vocabulary.index_to_key[:most_frequent])
     if len(shown) > MOST_WORDS:
         raise ConfigError(f"a heat map takes 1 to {MOST_WORDS} words, found {len(shown)}")
-    rows = [counts.row(word) for word in shown]   # an unknown word is an error here
+    rows = [counts.row(word) for word in shown]  # an unknown word is an error here
     columns = [counts.vocabulary.key_to_index[word] for word in shown]
     return shown, np.stack([row[columns] for row in rows])
 
 
-def draw_heatmap(words: Sequence[str], counts: np.ndarray, path: str | os.PathLike[str], *,
-                 title: str | None = None, size: tuple[float, float] | None = None, dpi: int = 150,
-                 dark: bool = False, say: Callable[[str], None] | None = None) -> None:
+def draw_heatmap(
+    words: Sequence[str],
+    counts: np.ndarray,
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    size: tuple[float, float] | None = None,
+    dpi: int = 150,
+    dark: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> None:
     """Draw how often each word (row) stands near each other (column); the colour is log(1 + count).
 
     Parameters
@@ -117,11 +131,17 @@ def draw_heatmap(words: Sequence[str], counts: np.ndarray, path: str | os.PathLi
         side = min(3.5 + 0.42 * min(n, WRITTEN_UP_TO) + 0.2 * max(n - WRITTEN_UP_TO, 0), 24)
         figure = Figure(figsize=size or (side + 1, side), dpi=dpi, layout="constrained")
         axes = figure.add_subplot()
-        image = axes.imshow(np.log1p(counts), vmin=0, cmap=LinearSegmentedColormap.from_list(
-            "counts", [palette["paper"], *(DARK_STEPS if dark else LIGHT_STEPS)]))
+        image = axes.imshow(
+            np.log1p(counts),
+            vmin=0,
+            cmap=LinearSegmentedColormap.from_list(
+                "counts", [palette["paper"], *(DARK_STEPS if dark else LIGHT_STEPS)]
+            ),
+        )
         letters = min(10.0, 45 * side / n)
-        axes.set_xticks(range(n), words, rotation=90 if n > 8 else 0, fontsize=letters, color=palette["ink"],
-                        parse_math=False)
+        axes.set_xticks(
+            range(n), words, rotation=90 if n > 8 else 0, fontsize=letters, color=palette["ink"], parse_math=False
+        )
         axes.set_yticks(range(n), words, fontsize=letters, color=palette["ink"], parse_math=False)
         axes.tick_params(length=0, top=False, labeltop=False)
         axes.spines[:].set_visible(False)
@@ -139,7 +159,7 @@ def _write_counts(axes: object, counts: np.ndarray, dark: bool, palette: dict[st
     for (row, column), count in np.ndenumerate(counts):
         strong = np.log1p(count) / most > 0.5
         colour = palette["paper"] if strong else palette["ink"] if count else palette["faint"]
-        axes.text(column, row, f"{count:.3g}", ha="center", va="center", fontsize=9, color=colour)   # type: ignore[attr-defined]
+        axes.text(column, row, f"{count:.3g}", ha="center", va="center", fontsize=9, color=colour)  # type: ignore[attr-defined]
 
 
 def _label_bar(bar: object, most: float) -> None:
@@ -147,4 +167,4 @@ def _label_bar(bar: object, most: float) -> None:
     ticks = [0.0] + [10.0**k for k in range(0, 12) if 10.0**k <= most]
     if most > ticks[-1] * 1.5:
         ticks.append(most)
-    bar.set_ticks([float(np.log1p(tick)) for tick in ticks], labels=[f"{tick:,.4g}" for tick in ticks])   # type: ignore[attr-defined]
+    bar.set_ticks([float(np.log1p(tick)) for tick in ticks], labels=[f"{tick:,.4g}" for tick in ticks])  # type: ignore[attr-defined]

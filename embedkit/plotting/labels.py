@@ -9,8 +9,9 @@ DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -
 GAPS = (5.0, 12.0, 22.0, 36.0, 52.0)
 
 
-def place_labels(points: np.ndarray, sizes: np.ndarray, bounds: tuple[float, float, float, float],
-                 radius: float = 4.0) -> np.ndarray:
+def place_labels(
+    points: np.ndarray, sizes: np.ndarray, bounds: tuple[float, float, float, float], radius: float = 4.0
+) -> np.ndarray:
     """Find a place for each label near its point, overlapping no other label, no point and no edge.
 
     Labels are placed in the order given, so put the important ones first. Each tries eight directions at growing

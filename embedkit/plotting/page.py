@@ -14,17 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
-from embedkit import neighbours
-from embedkit.atomic import atomic_open
+from embedkit.files.atomic import atomic_open
 from embedkit.plotting.selection import Selection
+from embedkit.query import neighbours
 
 HERE = Path(__file__).parent
 NEIGHBOURS = 10
 STEPS = 65535
 
 
-def write_page(selection: Selection, points: np.ndarray, path: str | os.PathLike[str], *, title: str,
-               subtitle: str) -> None:
+def write_page(
+    selection: Selection, points: np.ndarray, path: str | os.PathLike[str], *, title: str, subtitle: str
+) -> None:
     """Write the page.
 
     Parameters
@@ -39,16 +40,22 @@ def write_page(selection: Selection, points: np.ndarray, path: str | os.PathLike
     near, values = nearest_within(selection.vectors)
     data = {
         "words": [word.encode("utf-8", "replace").decode("utf-8") for word in selection.words],
-        "x": None, "y": None,
-        "neighbours": near.tolist(), "similarities": np.round(values * 1000).astype(int).tolist(),
+        "x": None,
+        "y": None,
+        "neighbours": near.tolist(),
+        "similarities": np.round(values * 1000).astype(int).tolist(),
         "groups": selection.groups if any(group >= 0 for group in selection.groups) else None,
         "arrows": selection.arrows,
     }
     data["x"], data["y"] = to_grid(points).T.tolist()
     text = string.Template((HERE / "page.html").read_text(encoding="utf-8")).substitute(
-        title=html.escape(title), subtitle=html.escape(subtitle), n=len(selection.words),
-        style=(HERE / "page.css").read_text(encoding="utf-8"), script=(HERE / "page.js").read_text(encoding="utf-8"),
-        data=safe_json(data))
+        title=html.escape(title),
+        subtitle=html.escape(subtitle),
+        n=len(selection.words),
+        style=(HERE / "page.css").read_text(encoding="utf-8"),
+        script=(HERE / "page.js").read_text(encoding="utf-8"),
+        data=safe_json(data),
+    )
     with atomic_open(path) as stream:
         stream.write(text.encode("utf-8"))
 
@@ -79,6 +86,7 @@ def nearest_within(vectors: np.ndarray, topn: int = NEIGHBOURS) -> tuple[np.ndar
     """
     vectors = np.ascontiguousarray(vectors, np.float32)
     n = len(vectors)
-    hits = neighbours.nearest(vectors, neighbours.row_norms(vectors), vectors, min(topn, n - 1), "cosine",
-                              [[i] for i in range(n)])
+    hits = neighbours.nearest(
+        vectors, neighbours.row_norms(vectors), vectors, min(topn, n - 1), "cosine", [[i] for i in range(n)]
+    )
     return np.stack([rows for rows, _ in hits]), np.stack([found for _, found in hits])

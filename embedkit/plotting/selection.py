@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from embedkit.errors import ConfigError
-from embedkit.keyed_vectors import KeyedVectors
+from embedkit.query.keyed_vectors import KeyedVectors
 
 
 @dataclass
@@ -35,8 +35,13 @@ class Selection:
     arrows: list[tuple[int, int]] = field(default_factory=list)
 
 
-def select(model: KeyedVectors, words: Sequence[str] = (), neighbours: int = 0,
-           analogies: Sequence[Sequence[str]] = (), most_frequent: int = 200) -> Selection:
+def select(
+    model: KeyedVectors,
+    words: Sequence[str] = (),
+    neighbours: int = 0,
+    analogies: Sequence[Sequence[str]] = (),
+    most_frequent: int = 200,
+) -> Selection:
     """Choose the words of a picture.
 
     Parameters
@@ -83,5 +88,6 @@ def select(model: KeyedVectors, words: Sequence[str] = (), neighbours: int = 0,
     shown = list(groups)
     position = {word: i for i, word in enumerate(shown)}
     arrows = [(position[a], position[b]) for pair in analogies for a, b in (pair[:2], pair[2:])]
-    return Selection(shown, model.get_vectors(shown), list(groups.values()),
-                     [i < len(asked) for i in range(len(shown))], arrows)
+    return Selection(
+        shown, model.get_vectors(shown), list(groups.values()), [i < len(asked) for i in range(len(shown))], arrows
+    )

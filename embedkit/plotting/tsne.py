@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from embedkit.errors import ConfigError
-from embedkit.plotting.projection import pca
+from embedkit.plotting.pca import pca
 from embedkit.progress import Progress, ProgressCallback
 
 MAX_POINTS = 5000
@@ -20,8 +20,9 @@ SMALLEST_GAIN = 0.01
 TINY = 1e-12
 
 
-def tsne(vectors: np.ndarray, perplexity: float = 30.0, steps: int = 1000,
-         progress: ProgressCallback | None = None) -> np.ndarray:
+def tsne(
+    vectors: np.ndarray, perplexity: float = 30.0, steps: int = 1000, progress: ProgressCallback | None = None
+) -> np.ndarray:
     """Lay points out in two dimensions so that neighbours stay neighbours.
 
     Parameters
@@ -46,8 +47,10 @@ def tsne(vectors: np.ndarray, perplexity: float = 30.0, steps: int = 1000,
     """
     n = len(vectors)
     if not 3 <= n <= MAX_POINTS:
-        raise ConfigError(f"t-SNE looks at every pair and takes 3 to {MAX_POINTS} words, found {n}; "
-                          "use the method pca, or fewer words")
+        raise ConfigError(
+            f"t-SNE looks at every pair and takes 3 to {MAX_POINTS} words, found {n}; "
+            "use the method pca, or fewer words"
+        )
     if not perplexity > 1:
         raise ConfigError(f"expected a perplexity above 1, found {perplexity}")
     affinities = joint_affinities(squared_distances(vectors), min(perplexity, max((n - 1) / 3, 1.01)))
@@ -55,7 +58,7 @@ def tsne(vectors: np.ndarray, perplexity: float = 30.0, steps: int = 1000,
     layout *= 1e-4 / max(float(layout[:, 0].std()), TINY)
     velocity = np.zeros_like(layout)
     gains = np.ones_like(layout)
-    rate = max(n / EXAGGERATION / 4, 50.0)   # Belkina et al. 2019, divided by the 4 of the gradient
+    rate = max(n / EXAGGERATION / 4, 50.0)  # Belkina et al. 2019, divided by the 4 of the gradient
     for step in range(steps):
         early = step < min(EXAGGERATED_STEPS, steps // 2)
         slope = gradient(affinities * EXAGGERATION if early else affinities, layout)
@@ -87,7 +90,7 @@ def conditional_affinities(distances: np.ndarray, perplexity: float) -> np.ndarr
     n = len(distances)
     off_diagonal = ~np.eye(n, dtype=bool)
     nearest = np.where(off_diagonal, distances, np.inf).min(axis=1, keepdims=True)
-    shifted = distances - nearest   # the same probabilities, and no underflow of a whole row
+    shifted = distances - nearest  # the same probabilities, and no underflow of a whole row
     scale = max(float(np.median(shifted[off_diagonal])), TINY)
     precision = np.full((n, 1), 1.0 / scale)
     low, high = np.zeros((n, 1)), np.full((n, 1), np.inf)

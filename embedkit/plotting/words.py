@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +13,18 @@ from embedkit.plotting.labels import place_labels
 from embedkit.plotting.selection import Selection
 
 
-def draw_words(selection: Selection, points: np.ndarray, path: str | os.PathLike[str], *,
-               shares: tuple[float, float] | None = None, title: str | None = None,
-               size: tuple[float, float] = (10, 8), dpi: int = 150, dark: bool = False,
-               say: Callable[[str], None] | None = None) -> int:
+def draw_words(
+    selection: Selection,
+    points: np.ndarray,
+    path: str | os.PathLike[str],
+    *,
+    shares: tuple[float, float] | None = None,
+    title: str | None = None,
+    size: tuple[float, float] = (10, 8),
+    dpi: int = 150,
+    dark: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> int:
     """Draw words where `points` puts them.
 
     Parameters
@@ -51,45 +60,81 @@ def draw_words(selection: Selection, points: np.ndarray, path: str | os.PathLike
         if shares is not None:
             axes.set_xlabel(f"first principal axis: {shares[0]:.0%} of the variance")
             axes.set_ylabel(f"second principal axis: {shares[1]:.0%}")
-        colours = [canvas.COLOURS[group % len(canvas.COLOURS)] if group >= 0 else canvas.COLOURS[0]
-                   for group in selection.groups]
+        colours = [
+            canvas.COLOURS[group % len(canvas.COLOURS)] if group >= 0 else canvas.COLOURS[0]
+            for group in selection.groups
+        ]
         dots = [34 if query else 14 for query in selection.is_query]
-        axes.scatter(points[:, 0], points[:, 1], s=dots, linewidths=0, c=[
-            to_rgba(colour, 1.0 if query else 0.75)
-            for colour, query in zip(colours, selection.is_query, strict=True)])
+        axes.scatter(
+            points[:, 0],
+            points[:, 1],
+            s=dots,
+            linewidths=0,
+            c=[
+                to_rgba(colour, 1.0 if query else 0.75)
+                for colour, query in zip(colours, selection.is_query, strict=True)
+            ],
+        )
         for start, stop in selection.arrows:
-            axes.annotate("", points[stop], points[start], zorder=1, arrowprops={
-                "arrowstyle": "-|>,head_width=.28,head_length=.6", "color": colours[start], "linewidth": 1.6,
-                "shrinkA": 5, "shrinkB": 5, "alpha": 0.8})
+            axes.annotate(
+                "",
+                points[stop],
+                points[start],
+                zorder=1,
+                arrowprops={
+                    "arrowstyle": "-|>,head_width=.28,head_length=.6",
+                    "color": colours[start],
+                    "linewidth": 1.6,
+                    "shrinkA": 5,
+                    "shrinkB": 5,
+                    "alpha": 0.8,
+                },
+            )
         left_out = _label(figure, axes, selection, points, colours, palette)
         canvas.save(figure, path, dpi)
     return left_out
 
 
-def _label(figure: object, axes: object, selection: Selection, points: np.ndarray, colours: list[str],
-           palette: dict[str, str]) -> int:
+def _label(
+    figure: Any, axes: Any, selection: Selection, points: np.ndarray, colours: list[str], palette: dict[str, str]
+) -> int:
     """Write the words beside their points; return how many found no room."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.patheffects import Normal, Stroke
 
-    agg = FigureCanvasAgg(figure)   # type: ignore[arg-type]
-    agg.draw()   # lays the figure out, so that data turn into the pixels they will have
+    agg = FigureCanvasAgg(figure)
+    agg.draw()  # lays the figure out, so that data turn into the pixels they will have
     renderer = agg.get_renderer()
     font_size = 10.5 if len(points) <= 60 else 8.5 if len(points) <= 250 else 7
-    texts = [axes.text(0, 0, word, fontsize=font_size + 1.5 * query, ha="center", va="center",   # type: ignore[attr-defined]
-                       color=palette["ink"], fontweight="bold" if query else "normal", zorder=3, parse_math=False,
-                      path_effects=[Stroke(linewidth=2.5, foreground=palette["paper"], alpha=0.85), Normal()])
-             for word, query in zip(selection.words, selection.is_query, strict=True)]
+    texts = [
+        axes.text(
+            0,
+            0,
+            word,
+            fontsize=font_size + 1.5 * query,
+            ha="center",
+            va="center",
+            color=palette["ink"],
+            fontweight="bold" if query else "normal",
+            zorder=3,
+            parse_math=False,
+            path_effects=[Stroke(linewidth=2.5, foreground=palette["paper"], alpha=0.85), Normal()],
+        )
+        for word, query in zip(selection.words, selection.is_query, strict=True)
+    ]
     boxes = [text.get_window_extent(renderer) for text in texts]
-    scale = figure.dpi / 100   # type: ignore[attr-defined]
-    frame = axes.get_window_extent(renderer)   # type: ignore[attr-defined]
-    pixels = axes.transData.transform(points)   # type: ignore[attr-defined]
+    scale = figure.dpi / 100
+    frame = axes.get_window_extent(renderer)
+    pixels = axes.transData.transform(points)
     sizes = np.array([[box.width, box.height] for box in boxes]) + 2 * scale
     order = sorted(range(len(texts)), key=lambda i: not selection.is_query[i])
     centres = np.full((len(texts), 2), np.nan)
-    centres[order] = scale * place_labels(pixels[order] / scale, sizes[order] / scale,
-                                          (frame.x0 / scale, frame.y0 / scale, frame.x1 / scale, frame.y1 / scale))
-    inverse = axes.transData.inverted()   # type: ignore[attr-defined]
+    centres[order] = scale * place_labels(
+        pixels[order] / scale,
+        sizes[order] / scale,
+        (frame.x0 / scale, frame.y0 / scale, frame.x1 / scale, frame.y1 / scale),
+    )
+    inverse = axes.transData.inverted()
     for i, text in enumerate(texts):
         if np.isnan(centres[i, 0]):
             text.remove()
@@ -99,11 +144,26 @@ def _label(figure: object, axes: object, selection: Selection, points: np.ndarra
     return int(np.isnan(centres[:, 0]).sum())
 
 
-def _lead(axes: object, point: np.ndarray, inverse: object, centre: np.ndarray, size: np.ndarray, pixel: np.ndarray,
-          scale: float, palette: dict[str, str]) -> None:
+def _lead(
+    axes: Any,
+    point: np.ndarray,
+    inverse: Any,
+    centre: np.ndarray,
+    size: np.ndarray,
+    pixel: np.ndarray,
+    scale: float,
+    palette: dict[str, str],
+) -> None:
     """Draw a thin line from a point to a label that had to move away from it."""
     nearest = np.clip(pixel, centre - size / 2, centre + size / 2)
     if np.hypot(*(nearest - pixel)) > 9 * scale:
-        end = inverse.transform(nearest)   # type: ignore[attr-defined]
-        axes.plot([point[0], end[0]], [point[1], end[1]], color=palette["faint"], linewidth=0.6,   # type: ignore[attr-defined]
-                  zorder=0, scalex=False, scaley=False)
+        end = inverse.transform(nearest)
+        axes.plot(
+            [point[0], end[0]],
+            [point[1], end[1]],
+            color=palette["faint"],
+            linewidth=0.6,
+            zorder=0,
+            scalex=False,
+            scaley=False,
+        )

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from embedkit.errors import ConfigError, CorpusError
-from embedkit.text.compression import damaged_errors, decompressed
+from embedkit.files.compression import damaged_errors, decompressed
 from embedkit.text.sniffing import describe_binary, guess_encoding
 
 BLOCK_BYTES = 2 << 20
@@ -32,7 +32,8 @@ BOM = b"\xef\xbb\xbf"
 ERROR_POLICIES = ("strict", "replace", "ignore")
 # What a block may be cut behind when it holds no line feed at all.
 _SPACES = tuple(
-    c.encode() for c in "\t\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
+    c.encode()
+    for c in "\t\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
     "\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
 
@@ -113,8 +114,9 @@ def total_bytes(files: Sequence[str]) -> int | None:
     return None if STDIN in files else sum(os.path.getsize(file) for file in files)
 
 
-def read_blocks(files: Sequence[str], json_field: str | None = None, encoding_errors: str = "strict",
-                block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+def read_blocks(
+    files: Sequence[str], json_field: str | None = None, encoding_errors: str = "strict", block_bytes: int = BLOCK_BYTES
+) -> Iterator[Block]:
     """Read `files` (from `list_sources`) in blocks of about `block_bytes`.
 
     The cuts depend on the text and `block_bytes` only. With `json_field` the blocks are the texts of that field, a
@@ -261,8 +263,9 @@ def _json_text(line: bytes, field: str, encoding_errors: str, place: str) -> byt
     try:
         value = json.loads(line.decode("utf-8", encoding_errors))
     except UnicodeDecodeError as error:
-        raise CorpusError(f"{place}: byte {error.start + 1} of the line is not UTF-8; --encoding-errors replace or "
-                          "ignore reads on") from None
+        raise CorpusError(
+            f"{place}: byte {error.start + 1} of the line is not UTF-8; --encoding-errors replace or ignore reads on"
+        ) from None
     except (ValueError, RecursionError) as error:
         raise CorpusError(f"{place}: expected a JSON object on each line: {error}") from None
     for key in field.split("."):
@@ -276,8 +279,10 @@ def _json_text(line: bytes, field: str, encoding_errors: str, place: str) -> byt
         return value.encode()
     except UnicodeEncodeError:
         if encoding_errors == "strict":
-            raise CorpusError(f"{place}: the field {field!r} holds half a surrogate pair; --encoding-errors replace or "
-                              "ignore reads on") from None
+            raise CorpusError(
+                f"{place}: the field {field!r} holds half a surrogate pair; --encoding-errors replace or "
+                "ignore reads on"
+            ) from None
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", encoding_errors).encode()
 
 
@@ -285,10 +290,15 @@ def not_utf8(block: Block, bad_byte: int, n_lines_before: int) -> CorpusError:
     """The error for a byte of `block` that is not UTF-8."""
     line = n_lines_before + int(np.count_nonzero(block.buffer[:bad_byte] == 10)) + 1
     encoding = guess_encoding(block.buffer[: min(block.size, SNIFFED_BYTES)].tobytes())
-    hint = f"it looks like {encoding}: iconv -f {encoding} -t UTF-8 FILE converts it" if encoding \
+    hint = (
+        f"it looks like {encoding}: iconv -f {encoding} -t UTF-8 FILE converts it"
+        if encoding
         else "--encoding-errors replace or ignore reads on"
-    return CorpusError(f"{block.name}, line {line}: byte 0x{block.buffer[bad_byte]:02x} at offset "
-                       f"{block.offset + bad_byte} is not UTF-8; {hint}")
+    )
+    return CorpusError(
+        f"{block.name}, line {line}: byte 0x{block.buffer[bad_byte]:02x} at offset "
+        f"{block.offset + bad_byte} is not UTF-8; {hint}"
+    )
 
 
 def read_chunks(sources: Sources, json_field: str | None = None, encoding_errors: str = "strict") -> Iterator[bytes]:

@@ -50,8 +50,9 @@ def describe_binary(head: bytes) -> str | None:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _UTF_16
     for magic, kind in _MAGICS:
-        if head.startswith(magic) and (magic not in (b"ID3", b"RIFF", b"BZh", b"PAR1", b"FiFu", b"Rar!")
-                                       or _has_controls(head)):
+        if head.startswith(magic) and (
+            magic not in (b"ID3", b"RIFF", b"BZh", b"PAR1", b"FiFu", b"Rar!") or _has_controls(head)
+        ):
             return kind
     if head[257:262] == b"ustar" and b"\x00" in head[:257]:
         return "a tar archive; unpack it first"

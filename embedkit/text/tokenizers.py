@@ -39,8 +39,7 @@ _HANGUL = "가-힣ㄱ-ㆎ\u1100-\u11ff"
 _HANJA = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _CLOSING = "'\"’”〉》」』】)\\]）］"
 # Each pattern starts with a set of characters, which `re` searches for several times as fast as for an assertion.
-_GLOSS = re.compile(
-    rf"[(（\[](?<=[{_HANGUL}].)([^()（）\[\]\n]{{1,80}})[)）\]][{_CLOSING}]*([{_HANGUL}]*)")
+_GLOSS = re.compile(rf"[(（\[](?<=[{_HANGUL}].)([^()（）\[\]\n]{{1,80}})[)）\]][{_CLOSING}]*([{_HANGUL}]*)")
 _CLOSED = re.compile(rf"[{_CLOSING}](?<=\w.)[{_CLOSING}]*(?=[{_HANGUL}])")
 _HANJA_WORD = re.compile(rf"[{_HANJA}]+")
 
@@ -52,8 +51,9 @@ def _word_characters() -> str:
     Vowel signs and accents (categories M*) belong to the letter before them; ``\\w`` lacks them. Variation selectors
     are left out.
     """
-    marks = "".join(chr(c) for c in range(0x300, 0x1F000)
-                    if unicodedata.category(chr(c))[0] == "M" and not 0xFE00 <= c <= 0xFE0F)
+    marks = "".join(
+        chr(c) for c in range(0x300, 0x1F000) if unicodedata.category(chr(c))[0] == "M" and not 0xFE00 <= c <= 0xFE0F
+    )
     return rf"\w{marks}\u200c\u200d"
 
 
@@ -61,8 +61,10 @@ def _word_characters() -> str:
 def _punctuation() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Patterns for what is never part of a word, and for joiners that do not stand inside one."""
     word = _word_characters()
-    return (re.compile(rf"[^{word}\s'’.,\-]+"),
-            re.compile(rf"['’\-](?:(?<![{word}].)|(?![{word}]))|[.,](?:(?<!\d.)|(?!\d))"))
+    return (
+        re.compile(rf"[^{word}\s'’.,\-]+"),
+        re.compile(rf"['’\-](?:(?<![{word}].)|(?![{word}]))|[.,](?:(?<!\d.)|(?!\d))"),
+    )
 
 
 @cache
@@ -70,8 +72,13 @@ def character_classes() -> np.ndarray:
     """The class of every code point below U+33000 for `embedkit.kernels.punctuation` (uint8); above there are none."""
     characters = "".join(map(chr, range(0x33000)))
     classes = np.full(len(characters), OUTSIDE, dtype=np.uint8)
-    for pattern, kind in ((rf"[{_word_characters()}]+", WORD), (r"\d+", DIGIT), (r"\s+", WHITE),
-                          (r"['’\-]", JOINER), (r"[.,]", DIGIT_JOINER)):
+    for pattern, kind in (
+        (rf"[{_word_characters()}]+", WORD),
+        (r"\d+", DIGIT),
+        (r"\s+", WHITE),
+        (r"['’\-]", JOINER),
+        (r"[.,]", DIGIT_JOINER),
+    ):
         for match in re.finditer(pattern, characters):
             classes[match.start() : match.end()] = kind
     return classes
@@ -88,8 +95,9 @@ class Tokenizer:
         Whether what is no part of a word is left out, after `prepare`.
     """
 
-    def __init__(self, name: str, lowercase: bool, prepare: Callable[[str], str] | None = None,
-                 drops_punctuation: bool = False) -> None:
+    def __init__(
+        self, name: str, lowercase: bool, prepare: Callable[[str], str] | None = None, drops_punctuation: bool = False
+    ) -> None:
         self.name = name
         self.lowercase = lowercase
         self.drops_punctuation = drops_punctuation
@@ -160,13 +168,16 @@ def _morphemes() -> Callable[[str], str]:
     try:
         from kiwipiepy import Kiwi
     except ImportError:
-        raise ConfigError("the tokenizer morphemes needs the package kiwipiepy: "
-                          "pip install 'embedkit[korean]'") from None
+        raise ConfigError(
+            "the tokenizer morphemes needs the package kiwipiepy: pip install 'embedkit[korean]'"
+        ) from None
     kiwi = Kiwi()
 
     def rewrite(text: str) -> str:
         lines = unicodedata.normalize("NFC", text).split("\n")
-        return "\n".join(" ".join(token.form for token in tokens if not token.tag.startswith("S") or token.tag
-                                  in ("SL", "SH", "SN")) for tokens in kiwi.tokenize(lines))
+        return "\n".join(
+            " ".join(token.form for token in tokens if not token.tag.startswith("S") or token.tag in ("SL", "SH", "SN"))
+            for tokens in kiwi.tokenize(lines)
+        )
 
     return rewrite

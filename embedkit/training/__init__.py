@@ -11,13 +11,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from embedkit.corpus import Corpus
 from embedkit.errors import ConfigError, EmbedkitError
-from embedkit.keyed_vectors import KeyedVectors
 from embedkit.progress import ProgressCallback
+from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.training.config import TrainingConfig
 from embedkit.training.run import Run
 from embedkit.vocabulary import Vocabulary
+from embedkit.vocabulary.corpus import Corpus
 
 # Which module's ``fit(corpus, config, run, **inputs)`` trains a model; subword models go to fasttext.
 _FAMILIES = {
@@ -38,7 +38,8 @@ def family(config: TrainingConfig) -> Any:
 
 
 def train(
-    corpus: Source | Sequence[Source] | Corpus | Iterable[Sequence[str]] | None = None, *,
+    corpus: Source | Sequence[Source] | Corpus | Iterable[Sequence[str]] | None = None,
+    *,
     model: str = "skipgram",
     vocabulary: Vocabulary | Source | None = None,
     cooccurrences: Source | None = None,
@@ -120,8 +121,13 @@ def train(
     return vectors
 
 
-def read_corpus(corpus: Any, config: TrainingConfig, vocabulary: Vocabulary | None = None,
-                progress: ProgressCallback | None = None, mmap_above: int | None = None) -> Corpus:
+def read_corpus(
+    corpus: Any,
+    config: TrainingConfig,
+    vocabulary: Vocabulary | None = None,
+    progress: ProgressCallback | None = None,
+    mmap_above: int | None = None,
+) -> Corpus:
     """The encoded corpus that `train` works on."""
     if isinstance(corpus, Corpus):
         return corpus
@@ -130,8 +136,9 @@ def read_corpus(corpus: Any, config: TrainingConfig, vocabulary: Vocabulary | No
     if isinstance(corpus, (str, os.PathLike)):
         corpus = [corpus]
     elif not isinstance(corpus, Sequence) or not all(isinstance(item, (str, os.PathLike)) for item in corpus):
-        return Corpus.from_sentences(corpus, min_count=config.min_count, max_vocab=config.max_vocab,
-                                     vocabulary=vocabulary)
+        return Corpus.from_sentences(
+            corpus, min_count=config.min_count, max_vocab=config.max_vocab, vocabulary=vocabulary
+        )
     if not corpus:
         raise EmbedkitError("no corpus was given; name a text file, a folder, or - for standard input")
     extra: dict[str, Any] = {} if mmap_above is None else {"mmap_above": mmap_above}

@@ -95,16 +95,29 @@ class TrainingConfig:
         return config
 
     def _check(self) -> None:
-        for name, lowest in (("vector_size", 1), ("window", 1), ("epochs", 1), ("min_count", 1), ("bucket", 1),
-                             ("workers", 1), ("seed", 0), ("min_jamo", 1), ("min_syllables", 1)):
+        for name, lowest in (
+            ("vector_size", 1),
+            ("window", 1),
+            ("epochs", 1),
+            ("min_count", 1),
+            ("bucket", 1),
+            ("workers", 1),
+            ("seed", 0),
+            ("min_jamo", 1),
+            ("min_syllables", 1),
+        ):
             _at_least(name, getattr(self, name), lowest)
         if self.max_vocab is not None:
             _at_least("max_vocab", self.max_vocab, 1)
         _at_least("negative", self.negative, 1 if self.loss == "ns" else 0)
         if self.vector_size > 100_000:
             raise ConfigError(f"vector_size must be at most 100000, got {self.vector_size}")
-        for name, choices in (("loss", LOSSES), ("subwords", SUBWORDS), ("glove_vectors", GLOVE_VECTORS),
-                              ("cbow_gradient", CBOW_GRADIENTS)):
+        for name, choices in (
+            ("loss", LOSSES),
+            ("subwords", SUBWORDS),
+            ("glove_vectors", GLOVE_VECTORS),
+            ("cbow_gradient", CBOW_GRADIENTS),
+        ):
             if getattr(self, name) not in choices:
                 raise ConfigError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
         for name in ("learning_rate", "x_max", "shift"):
@@ -131,7 +144,7 @@ class TrainingConfig:
         return "skipgram" if self.model == "fasttext" else self.model
 
     def corpus_options(self) -> dict[str, Any]:
-        """The keyword arguments for `embedkit.corpus.Corpus.from_text`."""
+        """The keyword arguments for `embedkit.vocabulary.corpus.Corpus.from_text`."""
         names = ("tokenizer", "lowercase", "json_field", "encoding_errors", "min_count", "max_vocab", "workers")
         return {name: getattr(self, name) for name in names}
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.composing import SparseRows, hash_words, mean_rows
-from embedkit.corpus import Corpus
 from embedkit.errors import ConfigError, CorpusError
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.subwords import Subwords, default_lengths
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.rows.composing import SparseRows, hash_words, mean_rows
+from embedkit.rows.subwords import Subwords, default_lengths
 from embedkit.training.config import TrainingConfig
 from embedkit.training.run import Run, corpus_digest
-from embedkit.training.word2vec import Tasks, slices_of, train_slices
+from embedkit.training.word2vec import Tasks, fill_initial, slices_of, train_slices
+from embedkit.vocabulary.corpus import Corpus
 
 HOT_ROWS = 2000  # rows that are updated at once, however frequent the word; measured, see embedkit/kernels/fasttext.py
 PRIVATE_INPUTS = 256  # of these, those that each thread has for itself
@@ -37,8 +37,14 @@ def subwords_of(config: TrainingConfig, vocabulary: Any) -> Subwords:
         When the lengths contradict each other.
     """
     if config.subwords == "jamo":
-        return Subwords("jamo", bucket=config.bucket, min_jamo=config.min_jamo, max_jamo=config.max_jamo,
-                        min_syllables=config.min_syllables, max_syllables=config.max_syllables)
+        return Subwords(
+            "jamo",
+            bucket=config.bucket,
+            min_jamo=config.min_jamo,
+            max_jamo=config.max_jamo,
+            min_syllables=config.min_syllables,
+            max_syllables=config.max_syllables,
+        )
     shortest, longest = config.min_n, config.max_n
     if shortest is None or longest is None:
         usual = default_lengths(vocabulary.index_to_key, vocabulary.counts)
@@ -128,8 +134,9 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     from embedkit.kernels.private import private_rows
 
     if config.keep_output and config.loss == "hs":
-        raise ConfigError("--keep-output: hierarchical softmax has no output vector for each word; "
-                          "use --loss ns or softmax")
+        raise ConfigError(
+            "--keep-output: hierarchical softmax has no output vector for each word; use --loss ns or softmax"
+        )
     if corpus.n_tokens == 0:
         raise CorpusError("the corpus holds no word of the vocabulary; there is nothing to train on")
     vocabulary = corpus.vocabulary
@@ -145,14 +152,27 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     n_rows, n_words = len(layout.number), len(words)
     n_inputs = min(private_rows(n_rows, config.workers, PRIVATE_INPUTS), HOT_ROWS)
     n_outputs = private_rows(n_words, config.workers) if config.loss == "ns" else 0
-    model = Model(layout.entries_indptr, cold, layout.entries,
-                  aligned_zeros(n_rows + config.workers * n_inputs, row_size),
-                  aligned_zeros(n_words + config.workers * n_outputs, row_size),
-                  aligned_zeros(2 * len(interval), row_size), interval.copy(), interval)
+    model = Model(
+        layout.entries_indptr,
+        cold,
+        layout.entries,
+        aligned_zeros(n_rows + config.workers * n_inputs, row_size),
+        aligned_zeros(n_words + config.workers * n_outputs, row_size),
+        aligned_zeros(2 * len(interval), row_size),
+        interval.copy(),
+        interval,
+    )
     arrays = {"w_in": model.w_in[:n_rows], "w_out": model.w_out[:n_words], "cache": model.cache, "uses": model.uses}
-    own = [{"n_inputs": n_inputs, "inputs": n_rows + worker * n_inputs,
-            "n_outputs": n_outputs, "outputs": n_words + worker * n_outputs, "share": np.float32(1 / config.workers)}
-           for worker in range(config.workers)]
+    own = [
+        {
+            "n_inputs": n_inputs,
+            "inputs": n_rows + worker * n_inputs,
+            "n_outputs": n_outputs,
+            "outputs": n_words + worker * n_outputs,
+            "share": np.float32(1 / config.workers),
+        }
+        for worker in range(config.workers)
+    ]
     stored = run.load_state(config, digest)
     if stored is not None:
         first, saved, figures = stored
@@ -161,9 +181,9 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
         done = int(figures["done"])
     else:
         first, done = 0, 0
-        _fill_initial(arrays["w_in"], config)
+        fill_initial(arrays["w_in"], config, 1)
         if run.init is not None:
-            start_from(run.init, subwords, words, layout, model.w_in[:, :config.vector_size], model.w_out)
+            start_from(run.init, subwords, words, layout, model.w_in[:, : config.vector_size], model.w_out)
         pay_all(model)
     step = _step(corpus, config, model, keep, own)
     train_slices(corpus, config, run, step, tasks, first, done, arrays, digest)
@@ -182,23 +202,16 @@ def payments(layout: Layout, uses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     interval = np.minimum(uses / PAYMENTS, 1e9).astype(np.int32)
     rare = np.flatnonzero(interval < SHORTEST_INTERVAL)
-    interval = interval[:rare[0] if len(rare) else len(interval)]
+    interval = interval[: rare[0] if len(rare) else len(interval)]
     n_words = len(uses)
     word_of = np.repeat(np.arange(n_words), np.diff(layout.entries_indptr))
     cold = layout.entries_indptr[:-1] + np.bincount(word_of[layout.entries < HOT_ROWS], minlength=n_words)
     return interval, cold
 
 
-def _fill_initial(w_in: np.ndarray, config: TrainingConfig) -> None:
-    """Uniform on ±1 divided by the vector size, as in fastText; the columns behind stay zero."""
-    random = np.random.default_rng(np.random.SeedSequence((config.seed, 0)))
-    for start in range(0, len(w_in), 65536):
-        block = w_in[start:start + 65536, :config.vector_size]
-        block[...] = (2 * random.random(block.shape, dtype=np.float32) - 1) / config.vector_size
-
-
-def start_from(init: KeyedVectors, subwords: Subwords, words: Any, layout: Layout, w_in: np.ndarray,
-               w_out: np.ndarray) -> None:
+def start_from(
+    init: KeyedVectors, subwords: Subwords, words: Any, layout: Layout, w_in: np.ndarray, w_out: np.ndarray
+) -> None:
     """Make the words that `init` knows start from its vectors.
 
     Where it has the same subwords, its rows are taken over one by one. Otherwise the words' own rows are set so that
@@ -217,20 +230,21 @@ def start_from(init: KeyedVectors, subwords: Subwords, words: Any, layout: Layou
         raise ConfigError("--init: none of its words occurs in this corpus's vocabulary")
     there = np.array([init.row(words[row]) for row in known], np.int64)
     if init.subwords == subwords and init.ngram_vectors is not None and init.word_rows is not None:
-        w_in[layout.number[len(words):]] = init.ngram_vectors[layout.buckets]
+        w_in[layout.number[len(words) :]] = init.ngram_vectors[layout.buckets]
         w_in[layout.number[known]] = init.word_rows[there]
     else:
         for row, vector in zip(known.tolist(), init.vectors[there], strict=True):
             own = layout.number[row]
-            entries = layout.entries[layout.entries_indptr[row]:layout.entries_indptr[row + 1]]
+            entries = layout.entries[layout.entries_indptr[row] : layout.entries_indptr[row + 1]]
             w_in[own] = 0
             w_in[own] = vector * len(entries) - w_in[entries].sum(axis=0)
     if init.output_vectors is not None and len(init.output_vectors) == len(init):
         w_out[known, :size] = init.output_vectors[there]
 
 
-def _step(corpus: Corpus, config: TrainingConfig, model: Any, keep: np.ndarray,
-          own: list[dict[str, Any]]) -> Callable[..., Any]:
+def _step(
+    corpus: Corpus, config: TrainingConfig, model: Any, keep: np.ndarray, own: list[dict[str, Any]]
+) -> Callable[..., Any]:
     """The kernel of the run, closed over everything that stays the same; `own` are each thread's settings."""
     from embedkit.kernels.fasttext import Settings, make_train
     from embedkit.kernels.rows import TILE
@@ -254,15 +268,18 @@ def _step(corpus: Corpus, config: TrainingConfig, model: Any, keep: np.ndarray,
     else:
         table = np.zeros((1, 1), np.uint32)
         most = len(vocabulary)
-    settings = Settings(config.window, config.shrink_windows, negative, fresh, config.cbow_gradient == "mean",
-                        most + -most % TILE)
+    settings = Settings(
+        config.window, config.shrink_windows, negative, fresh, config.cbow_gradient == "mean", most + -most % TILE
+    )
     of_worker = [settings._replace(**each) for each in own]
     train = make_train(cbow, config.loss)
 
-    def step(worker: int, ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray,
-             control: np.ndarray) -> tuple[int, float, float]:
+    def step(
+        worker: int, ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray, control: np.ndarray
+    ) -> tuple[int, float, float]:
         result: tuple[int, float, float] = train(
-            ids, start, stop, keep, table, of_worker[worker], model, rate, state, control)
+            ids, start, stop, keep, table, of_worker[worker], model, rate, state, control
+        )
         return result
 
     return step
@@ -276,7 +293,14 @@ def _result(corpus: Corpus, config: TrainingConfig, subwords: Subwords, layout: 
     vectors = mean_rows(layout.indptr, layout.pieces, ngrams, word_rows, config.workers)
     output = np.ascontiguousarray(model.w_out[:, :size]) if config.keep_output else None
     return KeyedVectors(
-        vocabulary.index_to_key, vectors, counts=vocabulary.counts, subwords=subwords,
-        ngram_vectors=SparseRows(layout.buckets, ngrams, subwords.bucket), word_rows=word_rows, output_vectors=output,
+        vocabulary.index_to_key,
+        vectors,
+        counts=vocabulary.counts,
+        subwords=subwords,
+        ngram_vectors=SparseRows(layout.buckets, ngrams, subwords.bucket),
+        word_rows=word_rows,
+        output_vectors=output,
         config={**config.to_dict(), "min_n": subwords.min_n, "max_n": subwords.max_n}
-        if subwords.kind == "chars" else config.to_dict())
+        if subwords.kind == "chars"
+        else config.to_dict(),
+    )

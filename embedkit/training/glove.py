@@ -20,15 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.corpus import Corpus
 from embedkit.counting import Cooccurrences, Window, count_cooccurrences
 from embedkit.errors import ConfigError, CorpusError, TrainingError
-from embedkit.keyed_vectors import KeyedVectors
 from embedkit.progress import Progress
+from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.training.config import TrainingConfig
 from embedkit.training.run import Monitor, Run, check_finite
 from embedkit.training.threads import run_tasks
 from embedkit.vocabulary import Vocabulary
+from embedkit.vocabulary.corpus import Corpus
 
 # The rows of two groups take about 1 MB at 100 dimensions, half the second-level cache of the machines measured:
 # with 500 to 1200 rows a group speed and cost are the same, with 3000 it is a third slower.
@@ -63,9 +63,19 @@ class Records:
         seeds = np.random.SeedSequence((config.seed, 0)).generate_state(self.n_groups, np.uint64)
 
         def arrange(_: int, g: int) -> int:
-            arrange_group(counts.offsets, counts.columns, counts.values, self.members[g], self.n_groups,
-                          (float(config.x_max), float(config.weight_exponent)), int(starts[g]), self.block_starts[g],
-                          self.pairs, self.targets, seeds[g : g + 1].copy())
+            arrange_group(
+                counts.offsets,
+                counts.columns,
+                counts.values,
+                self.members[g],
+                self.n_groups,
+                (float(config.x_max), float(config.weight_exponent)),
+                int(starts[g]),
+                self.block_starts[g],
+                self.pairs,
+                self.targets,
+                seeds[g : g + 1].copy(),
+            )
             return int(starts[g + 1] - starts[g])
 
         done = 0
@@ -95,8 +105,13 @@ def members(group: int, n_groups: int, n_words: int) -> np.ndarray:
     return words[words < n_words].astype(np.int32)
 
 
-def fit(corpus: Corpus | None, config: TrainingConfig, run: Run, cooccurrences: Path | Cooccurrences | None = None,
-        vocabulary: Vocabulary | None = None) -> KeyedVectors:
+def fit(
+    corpus: Corpus | None,
+    config: TrainingConfig,
+    run: Run,
+    cooccurrences: Path | Cooccurrences | None = None,
+    vocabulary: Vocabulary | None = None,
+) -> KeyedVectors:
     """Train GloVe on a corpus, or on counts that were made before.
 
     Parameters
@@ -139,8 +154,13 @@ def fit(corpus: Corpus | None, config: TrainingConfig, run: Run, cooccurrences: 
     return result(vocabulary, config, order, words, contexts)
 
 
-def counts_for(corpus: Corpus | None, config: TrainingConfig, run: Run, cooccurrences: Path | Cooccurrences | None,
-               vocabulary: Vocabulary | None) -> Cooccurrences:
+def counts_for(
+    corpus: Corpus | None,
+    config: TrainingConfig,
+    run: Run,
+    cooccurrences: Path | Cooccurrences | None,
+    vocabulary: Vocabulary | None,
+) -> Cooccurrences:
     """The counts of a corpus, or those of a file."""
     if corpus is not None:
         counts = count_cooccurrences(corpus, Window(config.window), workers=config.workers, progress=run.progress)
@@ -180,8 +200,9 @@ def initial_parameters(n_words: int, config: TrainingConfig, row_size: int) -> t
     return both[0], both[1]
 
 
-def copy_known(init: KeyedVectors, vocabulary: Vocabulary, config: TrainingConfig, words: np.ndarray,
-               contexts: np.ndarray) -> None:
+def copy_known(
+    init: KeyedVectors, vocabulary: Vocabulary, config: TrainingConfig, words: np.ndarray, contexts: np.ndarray
+) -> None:
     """Start from the vectors of the words that `init` knows.
 
     Where `init` kept its context vectors (``--keep-output``) both sides start from their own; else the vector is
@@ -193,8 +214,10 @@ def copy_known(init: KeyedVectors, vocabulary: Vocabulary, config: TrainingConfi
         When the sizes differ or no word is known.
     """
     if init.vector_size != config.vector_size:
-        raise ConfigError(f"--init: its vectors have {init.vector_size} numbers, this model's {config.vector_size}; "
-                          f"use --vector-size {init.vector_size}")
+        raise ConfigError(
+            f"--init: its vectors have {init.vector_size} numbers, this model's {config.vector_size}; "
+            f"use --vector-size {init.vector_size}"
+        )
     pairs = [(row, init.key_to_index[word]) for row, word in enumerate(vocabulary.index_to_key) if word in init]
     if not pairs:
         raise ConfigError("--init: none of its words occurs in this corpus's vocabulary")
@@ -211,8 +234,16 @@ def copy_known(init: KeyedVectors, vocabulary: Vocabulary, config: TrainingConfi
         (words if kind == "word" else contexts)[here, lanes] = vectors
 
 
-def train(records: Records, config: TrainingConfig, run: Run, words: np.ndarray, contexts: np.ndarray,
-          position: int, figures: dict[str, Any], digest: str) -> None:
+def train(
+    records: Records,
+    config: TrainingConfig,
+    run: Run,
+    words: np.ndarray,
+    contexts: np.ndarray,
+    position: int,
+    figures: dict[str, Any],
+    digest: str,
+) -> None:
     """Go through all rounds of all passes from `position` on, updating `words` and `contexts` in place.
 
     Raises
@@ -232,8 +263,18 @@ def train(records: Records, config: TrainingConfig, run: Run, words: np.ndarray,
     def work(_: int, block: tuple[int, int]) -> tuple[int, float]:
         i, j = block
         start, stop = int(records.block_starts[i, j]), int(records.block_starts[i, j + 1])
-        cost = train_block(records.pairs, records.targets, start, stop, words, contexts, int(first_rows[i]),
-                           int(first_rows[j]), rate, control)
+        cost = train_block(
+            records.pairs,
+            records.targets,
+            start,
+            stop,
+            words,
+            contexts,
+            int(first_rows[i]),
+            int(first_rows[j]),
+            rate,
+            control,
+        )
         return stop - start, float(cost)
 
     done = (position // n_groups) * len(records) + int(figures.get("n", 0))
@@ -250,8 +291,10 @@ def train(records: Records, config: TrainingConfig, run: Run, words: np.ndarray,
             def count(_: int, outcome: tuple[int, float], epoch: int = epoch) -> None:
                 n, cost = outcome
                 if not np.isfinite(cost):
-                    raise TrainingError(f"training diverged: the cost is {cost} in epoch {epoch + 1}; the output is "
-                                        "not written, the last checkpoint is kept; lower the learning rate")
+                    raise TrainingError(
+                        f"training diverged: the cost is {cost} in epoch {epoch + 1}; the output is "
+                        "not written, the last checkpoint is kept; lower the learning rate"
+                    )
                 monitor.add(n, cost, n, epoch)
                 keep.add(n, cost)
 
@@ -272,12 +315,14 @@ def round_blocks(seed: int, epoch: int, k: int, n_groups: int) -> list[tuple[int
 class _Keeper:
     """Reports and checkpoints between rounds, now and then."""
 
-    def __init__(self, run: Run, config: TrainingConfig, digest: str, monitor: Monitor,
-                 arrays: dict[str, np.ndarray]) -> None:
+    def __init__(
+        self, run: Run, config: TrainingConfig, digest: str, monitor: Monitor, arrays: dict[str, np.ndarray]
+    ) -> None:
         self.run = run
         self.monitor = monitor
-        self._save: Callable[[int, dict[str, Any]], None] = \
-            lambda position, figures: run.save_state(config, digest, position, arrays, figures)
+        self._save: Callable[[int, dict[str, Any]], None] = lambda position, figures: run.save_state(
+            config, digest, position, arrays, figures
+        )
         self._ticked = self._saved = time.monotonic()
         self.epoch_sums = [0.0, 0]
 
@@ -297,16 +342,21 @@ class _Keeper:
             self._saved = time.monotonic()
 
 
-def result(vocabulary: Vocabulary, config: TrainingConfig, order: np.ndarray, words: np.ndarray,
-           contexts: np.ndarray) -> KeyedVectors:
+def result(
+    vocabulary: Vocabulary, config: TrainingConfig, order: np.ndarray, words: np.ndarray, contexts: np.ndarray
+) -> KeyedVectors:
     """The vectors in the order of the vocabulary."""
     lanes = slice(2, 2 + config.vector_size)
     found = np.empty((len(vocabulary), config.vector_size), np.float32)
-    found[order] = {"sum": lambda: words[:, lanes] + contexts[:, lanes], "word": lambda: words[:, lanes],
-                    "context": lambda: contexts[:, lanes]}[config.glove_vectors]()
+    found[order] = {
+        "sum": lambda: words[:, lanes] + contexts[:, lanes],
+        "word": lambda: words[:, lanes],
+        "context": lambda: contexts[:, lanes],
+    }[config.glove_vectors]()
     output = None
     if config.keep_output:
         output = np.empty_like(found)
         output[order] = contexts[:, lanes]
-    return KeyedVectors(vocabulary.index_to_key, found, counts=vocabulary.counts, output_vectors=output,
-                        config=config.to_dict())
+    return KeyedVectors(
+        vocabulary.index_to_key, found, counts=vocabulary.counts, output_vectors=output, config=config.to_dict()
+    )

@@ -3,13 +3,13 @@ term-document matrix, weighted by TF-IDF. One document is one line; words that s
 
 from __future__ import annotations
 
-from embedkit.corpus import Corpus
+from embedkit.counting.tfidf import document_counts, tfidf
 from embedkit.errors import ConfigError
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.tfidf import document_counts, tfidf
+from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.training.config import TrainingConfig
 from embedkit.training.run import Run
 from embedkit.training.svd import refuse_passes, vectors_of
+from embedkit.vocabulary.corpus import Corpus
 
 
 def fit(corpus: Corpus | None, config: TrainingConfig, run: Run) -> KeyedVectors:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedkit.corpus import SENTENCE_END, Corpus
 from embedkit.counting import Window, count_cooccurrences, estimate_cells
 from embedkit.training.config import TrainingConfig
 from embedkit.training.run import Run
+from embedkit.vocabulary.corpus import SENTENCE_END, Corpus
 
 _TRIAL_TOKENS = 200_000
 # Of a count while it turns into a record (glove), or stands in a sparse matrix and its transpose (svd).
@@ -66,8 +66,14 @@ def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
         cells = estimate_cells(corpus, Window(config.window), workers=config.workers)
     counts = cells * _CELL_BYTES.get(config.model, 0)
     seconds = _glove_seconds(corpus, config, cells) if config.model == "glove" else _seconds(corpus, config)
-    return Plan(n_words, corpus.n_tokens, corpus.n_sentences,
-                corpus.ids.nbytes + n_words * row * n_matrices + bucket_bytes + counts, disk, seconds)
+    return Plan(
+        n_words,
+        corpus.n_tokens,
+        corpus.n_sentences,
+        corpus.ids.nbytes + n_words * row * n_matrices + bucket_bytes + counts,
+        disk,
+        seconds,
+    )
 
 
 def _seconds(corpus: Corpus, config: TrainingConfig) -> float:

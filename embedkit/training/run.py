@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from embedkit.atomic import atomic_path
 from embedkit.errors import ConfigError, EmbedkitError, TrainingError
+from embedkit.files.atomic import atomic_path
 from embedkit.progress import Progress, ProgressCallback
 
 if TYPE_CHECKING:
-    from embedkit.keyed_vectors import KeyedVectors
+    from embedkit.query.keyed_vectors import KeyedVectors
     from embedkit.training.config import TrainingConfig
 
 CHECKPOINT_NAME = "checkpoint.npz"
@@ -61,8 +61,14 @@ class Run:
             except OSError as error:
                 raise EmbedkitError(f"cannot use {self.checkpoint} for checkpoints: {error.strerror}") from error
 
-    def save_state(self, config: TrainingConfig, digest: str, position: int, arrays: Mapping[str, np.ndarray],
-                   figures: Mapping[str, Any] | None = None) -> None:
+    def save_state(
+        self,
+        config: TrainingConfig,
+        digest: str,
+        position: int,
+        arrays: Mapping[str, np.ndarray],
+        figures: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write the checkpoint: everything that `load_state` needs to go on.
 
         Parameters
@@ -85,13 +91,15 @@ class Run:
             return
         for name, array in arrays.items():
             check_finite(name, array)
-        meta = json.dumps({"config": config.to_dict(), "corpus": digest, "position": position,
-                           "figures": dict(figures or {})})
+        meta = json.dumps(
+            {"config": config.to_dict(), "corpus": digest, "position": position, "figures": dict(figures or {})}
+        )
         with atomic_path(Path(self.checkpoint) / CHECKPOINT_NAME) as path, open(path, "wb") as stream:
             np.savez(stream, **{"meta": np.frombuffer(meta.encode(), np.uint8), **arrays})  # type: ignore[arg-type]
 
-    def load_state(self, config: TrainingConfig,
-                   digest: str) -> tuple[int, dict[str, np.ndarray], dict[str, Any]] | None:
+    def load_state(
+        self, config: TrainingConfig, digest: str
+    ) -> tuple[int, dict[str, np.ndarray], dict[str, Any]] | None:
         """The checkpoint's (position, arrays, figures), or None where a run must start from the beginning.
 
         Raises
@@ -115,8 +123,10 @@ class Run:
         changed = [name for name in now if name not in _MAY_CHANGE and now[name] != was.get(name)]
         if changed:
             what = ", ".join(f"{name} was {was.get(name)!r}, is {now[name]!r}" for name in changed)
-            raise TrainingError(f"{path}: the checkpoint is of another configuration ({what}); "
-                                "give the same options, or train again without --resume")
+            raise TrainingError(
+                f"{path}: the checkpoint is of another configuration ({what}); "
+                "give the same options, or train again without --resume"
+            )
         if corpus != digest:
             raise TrainingError(f"{path}: the checkpoint is of another corpus; train again without --resume")
         return position, arrays, figures
@@ -136,9 +146,10 @@ def corpus_digest(vocabulary_digest: str, ids: np.ndarray) -> str:
 def check_finite(name: str, array: np.ndarray) -> None:
     """Raise TrainingError when `array` holds a NaN or infinity; looks at a block of rows at a time."""
     for start in range(0, len(array), 65536):
-        if not np.isfinite(array[start:start + 65536]).all():
-            raise TrainingError(f"training diverged: {name} holds a NaN or infinity; "
-                                "the output is not written; lower the learning rate")
+        if not np.isfinite(array[start : start + 65536]).all():
+            raise TrainingError(
+                f"training diverged: {name} holds a NaN or infinity; the output is not written; lower the learning rate"
+            )
 
 
 @dataclass
@@ -214,8 +225,10 @@ class Monitor:
             return
         loss = self.epoch_loss(epoch)
         if not np.isfinite(loss):
-            raise TrainingError(f"training diverged: the {self.loss_name} is {loss} in epoch {epoch + 1}; "
-                                "the output is not written; lower the learning rate")
+            raise TrainingError(
+                f"training diverged: the {self.loss_name} is {loss} in epoch {epoch + 1}; "
+                "the output is not written; lower the learning rate"
+            )
         rate = (self.done - self._before) / max(time.monotonic() - self._start, 1e-9)
         fields = {"epoch": epoch + 1, self.loss_name: loss}
         if self.learning_rate is not None:
@@ -237,8 +250,13 @@ class Monitor:
         if self._stream is None:
             return
         seconds = time.monotonic() - self._start
-        record = {"event": event, "seconds": round(seconds, 3), self.unit: self.done,
-                  f"{self.unit}_per_second": round((self.done - self._before) / max(seconds, 1e-9)),
-                  **fields, self.loss_name: total / n if n else None}
+        record = {
+            "event": event,
+            "seconds": round(seconds, 3),
+            self.unit: self.done,
+            f"{self.unit}_per_second": round((self.done - self._before) / max(seconds, 1e-9)),
+            **fields,
+            self.loss_name: total / n if n else None,
+        }
         self._stream.write(json.dumps(record) + "\n")
         self._stream.flush()

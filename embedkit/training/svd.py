@@ -15,19 +15,24 @@ from pathlib import Path
 
 import numpy as np
 
-from embedkit.corpus import Corpus
 from embedkit.counting import Cooccurrences
+from embedkit.counting.sparse import SparseMatrix, truncated_svd
 from embedkit.errors import ConfigError, CorpusError
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.sparse import SparseMatrix, truncated_svd
+from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.training.config import TrainingConfig
 from embedkit.training.glove import counts_for
 from embedkit.training.run import Run
 from embedkit.vocabulary import Vocabulary
+from embedkit.vocabulary.corpus import Corpus
 
 
-def fit(corpus: Corpus | None, config: TrainingConfig, run: Run, cooccurrences: Path | Cooccurrences | None = None,
-        vocabulary: Vocabulary | None = None) -> KeyedVectors:
+def fit(
+    corpus: Corpus | None,
+    config: TrainingConfig,
+    run: Run,
+    cooccurrences: Path | Cooccurrences | None = None,
+    vocabulary: Vocabulary | None = None,
+) -> KeyedVectors:
     """Factorise the PPMI matrix of a corpus, or of counts that were made before.
 
     Parameters
@@ -57,8 +62,10 @@ def fit(corpus: Corpus | None, config: TrainingConfig, run: Run, cooccurrences: 
     matrix = ppmi(counts, config.shift, config.context_smoothing)
     del counts
     if len(matrix.values) == 0:
-        raise CorpusError(f"no pair of words stands together more often than by chance with shift {config.shift}; "
-                          "lower --shift or give more text")
+        raise CorpusError(
+            f"no pair of words stands together more often than by chance with shift {config.shift}; "
+            "lower --shift or give more text"
+        )
     return vectors_of(matrix, vocabulary, config, run)
 
 
@@ -86,8 +93,9 @@ def ppmi(counts: Cooccurrences, shift: float = 1.0, context_smoothing: float = 0
 
 def vectors_of(matrix: SparseMatrix, vocabulary: Vocabulary, config: TrainingConfig, run: Run) -> KeyedVectors:
     """The rows of U · Σ ** p as vectors of the words, which are the rows of the matrix."""
-    u, singular_values = truncated_svd(matrix, config.vector_size, seed=config.seed, workers=config.workers,
-                                       progress=run.progress)
+    u, singular_values = truncated_svd(
+        matrix, config.vector_size, seed=config.seed, workers=config.workers, progress=run.progress
+    )
     found = np.zeros((len(vocabulary), config.vector_size), np.float32)
     found[:, : u.shape[1]] = u * singular_values**config.eigenvalue_weighting
     return KeyedVectors(vocabulary.index_to_key, found, counts=vocabulary.counts, config=config.to_dict())
@@ -100,8 +108,18 @@ def refuse_passes(config: TrainingConfig, run: Run) -> None:
     ------
     ConfigError
     """
-    asked = [name for name, given in (("--checkpoint", run.checkpoint), ("--log", run.log), ("--init", run.init),
-                                      ("--keep-output", config.keep_output)) if given]
+    asked = [
+        name
+        for name, given in (
+            ("--checkpoint", run.checkpoint),
+            ("--log", run.log),
+            ("--init", run.init),
+            ("--keep-output", config.keep_output),
+        )
+        if given
+    ]
     if asked:
-        raise ConfigError(f"{asked[0]} is not for model {config.model}, which is computed in one go, "
-                          "without passes or output vectors; leave it out")
+        raise ConfigError(
+            f"{asked[0]} is not for model {config.model}, which is computed in one go, "
+            "without passes or output vectors; leave it out"
+        )

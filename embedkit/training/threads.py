@@ -16,10 +16,17 @@ import numpy as np
 
 
 def run_tasks(
-    work: Callable[[int, Any], Any], tasks: Sequence[Any], workers: int, *,
-    control: np.ndarray, on_result: Callable[[int, Any], None], first: int = 0,
-    tick: Callable[[], None] | None = None, every: float = 0.2,
-    save: Callable[[int], None] | None = None, save_every: float = 60.0,
+    work: Callable[[int, Any], Any],
+    tasks: Sequence[Any],
+    workers: int,
+    *,
+    control: np.ndarray,
+    on_result: Callable[[int, Any], None],
+    first: int = 0,
+    tick: Callable[[], None] | None = None,
+    every: float = 0.2,
+    save: Callable[[int], None] | None = None,
+    save_every: float = 60.0,
 ) -> None:
     """Do ``tasks[first:]`` on `workers` threads and return when all are done.
 

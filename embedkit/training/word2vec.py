@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.corpus import Corpus
 from embedkit.errors import ConfigError, CorpusError
-from embedkit.keyed_vectors import KeyedVectors
+from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.training.config import TrainingConfig
 from embedkit.training.run import Monitor, Run, check_finite, corpus_digest
 from embedkit.training.threads import run_tasks
+from embedkit.vocabulary.corpus import Corpus
 
 MOST_SHARED = 4096
 LOWEST_RATE = 1e-4  # the learning rate never falls below this share of its first value
@@ -97,8 +97,9 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     from embedkit.kernels.private import private_rows
 
     if config.keep_output and config.loss == "hs":
-        raise ConfigError("--keep-output: hierarchical softmax has no output vector for each word; "
-                          "use --loss ns or softmax")
+        raise ConfigError(
+            "--keep-output: hierarchical softmax has no output vector for each word; use --loss ns or softmax"
+        )
     if corpus.n_tokens == 0:
         raise CorpusError("the corpus holds no word of the vocabulary; there is nothing to train on")
     vocabulary = corpus.vocabulary
@@ -116,19 +117,32 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
         w_in[...], w_out[...] = arrays["w_in"], arrays["w_out"]
     else:
         first, done = 0, 0
-        fill_initial(w_in, config)
+        fill_initial(w_in, config, 0.5)
         if run.init is not None:
             copy_known(run.init, vocabulary.index_to_key, config.vector_size, w_in, w_out)
     step = _step(corpus, config, matrices[0], matrices[1], n_private)
     train_slices(corpus, config, run, step, tasks, first, done, {"w_in": w_in, "w_out": w_out}, digest)
-    output = w_out[:, :config.vector_size] if config.keep_output else None
+    output = w_out[:, : config.vector_size] if config.keep_output else None
     return KeyedVectors(
-        vocabulary.index_to_key, np.ascontiguousarray(w_in[:, :config.vector_size]), counts=vocabulary.counts,
-        output_vectors=None if output is None else np.ascontiguousarray(output), config=config.to_dict())
+        vocabulary.index_to_key,
+        np.ascontiguousarray(w_in[:, : config.vector_size]),
+        counts=vocabulary.counts,
+        output_vectors=None if output is None else np.ascontiguousarray(output),
+        config=config.to_dict(),
+    )
 
 
-def train_slices(corpus: Corpus, config: TrainingConfig, run: Run, step: Callable[..., Any], tasks: Sequence[Task],
-                 first: int, done: int, arrays: dict[str, np.ndarray], digest: str) -> None:
+def train_slices(
+    corpus: Corpus,
+    config: TrainingConfig,
+    run: Run,
+    step: Callable[..., Any],
+    tasks: Sequence[Task],
+    first: int,
+    done: int,
+    arrays: dict[str, np.ndarray],
+    digest: str,
+) -> None:
     """Run ``step(worker, ids, start, stop, learning_rate, state, control)`` over all tasks.
 
     Parameters
@@ -154,12 +168,14 @@ def train_slices(corpus: Corpus, config: TrainingConfig, run: Run, step: Callabl
     def work(worker: int, task: Task) -> tuple[int, float, float]:
         epoch, start, stop, done_before = task
         rate = rate_at(config, done_before)
-        result: tuple[int, float, float] = step(worker, ids, start, stop, np.float32(rate),
-                                                slice_state(config.seed, epoch, start), control)
+        result: tuple[int, float, float] = step(
+            worker, ids, start, stop, np.float32(rate), slice_state(config.seed, epoch, start), control
+        )
         return result
 
-    with Monitor(run, corpus.n_tokens * config.epochs, done=done,
-                 learning_rate=lambda fraction: rate_at(config, fraction)) as monitor:
+    with Monitor(
+        run, corpus.n_tokens * config.epochs, done=done, learning_rate=lambda fraction: rate_at(config, fraction)
+    ) as monitor:
 
         def count(index: int, result: tuple[int, float, float]) -> None:
             words, loss, n_terms = result
@@ -168,27 +184,36 @@ def train_slices(corpus: Corpus, config: TrainingConfig, run: Run, step: Callabl
         def save(position: int) -> None:
             run.save_state(config, digest, position, arrays, {"done": monitor.done})
 
-        run_tasks(work, tasks, config.workers, control=control, first=first,
-                  on_result=count, tick=monitor.tick,
-                  save=save if run.checkpoint is not None else None, save_every=run.checkpoint_every)
+        run_tasks(
+            work,
+            tasks,
+            config.workers,
+            control=control,
+            first=first,
+            on_result=count,
+            tick=monitor.tick,
+            save=save if run.checkpoint is not None else None,
+            save_every=run.checkpoint_every,
+        )
         monitor.end()
     for name, array in arrays.items():
         check_finite(name, array)
 
 
-def fill_initial(w_in: np.ndarray, config: TrainingConfig) -> None:
-    """Starting values of the input rows: uniform on ±1/2 divided by the vector size, as in word2vec.
+def fill_initial(rows: np.ndarray, config: TrainingConfig, reach: float) -> None:
+    """Starting values: uniform on ± `reach` divided by the vector size; the columns behind it stay zero.
 
-    The columns behind ``vector_size`` stay zero.
+    The word2vec tool takes 1/2, fastText 1.
     """
     random = np.random.default_rng(np.random.SeedSequence((config.seed, 0)))
-    for start in range(0, len(w_in), 65536):
-        block = w_in[start:start + 65536, :config.vector_size]
-        block[...] = (random.random(block.shape, dtype=np.float32) - np.float32(0.5)) / config.vector_size
+    for start in range(0, len(rows), 65536):
+        block = rows[start : start + 65536, : config.vector_size]
+        block[...] = np.float32(reach) * (2 * random.random(block.shape, dtype=np.float32) - 1) / config.vector_size
 
 
-def copy_known(init: KeyedVectors, words: Any, vector_size: int, w_in: np.ndarray,
-               w_out: np.ndarray | None = None) -> int:
+def copy_known(
+    init: KeyedVectors, words: Any, vector_size: int, w_in: np.ndarray, w_out: np.ndarray | None = None
+) -> int:
     """Copy the vectors (and output vectors) of the words that `init` knows; returns how many it knew.
 
     Raises
@@ -198,8 +223,9 @@ def copy_known(init: KeyedVectors, words: Any, vector_size: int, w_in: np.ndarra
     """
     size = init.vector_size
     if size != vector_size:
-        raise ConfigError(f"--init: its vectors have {size} numbers, vector_size is {vector_size}; "
-                          f"use --vector-size {size}")
+        raise ConfigError(
+            f"--init: its vectors have {size} numbers, vector_size is {vector_size}; use --vector-size {size}"
+        )
     pairs = [(row, init.key_to_index[word]) for row, word in enumerate(words) if word in init]
     if not pairs:
         raise ConfigError("--init: none of its words occurs in this corpus's vocabulary")
@@ -210,8 +236,9 @@ def copy_known(init: KeyedVectors, words: Any, vector_size: int, w_in: np.ndarra
     return len(pairs)
 
 
-def _step(corpus: Corpus, config: TrainingConfig, w_in: np.ndarray, w_out: np.ndarray,
-          n_private: int) -> Callable[..., Any]:
+def _step(
+    corpus: Corpus, config: TrainingConfig, w_in: np.ndarray, w_out: np.ndarray, n_private: int
+) -> Callable[..., Any]:
     """The kernel of the run, closed over everything that stays the same."""
     from embedkit.kernels.sampling import alias_table
 
@@ -226,8 +253,9 @@ def _step(corpus: Corpus, config: TrainingConfig, w_in: np.ndarray, w_out: np.nd
         from embedkit.kernels.word2vec import BLOCK, Settings, make_cbow, make_skipgram
 
         n_shared = shared_negatives(config.negative, BLOCK)
-        settings = Settings(config.window, config.shrink_windows, n_shared,
-                            np.float32(config.negative / n_shared), mean)
+        settings = Settings(
+            config.window, config.shrink_windows, n_shared, np.float32(config.negative / n_shared), mean
+        )
         table = alias_table(vocabulary.negative_distribution(config.ns_exponent))
         train = make_cbow(row_size) if cbow else make_skipgram(row_size)
     else:
@@ -242,13 +270,17 @@ def _step(corpus: Corpus, config: TrainingConfig, w_in: np.ndarray, w_out: np.nd
     own = [settings] * config.workers
     if n_private:
         share = np.float32(1 / config.workers)
-        own = [settings._replace(n_private=n_private, private=len(vocabulary) + worker * n_private, private_share=share)
-               for worker in range(config.workers)]
+        own = [
+            settings._replace(n_private=n_private, private=len(vocabulary) + worker * n_private, private_share=share)
+            for worker in range(config.workers)
+        ]
 
-    def step(worker: int, ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray,
-             control: np.ndarray) -> tuple[int, float, float]:
+    def step(
+        worker: int, ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray, control: np.ndarray
+    ) -> tuple[int, float, float]:
         result: tuple[int, float, float] = train(
-            ids, start, stop, keep, table, own[worker], w_in, w_out, rate, state, control)
+            ids, start, stop, keep, table, own[worker], w_in, w_out, rate, state, control
+        )
         return result
 
     return step

@@ -16,8 +16,8 @@ import sys
 import time
 from pathlib import Path
 
-from embedkit.corpus import Corpus
 from embedkit.counting import Window, count_cooccurrences
+from embedkit.vocabulary.corpus import Corpus
 
 
 def main() -> None:
@@ -37,8 +37,11 @@ def main() -> None:
     read = time.perf_counter()
     counts = count_cooccurrences(encoded, workers=arguments.workers)
     done = time.perf_counter()
-    print(f"reading and encoding {read - start:.2f} s, counting {done - read:.2f} s: {len(encoded.vocabulary):,} "
-          f"words, {len(counts):,} cells", flush=True)
+    print(
+        f"reading and encoding {read - start:.2f} s, counting {done - read:.2f} s: {len(encoded.vocabulary):,} "
+        f"words, {len(counts):,} cells",
+        flush=True,
+    )
     del counts, encoded
     ratios = count_cooccurrences(Corpus.from_text(corpus, workers=arguments.workers), Window(10))
     for found in ratios.ratios("ice", "steam", ["solid", "gas", "water", "fashion"]):
@@ -55,8 +58,19 @@ def find_corpus(data: Path) -> Path:
 def command(corpus: Path, output: Path, memory: str | None, workers: int) -> None:
     """Time the whole command and read its largest resident size, where the system tells."""
     bound = [] if memory is None else ["--memory", memory]
-    program = [sys.executable, "-m", "embedkit", "cooccur", str(corpus), "-o", str(output), "--quiet",
-               "--workers", str(workers), *bound]
+    program = [
+        sys.executable,
+        "-m",
+        "embedkit",
+        "cooccur",
+        str(corpus),
+        "-o",
+        str(output),
+        "--quiet",
+        "--workers",
+        str(workers),
+        *bound,
+    ]
     start = time.perf_counter()
     process = subprocess.Popen(program)
     largest = ""

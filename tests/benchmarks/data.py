@@ -15,8 +15,10 @@ def unpacked(name: str, data: Path, work: Path) -> Path:
     target = work / name
     if not target.exists():
         if not (data / f"{name}.xz").exists():
-            sys.exit(f"{name}(.xz) is not in {data}: this benchmark needs the project's test data; "
-                     "see corpora/README.md for texts")
+            sys.exit(
+                f"{name}(.xz) is not in {data}: this benchmark needs the project's test data; "
+                "see corpora/README.md for texts"
+            )
         with lzma.open(data / f"{name}.xz") as packed, open(target, "wb") as plain:
             shutil.copyfileobj(packed, plain)
     return target

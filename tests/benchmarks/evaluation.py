@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from embedkit.evaluation import evaluate_analogies
+from embedkit.analysis.evaluation import evaluate_analogies
+from embedkit.analysis.testsets import read_analogies
 from embedkit.formats import load
-from embedkit.neighbours import nearest, unit
-from embedkit.testsets import read_analogies
+from embedkit.query.neighbours import nearest, unit
 
 RESTRICT = 30_000
 
@@ -42,12 +42,17 @@ def main() -> None:
     evaluation(model, arguments.data)
     compression(model, arguments.data)
     if arguments.index:
-        indexes(load(model).vectors[:arguments.index])
+        indexes(load(model).vectors[: arguments.index])
 
 
 def embedkit(*options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "embedkit", *map(str, options)], check=True, stdout=subprocess.PIPE,
-                          text=True, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, "-m", "embedkit", *map(str, options)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
 
 
 def trained(corpus: Path, work: Path) -> Path:
@@ -67,9 +72,12 @@ def evaluation(model: Path, data: Path) -> None:
         seconds.append(time.perf_counter() - begun)
     vectors = load(model)
     found = evaluate_analogies(vectors, read_analogies(questions), restrict_vocab=RESTRICT)
-    print(f"{len(vectors):,} x {vectors.vector_size}, {found.total.used:,} of {found.total.total:,} analogies, "
-          f"accuracy {found.total.accuracy:.4f}\n"
-          f"embedkit evaluate, whole command: {min(seconds):.2f} s (best of 3)", flush=True)
+    print(
+        f"{len(vectors):,} x {vectors.vector_size}, {found.total.used:,} of {found.total.total:,} analogies, "
+        f"accuracy {found.total.accuracy:.4f}\n"
+        f"embedkit evaluate, whole command: {min(seconds):.2f} s (best of 3)",
+        flush=True,
+    )
     try:
         from gensim.models import KeyedVectors
     except ImportError:
@@ -80,8 +88,10 @@ def evaluation(model: Path, data: Path) -> None:
     begun = time.perf_counter()
     _, sections = other.evaluate_word_analogies(str(questions), restrict_vocab=RESTRICT)
     ended = time.perf_counter()
-    different = sum(len(set(section.correct) ^ set(expected["correct"]))
-                    for section, expected in zip(found.sections, sections, strict=False))
+    different = sum(
+        len(set(section.correct) ^ set(expected["correct"]))
+        for section, expected in zip(found.sections, sections, strict=False)
+    )
     print(f"gensim evaluate_word_analogies, vectors loaded: {ended - begun:.2f} s; {different} questions differ")
 
 

@@ -23,15 +23,20 @@ from pathlib import Path
 from tests.benchmarks.data import unpacked
 
 COMMON = "import json, resource, sys; text, out, epochs, seed = *sys.argv[1:3], *map(int, sys.argv[3:5])\n"
-PEAK = "\npeak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == 'darwin' else 1024)\n" \
-       "print(json.dumps({'peak_mb': peak}))"
+PEAK = (
+    "\npeak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == 'darwin' else 1024)\n"
+    "print(json.dumps({'peak_mb': peak}))"
+)
 SYSTEMS = {
-    "embedkit": COMMON + """
+    "embedkit": COMMON
+    + """
 from embedkit.cli import main
 status = main(["train", text, "-o", out, "--model", "fasttext", "--epochs", str(epochs), "--seed", str(seed),
                "--workers", "2", "--quiet"])
-assert status == 0""" + PEAK,
-    "fasttext": COMMON + """
+assert status == 0"""
+    + PEAK,
+    "fasttext": COMMON
+    + """
 import fasttext
 for attempt in range(3):
     try:
@@ -40,14 +45,17 @@ for attempt in range(3):
         break
     except RuntimeError:
         continue
-model.save_model(out)""" + PEAK,
-    "gensim": COMMON + """
+model.save_model(out)"""
+    + PEAK,
+    "gensim": COMMON
+    + """
 from gensim.models import FastText
 model = FastText(vector_size=100, window=5, min_count=5, workers=2, sg=1, negative=5, ns_exponent=.5, sample=1e-4,
                  alpha=.05, seed=seed, bucket=2000000)
 model.build_vocab(corpus_file=text)
 model.train(corpus_file=text, total_words=model.corpus_total_words, total_examples=model.corpus_count, epochs=epochs)
-model.wv.save_word2vec_format(out, binary=True)""" + PEAK,
+model.wv.save_word2vec_format(out, binary=True)"""
+    + PEAK,
 }
 
 
@@ -55,21 +63,26 @@ def measure(system: str, text: Path, folder: Path, epochs: int, seed: int) -> tu
     """Seconds of the whole process, its peak memory in MB, and the model it wrote."""
     out = folder / f"{system}{seed}{'.safetensors' if system == 'embedkit' else '.bin'}"
     start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", SYSTEMS[system], str(text), str(out), str(epochs), str(seed)],
-                          check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", SYSTEMS[system], str(text), str(out), str(epochs), str(seed)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return time.perf_counter() - start, json.loads(done.stdout.splitlines()[-1])["peak_mb"], out
 
 
 def quality(model: Path, data: Path) -> tuple[float, float]:
     """WS353 ρ and analogy accuracy among 30,000 words, by the same code for every system."""
     import embedkit
-    from embedkit.evaluation import evaluate_analogies, evaluate_pairs
-    from embedkit.testsets import read_analogies, read_pairs
+    from embedkit.analysis.evaluation import evaluate_analogies, evaluate_pairs
+    from embedkit.analysis.testsets import read_analogies, read_pairs
 
     vectors = embedkit.load(model)
-    return (evaluate_pairs(vectors, read_pairs(data / "ws353.tsv")).spearman.value,
-            evaluate_analogies(vectors, read_analogies(data / "questions-words.txt"), restrict_vocab=30_000)
-            .total.accuracy)
+    return (
+        evaluate_pairs(vectors, read_pairs(data / "ws353.tsv")).spearman.value,
+        evaluate_analogies(vectors, read_analogies(data / "questions-words.txt"), restrict_vocab=30_000).total.accuracy,
+    )
 
 
 def part_of(text: Path, fraction: int, folder: Path) -> Path:
@@ -88,16 +101,21 @@ def queries(text: Path, folder: Path) -> None:
     import numpy as np
 
     import embedkit
-    from embedkit.keyed_vectors import KeyedVectors
-    from embedkit.subwords import Subwords
+    from embedkit.query.keyed_vectors import KeyedVectors
+    from embedkit.rows.subwords import Subwords
 
     rng = np.random.default_rng(1)
     with open(text, encoding="utf-8") as stream:
         words = sorted({word for line in stream.readlines(20_000_000) for word in line.split()})[:75_000]
     subwords = Subwords("chars")
     rows = rng.normal(size=(len(words), 100)).astype(np.float32)
-    model = KeyedVectors(words, rows, subwords=subwords, word_rows=rows,
-                         ngram_vectors=rng.normal(size=(subwords.bucket, 100)).astype(np.float32))
+    model = KeyedVectors(
+        words,
+        rows,
+        subwords=subwords,
+        word_rows=rows,
+        ngram_vectors=rng.normal(size=(subwords.bucket, 100)).astype(np.float32),
+    )
     unknown = [a + b for a, b in zip(rng.permutation(words), rng.permutation(words), strict=True)]
     unknown = [word for word in unknown + [w + "s" for w in unknown] if word not in model][:100_000]
     model.get_vectors(unknown[:5000])
@@ -114,11 +132,13 @@ def queries(text: Path, folder: Path) -> None:
         seconds = []
         for _ in range(5):
             start = time.perf_counter()
-            subprocess.run([sys.executable, "-m", "embedkit", "similar", str(path), word], check=True,
-                           capture_output=True)
+            subprocess.run(
+                [sys.executable, "-m", "embedkit", "similar", str(path), word], check=True, capture_output=True
+            )
             seconds.append(time.perf_counter() - start)
-        print(f"similar, {name} word, cold process, {embedkit.load(path).subwords.bucket:,} buckets: "
-              f"{min(seconds):.3f} s")
+        print(
+            f"similar, {name} word, cold process, {embedkit.load(path).subwords.bucket:,} buckets: {min(seconds):.3f} s"
+        )
 
 
 def main() -> int:

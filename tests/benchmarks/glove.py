@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from embedkit.evaluation import evaluate_analogies, evaluate_pairs
-from embedkit.testsets import read_analogies, read_pairs
+from embedkit.analysis.evaluation import evaluate_analogies, evaluate_pairs
+from embedkit.analysis.testsets import read_analogies, read_pairs
 from embedkit.training import train
 from tests.benchmarks.counting import find_corpus
 
@@ -40,8 +40,9 @@ def main() -> None:
         if arguments.svd:
             measure(corpus, arguments.data, model="svd", vector_size=300, seed=seed, workers=arguments.workers)
         else:
-            measure(corpus, arguments.data, model="glove", epochs=arguments.epochs, seed=seed,
-                    workers=arguments.workers)
+            measure(
+                corpus, arguments.data, model="glove", epochs=arguments.epochs, seed=seed, workers=arguments.workers
+            )
 
 
 def measure(corpus: Path, data: Path, **options: Any) -> None:
@@ -54,13 +55,17 @@ def measure(corpus: Path, data: Path, **options: Any) -> None:
         if log.exists():
             lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
             passes = [line for line in lines if line["event"] == "epoch"]
-            speed = (f", {passes[-1]['records_per_second'] / 1e6:.1f} M records/s, cost {passes[0]['cost']:.5f} -> "
-                     f"{passes[-1]['cost']:.5f}")
+            speed = (
+                f", {passes[-1]['records_per_second'] / 1e6:.1f} M records/s, cost {passes[0]['cost']:.5f} -> "
+                f"{passes[-1]['cost']:.5f}"
+            )
     pairs = evaluate_pairs(vectors, read_pairs(data / "ws353.tsv"), resamples=1)
     analogies = evaluate_analogies(vectors, read_analogies(data / "questions-words.txt"), restrict_vocab=30_000)
     total = next(section for section in analogies.sums if section.name == "total")
-    print(f"{options}: {seconds:.1f} s{speed}; WS353 {pairs.spearman.value:.3f}, analogies {total.accuracy:.3f}",
-          flush=True)
+    print(
+        f"{options}: {seconds:.1f} s{speed}; WS353 {pairs.spearman.value:.3f}, analogies {total.accuracy:.3f}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import sys
 import numpy as np
 
 import embedkit
-from embedkit.keyed_vectors import KeyedVectors
+from embedkit.query.keyed_vectors import KeyedVectors
 
 # Relatedness from 0 to 10, as one speaker sees it.
 PAIRS = """
@@ -109,8 +109,12 @@ def main() -> int:
     known = set.intersection(*(set(model.index_to_key) for model in models.values()))
     print("model\tpairs ρ\tn\tanalogies\tMRR\tn\tforms\ttypos in 5\tcosine")
     for path, model in models.items():
-        figures = (*pair_correlation(model, known), *analogy_accuracy(model, known), form_similarity(model),
-                   *typo_rank(model))
+        figures = (
+            *pair_correlation(model, known),
+            *analogy_accuracy(model, known),
+            form_similarity(model),
+            *typo_rank(model),
+        )
         print(path, *(f"{value:.3f}" if isinstance(value, float) else value for value in figures), sep="\t")
     return 0
 

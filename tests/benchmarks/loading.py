@@ -45,9 +45,11 @@ def write_glove(path: Path, n_words: int, size: int) -> None:
 
 def seconds(code: str, **names: str) -> tuple[float, float]:
     """What a piece of Python says it took, and its process's peak memory in GB (0 where the system does not tell)."""
-    code = code.format(**names) + ("\ntry:\n    import resource\n"
-                                   "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)\n"
-                                   "except ImportError:\n    print(0)\n")
+    code = code.format(**names) + (
+        "\ntry:\n    import resource\n"
+        "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)\n"
+        "except ImportError:\n    print(0)\n"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     took, peak = map(float, done.stdout.split()[-2:])
     return took, peak
@@ -66,9 +68,11 @@ def main() -> None:
             write_glove(path, options.words, options.size)
         print(f"{path}: {path.stat().st_size / 1e9:.2f} GB")
         seconds(OURS, path=str(path))  # compiles the kernel and fills the page cache
-        rows = [("embedkit.load", *seconds(OURS, path=str(path))),
-                ("embedkit convert to native", *seconds(CONVERT, path=str(path), native=str(native))),
-                ("embedkit.load of the native file", *seconds(OURS, path=str(native)))]
+        rows = [
+            ("embedkit.load", *seconds(OURS, path=str(path))),
+            ("embedkit convert to native", *seconds(CONVERT, path=str(path), native=str(native))),
+            ("embedkit.load of the native file", *seconds(OURS, path=str(native))),
+        ]
         try:
             rows.append(("gensim load_word2vec_format(no_header=True)", *seconds(GENSIM, path=str(path))))
         except subprocess.CalledProcessError:

@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.nn.attention import MultiheadAttention, positions
-from embedkit.nn.embedding import Embedding
-from embedkit.nn.layers import Linear
-from embedkit.nn.losses import cross_entropy
-from embedkit.nn.optimizers import Adam, clip_gradients
-from embedkit.nn.parameters import with_prefix
-from embedkit.nn.recurrent import GRU, LSTM, RNN
+from embedkit.nn.layers.attention import MultiheadAttention, positions
+from embedkit.nn.layers.dense import Linear
+from embedkit.nn.layers.embedding import Embedding
+from embedkit.nn.layers.losses import cross_entropy
+from embedkit.nn.layers.parameters import with_prefix
+from embedkit.nn.layers.recurrent import GRU, LSTM, RNN
+from embedkit.nn.learning.optimizers import Adam, clip_gradients
 
 SYMBOLS, WIDTH, BATCH, TESTED = 8, 32, 32, 512
 DISTANCES = (5, 10, 20, 40, 80)
@@ -43,10 +43,13 @@ class FirstSymbol:
             self.body = {"simple RNN": RNN, "GRU": GRU, "LSTM": LSTM}[kind](WIDTH, WIDTH, rng=rng)
         if kind in {"LSTM", "GRU"}:
             keep = np.log(rng.uniform(1, max(2, distance - 1), WIDTH))
-            self.body.parameters["bias_ih_l0"][WIDTH:2 * WIDTH] = keep  # the forget gate, the update gate
+            self.body.parameters["bias_ih_l0"][WIDTH : 2 * WIDTH] = keep  # the forget gate, the update gate
             self.body.parameters["bias_ih_l0"][:WIDTH] = -keep if kind == "LSTM" else 0.0
-        self.parameters = {**with_prefix("embedding", self.embedding.parameters),
-                           **with_prefix("body", self.body.parameters), **with_prefix("output", self.output.parameters)}
+        self.parameters = {
+            **with_prefix("embedding", self.embedding.parameters),
+            **with_prefix("body", self.body.parameters),
+            **with_prefix("output", self.output.parameters),
+        }
 
     def forward(self, ids: np.ndarray) -> tuple[np.ndarray, Any]:
         x, c1 = self.embedding.forward(ids)
@@ -115,8 +118,10 @@ def main() -> int:
     results: dict[str, list[float]] = {}
     print("model", *DISTANCES, sep="\t")
     for kind in MODELS:
-        results[kind] = [float(np.median([accuracy(kind, n, arguments.steps, seed) for seed in range(arguments.seeds)]))
-                         for n in DISTANCES]
+        results[kind] = [
+            float(np.median([accuracy(kind, n, arguments.steps, seed) for seed in range(arguments.seeds)]))
+            for n in DISTANCES
+        ]
         print(kind, *(f"{value:.2f}" for value in results[kind]), sep="\t")
         sys.stdout.flush()
     if arguments.picture:

@@ -16,8 +16,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from embedkit.nn.parameters import load_state
-from embedkit.nn.recurrent import GRU, LSTM, RNN
+from embedkit.nn.layers.parameters import load_state
+from embedkit.nn.layers.recurrent import GRU, LSTM, RNN
 
 BATCH, LENGTH, INPUT, HIDDEN = 32, 50, 100, 128
 BLOCK, UNCOUNTED, PAUSE = 12, 2, 0.2

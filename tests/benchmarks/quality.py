@@ -35,8 +35,22 @@ MARGIN = 0.01
 def measure(options: list[str], seed: int, corpus: Path, data: Path, folder: Path) -> tuple[float, float]:
     """WS353 ρ and analogy accuracy of one training."""
     out = folder / "model.safetensors"
-    subprocess.run([sys.executable, "-m", "embedkit", "train", str(corpus), "-o", str(out), "--seed", str(seed),
-                    "--quiet", *options], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "embedkit",
+            "train",
+            str(corpus),
+            "-o",
+            str(out),
+            "--seed",
+            str(seed),
+            "--quiet",
+            *options,
+        ],
+        check=True,
+    )
     return quality(str(out), data)
 
 
@@ -45,8 +59,10 @@ def row(name: str, values: list[float], peer: float | None) -> bool:
     mean = statistics.mean(values)
     fine = peer is None or mean >= peer - MARGIN
     floor = "–" if peer is None else f"{peer - MARGIN:.3f}"
-    print(f"| {name} | {mean:.3f} | {min(values):.3f}–{max(values):.3f} | {floor} | {'yes' if fine else 'NO'} |",
-          flush=True)
+    print(
+        f"| {name} | {mean:.3f} | {min(values):.3f}–{max(values):.3f} | {floor} | {'yes' if fine else 'NO'} |",
+        flush=True,
+    )
     return fine
 
 

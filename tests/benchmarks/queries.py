@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from embedkit import KeyedVectors, load, neighbours
-from embedkit.words import Words
+from embedkit import KeyedVectors, load
+from embedkit.query import neighbours
+from embedkit.vocabulary.words import Words
 
 TOPN = 10
 
@@ -36,8 +37,12 @@ def cold(path: Path) -> float:
 def bulk_command(path: Path, words: list[str]) -> float:
     """Seconds of ``embedkit similar`` with all words on standard input."""
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "embedkit", "similar", str(path), "--topn", str(TOPN)],
-                   input="\n".join(words).encode(), stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "embedkit", "similar", str(path), "--topn", str(TOPN)],
+        input="\n".join(words).encode(),
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
     return time.perf_counter() - start
 
 

@@ -23,7 +23,7 @@ import sys
 import time
 from pathlib import Path
 
-from embedkit.nn.classifier import Classifier
+from embedkit.nn.models.classifier import Classifier
 from tests.benchmarks.data import unpacked
 
 VECTORS = {
@@ -32,7 +32,9 @@ VECTORS = {
     "ko-reviews": ["--model", "fasttext", "--subwords", "chars", "--epochs", "3"],
 }
 TASKS = {
-    "ko-reviews": ("classify", "ko-reviews"), "en-polarity": ("classify", "en"), "en-pos": ("tag", "en"),
+    "ko-reviews": ("classify", "ko-reviews"),
+    "en-polarity": ("classify", "en"),
+    "en-pos": ("tag", "en"),
     "ko-pos": ("tag", "ko"),
 }
 FILES = {
@@ -75,8 +77,10 @@ def main() -> None:
         results = []
         for name, options in (("", ["--vectors", str(model)]), ("-random", [])):
             options = [*OPTIONS.get(task, []), *options]
-            runs = [run(command, task + name, train, test, [*options, "--seed", str(seed)], arguments.work)
-                    for seed in range(1, arguments.seeds + 1)]
+            runs = [
+                run(command, task + name, train, test, [*options, "--seed", str(seed)], arguments.work)
+                for seed in range(1, arguments.seeds + 1)
+            ]
             results.append([statistics.mean(column) for column in zip(*runs, strict=True)])
         (pretrained, seconds), (random, random_seconds) = results
         print(f"| {task} | {pretrained:.4f} | {random:.4f} | {seconds:.0f} | {random_seconds:.0f} |", flush=True)
@@ -127,8 +131,24 @@ def cold(data: Path, work: Path) -> None:
     """Seconds of one prediction in a fresh process, files in the page cache: ours against PyTorch's."""
     train, _ = data_of("en-polarity", data, work)
     model = work / "cold.model"
-    embedkit("classify", "train", train, "--vectors", vectors_of("en", data, work), "-o", model, "--model", "gru",
-             "--hidden-size", "64", "--pooling", "max", "--epochs", "1", "-q")
+    embedkit(
+        "classify",
+        "train",
+        train,
+        "--vectors",
+        vectors_of("en", data, work),
+        "-o",
+        model,
+        "--model",
+        "gru",
+        "--hidden-size",
+        "64",
+        "--pooling",
+        "max",
+        "--epochs",
+        "1",
+        "-q",
+    )
     ours = timed([sys.executable, "-m", "embedkit", "classify", "predict", str(model)])
     print(f"\ncold prediction of one sentence (GRU, both ways, 64): embedkit {ours:.3f} s")
     try:
@@ -138,8 +158,11 @@ def cold(data: Path, work: Path) -> None:
         return
     words = list(Classifier.load(model).words.lookup.words)
     (work / "cold.words").write_text("\n".join(words), encoding="utf-8")
-    parts = (torch.nn.Embedding(len(words) + 1, 100), torch.nn.GRU(100, 64, bidirectional=True, batch_first=True),
-             torch.nn.Linear(128, 2))
+    parts = (
+        torch.nn.Embedding(len(words) + 1, 100),
+        torch.nn.GRU(100, 64, bidirectional=True, batch_first=True),
+        torch.nn.Linear(128, 2),
+    )
     torch.save([part.state_dict() for part in parts], work / "cold.pt")
     theirs = timed([sys.executable, "-c", PYTORCH, str(work / "cold.pt"), str(work / "cold.words")])
     print(f"the same in PyTorch {theirs:.3f} s: {theirs / ours:.1f} times")
@@ -147,6 +170,7 @@ def cold(data: Path, work: Path) -> None:
 
 def timed(command: list[str], rounds: int = 7) -> float:
     """Median seconds of a command that reads one sentence."""
+
     def once() -> float:
         begun = time.perf_counter()
         subprocess.run(command, input="a moving and funny film\n", text=True, capture_output=True, check=True)
@@ -158,8 +182,13 @@ def timed(command: list[str], rounds: int = 7) -> float:
 
 def embedkit(*arguments: object) -> str:
     """Run the command line; its standard output."""
-    return subprocess.run([sys.executable, "-m", "embedkit", *map(str, arguments)], check=True, text=True,
-                          stdout=subprocess.PIPE, env={**os.environ, "PYTHONUTF8": "1"}).stdout
+    return subprocess.run(
+        [sys.executable, "-m", "embedkit", *map(str, arguments)],
+        check=True,
+        text=True,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONUTF8": "1"},
+    ).stdout
 
 
 if __name__ == "__main__":

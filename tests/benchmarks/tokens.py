@@ -21,7 +21,7 @@ ONE_RUN = """
 import json, resource, sys, time
 path, tokenizer, workers, repeat = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 start = time.perf_counter()
-from embedkit.corpus import Corpus
+from embedkit.vocabulary.corpus import Corpus
 best = float("inf")
 for run in range(repeat):
     corpus = None
@@ -38,8 +38,13 @@ print(json.dumps({"seconds": best, "first": first, "tokens": corpus.n_raw_tokens
 
 def measure(path: Path, tokenizer: str, workers: int, repeat: int, **environment: str) -> dict[str, float]:
     """One process: seconds of the best run and of the first one, tokens, words, peak memory."""
-    done = subprocess.run([sys.executable, "-c", ONE_RUN, str(path), tokenizer, str(workers), str(repeat)], check=True,
-                          capture_output=True, text=True, env={**os.environ, **environment})
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_RUN, str(path), tokenizer, str(workers), str(repeat)],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
     result: dict[str, float] = json.loads(done.stdout)
     return result
 
@@ -61,15 +66,19 @@ def main() -> int:
         small.write_text("the cat sat on the mat\n" * 10)
         cold = measure(small, "whitespace", 1, 1, NUMBA_CACHE_DIR=folder)["first"]
         print(f"first run ever, import and compilation included: {cold:.1f} s")
-    print(f"{'file':12} {'tokenizer':11} {'workers':>7} {'s':>6} {'MB/s':>6} {'Mtokens/s':>9} {'peak MB':>8} "
-          f"{'words':>9}")
+    print(
+        f"{'file':12} {'tokenizer':11} {'workers':>7} {'s':>6} {'MB/s':>6} {'Mtokens/s':>9} {'peak MB':>8} {'words':>9}"
+    )
     for file in files:
         for tokenizer in options.tokenizers.split(","):
             for workers in sorted({1, options.workers}):
                 m = measure(file, tokenizer, workers, options.repeat)
-                print(f"{file.name:12} {tokenizer:11} {workers:7} {m['seconds']:6.2f} "
-                      f"{file.stat().st_size / 1e6 / m['seconds']:6.0f} {m['tokens'] / 1e6 / m['seconds']:9.1f} "
-                      f"{m['peak_mb']:8.0f} {m['words']:9,.0f}", flush=True)
+                print(
+                    f"{file.name:12} {tokenizer:11} {workers:7} {m['seconds']:6.2f} "
+                    f"{file.stat().st_size / 1e6 / m['seconds']:6.0f} {m['tokens'] / 1e6 / m['seconds']:9.1f} "
+                    f"{m['peak_mb']:8.0f} {m['words']:9,.0f}",
+                    flush=True,
+                )
     return 0
 
 

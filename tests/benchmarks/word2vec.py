@@ -57,9 +57,26 @@ model.save_model(out)
 def command(tool: str, corpus: Path, out: Path, options: dict, seed: int) -> list[str]:
     """The process that trains with `tool` and writes `out`."""
     if tool == "embedkit":
-        return [sys.executable, "-m", "embedkit", "train", str(corpus), "-o", str(out), "--model", options["model"],
-                "--learning-rate", str(options["learning_rate"]), "--vector-size", str(options["vector_size"]),
-                "--workers", "2", "--seed", str(seed), "--quiet"]
+        return [
+            sys.executable,
+            "-m",
+            "embedkit",
+            "train",
+            str(corpus),
+            "-o",
+            str(out),
+            "--model",
+            options["model"],
+            "--learning-rate",
+            str(options["learning_rate"]),
+            "--vector-size",
+            str(options["vector_size"]),
+            "--workers",
+            "2",
+            "--seed",
+            str(seed),
+            "--quiet",
+        ]
     code = GENSIM if tool == "gensim" else FASTTEXT
     return [sys.executable, "-c", code, str(corpus), str(out), json.dumps(options), str(seed)]
 
@@ -103,15 +120,22 @@ def measured(tool: str, corpus: Path, folder: Path, options: dict, seed: int) ->
 
 def quality(file: str, data: Path) -> tuple[float, float]:
     """WS353 Spearman, and analogy accuracy among the 30,000 most frequent words."""
+
     def evaluate(*options: str) -> list[dict]:
-        done = subprocess.run([sys.executable, "-m", "embedkit", "evaluate", file, *options, "--json"],
-                              capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "embedkit", "evaluate", file, *options, "--json"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     pairs = evaluate("--pairs", str(data / "ws353.tsv"))
     questions = evaluate("--analogies", str(data / "questions-words.txt"), "--restrict-vocab", "30000")
-    return (next(r["value"] for r in pairs if r["measure"] == "spearman"),
-            next(r["value"] for r in questions if r["section"] == "total"))
+    return (
+        next(r["value"] for r in pairs if r["measure"] == "spearman"),
+        next(r["value"] for r in questions if r["section"] == "total"),
+    )
 
 
 def available(tool: str) -> bool:
@@ -142,9 +166,11 @@ def main() -> None:
         with open(corpus, encoding="utf-8") as lines:
             n_words = sum(len(line.split()) for line in lines)
         tools = [t for t in arguments.tool or ("embedkit", "gensim", "fasttext") if t == "embedkit" or available(t)]
-        print(f"{date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
-              f"Python {platform.python_version()}; {n_words:,} words, 5 epochs, 2 workers, "
-              f"{arguments.seeds} seed(s)\n")
+        print(
+            f"{date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
+            f"Python {platform.python_version()}; {n_words:,} words, 5 epochs, 2 workers, "
+            f"{arguments.seeds} seed(s)\n"
+        )
         print("| case | tool | seconds | words/s | peak MB | WS353 ρ | analogies | times faster |")
         print("|---|---|---|---|---|---|---|---|")
         for case in arguments.case or list(CASES):
@@ -172,8 +198,11 @@ def table(case: str, tools: list[str], corpus: Path, folder: Path, arguments: ar
     for tool, results in rows.items():
         seconds = statistics.median(r[0] for r in results)
         means = [statistics.mean(r[k] for r in results) for k in (1, 2, 3)]
-        print(f"| {case} | {tool} | {seconds:.1f} | {n_words * 5 / seconds / 1e6:.2f} M | {means[0]:.0f} | "
-              f"{means[1]:.3f} | {means[2]:.3f} | {seconds / ours:.1f} |", flush=True)
+        print(
+            f"| {case} | {tool} | {seconds:.1f} | {n_words * 5 / seconds / 1e6:.2f} M | {means[0]:.0f} | "
+            f"{means[1]:.3f} | {means[2]:.3f} | {seconds / ours:.1f} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

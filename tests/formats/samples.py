@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from embedkit import formats
-from embedkit.keyed_vectors import KeyedVectors
+from embedkit.query.keyed_vectors import KeyedVectors
 
 WORDS = ["the", "여왕", "naïve", "new_york", "zero"]
 WRITABLE = [name for name in formats.FORMATS if name not in ("floret", "fasttext", "fasttext-vec")]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.formats import load, save, sniff
 from embedkit.formats.describe import describe
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.subwords import Subwords
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.rows.subwords import Subwords
 
 MAGIC = 793712314
 WORDS = ["하늘".encode(), b"sea", b"kter\xec", b"</s>"]  # the third is not UTF-8
@@ -173,26 +173,59 @@ def test_floret_is_refused_by_name(tmp_path):
         load(path)
 
 
-@pytest.mark.parametrize(("data", "message"), [
-    (struct.pack("<i", 1234) + whole()[4:], "not a fastText file: expected magic number 793712314.*found 1234"),
-    (whole(13), "version 13.*install a newer"),
-    (whole(3), "expected version 11 or 12, found 3"),
-    (whole() + b"x", "expected the end of the file.*1 bytes more"),
-    (struct.pack("<2i", MAGIC, 12) + arguments() + dictionary() + dense(matrices()[0][:-1]) + dense(matrices()[1]),
-     "expected 4 \\+ 11 rows in the input matrix, found 14"),
-    (struct.pack("<2i", MAGIC, 12) + arguments() + dictionary() + dense(matrices()[0]) + dense(matrices()[1][:-1]),
-     "expected 4 rows in the output matrix, found 3"),
-    (struct.pack("<2i", MAGIC, 12) + arguments(size=5) + dictionary() + dense(matrices()[0]) + dense(matrices()[1]),
-     "expected rows of 5 values, found 4"),
-    (struct.pack("<2i", MAGIC, 12) + arguments() + struct.pack("<3i2q", 10**9, 10**9, 0, 9, -1) + bytes(100),
-     "expected 1,000,000,000 dictionary entries"),
-    (struct.pack("<2i", MAGIC, 12) + arguments() + dictionary() + struct.pack("<b2q", 0, 2**40, 2**30),
-     "the input matrix should end at byte"),
-    (struct.pack("<2i", MAGIC, 12) + arguments() + dictionary(pruned=1, pairs=[(3, 7)]) + bytes(9),
-     "the pruning index does not number its rows"),
-    (struct.pack("<2i", MAGIC, 12) + arguments() + dictionary([], WORDS).replace(
-        struct.pack("<3i", 4, 0, 4), struct.pack("<3i", 4, 4, 0)) + bytes(9), "expected 4 words and then 0 labels"),
-], ids=["magic", "future", "ancient", "trailing", "rows", "outputs", "columns", "entries", "huge", "pruning", "kinds"])
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (struct.pack("<i", 1234) + whole()[4:], "not a fastText file: expected magic number 793712314.*found 1234"),
+        (whole(13), "version 13.*install a newer"),
+        (whole(3), "expected version 11 or 12, found 3"),
+        (whole() + b"x", "expected the end of the file.*1 bytes more"),
+        (
+            struct.pack("<2i", MAGIC, 12)
+            + arguments()
+            + dictionary()
+            + dense(matrices()[0][:-1])
+            + dense(matrices()[1]),
+            "expected 4 \\+ 11 rows in the input matrix, found 14",
+        ),
+        (
+            struct.pack("<2i", MAGIC, 12)
+            + arguments()
+            + dictionary()
+            + dense(matrices()[0])
+            + dense(matrices()[1][:-1]),
+            "expected 4 rows in the output matrix, found 3",
+        ),
+        (
+            struct.pack("<2i", MAGIC, 12)
+            + arguments(size=5)
+            + dictionary()
+            + dense(matrices()[0])
+            + dense(matrices()[1]),
+            "expected rows of 5 values, found 4",
+        ),
+        (
+            struct.pack("<2i", MAGIC, 12) + arguments() + struct.pack("<3i2q", 10**9, 10**9, 0, 9, -1) + bytes(100),
+            "expected 1,000,000,000 dictionary entries",
+        ),
+        (
+            struct.pack("<2i", MAGIC, 12) + arguments() + dictionary() + struct.pack("<b2q", 0, 2**40, 2**30),
+            "the input matrix should end at byte",
+        ),
+        (
+            struct.pack("<2i", MAGIC, 12) + arguments() + dictionary(pruned=1, pairs=[(3, 7)]) + bytes(9),
+            "the pruning index does not number its rows",
+        ),
+        (
+            struct.pack("<2i", MAGIC, 12)
+            + arguments()
+            + dictionary([], WORDS).replace(struct.pack("<3i", 4, 0, 4), struct.pack("<3i", 4, 4, 0))
+            + bytes(9),
+            "expected 4 words and then 0 labels",
+        ),
+    ],
+    ids=["magic", "future", "ancient", "trailing", "rows", "outputs", "columns", "entries", "huge", "pruning", "kinds"],
+)
 def test_a_damaged_file_is_refused_with_what_was_expected(tmp_path, data, message):
     with pytest.raises(FormatError, match=message):
         load(put(tmp_path, data), "fasttext")
@@ -266,11 +299,15 @@ def test_a_model_without_subwords_is_written_with_its_word_vectors(tmp_path):
     assert not again.output_vectors.any()
 
 
-@pytest.mark.parametrize(("model", "message"), [
-    (own_model("jamo"), "jamo.*safetensors.*vec"),
-    (own_model(word_rows=None), "rows of words and n-grams were not kept"),
-    (KeyedVectors(["a\0b"], np.ones((1, 2), "f4")), "NUL"),
-], ids=["jamo", "no rows", "nul"])
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (own_model("jamo"), "jamo.*safetensors.*vec"),
+        (own_model(word_rows=None), "rows of words and n-grams were not kept"),
+        (KeyedVectors(["a\0b"], np.ones((1, 2), "f4")), "NUL"),
+    ],
+    ids=["jamo", "no rows", "nul"],
+)
 def test_what_the_format_cannot_express_is_refused_and_leaves_nothing(tmp_path, model, message):
     with pytest.raises(EmbedkitError, match=message):
         model.save(tmp_path / "out.bin", "fasttext")

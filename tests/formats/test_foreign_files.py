@@ -12,8 +12,16 @@ from embedkit.formats.floret import Table, murmur3
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 WORDS = ["the", "naïve", "여왕", "new_york", "x"]
-VECTORS = np.array([[0.1, -2.5, 3e-8], [1 / 3, 123456.789, -0.0], [1.1754944e-38, 3.4028235e38, 1e-45],
-                    [16777216, 0.30000001, -7], [0, 0, 0]], np.float32)
+VECTORS = np.array(
+    [
+        [0.1, -2.5, 3e-8],
+        [1 / 3, 123456.789, -0.0],
+        [1.1754944e-38, 3.4028235e38, 1e-45],
+        [16777216, 0.30000001, -7],
+        [0, 0, 0],
+    ],
+    np.float32,
+)
 
 
 @pytest.mark.parametrize("name", ["gensim_vectors.txt", "gensim_vectors.bin", "gensim_glove.txt", "numpy_vectors.npz"])
@@ -25,8 +33,9 @@ def test_golden_files(name):
 
 @pytest.mark.parametrize("start, end", [(b"", b"\n"), (b"", b""), (b"\n", b"")])
 def test_word2vec_binary_with_and_without_line_feeds(tmp_path, start, end):
-    rows = b"".join(start + word.encode() + b" " + row.tobytes() + end
-                    for word, row in zip(WORDS, VECTORS, strict=True))
+    rows = b"".join(
+        start + word.encode() + b" " + row.tobytes() + end for word, row in zip(WORDS, VECTORS, strict=True)
+    )
     (tmp_path / "m").write_bytes(b"5 3\n" + rows)
     model = formats.load(tmp_path / "m")
     assert list(model.index_to_key) == WORDS
@@ -127,8 +136,10 @@ def test_murmur_hash_against_published_values():
 def test_floret_words_are_the_mean_of_their_pieces_rows(tmp_path):
     path, words = tmp_path / "m.floret", tmp_path / "words.txt"
     table = np.random.default_rng(2).standard_normal((7, 3)).astype(np.float32)
-    path.write_text("7 3 2 3 2 2166136261 < >\n" + "".join(
-        f"{i} {' '.join(map(str, row.tolist()))}\n" for i, row in enumerate(table)))
+    path.write_text(
+        "7 3 2 3 2 2166136261 < >\n"
+        + "".join(f"{i} {' '.join(map(str, row.tolist()))}\n" for i, row in enumerate(table))
+    )
     words.write_text("학교\nking\n", encoding="utf-8")
     model = formats.load(path, words=words)
     pieces = ["<학교>", "<학", "학교", "교>", "<학교", "학교>"]
@@ -142,12 +153,15 @@ def test_floret_words_are_the_mean_of_their_pieces_rows(tmp_path):
         formats.load(tmp_path / "short.floret", words=words)
 
 
-@pytest.mark.parametrize("columns, message", [
-    ({"word": ["a"]}, "expected columns word and vector, found word"),
-    ({"word": ["a"], "vector": ["x"]}, "expected column vector to be a list of float32"),
-    ({"word": ["a", "b"], "vector": [[1.0, 2.0], [1.0]]}, "expected 2 values in every row"),
-    ({"word": ["a", None], "vector": [[1.0], [2.0]]}, "expected a word and a vector in every row"),
-])
+@pytest.mark.parametrize(
+    "columns, message",
+    [
+        ({"word": ["a"]}, "expected columns word and vector, found word"),
+        ({"word": ["a"], "vector": ["x"]}, "expected column vector to be a list of float32"),
+        ({"word": ["a", "b"], "vector": [[1.0, 2.0], [1.0]]}, "expected 2 values in every row"),
+        ({"word": ["a", None], "vector": [[1.0], [2.0]]}, "expected a word and a vector in every row"),
+    ],
+)
 def test_parquet_of_other_shapes(tmp_path, columns, message):
     pa = pytest.importorskip("pyarrow")
     from pyarrow import parquet
@@ -161,8 +175,10 @@ def test_a_database_with_a_view_in_place_of_the_table_is_refused(tmp_path):
     import sqlite3
 
     with sqlite3.connect(tmp_path / "m.sqlite") as database:
-        database.execute("CREATE VIEW vectors AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
-                         "SELECT 'w' AS word, x'00000000' AS vector FROM n")
+        database.execute(
+            "CREATE VIEW vectors AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+            "SELECT 'w' AS word, x'00000000' AS vector FROM n"
+        )
     database.close()
     with pytest.raises(FormatError, match=r"expected a table vectors\(word, vector\), found vectors"):
         formats.load(tmp_path / "m.sqlite")

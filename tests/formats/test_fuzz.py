@@ -84,19 +84,26 @@ def test_random_bytes_are_refused_or_read(tmp_path):
                 formats.load(path)
 
 
-@pytest.mark.parametrize("name, content", [
-    ("word2vec-text", b"1000000000000 300\nthe 1 2\n"),
-    ("word2vec-text", b"3 100000000000000\nthe 1 2\n"),
-    ("word2vec-binary", b"1000000000000 300\nthe " + b"\0" * 50),
-    ("word2vec-binary", b"2 99999999999999\nthe " + b"\0" * 50),
-    ("floret", b"100000000000 300 2 3 2 2166136261 < >\n0 1\n"),
-    ("finalfusion", b"FiFu" + struct.pack("<IIIIQQ", 0, 1, 1, 1, 1 << 60, 1 << 60)),
-    ("finalfusion", b"FiFu" + struct.pack("<III", 0, 4_000_000_000, 1)),
-    ("finalfusion", b"FiFu" + struct.pack("<IIIIIQQIQQII", 0, 2, 1, 2, 1, 8, 0, 2, 20, 1 << 62, 1 << 31, 10)),
-    ("native", struct.pack("<Q", 1 << 62) + b"{}"),
-    ("npy", b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 99999), }"
-     .ljust(117) + b"\n"),
-])
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("word2vec-text", b"1000000000000 300\nthe 1 2\n"),
+        ("word2vec-text", b"3 100000000000000\nthe 1 2\n"),
+        ("word2vec-binary", b"1000000000000 300\nthe " + b"\0" * 50),
+        ("word2vec-binary", b"2 99999999999999\nthe " + b"\0" * 50),
+        ("floret", b"100000000000 300 2 3 2 2166136261 < >\n0 1\n"),
+        ("finalfusion", b"FiFu" + struct.pack("<IIIIQQ", 0, 1, 1, 1, 1 << 60, 1 << 60)),
+        ("finalfusion", b"FiFu" + struct.pack("<III", 0, 4_000_000_000, 1)),
+        ("finalfusion", b"FiFu" + struct.pack("<IIIIIQQIQQII", 0, 2, 1, 2, 1, 8, 0, 2, 20, 1 << 62, 1 << 31, 10)),
+        ("native", struct.pack("<Q", 1 << 62) + b"{}"),
+        (
+            "npy",
+            b"\x93NUMPY\x01\x00v\x00"
+            + b"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 99999), }".ljust(117)
+            + b"\n",
+        ),
+    ],
+)
 def test_absurd_sizes_take_no_memory(tmp_path, name, content):
     path = tmp_path / "m"
     path.write_bytes(content)
@@ -111,19 +118,22 @@ def test_absurd_sizes_take_no_memory(tmp_path, name, content):
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("content, told", [
-    (b"%PDF-1.7 ...", "a PDF document"),
-    (b"\x80\x04\x95\x10\x00\x00", "a Python pickle, which can run code and is never opened"),
-    (b"\x89PNG\r\n\x1a\n....", "a PNG image"),
-    ("the 1 2\n".encode("utf-16"), "UTF-16 text; convert it first"),
-    (b"GGUF\x03\0\0\0", "a GGUF language model"),
-    (b"PK\x03\x04 broken", "damaged zip"),
-    (b"just some prose\nand more of it\n", "text without vectors"),
-    (b"the 100\nof 99\n", "a list of words and counts"),
-    (struct.pack("<iidiid", 1, 2, 0.5, 3, 1, 7.25), "GloVe's co-occurrence counts"),
-    (b"", "an empty file"),
-    (bytes(range(256)), "--from glove-binary"),
-])
+@pytest.mark.parametrize(
+    "content, told",
+    [
+        (b"%PDF-1.7 ...", "a PDF document"),
+        (b"\x80\x04\x95\x10\x00\x00", "a Python pickle, which can run code and is never opened"),
+        (b"\x89PNG\r\n\x1a\n....", "a PNG image"),
+        ("the 1 2\n".encode("utf-16"), "UTF-16 text; convert it first"),
+        (b"GGUF\x03\0\0\0", "a GGUF language model"),
+        (b"PK\x03\x04 broken", "damaged zip"),
+        (b"just some prose\nand more of it\n", "text without vectors"),
+        (b"the 100\nof 99\n", "a list of words and counts"),
+        (struct.pack("<iidiid", 1, 2, 0.5, 3, 1, 7.25), "GloVe's co-occurrence counts"),
+        (b"", "an empty file"),
+        (bytes(range(256)), "--from glove-binary"),
+    ],
+)
 def test_files_of_another_kind_are_named(tmp_path, content, told):
     path = tmp_path / "m.bin"
     path.write_bytes(content)

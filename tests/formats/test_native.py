@@ -9,8 +9,8 @@ import pytest
 
 import embedkit
 from embedkit.errors import EmbedkitError, FormatError
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.words import Words
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.vocabulary.words import Words
 
 
 def sample(n=7, size=3, **more):
@@ -22,8 +22,11 @@ def sample(n=7, size=3, **more):
 
 def test_everything_comes_back_bit_for_bit(tmp_path):
     rng = np.random.default_rng(0)
-    before = sample(counts=np.arange(7, 0, -1) * 10**12, config={"tokenizer": "words", "한": [1, 2]},
-                    output_vectors=rng.standard_normal((7, 3)).astype(np.float32))
+    before = sample(
+        counts=np.arange(7, 0, -1) * 10**12,
+        config={"tokenizer": "words", "한": [1, 2]},
+        output_vectors=rng.standard_normal((7, 3)).astype(np.float32),
+    )
     before.save(tmp_path / "m.safetensors")
     after = embedkit.load(tmp_path / "m.safetensors")
     assert list(after.index_to_key) == before.index_to_key
@@ -96,17 +99,20 @@ def changed(path, change):
     path.write_bytes(content[:8] + text + content[8 + length :])
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda h: h["vectors"].update(shape=[2**40, 2**40]), "vectors of shape"),
-    (lambda h: h["vectors"].update(shape=[-1, 2]), "expected tensor vectors"),
-    (lambda h: h["vectors"].update(dtype="F64"), "expected tensor vectors of F32"),
-    (lambda h: h.update(vectors=3), "expected tensor vectors"),
-    (lambda h: h.pop("words"), "expected tensor words"),
-    (lambda h: h["__metadata__"].update(format_version="2"), "install a newer embedkit"),
-    (lambda h: h["__metadata__"].update(config="[1"), "the config is not JSON"),
-    (lambda h: h.pop("__metadata__"), "not word vectors of embedkit"),
-    (lambda h: h["norms"].update(data_offsets=[10**15, 10**15 + 28]), "the file ends at byte"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda h: h["vectors"].update(shape=[2**40, 2**40]), "vectors of shape"),
+        (lambda h: h["vectors"].update(shape=[-1, 2]), "expected tensor vectors"),
+        (lambda h: h["vectors"].update(dtype="F64"), "expected tensor vectors of F32"),
+        (lambda h: h.update(vectors=3), "expected tensor vectors"),
+        (lambda h: h.pop("words"), "expected tensor words"),
+        (lambda h: h["__metadata__"].update(format_version="2"), "install a newer embedkit"),
+        (lambda h: h["__metadata__"].update(config="[1"), "the config is not JSON"),
+        (lambda h: h.pop("__metadata__"), "not word vectors of embedkit"),
+        (lambda h: h["norms"].update(data_offsets=[10**15, 10**15 + 28]), "the file ends at byte"),
+    ],
+)
 def test_a_damaged_header_is_named(tmp_path, change, message):
     path = tmp_path / "m.safetensors"
     sample().save(path)

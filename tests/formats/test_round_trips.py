@@ -10,7 +10,7 @@ import pytest
 
 from embedkit import formats
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
-from embedkit.keyed_vectors import KeyedVectors
+from embedkit.query.keyed_vectors import KeyedVectors
 from tests.formats.samples import EXACT, NEEDS_EXTRA, WORDS, WRITABLE, sample, write
 
 NO_SPACES = ["word2vec-text", "word2vec-binary", "glove-text", "glove-binary"]
@@ -59,8 +59,12 @@ def test_converting_gives_the_same_as_loading_and_saving(name, tmp_path, monkeyp
     for out in ("out.safetensors", "out.bin"):
         after = formats.load(tmp_path / out)
         assert list(after.index_to_key) == WORDS
-        np.testing.assert_allclose(after.vectors, model.vectors, rtol=3e-7 if name == "finalfusion" else 0,
-                                   atol=1e-29 if name == "finalfusion" else 0)
+        np.testing.assert_allclose(
+            after.vectors,
+            model.vectors,
+            rtol=3e-7 if name == "finalfusion" else 0,
+            atol=1e-29 if name == "finalfusion" else 0,
+        )
 
 
 def test_no_words_at_all(name, tmp_path):
@@ -81,8 +85,11 @@ def with_word(word):
 
 @pytest.mark.parametrize("word", ["new york", "a\nb", "", "tab\tbed"])
 def test_words_come_back_or_are_refused_by_name(name, tmp_path, word):
-    lost = (name in NO_SPACES and " " in word) or (name in NO_LINES and "\n" in word) \
+    lost = (
+        (name in NO_SPACES and " " in word)
+        or (name in NO_LINES and "\n" in word)
         or (name in ("word2vec-text", "glove-text", "glove-binary", "projector") and (word == "" or "\t" in word))
+    )
     if lost:
         with pytest.raises(EmbedkitError, match=r"cannot write .*the word .*(white space|a space|end of a line|empty)"):
             write(with_word(word), name, tmp_path)

@@ -73,10 +73,23 @@ def test_ordinary_numbers_are_not_left_to_python():
     assert same_bits(values[sure], reference.parse([t.decode() for t in texts])[sure])
 
 
-@pytest.mark.parametrize("text", ["16777217", "16777216.999999999999", "16777217.0000000000000000001", "0.1", "1e-45",
-                                  "7.0064923216240854e-46", "3.4028235e37",
-                                  "1.00000017881393421514957253748434595763683319091796875",
-                                  "-0", "00000000000000000000000000000.5", "123456789012345678901234567890", "1e-60"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "16777217",
+        "16777216.999999999999",
+        "16777217.0000000000000000001",
+        "0.1",
+        "1e-45",
+        "7.0064923216240854e-46",
+        "3.4028235e37",
+        "1.00000017881393421514957253748434595763683319091796875",
+        "-0",
+        "00000000000000000000000000000.5",
+        "123456789012345678901234567890",
+        "1e-60",
+    ],
+)
 def test_numbers_that_are_hard_to_round(tmp_path, parser, text):
     model = load(tmp_path, f"the {text} 1\n")
     assert same_bits(model.vectors[0], reference.parse([text, "1"]))
@@ -103,9 +116,15 @@ def test_no_more_digits_are_written_than_needed(values):
 
 def test_odd_but_valid_files(tmp_path, parser):
     expected = [[1, 2], [3, 4]]
-    for content in ("the 1 2\nking 3 4\n", "the 1 2\nking 3 4", "the 1 2 \r\nking 3 4 \r\n",
-                    "\ufeffthe 1 2\nking 3 4\n",
-                    "the\t1\t2\nking\t3\t4\n", "the 1 2\n\n\nking  3   4\n\n", "the +1 2.0\nking 3. .4e1\n"):
+    for content in (
+        "the 1 2\nking 3 4\n",
+        "the 1 2\nking 3 4",
+        "the 1 2 \r\nking 3 4 \r\n",
+        "\ufeffthe 1 2\nking 3 4\n",
+        "the\t1\t2\nking\t3\t4\n",
+        "the 1 2\n\n\nking  3   4\n\n",
+        "the +1 2.0\nking 3. .4e1\n",
+    ):
         model = load(tmp_path, content)
         assert list(model.index_to_key) == ["the", "king"]
         assert model.vectors.tolist() == expected
@@ -119,27 +138,33 @@ def test_words_with_spaces_are_counted_from_the_right(tmp_path, parser):
     assert model.vectors.tolist() == [[1.5, 2.5], [3, 4], [5, 6], [7, 8], [0, 0]]
 
 
-@pytest.mark.parametrize("content, message", [
-    ("a 1 2\nb 1\nc 1 2\n", "line 2: expected a word and 2 values, found 1 values after 'b'"),
-    ("a 1.0 2.0\nb 1.0 2.0 3.0\nc 1.0 2.0\n", "line 2: expected 2 values after 'b', found 3"),
-    ("a 1 2\nb 1 x\nc 1 2\n", "line 2: expected a number as value 2 of 2, found 'x'"),
-    ("a 1 2\nb 1 1_0\nc 1 2\n", "line 2: expected a number as value 2 of 2, found '1_0'"),
-    ("a 1 2\n 1 2\nc 1 2\n", "line 2: expected a word, found a line that starts with white space"),
-    ("a 1 2\nb nan 2\nc 1 2\n", r"row 1 \('b'\): expected finite numbers"),
-    ("a 1 2\nb 1 -inf\nc 1 2\n", r"row 1 \('b'\): expected finite numbers"),
-    ("a 1 2\nb 1 1e39\nc 1 2\n", r"row 1 \('b'\): expected finite numbers"),
-    (b"a 1 2\nc\xff\xfe 1 2\nd 1 2\n", r"line 2: expected UTF-8, found the word b'c\\xff\\xfe'"),
-])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("a 1 2\nb 1\nc 1 2\n", "line 2: expected a word and 2 values, found 1 values after 'b'"),
+        ("a 1.0 2.0\nb 1.0 2.0 3.0\nc 1.0 2.0\n", "line 2: expected 2 values after 'b', found 3"),
+        ("a 1 2\nb 1 x\nc 1 2\n", "line 2: expected a number as value 2 of 2, found 'x'"),
+        ("a 1 2\nb 1 1_0\nc 1 2\n", "line 2: expected a number as value 2 of 2, found '1_0'"),
+        ("a 1 2\n 1 2\nc 1 2\n", "line 2: expected a word, found a line that starts with white space"),
+        ("a 1 2\nb nan 2\nc 1 2\n", r"row 1 \('b'\): expected finite numbers"),
+        ("a 1 2\nb 1 -inf\nc 1 2\n", r"row 1 \('b'\): expected finite numbers"),
+        ("a 1 2\nb 1 1e39\nc 1 2\n", r"row 1 \('b'\): expected finite numbers"),
+        (b"a 1 2\nc\xff\xfe 1 2\nd 1 2\n", r"line 2: expected UTF-8, found the word b'c\\xff\\xfe'"),
+    ],
+)
 def test_malformed_lines_name_the_place(tmp_path, parser, content, message):
     with pytest.raises(FormatError, match=message):
         load(tmp_path, content)
 
 
-@pytest.mark.parametrize("content, message", [
-    ("3 2\na 1 2\nb 1 2\n", "cut off: the header promises 3 words|expected 3 words as the header says, found 2"),
-    ("1 2\na 1 2\nb 1 2\n", "expected 1 words as the header says, found more"),
-    ("one 2\na 1 2\n", "line 1: expected two whole numbers"),
-])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("3 2\na 1 2\nb 1 2\n", "cut off: the header promises 3 words|expected 3 words as the header says, found 2"),
+        ("1 2\na 1 2\nb 1 2\n", "expected 1 words as the header says, found more"),
+        ("one 2\na 1 2\n", "line 1: expected two whole numbers"),
+    ],
+)
 def test_a_header_that_does_not_fit(tmp_path, parser, content, message):
     with pytest.raises(FormatError, match=message):
         load(tmp_path, content, "word2vec-text")

@@ -16,8 +16,12 @@ import numpy as np
 import torch
 
 FOLDER = Path(__file__).parent / "nn"
-CELLS = {"rnn_tanh": (torch.nn.RNN, {}), "rnn_relu": (torch.nn.RNN, {"nonlinearity": "relu"}),
-         "gru": (torch.nn.GRU, {}), "lstm": (torch.nn.LSTM, {})}
+CELLS = {
+    "rnn_tanh": (torch.nn.RNN, {}),
+    "rnn_relu": (torch.nn.RNN, {"nonlinearity": "relu"}),
+    "gru": (torch.nn.GRU, {}),
+    "lstm": (torch.nn.LSTM, {}),
+}
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, 0.1),
     "momentum": lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.01),
@@ -32,8 +36,9 @@ def draw(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, dtype=torch.float64)
 
 
-def save(name: str, module: torch.nn.Module, inputs: dict[str, torch.Tensor], y: torch.Tensor,
-         extra: dict[str, np.ndarray]) -> None:
+def save(
+    name: str, module: torch.nn.Module, inputs: dict[str, torch.Tensor], y: torch.Tensor, extra: dict[str, np.ndarray]
+) -> None:
     """Send a random gradient through `y` and store everything."""
     dy = draw(*y.shape)
     y.backward(dy)
@@ -66,18 +71,18 @@ def attention() -> None:
     torch.nn.init.normal_(module.in_proj_bias)
     x, memory = draw(2, 4, 6).requires_grad_(), draw(2, 5, 6).requires_grad_()
     y, weights = module(x, memory, memory, key_padding_mask=hidden, average_attn_weights=False)
-    save("multihead", module, {"x": x, "memory": memory}, y, {"mask": mask,
-                                                              "weights": weights.detach().numpy()})
-    for name, options in (("encoder_post", {}), ("encoder_pre_gelu", {"norm_first": True,
-                                                                      "activation": "gelu"})):
-        block = torch.nn.TransformerEncoderLayer(6, 2, 10, dropout=0.0, batch_first=True, dtype=torch.float64,
-                                                 **options)
+    save("multihead", module, {"x": x, "memory": memory}, y, {"mask": mask, "weights": weights.detach().numpy()})
+    for name, options in (("encoder_post", {}), ("encoder_pre_gelu", {"norm_first": True, "activation": "gelu"})):
+        block = torch.nn.TransformerEncoderLayer(
+            6, 2, 10, dropout=0.0, batch_first=True, dtype=torch.float64, **options
+        )
         x = draw(2, 5, 6).requires_grad_()
         future = torch.triu(torch.ones(5, 5, dtype=torch.bool), 1)
         save(name, block, {"x": x}, block(x, src_mask=future, src_key_padding_mask=hidden), {"mask": mask})
     for name, first in (("decoder_post", False), ("decoder_pre", True)):
-        block = torch.nn.TransformerDecoderLayer(6, 2, 10, dropout=0.0, batch_first=True, dtype=torch.float64,
-                                                 norm_first=first)
+        block = torch.nn.TransformerDecoderLayer(
+            6, 2, 10, dropout=0.0, batch_first=True, dtype=torch.float64, norm_first=first
+        )
         x, memory = draw(2, 4, 6).requires_grad_(), draw(2, 5, 6).requires_grad_()
         future = torch.triu(torch.ones(4, 4, dtype=torch.bool), 1)
         y = block(x, memory, tgt_mask=future, memory_key_padding_mask=hidden)
@@ -103,7 +108,8 @@ def cross_entropy() -> None:
     for name, smoothing in (("plain", 0.0), ("smooth", 0.1)):
         logits.grad = None
         loss = torch.nn.functional.cross_entropy(
-            logits.reshape(-1, 5), torch.from_numpy(arrays["targets"]).reshape(-1), label_smoothing=smoothing)
+            logits.reshape(-1, 5), torch.from_numpy(arrays["targets"]).reshape(-1), label_smoothing=smoothing
+        )
         loss.backward()
         arrays[f"loss.{name}"], arrays[f"dlogits.{name}"] = loss.detach().numpy(), logits.grad.numpy().copy()
     np.savez_compressed(FOLDER / "cross_entropy.npz", logits=logits.detach().numpy(), **arrays)

@@ -7,8 +7,16 @@ from gensim.models import KeyedVectors
 
 HERE = Path(__file__).parent
 WORDS = ["the", "naïve", "여왕", "new_york", "x"]
-VECTORS = np.array([[0.1, -2.5, 3e-8], [1 / 3, 123456.789, -0.0], [1.1754944e-38, 3.4028235e38, 1e-45],
-                    [16777216, 0.30000001, -7], [0, 0, 0]], np.float32)
+VECTORS = np.array(
+    [
+        [0.1, -2.5, 3e-8],
+        [1 / 3, 123456.789, -0.0],
+        [1.1754944e-38, 3.4028235e38, 1e-45],
+        [16777216, 0.30000001, -7],
+        [0, 0, 0],
+    ],
+    np.float32,
+)
 
 
 def main():

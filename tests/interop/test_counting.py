@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from embedkit.corpus import Corpus
 from embedkit.counting import count_cooccurrences, native
-from embedkit.sparse import SparseMatrix, truncated_svd
-from embedkit.tfidf import bag_of_words, save_matrix, tfidf
+from embedkit.counting.sparse import SparseMatrix, truncated_svd
+from embedkit.counting.tfidf import bag_of_words, save_matrix, tfidf
+from embedkit.vocabulary.corpus import Corpus
 
 sparse = pytest.importorskip("scipy.sparse")
 LINES = ["the cat sat on the mat", "the dog sat", "cats and dogs", "the mat"]
@@ -23,8 +23,9 @@ def text(tmp_path):
 def test_tfidf_is_scikit_learn_s(text, sublinear):
     sklearn_text = pytest.importorskip("sklearn.feature_extraction.text")
     counts, vocabulary = bag_of_words(text)
-    theirs = sklearn_text.TfidfVectorizer(tokenizer=str.split, token_pattern=None, sublinear_tf=sublinear,
-                                          vocabulary=list(vocabulary.index_to_key)).fit_transform(LINES)
+    theirs = sklearn_text.TfidfVectorizer(
+        tokenizer=str.split, token_pattern=None, sublinear_tf=sublinear, vocabulary=list(vocabulary.index_to_key)
+    ).fit_transform(LINES)
     np.testing.assert_allclose(tfidf(counts, sublinear=sublinear).toarray(), theirs.toarray(), rtol=1e-6)
 
 

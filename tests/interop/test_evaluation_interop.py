@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from embedkit.evaluation import evaluate_analogies, evaluate_pairs
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.testsets import read_analogies, read_pairs
+from embedkit.analysis.evaluation import evaluate_analogies, evaluate_pairs
+from embedkit.analysis.testsets import read_analogies, read_pairs
+from embedkit.query.keyed_vectors import KeyedVectors
 
 gensim = pytest.importorskip("gensim.models.keyedvectors")
 
@@ -65,8 +65,9 @@ def questions(tmp_path_factory):
 def test_analogies_to_the_last_question(models, questions, restrict_vocab, case_sensitive):
     ours, theirs = models
     score, sections = theirs.evaluate_word_analogies(str(questions), restrict_vocab, not case_sensitive)
-    found = evaluate_analogies(ours, read_analogies(questions), restrict_vocab=restrict_vocab,
-                               case_sensitive=case_sensitive)
+    found = evaluate_analogies(
+        ours, read_analogies(questions), restrict_vocab=restrict_vocab, case_sensitive=case_sensitive
+    )
     for section, expected in zip([*found.sections, found.total], sections, strict=True):
         assert section.correct == expected["correct"]
         assert section.incorrect == expected["incorrect"]

@@ -7,7 +7,7 @@ import pytest
 
 import embedkit
 from embedkit.formats import load
-from tests.test_fasttext_training import CORPUS
+from tests.training.test_fasttext_training import CORPUS
 
 fasttext = pytest.importorskip("fasttext")
 UNKNOWN = ["학교만", "바닷가", "sea", "ㅋㅋㅋ", "樂園", "👩\u200d🚀", "긴단어" * 50]
@@ -15,8 +15,17 @@ UNKNOWN = ["학교만", "바닷가", "sea", "ㅋㅋㅋ", "樂園", "👩\u200d�
 
 @pytest.fixture(scope="module")
 def model():
-    return embedkit.train(CORPUS, model="fasttext", vector_size=16, epochs=3, bucket=3000, min_count=2, sample=0,
-                          workers=1, keep_output=True)
+    return embedkit.train(
+        CORPUS,
+        model="fasttext",
+        vector_size=16,
+        epochs=3,
+        bucket=3000,
+        min_count=2,
+        sample=0,
+        workers=1,
+        keep_output=True,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -31,8 +31,9 @@ def place(tmp_path_factory):
     words = list(model.index_to_key)
     (folder / "ko-en.tsv").write_text("".join(f"{word}\t{word}\n" for word in words[:400]), encoding="utf-8")
     scores = np.random.default_rng(1).random(200).round(2)
-    (folder / "ws353.tsv").write_text("".join(f"{a}\t{b}\t{score}\n" for a, b, score in
-                                              zip(words[:200], words[200:400], scores, strict=True)))
+    (folder / "ws353.tsv").write_text(
+        "".join(f"{a}\t{b}\t{score}\n" for a, b, score in zip(words[:200], words[200:400], scores, strict=True))
+    )
     return folder
 
 
@@ -40,7 +41,7 @@ def place(tmp_path_factory):
 def test_the_example_runs(place, name):
     if name == "index":
         pytest.importorskip("usearch")
-    shutil.copy(place / "kept.safetensors", place / "model.safetensors")   # the example of train writes another
+    shutil.copy(place / "kept.safetensors", place / "model.safetensors")  # the example of train writes another
     done = readme_pipes.run(place, example(name), "bash" if "bash" in example(name) else "sh")
     assert done.returncode == 0, f"{example(name)}\n{done.stderr}"
     assert "Traceback" not in done.stderr

@@ -8,14 +8,15 @@ import unicodedata
 import numpy as np
 import pytest
 
-from embedkit.keyed_vectors import KeyedVectors
 from embedkit.plotting.page import write_page
 from embedkit.plotting.projection import project
 from embedkit.plotting.selection import select
+from embedkit.query.keyed_vectors import KeyedVectors
 from tests.interop.webdriver import Browser, find_browser
 
-pytestmark = pytest.mark.skipif(None in find_browser(),
-                                reason="no Chromium with chromedriver: apt-get install chromium chromium-driver")
+pytestmark = pytest.mark.skipif(
+    None in find_browser(), reason="no Chromium with chromedriver: apt-get install chromium chromium-driver"
+)
 NASTY = ["</script><script>window.broken=1</script>", "<img src=x onerror=window.broken=2>", "a&amp;b", "'\"`${1}"]
 WORDS = ["king", "queen", "서울", "한국", "도쿄", "naïve", *NASTY]
 
@@ -52,8 +53,9 @@ def heading(page):
 
 
 def listed(page, where):
-    return page.run("return [...document.querySelectorAll(arguments[0] + ' li span:first-child')]"
-                    ".map((e) => e.textContent)", where)
+    return page.run(
+        "return [...document.querySelectorAll(arguments[0] + ' li span:first-child')].map((e) => e.textContent)", where
+    )
 
 
 def picture(page):
@@ -97,18 +99,20 @@ def test_searching_with_the_keyboard_alone(page, model):
 
 
 def test_search_ignores_case_and_the_way_hangul_is_composed(page):
-    page.run("const s = document.getElementById('search'); s.value = arguments[0];"
-             "s.dispatchEvent(new Event('input'))", unicodedata.normalize("NFD", "한국"))
+    page.run(
+        "const s = document.getElementById('search'); s.value = arguments[0];s.dispatchEvent(new Event('input'))",
+        unicodedata.normalize("NFD", "한국"),
+    )
     assert listed(page, "#matches") == ["한국"]
-    page.run("const s = document.getElementById('search'); s.value = 'KING';"
-             "s.dispatchEvent(new Event('input'))")
+    page.run("const s = document.getElementById('search'); s.value = 'KING';s.dispatchEvent(new Event('input'))")
     assert listed(page, "#matches") == ["king"]
 
 
 @pytest.mark.parametrize("word", NASTY)
 def test_words_that_look_like_markup_stay_words(page, word):
-    page.run("const s = document.getElementById('search'); s.value = arguments[0];"
-             "s.dispatchEvent(new Event('input'))", word)
+    page.run(
+        "const s = document.getElementById('search'); s.value = arguments[0];s.dispatchEvent(new Event('input'))", word
+    )
     assert listed(page, "#matches")[0] == word
     page.run("document.querySelector('#matches button').click()")
     assert heading(page) == word
@@ -143,8 +147,13 @@ def test_wheel_keys_and_buttons_zoom(page):
     assert picture_after(page, lambda: page.press("0"))
     assert picture_after(page, lambda: page.press("+"))
     assert picture_after(page, lambda: page.run("document.getElementById('out').click()"))
-    assert picture_after(page, lambda: page.run("document.getElementById('map').dispatchEvent(new KeyboardEvent("
-                                                "'keydown', {key: 'ArrowLeft', bubbles: true}))"))
+    assert picture_after(
+        page,
+        lambda: page.run(
+            "document.getElementById('map').dispatchEvent(new KeyboardEvent("
+            "'keydown', {key: 'ArrowLeft', bubbles: true}))"
+        ),
+    )
 
 
 def test_a_word_in_the_address_is_chosen(browser, address):
@@ -167,7 +176,7 @@ def test_five_thousand_points_are_drawn_in_one_frame(browser, tmp_path):
             requestAnimationFrame(step); };
         requestAnimationFrame(step);"""
     per_frame = browser._call("POST", browser.session + "/execute/async", {"script": frames, "args": []})
-    assert per_frame < 500   # in software, on a busy machine; a page that redraws per point would take seconds
+    assert per_frame < 500  # in software, on a busy machine; a page that redraws per point would take seconds
     assert browser.messages() == []
 
 
@@ -175,8 +184,10 @@ def test_dark_and_light_follow_the_reader(address):
     def paper(dark):
         with Browser(dark=dark) as browser:
             browser.open(address)
-            corner = browser.run("const d = document.getElementById('map').getContext('2d')"
-                                 ".getImageData(2, 2, 1, 1).data; return [d[0], d[1], d[2]]")
+            corner = browser.run(
+                "const d = document.getElementById('map').getContext('2d')"
+                ".getImageData(2, 2, 1, 1).data; return [d[0], d[1], d[2]]"
+            )
             assert len(base64.b64decode(browser.screenshot())) > 5000
             return corner
 

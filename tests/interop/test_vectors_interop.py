@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import embedkit
-from embedkit.keyed_vectors import KeyedVectors
+from embedkit.query.keyed_vectors import KeyedVectors
 
 N, SIZE = 500, 20
 
@@ -52,8 +52,10 @@ def test_the_same_neighbours(model, theirs):
     for i in range(0, N, 17):
         word = model.index_to_key[i]
         same(model.most_similar(word, topn=15), theirs.most_similar(word, topn=15))
-    same(model.most_similar(["word1", "word2"], ["word3"], restrict_vocab=100),
-         theirs.most_similar(["word1", "word2"], ["word3"], restrict_vocab=100))
+    same(
+        model.most_similar(["word1", "word2"], ["word3"], restrict_vocab=100),
+        theirs.most_similar(["word1", "word2"], ["word3"], restrict_vocab=100),
+    )
 
 
 def test_the_same_analogies(model, theirs):
@@ -98,8 +100,9 @@ def test_duckdb_questions_parquet(model, tmp_path):
     model.save(tmp_path / "m.parquet")
     rows = duckdb.sql(
         f"SELECT b.word FROM '{tmp_path / 'm.parquet'}' a, '{tmp_path / 'm.parquet'}' b WHERE a.word = 'word1' AND "
-        "b.word <> 'word1' ORDER BY list_cosine_similarity(a.vector, b.vector) DESC LIMIT 5").fetchall()
-    assert [word for word, in rows] == [word for word, _ in model.most_similar("word1", topn=5)]
+        "b.word <> 'word1' ORDER BY list_cosine_similarity(a.vector, b.vector) DESC LIMIT 5"
+    ).fetchall()
+    assert [word for (word,) in rows] == [word for word, _ in model.most_similar("word1", topn=5)]
 
 
 def test_pyarrow_writes_what_opens_here(model, tmp_path):

@@ -14,8 +14,9 @@ KEYS = {"Enter": "\ue007", "Escape": "\ue00c", "Tab": "\ue004"}
 
 def find_browser():
     """Return the paths of the browser and its driver; None for what is not installed."""
-    browser = next((path for name in ("chromium", "chromium-browser", "google-chrome")
-                    if (path := shutil.which(name))), None)
+    browser = next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
     return browser, shutil.which("chromedriver")
 
 
@@ -27,15 +28,27 @@ class Browser:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.process = subprocess.Popen([driver, f"--port={self.port}"], stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
-        arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                     "--host-resolver-rules=MAP * ~NOTFOUND", f"--window-size={size[0]},{size[1]}"]
+        self.process = subprocess.Popen(
+            [driver, f"--port={self.port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            f"--window-size={size[0]},{size[1]}",
+        ]
         if dark:
             arguments.append("--force-dark-mode")
         options = {"binary": browser, "args": arguments}
-        capabilities = {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options,
-                                        "goog:loggingPrefs": {"browser": "ALL"}}}
+        capabilities = {
+            "alwaysMatch": {
+                "browserName": "chrome",
+                "goog:chromeOptions": options,
+                "goog:loggingPrefs": {"browser": "ALL"},
+            }
+        }
         self.session = ""
         try:
             self._wait_for_driver()
@@ -67,21 +80,54 @@ class Browser:
 
     def press(self, keys):
         """Type into whatever has the focus; a key's name stands for the key."""
-        actions = [{"type": kind, "value": key} for key in (KEYS.get(k, k) for k in keys)
-                   for kind in ("keyDown", "keyUp")]
+        actions = [
+            {"type": kind, "value": key} for key in (KEYS.get(k, k) for k in keys) for kind in ("keyDown", "keyUp")
+        ]
         self._call("POST", self.session + "/actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
 
     def mouse(self, *steps):
         """Do steps with the mouse: ("move", x, y), ("down",), ("up",)."""
         kinds = {"down": "pointerDown", "up": "pointerUp"}
-        actions = [{"type": "pointerMove", "duration": 0, "x": step[1], "y": step[2], "origin": "viewport"}
-                   if step[0] == "move" else {"type": kinds[step[0]], "button": 0} for step in steps]
-        self._call("POST", self.session + "/actions", {"actions": [
-            {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": actions}]})
+        actions = [
+            {"type": "pointerMove", "duration": 0, "x": step[1], "y": step[2], "origin": "viewport"}
+            if step[0] == "move"
+            else {"type": kinds[step[0]], "button": 0}
+            for step in steps
+        ]
+        self._call(
+            "POST",
+            self.session + "/actions",
+            {
+                "actions": [
+                    {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": actions}
+                ]
+            },
+        )
 
     def wheel(self, x, y, amount):
-        self._call("POST", self.session + "/actions", {"actions": [{"type": "wheel", "id": "wheel", "actions": [
-            {"type": "scroll", "x": x, "y": y, "deltaX": 0, "deltaY": amount, "duration": 0, "origin": "viewport"}]}]})
+        self._call(
+            "POST",
+            self.session + "/actions",
+            {
+                "actions": [
+                    {
+                        "type": "wheel",
+                        "id": "wheel",
+                        "actions": [
+                            {
+                                "type": "scroll",
+                                "x": x,
+                                "y": y,
+                                "deltaX": 0,
+                                "deltaY": amount,
+                                "duration": 0,
+                                "origin": "viewport",
+                            }
+                        ],
+                    }
+                ]
+            },
+        )
 
     def screenshot(self):
         """The picture of the page, PNG as base64."""
@@ -97,9 +143,12 @@ class Browser:
         raise RuntimeError("chromedriver did not answer within ten seconds")
 
     def _call(self, method, path, body=None):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method,
-                                         data=None if body is None else json.dumps(body).encode("utf-8"),
-                                         headers={"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode("utf-8"),
+            headers={"Content-Type": "application/json"},
+        )
         try:
             with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
                 return json.load(answer)["value"]

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from embedkit.nn.parameters import RowGradient
+from embedkit.nn.layers.parameters import RowGradient
 
 
-def directional(loss: Callable[[], float], array: np.ndarray, direction: np.ndarray,
-                step: float = 1e-5) -> float:
+def directional(loss: Callable[[], float], array: np.ndarray, direction: np.ndarray, step: float = 1e-5) -> float:
     """The derivative of `loss` as `array` moves along `direction` (fourth-order central difference)."""
     start = array.copy()
 
@@ -24,10 +23,16 @@ def directional(loss: Callable[[], float], array: np.ndarray, direction: np.ndar
     return slope
 
 
-def check_gradients(loss: Callable[[], float], arrays: Mapping[str, np.ndarray], grads: Mapping[str, object],
-                    *,
-                    tolerance: float = 1e-6, directions: int = 3, seed: int = 0, zero: tuple[str,
-                                                                                             ...] = ()) -> None:
+def check_gradients(
+    loss: Callable[[], float],
+    arrays: Mapping[str, np.ndarray],
+    grads: Mapping[str, object],
+    *,
+    tolerance: float = 1e-6,
+    directions: int = 3,
+    seed: int = 0,
+    zero: tuple[str, ...] = (),
+) -> None:
     """Compare every gradient with the change of `loss` along random directions, and see that it is not zero.
 
     Parameters
@@ -62,10 +67,13 @@ def check_gradients(loss: Callable[[], float], arrays: Mapping[str, np.ndarray],
             assert abs(found - expected) <= tolerance * max(1.0, abs(expected)), (name, found, expected)
 
 
-def check_layer(forward: Callable[[], tuple[np.ndarray, object]], backward: Callable[..., tuple[object,
-                                                                                                dict]],
-                parameters: Mapping[str, np.ndarray], inputs: Mapping[str, np.ndarray],
-                **options: object) -> None:
+def check_layer(
+    forward: Callable[[], tuple[np.ndarray, object]],
+    backward: Callable[..., tuple[object, dict]],
+    parameters: Mapping[str, np.ndarray],
+    inputs: Mapping[str, np.ndarray],
+    **options: object,
+) -> None:
     """`check_gradients` for a layer under the loss Σ y · w with random w.
 
     `forward()` gives (y, cache); `backward(dy, cache)` gives (dx, grads), dx a single array or a tuple in the

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from embedkit.errors import ConfigError
-from embedkit.nn.activations import erf
-from embedkit.nn.attention import (
+from embedkit.nn.layers.activations import erf
+from embedkit.nn.layers.attention import (
     AdditiveAttention,
     AttentionPooling,
     DotAttention,
@@ -18,7 +18,7 @@ from embedkit.nn.attention import (
     padding_mask,
     positions,
 )
-from embedkit.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
+from embedkit.nn.layers.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 from tests.nn.gradients import check_layer
 
 MASK = np.array([[True, True, True, False, False], [True] * 5, [False] * 5])
@@ -32,15 +32,20 @@ def rng():
     return np.random.default_rng(1)
 
 
-@pytest.mark.parametrize("layer", [
-    AdditiveAttention(4, 6, 7, rng=rng(), dtype=np.float64),
-    DotAttention(4, 6, general=True, rng=rng(), dtype=np.float64),
-    DotAttention(6, 6, general=False, rng=rng()),
-], ids=["additive", "general", "dot"])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        AdditiveAttention(4, 6, 7, rng=rng(), dtype=np.float64),
+        DotAttention(4, 6, general=True, rng=rng(), dtype=np.float64),
+        DotAttention(6, 6, general=False, rng=rng()),
+    ],
+    ids=["additive", "general", "dot"],
+)
 def test_attention_gradients(layer):
     query, keys = draw(3, 2, 6 if not layer.parameters else 4), draw(3, 5, 6, seed=1)
-    check_layer(lambda: layer.forward(query, keys, MASK), layer.backward, layer.parameters,
-                {"query": query, "keys": keys})
+    check_layer(
+        lambda: layer.forward(query, keys, MASK), layer.backward, layer.parameters, {"query": query, "keys": keys}
+    )
     y, cache = layer.forward(query, keys, MASK)
     np.testing.assert_allclose(cache.weights[:2].sum(axis=-1), 1.0)
     assert np.all(cache.weights[0, :, 3:] == 0)
@@ -75,8 +80,9 @@ def test_self_attention_gradients():
 def test_cross_attention_gradients():
     layer = MultiheadAttention(6, 2, rng=rng(), dtype=np.float64)
     x, memory = draw(3, 4, 6), draw(3, 5, 6, seed=1)
-    check_layer(lambda: layer.forward(x, memory, mask=MASK), layer.backward, layer.parameters,
-                {"x": x, "memory": memory})
+    check_layer(
+        lambda: layer.forward(x, memory, mask=MASK), layer.backward, layer.parameters, {"x": x, "memory": memory}
+    )
 
 
 @pytest.mark.parametrize("options", [{}, {"norm_first": True, "activation": "gelu"}], ids=["post", "pre"])

@@ -9,9 +9,9 @@ import pytest
 
 from embedkit.cli import main
 from embedkit.errors import ConfigError, CorpusError
-from embedkit.nn.captioner import CaptionConfig, Captioner, train_captioner
-from embedkit.nn.token_table import TokenTable
-from embedkit.nn.training_options import TrainingOptions
+from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models.captioner import CaptionConfig, Captioner, train_captioner
+from embedkit.nn.words.token_table import TokenTable
 from tests.nn.gradients import check_gradients
 
 NOUNS, PLACES = ["cat", "dog", "bird"], ["house", "tree"]
@@ -42,8 +42,13 @@ def test_gradients():
 
 def test_learns_and_comes_back_from_its_file(tmp_path):
     features, captions = images(300, 1)
-    model, _ = train_captioner(features, captions, config=CaptionConfig(16, 1, 0.0), vector_size=8,
-                               options=TrainingOptions(epochs=30, learning_rate=1e-2, batch_size=32, patience=30))
+    model, _ = train_captioner(
+        features,
+        captions,
+        config=CaptionConfig(16, 1, 0.0),
+        vector_size=8,
+        options=TrainingOptions(epochs=30, learning_rate=1e-2, batch_size=32, patience=30),
+    )
     test, expected = images(20, 2)
     assert [text for text, _ in model.caption(test)] == expected
     model.save(tmp_path / "m")
@@ -59,8 +64,26 @@ def test_commands_and_bad_input(tmp_path, capsys):
     npy, text, model = tmp_path / "f.npy", tmp_path / "c.txt", str(tmp_path / "m.safetensors")
     np.save(npy, features)
     text.write_text("\n".join(captions) + "\n", encoding="utf-8")
-    assert main(["caption", "train", str(npy), str(text), "-o", model, "--epochs", "2", "--hidden-size", "8",
-                 "--vector-size", "6", "-q"]) == 0
+    assert (
+        main(
+            [
+                "caption",
+                "train",
+                str(npy),
+                str(text),
+                "-o",
+                model,
+                "--epochs",
+                "2",
+                "--hidden-size",
+                "8",
+                "--vector-size",
+                "6",
+                "-q",
+            ]
+        )
+        == 0
+    )
     assert main(["caption", "evaluate", model, str(npy), str(text), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["images"] == 60
     assert main(["caption", "predict", model, str(npy), "--max-tokens", "6"]) == 0

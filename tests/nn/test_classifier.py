@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from embedkit.errors import ConfigError, CorpusError, FormatError
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.nn.classifier import Classifier, ClassifierConfig
-from embedkit.nn.classifier_training import evaluate_classifier, train_classifier
-from embedkit.nn.data import LabelledTexts
-from embedkit.nn.lookup import build_lookup
-from embedkit.nn.losses import cross_entropy
-from embedkit.nn.training_options import TrainingOptions
-from embedkit.nn.word_input import WordInput
+from embedkit.nn.layers.losses import cross_entropy
+from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models.classifier import Classifier, ClassifierConfig
+from embedkit.nn.models.classifier_training import evaluate_classifier, train_classifier
+from embedkit.nn.words.lookup import build_lookup
+from embedkit.nn.words.word_input import WordInput
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.text.labelled import LabelledTexts
 from tests.nn.gradients import check_gradients
 
 GOOD, BAD = ["좋다", "훌륭하다", "moving"], ["나쁘다", "dull", "지루하다"]
@@ -39,16 +39,19 @@ def reviews(n=200, seed=1):
 def vectors(size=8, seed=2):
     words = [*GOOD, *BAD, *PLAIN, "terrific"]
     rows = np.random.default_rng(seed).normal(size=(len(words), size)).astype(np.float32)
-    rows[-1] = rows[:len(GOOD)].mean(0) * 2
+    rows[-1] = rows[: len(GOOD)].mean(0) * 2
     return KeyedVectors(words, rows, config={"tokenizer": "whitespace", "lowercase": True})
 
 
-@pytest.mark.parametrize("config", [
-    ClassifierConfig("mean", pooling="mean"),
-    ClassifierConfig("lstm", hidden_size=3, pooling="attention"),
-    ClassifierConfig("gru", hidden_size=3, pooling="last", num_layers=2),
-    ClassifierConfig("transformer", hidden_size=4, heads=2, pooling="max"),
-])
+@pytest.mark.parametrize(
+    "config",
+    [
+        ClassifierConfig("mean", pooling="mean"),
+        ClassifierConfig("lstm", hidden_size=3, pooling="attention"),
+        ClassifierConfig("gru", hidden_size=3, pooling="last", num_layers=2),
+        ClassifierConfig("transformer", hidden_size=4, heads=2, pooling="max"),
+    ],
+)
 def test_gradients_through_the_whole_model(config):
     rng = np.random.default_rng(0)
     start = build_lookup(None, ["a", "b", "c", "d", "a", "b", "c", "d"], vector_size=4, rng=rng)
@@ -66,21 +69,36 @@ def test_gradients_through_the_whole_model(config):
     _, grads = model.backward(cross_entropy(logits, targets)[1], cache)
     zero = tuple(name for name in model.parameters if name.endswith(("in_proj_bias", "pooling.bias")))
     arrays = {k: v for k, v in model.parameters.items() if k not in zero}
-    check_gradients(lambda: cross_entropy(forward()[0], targets)[0], arrays,
-                    {k: g for k, g in grads.items() if k not in zero}, tolerance=1e-5)
+    check_gradients(
+        lambda: cross_entropy(forward()[0], targets)[0],
+        arrays,
+        {k: g for k, g in grads.items() if k not in zero},
+        tolerance=1e-5,
+    )
 
 
 def test_pooling_suits_the_encoder_where_it_is_not_chosen():
-    assert [ClassifierConfig(model).pooling for model in ("mean", "rnn", "gru", "lstm", "transformer")] == \
-        ["mean", "max", "max", "max", "mean"]
+    assert [ClassifierConfig(model).pooling for model in ("mean", "rnn", "gru", "lstm", "transformer")] == [
+        "mean",
+        "max",
+        "max",
+        "max",
+        "mean",
+    ]
     assert ClassifierConfig("gru", pooling="last").pooling == "last"
 
 
-@pytest.mark.parametrize("config", [
-    ClassifierConfig("mean", dropout=0.1), ClassifierConfig("mean", pooling="attention"),
-    ClassifierConfig("gru", hidden_size=8, pooling="mean", dropout=0.1), ClassifierConfig("gru"),
-    ClassifierConfig("transformer", hidden_size=8, heads=2, dropout=0.1),
-    ClassifierConfig("rnn", hidden_size=8, bidirectional=False, pooling="max", dropout=0.1)])
+@pytest.mark.parametrize(
+    "config",
+    [
+        ClassifierConfig("mean", dropout=0.1),
+        ClassifierConfig("mean", pooling="attention"),
+        ClassifierConfig("gru", hidden_size=8, pooling="mean", dropout=0.1),
+        ClassifierConfig("gru"),
+        ClassifierConfig("transformer", hidden_size=8, heads=2, dropout=0.1),
+        ClassifierConfig("rnn", hidden_size=8, bidirectional=False, pooling="max", dropout=0.1),
+    ],
+)
 def test_it_learns_and_survives_a_file(tmp_path, config):
     model, history = train_classifier(reviews(), vectors(), config=config, options=FAST)
     scores = evaluate_classifier(model, reviews(60, seed=9))
@@ -97,8 +115,9 @@ def test_it_learns_and_survives_a_file(tmp_path, config):
 def test_the_same_seed_gives_the_same_bits():
     config = ClassifierConfig("lstm", hidden_size=4)
     one, two = (train_classifier(reviews(60), vectors(), config=config, options=FAST)[0] for _ in range(2))
-    other = train_classifier(reviews(60), vectors(), config=config,
-                             options=TrainingOptions(**{**FAST.__dict__, "seed": 2}))[0]
+    other = train_classifier(
+        reviews(60), vectors(), config=config, options=TrainingOptions(**{**FAST.__dict__, "seed": 2})
+    )[0]
     for name, array in one.parameters.items():
         np.testing.assert_array_equal(array, two.parameters[name])
     assert (other.parameters["output.weight"] != one.parameters["output.weight"]).any()
@@ -107,9 +126,9 @@ def test_the_same_seed_gives_the_same_bits():
 def test_frozen_vectors_stay_and_unfreezing_moves_them():
     def known(**extra):
         model, _ = train_classifier(reviews(60), vectors(), config=ClassifierConfig(frozen=True), options=FAST, **extra)
-        return model.parameters["embedding.weight"][1:1 + len(vectors())]
+        return model.parameters["embedding.weight"][1 : 1 + len(vectors())]
 
-    start = build_lookup(vectors(), ["a", "b"], rng=np.random.default_rng(0)).weight[1:1 + len(vectors())]
+    start = build_lookup(vectors(), ["a", "b"], rng=np.random.default_rng(0)).weight[1 : 1 + len(vectors())]
     np.testing.assert_array_equal(known(), start)
     assert (known(unfreeze_after=1) != start).any()
 
@@ -121,7 +140,7 @@ def test_words_from_the_vectors_that_training_never_saw():
 
 
 def test_borrowing_from_vectors_and_their_width(tmp_path):
-    model, _ = train_classifier(reviews(60), KeyedVectors(PLAIN, vectors().vectors[:len(PLAIN)]), options=FAST)
+    model, _ = train_classifier(reviews(60), KeyedVectors(PLAIN, vectors().vectors[: len(PLAIN)]), options=FAST)
     model.save(tmp_path / "m")
     lent = Classifier.load(tmp_path / "m", KeyedVectors(["brandnew"], np.full((1, 8), 5, np.float32)))
     plain = Classifier.load(tmp_path / "m")
@@ -133,8 +152,9 @@ def test_borrowing_from_vectors_and_their_width(tmp_path):
 
 @pytest.mark.parametrize("pooling", ["attention", "max", "mean"])
 def test_explanations_find_the_word_that_counts(pooling):
-    model, _ = train_classifier(reviews(), vectors(), config=ClassifierConfig("mean", pooling=pooling, dropout=0.1),
-                                options=FAST)
+    model, _ = train_classifier(
+        reviews(), vectors(), config=ClassifierConfig("mean", pooling=pooling, dropout=0.1), options=FAST
+    )
     found = model.explain("the film was 지루하다 it")
     assert found.prediction.label == "neg" and found.tokens[np.argmax(found.weights)] == "지루하다"
     assert np.abs(found.weights).sum() == pytest.approx(1, abs=1e-5)
@@ -156,8 +176,9 @@ def test_a_text_of_ten_thousand_words(model):
     data = reviews(40)
     data.texts[3] = " ".join(["dull", *PLAIN] * 1250)
     config = ClassifierConfig(model, hidden_size=4, heads=2)
-    classifier, history = train_classifier(data, vectors(), config=config,
-                                           options=TrainingOptions(epochs=1, batch_size=16))
+    classifier, history = train_classifier(
+        data, vectors(), config=config, options=TrainingOptions(epochs=1, batch_size=16)
+    )
     assert np.isfinite(history.epochs[0]["loss"])
     assert np.isfinite(classifier.probabilities([data.texts[3], "film"])).all()
 
@@ -176,9 +197,11 @@ def test_damaged_files_are_format_errors(tmp_path):
     path = tmp_path / "m"
     model.save(path)
     whole = path.read_bytes()
-    for old, new, message in [(b'"output.weight"', b'"output.waight"', "expected output.weight"),
-                              (b'\\"scale\\"', b'\\"skale\\"', "cannot be built again"),
-                              (b'\\"pooling\\": \\"m', b'\\"pooling\\": \\"n', "unknown pooling")]:
+    for old, new, message in [
+        (b'"output.weight"', b'"output.waight"', "expected output.weight"),
+        (b'\\"scale\\"', b'\\"skale\\"', "cannot be built again"),
+        (b'\\"pooling\\": \\"m', b'\\"pooling\\": \\"n', "unknown pooling"),
+    ]:
         assert old in whole
         path.write_bytes(whole.replace(old, new))
         with pytest.raises(FormatError, match=message):

@@ -12,17 +12,24 @@ import numpy as np
 import pytest
 
 from embedkit.formats import native
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.nn.classifier import Classifier
-from embedkit.nn.tagger import Tagger
+from embedkit.nn.models.classifier import Classifier
+from embedkit.nn.models.tagger import Tagger
+from embedkit.query.keyed_vectors import KeyedVectors
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 GOOD, BAD, PLAIN = ["좋다", "moving"], ["나쁘다", "dull"], ["the", "film", "plot", "영화"]
 
 
 def embedkit(*arguments, stdin=None, status=0):
-    run = subprocess.run([sys.executable, "-m", "embedkit", *map(str, arguments)], input=stdin, cwd=ROOT,
-                         capture_output=True, encoding="utf-8", timeout=120, check=False)
+    run = subprocess.run(
+        [sys.executable, "-m", "embedkit", *map(str, arguments)],
+        input=stdin,
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
     assert run.returncode == status, run.stderr
     assert "Traceback" not in run.stderr
     return run
@@ -44,11 +51,40 @@ def folder(tmp_path_factory):
     rows = np.random.default_rng(0).normal(size=(len(words), 6)).astype(np.float32)
     native.write(KeyedVectors(words, rows, config={"tokenizer": "whitespace"}), path / "v.safetensors")
     native.write(KeyedVectors(words, rows[:, :4]), path / "narrow.safetensors")
-    embedkit("classify", "train", path / "reviews.tsv", "--vectors", path / "v.safetensors",
-             "-o", path / "c.safetensors", "--pooling", "attention", "--lr", "0.05", "--epochs", "8",
-             "--dropout", "0.1", "--quiet")
-    embedkit("tag", "train", path / "pos.tsv", "--vectors", path / "v.safetensors", "-o", path / "t.safetensors",
-             "--hidden-size", "4", "--epochs", "5", "--lr", "0.02", "-q")
+    embedkit(
+        "classify",
+        "train",
+        path / "reviews.tsv",
+        "--vectors",
+        path / "v.safetensors",
+        "-o",
+        path / "c.safetensors",
+        "--pooling",
+        "attention",
+        "--lr",
+        "0.05",
+        "--epochs",
+        "8",
+        "--dropout",
+        "0.1",
+        "--quiet",
+    )
+    embedkit(
+        "tag",
+        "train",
+        path / "pos.tsv",
+        "--vectors",
+        path / "v.safetensors",
+        "-o",
+        path / "t.safetensors",
+        "--hidden-size",
+        "4",
+        "--epochs",
+        "5",
+        "--lr",
+        "0.02",
+        "-q",
+    )
     return path
 
 
@@ -74,8 +110,7 @@ def test_explaining_gives_each_word_a_weight(folder):
     assert sum(w["weight"] for w in answer["weights"]) == pytest.approx(1, abs=1e-5)
     text = embedkit("classify", "predict", folder / "c.safetensors", "--explain", stdin="the 좋다 film\n").stdout
     pairs = dict(pair.rsplit(":", 1) for pair in text.rstrip("\n").split("\t")[2].split(" "))
-    assert max(pairs, key=lambda word: float(pairs[word])) == max(
-        answer["weights"], key=lambda w: w["weight"])["word"]
+    assert max(pairs, key=lambda word: float(pairs[word])) == max(answer["weights"], key=lambda w: w["weight"])["word"]
 
 
 def test_attention_on_the_terminal_and_as_a_page(folder):
@@ -104,38 +139,74 @@ def test_tagging_lines(folder):
     assert [json.loads(line)["tags"] for line in tokens.stdout.splitlines()] == [["DET", "NOUN"], ["DET"]]
 
 
-@pytest.mark.parametrize(("arguments", "status", "message"), [
-    (["classify", "predict", "t.safetensors"], 1, "expected a model of embedkit classify, found one of embedkit tag"),
-    (["tag", "predict", "c.safetensors"], 1, "expected a model of embedkit tag, found one of embedkit classify"),
-    (["classify", "predict", "v.safetensors"], 1, "these are word vectors, not a trained model"),
-    (["classify", "predict", "c.safetensors", "--vectors", "narrow.safetensors"], 2,
-     "the vectors have 4 dimensions, the model"),
-    (["classify", "evaluate", "c.safetensors", "strange.tsv"], 1,
-     "strange.tsv line 2: the label 'meh' was never seen in training; expected one of neg, pos"),
-    (["classify", "train", "one.tsv", "-o", "x"], 1, "one.tsv line 1: expected text<TAB>label, found one column"),
-    (["tag", "train", "one.tsv", "-o", "x"], 1, "one.tsv line 1: tags do not line up with tokens"),
-    (["classify", "train", "blank.tsv", "-o", "x"], 1, "there is nothing to work on"),
-    (["classify", "train", "reviews.tsv", "-o", "x", "--resume"], 2, "--resume needs --checkpoint"),
-    (["classify", "train", "reviews.tsv", "-o", "x", "--model", "mean", "--lr", "1e30", "--optimizer", "sgd"], 1,
-     "--learning-rate"),
-    (["classify", "train", "reviews.tsv", "-o", "nowhere/x", "--epochs", "1"], 1, "does not exist; create it first"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (
+            ["classify", "predict", "t.safetensors"],
+            1,
+            "expected a model of embedkit classify, found one of embedkit tag",
+        ),
+        (["tag", "predict", "c.safetensors"], 1, "expected a model of embedkit tag, found one of embedkit classify"),
+        (["classify", "predict", "v.safetensors"], 1, "these are word vectors, not a trained model"),
+        (
+            ["classify", "predict", "c.safetensors", "--vectors", "narrow.safetensors"],
+            2,
+            "the vectors have 4 dimensions, the model",
+        ),
+        (
+            ["classify", "evaluate", "c.safetensors", "strange.tsv"],
+            1,
+            "strange.tsv line 2: the label 'meh' was never seen in training; expected one of neg, pos",
+        ),
+        (["classify", "train", "one.tsv", "-o", "x"], 1, "one.tsv line 1: expected text<TAB>label, found one column"),
+        (["tag", "train", "one.tsv", "-o", "x"], 1, "one.tsv line 1: tags do not line up with tokens"),
+        (["classify", "train", "blank.tsv", "-o", "x"], 1, "there is nothing to work on"),
+        (["classify", "train", "reviews.tsv", "-o", "x", "--resume"], 2, "--resume needs --checkpoint"),
+        (
+            ["classify", "train", "reviews.tsv", "-o", "x", "--model", "mean", "--lr", "1e30", "--optimizer", "sgd"],
+            1,
+            "--learning-rate",
+        ),
+        (
+            ["classify", "train", "reviews.tsv", "-o", "nowhere/x", "--epochs", "1"],
+            1,
+            "does not exist; create it first",
+        ),
+    ],
+)
 def test_one_clear_line_for_bad_input(folder, arguments, status, message):
     (folder / "strange.tsv").write_text("film\tpos\nfilm\tmeh\n")
     (folder / "one.tsv").write_text("no label\n")
     (folder / "blank.tsv").write_text("\n\n")
-    run = embedkit(*[folder / a if "." in a and "e30" not in a and a != "x" else a for a in arguments],
-                   status=status, stdin="film\n")
+    run = embedkit(
+        *[folder / a if "." in a and "e30" not in a and a != "x" else a for a in arguments],
+        status=status,
+        stdin="film\n",
+    )
     lines = run.stderr.splitlines()
     assert message in lines[-1] and lines[-1].startswith("embedkit: error: ")
-    assert not list(folder.glob("*.part")) and not (folder / "x").exists() and not os.path.exists(
-        os.path.join(ROOT, "x"))
+    assert (
+        not list(folder.glob("*.part")) and not (folder / "x").exists() and not os.path.exists(os.path.join(ROOT, "x"))
+    )
 
 
 def test_training_twice_gives_the_same_file(folder, tmp_path):
     for name in ("a", "b"):
-        embedkit("classify", "train", folder / "reviews.tsv", "-o", tmp_path / name, "--vector-size", "4",
-                 "--epochs", "2", "--log", tmp_path / f"{name}.jsonl", "-q")
+        embedkit(
+            "classify",
+            "train",
+            folder / "reviews.tsv",
+            "-o",
+            tmp_path / name,
+            "--vector-size",
+            "4",
+            "--epochs",
+            "2",
+            "--log",
+            tmp_path / f"{name}.jsonl",
+            "-q",
+        )
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     records = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [r["epoch"] for r in records] == [1, 2]
@@ -143,9 +214,27 @@ def test_training_twice_gives_the_same_file(folder, tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
 def test_ctrl_c_leaves_a_checkpoint_and_no_half_file(folder, tmp_path):
-    arguments = [sys.executable, "-m", "embedkit", "tag", "train", str(folder / "pos.tsv"), "-o", str(tmp_path / "m"),
-                 "--checkpoint", str(tmp_path / "run"), "--epochs", "100000", "--patience", "100000",
-                 "--hidden-size", "4", "--log", str(tmp_path / "log"), "-q"]
+    arguments = [
+        sys.executable,
+        "-m",
+        "embedkit",
+        "tag",
+        "train",
+        str(folder / "pos.tsv"),
+        "-o",
+        str(tmp_path / "m"),
+        "--checkpoint",
+        str(tmp_path / "run"),
+        "--epochs",
+        "100000",
+        "--patience",
+        "100000",
+        "--hidden-size",
+        "4",
+        "--log",
+        str(tmp_path / "log"),
+        "-q",
+    ]
     process = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     for _ in range(600):
         if (tmp_path / "log").exists() and (tmp_path / "log").read_text().count("\n") >= 2:
@@ -165,11 +254,19 @@ def test_ctrl_c_leaves_a_checkpoint_and_no_half_file(folder, tmp_path):
 
 
 def test_a_prediction_imports_neither_numba_nor_training(folder):
-    code = ("import sys; from embedkit.cli import main; status = main(sys.argv[1:]); "
-            "print(sorted({'numba', 'matplotlib', 'rich', 'embedkit.nn.classifier_training'} & set(sys.modules)), "
-            "file=sys.stderr); sys.exit(status)")
-    run = subprocess.run([sys.executable, "-c", code, "classify", "predict", str(folder / "c.safetensors")], cwd=ROOT,
-                         input="좋다 film\n", capture_output=True, encoding="utf-8", check=True)
+    code = (
+        "import sys; from embedkit.cli import main; status = main(sys.argv[1:]); "
+        "print(sorted({'numba', 'matplotlib', 'rich', 'embedkit.nn.models.classifier_training'} & set(sys.modules)), "
+        "file=sys.stderr); sys.exit(status)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, "classify", "predict", str(folder / "c.safetensors")],
+        cwd=ROOT,
+        input="좋다 film\n",
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
     assert run.stderr.strip() == "[]" and run.stdout.startswith("pos\t")
 
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from embedkit.errors import ConfigError
-from embedkit.nn.classifier import Classifier, ClassifierConfig
-from embedkit.nn.classifier_training import train_classifier
-from embedkit.nn.contextual import ContextualEncoder
-from embedkit.nn.language_model import LanguageModel, LanguageModelConfig
-from embedkit.nn.tagger import Tagger, TaggerConfig
-from embedkit.nn.tagger_training import train_tagger
-from embedkit.nn.token_table import TokenTable
-from embedkit.nn.training_options import TrainingOptions
+from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models.classifier import Classifier, ClassifierConfig
+from embedkit.nn.models.classifier_training import train_classifier
+from embedkit.nn.models.contextual import ContextualEncoder
+from embedkit.nn.models.language_model import LanguageModel, LanguageModelConfig
+from embedkit.nn.models.tagger import Tagger, TaggerConfig
+from embedkit.nn.models.tagger_training import train_tagger
+from embedkit.nn.words.token_table import TokenTable
 from tests.nn.gradients import check_gradients
 from tests.nn.test_classifier import BAD, GOOD, PLAIN, reviews
 from tests.nn.test_tagger import sentences
@@ -25,8 +25,13 @@ def language_model(model, dtype=np.float64, context=64, layers=2, tokenizer="whi
     rng = np.random.default_rng(1)
     table = TokenTable([*GOOD, *BAD, *PLAIN])
     config = LanguageModelConfig(model, hidden_size=4, num_layers=layers, heads=2, context=context)
-    return LanguageModel(config, table, rng.standard_normal((len(table), 3)).astype(dtype),
-                         tokenizer={"tokenizer": tokenizer, "lowercase": True}, rng=rng)
+    return LanguageModel(
+        config,
+        table,
+        rng.standard_normal((len(table), 3)).astype(dtype),
+        tokenizer={"tokenizer": tokenizer, "lowercase": True},
+        rng=rng,
+    )
 
 
 @pytest.mark.parametrize("model", ["lstm", "elmo", "transformer"])
@@ -58,9 +63,12 @@ def test_tuning_by_value(model):
     w = np.random.default_rng(3).normal(size=y.shape)
     _, grads = encoder.backward(w, cache)
     zero = tuple(name for name in encoder.parameters if name.endswith("in_proj_bias"))
-    check_gradients(lambda: float((encoder.forward(IDS, MASK)[0] * w).sum()),
-                    {k: v for k, v in encoder.parameters.items() if k not in zero},
-                    {k: v for k, v in grads.items() if k not in zero}, tolerance=1e-5)
+    check_gradients(
+        lambda: float((encoder.forward(IDS, MASK)[0] * w).sum()),
+        {k: v for k, v in encoder.parameters.items() if k not in zero},
+        {k: v for k, v in grads.items() if k not in zero},
+        tolerance=1e-5,
+    )
 
 
 @pytest.mark.parametrize("tuned", [False, True])
@@ -68,8 +76,9 @@ def test_tuning_by_value(model):
 def test_classifier_and_tagger_carry_it(tmp_path, model, tuned):
     before = language_model(model, np.float32)
     encoder = ContextualEncoder(language_model(model, np.float32), tuned)
-    classifier, _ = train_classifier(reviews(40), encoder=encoder, options=ONE, vector_size=4,
-                                     config=ClassifierConfig("gru", hidden_size=4))
+    classifier, _ = train_classifier(
+        reviews(40), encoder=encoder, options=ONE, vector_size=4, config=ClassifierConfig("gru", hidden_size=4)
+    )
     assert classifier.words.width == 4 + encoder.width
     moved = encoder.model.embedding.parameters["weight"] != before.embedding.parameters["weight"]
     assert moved.any() == tuned
@@ -77,8 +86,13 @@ def test_classifier_and_tagger_carry_it(tmp_path, model, tuned):
     again = Classifier.load(tmp_path / "c")
     texts = reviews(9, seed=3).texts
     np.testing.assert_array_equal(again.probabilities(texts), classifier.probabilities(texts))
-    tagger, _ = train_tagger(sentences(20), encoder=ContextualEncoder(language_model(model, np.float32), tuned),
-                             options=ONE, vector_size=4, config=TaggerConfig(hidden_size=4))
+    tagger, _ = train_tagger(
+        sentences(20),
+        encoder=ContextualEncoder(language_model(model, np.float32), tuned),
+        options=ONE,
+        vector_size=4,
+        config=TaggerConfig(hidden_size=4),
+    )
     tagger.save(tmp_path / "t")
     test = sentences(9, seed=3).sentences
     assert Tagger.load(tmp_path / "t").tag(test) == tagger.tag(test)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedkit.errors import ConfigError
-from embedkit.nn.crf import ConditionalRandomField
+from embedkit.nn.layers.crf import ConditionalRandomField
 
 
 def brute_force(crf, emissions):

@@ -6,15 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedkit.errors import CorpusError
-from embedkit.nn.data import (
-    bucketed_batches,
-    encode_labels,
-    hold_out,
-    label_set,
-    padded,
-    read_labelled,
-    read_tagged,
-)
+from embedkit.nn.learning.batches import bucketed_batches, encode_labels, hold_out, label_set, padded
+from embedkit.text.labelled import read_labelled, read_tagged
 
 field = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).filter(lambda s: s.strip())
 
@@ -40,11 +33,14 @@ def test_windows_line_ends_tabs_in_the_text_and_empty_lines(tmp_path):
     assert data.places[1].endswith("data.tsv line 4")
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("good\t1\nno label here\n", r"data.tsv line 2: expected text<TAB>label, found one column: 'no label here'"),
-    ("good\t1\nno label\t \n", r"line 2: expected text<TAB>label, found no label after the tab"),
-    ("\n\n", r"no text<TAB>label lines in .*data.tsv: there is nothing to work on"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("good\t1\nno label here\n", r"data.tsv line 2: expected text<TAB>label, found one column: 'no label here'"),
+        ("good\t1\nno label\t \n", r"line 2: expected text<TAB>label, found no label after the tab"),
+        ("\n\n", r"no text<TAB>label lines in .*data.tsv: there is nothing to work on"),
+    ],
+)
 def test_classification_lines_that_cannot_be_read(tmp_path, text, message):
     with pytest.raises(CorpusError, match=message):
         read_labelled(write(tmp_path, text))
@@ -59,13 +55,18 @@ def test_tagged_sentences_end_at_blank_lines_and_at_ends_of_files(tmp_path):
     assert [place.split("line ")[1] for place in data.places] == ["1", "5", "1"]
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("I\tPRON\nlike\n",
-     r"line 2: tags do not line up with tokens: expected one token<TAB>tag, found one column: 'like'"),
-    ("I\tPRON\textra\n", "found 3 columns"),
-    ("I\t\n", "found an empty column"),
-    ("\n", "no token<TAB>tag lines"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "I\tPRON\nlike\n",
+            r"line 2: tags do not line up with tokens: expected one token<TAB>tag, found one column: 'like'",
+        ),
+        ("I\tPRON\textra\n", "found 3 columns"),
+        ("I\t\n", "found an empty column"),
+        ("\n", "no token<TAB>tag lines"),
+    ],
+)
 def test_tags_that_do_not_line_up(tmp_path, text, message):
     with pytest.raises(CorpusError, match=message):
         read_tagged(write(tmp_path, text))
@@ -80,8 +81,9 @@ def test_labels():
         encode_labels(["a", "c"], ["a", "b"], ["f line 2", "f line 3"])
 
 
-@given(st.lists(st.integers(0, 300), min_size=1, max_size=60), st.integers(1, 9),
-       st.one_of(st.none(), st.integers(0, 9)))
+@given(
+    st.lists(st.integers(0, 300), min_size=1, max_size=60), st.integers(1, 9), st.one_of(st.none(), st.integers(0, 9))
+)
 @settings(max_examples=60, deadline=None)
 def test_batches_hold_every_sentence_once_and_keep_to_their_size(lengths, size, seed):
     rng = None if seed is None else np.random.default_rng(seed)

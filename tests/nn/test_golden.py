@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embedkit.nn.attention import MultiheadAttention
-from embedkit.nn.losses import cross_entropy
-from embedkit.nn.optimizers import SGD, AdaGrad, Adam
-from embedkit.nn.parameters import load_state, without_prefix
-from embedkit.nn.recurrent import GRU, LSTM, RNN
-from embedkit.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
+from embedkit.nn.layers.attention import MultiheadAttention
+from embedkit.nn.layers.losses import cross_entropy
+from embedkit.nn.layers.parameters import load_state, without_prefix
+from embedkit.nn.layers.recurrent import GRU, LSTM, RNN
+from embedkit.nn.layers.transformer import TransformerDecoderLayer, TransformerEncoderLayer
+from embedkit.nn.learning.optimizers import SGD, AdaGrad, Adam
 
 FOLDER = Path(__file__).parents[1] / "golden" / "nn"
 DTYPES = [("float64", 1e-10), ("float32", 1e-5)]
@@ -40,8 +40,10 @@ def check_grads(grads, arrays, tolerance):
 
 
 @pytest.mark.parametrize("dtype, tolerance", DTYPES)
-@pytest.mark.parametrize("name, kind, options", [
-    ("rnn_tanh", RNN, {}), ("rnn_relu", RNN, {"nonlinearity": "relu"}), ("gru", GRU, {}), ("lstm", LSTM, {})])
+@pytest.mark.parametrize(
+    "name, kind, options",
+    [("rnn_tanh", RNN, {}), ("rnn_relu", RNN, {"nonlinearity": "relu"}), ("gru", GRU, {}), ("lstm", LSTM, {})],
+)
 def test_recurrent(name, kind, options, dtype, tolerance):
     arrays = golden(name)
     layer = kind(3, 4, 2, True, rng=rng(), dtype=dtype, **options)
@@ -72,8 +74,9 @@ def test_multihead_attention(dtype, tolerance):
 
 
 @pytest.mark.parametrize("dtype, tolerance", DTYPES)
-@pytest.mark.parametrize("name, options", [
-    ("encoder_post", {}), ("encoder_pre_gelu", {"norm_first": True, "activation": "gelu"})])
+@pytest.mark.parametrize(
+    "name, options", [("encoder_post", {}), ("encoder_pre_gelu", {"norm_first": True, "activation": "gelu"})]
+)
 def test_encoder_block(name, options, dtype, tolerance):
     arrays = golden(name)
     layer = TransformerEncoderLayer(6, 2, 10, rng=rng(), dtype=dtype, **options)
@@ -102,14 +105,17 @@ def test_decoder_block(name, norm_first, dtype, tolerance):
 
 
 @pytest.mark.parametrize("dtype, tolerance", DTYPES)
-@pytest.mark.parametrize("name, make", [
-    ("sgd", lambda: SGD(0.1)),
-    ("momentum", lambda: SGD(0.1, momentum=0.9, weight_decay=0.01)),
-    ("nesterov", lambda: SGD(0.1, momentum=0.9, nesterov=True)),
-    ("adagrad", lambda: AdaGrad(0.1)),
-    ("adam", lambda: Adam(0.01, weight_decay=0.1)),
-    ("adamw", lambda: Adam(0.01, weight_decay=0.1, decoupled=True)),
-])
+@pytest.mark.parametrize(
+    "name, make",
+    [
+        ("sgd", lambda: SGD(0.1)),
+        ("momentum", lambda: SGD(0.1, momentum=0.9, weight_decay=0.01)),
+        ("nesterov", lambda: SGD(0.1, momentum=0.9, nesterov=True)),
+        ("adagrad", lambda: AdaGrad(0.1)),
+        ("adam", lambda: Adam(0.01, weight_decay=0.1)),
+        ("adamw", lambda: Adam(0.01, weight_decay=0.1, decoupled=True)),
+    ],
+)
 def test_optimizers(name, make, dtype, tolerance):
     arrays = golden("optimizers")
     optimizer, parameters = make(), {"w": arrays["start"].astype(dtype)}
@@ -122,8 +128,7 @@ def test_optimizers(name, make, dtype, tolerance):
 @pytest.mark.parametrize("name, smoothing", [("plain", 0.0), ("smooth", 0.1)])
 def test_cross_entropy(name, smoothing, dtype, tolerance):
     arrays = golden("cross_entropy")
-    loss, dlogits = cross_entropy(arrays["logits"].astype(dtype), arrays["targets"],
-                                  label_smoothing=smoothing)
+    loss, dlogits = cross_entropy(arrays["logits"].astype(dtype), arrays["targets"], label_smoothing=smoothing)
     assert abs(loss - arrays[f"loss.{name}"]) < tolerance
     assert dlogits.dtype == dtype
     check(dlogits, arrays[f"dlogits.{name}"], tolerance)

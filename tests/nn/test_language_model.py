@@ -10,10 +10,10 @@ import pytest
 
 from embedkit.cli import main
 from embedkit.errors import ConfigError, CorpusError, FormatError
-from embedkit.nn.language_model import LANGUAGE_MODELS, LanguageModel, LanguageModelConfig
-from embedkit.nn.language_training import evaluate_language_model, perplexity, train_language_model
-from embedkit.nn.token_table import END_ID, MASK_ID, SPECIALS, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
-from embedkit.nn.training_options import TrainingOptions
+from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models.language_model import LANGUAGE_MODELS, LanguageModel, LanguageModelConfig
+from embedkit.nn.models.language_training import evaluate_language_model, perplexity, train_language_model
+from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
 from tests.nn.gradients import check_gradients
 
 # A cycle 0 1 ... 6 0 1 ... from a random start: everything but the start and the end can be known.
@@ -33,8 +33,9 @@ def test_gradients(kind):
     model = make(kind, dropout=0.2)
     texts = [np.array([3, 4, 5, 6, 7]), np.array([5, 3]), np.array([7])]
     _, grads = model.loss_and_gradients(texts, np.random.default_rng(2))
-    check_gradients(lambda: model.loss_and_gradients(texts, np.random.default_rng(2))[0],
-                    model.parameters, grads, directions=1)
+    check_gradients(
+        lambda: model.loss_and_gradients(texts, np.random.default_rng(2))[0], model.parameters, grads, directions=1
+    )
 
 
 @pytest.mark.parametrize("kind", ["rnn", "gru", "lstm", "elmo"])
@@ -57,8 +58,10 @@ def test_learns_a_cycle(kind, tmp_path):
         config = replace(config, hidden_size=32, num_layers=1, context=20)
     model, history = train_language_model(LINES, config=config, options=options, vector_size=12)
     assert history.best_score < (5.7 if kind == "masked" else 2.2)  # of 7 words
-    again, other = (train_language_model(LINES, config=config, options=replace(options, epochs=1), vector_size=12)[0]
-                    for _ in range(2))
+    again, other = (
+        train_language_model(LINES, config=config, options=replace(options, epochs=1), vector_size=12)[0]
+        for _ in range(2)
+    )
     assert all(np.array_equal(again.parameters[n], other.parameters[n]) for n in again.parameters)
     path = tmp_path / "model.safetensors"
     model.save(path)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from embedkit.errors import ConfigError, TrainingError
-from embedkit.nn.embedding import Embedding
-from embedkit.nn.layers import Dropout, LayerNorm, Linear
-from embedkit.nn.losses import cross_entropy, softmax
-from embedkit.nn.optimizers import SGD, AdaGrad, Adam, EarlyStopping, clip_gradients
-from embedkit.nn.parameters import RowGradient, add_gradients, merge_gradients
-from embedkit.nn.schedules import get_schedule
+from embedkit.nn.layers.dense import Dropout, LayerNorm, Linear
+from embedkit.nn.layers.embedding import Embedding
+from embedkit.nn.layers.losses import cross_entropy, softmax
+from embedkit.nn.layers.parameters import RowGradient, add_gradients, merge_gradients
+from embedkit.nn.learning.optimizers import SGD, AdaGrad, Adam, EarlyStopping, clip_gradients
+from embedkit.nn.learning.schedules import get_schedule
 from tests.nn.gradients import check_gradients, check_layer
 
 
@@ -35,8 +35,7 @@ class Vectors:
 def test_linear_gradients(bias):
     layer = Linear(4, 3, rng=rng(), bias=bias, dtype=np.float64)
     x = rng().standard_normal((2, 5, 4))
-    np.testing.assert_allclose(layer.forward(x)[0],
-                               x @ layer.parameters["weight"].T + layer.parameters.get("bias", 0))
+    np.testing.assert_allclose(layer.forward(x)[0], x @ layer.parameters["weight"].T + layer.parameters.get("bias", 0))
     check_layer(lambda: layer.forward(x), layer.backward, layer.parameters, {"x": x})
 
 
@@ -88,8 +87,9 @@ def test_cross_entropy_gradient_and_mask():
     logits, targets = rng().standard_normal((2, 4, 5)), np.array([[0, 4, 2, -100], [1, 1, 3, 0]])
     mask = np.array([[True, True, True, True], [True, False, True, True]])
     _, dlogits = cross_entropy(logits, targets, mask, label_smoothing=0.1)
-    check_gradients(lambda: cross_entropy(logits, targets, mask, label_smoothing=0.1)[0],
-                    {"logits": logits}, {"logits": dlogits})
+    check_gradients(
+        lambda: cross_entropy(logits, targets, mask, label_smoothing=0.1)[0], {"logits": logits}, {"logits": dlogits}
+    )
     assert not dlogits[0, 3].any()
     assert not dlogits[1, 1].any()
     mean, _ = cross_entropy(logits, targets, mask)
@@ -106,8 +106,10 @@ def test_softmax_survives_large_and_masked_values():
     np.testing.assert_array_equal(y, [[0.5, 0.5, 0], [0, 1, 0], [0, 0, 0]])
 
 
-@pytest.mark.parametrize("make", [lambda: SGD(0.1), lambda: AdaGrad(0.1), lambda: Adam(0.1),
-                                  lambda: Adam(0.1, weight_decay=0.1, decoupled=True)])
+@pytest.mark.parametrize(
+    "make",
+    [lambda: SGD(0.1), lambda: AdaGrad(0.1), lambda: Adam(0.1), lambda: Adam(0.1, weight_decay=0.1, decoupled=True)],
+)
 def test_a_step_by_rows_is_the_dense_step_on_these_rows(make):
     start, values = rng().standard_normal((5, 2)), rng(2).standard_normal((2, 2))
     by_rows, dense = {"w": start.copy()}, {"w": start.copy()}
@@ -162,10 +164,16 @@ def test_early_stopping_restores_the_best(higher, scores):
     assert stopping.best_score == scores[1]
 
 
-@pytest.mark.parametrize("make, message", [
-    (lambda: SGD(0.0), "learning rate must be above 0"), (lambda: SGD(0.1, momentum=1.0), "momentum"),
-    (lambda: Adam(betas=(0.9, 1.0)), "betas"), (lambda: AdaGrad(weight_decay=-1.0), "weight decay"),
-    (lambda: EarlyStopping(0), "patience must be at least 1")])
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: SGD(0.0), "learning rate must be above 0"),
+        (lambda: SGD(0.1, momentum=1.0), "momentum"),
+        (lambda: Adam(betas=(0.9, 1.0)), "betas"),
+        (lambda: AdaGrad(weight_decay=-1.0), "weight decay"),
+        (lambda: EarlyStopping(0), "patience must be at least 1"),
+    ],
+)
 def test_options_that_cannot_work(make, message):
     with pytest.raises(ConfigError, match=message):
         make()

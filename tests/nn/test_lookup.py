@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from embedkit.errors import FormatError
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.nn.bag import BagEmbedding
-from embedkit.nn.lookup import WordLookup, bucket_lists, build_lookup
-from embedkit.nn.parameters import RowGradient
-from embedkit.nn.spelling import SpellingLookup, shape, spelling_features
-from embedkit.subwords import Subwords
+from embedkit.nn.layers.bag import BagEmbedding
+from embedkit.nn.layers.parameters import RowGradient
+from embedkit.nn.words.lookup import WordLookup, bucket_lists, build_lookup
+from embedkit.nn.words.spelling import SpellingLookup, shape, spelling_features
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.rows.subwords import Subwords
 from tests.nn.gradients import check_gradients
 
 RNG = np.random.default_rng(3)
@@ -19,8 +19,9 @@ def subword_vectors(words=("학교", "학교에서", "나무"), kind="chars"):
     subwords = Subwords(kind, 1, 3, 50) if kind == "chars" else Subwords(kind, bucket=50)
     word_rows = RNG.normal(size=(len(words), 4)).astype(np.float32)
     ngrams = RNG.normal(size=(50, 4)).astype(np.float32)
-    composed = np.stack([np.vstack([word_rows[i][None], ngrams[subwords.buckets(w)]]).mean(0)
-                         for i, w in enumerate(words)])
+    composed = np.stack(
+        [np.vstack([word_rows[i][None], ngrams[subwords.buckets(w)]]).mean(0) for i, w in enumerate(words)]
+    )
     return KeyedVectors(list(words), composed, subwords=subwords, ngram_vectors=ngrams, word_rows=word_rows)
 
 
@@ -69,7 +70,7 @@ def test_many_words_are_hashed_like_few():
     for subwords in (Subwords("chars", 2, 4, 1000), Subwords("jamo", bucket=1000)):
         offsets, buckets = bucket_lists(subwords, tokens)
         for i in (0, 7, 2499):
-            np.testing.assert_array_equal(buckets[offsets[i]:offsets[i + 1]], subwords.buckets(tokens[i]))
+            np.testing.assert_array_equal(buckets[offsets[i] : offsets[i + 1]], subwords.buckets(tokens[i]))
 
 
 def test_borrowed_vectors_stand_in_for_what_is_unknown():
@@ -123,7 +124,7 @@ def test_spelling_features():
     assert [shape(t) for t in ("U.S.", "iPhone12", "서울GDP", "")] == ["X.X.", "xXx9", "가X", ""]
     lookup = SpellingLookup.from_tokens(["cats", "bats", "dogs"])
     bags = lookup.bags(["rats", "!"])
-    assert {lookup.features[r - 1] for r in bags.rows[:bags.offsets[1]]} == {"-s", "-ts", "-ats", "#x"}
-    assert bags.rows[bags.offsets[1]:].tolist() == [0]
+    assert {lookup.features[r - 1] for r in bags.rows[: bags.offsets[1]]} == {"-s", "-ts", "-ats", "#x"}
+    assert bags.rows[bags.offsets[1] :].tolist() == [0]
     again = SpellingLookup.from_tensors(lookup.to_tensors())
     np.testing.assert_array_equal(again.bags(["cats"]).rows, lookup.bags(["cats"]).rows)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from embedkit.errors import ConfigError
-from embedkit.nn.encoder import MODELS, Encoder
-from embedkit.nn.pooling import POOLINGS, Pooling
+from embedkit.nn.layers.encoder import MODELS, Encoder
+from embedkit.nn.layers.pooling import POOLINGS, Pooling
 from tests.nn.gradients import check_layer
 
 MASK = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]], bool)

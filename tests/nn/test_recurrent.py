@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from embedkit.errors import ConfigError, FormatError
-from embedkit.nn import recurrent
-from embedkit.nn.parameters import load_state
-from embedkit.nn.recurrent import GRU, LSTM, RNN
+from embedkit.nn.layers import recurrent
+from embedkit.nn.layers.parameters import load_state
+from embedkit.nn.layers.recurrent import GRU, LSTM, RNN
 from tests.nn.gradients import check_gradients
 
 KINDS = {"rnn": (RNN, {}), "relu": (RNN, {"nonlinearity": "relu"}), "gru": (GRU, {}), "lstm": (LSTM, {})}
@@ -40,14 +40,16 @@ def test_gradients_with_lengths_and_states(kind, layers, both):
 
     def loss():
         y, cache = run()
-        return float((y * w).sum() + sum((s * v).sum() for s, v in zip(as_tuple(cache.state), w_state,
-                                                                       strict=True)))
+        return float((y * w).sum() + sum((s * v).sum() for s, v in zip(as_tuple(cache.state), w_state, strict=True)))
 
     _, cache = run()
     dx, dstate, grads = layer.backward_state(w, w_state if kind == "lstm" else w_state[0], cache)
     names = [f"state{i}" for i in range(len(state))]
-    check_gradients(loss, {**layer.parameters, "x": x, **dict(zip(names, state, strict=True))},
-                    {**grads, "x": dx, **dict(zip(names, as_tuple(dstate), strict=True))})
+    check_gradients(
+        loss,
+        {**layer.parameters, "x": x, **dict(zip(names, state, strict=True))},
+        {**grads, "x": dx, **dict(zip(names, as_tuple(dstate), strict=True))},
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -58,7 +60,7 @@ def test_padding_changes_nothing(kind):
     lengths = np.array([4, 7, 1])
     y, cache = layer.forward(x, lengths)
     for row, length in enumerate(lengths):
-        alone, alone_cache = layer.forward(x[row:row + 1, :length])
+        alone, alone_cache = layer.forward(x[row : row + 1, :length])
         np.testing.assert_allclose(y[row, :length], alone[0], atol=1e-14)
         assert np.all(y[row, length:] == 0)
         for ours, theirs in zip(as_tuple(cache.state), as_tuple(alone_cache.state), strict=True):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedkit.errors import EmbedkitError, FormatError
-from embedkit.nn.saving import load_model, save_model
+from embedkit.nn.storing import load_model, save_model
 
 TENSORS = {
     "words": np.frombuffer("왕king".encode(), np.uint8),
@@ -50,7 +50,7 @@ def test_a_model_of_another_task_is_refused_by_name(tmp_path):
 
 def test_word_vectors_are_no_model(tmp_path):
     from embedkit.formats import native
-    from embedkit.keyed_vectors import KeyedVectors
+    from embedkit.query.keyed_vectors import KeyedVectors
 
     path = tmp_path / "v.safetensors"
     native.write(KeyedVectors(["a"], np.ones((1, 2), np.float32)), path)

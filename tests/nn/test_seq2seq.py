@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 
 from embedkit.cli import main
 from embedkit.errors import ConfigError, CorpusError, FormatError
-from embedkit.nn.bleu import bleu
-from embedkit.nn.decoding import beam_search, greedy
-from embedkit.nn.seq2seq import Seq2Seq, Seq2SeqConfig
-from embedkit.nn.seq2seq_training import (
+from embedkit.nn.learning.bleu import bleu
+from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models.decoding import beam_search, greedy
+from embedkit.nn.models.seq2seq import Seq2Seq, Seq2SeqConfig
+from embedkit.nn.models.seq2seq_training import (
     Pairs,
     evaluate_seq2seq,
     read_pairs,
     split_by_source,
     train_seq2seq,
 )
-from embedkit.nn.token_table import END_ID, TokenTable
-from embedkit.nn.training_options import TrainingOptions
-from embedkit.nn.translators import without_end
+from embedkit.nn.models.translators import without_end
+from embedkit.nn.words.token_table import END_ID, TokenTable
 from tests.nn.gradients import check_gradients
 
 KINDS = [("rnn", "none"), ("gru", "dot"), ("lstm", "additive"), ("gru", "general"), ("transformer", "general")]
@@ -35,8 +35,14 @@ def make(model, attention, dtype=np.float64, dropout=0.0, layers=2):
     rng = np.random.default_rng(1)
     source, target = TokenTable(list("abcd")), TokenTable(list("xyz"))
     weights = [rng.standard_normal((len(t), 4)).astype(dtype) for t in (source, target)]
-    return Seq2Seq(Seq2SeqConfig(model, attention, 6, layers, 2, dropout), source, target, *weights,
-                   tokenizers={"source": {}, "target": {}}, rng=rng)
+    return Seq2Seq(
+        Seq2SeqConfig(model, attention, 6, layers, 2, dropout),
+        source,
+        target,
+        *weights,
+        tokenizers={"source": {}, "target": {}},
+        rng=rng,
+    )
 
 
 @pytest.mark.parametrize("model, attention", KINDS)
@@ -53,8 +59,11 @@ def test_gradients(model, attention):
 
 
 def test_words_look_at_words_and_not_at_the_end():
-    assert without_end(np.array([[True, True, True], [True, True, False], [True, False, False]])).tolist() == \
-        [[True, True, False], [True, False, False], [True, False, False]]
+    assert without_end(np.array([[True, True, True], [True, True, False], [True, False, False]])).tolist() == [
+        [True, True, False],
+        [True, False, False],
+        [True, False, False],
+    ]
     for attention in ("dot", "general", "additive"):
         answers = make("gru", attention).translate(["a b c", ""], max_tokens=3)
         np.testing.assert_allclose(answers[0].weights[:, :3].sum(axis=1), 1)
@@ -92,8 +101,11 @@ def test_a_wide_beam_finds_the_best_text(seed):
     state = (np.zeros((1, 1)),)
     found = beam_search(toy_step(table), state, 3, beam=40)
     # texts that are cut at the longest length end there without </s>
-    cut = [sum(table[a, b] for a, b in itertools.pairwise([END_ID, *text, last])) / ((5 + 4) / 6) ** 0.6
-           for text in itertools.product([0, 2, 3], repeat=3) for last in range(4)]
+    cut = [
+        sum(table[a, b] for a, b in itertools.pairwise([END_ID, *text, last])) / ((5 + 4) / 6) ** 0.6
+        for text in itertools.product([0, 2, 3], repeat=3)
+        for last in range(4)
+    ]
     assert found.score == pytest.approx(max(best, *cut))
     narrow = beam_search(toy_step(table), state, 3, beam=1, length_penalty=0.0)
     assert narrow.ids == greedy(toy_step(table), state, 3)[0].ids
@@ -112,9 +124,16 @@ def test_bleu_by_hand():
     assert bleu([[]], [[list("ab")]]) == 0.0
 
 
-@given(st.lists(st.tuples(st.lists(st.sampled_from("abc"), max_size=8),
-                          st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=8), min_size=1, max_size=3)),
-                min_size=1, max_size=4))
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from("abc"), max_size=8),
+            st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=8), min_size=1, max_size=3),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
 def test_bleu_lies_between_0_and_1_and_more_references_never_lower_the_precision(cases):
     candidates, references = zip(*cases, strict=True)
     assert 0.0 <= bleu(candidates, references) <= 1.0
@@ -134,8 +153,11 @@ def pairs_of(n, seed, reverse=False):
 @pytest.mark.parametrize("model, attention", [("gru", "general"), ("transformer", "none")])
 def test_learns_to_copy(model, attention, tmp_path):
     translator, _ = train_seq2seq(
-        pairs_of(1500, 1), config=Seq2SeqConfig(model, attention, 32, 1, 2, 0.0), vector_size=16,
-        options=TrainingOptions(epochs=8, batch_size=32, learning_rate=1e-2, warmup=0.1))
+        pairs_of(1500, 1),
+        config=Seq2SeqConfig(model, attention, 32, 1, 2, 0.0),
+        vector_size=16,
+        options=TrainingOptions(epochs=8, batch_size=32, learning_rate=1e-2, warmup=0.1),
+    )
     test = pairs_of(100, 2)
     score = evaluate_seq2seq(translator, test)
     assert score.exact > 0.9
@@ -143,8 +165,9 @@ def test_learns_to_copy(model, attention, tmp_path):
     path = tmp_path / "m.safetensors"
     translator.save(path)
     again = Seq2Seq.load(path)
-    for ours, before in zip(again.translate(test.sources[:5], beam=3), translator.translate(test.sources[:5], beam=3),
-                            strict=True):
+    for ours, before in zip(
+        again.translate(test.sources[:5], beam=3), translator.translate(test.sources[:5], beam=3), strict=True
+    ):
         assert (ours.text, ours.score) == (before.text, before.score)
     answer = again.translate(["a b c"], beam=2)[0]
     assert answer.tokens == ["a", "b", "c"]
@@ -163,12 +186,15 @@ def test_sources_are_on_one_side_of_the_split():
         split_by_source(Pairs(["a", "a"], ["b", "c"]), 0.5, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("text, message", [
-    ("a b\n", "line 1: expected source<TAB>target, found one column"),
-    ("a\tb\n\na\t\n", "line 3: expected source<TAB>target, found an empty column"),
-    ("a\tb\tc\n", "line 1: expected source<TAB>target, found 3 columns"),
-    ("\n", "no source<TAB>target lines"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("a b\n", "line 1: expected source<TAB>target, found one column"),
+        ("a\tb\n\na\t\n", "line 3: expected source<TAB>target, found an empty column"),
+        ("a\tb\tc\n", "line 1: expected source<TAB>target, found 3 columns"),
+        ("\n", "no source<TAB>target lines"),
+    ],
+)
 def test_bad_lines(text, message, tmp_path, capsys):
     path = tmp_path / "p.tsv"
     path.write_text(text, encoding="utf-8")
@@ -185,8 +211,27 @@ def test_commands_and_other_bad_input(tmp_path, capsys):
     data, model = tmp_path / "p.tsv", str(tmp_path / "m.safetensors")
     pairs = pairs_of(60, 1)
     data.write_text("".join(f"{s}\t{t}\n" for s, t in zip(pairs.sources, pairs.targets, strict=True)) + "\n")
-    assert main(["seq2seq", "train", str(data), "-o", model, "--epochs", "1", "--hidden-size", "8", "--vector-size",
-                 "6", "--attention", "none", "-q"]) == 0
+    assert (
+        main(
+            [
+                "seq2seq",
+                "train",
+                str(data),
+                "-o",
+                model,
+                "--epochs",
+                "1",
+                "--hidden-size",
+                "8",
+                "--vector-size",
+                "6",
+                "--attention",
+                "none",
+                "-q",
+            ]
+        )
+        == 0
+    )
     assert main(["seq2seq", "evaluate", model, str(data), "--json", "--beam", "2", "--max-tokens", "8"]) == 0
     assert json.loads(capsys.readouterr().out)["references"] == 60
     lines = tmp_path / "l.txt"

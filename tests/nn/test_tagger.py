@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from embedkit.errors import ConfigError, CorpusError
-from embedkit.keyed_vectors import KeyedVectors
-from embedkit.nn.data import TaggedSentences
-from embedkit.nn.lookup import build_lookup
-from embedkit.nn.spelling import SpellingLookup
-from embedkit.nn.tagger import Tagger, TaggerConfig
-from embedkit.nn.tagger_training import evaluate_tagger, train_tagger
-from embedkit.nn.training_options import TrainingOptions
-from embedkit.nn.word_input import WordInput
+from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models.tagger import Tagger, TaggerConfig
+from embedkit.nn.models.tagger_training import evaluate_tagger, train_tagger
+from embedkit.nn.words.lookup import build_lookup
+from embedkit.nn.words.spelling import SpellingLookup
+from embedkit.nn.words.word_input import WordInput
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.text.labelled import TaggedSentences
 from tests.nn.gradients import check_gradients
 
 FAST = TrainingOptions(epochs=5, batch_size=8, learning_rate=0.02, embedding_rate=3.0)
@@ -21,7 +21,7 @@ NOUNS, VERBS = ["cat", "dog", "bird", "fish", "house"], ["run", "jump", "see", "
 
 
 def sentences(n=120, seed=1, ending="s"):
-    """"the NOUN VERBs": fish is a noun after "the" and a verb after a noun."""
+    """ "the NOUN VERBs": fish is a noun after "the" and a verb after a noun."""
     draw = random.Random(seed)
     data = TaggedSentences()
     for i in range(n):
@@ -40,16 +40,27 @@ def vectors(size=6):
     return KeyedVectors(words, np.random.default_rng(2).normal(size=(len(words), size)).astype(np.float32))
 
 
-@pytest.mark.parametrize("config", [
-    TaggerConfig("lstm", hidden_size=3, spelling_size=2), TaggerConfig("gru", hidden_size=3, output="linear"),
-    TaggerConfig("mean", spelling_size=0), TaggerConfig("mean", output="linear", spelling_size=3)])
+@pytest.mark.parametrize(
+    "config",
+    [
+        TaggerConfig("lstm", hidden_size=3, spelling_size=2),
+        TaggerConfig("gru", hidden_size=3, output="linear"),
+        TaggerConfig("mean", spelling_size=0),
+        TaggerConfig("mean", output="linear", spelling_size=3),
+    ],
+)
 def test_gradients_through_the_whole_model(config):
     rng = np.random.default_rng(0)
     words = ["cat", "cats", "dogs", "cat", "dogs", "cats"]
     start = build_lookup(None, words, vector_size=4, rng=rng)
     spelling = SpellingLookup.from_tokens(words)
-    given = WordInput(start.lookup, start.weight.astype(np.float64), rng=rng, spelling_size=config.spelling_size,
-                      spelling=spelling if config.spelling_size else None)
+    given = WordInput(
+        start.lookup,
+        start.weight.astype(np.float64),
+        rng=rng,
+        spelling_size=config.spelling_size,
+        spelling=spelling if config.spelling_size else None,
+    )
     tagger = Tagger(config, ["A", "B", "C"], given, rng=rng)
     rows = given.rows(["cat", "cats", "new"])
     types, mask = np.array([[0, 1, 2], [1, 0, 0]]), np.array([[1, 1, 1], [1, 0, 0]], bool)
@@ -93,8 +104,9 @@ def test_a_sentence_of_ten_thousand_words():
 
 
 def test_bad_input():
-    tagger, _ = train_tagger(sentences(20), vectors(), options=TrainingOptions(epochs=1),
-                             config=TaggerConfig(hidden_size=4))
+    tagger, _ = train_tagger(
+        sentences(20), vectors(), options=TrainingOptions(epochs=1), config=TaggerConfig(hidden_size=4)
+    )
     strange = TaggedSentences([["a"]], [["X"]], ["t.tsv line 4"])
     with pytest.raises(CorpusError, match=r"t.tsv line 4: the label 'X' was never seen in training"):
         evaluate_tagger(tagger, strange)
@@ -105,12 +117,12 @@ def test_bad_input():
 
 
 def test_vectors_of_another_width(tmp_path):
-    tagger, _ = train_tagger(sentences(20), vectors(), options=TrainingOptions(epochs=1),
-                             config=TaggerConfig(hidden_size=4))
+    tagger, _ = train_tagger(
+        sentences(20), vectors(), options=TrainingOptions(epochs=1), config=TaggerConfig(hidden_size=4)
+    )
     tagger.save(tmp_path / "m")
     with pytest.raises(ConfigError, match=r"the vectors have 5 dimensions, the model .* was trained with 6"):
         Tagger.load(tmp_path / "m", vectors(5))
     lent = Tagger.load(tmp_path / "m", KeyedVectors(["zebra"], np.full((1, 6), 9, np.float32)))
-    one, two = (t.forward(np.array([[0]]), np.ones((1, 1), bool), t.words.rows(["zebra"]))[0]
-                for t in (lent, tagger))
+    one, two = (t.forward(np.array([[0]]), np.ones((1, 1), bool), t.words.rows(["zebra"]))[0] for t in (lent, tagger))
     assert (one != two).any()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from embedkit.nn.attention import MultiheadAttention
-from embedkit.nn.layers import LayerNorm
-from embedkit.nn.losses import cross_entropy
-from embedkit.nn.optimizers import SGD, AdaGrad, Adam
-from embedkit.nn.parameters import load_state
-from embedkit.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
+from embedkit.nn.layers.attention import MultiheadAttention
+from embedkit.nn.layers.dense import LayerNorm
+from embedkit.nn.layers.losses import cross_entropy
+from embedkit.nn.layers.parameters import load_state
+from embedkit.nn.layers.transformer import TransformerDecoderLayer, TransformerEncoderLayer
+from embedkit.nn.learning.optimizers import SGD, AdaGrad, Adam
 
 torch = pytest.importorskip("torch")
 DTYPES = [("float64", 1e-10), ("float32", 1e-5)]
@@ -26,8 +26,7 @@ def state_of(module):
 
 def compare(ours, theirs, grads, tolerance):
     for name, value in theirs.named_parameters():
-        np.testing.assert_allclose(grads[name], value.grad.numpy(), atol=tolerance, rtol=tolerance,
-                                   err_msg=name)
+        np.testing.assert_allclose(grads[name], value.grad.numpy(), atol=tolerance, rtol=tolerance, err_msg=name)
     assert set(grads) == set(dict(theirs.named_parameters()))
     theirs.load_state_dict({name: torch.from_numpy(value) for name, value in ours.parameters.items()})
 
@@ -41,8 +40,7 @@ def test_multihead_attention(dtype, tolerance):
     x = torch.randn(2, 5, 12, dtype=kind, requires_grad=True)
     memory = torch.randn(2, 7, 12, dtype=kind, requires_grad=True)
     mask = np.arange(7) < np.array([[7], [4]])
-    y, weights = theirs(x, memory, memory, key_padding_mask=torch.from_numpy(~mask),
-                        average_attn_weights=False)
+    y, weights = theirs(x, memory, memory, key_padding_mask=torch.from_numpy(~mask), average_attn_weights=False)
     dy = torch.randn_like(y)
     (y * dy).sum().backward()
     our_y, cache = ours.forward(x.detach().numpy(), memory.detach().numpy(), mask=mask)
@@ -63,8 +61,9 @@ def test_encoder_block(dtype, tolerance, options):
     load_state(ours, state_of(theirs))
     x = torch.randn(2, 6, 12, dtype=kind, requires_grad=True)
     mask = np.arange(6) < np.array([[6], [4]])
-    y = theirs(x, src_key_padding_mask=torch.from_numpy(~mask),
-               src_mask=torch.triu(torch.ones(6, 6, dtype=torch.bool), 1))
+    y = theirs(
+        x, src_key_padding_mask=torch.from_numpy(~mask), src_mask=torch.triu(torch.ones(6, 6, dtype=torch.bool), 1)
+    )
     dy = torch.randn_like(y)
     (y * dy).sum().backward()
     our_y, cache = ours.forward(x.detach().numpy(), mask, causal=True)
@@ -78,15 +77,20 @@ def test_encoder_block(dtype, tolerance, options):
 @pytest.mark.parametrize("norm_first", [False, True])
 def test_decoder_block(dtype, tolerance, norm_first):
     kind = getattr(torch, dtype)
-    theirs = torch.nn.TransformerDecoderLayer(12, 3, 20, dropout=0.0, batch_first=True, dtype=kind,
-                                              norm_first=norm_first)
+    theirs = torch.nn.TransformerDecoderLayer(
+        12, 3, 20, dropout=0.0, batch_first=True, dtype=kind, norm_first=norm_first
+    )
     ours = TransformerDecoderLayer(12, 3, 20, dropout=0.0, rng=rng(), dtype=dtype, norm_first=norm_first)
     load_state(ours, state_of(theirs))
     x = torch.randn(2, 6, 12, dtype=kind, requires_grad=True)
     memory = torch.randn(2, 5, 12, dtype=kind, requires_grad=True)
     mask = np.arange(5) < np.array([[5], [2]])
-    y = theirs(x, memory, memory_key_padding_mask=torch.from_numpy(~mask),
-               tgt_mask=torch.triu(torch.ones(6, 6, dtype=torch.bool), 1))
+    y = theirs(
+        x,
+        memory,
+        memory_key_padding_mask=torch.from_numpy(~mask),
+        tgt_mask=torch.triu(torch.ones(6, 6, dtype=torch.bool), 1),
+    )
     dy = torch.randn_like(y)
     (y * dy).sum().backward()
     our_y, cache = ours.forward(x.detach().numpy(), memory.detach().numpy(), memory_mask=mask)
@@ -118,24 +122,26 @@ def test_cross_entropy(dtype, tolerance, smoothing):
     logits = torch.randn(3, 4, 7, dtype=getattr(torch, dtype), requires_grad=True)
     targets = torch.randint(0, 7, (3, 4))
     targets[1, 2:] = -100
-    theirs = torch.nn.functional.cross_entropy(logits.reshape(-1, 7), targets.reshape(-1),
-                                               label_smoothing=smoothing)
+    theirs = torch.nn.functional.cross_entropy(logits.reshape(-1, 7), targets.reshape(-1), label_smoothing=smoothing)
     theirs.backward()
     loss, dlogits = cross_entropy(logits.detach().numpy(), targets.numpy(), label_smoothing=smoothing)
     assert abs(loss - theirs.item()) < tolerance
     np.testing.assert_allclose(dlogits, logits.grad.numpy(), atol=tolerance)
 
 
-@pytest.mark.parametrize("ours, theirs", [
-    (SGD(0.1), lambda p: torch.optim.SGD(p, 0.1)),
-    (SGD(0.1, momentum=0.9, weight_decay=0.01),
-     lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.01)),
-    (SGD(0.1, momentum=0.9, nesterov=True), lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, nesterov=True)),
-    (AdaGrad(0.1, weight_decay=0.01), lambda p: torch.optim.Adagrad(p, 0.1, weight_decay=0.01)),
-    (Adam(0.01), lambda p: torch.optim.Adam(p, 0.01)),
-    (Adam(0.01, weight_decay=0.1), lambda p: torch.optim.Adam(p, 0.01, weight_decay=0.1)),
-    (Adam(0.01, weight_decay=0.1, decoupled=True), lambda p: torch.optim.AdamW(p, 0.01, weight_decay=0.1)),
-], ids=["sgd", "momentum", "nesterov", "adagrad", "adam", "adam-l2", "adamw"])
+@pytest.mark.parametrize(
+    "ours, theirs",
+    [
+        (SGD(0.1), lambda p: torch.optim.SGD(p, 0.1)),
+        (SGD(0.1, momentum=0.9, weight_decay=0.01), lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.01)),
+        (SGD(0.1, momentum=0.9, nesterov=True), lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, nesterov=True)),
+        (AdaGrad(0.1, weight_decay=0.01), lambda p: torch.optim.Adagrad(p, 0.1, weight_decay=0.01)),
+        (Adam(0.01), lambda p: torch.optim.Adam(p, 0.01)),
+        (Adam(0.01, weight_decay=0.1), lambda p: torch.optim.Adam(p, 0.01, weight_decay=0.1)),
+        (Adam(0.01, weight_decay=0.1, decoupled=True), lambda p: torch.optim.AdamW(p, 0.01, weight_decay=0.1)),
+    ],
+    ids=["sgd", "momentum", "nesterov", "adagrad", "adam", "adam-l2", "adamw"],
+)
 def test_optimizers(ours, theirs):
     draws = rng()
     start = draws.standard_normal((4, 3))

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from embedkit.errors import ConfigError, TrainingError
-from embedkit.nn.parameters import RowGradient
-from embedkit.nn.training import CHECKPOINT_NAME, fit
-from embedkit.nn.training_options import TrainingOptions
+from embedkit.nn.layers.parameters import RowGradient
+from embedkit.nn.learning.loop import CHECKPOINT_NAME, fit
+from embedkit.nn.learning.options import TrainingOptions
 
 OPTIONS = TrainingOptions(epochs=5, batch_size=4, learning_rate=0.05, patience=5)
 
@@ -139,9 +139,13 @@ def test_exploding_gradients_are_clipped_and_reported():
     assert np.isfinite(model.parameters["w"]).all()
 
 
-@pytest.mark.parametrize(("value", "message"), [
-    (np.nan, r"the loss became nan in epoch 1, step 1 of 10; try a smaller --learning-rate"),
-    (np.inf, r"the loss became (inf|nan) in epoch 1, step 1")])
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.nan, r"the loss became nan in epoch 1, step 1 of 10; try a smaller --learning-rate"),
+        (np.inf, r"the loss became (inf|nan) in epoch 1, step 1"),
+    ],
+)
 def test_a_loss_that_is_no_number_stops_the_run(value, message, tmp_path):
     model = LeastSquares()
     model.y = model.y + value
@@ -167,10 +171,16 @@ def test_ctrl_c_without_a_checkpoint_stops_after_the_step_and_the_handler_comes_
     assert model.steps == 2 and signal.getsignal(signal.SIGINT) is before
 
 
-@pytest.mark.parametrize(("wrong", "message"), [
-    ({"epochs": 0}, "epochs must be at least 1, got 0"), ({"clip": 0.0}, "clip must be above 0"),
-    ({"optimizer": "lion"}, "unknown optimizer 'lion'"), ({"warmup": 1.0}, "warmup must be at least 0 and below 1"),
-    ({"schedule": "steep"}, "unknown schedule 'steep'")])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"clip": 0.0}, "clip must be above 0"),
+        ({"optimizer": "lion"}, "unknown optimizer 'lion'"),
+        ({"warmup": 1.0}, "warmup must be at least 0 and below 1"),
+        ({"schedule": "steep"}, "unknown schedule 'steep'"),
+    ],
+)
 def test_options_that_cannot_work(wrong, message):
     with pytest.raises(ConfigError, match=message):
         TrainingOptions(**wrong)

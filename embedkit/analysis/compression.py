@@ -1,0 +1,109 @@
+"""Models in fewer bytes, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedkit.analysis.comparison import compare
+from embedkit.analysis.evaluation import evaluate_pairs
+from embedkit.analysis.operations import keep_words
+from embedkit.analysis.testsets import WordPairs
+from embedkit.progress import ProgressCallback
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.query.neighbours import unit
+from embedkit.rows.quantization import KINDS, quantize
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a way of storing costs.
+
+    Attributes
+    ----------
+    kind : str
+        ``float32``, ``float16``, ``int8`` or ``pq``.
+    bytes : int
+        Of the vectors, with those of subwords.
+    cosine : float
+        Mean cosine of a decoded vector with the original.
+    overlap : float
+        Share of the ten nearest neighbours that stay, mean over the first `words` words among themselves.
+    spearman : list of float
+        One for each set of word pairs.
+    """
+
+    kind: str
+    bytes: int
+    cosine: float
+    overlap: float
+    spearman: list[float]
+
+
+def compress(
+    vectors: KeyedVectors,
+    kind: str,
+    *,
+    subvectors: int | None = None,
+    seed: int = 1,
+    progress: ProgressCallback | None = None,
+) -> KeyedVectors:
+    """Quantise a model's vectors and its subwords' rows; see `embedkit.rows.quantization.quantize`.
+
+    What only training and `fill` need (the words' own rows, the output vectors) is left out.
+    """
+    ngrams = vectors.ngram_vectors
+    if ngrams is not None:
+        ngrams = quantize(ngrams[:], kind, subvectors=subvectors, seed=seed, progress=progress)
+    return KeyedVectors(
+        vectors.index_to_key,
+        quantize(vectors.vectors, kind, subvectors=subvectors, seed=seed, progress=progress),
+        counts=vectors.counts,
+        subwords=vectors.subwords,
+        ngram_vectors=ngrams,
+        config=vectors.config,
+    )
+
+
+def costs(
+    vectors: KeyedVectors,
+    pairs: Sequence[WordPairs] = (),
+    *,
+    subvectors: int | None = None,
+    words: int = 5000,
+    seed: int = 1,
+    progress: ProgressCallback | None = None,
+) -> Iterator[Cost]:
+    """Compress a model in every way and measure what is lost, the uncompressed one first."""
+    original = KeyedVectors(
+        vectors.index_to_key, vectors.vectors, subwords=vectors.subwords, ngram_vectors=vectors.ngram_vectors
+    )
+    yield _cost("float32", original, original, pairs, words)
+    for kind in KINDS:
+        pieces = subvectors if kind == "pq" else None
+        smaller = compress(original, kind, subvectors=pieces, seed=seed, progress=progress)
+        yield _cost(kind, original, smaller, pairs, words)
+
+
+def _cost(kind: str, original: KeyedVectors, smaller: KeyedVectors, pairs: Sequence[WordPairs], words: int) -> Cost:
+    size = sum(
+        rows.nbytes
+        for rows in (smaller.quantized if smaller.quantized is not None else smaller.vectors, smaller.ngram_vectors)
+        if rows is not None
+    )
+    first = slice(0, words)
+    cosine = float(np.mean(np.sum(unit(original.vectors[first]) * unit(smaller.vectors[first]), axis=1)))
+    topn = min(10, len(original) - 1, words - 1)
+    overlap = float("nan")
+    if topn > 0:
+        few = keep_words(original, top=words), keep_words(smaller, top=words)
+        overlap = float(compare(*few, topn=topn).overlap.mean())
+    return Cost(
+        kind,
+        size,
+        cosine,
+        overlap,
+        [evaluate_pairs(smaller, pair_set, resamples=1).spearman.value for pair_set in pairs],
+    )

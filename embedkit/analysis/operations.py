@@ -1,0 +1,192 @@
+"""Vectors made from vectors: centred, of unit length, without their common directions, cut to some words, joined.
+
+Each function returns new `KeyedVectors` and leaves its argument as it was. What is affine (centring, removing
+directions) is done to the rows of subwords too, so that unknown words are composed as before; what a result can no
+longer stand for (output vectors of changed vectors) is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.rows.composing import SparseRows
+from embedkit.rows.quantization import QuantizedRows
+
+_ROWS = 16_384  # rows worked on at once
+
+
+def center(vectors: KeyedVectors) -> KeyedVectors:
+    """Subtract the mean vector from every vector."""
+    mean = _mean(vectors.vectors)
+    return mapped(vectors, lambda rows: rows - mean)
+
+
+def unit_length(vectors: KeyedVectors) -> KeyedVectors:
+    """Divide every vector by its Euclidean length; zero vectors stay.
+
+    Rows of subwords stay as they are, for the mean of unit vectors has no unit length: words that are composed from
+    them keep their direction, not length one. The words' own rows are left out.
+    """
+    result = np.empty(vectors.vectors.shape, np.float32)
+    for start in range(0, len(result), _ROWS):
+        rows = vectors.vectors[start : start + _ROWS].astype(np.float64)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        result[start : start + _ROWS] = rows / np.where(lengths > 0, lengths, 1.0)
+    return KeyedVectors(
+        vectors.index_to_key,
+        result,
+        counts=vectors.counts,
+        subwords=vectors.subwords,
+        ngram_vectors=vectors.ngram_vectors,
+        config=vectors.config,
+    )
+
+
+def all_but_the_top(vectors: KeyedVectors, n_components: int | None = None) -> KeyedVectors:
+    """Centre the vectors and remove their strongest common directions.
+
+    Parameters
+    ----------
+    vectors : KeyedVectors
+    n_components : int, optional
+        How many principal components are removed; one for every hundred dimensions, at least one, by default.
+
+    Returns
+    -------
+    KeyedVectors
+
+    Raises
+    ------
+    ConfigError
+        When not fewer components than dimensions are to be removed.
+
+    Notes
+    -----
+    Mu and Viswanath 2018, "All-but-the-Top: Simple and Effective Postprocessing for Word Representations",
+    algorithm 1; d/100 components as their section 2.
+    """
+    size = vectors.vector_size
+    n = max(1, size // 100) if n_components is None else n_components
+    if not 0 <= n < size:
+        raise ConfigError(f"all-but-the-top removes fewer components than the {size} dimensions, not {n}")
+    mean = _mean(vectors.vectors)
+    covariance = np.zeros((size, size), np.float64)
+    for start in range(0, len(vectors), _ROWS):
+        rows = vectors.vectors[start : start + _ROWS] - mean
+        covariance += rows.T @ rows
+    top = np.linalg.eigh(covariance)[1][:, size - n :]  # eigenvalues ascend
+
+    def remove(rows: np.ndarray) -> np.ndarray:
+        centred = rows - mean
+        return centred - (centred @ top) @ top.T
+
+    return mapped(vectors, remove)
+
+
+def keep_words(vectors: KeyedVectors, words: Iterable[str] | None = None, top: int | None = None) -> KeyedVectors:
+    """Cut the vocabulary to some words.
+
+    Parameters
+    ----------
+    vectors : KeyedVectors
+    words : iterable of str, optional
+        The words to keep, those that the vectors hold; their order in the vectors stays.
+    top : int, optional
+        Keep at most so many words, the first ones.
+
+    Raises
+    ------
+    EmbedkitError
+        When no word remains.
+    """
+    if words is None:
+        rows = np.arange(len(vectors))
+    else:
+        found = {vectors.row(word) for word in words}
+        rows = np.array(sorted(found - {-1}), np.int64)
+    rows = rows[:top]
+    if not len(rows):
+        raise EmbedkitError("none of the words to keep is in the vocabulary")
+
+    def cut(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None or len(values) != len(vectors) else np.asarray(values[rows])
+
+    return KeyedVectors(
+        [vectors.index_to_key[row] for row in rows.tolist()],
+        vectors.vectors[rows],
+        counts=cut(vectors.counts),
+        norms=cut(vectors.norms),
+        subwords=vectors.subwords,
+        ngram_vectors=vectors.ngram_vectors,
+        word_rows=cut(vectors.word_rows),
+        output_vectors=cut(vectors.output_vectors),
+        config=vectors.config,
+    )
+
+
+def concatenate(first: KeyedVectors, second: KeyedVectors) -> KeyedVectors:
+    """Put the vectors of the words that both hold side by side, in the order of `first`.
+
+    The lengths stay, so the one with the longer vectors weighs more in cosines; bring both to unit length before
+    where they should weigh the same (Yin and Schütze 2016, "Learning Word Meta-Embeddings", section 4.1).
+
+    Raises
+    ------
+    EmbedkitError
+        When they have no word in common.
+    """
+    rows = np.array([second.row(word) for word in first.index_to_key], np.int64)
+    shared = np.flatnonzero(rows >= 0)
+    if not len(shared):
+        raise EmbedkitError("nothing to concatenate: the two have no word in common")
+    joined = np.empty((len(shared), first.vector_size + second.vector_size), np.float32)
+    joined[:, : first.vector_size] = first.vectors[shared]
+    joined[:, first.vector_size :] = second.vectors[rows[shared]]
+    return KeyedVectors(
+        [first.index_to_key[row] for row in shared.tolist()],
+        joined,
+        counts=None if first.counts is None else first.counts[shared],
+        config=first.config,
+    )
+
+
+def mapped(
+    vectors: KeyedVectors, affine: Callable[[np.ndarray], np.ndarray], linear_output: bool = False
+) -> KeyedVectors:
+    """Apply an affine map to the vectors and to the rows that unknown words are composed from.
+
+    Parameters
+    ----------
+    vectors : KeyedVectors
+    affine : callable
+        float (n, vector_size) → float (n, new size).
+    linear_output : bool
+        The map keeps dot products: map the output vectors too, rather than leave them out.
+    """
+    output = vectors.output_vectors if linear_output else None
+    return KeyedVectors(
+        vectors.index_to_key,
+        _map(vectors.vectors, affine),
+        counts=vectors.counts,
+        subwords=vectors.subwords,
+        ngram_vectors=None if vectors.ngram_vectors is None else _map(vectors.ngram_vectors, affine),
+        word_rows=None if vectors.word_rows is None else _map(vectors.word_rows, affine),
+        output_vectors=None if output is None else _map(output, affine),
+        config=vectors.config,
+    )
+
+
+def _map(rows: np.ndarray | QuantizedRows | SparseRows, affine: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    width = affine(np.zeros((1, rows.shape[1]))).shape[1]
+    result = np.empty((len(rows), width), np.float32)
+    for start in range(0, len(rows), _ROWS):
+        result[start : start + _ROWS] = affine(rows[start : start + _ROWS])
+    return result
+
+
+def _mean(rows: np.ndarray) -> np.ndarray:
+    return rows.mean(axis=0, dtype=np.float64)

@@ -1,0 +1,147 @@
+"""``embedkit caption``: words for feature vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import numpy as np
+
+from embedkit.cli.shared.neural import (
+    load_vectors,
+    log_file,
+    report_history,
+    take_training_options,
+    training_options,
+    vectors_option,
+)
+from embedkit.cli.shared.options import json_option, quiet_option
+from embedkit.cli.shared.output import Results, note
+from embedkit.cli.shared.progress import progress_bar
+from embedkit.errors import ConfigError, FormatError
+from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner
+from embedkit.text.tokenizers import TOKENIZERS
+
+_DEFAULT = CaptionConfig()
+beam_option = click.option(
+    "--beam", default=3, show_default=True, type=click.IntRange(1), help="Beginnings kept in beam search; 1 is greedy."
+)
+
+
+@click.group(epilog="Example: embedkit caption train images.npy captions.txt -o model.safetensors")
+def caption() -> None:
+    """Words for feature vectors (.npy, from any image network): train, evaluate by BLEU, predict."""
+
+
+@caption.command(epilog="Example: embedkit caption train images.npy captions.txt -o model.safetensors")
+@click.argument("features", type=click.Path())
+@click.argument("captions", type=click.Path())
+@click.option("--out", "-o", required=True, type=click.Path(dir_okay=False), help="The model file to write.")
+@vectors_option
+@click.option("--hidden-size", default=_DEFAULT.hidden_size, show_default=True, type=click.IntRange(1))
+@click.option("--num-layers", default=_DEFAULT.num_layers, show_default=True, type=click.IntRange(1))
+@click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
+@click.option("--tokenizer", type=click.Choice(TOKENIZERS), help="By default the vectors' own, else whitespace.")
+@click.option("--lowercase", is_flag=True, help="Lower-case every token.")
+@click.option("--min-count", default=1, show_default=True, type=click.IntRange(1), help="Rarer tokens are <unk>.")
+@training_options(CAPTION_TRAINING)
+def train(
+    features: str,
+    captions: str,
+    out: str,
+    vectors: str | None,
+    hidden_size: int,
+    num_layers: int,
+    dropout: float,
+    tokenizer: str | None,
+    lowercase: bool,
+    valid: tuple[str, ...],
+    log: str | None,
+    checkpoint: str | None,
+    resume: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Train on FEATURES, an .npy matrix, and CAPTIONS, a text file with a caption for each of its rows."""
+    from embedkit.nn.models.captioner import train_captioner
+
+    if valid:
+        raise ConfigError("--valid names one file, captions need two: use --valid-fraction")
+    training = take_training_options(options)
+    settings = {"tokenizer": tokenizer or "whitespace", "lowercase": lowercase} if tokenizer or lowercase else None
+    with progress_bar(quiet) as progress, log_file(log, resume) as stream:
+        model, history = train_captioner(
+            _features(features),
+            _captions(captions),
+            load_vectors(vectors),
+            config=CaptionConfig(hidden_size, num_layers, dropout),
+            options=training,
+            tokenizer=settings,
+            progress=progress,
+            note=lambda message: note(message, quiet),
+            log=stream,
+            checkpoint=checkpoint,
+            resume=resume,
+            **options,
+        )
+        model.save(out)
+    report_history(history, "perplexity", out, quiet)
+
+
+@caption.command(epilog="Example: embedkit caption evaluate model.safetensors images.npy captions.txt")
+@click.argument("model", type=click.Path())
+@click.argument("features", type=click.Path())
+@click.argument("captions", type=click.Path())
+@beam_option
+@json_option
+def evaluate(model: str, features: str, captions: str, beam: int, as_json: bool) -> None:
+    """BLEU and the share of exact matches; equal rows of features share their captions as references."""
+    from embedkit.nn.learning.bleu import bleu
+
+    captioner, rows, texts = Captioner.load(model), _features(features), _captions(captions)
+    if len(rows) != len(texts):
+        raise ConfigError(f"expected a caption for each row of features, found {len(texts)} for {len(rows)} rows")
+    from embedkit.nn.words.token_table import token_cutter
+
+    cut = token_cutter(captioner.tokenizer)
+    references: dict[bytes, list[list[str]]] = {}
+    first: dict[bytes, int] = {}
+    for i, (row, text) in enumerate(zip(rows, texts, strict=True)):
+        references.setdefault(row.tobytes(), []).append(cut(text))
+        first.setdefault(row.tobytes(), i)
+    found = [cut(text) for text, _ in captioner.caption(rows[list(first.values())], beam=beam)]
+    exact = sum(tokens in several for tokens, several in zip(found, references.values(), strict=True)) / len(found)
+    with Results(["bleu", "exact", "images", "references"], as_json, header=True) as results:
+        results.row(bleu(found, list(references.values())), exact, len(found), len(texts))
+
+
+@caption.command(epilog="Example: embedkit caption predict model.safetensors images.npy")
+@click.argument("model", type=click.Path())
+@click.argument("features", type=click.Path())
+@beam_option
+@click.option("--max-tokens", default=50, show_default=True, type=click.IntRange(1), help="The longest caption.")
+@json_option
+@quiet_option
+def predict(model: str, features: str, beam: int, max_tokens: int, as_json: bool, quiet: bool) -> None:
+    """A caption for each row of FEATURES: caption<TAB>score."""
+    captioner = Captioner.load(model)
+    with Results(["caption", "score"], as_json) as results:
+        for text, score in captioner.caption(_features(features), beam=beam, max_tokens=max_tokens):
+            results.row(text, score)
+
+
+def _features(path: str) -> np.ndarray:
+    """The matrix in an .npy file; nothing is unpickled."""
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise FormatError(f"{path}: expected an .npy matrix of numbers: {error}") from error
+    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "fiu":
+        raise FormatError(f"{path}: expected an .npy matrix of numbers, one row an image")
+    return array.astype(np.float32)
+
+
+def _captions(path: str) -> list[str]:
+    from embedkit.text.reading import read_lines
+
+    return [line.rstrip("\r\n") for line in read_lines(path)]

@@ -1,0 +1,207 @@
+"""``embedkit classify``: train a classifier of sentences, measure it, label lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from embedkit.cli.shared.neural import (
+    encoder_options,
+    line_batches,
+    load_encoder,
+    load_vectors,
+    log_file,
+    report_history,
+    report_scores,
+    take_training_options,
+    training_options,
+    vectors_option,
+)
+from embedkit.cli.shared.options import json_option, quiet_option
+from embedkit.cli.shared.output import Results, note, warn
+from embedkit.cli.shared.progress import progress_bar
+from embedkit.errors import ConfigError
+from embedkit.nn.layers.encoder import MODELS
+from embedkit.nn.layers.pooling import POOLINGS
+from embedkit.nn.models.classifier import CLASSIFIER_TRAINING, Classifier, ClassifierConfig
+
+_DEFAULT = ClassifierConfig()
+
+
+@click.group(epilog="Example: embedkit classify train reviews.tsv --vectors model.safetensors -o reviews.safetensors")
+def classify() -> None:
+    """Label sentences: train on text<TAB>label lines, evaluate on others, predict labels of lines."""
+
+
+@classify.command(epilog="Example: embedkit classify train reviews.tsv --vectors model.safetensors -o out.safetensors")
+@click.argument("data", nargs=-1, required=True, type=click.Path())
+@vectors_option
+@click.option("--out", "-o", required=True, type=click.Path(dir_okay=False), help="The model file to write.")
+@click.option(
+    "--model",
+    default=_DEFAULT.model,
+    show_default=True,
+    type=click.Choice(MODELS),
+    help="mean has no encoder: words are pooled as they are.",
+)
+@click.option(
+    "--hidden-size",
+    default=_DEFAULT.hidden_size,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Of one direction of the encoder.",
+)
+@click.option("--num-layers", default=_DEFAULT.num_layers, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--heads", default=_DEFAULT.heads, show_default=True, type=click.IntRange(1), help="Of the Transformer's attention."
+)
+@click.option("--bidirectional/--unidirectional", default=True, show_default=True, help="Recurrent models.")
+@click.option(
+    "--pooling",
+    show_default="max for recurrent models, else mean",
+    type=click.Choice(POOLINGS),
+    help="From the words' vectors to the sentence's.",
+)
+@click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
+@encoder_options
+@training_options(CLASSIFIER_TRAINING)
+def train(
+    data: tuple[str, ...],
+    vectors: str | None,
+    out: str,
+    encoder: str | None,
+    tune_encoder: bool,
+    valid: tuple[str, ...],
+    log: str | None,
+    checkpoint: str | None,
+    resume: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Train on files of text<TAB>label lines; - is standard input."""
+    from embedkit.nn.models.classifier_training import train_classifier
+    from embedkit.text.labelled import read_labelled
+
+    training = take_training_options(options)
+    settings = {name: options.pop(name) for name in ("valid_fraction", "vector_size", "unfreeze_after")}
+    texts = _read(read_labelled, data, quiet)
+    with progress_bar(quiet) as progress, log_file(log, resume) as stream:
+        model, history = train_classifier(
+            texts,
+            load_vectors(vectors),
+            config=ClassifierConfig(**options),
+            options=training,
+            valid=_read(read_labelled, valid, quiet) if valid else None,
+            progress=progress,
+            note=lambda message: note(message, quiet),
+            encoder=load_encoder(encoder, tune_encoder),
+            log=stream,
+            checkpoint=checkpoint,
+            resume=resume,
+            **settings,
+        )
+        model.save(out)
+    report_history(history, "accuracy", out, quiet)
+
+
+@classify.command(epilog="Example: embedkit classify evaluate reviews.safetensors test.tsv")
+@click.argument("model", type=click.Path())
+@click.argument("data", nargs=-1, required=True, type=click.Path())
+@vectors_option
+@click.option("--per-label", is_flag=True, help="Precision, recall and F1 of each label.")
+@json_option
+@quiet_option
+def evaluate(
+    model: str, data: tuple[str, ...], vectors: str | None, per_label: bool, as_json: bool, quiet: bool
+) -> None:
+    """Accuracy and mean F1 on files of text<TAB>label lines."""
+    from embedkit.nn.models.classifier_training import evaluate_classifier
+    from embedkit.text.labelled import read_labelled
+
+    classifier = Classifier.load(model, load_vectors(vectors))
+    report_scores(evaluate_classifier(classifier, _read(read_labelled, data, quiet)), "texts", as_json, per_label)
+
+
+@classify.command(epilog="Example: echo 'a moving film' | embedkit classify predict reviews.safetensors --explain")
+@click.argument("model", type=click.Path())
+@click.argument("files", nargs=-1, type=click.Path(), metavar="[FILE]...")
+@vectors_option
+@click.option("--explain", is_flag=True, help="Add the weight of each word, as word:weight.")
+@click.option(
+    "--attention-plot",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    is_flag=False,
+    flag_value="-",
+    help="The attention of each line as a heat map: on the terminal, or as .png, .svg or .html of the first.",
+)
+@json_option
+@quiet_option
+def predict(
+    model: str,
+    files: tuple[str, ...],
+    vectors: str | None,
+    explain: bool,
+    attention_plot: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Label the lines of files or of standard input: label<TAB>probability, a line for each line.
+
+    With --explain a third column holds the words and their weights. With attention pooling these are the attention's
+    and sum to 1; other models give gradient times vector: above 0 speaks for the label, below 0 against it.
+    """
+    classifier = Classifier.load(model, load_vectors(vectors))
+    if attention_plot is not None and not classifier.has_attention:
+        raise ConfigError(
+            "--attention-plot needs a model with attention: train with --pooling attention or --model transformer"
+        )
+    columns = ["label", "probability", "weights"] if explain else ["label", "probability"]
+    number = 0
+    plot = attention_plot
+    with Results(columns, as_json) as results:
+        for lines in line_batches(files):
+            for line, answer in zip(lines, _answers(classifier, lines, explain or bool(plot)), strict=True):
+                number += 1
+                if answer is None:
+                    warn(f"line {number} is empty: nothing to classify")
+                    results.row(*[None] * len(columns))
+                    continue
+                label, probability, *_ = answer.prediction if hasattr(answer, "prediction") else answer
+                results.row(label, probability, *([_weights(answer, as_json)] if explain else []))
+                if plot is not None:
+                    results.flush()
+                    plot = _draw(answer, line, plot, quiet)
+            results.flush()
+
+
+def _answers(classifier: Classifier, lines: list[str], explain: bool) -> list[Any]:
+    """A prediction or explanation for each line, None for lines without words."""
+    full = [line for line in lines if classifier.tokens(line)]
+    found = iter([classifier.explain(line) for line in full] if explain else classifier.predict(full))
+    return [next(found) if classifier.tokens(line) else None for line in lines]
+
+
+def _weights(answer: Any, as_json: bool) -> Any:
+    pairs = zip(answer.tokens, answer.weights.tolist(), strict=True)
+    if as_json:
+        return [{"word": word, "weight": weight} for word, weight in pairs]
+    return " ".join(f"{word}:{weight:.3f}" for word, weight in pairs)
+
+
+def _draw(answer: Any, line: str, plot: str, quiet: bool) -> str | None:
+    """Show one heat map; returns where the next one goes, None where one file was asked for."""
+    from embedkit.cli.shared.heat_map import show_heat_map
+
+    weights = answer.attention if answer.attention.ndim == 2 else answer.attention[None]
+    rows = answer.tokens if answer.attention.ndim == 2 else [answer.prediction.label]
+    show_heat_map(weights, rows, answer.tokens, plot, title=line, quiet=quiet)
+    return plot if plot == "-" else None
+
+
+def _read(reader: Any, files: tuple[str, ...], quiet: bool) -> Any:
+    data = reader(list(files))
+    if data.empty:
+        note(f"left out {len(data.empty)} empty lines, the first at {data.empty[0]}", quiet)
+    return data

@@ -1,0 +1,79 @@
+"""``embedkit convert``: turn one format of vectors into another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from embedkit.cli.shared.operations import change_of, operation_options
+from embedkit.cli.shared.options import quiet_option
+from embedkit.cli.shared.output import note
+from embedkit.cli.shared.progress import progress_bar
+from embedkit.formats import FORMATS
+from embedkit.formats import convert as convert_file
+
+
+@click.command(epilog="Example: embedkit convert glove.6B.100d.txt glove.safetensors")
+@click.argument("source", metavar="IN", type=click.Path())
+@click.argument("target", metavar="OUT", type=click.Path())
+@click.option(
+    "--from",
+    "source_format",
+    type=click.Choice(list(FORMATS)),
+    metavar="FORMAT",
+    help="Where the content of IN does not tell.",
+)
+@click.option(
+    "--to",
+    "target_format",
+    type=click.Choice(list(FORMATS)),
+    metavar="FORMAT",
+    help="Where the suffix of OUT does not tell.",
+)
+@click.option(
+    "--encoding-errors",
+    type=click.Choice(["strict", "replace", "ignore"]),
+    help="What to do with words that are not UTF-8; strict by default.",
+)
+@click.option("--vocab", type=click.Path(), help="glove-binary: the file of words and counts.")
+@click.option("--words", type=click.Path(), help="npy: the file of words, a word a line. floret: the words to compose.")
+@click.option(
+    "--glove-vectors",
+    type=click.Choice(["sum", "word", "context"]),
+    help="glove-binary: which rows make the vectors; sum by default, as the C tool prints them.",
+)
+@operation_options
+@quiet_option
+def convert(
+    source: str,
+    target: str,
+    source_format: str | None,
+    target_format: str | None,
+    encoding_errors: str | None,
+    vocab: str | None,
+    words: str | None,
+    glove_vectors: str | None,
+    quiet: bool,
+    **operations: Any,
+) -> None:
+    """Turn the vectors in IN into the format of OUT.
+
+    IN is recognised by its content, compressed (.gz .bz2 .xz .zst) or not; OUT by its suffix: .safetensors native,
+    .txt word2vec-text, .vec fasttext-vec, .bin fasttext or word2vec-binary, .fifu finalfusion, .npz, .npy, .parquet,
+    .tsv projector, .sqlite. Other formats: glove-text, glove-binary, floret (in only). Vectors pass by in blocks
+    where the format allows it: files larger than the memory can be converted. Operations work on the whole matrix,
+    in this order: --keep-words, --top-words, --concat, --center, --all-but-the-top, --unit.
+    """
+    options = {"encoding_errors": encoding_errors, "vocab": vocab, "words": words, "glove_vectors": glove_vectors}
+    with progress_bar(quiet) as progress:
+        vectors = convert_file(
+            source,
+            target,
+            source_format,
+            target_format,
+            progress,
+            change=change_of(operations),
+            **{name: value for name, value in options.items() if value is not None},
+        )
+    note(f"{target}: {len(vectors):,} words, {vectors.vector_size} dimensions", quiet)

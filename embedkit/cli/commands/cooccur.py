@@ -1,0 +1,259 @@
+"""``embedkit cooccur``: counting which words stand near each other, and looking at the counts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, workers_option
+from embedkit.cli.shared.output import Results, note
+from embedkit.cli.shared.progress import progress_bar
+from embedkit.errors import ConfigError, CorpusError
+
+if TYPE_CHECKING:
+    from embedkit.counting import Cooccurrences, Window
+    from embedkit.progress import ProgressCallback
+    from embedkit.vocabulary import Vocabulary
+
+
+class Size(click.ParamType):
+    """A number of bytes such as 500M or 4G."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", str(value).strip(), re.IGNORECASE)
+        if not match or float(match[1]) == 0:
+            self.fail(f"expected a size such as 500M or 4G, got {value!r}", param, ctx)
+        return int(float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " "))
+
+
+@click.command(epilog="Example: embedkit cooccur corpus.txt -o counts.safetensors --window 10 --memory 4G")
+@click.argument("corpus", nargs=-1, required=True, type=click.Path(), metavar="CORPUS...")
+@click.option("--output", "-o", type=click.Path(), help="The file of counts; .bin is GloVe's cooccurrence.bin.")
+@click.option("--format", "format_", type=click.Choice(["native", "glove"]), help="Of the output, whatever its name.")
+@click.option(
+    "--window",
+    "--ws",
+    default=15,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    help="Words to either side, within the line.",
+)
+@click.option("--symmetric/--left-only", default=True, show_default=True, help="Neighbours on both sides or before.")
+@click.option(
+    "--weighting",
+    default="inverse",
+    show_default=True,
+    type=click.Choice(["inverse", "flat"]),
+    help="A neighbour at distance d counts 1/d, or 1.",
+)
+@click.option("--vocab", type=click.Path(), metavar="FILE", help="Count these words: lines of 'word count'.")
+@click.option("--save-vocab", type=click.Path(), metavar="FILE", help="Write the words that were counted there.")
+@click.option(
+    "--min-count",
+    "--minCount",
+    type=click.IntRange(1),
+    help="Leave out words that are rarer than this.  [default: 5, 1 with --table]",
+)
+@click.option("--max-vocab", type=click.IntRange(1), help="Keep at most so many words, the most frequent ones.")
+@click.option("--memory", type=Size(), help="All that the process may take, e.g. 4G; beyond that it spills to disk.")
+@click.option(
+    "--temporary",
+    type=click.Path(file_okay=False, exists=True),
+    metavar="DIR",
+    help="Where to spill; beside the output by default.",
+)
+@click.option("--shard", metavar="I/N", help="Count the I-th of N parts of the corpus; needs --vocab.")
+@click.option("--merge", is_flag=True, help="CORPUS... are files of counts: add them up.")
+@click.option("--table", is_flag=True, help="Print the matrix of a small text.")
+@click.option("--ratio", metavar="A,B", help="Print P(k|A), P(k|B) and their ratio for the words k of --with.")
+@click.option("--with", "probes", metavar="K,...", help="The words k of --ratio.")
+@corpus_options
+@workers_option
+@json_option
+@quiet_option
+def cooccur(
+    corpus: tuple[str, ...],
+    output: str | None,
+    format_: str | None,
+    window: int,
+    symmetric: bool,
+    weighting: str,
+    vocab: str | None,
+    save_vocab: str | None,
+    min_count: int | None,
+    max_vocab: int | None,
+    memory: int | None,
+    temporary: str | None,
+    shard: str | None,
+    merge: bool,
+    table: bool,
+    ratio: str | None,
+    probes: str | None,
+    as_json: bool,
+    workers: int | None,
+    quiet: bool,
+    **reading: Any,
+) -> None:
+    """Count which words stand near each other in CORPUS: files, folders or -, a sentence a line.
+
+    The counts are exact and the same for any number of threads. Parts of a corpus counted apart (--shard) add up
+    with --merge. A CORPUS that is a file of counts already is looked at with --table or --ratio.
+    """
+    from embedkit.counting import Window
+    from embedkit.counting.files import merge_files
+    from embedkit.vocabulary import Vocabulary
+
+    _check(output, table, ratio, probes, shard, vocab, merge)
+    vocabulary = Vocabulary.load(vocab) if vocab else None
+    with progress_bar(quiet) as progress:
+        if merge:
+            cells = merge_files(
+                corpus,
+                str(output),
+                vocabulary=vocabulary,
+                format=format_,
+                workers=workers,
+                memory=memory,
+                folder=temporary,
+                progress=progress,
+            )
+            note(f"{output}: {cells:,} cells from {len(corpus)} files", quiet)
+            return
+        if output is None:
+            options = {
+                "vocabulary": vocabulary,
+                "min_count": min_count or (1 if table else 5),
+                "max_vocab": max_vocab,
+                "workers": workers,
+                **reading,
+            }
+            counts = _looked_at(corpus, Window(window, symmetric, weighting), options, progress)
+        else:
+            cells = _count(
+                corpus,
+                output,
+                format_,
+                Window(window, symmetric, weighting),
+                memory,
+                temporary,
+                shard,
+                save_vocab,
+                progress,
+                vocabulary=vocabulary,
+                min_count=min_count or 5,
+                max_vocab=max_vocab,
+                workers=workers,
+                **reading,
+            )
+            note(f"{output}: {cells:,} cells", quiet)
+            if not table and not ratio:
+                return
+            from embedkit.counting.files import load
+
+            counts = load(output, vocabulary if vocab or not save_vocab else Vocabulary.load(save_vocab))
+    if table:
+        _print_table(counts, as_json)
+    if ratio:
+        _print_ratios(counts, ratio, str(probes), as_json)
+
+
+def _check(
+    output: str | None,
+    table: bool,
+    ratio: str | None,
+    probes: str | None,
+    shard: str | None,
+    vocab: str | None,
+    merge: bool,
+) -> None:
+    if output is None and (merge or not (table or ratio)):
+        raise ConfigError("where to? give -o FILE, or --table or --ratio to look at the counts")
+    if ratio and (len(ratio.split(",")) != 2 or not probes):
+        raise ConfigError(
+            "--ratio takes two words and --with the words to compare them by: --ratio ice,steam --with solid,gas,water"
+        )
+    if probes and not ratio:
+        raise ConfigError("--with goes with --ratio A,B")
+    if shard and not vocab:
+        raise ConfigError(
+            "--shard needs --vocab FILE: parts add up only when all are counted with one vocabulary "
+            "(embedkit vocab CORPUS > vocab.txt)"
+        )
+    if merge and (table or ratio or shard):
+        raise ConfigError("--merge adds up files of counts; look at the result in a second step")
+
+
+def _looked_at(
+    corpus: tuple[str, ...], window: Window, options: dict[str, Any], progress: ProgressCallback | None
+) -> Cooccurrences:
+    from embedkit.counting import count_cooccurrences, native
+    from embedkit.vocabulary.corpus import Corpus
+
+    one_file = len(corpus) == 1 and os.path.isfile(corpus[0])
+    if one_file and native.is_native(corpus[0]):
+        return native.read(corpus[0], options["vocabulary"])
+    if one_file and corpus[0].endswith(".bin") and options["vocabulary"] is not None:
+        from embedkit.counting import glove_format
+
+        return glove_format.read(corpus[0], options["vocabulary"], progress=progress)
+    encoded = Corpus.from_text(list(corpus), progress=progress, **options)
+    return count_cooccurrences(encoded, window, workers=options["workers"], progress=progress)
+
+
+def _count(
+    corpus: tuple[str, ...],
+    output: str,
+    format_: str | None,
+    window: Window,
+    memory: int | None,
+    temporary: str | None,
+    shard: str | None,
+    save_vocab: str | None,
+    progress: ProgressCallback | None,
+    workers: int | None,
+    vocabulary: Vocabulary | None,
+    **options: Any,
+) -> int:
+    from embedkit.counting.files import count_to_file
+    from embedkit.counting.shards import parse_shard
+    from embedkit.counting.shards import shard as cut
+    from embedkit.vocabulary.corpus import Corpus
+
+    if memory is not None:
+        options["mmap_above"] = memory // 8
+    with contextlib.ExitStack() as held:
+        sources = list(corpus)
+        if shard:
+            sources = held.enter_context(cut(sources, *parse_shard(shard), folder=temporary))
+            if not sources:
+                raise CorpusError(f"--shard {shard}: no line begins in this part of the corpus; use fewer parts")
+        encoded = Corpus.from_text(sources, vocabulary=vocabulary, workers=workers, progress=progress, **options)
+        cells = count_to_file(
+            encoded, output, window, format=format_, workers=workers, memory=memory, folder=temporary, progress=progress
+        )
+    if save_vocab:
+        encoded.vocabulary.save(save_vocab)
+    return cells
+
+
+def _print_table(counts: Cooccurrences, as_json: bool) -> None:
+    words = list(counts.vocabulary.index_to_key)
+    with Results(["word", *words], as_json, header=True) as results:
+        for word, row in zip(words, counts.table().tolist(), strict=True):
+            results.row(word, *(int(value) if value == int(value) else value for value in row))
+
+
+def _print_ratios(counts: Cooccurrences, ratio: str, probes: str, as_json: bool) -> None:
+    first, second = (word.strip() for word in ratio.split(","))
+    columns = ["k", f"count({first})", f"count({second})", f"P(k|{first})", f"P(k|{second})", "ratio"]
+    with Results(columns, as_json, header=True, digits=6) as results:
+        for found in counts.ratios(first, second, [probe.strip() for probe in probes.split(",")]):
+            results.row(found.probe, found.count_first, found.count_second, found.p_first, found.p_second, found.ratio)

@@ -1,0 +1,201 @@
+"""``embedkit evaluate``: word pairs and analogies, for one model or several."""
+
+from __future__ import annotations
+
+import sys
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from embedkit.analysis.evaluation import METHODS, RESTRICT_VOCAB, evaluate_analogies, evaluate_pairs
+from embedkit.analysis.testsets import read_analogies, read_pairs
+from embedkit.cli.shared.options import json_option, quiet_option, seed_option
+from embedkit.cli.shared.output import Results, note, warn
+from embedkit.cli.shared.progress import progress_bar
+from embedkit.errors import ConfigError
+from embedkit.formats import load
+
+if TYPE_CHECKING:
+    from embedkit.analysis.evaluation import AnalogiesResult, PairsResult
+
+COLUMNS = ["model", "test", "section", "measure", "value", "low", "high", "used", "total"]
+
+
+@click.command(epilog="Example: embedkit evaluate model.safetensors --pairs ws353.tsv")
+@click.argument("models", nargs=-1, required=True, type=click.Path(), metavar="MODEL...")
+@click.option(
+    "--pairs",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="Two words and a score a line, separated by tabs, commas or spaces; repeatable.",
+)
+@click.option(
+    "--analogies",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="Four words a line in sections that begin with ': name'; repeatable.",
+)
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    type=click.Choice(METHODS),
+    default=[METHODS[0]],
+    show_default=True,
+    help="How analogies are answered; repeatable.",
+)
+@click.option(
+    "--restrict-vocab",
+    default=RESTRICT_VOCAB,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Use the first N words only: the most frequent ones.",
+)
+@click.option("--case-sensitive", is_flag=True, help="Compare words as they are written, not in upper case.")
+@click.option(
+    "--subwords",
+    is_flag=True,
+    help="Compose unknown words of pairs from their pieces where the model has them, rather than skip them.",
+)
+@click.option(
+    "--resamples",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Bootstrap samples behind the intervals of correlations.",
+)
+@seed_option
+@json_option
+@quiet_option
+def evaluate(
+    models: tuple[str, ...],
+    pairs: tuple[str, ...],
+    analogies: tuple[str, ...],
+    methods: tuple[str, ...],
+    restrict_vocab: int,
+    case_sensitive: bool,
+    subwords: bool,
+    resamples: int,
+    seed: int,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Word pairs and analogies against human judgement.
+
+    For word pairs: Spearman's and Pearson's correlation of cosine similarities with the scores, each with a 95 %
+    bootstrap interval. For analogies: the share of right answers by section, then in semantic and syntactic
+    sections (those named gram...) and in total. `used` of `total` pairs or questions had all their words in the
+    vocabulary; the others are skipped. Numbers are those of gensim with its default settings.
+    """
+    if not pairs and not analogies:
+        raise ConfigError("nothing to evaluate on: give --pairs FILE or --analogies FILE")
+    pair_sets, analogy_sets = [read_pairs(path) for path in pairs], [read_analogies(path) for path in analogies]
+    names = _short_names(models)
+    rows: list[tuple[Any, ...]] = []
+    with progress_bar(quiet) as progress:
+        for name, path in zip(names, models, strict=True):
+            vectors = load(path)
+            for pair_set in pair_sets:
+                rows += _pair_rows(
+                    name,
+                    evaluate_pairs(
+                        vectors,
+                        pair_set,
+                        restrict_vocab=restrict_vocab,
+                        case_sensitive=case_sensitive,
+                        subwords=subwords,
+                        resamples=resamples,
+                        seed=seed,
+                    ),
+                )
+            for analogy_set in analogy_sets:
+                for method in dict.fromkeys(methods):
+                    rows += _analogy_rows(
+                        name,
+                        method,
+                        evaluate_analogies(
+                            vectors,
+                            analogy_set,
+                            method=method,
+                            restrict_vocab=restrict_vocab,
+                            case_sensitive=case_sensitive,
+                            progress=progress,
+                        ),
+                    )
+    order = {key: place for place, key in enumerate(dict.fromkeys(row[1:4] for row in rows))}
+    rows.sort(key=lambda row: order[row[1:4]])  # stable: the same measure of several models side by side
+    rules = _rules(restrict_vocab, case_sensitive)
+    unknown = "unknown words composed from their pieces" if subwords else "pairs with unknown words skipped"
+    protocols = {
+        True: f"cosine of {rules}; {unknown}; 95 % bootstrap interval",
+        False: f"{rules}; questions with unknown words skipped; the question's own words are no answers",
+    }
+    if sys.stdout.isatty() and not as_json:
+        for kind in dict.fromkeys(row[2] is None for row in rows):
+            note(f"{'pairs' if kind else 'analogies'}: {protocols[kind]}", quiet)
+        _print_side_by_side(names, rows)
+    else:
+        with Results([*COLUMNS, "protocol"], as_json, header=True) as results:
+            for row in rows:
+                results.row(*row, protocols[row[2] is None])
+    empty = dict.fromkeys((row[0], row[1]) for row in rows if row[7] == 0 and row[2] in (None, "total"))
+    for name, test in empty:
+        warn(f"error: {name}: no line of {test} has all its words in the vocabulary")
+    return 1 if empty else 0
+
+
+def _pair_rows(model: str, result: PairsResult) -> list[tuple[Any, ...]]:
+    return [
+        (
+            model,
+            result.name,
+            None,
+            measure,
+            *map(_number, (found.value, found.low, found.high)),
+            result.used,
+            result.total,
+        )
+        for measure, found in (("spearman", result.spearman), ("pearson", result.pearson))
+    ]
+
+
+def _analogy_rows(model: str, method: str, result: AnalogiesResult) -> list[tuple[Any, ...]]:
+    return [
+        (model, result.name, section.name, method, _number(section.accuracy), None, None, section.used, section.total)
+        for section in (*result.sections, *result.sums)
+    ]
+
+
+def _number(value: float) -> float | None:
+    return None if isnan(value) else value
+
+
+def _rules(restrict_vocab: int, case_sensitive: bool) -> str:
+    return f"the first {restrict_vocab} words, {'as written' if case_sensitive else 'upper and lower case alike'}"
+
+
+def _print_side_by_side(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+    """A table for the eye: a line a measure or section, a column a model."""
+    cells: dict[tuple[Any, ...], dict[str, str]] = {}
+    for model, test, section, measure, value, low, high, used, total in rows:
+        interval = "" if low is None else f" [{low:.3f}, {high:.3f}]"
+        shown = "–" if value is None else f"{value:.4f}"
+        cells.setdefault((test, section, measure), {})[model] = f"{shown}{interval}  {used}/{total}"
+    with Results(["test", *names]) as results:
+        heading = None
+        for (test, section, measure), by_model in cells.items():
+            if section is not None and heading != (test, measure):
+                heading = (test, measure)
+                results.row(f"{test} {measure}", *("" for _ in names))
+            results.row(f"{test} {measure}" if section is None else f"  {section}", *(by_model[n] for n in names))
+
+
+def _short_names(paths: tuple[str, ...]) -> list[str]:
+    """File names, or the whole paths where file names are not enough to tell the models apart."""
+    names = [Path(path).name for path in paths]
+    return names if len(set(names)) == len(names) else list(paths)

@@ -1,0 +1,41 @@
+"""``embedkit fill``: the likeliest words for a gap in a sentence."""
+
+from __future__ import annotations
+
+import click
+
+from embedkit.cli.shared.options import json_option, topn_option
+from embedkit.cli.shared.output import Results, warn
+from embedkit.cli.shared.queries import query_batches
+from embedkit.errors import EmbedkitError
+from embedkit.formats import load
+
+
+@click.command(epilog='Example: embedkit fill model.safetensors "the capital of ___ is paris"')
+@click.argument("model", type=click.Path())
+@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@topn_option
+@json_option
+def fill(model: str, texts: tuple[str, ...], topn: int, as_json: bool) -> int:
+    """The likeliest words for the gap ___ in each TEXT, or in each line of standard input, with probabilities.
+
+    The model must have been trained with --keep-output. The text is cut by the tokenizer it was trained with.
+    Piped, each answer is a line text<TAB>word<TAB>probability.
+    """
+    vectors = load(model)
+    status = 0
+    with Results(["text", "word", "probability"], as_json) as results:
+        for lines in query_batches(texts):
+            for line in lines:
+                try:
+                    answers = vectors.fill(line, topn)
+                except EmbedkitError as error:
+                    if len(texts) == 1:
+                        raise
+                    warn(str(error))
+                    status = 1
+                    continue
+                for word, probability in answers:
+                    results.row(line, word, probability)
+            results.flush()
+    return status

@@ -1,0 +1,47 @@
+"""``embedkit info``: what a file of vectors holds."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import click
+
+from embedkit.cli.shared.options import json_option
+from embedkit.cli.shared.output import Results
+from embedkit.formats import FORMATS, load, sniff
+
+
+@click.command(epilog="Example: embedkit info model.safetensors")
+@click.argument("model", type=click.Path())
+@click.option(
+    "--from",
+    "source_format",
+    type=click.Choice(list(FORMATS)),
+    metavar="FORMAT",
+    help="Where the content does not tell.",
+)
+@json_option
+def info(model: str, source_format: str | None, as_json: bool) -> None:
+    """Format, shape, training configuration and memory of a file of word vectors.
+
+    Piped, each line is property<TAB>value; --json prints one object.
+    """
+    from embedkit.formats.describe import describe
+
+    name = source_format or sniff(model)
+    facts = {"file": model, "format": name, "file_bytes": os.path.getsize(model), **describe(load(model, name))}
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False))
+        return
+    with Results(["property", "value"]) as results:
+        for key, value in facts.items():
+            if isinstance(value, dict):
+                for inner, detail in value.items():
+                    results.row(f"{key}.{inner}", _shown(detail))
+            else:
+                results.row(key, _shown(value))
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,96 @@
+"""``embedkit lm``: language models. Each kind of model brings its own commands; this is where they meet.
+
+``train`` looks for ``--model``, the other commands look into the saved file, and the command of that kind takes
+over, options and ``--help`` included. A new kind is a line in `KINDS`, and a module with the commands that it has.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+# --model: the module with that kind's commands, attributes named as the commands
+KINDS = {
+    "ngram": "embedkit.cli.commands.lm_ngram",
+    **dict.fromkeys(("rnn", "gru", "lstm", "transformer", "elmo", "masked"), "embedkit.cli.commands.lm_neural"),
+}
+DEFAULT_KIND = "ngram"
+
+
+class ByModel(click.Command):
+    """A command whose options and work are those of the kind of model it is called for."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        name = str(self.name)
+        kind = chosen_model(args) if name == "train" else saved_kind(args)
+        module = import_module(KINDS[kind])
+        if not hasattr(module, name):
+            raise click.UsageError(f"embedkit lm {name} is not for models of kind {kind}", parent)
+        command: click.Command = getattr(module, name)
+        return command.make_context(info_name, args, parent, **extra)
+
+
+def chosen_model(args: Sequence[str]) -> str:
+    """The value of ``--model`` among the arguments."""
+    kind = DEFAULT_KIND
+    for i, arg in enumerate(args):
+        if arg == "--model" and i + 1 < len(args):
+            kind = args[i + 1]
+        elif arg.startswith("--model="):
+            kind = arg.removeprefix("--model=")
+    if kind not in KINDS:
+        raise click.UsageError(f"no language model named {kind!r}; --model takes {', '.join(KINDS)}")
+    return kind
+
+
+def saved_kind(args: Sequence[str]) -> str:
+    """The kind of the model file among the arguments; the default kind, whose command explains itself, without."""
+    for before, arg in zip(["", *args], args, strict=False):
+        if not arg.startswith("-") and (os.path.isfile(arg) or not before.startswith("-")):
+            from embedkit.nn.storing import load_model
+
+            if not os.path.isfile(arg):
+                break
+            kind = load_model(arg, "lm").kind
+            if kind not in KINDS:
+                raise click.UsageError(
+                    f"{arg}: a language model of kind {kind!r}, which this embedkit does not know; install a newer one"
+                )
+            return kind
+    return DEFAULT_KIND
+
+
+@click.group(
+    epilog="Example: embedkit lm train corpus.txt -o lm.safetensors --model ngram && "
+    "embedkit lm generate lm.safetensors --prompt 'the king'"
+)
+def lm() -> None:
+    """Language models: n-gram, recurrent, Transformer, ELMo, masked words.
+
+    The options of train are those of its --model, the options of the other commands those of the saved model:
+    embedkit lm train --model ngram --help.
+    """
+
+
+for _name, _summary in (
+    ("train", "Train a language model on text."),
+    ("evaluate", "Perplexity on text, or the probability of each sentence."),
+    ("generate", "Write on from a prompt."),
+    ("predict", "The likeliest next words."),
+    ("vectors", "The vector of each word in its context."),
+):
+    lm.add_command(ByModel(_name, short_help=_summary))
+
+model_option = click.option(
+    "--model",
+    default=DEFAULT_KIND,
+    show_default=True,
+    type=click.Choice(list(KINDS)),
+    help="The kind of model; each has options of its own.",
+)

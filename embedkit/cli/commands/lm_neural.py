@@ -1,0 +1,231 @@
+"""The commands of ``embedkit lm`` for neural models: recurrent, Transformer, ELMo, masked words."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from math import log as natural_log
+from typing import Any
+
+import click
+import numpy as np
+
+from embedkit.cli.commands.lm import model_option
+from embedkit.cli.shared.neural import (
+    load_vectors,
+    log_file,
+    report_history,
+    take_training_options,
+    training_options,
+    vectors_option,
+)
+from embedkit.cli.shared.options import json_option, quiet_option, seed_option, topn_option
+from embedkit.cli.shared.output import Results, note
+from embedkit.cli.shared.progress import progress_bar
+from embedkit.errors import ConfigError
+from embedkit.nn.models.language_model import LanguageModel, LanguageModelConfig
+from embedkit.nn.models.language_training import LANGUAGE_TRAINING
+from embedkit.text.tokenizers import TOKENIZERS
+
+_DEFAULT = LanguageModelConfig()
+
+
+@click.command(epilog="Example: embedkit lm train corpus.txt -o lm.safetensors --model lstm --vectors m.safetensors")
+@click.argument("corpus", nargs=-1, required=True, type=click.Path(), metavar="CORPUS...")
+@click.option(
+    "--output", "--out", "-o", "out", required=True, type=click.Path(dir_okay=False), help="The file of the model."
+)
+@model_option
+@vectors_option
+@click.option(
+    "--tokenizer",
+    type=click.Choice(TOKENIZERS),
+    help="chars for a model of characters, blanks included; by default the vectors' own, else whitespace.",
+)
+@click.option("--lowercase", is_flag=True, help="Lower-case every token.")
+@click.option("--hidden-size", default=_DEFAULT.hidden_size, show_default=True, type=click.IntRange(1))
+@click.option("--num-layers", default=_DEFAULT.num_layers, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--heads", default=_DEFAULT.heads, show_default=True, type=click.IntRange(1), help="Of a Transformer's attention."
+)
+@click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
+@click.option(
+    "--context",
+    default=_DEFAULT.context,
+    show_default=True,
+    type=click.IntRange(2),
+    help="Tokens through which gradients go back, and that a Transformer sees.",
+)
+@click.option("--min-count", default=1, show_default=True, type=click.IntRange(1), help="Rarer tokens are <unk>.")
+@click.option(
+    "--max-vocab",
+    default=20_000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Keep at most so many tokens, the most frequent ones.",
+)
+@training_options(LANGUAGE_TRAINING)
+def train(
+    corpus: tuple[str, ...],
+    out: str,
+    model: str,
+    vectors: str | None,
+    tokenizer: str | None,
+    lowercase: bool,
+    hidden_size: int,
+    num_layers: int,
+    heads: int,
+    dropout: float,
+    context: int,
+    valid: tuple[str, ...],
+    log: str | None,
+    checkpoint: str | None,
+    resume: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Train on CORPUS: files, folders or - for standard input, a text a line."""
+    from embedkit.nn.models.language_training import train_language_model
+
+    training = take_training_options(options)
+    config = LanguageModelConfig(model, hidden_size, num_layers, heads, dropout, context)
+    settings = {"tokenizer": tokenizer or "whitespace", "lowercase": lowercase} if tokenizer or lowercase else None
+    with progress_bar(quiet) as progress, log_file(log, resume) as stream:
+        trained, history = train_language_model(
+            _lines(corpus),
+            load_vectors(vectors),
+            config=config,
+            options=training,
+            valid=_lines(valid) if valid else None,
+            tokenizer=settings,
+            progress=progress,
+            note=lambda message: note(message, quiet),
+            log=stream,
+            checkpoint=checkpoint,
+            resume=resume,
+            **options,
+        )
+        trained.save(out)
+    report_history(history, "perplexity", out, quiet)
+
+
+@click.command(epilog="Example: embedkit lm evaluate lm.safetensors test.txt")
+@click.argument("model", type=click.Path())
+@click.argument("corpus", nargs=-1, required=True, type=click.Path(), metavar="CORPUS...")
+@json_option
+@quiet_option
+def evaluate(model: str, corpus: tuple[str, ...], as_json: bool, quiet: bool) -> None:
+    """Perplexity of the MODEL on CORPUS, ends of lines included.
+
+    Of a masked-word model on a random 15 % of the words (the same each time), of ELMo the mean of both
+    directions. Words outside the vocabulary count as <unk>; the column unknown says how many there were.
+    """
+    from embedkit.nn.models.language_training import evaluate_language_model
+
+    score = evaluate_language_model(LanguageModel.load(model), _lines(corpus))
+    with Results(["perplexity", "log10_probability", "tokens", "unknown"], as_json, header=True) as results:
+        results.row(score.perplexity, score.log_probability / natural_log(10), score.n_predicted, score.n_unknown)
+
+
+@click.command(epilog="Example: embedkit lm generate lm.safetensors --prompt 'the king' --count 5 --temperature 0.8")
+@click.argument("model", type=click.Path())
+@click.option("--prompt", default="", help="How the text begins.")
+@click.option("--count", default=1, show_default=True, type=click.IntRange(1), help="How many texts.")
+@click.option(
+    "--max-tokens", default=50, show_default=True, type=click.IntRange(1), help="The longest continuation, in tokens."
+)
+@click.option(
+    "--temperature",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Below 1 likelier words, above 1 more daring ones; 0 always takes the likeliest.",
+)
+@click.option("--topk", "--top-k", type=click.IntRange(1), metavar="N", help="Draw among the N likeliest words.")
+@seed_option
+@json_option
+def generate(
+    model: str, prompt: str, count: int, max_tokens: int, temperature: float, topk: int | None, seed: int, as_json: bool
+) -> None:
+    """Draw texts from the MODEL, a line each, that begin with the prompt."""
+    language_model = LanguageModel.load(model)
+    start = language_model.cut(prompt)
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        new = language_model.generate(start, max_tokens=max_tokens, temperature=temperature, topk=topk, rng=rng)
+        text = language_model.text_of([*start, *new])
+        click.echo(json.dumps({"prompt": prompt, "text": text}, ensure_ascii=False) if as_json else text)
+
+
+@click.command(epilog="Example: embedkit lm predict lm.safetensors 'the king of' --topn 5")
+@click.argument("model", type=click.Path())
+@click.argument("beginnings", nargs=-1, required=True, metavar="TEXT...")
+@topn_option
+@json_option
+def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool) -> None:
+    """The likeliest next words after each TEXT, with probabilities; of a masked-word model those for its gap
+    ___."""
+    language_model = LanguageModel.load(model)
+    masked = language_model.config.model == "masked"
+    with Results(["text", "word" if masked else "next", "probability"], as_json) as results:
+        for text in beginnings:
+            p = (
+                language_model.fill(_with_gap(language_model, text))
+                if masked
+                else language_model.next_probabilities(language_model.cut(text))
+            )
+            for i in np.argsort(-p, kind="stable")[:topn].tolist():
+                if p[i] > 0:
+                    results.row(text, language_model.table.tokens[i], float(p[i]))
+
+
+@click.command(epilog="Example: echo 'the bank of the river' | embedkit lm vectors elmo.safetensors")
+@click.argument("model", type=click.Path())
+@click.argument("files", nargs=-1, type=click.Path(), metavar="[FILE]...")
+@click.option("--layers", metavar="W1,W2,...", help="How much each layer counts, the lowest first; equal by default.")
+@click.option("--npy", type=click.Path(dir_okay=False), metavar="FILE", help="Write all vectors to this .npy instead.")
+@quiet_option
+def vectors(model: str, files: tuple[str, ...], layers: str | None, npy: str | None, quiet: bool) -> None:
+    """The vector of each token in its context: token v1 v2 ..., a blank line after each text.
+
+    The layers of the model are combined linearly; ELMo's are its two directions beside each other.
+    """
+    language_model = LanguageModel.load(model)
+    weights = _weights(layers)
+    found = []
+    for line in _lines(files or ("-",)):
+        tokens = language_model.cut(line)
+        values = language_model.vectors(tokens, weights)
+        if npy is not None:
+            found.append(values)
+            continue
+        for token, row in zip(tokens, values, strict=True):
+            sys.stdout.write(f"{token} {' '.join(map(str, row))}\n")
+        sys.stdout.write("\n")
+    if npy is not None:
+        from embedkit.files.atomic import atomic_open
+
+        table = np.concatenate([*found, np.zeros((0, language_model.width), np.float32)])
+        with atomic_open(npy) as stream:
+            np.save(stream, table)
+        note(f"{npy}: {len(table)} vectors of {table.shape[1]}", quiet)
+
+
+def _lines(sources: Iterable[str]) -> list[str]:
+    from embedkit.text.reading import read_lines
+
+    return [line.rstrip("\r\n") for line in read_lines(list(sources))]
+
+
+def _weights(text: str | None) -> list[float] | None:
+    try:
+        return None if text is None else [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ConfigError(f"--layers takes numbers with commas between them, as 0.2,0.8, not {text!r}") from error
+
+
+def _with_gap(model: LanguageModel, text: str) -> list[str]:
+    """The tokens of a text with ___ kept whole, whatever the tokenizer does to it."""
+    before, gap, after = text.partition("___")
+    return [*model.cut(before), *(["___"] if gap else []), *model.cut(after)]

@@ -1,0 +1,186 @@
+"""The commands of ``embedkit lm`` for n-gram models."""
+
+from __future__ import annotations
+
+import json
+from math import exp, log
+from typing import Any
+
+import click
+import numpy as np
+
+from embedkit.cli.commands.lm import model_option
+from embedkit.cli.shared.options import (
+    corpus_options,
+    json_option,
+    quiet_option,
+    seed_option,
+    topn_option,
+    workers_option,
+)
+from embedkit.cli.shared.output import Results, note
+from embedkit.cli.shared.progress import progress_bar
+from embedkit.counting.ngram import SMOOTHINGS, NgramModel
+
+
+@click.command(epilog="Example: embedkit lm train corpus.txt -o lm.safetensors --model ngram --order 3")
+@click.argument("corpus", nargs=-1, required=True, type=click.Path(), metavar="CORPUS...")
+@click.option("--output", "-o", required=True, type=click.Path(), help="The file of the model.")
+@model_option
+@click.option(
+    "--order",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1, 10),
+    help="Words in the longest n-gram: 2 predicts from one word, 3 from two.",
+)
+@click.option(
+    "--smoothing",
+    default="kneser-ney",
+    show_default=True,
+    type=click.Choice(SMOOTHINGS),
+    help="kneser-ney is interpolated, with three discounts a level; mle is plain maximum likelihood.",
+)
+@click.option("--k", default=1.0, show_default=True, type=float, help="What add-k adds to every count.")
+@click.option(
+    "--min-count",
+    "--minCount",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Count words that are rarer than this as <unk>.",
+)
+@corpus_options
+@workers_option
+@quiet_option
+def train(
+    corpus: tuple[str, ...],
+    output: str,
+    model: str,
+    order: int,
+    smoothing: str,
+    k: float,
+    min_count: int,
+    tokenizer: str,
+    lowercase: bool,
+    json_field: str | None,
+    encoding_errors: str,
+    workers: int | None,
+    quiet: bool,
+) -> None:
+    """Count the n-grams of CORPUS: files, folders or - for standard input, a sentence a line."""
+    from embedkit.vocabulary.corpus import Corpus
+
+    reading: dict[str, Any] = {
+        "tokenizer": tokenizer,
+        "lowercase": lowercase,
+        "json_field": json_field,
+        "encoding_errors": encoding_errors,
+    }
+    with progress_bar(quiet) as progress:
+        encoded = Corpus.from_text(list(corpus), min_count=1, workers=workers, progress=progress, **reading)
+        ngrams = NgramModel.train(
+            encoded,
+            order=order,
+            smoothing=smoothing,
+            k=k,
+            min_count=min_count,
+            config={**reading, "min_count": min_count},
+            progress=progress,
+        )
+    ngrams.save(output)
+    sizes = ", ".join(f"{len(level.keys):,} of {n}" for n, level in enumerate(ngrams.levels, 1))
+    note(f"{output}: {encoded.n_tokens:,} tokens, {len(ngrams.words):,} words; n-grams: {sizes}", quiet)
+
+
+@click.command(epilog="Example: embedkit lm evaluate lm.safetensors test.txt --sentences")
+@click.argument("model", type=click.Path())
+@click.argument("corpus", nargs=-1, required=True, type=click.Path(), metavar="CORPUS...")
+@click.option("--sentences", is_flag=True, help="A line for each sentence instead of one for all.")
+@json_option
+@workers_option
+@quiet_option
+def evaluate(
+    model: str, corpus: tuple[str, ...], sentences: bool, as_json: bool, workers: int | None, quiet: bool
+) -> None:
+    """Perplexity of the MODEL on CORPUS, sentence ends included.
+
+    With --sentences, each sentence's probability as well. Words outside the vocabulary count as <unk>; the column
+    unknown says how many there were.
+    """
+    from embedkit.vocabulary.corpus import Corpus
+
+    ngrams = NgramModel.load(model)
+    with progress_bar(quiet) as progress:
+        encoded = Corpus.from_text(
+            list(corpus), min_count=1, workers=workers, progress=progress, **ngrams.corpus_options()
+        )
+    columns = ["perplexity", "log10_probability", "tokens", "unknown"]
+    if not sentences:
+        with Results(columns, as_json, header=True) as results:
+            results.row(*_figures(ngrams.score(encoded)))
+        return
+    words = encoded.vocabulary.index_to_key
+    with Results(["sentence", "probability", *columns], as_json, header=True, digits=6) as results:
+        for ids, score in zip(encoded.sentences(), ngrams.score_sentences(encoded), strict=True):
+            results.row(" ".join(words[i] for i in ids), exp(score.log_probability), *_figures(score))
+
+
+@click.command(epilog="Example: embedkit lm generate lm.safetensors --prompt 'the king' --count 5 --seed 1")
+@click.argument("model", type=click.Path())
+@click.option("--prompt", default="", help="How the sentence begins.")
+@click.option("--count", default=1, show_default=True, type=click.IntRange(1), help="How many sentences.")
+@click.option(
+    "--max-tokens", default=50, show_default=True, type=click.IntRange(1), help="The longest continuation, in tokens."
+)
+@click.option(
+    "--temperature",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Below 1 likelier words, above 1 more daring ones; 0 always takes the likeliest.",
+)
+@click.option("--topk", type=click.IntRange(1), metavar="N", help="Draw among the N likeliest words.")
+@seed_option
+@json_option
+def generate(
+    model: str, prompt: str, count: int, max_tokens: int, temperature: float, topk: int | None, seed: int, as_json: bool
+) -> None:
+    """Draw sentences from the MODEL, a line each, that begin with the prompt."""
+    ngrams = NgramModel.load(model)
+    start = _tokens(ngrams, prompt)
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        new = ngrams.generate(start, max_tokens=max_tokens, temperature=temperature, topk=topk, rng=rng)
+        text = " ".join([*start, *new])
+        click.echo(json.dumps({"prompt": prompt, "text": text}, ensure_ascii=False) if as_json else text)
+
+
+@click.command(epilog="Example: embedkit lm predict lm.safetensors 'the king of' --topn 5")
+@click.argument("model", type=click.Path())
+@click.argument("beginnings", nargs=-1, required=True, metavar="TEXT...")
+@topn_option
+@json_option
+def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool) -> None:
+    """The likeliest next words after each TEXT, the beginning of a sentence, with probabilities."""
+    from embedkit.counting.ngram import END, UNKNOWN
+
+    ngrams = NgramModel.load(model)
+    with Results(["text", "next", "probability"], as_json) as results:
+        for text in beginnings:
+            probabilities = ngrams.distribution(_tokens(ngrams, text))
+            for i in np.argsort(-probabilities, kind="stable")[:topn].tolist():
+                special = {ngrams.unknown: UNKNOWN, ngrams.end: END}
+                if probabilities[i] > 0:
+                    results.row(text, special.get(i) or ngrams.words[i], float(probabilities[i]))
+
+
+def _tokens(ngrams: NgramModel, text: str) -> list[str]:
+    from embedkit.text.tokenizers import get_tokenizer
+
+    options = ngrams.corpus_options()
+    return get_tokenizer(options.get("tokenizer", "whitespace"), options.get("lowercase", False)).tokens(text)
+
+
+def _figures(score: Any) -> tuple[float, float, int, int]:
+    return score.perplexity, score.log_probability / log(10), score.n_predicted, score.n_unknown

@@ -1,0 +1,106 @@
+"""``embedkit phrases``: joins frequent collocations, so that they get vectors of their own."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, workers_option
+from embedkit.cli.shared.output import Results, note
+from embedkit.cli.shared.progress import progress_bar
+
+
+@click.command(epilog="Example: embedkit phrases corpus.txt --passes 2 -o joined.txt")
+@click.argument("corpus", nargs=-1, required=True, metavar="CORPUS...")
+@click.option(
+    "--output", "-o", type=click.Path(), metavar="FILE", help="Write the text there; standard output by default."
+)
+@click.option("--threshold", type=float, help="Join pairs that score higher.  [default: 100; 0.5 with --npmi]")
+@click.option("--npmi", is_flag=True, help="Score by normalised pointwise mutual information, -1 to 1.")
+@click.option(
+    "--min-count",
+    "--minCount",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1),
+    help="A pair must occur so often.",
+)
+@click.option(
+    "--delta", type=float, help="Taken from each pair's count in word2phrase's score.  [default: --min-count]"
+)
+@click.option(
+    "--passes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 8),
+    help="Each pass joins what the one before left; n passes reach phrases of 2^n words.",
+)
+@click.option("--list", "as_list", is_flag=True, help="Print phrase, count and score instead of the text.")
+@corpus_options
+@workers_option
+@json_option
+@quiet_option
+def phrases(
+    corpus: tuple[str, ...],
+    output: str | None,
+    threshold: float | None,
+    npmi: bool,
+    min_count: int,
+    delta: float | None,
+    passes: int,
+    as_list: bool,
+    tokenizer: str,
+    lowercase: bool,
+    json_field: str | None,
+    encoding_errors: str,
+    workers: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Join frequent collocations of CORPUS with an underscore: new york becomes new_york.
+
+    Scores as the word2phrase tool: how many times more often than by chance two words stand side by side. The text
+    comes out with one space between tokens and without blank lines.
+    """
+    from embedkit.counting.phrases import join_phrases, spell
+    from embedkit.files.atomic import atomic_open
+    from embedkit.vocabulary.corpus import Corpus
+
+    if as_json and not as_list:
+        raise click.UsageError("--json goes with --list")
+    if as_list and output is not None:
+        raise click.UsageError("--list prints the phrases; leave out --output, or redirect")
+    with progress_bar(quiet) as progress:
+        text = Corpus.from_text(
+            corpus,
+            tokenizer=tokenizer,
+            lowercase=lowercase,
+            json_field=json_field,
+            min_count=1,
+            encoding_errors=encoding_errors,
+            workers=workers,
+            progress=progress,
+        )
+    ids, words, found = join_phrases(
+        text.ids,
+        text.vocabulary.index_to_key,
+        threshold=threshold,
+        delta=delta,
+        min_count=min_count,
+        npmi=npmi,
+        passes=passes,
+    )
+    if as_list:
+        with Results(["phrase", "count", "score"], as_json) as results:
+            for phrase in found:
+                results.row(phrase.text, phrase.count, phrase.score)
+        return
+    if output is None:
+        for piece in spell(ids, words):
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+    else:
+        with atomic_open(output) as stream:
+            stream.writelines(spell(ids, words))
+    note(f"{len(found):,} phrases", quiet)

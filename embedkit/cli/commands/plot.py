@@ -1,0 +1,190 @@
+"""``embedkit plot``: words in the plane, training curves, co-occurrence counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from embedkit.cli.shared.options import quiet_option
+from embedkit.cli.shared.output import note
+from embedkit.cli.shared.progress import progress_bar
+from embedkit.errors import ConfigError
+from embedkit.plotting.canvas import check_target
+
+MOST_FREQUENT, MOST_FREQUENT_ON_PAGE, MOST_FREQUENT_IN_HEAT_MAP = 200, 5000, 30
+
+
+@click.command(epilog="Example: embedkit plot model.safetensors king paris --neighbours 12 -o words.png")
+@click.argument("model", required=False, type=click.Path())
+@click.argument("words", nargs=-1, metavar="[WORD]...")
+@click.option(
+    "--output",
+    "-o",
+    required=True,
+    type=click.Path(),
+    help="Where to draw: .png, .svg, .pdf, or .html for the interactive page.",
+)
+@click.option(
+    "--neighbours",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    metavar="N",
+    help="Show the N nearest neighbours of each word too.",
+)
+@click.option(
+    "--analogy",
+    "analogies",
+    nargs=4,
+    multiple=True,
+    metavar="A B C D",
+    help="Draw the arrows A to B and C to D, e.g. man king woman queen; repeatable.",
+)
+@click.option(
+    "--top",
+    type=click.IntRange(2),
+    metavar="N",
+    help="Without words: the N most frequent  [default: 200, on a page 5000].",
+)
+@click.option(
+    "--method",
+    default="pca",
+    show_default=True,
+    type=click.Choice(["pca", "tsne"]),
+    help="PCA keeps directions (for arrows), t-SNE keeps neighbours (for groups).",
+)
+@click.option(
+    "--perplexity",
+    default=30.0,
+    show_default=True,
+    type=click.FloatRange(1, min_open=True),
+    help="Of t-SNE: about how many neighbours each word keeps.",
+)
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="Draw the training curves of a log that train --log wrote; repeatable, no MODEL.",
+)
+@click.option(
+    "--cooccurrences",
+    type=click.Path(),
+    metavar="FILE",
+    help="Draw a heat map of the counts in this file (of embedkit cooccur, or a small text), no MODEL: of "
+    "the WORDs, or the --top 30.",
+)
+@click.option("--vocab", type=click.Path(), metavar="FILE", help="The words of a cooccurrence.bin, with their counts.")
+@click.option(
+    "--window",
+    default=15,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Of a text given to --cooccurrences: words to either side.",
+)
+@click.option("--title", help="Above the picture.")
+@click.option(
+    "--size", nargs=2, type=click.FloatRange(1, 100), metavar="WIDTH HEIGHT", help="In inches  [default: 10 8]."
+)
+@click.option("--dpi", default=150, show_default=True, type=click.IntRange(20, 1200), help="Dots an inch in a PNG.")
+@click.option("--dark", is_flag=True, help="Light on dark (the page follows the reader's own setting).")
+@quiet_option
+def plot(
+    model: str | None,
+    words: tuple[str, ...],
+    output: str,
+    neighbours: int,
+    analogies: tuple[tuple[str, str, str, str], ...],
+    top: int | None,
+    method: str,
+    perplexity: float,
+    logs: tuple[str, ...],
+    cooccurrences: str | None,
+    vocab: str | None,
+    window: int,
+    title: str | None,
+    size: tuple[float, float] | None,
+    dpi: int,
+    dark: bool,
+    quiet: bool,
+) -> None:
+    """Draw a picture of words: those given, with their neighbours, or the most frequent ones.
+
+    The .html page holds everything it needs: it opens from disk, can be moved, zoomed and searched, and shows a
+    word's neighbours on a click. The other formats need matplotlib: pip install 'embedkit[plot]'.
+    """
+    on_page = Path(output).suffix.lower() == ".html"
+    look: dict[str, Any] = {"title": title, "dpi": dpi, "dark": dark, "say": lambda text: note(f"note: {text}", quiet)}
+    if size:
+        look["size"] = size
+    if logs or cooccurrences:
+        if on_page or (logs and (model or cooccurrences)):
+            raise ConfigError("training curves take no MODEL, and curves and heat maps go into a .png, .svg or .pdf")
+        check_target(output)
+    if logs:
+        from embedkit.plotting.curves import draw_curves
+
+        draw_curves(logs, output, **look)
+    elif cooccurrences:
+        from embedkit.plotting.heatmap import counts_among, draw_heatmap, read_counts
+
+        with progress_bar(quiet) as progress:
+            counts = read_counts(cooccurrences, vocab, window, progress)
+        asked = (model, *words) if model else words
+        draw_heatmap(*counts_among(counts, asked, top or MOST_FREQUENT_IN_HEAT_MAP), output, **look)
+    elif model is None:
+        raise ConfigError(
+            "expected a MODEL to draw words of, --log FILE for training curves, or --cooccurrences FILE for a heat map"
+        )
+    else:
+        selection = {
+            "words": words,
+            "neighbours": neighbours,
+            "analogies": analogies,
+            "most_frequent": top or (MOST_FREQUENT_ON_PAGE if on_page else MOST_FREQUENT),
+        }
+        _draw_words(model, output, look, selection, method, perplexity, quiet)
+
+
+def _draw_words(
+    model: str,
+    output: str,
+    look: dict[str, Any],
+    selection: dict[str, Any],
+    method: str,
+    perplexity: float,
+    quiet: bool,
+) -> None:
+    on_page = Path(output).suffix.lower() == ".html"
+    if not on_page:
+        check_target(output)
+    from embedkit.formats import load
+    from embedkit.plotting.projection import project
+    from embedkit.plotting.selection import select
+
+    vectors = load(model)
+    chosen = select(vectors, **selection)
+    with progress_bar(quiet) as progress:
+        points, shares = project(chosen.vectors, method, perplexity, progress)
+    if on_page:
+        from embedkit.plotting.page import write_page
+
+        how = f"PCA, {sum(shares):.0%} of the variance" if shares else f"t-SNE, perplexity {perplexity:g}"
+        write_page(
+            chosen,
+            points,
+            output,
+            title=look["title"] or Path(model).name,
+            subtitle=f"{len(chosen.words):,} words of {len(vectors):,}; {vectors.vector_size} dimensions; {how}",
+        )
+        return
+    from embedkit.plotting.words import draw_words
+
+    left_out = draw_words(chosen, points, output, shares=shares, **look)
+    if left_out:
+        note(
+            f"note: {left_out} of {len(chosen.words)} labels found no room; fewer words or a larger --size help", quiet
+        )

@@ -1,0 +1,200 @@
+"""``embedkit seq2seq``: train a translator of sequences, measure it, translate lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from embedkit.cli.shared.neural import (
+    line_batches,
+    load_vectors,
+    log_file,
+    report_history,
+    take_training_options,
+    training_options,
+    vectors_option,
+)
+from embedkit.cli.shared.options import json_option, quiet_option
+from embedkit.cli.shared.output import Results, note, warn
+from embedkit.cli.shared.progress import progress_bar
+from embedkit.nn.models.seq2seq import SEQ2SEQ_MODELS, Seq2Seq, Seq2SeqConfig
+from embedkit.nn.models.seq2seq_training import SEQ2SEQ_TRAINING
+from embedkit.nn.models.translators import ATTENTIONS
+from embedkit.text.tokenizers import TOKENIZERS
+
+_DEFAULT = Seq2SeqConfig()
+beam_option = click.option(
+    "--beam", default=4, show_default=True, type=click.IntRange(1), help="Beginnings kept in beam search; 1 is greedy."
+)
+max_tokens_option = click.option(
+    "--max-tokens", default=100, show_default=True, type=click.IntRange(1), help="The longest answer."
+)
+
+
+@click.group(epilog="Example: embedkit seq2seq train pairs.tsv -o model.safetensors")
+def seq2seq() -> None:
+    """Turn sequences into sequences: train on source<TAB>target lines, evaluate by BLEU, translate lines."""
+
+
+@seq2seq.command(epilog="Example: embedkit seq2seq train pairs.tsv -o out.safetensors --model gru --attention general")
+@click.argument("data", nargs=-1, required=True, type=click.Path())
+@click.option("--out", "-o", required=True, type=click.Path(dir_okay=False), help="The model file to write.")
+@vectors_option
+@click.option("--target-vectors", type=click.Path(), metavar="MODEL", help="Word vectors of the target's language.")
+@click.option("--model", default=_DEFAULT.model, show_default=True, type=click.Choice(SEQ2SEQ_MODELS))
+@click.option(
+    "--attention",
+    default=_DEFAULT.attention,
+    show_default=True,
+    type=click.Choice(ATTENTIONS),
+    help="Of recurrent models.",
+)
+@click.option("--hidden-size", default=_DEFAULT.hidden_size, show_default=True, type=click.IntRange(1))
+@click.option("--num-layers", default=_DEFAULT.num_layers, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--heads", default=_DEFAULT.heads, show_default=True, type=click.IntRange(1), help="Of the Transformer's attention."
+)
+@click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
+@click.option("--tokenizer", type=click.Choice(TOKENIZERS), help="By default the vectors' own, else whitespace.")
+@click.option("--target-tokenizer", type=click.Choice(TOKENIZERS), help="By default as the source's.")
+@click.option("--lowercase", is_flag=True, help="Lower-case every token of both sides.")
+@click.option("--min-count", default=1, show_default=True, type=click.IntRange(1), help="Rarer tokens are <unk>.")
+@click.option(
+    "--max-vocab",
+    default=20_000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Keep at most so many tokens of each side, the most frequent ones.",
+)
+@training_options(SEQ2SEQ_TRAINING)
+def train(
+    data: tuple[str, ...],
+    out: str,
+    vectors: str | None,
+    target_vectors: str | None,
+    model: str,
+    attention: str,
+    hidden_size: int,
+    num_layers: int,
+    heads: int,
+    dropout: float,
+    tokenizer: str | None,
+    target_tokenizer: str | None,
+    lowercase: bool,
+    valid: tuple[str, ...],
+    log: str | None,
+    checkpoint: str | None,
+    resume: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Train on files of source<TAB>target lines; - is standard input. No source is in both parts of the data."""
+    from embedkit.nn.models.seq2seq_training import read_pairs, train_seq2seq
+
+    training = take_training_options(options)
+    settings = {"tokenizer": tokenizer or "whitespace", "lowercase": lowercase} if tokenizer or lowercase else None
+    target = {"tokenizer": target_tokenizer, "lowercase": lowercase} if target_tokenizer else None
+    pairs = read_pairs(data)
+    if pairs.empty:
+        note(f"left out {len(pairs.empty)} empty lines, the first at {pairs.empty[0]}", quiet)
+    with progress_bar(quiet) as progress, log_file(log, resume) as stream:
+        trained, history = train_seq2seq(
+            pairs,
+            load_vectors(vectors),
+            load_vectors(target_vectors),
+            config=Seq2SeqConfig(model, attention, hidden_size, num_layers, heads, dropout),
+            options=training,
+            valid=read_pairs(valid) if valid else None,
+            tokenizer=settings,
+            target_tokenizer=target,
+            progress=progress,
+            note=lambda message: note(message, quiet),
+            log=stream,
+            checkpoint=checkpoint,
+            resume=resume,
+            **options,
+        )
+        trained.save(out)
+    report_history(history, "perplexity", out, quiet)
+
+
+@seq2seq.command(epilog="Example: embedkit seq2seq evaluate translator.safetensors test.tsv --beam 4")
+@click.argument("model", type=click.Path())
+@click.argument("data", nargs=-1, required=True, type=click.Path())
+@beam_option
+@max_tokens_option
+@json_option
+def evaluate(model: str, data: tuple[str, ...], beam: int, max_tokens: int, as_json: bool) -> None:
+    """BLEU and the share of exact matches on source<TAB>target lines.
+
+    Lines with the same source are references of one translation.
+    """
+    from embedkit.nn.models.seq2seq_training import evaluate_seq2seq, read_pairs
+
+    score = evaluate_seq2seq(Seq2Seq.load(model), read_pairs(data), beam=beam, max_tokens=max_tokens)
+    with Results(["bleu", "exact", "sources", "references"], as_json, header=True) as results:
+        results.row(*score)
+
+
+@seq2seq.command(epilog="Example: echo 'how are you ?' | embedkit seq2seq predict translator.safetensors")
+@click.argument("model", type=click.Path())
+@click.argument("files", nargs=-1, type=click.Path(), metavar="[FILE]...")
+@beam_option
+@max_tokens_option
+@click.option(
+    "--attention-plot",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    is_flag=False,
+    flag_value="-",
+    help="What each word looked at: on the terminal, or as .png, .svg or .html of the first line.",
+)
+@json_option
+@quiet_option
+def predict(
+    model: str,
+    files: tuple[str, ...],
+    beam: int,
+    max_tokens: int,
+    attention_plot: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Translate the lines of files or of standard input, a line for each: target<TAB>score.
+
+    The score is the target's log-probability, with a beam divided by a length penalty.
+    """
+    from embedkit.nn.words.token_table import END
+
+    translator = Seq2Seq.load(model)
+    number, plot = 0, attention_plot
+    with Results(["target", "score"], as_json) as results:
+        for lines in line_batches(files):
+            full = [line for line in lines if translator.cut_source(line)]
+            answers = iter(translator.translate(full, beam=beam, max_tokens=max_tokens))
+            for line in lines:
+                number += 1
+                if not translator.cut_source(line):
+                    warn(f"line {number} is empty: nothing to translate")
+                    results.row(None, None)
+                    continue
+                answer = next(answers)
+                results.row(answer.text, answer.score)
+                if plot is not None:
+                    results.flush()
+                    _draw(answer, [*answer.tokens, END], line, plot, quiet)
+                    plot = plot if plot == "-" else None
+            results.flush()
+
+
+seq2seq.add_command(predict, "translate")
+
+
+def _draw(answer: Any, tokens: list[str], title: str, plot: str, quiet: bool) -> None:
+    from embedkit.cli.shared.heat_map import show_heat_map
+    from embedkit.errors import ConfigError
+
+    if answer.weights is None:
+        raise ConfigError("--attention-plot needs a model with attention: train without --attention none")
+    show_heat_map(answer.weights, tokens[: len(answer.weights)], answer.source, plot, title=title, quiet=quiet)

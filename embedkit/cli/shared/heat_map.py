@@ -1,0 +1,70 @@
+"""Attention as a heat map: coloured cells on the terminal, or a picture in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from embedkit.cli.shared.output import note
+from embedkit.errors import ConfigError
+
+SUFFIXES = (".png", ".svg", ".html")
+SHADES = 24  # of the 256-colour terminal's grey ramp, 232 (black) to 255 (white)
+
+
+def show_heat_map(
+    weights: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    target: str = "-",
+    title: str = "",
+    quiet: bool = False,
+) -> None:
+    """Draw weights, float (n_rows, n_columns), with the words beside them.
+
+    Parameters
+    ----------
+    target : str
+        ``-`` for standard error's terminal, else a .png, .svg or .html file.
+    """
+    if target == "-":
+        _print(weights, rows, columns)
+        return
+    if not target.lower().endswith(SUFFIXES):
+        raise ConfigError(f"--attention-plot writes .png, .svg or .html, not {target}")
+    if target.lower().endswith(".html"):
+        from embedkit.plotting.attention import write_attention_page
+
+        write_attention_page(weights, rows, columns, target, title=title)
+    else:
+        from embedkit.plotting.attention import draw_attention
+
+        draw_attention(weights, rows, columns, target, title=title, say=lambda message: note(message, quiet))
+    note(f"attention drawn to {target}", quiet)
+
+
+def _print(weights: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> None:
+    from rich.console import Console
+    from rich.style import Style
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=len(rows) > 1, box=None, padding=(0, 1))
+    top = max(float(weights.max()), 1e-12)
+
+    def cell(value: float) -> Text:
+        level = value / top
+        dark = int(level * (SHADES - 1))
+        return Text(f"{value:.2f}", Style(bgcolor=f"color({232 + dark})", color="white" if dark < 14 else "black"))
+
+    if len(rows) == 1:  # one row of weights reads better as a column of words
+        for word, value in zip(columns, weights[0].tolist(), strict=True):
+            table.add_row(Text(word), cell(value), Text("█" * round(20 * value / top)))
+    else:
+        table.add_column("")
+        for word in columns:
+            table.add_column(Text(word), overflow="fold")
+        for word, values in zip(rows, weights.tolist(), strict=True):
+            table.add_row(Text(word), *map(cell, values))
+    Console(stderr=True).print(table)

@@ -1,0 +1,231 @@
+"""What the commands over neural modules share: options of training, reading lines, reporting."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TextIO, TypeVar
+
+import click
+
+from embedkit.cli.shared.options import quiet_option, seed_option
+from embedkit.cli.shared.output import note
+from embedkit.errors import ConfigError
+
+F = TypeVar("F", bound=Callable[..., Any])
+CHUNK = 1 << 16
+BLOCK = 1024
+
+
+def encoder_options(command: F) -> F:
+    """A language model as encoder."""
+    command = click.option("--tune-encoder", is_flag=True, help="Train the language model too.")(command)
+    return click.option(
+        "--encoder",
+        type=click.Path(),
+        metavar="LM",
+        help="A model of embedkit lm train: words also get its vectors in their sentence.",
+    )(command)
+
+
+def load_encoder(path: str | None, tuned: bool) -> Any:
+    """The language model at `path`, None for no path."""
+    if path is None:
+        if tuned:
+            raise ConfigError("--tune-encoder needs --encoder, the language model to train along")
+        return None
+    from embedkit.nn.models.contextual import ContextualEncoder
+
+    return ContextualEncoder.open(path, tuned)
+
+
+vectors_option = click.option("--vectors", type=click.Path(), metavar="MODEL", help="Word vectors, any format.")
+_TRAINING = (
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "learning_rate",
+    "embedding_rate",
+    "schedule",
+    "warmup",
+    "weight_decay",
+    "clip",
+    "patience",
+    "seed",
+)
+
+
+def training_options(defaults: Any) -> Callable[[F], F]:
+    """The options of a training run; `defaults` is a `embedkit.nn.learning.loop.TrainingOptions`."""
+    number, rate = click.IntRange(1), click.FloatRange(0, min_open=True)
+    decorators = [
+        click.option(
+            "--valid",
+            multiple=True,
+            type=click.Path(),
+            metavar="FILE",
+            help="Tells the best epoch; by default a random part of the training data.",
+        ),
+        click.option(
+            "--valid-fraction",
+            default=0.1,
+            show_default=True,
+            type=click.FloatRange(0, 1, min_open=True, max_open=True),
+            help="How large that part is.",
+        ),
+        click.option(
+            "--vector-size",
+            "--dim",
+            default=100,
+            show_default=True,
+            type=number,
+            help="Of random vectors, without --vectors.",
+        ),
+        click.option("--frozen", is_flag=True, help="Keep the pretrained vectors as they are."),
+        click.option(
+            "--unfreeze-after",
+            type=number,
+            metavar="N",
+            help="Keep the pretrained vectors as they are for N epochs, then train them too.",
+        ),
+        click.option(
+            "--epochs", "--epoch", default=defaults.epochs, show_default=True, type=number, help="At most so many."
+        ),
+        click.option(
+            "--batch-size", default=defaults.batch_size, show_default=True, type=number, help="Sentences in a batch."
+        ),
+        click.option(
+            "--optimizer",
+            default=defaults.optimizer,
+            show_default=True,
+            type=click.Choice(["adam", "adamw", "adagrad", "sgd"]),
+        ),
+        click.option("--learning-rate", "--lr", default=defaults.learning_rate, show_default=True, type=rate),
+        click.option(
+            "--embedding-rate",
+            default=defaults.embedding_rate,
+            show_default=True,
+            type=rate,
+            help="The word vectors' learning rate, as a multiple of the other.",
+        ),
+        click.option(
+            "--schedule",
+            default=defaults.schedule,
+            show_default=True,
+            type=click.Choice(["constant", "linear", "cosine", "noam"]),
+            help="How the rate falls.",
+        ),
+        click.option(
+            "--warmup",
+            default=defaults.warmup,
+            show_default=True,
+            type=click.FloatRange(0, 1, max_open=True),
+            help="Share of the steps over which the rate rises.",
+        ),
+        click.option("--weight-decay", default=defaults.weight_decay, show_default=True, type=click.FloatRange(0)),
+        click.option(
+            "--clip", default=defaults.clip, show_default=True, type=rate, help="The largest norm of the gradients."
+        ),
+        click.option(
+            "--patience",
+            default=defaults.patience,
+            show_default=True,
+            type=number,
+            help="Stop after so many epochs without a better score.",
+        ),
+        seed_option,
+        click.option("--log", type=click.Path(dir_okay=False), metavar="FILE", help="One JSON object an epoch."),
+        click.option(
+            "--checkpoint", type=click.Path(file_okay=False), metavar="DIR", help="Keep the state of the run here."
+        ),
+        click.option("--resume", is_flag=True, help="Go on from --checkpoint."),
+        quiet_option,
+    ]
+
+    def wrap(command: F) -> F:
+        for decorate in reversed(decorators):
+            command = decorate(command)
+        return command
+
+    return wrap
+
+
+def take_training_options(options: dict[str, Any]) -> Any:
+    """Take the fields of `TrainingOptions` out of a command's options."""
+    from embedkit.nn.learning.loop import TrainingOptions
+
+    return TrainingOptions(**{name: options.pop(name) for name in _TRAINING})
+
+
+@contextlib.contextmanager
+def log_file(path: str | None, resume: bool) -> Iterator[TextIO | None]:
+    """The log to write to, if any; a resumed run goes on in it."""
+    if path is None:
+        yield None
+        return
+    with open(path, "a" if resume else "w", encoding="utf-8") as stream:
+        yield stream
+
+
+def report_history(history: Any, score: str, out: str, quiet: bool) -> None:
+    """Say on standard error how training went."""
+    note(
+        f"best epoch {history.best_epoch} of {len(history.epochs)}: {score} {history.best_score:.4f} "
+        f"after {history.seconds_to_best:.0f} s; saved to {out}",
+        quiet,
+    )
+
+
+def load_vectors(path: str | None) -> Any:
+    """The vectors at `path`, None for no path."""
+    if path is None:
+        return None
+    from embedkit.formats import load
+
+    return load(path)
+
+
+def line_batches(files: Sequence[str]) -> Iterator[list[str]]:
+    """Lines of files, or of standard input, a block at a time, empty ones too.
+
+    A block of standard input ends where no more input is waiting, so that somebody who types gets each answer at
+    once.
+    """
+    if files and list(files) != ["-"]:
+        from embedkit.text.reading import read_lines
+
+        block: list[str] = []
+        for line in read_lines(list(files)):
+            block.append(line.rstrip("\r"))
+            if len(block) == BLOCK:
+                yield block
+                block = []
+        if block:
+            yield block
+        return
+    rest = b""
+    waiting: Any = sys.stdin.buffer
+    while chunk := waiting.read1(CHUNK):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for low in range(0, len(lines), BLOCK):
+            yield [_text(line) for line in lines[low : low + BLOCK]]
+    if rest:
+        yield [_text(rest)]
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape").removeprefix("\ufeff").rstrip("\r")
+
+
+def report_scores(scores: Any, unit: str, as_json: bool, per_label: bool) -> None:
+    """Print accuracy and mean F1, or the figures of each label."""
+    from embedkit.cli.shared.output import Results
+
+    if per_label:
+        with Results(["label", "precision", "recall", "f1", "count"], as_json, header=True) as results:
+            for row in scores.labels:
+                results.row(row.label, row.precision, row.recall, row.f1, row.count)
+        return
+    with Results(["accuracy", "macro_f1", unit], as_json, header=True) as results:
+        results.row(scores.accuracy, scores.macro_f1, scores.count)

@@ -1,0 +1,64 @@
+"""The options of ``embedkit convert`` that change vectors on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from embedkit.cli.shared.options import chain
+
+if TYPE_CHECKING:
+    from embedkit.query.keyed_vectors import KeyedVectors
+
+operation_options = chain(
+    click.option("--keep-words", type=click.Path(), metavar="FILE", help="Keep the words of this file, a word a line."),
+    click.option("--top-words", type=click.IntRange(1), metavar="N", help="Keep the first N words."),
+    click.option(
+        "--concat",
+        type=click.Path(),
+        metavar="OTHER",
+        help="Put the vectors of this file behind those of IN, for the words that both hold.",
+    ),
+    click.option("--center", is_flag=True, help="Subtract the mean vector."),
+    click.option(
+        "--all-but-the-top",
+        type=click.IntRange(0),
+        metavar="N",
+        help="Subtract the mean and remove the N strongest directions (Mu and Viswanath 2018).",
+    ),
+    click.option("--unit", is_flag=True, help="Bring every vector to length 1."),
+)
+
+
+def change_of(options: dict[str, Any]) -> Callable[[KeyedVectors], KeyedVectors] | None:
+    """What the options of `operation_options` do to vectors; None where none is given."""
+    if not any(value is not None and value is not False for value in options.values()):
+        return None
+    return lambda vectors: _changed(vectors, **options)
+
+
+def _changed(
+    vectors: KeyedVectors,
+    keep_words: str | None,
+    top_words: int | None,
+    concat: str | None,
+    center: bool,
+    all_but_the_top: int | None,
+    unit: bool,
+) -> KeyedVectors:
+    from embedkit.analysis import operations
+    from embedkit.analysis.testsets import numbered_lines
+    from embedkit.formats import load
+
+    if keep_words or top_words:
+        words = None if keep_words is None else (line.strip() for _, line in numbered_lines(keep_words))
+        vectors = operations.keep_words(vectors, words, top_words)
+    if concat:
+        vectors = operations.concatenate(vectors, load(concat))
+    if center:
+        vectors = operations.center(vectors)
+    if all_but_the_top is not None:
+        vectors = operations.all_but_the_top(vectors, all_but_the_top)
+    return operations.unit_length(vectors) if unit else vectors

@@ -1,0 +1,75 @@
+"""What ``embedkit train`` does once its options are parsed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from embedkit.cli.shared.output import Results, note
+from embedkit.cli.shared.progress import progress_bar
+from embedkit.errors import ConfigError, EmbedkitError
+
+# Options of `embedkit.train` that are no fields of TrainingConfig.
+_SURROUNDINGS = ("vocabulary", "cooccurrences", "init", "log", "checkpoint", "resume", "checkpoint_every", "mmap_above")
+
+
+def train_and_save(
+    corpus: list[str] | None, output: Path, format: str | None, options: dict[str, Any], quiet: bool
+) -> None:
+    """Train and write the result, after checking that it can be written."""
+    from embedkit.formats import FORMATS, JAMO_IN_BIN, format_for, save
+    from embedkit.rows.subwords import SYLLABLE_LENGTHS
+    from embedkit.training import TrainingConfig, train
+
+    if not output.parent.is_dir():
+        raise EmbedkitError(f"cannot write {output}: the folder {output.parent} does not exist; create it first")
+    if output.is_dir():
+        raise EmbedkitError(f"cannot write {output}: it is a folder; give a file name")
+    config = TrainingConfig.create(**_config_options(options))
+    if format is None:
+        format_for(output, subwords=config.subwords)
+    elif format == "fasttext" and config.subwords == "jamo":
+        raise EmbedkitError(JAMO_IN_BIN)
+    elif format not in FORMATS:
+        raise ConfigError(f"unknown format {format!r}; use one of {', '.join(FORMATS)}")
+    start = time.perf_counter()
+    with progress_bar(quiet) as progress:
+        vectors = train(corpus, progress=progress, **options)
+    seconds = time.perf_counter() - start
+    save(vectors, output, format)
+    if options.get("checkpoint"):
+        from embedkit.training.run import Run
+
+        Run(checkpoint=options["checkpoint"]).clear_state()
+    if vectors.subwords is not None and vectors.subwords.kind == "chars" and config.min_n is config.max_n is None:
+        lengths = vectors.subwords.min_n, vectors.subwords.max_n
+        why = " (most of the vocabulary's characters are Hangul)" if lengths == SYLLABLE_LENGTHS else ""
+        note(f"note: n-grams of {lengths[0]} to {lengths[1]} characters{why}; --min-n and --max-n choose others", quiet)
+    note(f"{len(vectors):,} words, {vectors.vector_size} dimensions, {seconds:.1f} s: {output}", quiet)
+
+
+def show_plan(corpus: list[str], options: dict[str, Any], as_json: bool, quiet: bool) -> None:
+    """Print what a run would take."""
+    from embedkit.training import TrainingConfig, read_corpus
+    from embedkit.training.plan import plan
+    from embedkit.vocabulary import Vocabulary
+
+    config = TrainingConfig.create(**_config_options(options))
+    if options["cooccurrences"]:
+        raise ConfigError("--dry-run works from a corpus, not from --cooccurrences")
+    vocabulary = Vocabulary.load(options["vocabulary"]) if options["vocabulary"] else None
+    with progress_bar(quiet) as progress:
+        encoded = read_corpus(corpus, config, vocabulary, progress, options.get("mmap_above"))
+        found = plan(encoded, config)
+    with Results(["what", "value"], as_json, digits=1) as results:
+        results.row("words in the vocabulary", found.n_words)
+        results.row("tokens", found.n_tokens)
+        results.row("sentences", found.n_sentences)
+        results.row("memory, MB", found.memory_bytes / 1e6)
+        results.row("disk, MB", found.disk_bytes / 1e6)
+        results.row("training, s (estimated)", found.seconds)
+
+
+def _config_options(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in _SURROUNDINGS}

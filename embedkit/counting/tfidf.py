@@ -1,0 +1,196 @@
+"""Bag of words and TF-IDF: how often each word stands in each document, and how much that says about it.
+
+One document is one line. With N documents, df of which hold a word that stands tf times in this one
+(Salton and Buckley 1988, "Term-weighting approaches in automatic text retrieval"):
+
+=============  ========================================================================================
+``tf``         tf, or 1 + ln tf (sublinear)
+``idf``        smooth: ln((1 + N) / (1 + df)) + 1, as scikit-learn; plain: ln(N / df)
+``norm``       l2: each document has length 1; none
+=============  ========================================================================================
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Sequence
+
+import numpy as np
+
+from embedkit.counting.sparse import SparseMatrix
+from embedkit.errors import ConfigError, CorpusError
+from embedkit.files.atomic import atomic_open
+from embedkit.progress import Progress, ProgressCallback
+from embedkit.text.reading import Sources, read_lines
+from embedkit.text.tokenizers import get_tokenizer
+from embedkit.vocabulary import Vocabulary
+
+IDFS = ("smooth", "plain")
+NORMS = ("l2", "none")
+_TOKENS_AT_ONCE = 1 << 22
+_CELLS_AT_ONCE = 1 << 18
+
+
+def document_counts(ids: np.ndarray, n_words: int) -> SparseMatrix:
+    """Count the words of each document.
+
+    Parameters
+    ----------
+    ids : int32 (n,)
+        Word ids; -1 ends a document, -2 is a word that is not counted.
+    n_words : int
+
+    Returns
+    -------
+    SparseMatrix
+        (n_documents, n_words), columns ascending in each row; a document without words is an empty row.
+    """
+    ends = np.flatnonzero(ids == -1)
+    columns, values, lengths = [], [], []
+    low = first = 0
+    while first < len(ends):
+        last = max(first + 1, int(np.searchsorted(ends, low + _TOKENS_AT_ONCE, side="right")))
+        high = int(ends[last - 1]) + 1
+        part = ids[low:high]
+        document = np.cumsum(part == -1)
+        kept = part >= 0
+        cells, counts = np.unique(document[kept] * np.int64(n_words) + part[kept], return_counts=True)
+        columns.append((cells % n_words).astype(np.int32))
+        values.append(counts.astype(np.float32))
+        lengths.append(np.bincount(cells // n_words, minlength=last - first))
+        low, first = high, last
+    offsets = np.zeros(len(ends) + 1, np.int64)
+    if lengths:
+        np.cumsum(np.concatenate(lengths), out=offsets[1:])
+        return SparseMatrix(offsets, np.concatenate(columns), np.concatenate(values), n_words)
+    return SparseMatrix(offsets, np.empty(0, np.int32), np.empty(0, np.float32), n_words)
+
+
+def bag_of_words(
+    sources: Sources,
+    *,
+    tokenizer: str = "whitespace",
+    lowercase: bool = False,
+    json_field: str | None = None,
+    encoding_errors: str = "strict",
+    min_count: int = 1,
+    max_vocab: int | None = None,
+    vocabulary: Vocabulary | None = None,
+    progress: ProgressCallback | None = None,
+) -> tuple[SparseMatrix, Vocabulary]:
+    """Read text, a document a line, and count its words; row i is line i, empty lines included.
+
+    Parameters
+    ----------
+    sources, tokenizer, lowercase, json_field, encoding_errors, min_count, max_vocab, vocabulary
+        As in `embedkit.vocabulary.corpus.Corpus.from_text`.
+    progress : callable, optional
+
+    Returns
+    -------
+    counts : SparseMatrix
+        (n_documents, n_words).
+    vocabulary : Vocabulary
+
+    Raises
+    ------
+    CorpusError
+        When the text cannot be read or holds no word of the vocabulary.
+    """
+    cut = get_tokenizer(tokenizer, lowercase).tokens
+    numbers: dict[str, int] = {}
+    stream = array("i")
+    for n, line in enumerate(read_lines(sources, json_field, encoding_errors)):
+        stream.extend([numbers.setdefault(token, len(numbers)) for token in cut(line)])
+        stream.append(-1)
+        if progress is not None and n % 10_000 == 0:
+            progress(Progress("reading", n, None, "documents"))
+    raw = np.frombuffer(stream, np.int32) if stream else np.empty(0, np.int32)
+    counts = np.bincount(raw[raw >= 0], minlength=len(numbers))
+    if vocabulary is None:
+        vocabulary = Vocabulary.from_counts(zip(numbers, counts.tolist(), strict=True), min_count, max_vocab)
+    known = vocabulary.key_to_index
+    mapping = np.array([known.get(word, -2) for word in numbers] + [-1], np.int32)
+    ids = mapping[raw]
+    if not (ids >= 0).any():
+        raise CorpusError("the text holds no word of the vocabulary")
+    return document_counts(ids, len(vocabulary)), vocabulary
+
+
+def tfidf(counts: SparseMatrix, *, sublinear: bool = False, idf: str = "smooth", norm: str = "l2") -> SparseMatrix:
+    """Weigh the counts of `document_counts`; see the module's table.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown idf or norm.
+    """
+    if idf not in IDFS or norm not in NORMS:
+        raise ConfigError(f"idf is one of {', '.join(IDFS)} and norm one of {', '.join(NORMS)}, got {idf} and {norm}")
+    n_documents, n_words = counts.shape
+    held_by = np.bincount(counts.columns, minlength=n_words)
+    if idf == "smooth":
+        weights = np.log((1 + n_documents) / (1 + held_by)) + 1
+    else:
+        weights = np.log(n_documents / np.maximum(held_by, 1))
+    values = counts.values.astype(np.float64)
+    values = (1 + np.log(values) if sublinear else values) * weights[counts.columns]
+    if norm == "l2":
+        rows = np.repeat(np.arange(n_documents), np.diff(counts.offsets))
+        lengths = np.sqrt(np.bincount(rows, values**2, n_documents))
+        values /= np.where(lengths > 0, lengths, 1.0)[rows]
+    return SparseMatrix(counts.offsets, counts.columns, values.astype(np.float32), n_words)
+
+
+def save_matrix(matrix: SparseMatrix, path: str | os.PathLike[str], words: Sequence[str]) -> None:
+    """Write ``.mtx`` (Matrix Market) or ``.npz`` (that of SciPy's ``load_npz``, with an array ``words`` besides).
+
+    Raises
+    ------
+    ConfigError
+        For another suffix.
+    """
+    name = os.fspath(path).lower()
+    if name.endswith(".npz"):
+        with atomic_open(path) as stream:
+            np.savez_compressed(
+                stream,
+                data=matrix.values,
+                indices=matrix.columns,
+                indptr=matrix.offsets,
+                format=np.array(b"csr"),
+                shape=np.array(matrix.shape),
+                words=np.array(list(words), dtype=str),
+            )
+    elif name.endswith(".mtx"):
+        _save_matrix_market(matrix, path)
+    else:
+        raise ConfigError(f"cannot tell the format of {os.fspath(path)}: use .mtx (Matrix Market) or .npz (SciPy)")
+
+
+def _save_matrix_market(matrix: SparseMatrix, path: str | os.PathLike[str]) -> None:
+    """``row column value`` lines, both counted from 1."""
+    whole = bool((matrix.values == np.round(matrix.values)).all())
+    rows = np.repeat(np.arange(1, matrix.shape[0] + 1), np.diff(matrix.offsets))
+    with atomic_open(path) as stream:
+        field = "integer" if whole else "real"
+        stream.write(
+            f"%%MatrixMarket matrix coordinate {field} general\n"
+            f"{matrix.shape[0]} {matrix.shape[1]} {len(matrix.values)}\n".encode()
+        )
+        for low in range(0, len(rows), _CELLS_AT_ONCE):
+            part = slice(low, low + _CELLS_AT_ONCE)
+            values = (
+                matrix.values[part].astype(np.int64).tolist()
+                if whole
+                else [np.format_float_positional(v, trim="-") for v in matrix.values[part]]
+            )
+            stream.write(
+                "".join(
+                    f"{row} {column} {value}\n"
+                    for row, column, value in zip(
+                        rows[part].tolist(), (matrix.columns[part] + 1).tolist(), values, strict=True
+                    )
+                ).encode()
+            )

@@ -1,0 +1,188 @@
+"""A linear-chain conditional random field over the tags of a sentence (Lafferty, McCallum and Pereira 2001).
+
+The score of tags y for emissions x is  start[y_1] + Σ x[t, y_t] + Σ transitions[y_(t-1), y_t] + end[y_T].  The loss is
+log Z − score(y), with log Z from the forward recursion; its gradient is what the model expects minus what is observed
+(Sutton and McCallum 2012, "An Introduction to Conditional Random Fields", §4.1 and eq. 5.8): the marginals of the
+forward-backward recursion. All recursions run in log space and float64: over 10,000 words the scores of float32 add
+up to where its neighbours lie more than .1 apart, and the marginals came out as infinity.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from embedkit.errors import ConfigError
+
+Array = np.ndarray
+Cache = tuple[Any, ...]
+
+
+class ConditionalRandomField:
+    """The output layer of a tagger that weighs whole tag sequences.
+
+    Parameters
+    ----------
+    n_tags : int
+        Number of tags K.
+    rng : numpy.random.Generator
+        For the initial weights, uniform in ±0.1.
+    dtype : numpy dtype
+        Of the parameters.
+
+    Attributes
+    ----------
+    parameters : dict
+        ``transitions`` (K, K), from row to column, ``start`` (K,), ``end`` (K,).
+    """
+
+    def __init__(self, n_tags: int, rng: np.random.Generator, dtype: Any = np.float32) -> None:
+        if n_tags < 1:
+            raise ConfigError(f"a CRF needs at least one tag, got {n_tags}")
+        self.parameters = {
+            "transitions": rng.uniform(-0.1, 0.1, (n_tags, n_tags)).astype(dtype),
+            "start": rng.uniform(-0.1, 0.1, n_tags).astype(dtype),
+            "end": rng.uniform(-0.1, 0.1, n_tags).astype(dtype),
+        }
+
+    def forward(self, emissions: Array, tags: Array, mask: Array) -> tuple[Array, Cache]:
+        """Negative log-likelihood of the given tags.
+
+        Parameters
+        ----------
+        emissions : floating (batch, time, K)
+            Score of every tag at every token.
+        tags : int (batch, time)
+            The true tags; what stands under the padding does not matter.
+        mask : bool (batch, time)
+            True for real tokens, which come first in every row; each row has at least one.
+
+        Returns
+        -------
+        loss : floating (batch,)
+        cache
+        """
+        dtype, emissions = emissions.dtype, emissions.astype(np.float64)
+        alpha, log_z = self._alpha(emissions, mask)
+        loss = log_z - self._score(emissions, tags, mask)
+        return loss.astype(dtype), (emissions, tags, mask, alpha, log_z, dtype)
+
+    def backward(self, dloss: Array, cache: Cache) -> tuple[Array, dict[str, Array]]:
+        """Gradients of `forward`.
+
+        Parameters
+        ----------
+        dloss : floating (batch,)
+
+        Returns
+        -------
+        demissions : floating (batch, time, K)
+        grads : dict
+            As `parameters`.
+        """
+        emissions, tags, mask, alpha, log_z, dtype = cache
+        transitions = self.parameters["transitions"]
+        batch, time = mask.shape
+        weight = (dloss[:, None] * mask)[..., None]
+        beta = self._beta(emissions, mask)
+        # 1. what the model expects: the marginals of single tags and of neighbouring pairs
+        demissions = np.exp(alpha + beta - log_z[:, None, None]) * weight
+        dtransitions = np.zeros(transitions.shape)
+        for t in range(1, time):
+            here = np.flatnonzero(mask[:, t])
+            pair = (
+                alpha[here, t - 1, :, None]
+                + transitions
+                + (emissions[here, t] + beta[here, t] - log_z[here, None])[:, None, :]
+            )
+            dtransitions += np.einsum("bij,b->ij", np.exp(pair), dloss[here])
+        # 2. minus what is observed
+        rows, steps = np.nonzero(mask)
+        demissions[rows, steps, tags[rows, steps]] -= dloss[rows]
+        both = mask[:, 1:]
+        np.add.at(
+            dtransitions, (tags[:, :-1][both], tags[:, 1:][both]), -np.broadcast_to(dloss[:, None], both.shape)[both]
+        )
+        # 3. the first and last tag of a sentence carry start and end too
+        last = mask.sum(1) - 1
+        grads = {
+            "transitions": dtransitions,
+            "start": demissions[:, 0].sum(0),
+            "end": demissions[np.arange(batch), last].sum(0),
+        }
+        return demissions.astype(dtype), {
+            name: grad.astype(self.parameters[name].dtype) for name, grad in grads.items()
+        }
+
+    def decode(self, emissions: Array, mask: Array) -> Array:
+        """The best tag sequences (Viterbi 1967).
+
+        Returns
+        -------
+        int64 (batch, time)
+            Zero under the padding.
+        """
+        transitions = self.parameters["transitions"]
+        batch, time, n_tags = emissions.shape
+        emissions = emissions.astype(np.float64)
+        best = self.parameters["start"] + emissions[:, 0]
+        came_from = np.zeros((batch, time, n_tags), np.int32)
+        for t in range(1, time):
+            scores = best[:, :, None] + transitions
+            came_from[:, t] = scores.argmax(1)
+            step = np.take_along_axis(scores, came_from[:, t, None].astype(np.int64), 1)[:, 0] + emissions[:, t]
+            best = np.where(mask[:, t, None], step, best)
+        last = mask.sum(1) - 1
+        tags = np.zeros((batch, time), np.int64)
+        rows = np.arange(batch)
+        tag = (best + self.parameters["end"]).argmax(1)
+        for t in range(time - 1, -1, -1):
+            inside = t <= last
+            tags[inside, t] = tag[inside]
+            if t:
+                tag = np.where(inside, came_from[rows, t, tag], tag)
+        return tags
+
+    def marginals(self, emissions: Array, mask: Array) -> Array:
+        """Probability of every tag at every token, (batch, time, K); zero under the padding."""
+        emissions = emissions.astype(np.float64)
+        alpha, log_z = self._alpha(emissions, mask)
+        return np.exp(alpha + self._beta(emissions, mask) - log_z[:, None, None]) * mask[..., None]
+
+    def _alpha(self, emissions: Array, mask: Array) -> tuple[Array, Array]:
+        transitions = self.parameters["transitions"]
+        alpha = np.empty_like(emissions)
+        alpha[:, 0] = self.parameters["start"] + emissions[:, 0]
+        for t in range(1, emissions.shape[1]):
+            step = _logsumexp(alpha[:, t - 1, :, None] + transitions, 1) + emissions[:, t]
+            alpha[:, t] = np.where(mask[:, t, None], step, alpha[:, t - 1])
+        return alpha, _logsumexp(alpha[:, -1] + self.parameters["end"], 1)
+
+    def _beta(self, emissions: Array, mask: Array) -> Array:
+        transitions = self.parameters["transitions"]
+        beta = np.empty_like(emissions)
+        beta[:, -1] = self.parameters["end"]
+        for t in range(emissions.shape[1] - 2, -1, -1):
+            step = _logsumexp(transitions + (emissions[:, t + 1] + beta[:, t + 1])[:, None, :], 2)
+            beta[:, t] = np.where(mask[:, t + 1, None], step, self.parameters["end"])
+        return beta
+
+    def _score(self, emissions: Array, tags: Array, mask: Array) -> Array:
+        rows, tags = np.arange(len(tags)), np.where(mask, tags, 0)
+        own = np.take_along_axis(emissions, tags[..., None], 2)[..., 0]
+        steps = self.parameters["transitions"][tags[:, :-1], tags[:, 1:]]
+        last = mask.sum(1) - 1
+        score: Array = (
+            (own * mask).sum(1)
+            + (steps * mask[:, 1:]).sum(1)
+            + self.parameters["start"][tags[:, 0]]
+            + self.parameters["end"][tags[rows, last]]
+        )
+        return score
+
+
+def _logsumexp(x: Array, axis: int) -> Array:
+    top = x.max(axis, keepdims=True)
+    total: Array = np.log(np.exp(x - top).sum(axis)) + top.squeeze(axis)
+    return total

@@ -1,0 +1,104 @@
+"""What stands between the words' vectors and a task's output: nothing, a recurrent layer, or a Transformer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from embedkit.errors import ConfigError
+from embedkit.nn.layers.parameters import Gradients, Parameters
+from embedkit.nn.layers.recurrent import GRU, LSTM, RNN
+
+Array = np.ndarray
+RECURRENT = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
+MODELS = ("mean", *RECURRENT, "transformer")
+LONGEST_ATTENTION = 512  # words; the memory of self-attention grows with their square
+
+
+class Encoder:
+    """Vectors of words to vectors of words in their sentence.
+
+    Parameters
+    ----------
+    model : {"mean", "rnn", "gru", "lstm", "transformer"}
+        ``mean`` passes the vectors through: averaged, they are the baseline.
+    input_size : int
+        Width of the words' vectors.
+    hidden_size : int
+        Width of one direction's state; of the Transformer's vectors.
+    num_layers : int
+    bidirectional : bool
+        Recurrent models only.
+    dropout : float
+        Between layers.
+    heads : int
+        Of the Transformer; must divide `hidden_size`.
+    rng : numpy.random.Generator
+    dtype : float32 or float64
+    """
+
+    def __init__(
+        self,
+        model: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        bidirectional: bool = True,
+        dropout: float = 0.0,
+        heads: int = 4,
+        rng: np.random.Generator,
+        dtype: Any = np.float32,
+    ) -> None:
+        if model not in MODELS:
+            raise ConfigError(f"unknown model {model!r}: choose one of {', '.join(MODELS)}")
+        self.model = model
+        self.parameters: Parameters = {}
+        self.output_size = input_size
+        self.both_ways = bidirectional and model in RECURRENT
+        self.max_length: int | None = None
+        if model in RECURRENT:
+            self._layer: Any = RECURRENT[model](
+                input_size, hidden_size, num_layers, bidirectional, dropout, rng=rng, dtype=dtype
+            )
+            self.output_size = self._layer.output_size
+        elif model == "transformer":
+            from embedkit.nn.layers.stacks import TransformerStack
+
+            if hidden_size % heads:
+                raise ConfigError(
+                    f"the Transformer's hidden size must be a multiple of its heads, got {hidden_size} and {heads}"
+                )
+            self._layer = TransformerStack(
+                input_size, hidden_size, num_layers, heads, dropout, causal=False, rng=rng, dtype=dtype
+            )
+            self.output_size = hidden_size
+            self.max_length = LONGEST_ATTENTION
+        else:
+            self._layer = None
+        if self._layer is not None:
+            self.parameters = self._layer.parameters
+
+    def forward(
+        self, x: Array, mask: Array, *, training: bool = False, rng: np.random.Generator | None = None
+    ) -> tuple[Array, Any]:
+        """x : float (batch, time, input_size), mask : bool (batch, time) → float (batch, time, output_size)."""
+        if self._layer is None:
+            return x, None
+        if self.model in RECURRENT:
+            y, cache = self._layer.forward(x, mask.sum(1), training=training, rng=rng)
+            return y, cache
+        outputs, cache = self._layer.forward(x, mask, training=training, rng=rng)
+        return outputs[-1], cache
+
+    def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
+        """dy : float (batch, time, output_size) → dx : float (batch, time, input_size)."""
+        if self._layer is None:
+            return dy, {}
+        dx, grads = self._layer.backward(dy, cache)
+        return dx, grads
+
+    def attention(self, cache: Any) -> Array | None:
+        """The Transformer's last layer's weights, mean of the heads, float (batch, time, time); else None."""
+        return self._layer.attention(cache) if self.model == "transformer" else None

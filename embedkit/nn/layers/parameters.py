@@ -1,0 +1,124 @@
+"""Parameters and their gradients: dictionaries of arrays, and what every layer does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from embedkit.errors import FormatError
+
+Array = np.ndarray
+Parameters = dict[str, np.ndarray]
+Gradients = dict[str, Any]
+
+
+class RowGradient(NamedTuple):
+    """The gradient of a matrix of which few rows were used.
+
+    Attributes
+    ----------
+    rows : int64 (k,)
+        Which rows, ascending, each once.
+    values : float (k, d)
+        Their gradients.
+    """
+
+    rows: Array
+    values: Array
+
+    @classmethod
+    def from_lookups(cls, ids: Array, dy: Array) -> RowGradient:
+        """Add up the gradients ``dy`` (n, d) of the rows ``ids`` (n,), of which some may be the same."""
+        if ids.size == 0:
+            return cls(np.zeros(0, np.int64), dy)
+        order = np.argsort(ids, kind="stable")
+        ordered = ids[order]
+        starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+        return cls(ordered[starts].astype(np.int64), np.add.reduceat(dy[order], starts, axis=0))
+
+    def dense(self, n_rows: int) -> Array:
+        """The same as a matrix (n_rows, d), zero in the rows that were not used."""
+        full = np.zeros((n_rows, self.values.shape[1]), self.values.dtype)
+        full[self.rows] = self.values
+        return full
+
+
+def add_gradients(a: Any, b: Any) -> Any:
+    """The sum of two gradients of one parameter, dense or by rows (a parameter that was used twice)."""
+    if isinstance(a, RowGradient) and isinstance(b, RowGradient):
+        return RowGradient.from_lookups(np.r_[a.rows, b.rows], np.concatenate([a.values, b.values]))
+    if isinstance(a, RowGradient):
+        a, b = b, a
+    if isinstance(b, RowGradient):
+        total = a.copy()
+        total[b.rows] += b.values
+        return total
+    return a + b
+
+
+def merge_gradients(into: Gradients, other: Mapping[str, Any]) -> Gradients:
+    """Add the gradients of `other` to those of the same name in `into`; returns `into`."""
+    for name, gradient in other.items():
+        into[name] = add_gradients(into[name], gradient) if name in into else gradient
+    return into
+
+
+def with_prefix(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same values under ``prefix.name``."""
+    return {f"{prefix}.{name}": value for name, value in values.items()}
+
+
+def without_prefix(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values whose names start with ``prefix.``, without it."""
+    return {name[len(prefix) + 1 :]: value for name, value in values.items() if name.startswith(prefix + ".")}
+
+
+def load_state(layer: Any, state: Mapping[str, Array]) -> None:
+    """Copy saved values into a layer's parameters, which keep their dtype.
+
+    Parameters
+    ----------
+    layer : a layer
+        Its ``parameters`` say what is expected.
+    state : mapping of str to array
+        For instance ``{k: v.numpy() for k, v in module.state_dict().items()}`` of the same module of PyTorch.
+
+    Raises
+    ------
+    FormatError
+        When a name is missing or unknown, or a shape differs.
+    """
+    expected, found = set(layer.parameters), set(state)
+    if expected != found:
+        missing, unknown = sorted(expected - found), sorted(found - expected)
+        found_text = ", ".join(
+            filter(
+                None,
+                [
+                    f"missing {', '.join(missing)}" if missing else "",
+                    f"not expected {', '.join(unknown)}" if unknown else "",
+                ],
+            )
+        )
+        raise FormatError(f"the saved parameters are of another kind of layer: {found_text}")
+    for name, array in layer.parameters.items():
+        value = np.asarray(state[name])
+        if value.shape != array.shape:
+            raise FormatError(
+                f"the saved parameter {name} has shape {value.shape}, expected {array.shape}: "
+                "was it saved from a layer of another size?"
+            )
+    for name, array in layer.parameters.items():
+        array[...] = state[name]
+
+
+def uniform(rng: np.random.Generator, shape: tuple[int, ...], bound: float, dtype: Any = np.float32) -> Array:
+    """First values, uniform on [−bound, bound)."""
+    return rng.uniform(-bound, bound, shape).astype(dtype)
+
+
+def xavier(rng: np.random.Generator, shape: tuple[int, int], dtype: Any = np.float32) -> Array:
+    """First values uniform within √(6 / (fan in + fan out)) (Glorot and Bengio 2010, eq. 16)."""
+    return uniform(rng, shape, float(np.sqrt(6.0 / (shape[0] + shape[1]))), dtype)

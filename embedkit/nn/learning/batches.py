@@ -1,0 +1,113 @@
+"""Label sets, and batches of sentences of like length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from embedkit.errors import CorpusError
+
+
+def label_set(labels: Iterable[str]) -> list[str]:
+    """The different labels in sorted order.
+
+    Raises
+    ------
+    CorpusError
+        Where there are fewer than two: nothing can be learned then.
+    """
+    names = sorted(set(labels))
+    if len(names) < 2:
+        raise CorpusError(
+            f"expected at least two different labels, found only {names[0]!r}; is the label in the last column?"
+        )
+    return names
+
+
+def encode_labels(labels: Sequence[str], names: Sequence[str], places: Sequence[str]) -> np.ndarray:
+    """Numbers of labels, int64 (n,).
+
+    Parameters
+    ----------
+    labels, names : sequence of str
+        The labels and those that there are.
+    places : sequence of str
+        Where each label stands, for the message; one place for all is allowed.
+
+    Raises
+    ------
+    CorpusError
+        For a label that is not among `names`.
+    """
+    index = {name: i for i, name in enumerate(names)}
+    for i, label in enumerate(labels):
+        if label not in index:
+            known = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+            raise CorpusError(
+                f"{places[i if len(places) > 1 else 0]}: the label {label!r} was never seen in training; "
+                f"expected one of {known}"
+            )
+    return np.array([index[label] for label in labels], dtype=np.int64)
+
+
+def hold_out(n: int, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Split 0 .. n-1 at random into (training, validation); at least one of each where n > 1."""
+    order = rng.permutation(n)
+    n_valid = min(max(round(n * fraction), 1), n - 1) if n > 1 else 0
+    return np.sort(order[n_valid:]), np.sort(order[:n_valid])
+
+
+def bucketed_batches(
+    lengths: np.ndarray, batch_size: int, rng: np.random.Generator | None, max_tokens: int = 20_000
+) -> list[np.ndarray]:
+    """Cut sentences into batches of like length.
+
+    Parameters
+    ----------
+    lengths : int (n,)
+    batch_size : int
+        Sentences in a batch, at most.
+    rng : Generator or None
+        Shuffles: sentences of the same length change places, about a tenth of the sentences swaps with neighbouring
+        lengths, and the batches come in random order. None: by length, longest first, the same each time.
+    max_tokens : int
+        A batch holds at most so many places, padding included, and always at least one sentence.
+
+    Returns
+    -------
+    list of int64 (<= batch_size,)
+        Each number 0 .. n-1 once.
+    """
+    key = lengths.astype(np.float64)
+    if rng is not None:
+        key *= rng.uniform(0.95, 1.05, len(key))
+        key += rng.random(len(key))
+    order = np.argsort(-key, kind="stable")
+    batches = []
+    start = 0
+    while start < len(order):
+        longest = max(int(lengths[order[start : start + batch_size]].max()), 1)
+        stop = start + min(batch_size, max(max_tokens // longest, 1))
+        batches.append(order[start:stop])
+        start = stop
+    if rng is not None:
+        batches = [batches[i] for i in rng.permutation(len(batches))]
+    return batches
+
+
+def padded(rows: Sequence[np.ndarray], fill: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Stack sequences of numbers.
+
+    Returns
+    -------
+    ids : int64 (n, longest)
+        Filled up with `fill`.
+    mask : bool (n, longest)
+        True where a row has a number.
+    """
+    lengths = np.array([len(row) for row in rows])
+    mask = np.arange(max(int(lengths.max()), 1)) < lengths[:, None]
+    ids = np.full(mask.shape, fill, dtype=np.int64)
+    ids[mask] = np.concatenate(rows)
+    return ids, mask

@@ -1,0 +1,51 @@
+"""How good labels are: accuracy, and precision, recall and F1 of each label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class LabelScore:
+    """Precision, recall and F1 of one label (0 where they are undefined), and how often it was right to give it."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Accuracy over all items, the labels' mean F1, and each label's scores."""
+
+    accuracy: float
+    macro_f1: float
+    count: int
+    labels: list[LabelScore]
+
+
+def score_labels(targets: np.ndarray, found: np.ndarray, names: Sequence[str]) -> Scores:
+    """Compare labels found with the right ones, both int (n,).
+
+    The mean F1 is over the labels that occur among the targets or the answers.
+    """
+    n = len(names)
+    confusion = np.bincount(targets * n + found, minlength=n * n).reshape(n, n)
+    right = np.diag(confusion)
+    wanted, given = confusion.sum(1), confusion.sum(0)
+    precision = right / np.maximum(given, 1)
+    recall = right / np.maximum(wanted, 1)
+    f1 = 2 * right / np.maximum(given + wanted, 1)
+    seen = (given + wanted) > 0
+    rows = [
+        LabelScore(name, float(precision[i]), float(recall[i]), float(f1[i]), int(wanted[i]))
+        for i, name in enumerate(names)
+    ]
+    return Scores(
+        float(right.sum() / max(len(targets), 1)), float(f1[seen].mean()) if seen.any() else 0.0, len(targets), rows
+    )

@@ -1,0 +1,74 @@
+"""How a task model is trained: the numbers that `embedkit.nn.learning.loop.fit` takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from embedkit.errors import ConfigError
+
+OPTIMIZERS = ("adam", "adamw", "adagrad", "sgd")
+SCHEDULES = ("constant", "linear", "cosine", "noam")
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a task model is trained.
+
+    Attributes
+    ----------
+    epochs : int
+        At most so many.
+    batch_size : int
+        Examples in a batch.
+    optimizer : {"adam", "adamw", "adagrad", "sgd"}
+    learning_rate : float
+    embedding_rate : float
+        The learning rate of tables of which a batch uses few rows (word vectors), as a multiple of `learning_rate`.
+    schedule : {"constant", "linear", "cosine", "noam"}
+    warmup : float
+        The share of all steps over which the learning rate rises from 0.
+    weight_decay : float
+    clip : float
+        The largest norm of all gradients together; a larger one is scaled down to it.
+    patience : int
+        Stop after so many epochs without a better score.
+    seed : int
+    """
+
+    epochs: int = 10
+    batch_size: int = 32
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    embedding_rate: float = 1.0
+    schedule: str = "linear"
+    warmup: float = 0.0
+    weight_decay: float = 0.0
+    clip: float = 5.0
+    patience: int = 3
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "patience"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "embedding_rate", "clip"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} must be above 0, got {getattr(self, name)}")
+        if not 0 <= self.warmup < 1:
+            raise ConfigError(f"warmup must be at least 0 and below 1, got {self.warmup}")
+        if self.optimizer not in OPTIMIZERS:
+            raise ConfigError(f"unknown optimizer {self.optimizer!r}: choose one of {', '.join(OPTIMIZERS)}")
+        if self.schedule not in SCHEDULES:
+            raise ConfigError(f"unknown schedule {self.schedule!r}: choose one of {', '.join(SCHEDULES)}")
+
+    def make_optimizer(self, rate: float) -> Any:
+        """A fresh optimiser with a learning rate of `rate` times `learning_rate`."""
+        from embedkit.nn.learning.optimizers import SGD, AdaGrad, Adam
+
+        rate *= self.learning_rate
+        if self.optimizer == "sgd":
+            return SGD(rate, momentum=0.9, weight_decay=self.weight_decay)
+        if self.optimizer == "adagrad":
+            return AdaGrad(rate, weight_decay=self.weight_decay)
+        return Adam(rate, weight_decay=self.weight_decay, decoupled=self.optimizer == "adamw")

@@ -1,0 +1,265 @@
+"""A classifier of sentences: word vectors, an encoder, pooling, and a linear layer with softmax."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from embedkit.errors import ConfigError
+from embedkit.nn.layers.dense import Dropout, Linear
+from embedkit.nn.layers.encoder import Encoder
+from embedkit.nn.layers.losses import softmax
+from embedkit.nn.layers.parameters import Gradients, Parameters, with_prefix
+from embedkit.nn.layers.pooling import Pooling
+from embedkit.nn.learning.batches import bucketed_batches, padded
+from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models.loading import build_from_file
+from embedkit.nn.storing import load_model, save_model
+from embedkit.nn.words.tokens import TokenTypes, text_tokenizer
+from embedkit.nn.words.word_input import TypeRows, WordInput
+
+if TYPE_CHECKING:
+    from embedkit.query.keyed_vectors import KeyedVectors
+
+Array = np.ndarray
+PREDICT_BATCH = 256
+CLASSIFIER_TRAINING = TrainingOptions(epochs=5, batch_size=64, learning_rate=1e-2, embedding_rate=3.0, patience=2)
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """What a classifier is made of.
+
+    Attributes
+    ----------
+    model : {"mean", "rnn", "gru", "lstm", "transformer"}
+    hidden_size, num_layers, heads : int
+        Of the encoder; `heads` of the Transformer only.
+    bidirectional : bool
+    pooling : {"last", "max", "mean", "attention"}
+        By default max for recurrent models, else mean.
+    dropout : float
+        On the words' vectors, between layers and on the sentence's vector.
+    frozen : bool
+        Keep the pretrained vectors as they are; words that they do not know are learnt all the same.
+    """
+
+    model: str = "gru"
+    hidden_size: int = 64
+    num_layers: int = 1
+    heads: int = 4
+    bidirectional: bool = True
+    pooling: str | None = None
+    dropout: float = 0.5
+    frozen: bool = False
+
+    def __post_init__(self) -> None:
+        if self.pooling is None:
+            object.__setattr__(self, "pooling", "max" if self.model in ("rnn", "gru", "lstm") else "mean")
+
+
+class Prediction(NamedTuple):
+    """The answer for one sentence.
+
+    Attributes
+    ----------
+    label : str
+    probability : float
+    probabilities : float32 (n_labels,)
+        In the order of the classifier's labels.
+    """
+
+    label: str
+    probability: float
+    probabilities: Array
+
+
+class Explanation(NamedTuple):
+    """What each word of one sentence contributed to its label.
+
+    Attributes
+    ----------
+    tokens : list of str
+    weights : float (n_tokens,)
+        See `Classifier.explain`.
+    attention : float (n_tokens, n_tokens) or (n_tokens,), or None
+        The weights of self-attention (rows look at columns) or of attention pooling.
+    """
+
+    prediction: Prediction
+    tokens: list[str]
+    weights: Array
+    attention: Array | None
+
+
+class Classifier:
+    """Labels for sentences.
+
+    Parameters
+    ----------
+    config : ClassifierConfig
+    labels : sequence of str
+    words : WordInput
+        The words' vectors.
+    tokenizer : dict
+        ``tokenizer`` and ``lowercase``, as the vectors were trained.
+    rng : numpy.random.Generator
+        First values.
+    """
+
+    TASK = "classify"
+
+    def __init__(
+        self,
+        config: ClassifierConfig,
+        labels: Sequence[str],
+        words: WordInput,
+        *,
+        tokenizer: dict[str, Any] | None = None,
+        rng: np.random.Generator,
+    ) -> None:
+        self.config, self.labels, self.words = config, list(labels), words
+        self.tokenizer = tokenizer or {}
+        self.tokenize = text_tokenizer(self.tokenizer)
+        dtype = words.embedding.parameters["weight"].dtype
+        self.encoder = Encoder(
+            config.model,
+            words.width,
+            config.hidden_size,
+            config.num_layers,
+            bidirectional=config.bidirectional,
+            dropout=config.dropout,
+            heads=config.heads,
+            rng=rng,
+            dtype=dtype,
+        )
+        self.pooling = Pooling(
+            str(config.pooling), self.encoder.output_size, rng=rng, dtype=dtype, bidirectional=self.encoder.both_ways
+        )
+        self.output = Linear(self.encoder.output_size, len(self.labels), rng=rng, dtype=dtype)
+        self.dropout = Dropout(config.dropout)
+        self.parameters: Parameters = dict(words.parameters)
+        for name in ("encoder", "pooling", "output"):
+            self.parameters |= with_prefix(name, getattr(self, name).parameters)
+
+    def forward(
+        self,
+        types: Array,
+        mask: Array,
+        rows: TypeRows,
+        *,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[Array, Any]:
+        """types : int64 (batch, time), places in `rows`; mask : bool → logits : float (batch, n_labels)."""
+        x, c1 = self.words.forward(types, mask, rows, training=training, rng=rng)
+        x, c2 = self.dropout.forward(x, training=training, rng=rng)
+        h, c3 = self.encoder.forward(x, mask, training=training, rng=rng)
+        s, c4 = self.pooling.forward(h, mask)
+        s, c5 = self.dropout.forward(s, training=training, rng=rng)
+        logits, c6 = self.output.forward(s)
+        return logits, (c1, c2, c3, c4, c5, c6)
+
+    def backward(self, dlogits: Array, cache: Any) -> tuple[Array, Gradients]:
+        """dlogits : float (batch, n_labels) → the gradient of the words' vectors (batch, time, d), and grads."""
+        c1, c2, c3, c4, c5, c6 = cache
+        ds, output = self.output.backward(dlogits, c6)
+        ds, _ = self.dropout.backward(ds, c5)
+        dh, pooling = self.pooling.backward(ds, c4)
+        dx, encoder = self.encoder.backward(dh, c3)
+        dx, _ = self.dropout.backward(dx, c2)
+        _, words = self.words.backward(dx, c1)
+        return dx, {
+            **words,
+            **with_prefix("encoder", encoder),
+            **with_prefix("pooling", pooling),
+            **with_prefix("output", output),
+        }
+
+    def tokens(self, text: str) -> list[str]:
+        """The words of a sentence, cut as those of the training text were; a Transformer's first 512."""
+        return self.tokenize(text)[: self.encoder.max_length]
+
+    def probabilities(self, texts: Sequence[str], check: Callable[[], None] = lambda: None) -> Array:
+        """Probability of each label for each text: float32 (n_texts, n_labels)."""
+        types = TokenTypes([self.tokens(text) for text in texts])
+        return self.type_probabilities(types.ids, self.words.rows(types.tokens), check)
+
+    def type_probabilities(self, ids: list[Array], rows: TypeRows, check: Callable[[], None]) -> Array:
+        """`probabilities` of sentences of token types."""
+        result = np.zeros((len(ids), len(self.labels)), np.float32)
+        for batch in bucketed_batches(np.array([len(i) for i in ids]), PREDICT_BATCH, None):
+            logits, _ = self.forward(*padded([ids[i] for i in batch]), rows)
+            result[batch] = softmax(logits)
+            check()
+        return result
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """The likeliest label of each text and its probability."""
+        return [self._prediction(row) for row in self.probabilities(texts)]
+
+    def _prediction(self, row: Array) -> Prediction:
+        best = int(row.argmax())
+        return Prediction(self.labels[best], float(row[best]), row)
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether `explain` has attention weights to show."""
+        return self.config.pooling == "attention" or self.config.model == "transformer"
+
+    def explain(self, text: str) -> Explanation:
+        """A prediction with the weight of each word.
+
+        With attention pooling the weights are the attention's and sum to 1. For other models they are the product of
+        each word's vector with the gradient of the label's log odds (Shrikumar et al. 2017, "gradient × input"),
+        divided by the sum of their magnitudes: above 0 speaks for the label, below 0 against it.
+        """
+        tokens = self.tokens(text)
+        if not tokens:
+            raise ConfigError("nothing to explain: the text holds no words")
+        rows = self.words.rows(tokens)
+        types, mask = np.arange(len(tokens))[None], np.ones((1, len(tokens)), bool)
+        logits, cache = self.forward(types, mask, rows)
+        prediction = self._prediction(softmax(logits)[0])
+        attention = self.encoder.attention(cache[2])
+        if self.pooling.kind == "attention":
+            weights = cache[3].weights[0]
+            return Explanation(prediction, tokens, weights, weights if attention is None else attention[0])
+        # d log(p / (1 − p)) of the label: 1 for itself, minus the others' shares among themselves
+        best = self.labels.index(prediction.label)
+        others = np.delete(np.arange(len(self.labels)), best)
+        dlogits = np.ones_like(logits)
+        dlogits[0, others] = -softmax(logits[:, others])[0]
+        dx, _ = self.backward(dlogits, cache)
+        x, _ = self.words.forward(types, mask, rows)
+        weights = (x * dx).sum(2)[0]
+        weights = weights / max(float(np.abs(weights).sum()), 1e-12)
+        return Explanation(prediction, tokens, weights, None if attention is None else attention[0])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model file (`embedkit.nn.storing`)."""
+        config = {**asdict(self.config), "labels": self.labels, "tokenizer": self.tokenizer, **self.words.to_config()}
+        save_model(path, self.TASK, self.config.model, config, {**self.parameters, **self.words.to_tensors()})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], vectors: KeyedVectors | None = None) -> Classifier:
+        """Open a model file.
+
+        Parameters
+        ----------
+        path : path
+        vectors : KeyedVectors, optional
+            Where to look for words that the model does not carry.
+
+        Raises
+        ------
+        FormatError
+            When the file is damaged or no classifier.
+        ConfigError
+            When the vectors' width is not the model's.
+        """
+        return build_from_file(cls, ClassifierConfig, load_model(path, cls.TASK), path, vectors)

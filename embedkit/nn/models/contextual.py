@@ -1,0 +1,174 @@
+"""A trained language model as encoder: vectors of words in their sentence (Peters et al. 2018, "Deep contextualized
+word representations").
+
+Frozen, a word's vector is γ Σ s_j h_j over the model's layers j, with s = softmax(w) and γ learnt for the task (eq.
+1). Fine-tuned, it is the top layer's, and the whole language model trains along.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+
+from embedkit.errors import ConfigError
+from embedkit.nn.layers.losses import softmax, softmax_backward
+from embedkit.nn.layers.parameters import Array, Gradients, Parameters, merge_gradients, with_prefix
+from embedkit.nn.models.language_model import LanguageModel, LanguageModelConfig
+from embedkit.nn.words.token_table import END_ID, TokenTable
+
+
+class ContextualEncoder:
+    """The stacks of a language model as a layer.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    tuned : bool
+        Train the language model too.
+
+    Attributes
+    ----------
+    parameters : dict
+        What trains: ``mix`` (n_layers,) and ``gamma`` (1,), or the language model's own.
+    """
+
+    def __init__(self, model: LanguageModel, tuned: bool = False) -> None:
+        self.model, self.tuned = model, tuned
+        self.parameters: Parameters = {}
+        if tuned:
+            self.parameters |= with_prefix("embedding", model.embedding.parameters)
+            for name, stack in model.stacks.items():
+                self.parameters |= with_prefix(name, stack.parameters)
+        else:
+            dtype = model.embedding.parameters["weight"].dtype
+            self.parameters = {"mix": np.zeros(model.config.num_layers, dtype), "gamma": np.ones(1, dtype)}
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], tuned: bool = False) -> ContextualEncoder:
+        """From the file that ``embedkit lm train`` wrote."""
+        return cls(LanguageModel.load(path), tuned)
+
+    @property
+    def width(self) -> int:
+        """Values of a word's vector."""
+        return self.model.width
+
+    def check_tokenizer(self, settings: dict[str, Any]) -> None:
+        """Refuse a model of characters for sentences cut into words.
+
+        Raises
+        ------
+        ConfigError
+        """
+        own, other = (s.get("tokenizer") or "whitespace" for s in (self.model.tokenizer, settings))
+        if (own == "chars") != (other == "chars"):
+            raise ConfigError(
+                f"the language model reads tokens of the tokenizer {own}, the task's are those of "
+                f"{other}; train it with --tokenizer {other}"
+            )
+
+    def ids(self, tokens: Sequence[str]) -> Array:
+        """Numbers of tokens, int64 (n,), as `forward` takes them; lower-cased where the model's text was."""
+        if self.model.tokenizer.get("lowercase"):
+            tokens = [token.lower() for token in tokens]
+        return self.model.table.encode(tokens)
+
+    def forward(
+        self, ids: Array, mask: Array, *, training: bool = False, rng: np.random.Generator | None = None
+    ) -> tuple[Array, Any]:
+        """ids : int64 (batch, time), mask : bool (batch, time) → float (batch, time, width).
+
+        Dropout inside the language model works only while it is tuned.
+        """
+        draws = {"training": training and self.tuned, "rng": rng}
+        lengths = mask.sum(1)
+        parts = [self._read(name, ids, lengths, draws) for name in self.model.stacks]
+        layers = [np.concatenate(same, axis=2) for same in zip(*(part[0] for part in parts), strict=True)]
+        caches = [part[1] for part in parts]
+        if self.tuned:
+            return layers[-1] * mask[..., None], (mask, caches, None, None)
+        shares = softmax(self.parameters["mix"])
+        y = sum(share * layer for share, layer in zip(shares, layers, strict=True)) * mask[..., None]
+        return y * self.parameters["gamma"], (mask, None, (layers, shares), y)
+
+    def backward(self, dy: Array, cache: Any) -> tuple[None, Gradients]:
+        """dy : float (batch, time, width) → grads; ids have no gradient."""
+        mask, caches, mixed, y = cache
+        dy = dy * mask[..., None]
+        if mixed is not None:
+            layers, shares = mixed
+            dshares = np.array([np.vdot(dy, layer) for layer in layers], dy.dtype) * self.parameters["gamma"]
+            return None, {"mix": softmax_backward(dshares, shares), "gamma": np.array([np.vdot(dy, y)], dy.dtype)}
+        grads: Gradients = {}
+        size = self.model.config.hidden_size
+        for i, (name, windows) in enumerate(zip(self.model.stacks, caches, strict=True)):
+            self._read_backward(name, dy[..., i * size : (i + 1) * size], mask.sum(1), windows, grads)
+        return None, grads
+
+    def _read(self, name: str, ids: Array, lengths: Array, draws: dict[str, Any]) -> tuple[list[Array], list[Any]]:
+        """Every layer of one stack over ``</s> w1 … wn``, without the first step, and what backward needs.
+
+        A Transformer sees `context` tokens at a time; recurrent layers read on across such windows.
+        """
+        if name == "backwards":
+            ids = _reversed(ids, lengths)
+        ids = np.concatenate([np.full((len(ids), 1), END_ID), ids], axis=1)
+        mask = np.arange(ids.shape[1]) < (lengths + 1)[:, None]
+        found, windows, state, stack = [], [], None, self.model.stacks[name]
+        for low in range(0, ids.shape[1], self.model.config.context):
+            part = slice(low, low + self.model.config.context)
+            x, looked_up = self.model.embedding.forward(ids[:, part])
+            outputs, cache = stack.forward(x, mask[:, part], state, **draws)
+            state = stack.last_state(cache)
+            found.append(outputs)
+            windows.append((part, mask[:, part], looked_up, cache))
+        layers = [np.concatenate(same, axis=1)[:, 1:] for same in zip(*found, strict=True)]
+        return [_reversed(layer, lengths) for layer in layers] if name == "backwards" else layers, windows
+
+    def _read_backward(self, name: str, dy: Array, lengths: Array, windows: list[Any], grads: Gradients) -> None:
+        """Gradients of one stack and the embedding, added to `grads`; none go from one window to the one before."""
+        if name == "backwards":
+            dy = _reversed(dy, lengths)
+        dy = np.concatenate([np.zeros_like(dy[:, :1]), dy], axis=1)
+        for part, mask, looked_up, cache in windows:
+            dx, own = self.model.stacks[name].backward(np.ascontiguousarray(dy[:, part]), cache)
+            _, rows = self.model.embedding.backward(dx[mask], looked_up[mask])
+            merge_gradients(grads, {**with_prefix("embedding", rows), **with_prefix(name, own)})
+
+    def to_config(self) -> dict[str, Any]:
+        """What a model file's configuration says of it."""
+        return {"language_model": asdict(self.model.config), "tokenizer": self.model.tokenizer, "tuned": self.tuned}
+
+    def to_tensors(self, prefix: str) -> dict[str, np.ndarray]:
+        """What a model file stores: the language model without its softmax, and the mixture."""
+        kept = {key: a for key, a in self.model.parameters.items() if not key.startswith("output.")}
+        mixture = {} if self.tuned else self.parameters
+        return {**with_prefix(prefix, {**kept, **mixture}), **self.model.table.to_tensors(f"{prefix}.table.")}
+
+    @classmethod
+    def from_file(cls, config: dict[str, Any], tensors: dict[str, np.ndarray], prefix: str) -> ContextualEncoder:
+        """The inverse of `to_config` and `to_tensors`."""
+        saved = config["language_model"]
+        model = LanguageModel(
+            LanguageModelConfig(**{f.name: saved[f.name] for f in fields(LanguageModelConfig)}),
+            TokenTable.from_tensors(tensors, f"{prefix}.table."),
+            np.array(tensors[f"{prefix}.embedding.weight"]),
+            tokenizer=config["tokenizer"],
+            rng=np.random.default_rng(0),
+        )
+        encoder = cls(model, bool(config["tuned"]))
+        for key, array in {**model.parameters, **encoder.parameters}.items():
+            if not key.startswith("output."):
+                array[...] = tensors[f"{prefix}.{key}"]
+        return encoder
+
+
+def _reversed(rows: Array, lengths: Array) -> Array:
+    """Each row (batch, time, ...) backwards within its length; the padding stays."""
+    time = np.arange(rows.shape[1])
+    place = np.where(time < lengths[:, None], lengths[:, None] - 1 - time, time)
+    return rows[np.arange(len(rows))[:, None], place]

@@ -1,0 +1,398 @@
+"""Neural language models: recurrent or causal Transformer (the next word), ELMo (two LSTMs, next and previous
+word, Peters et al. 2018), and masked words (a Transformer encoder, Devlin et al. 2019).
+
+A text w1 … wn is read as ``</s> w1 … wn </s>``. Everything is a stack over embeddings and one softmax:
+
+=======================
+========================================================================================== rnn gru lstm
+transformer  one stack from left to right; after each token, the next one's probability elmo
+  two stacks of LSTMs, one over the text and one over it reversed, which share embeddings and
+                         softmax; their layers, linearly combined, are a word's vector in its context
+masked                   a stack that sees both sides; 15 % of the tokens are to be guessed, of which 80 % are
+hidden
+                         behind ``<mask>``, 10 % changed and 10 % left
+=======================
+==========================================================================================
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from embedkit.errors import ConfigError, FormatError
+from embedkit.nn.layers.dense import Dropout, Linear
+from embedkit.nn.layers.embedding import Embedding
+from embedkit.nn.layers.losses import cross_entropy, log_softmax, softmax
+from embedkit.nn.layers.parameters import (
+    Array,
+    Gradients,
+    Parameters,
+    RowGradient,
+    load_state,
+    merge_gradients,
+    with_prefix,
+)
+from embedkit.nn.layers.stacks import CELLS, RecurrentStack, TransformerStack
+from embedkit.nn.learning.batches import padded
+from embedkit.nn.storing import load_model, save_model
+from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, TokenTable, join_tokens, token_cutter
+
+LANGUAGE_MODELS = (*CELLS, "transformer", "elmo", "masked")
+MASKED_SHARE, HIDDEN_SHARE, CHANGED_SHARE = 0.15, 0.8, 0.1
+
+
+@dataclass(frozen=True)
+class LanguageModelConfig:
+    """What a language model is made of.
+
+    Attributes
+    ----------
+    model : {"rnn", "gru", "lstm", "transformer", "elmo", "masked"}
+    hidden_size, num_layers, heads : int
+        Of each stack; `heads` of Transformers.
+    dropout : float
+        On embeddings, between layers and before the softmax.
+    context : int
+        Steps through which gradients go back (recurrent: truncated backpropagation through time, the state
+        goes on), and the widest view of a Transformer.
+    """
+
+    model: str = "lstm"
+    hidden_size: int = 128
+    num_layers: int = 1
+    heads: int = 4
+    dropout: float = 0.2
+    context: int = 64
+
+    def __post_init__(self) -> None:
+        if self.model not in LANGUAGE_MODELS:
+            raise ConfigError(f"unknown language model {self.model!r}: choose one of {', '.join(LANGUAGE_MODELS)}")
+
+
+class LanguageModel:
+    """Probabilities of words given others.
+
+    Parameters
+    ----------
+    config : LanguageModelConfig
+    table : TokenTable
+    weight : float (n_tokens, d)
+        First values of the embedding.
+    tokenizer : dict
+        ``tokenizer`` and ``lowercase``.
+    rng : numpy.random.Generator
+        First values of the rest.
+    """
+
+    TASK = "lm"
+
+    def __init__(
+        self,
+        config: LanguageModelConfig,
+        table: TokenTable,
+        weight: Array,
+        *,
+        tokenizer: dict[str, Any],
+        rng: np.random.Generator,
+    ) -> None:
+        self.config, self.table, self.tokenizer = config, table, tokenizer
+        self.cut = token_cutter(tokenizer)
+        width, size, dtype = weight.shape[1], config.hidden_size, weight.dtype
+        self.embedding = Embedding(weight)
+        self.stacks: dict[str, Any] = {}
+        if config.model in {"transformer", "masked"}:
+            self.stacks["stack"] = TransformerStack(
+                width,
+                size,
+                config.num_layers,
+                config.heads,
+                config.dropout,
+                causal=config.model == "transformer",
+                rng=rng,
+                dtype=dtype,
+            )
+        else:
+            cell = "lstm" if config.model == "elmo" else config.model
+            for name in ("forwards", "backwards") if config.model == "elmo" else ("stack",):
+                self.stacks[name] = RecurrentStack(
+                    cell, width, size, config.num_layers, config.dropout, rng=rng, dtype=dtype
+                )
+        self.dropout = Dropout(config.dropout)
+        self.output = Linear(size, len(table), rng=rng, dtype=dtype)
+        self.parameters: Parameters = {}
+        for name, part in {"embedding": self.embedding, **self.stacks, "output": self.output}.items():
+            self.parameters |= with_prefix(name, part.parameters)
+
+    # Learning
+
+    def loss_and_gradients(
+        self, texts: Sequence[Array], rng: np.random.Generator, *, training: bool = True
+    ) -> tuple[float, Gradients]:
+        """Mean loss a token of some encoded texts, in nats, and its gradient."""
+        loss, count = 0.0, 0
+        grads: Gradients = {}
+        for name, ids, targets, mask in self._views(texts, rng):
+            part, n, own = self._walk(name, ids, targets, mask, training, rng)
+            loss, count = loss + part, count + n
+            merge_gradients(grads, own)
+        scale = 1.0 / max(count, 1)
+        for gradient in grads.values():
+            values = gradient.values if isinstance(gradient, RowGradient) else gradient
+            values *= scale
+        return loss / max(count, 1), grads
+
+    def score(self, texts: Sequence[Array], rng: np.random.Generator) -> tuple[float, int]:
+        """Sum of the log-probabilities of what is to be guessed, and how many guesses those are."""
+        loss, count = 0.0, 0
+        for name, ids, targets, mask in self._views(texts, rng):
+            state = None
+            for low in range(0, ids.shape[1], self.config.context):
+                part = slice(low, low + self.config.context)
+                hidden, state = self._hidden(name, ids[:, part], mask[:, part], state)
+                wanted = targets[:, part]
+                log_p = log_softmax(self.output.forward(hidden[wanted >= 0])[0])
+                loss += float(log_p[np.arange(len(log_p)), wanted[wanted >= 0]].sum(dtype=np.float64))
+                count += len(log_p)
+        return loss, count
+
+    def _views(self, texts: Sequence[Array], rng: np.random.Generator) -> list[tuple[str, Array, Array, Array]]:
+        """For each stack its name, what it reads, what it is to guess (−1: nothing), both int64 (batch,
+        time), and which places are real."""
+        ends = np.array([END_ID])
+        if self.config.model == "masked":
+            ids, mask = padded([np.concatenate([ends, text, ends]) for text in texts])
+            return [("stack", *self._hide(ids, mask, rng), mask)]
+        views = []
+        for name in self.stacks:
+            ordered = [text[::-1] if name == "backwards" else text for text in texts]
+            ids, mask = padded([np.concatenate([ends, text]) for text in ordered])
+            targets, _ = padded([np.concatenate([text, ends]) for text in ordered], fill=-1)
+            views.append((name, ids, targets, mask))
+        return views
+
+    def _hide(self, ids: Array, mask: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Choose what is to be guessed and hide most of it; at least one token a text."""
+        words = mask & (ids != END_ID)
+        draw = np.where(words, rng.random(ids.shape), 2.0)
+        chosen = (draw < MASKED_SHARE) | (words & (draw == draw.min(axis=1, keepdims=True)))
+        how = rng.random(ids.shape)
+        shown = np.where(chosen & (how < HIDDEN_SHARE), MASK_ID, ids)
+        changed = chosen & (how >= HIDDEN_SHARE) & (how < HIDDEN_SHARE + CHANGED_SHARE)
+        shown = np.where(changed, rng.integers(len(SPECIALS), len(self.table), ids.shape), shown)
+        return shown, np.where(chosen, ids, -1)
+
+    def _walk(
+        self, name: str, ids: Array, targets: Array, mask: Array, training: bool, rng: np.random.Generator
+    ) -> tuple[float, int, Gradients]:
+        """Summed loss and gradients of one stack over a batch, `context` steps at a time."""
+        loss, count, state, stack = 0.0, 0, None, self.stacks[name]
+        grads: Gradients = {}
+        draws: dict[str, Any] = {"training": training, "rng": rng}
+        for low in range(0, ids.shape[1], self.config.context):
+            part = slice(low, low + self.config.context)
+            wanted = targets[:, part]
+            x, looked_up = self.embedding.forward(ids[:, part])
+            outputs, cache = stack.forward(x, mask[:, part], state, **draws)
+            state = stack.last_state(cache)
+            hidden, dropped = self.dropout.forward(outputs[-1][wanted >= 0], **draws)
+            logits, kept = self.output.forward(hidden)
+            part_loss, dlogits = cross_entropy(logits, wanted[wanted >= 0], reduction="sum")
+            dhidden, own = self.output.backward(dlogits, kept)
+            dy = np.zeros_like(outputs[-1])
+            dy[wanted >= 0] = self.dropout.backward(dhidden, dropped)[0]
+            dx, stack_grads = stack.backward(dy, cache)
+            _, rows = self.embedding.backward(dx[mask[:, part]], looked_up[mask[:, part]])
+            merge_gradients(
+                grads,
+                {**with_prefix("embedding", rows), **with_prefix(name, stack_grads), **with_prefix("output", own)},
+            )
+            loss, count = loss + part_loss, count + len(logits)
+        return loss, count, grads
+
+    def _hidden(self, name: str, ids: Array, mask: Array, state: Any = None) -> tuple[Array, Any]:
+        """The last layer of one stack, float (batch, time, hidden_size), and its state."""
+        x, _ = self.embedding.forward(ids)
+        outputs, cache = self.stacks[name].forward(x, mask, state)
+        return outputs[-1], self.stacks[name].last_state(cache)
+
+    # Answers
+
+    def next_probabilities(self, tokens: Sequence[str]) -> Array:
+        """How likely each token of the table comes next: float32 (n_tokens,); ``<mask>`` never does.
+
+        Raises
+        ------
+        ConfigError
+            For a masked-word model, which cannot tell.
+        """
+        self._need_next_word("predict the next word")
+        ids = np.concatenate([[END_ID], self.table.encode(tokens)])
+        return self._step(ids, None)[0]
+
+    def generate(
+        self,
+        tokens: Sequence[str],
+        *,
+        max_tokens: int = 50,
+        temperature: float = 1.0,
+        topk: int | None = None,
+        rng: np.random.Generator,
+    ) -> list[str]:
+        """Write on after `tokens`, until ``</s>`` or `max_tokens`.
+
+        Parameters
+        ----------
+        tokens : sequence of str
+            The beginning; may be empty.
+        max_tokens : int
+        temperature : float
+            Divides the logits: below 1 likelier words, above 1 more daring ones, 0 always the likeliest.
+        topk : int, optional
+            Draw among so many likeliest only.
+        rng : numpy.random.Generator
+        """
+        self._need_next_word("generate")
+        ids, state = np.concatenate([[END_ID], self.table.encode(tokens)]), None
+        written: list[int] = []
+        recurrent = isinstance(next(iter(self.stacks.values())), RecurrentStack)
+        while len(written) < max_tokens:
+            p, after = self._step(ids, state)
+            p = p.astype(np.float64)
+            p[:END_ID] = 0.0  # <unk> cannot be written
+            chosen = int(p.argmax()) if temperature == 0 else _draw(p, temperature, topk, rng)
+            if chosen == END_ID:
+                break
+            written.append(chosen)
+            ids, state = (np.array([chosen]), after) if recurrent else (np.append(ids, chosen), None)
+        return self.table.decode(written)
+
+    def _step(self, ids: Array, state: Any) -> tuple[Array, Any]:
+        """Probabilities after the last of `ids`, int64 (n,), read on from `state`."""
+        name = next(iter(self.stacks))
+        if isinstance(self.stacks[name], TransformerStack):
+            ids = ids[-self.config.context :]
+        hidden, state = self._hidden(name, ids[None], np.ones((1, len(ids)), bool), state)
+        logits, _ = self.output.forward(hidden[0, -1])
+        logits[MASK_ID] = -np.inf
+        return softmax(logits), state
+
+    def _need_next_word(self, what: str) -> None:
+        if self.config.model == "masked":
+            raise ConfigError(f"a masked-word model cannot {what}: it fills gaps; mark one with ___")
+
+    def fill(self, tokens: Sequence[str]) -> Array:
+        """How likely each token stands at the one ``___`` or ``<mask>`` among `tokens`: float32 (n_tokens,).
+
+        A masked-word model looks at both sides, the others score the whole text with each candidate.
+        """
+        gaps = [i for i, token in enumerate(tokens) if token in {"___", "<mask>"}]
+        if len(gaps) != 1:
+            raise ConfigError(f"expected one gap ___ in the text, found {len(gaps)}")
+        if self.config.model != "masked":
+            raise ConfigError("only a masked-word model fills gaps: train with --model masked")
+        ids = np.concatenate([[END_ID], self.table.encode(tokens), [END_ID]])
+        ids[gaps[0] + 1] = MASK_ID
+        low = max(0, min(gaps[0] + 1 - self.config.context // 2, len(ids) - self.config.context))
+        ids = ids[low : low + self.config.context]
+        hidden, _ = self._hidden("stack", ids[None], np.ones((1, len(ids)), bool))
+        logits, _ = self.output.forward(hidden[0, gaps[0] + 1 - low])
+        logits[: len(SPECIALS)] = -np.inf
+        return softmax(logits)
+
+    def vectors(self, tokens: Sequence[str], layer_weights: Sequence[float] | None = None) -> Array:
+        """The vectors of tokens in their context: float32 (n, width).
+
+        Parameters
+        ----------
+        tokens : sequence of str
+        layer_weights : sequence of float, optional
+            How much each layer counts in the sum, the lowest first; equal shares by default (Peters et al.
+            2018, eq. 1, with γ = 1). ELMo's layers are both directions beside each other.
+        """
+        n_layers = self.config.num_layers
+        weights = [1.0 / n_layers] * n_layers if layer_weights is None else list(layer_weights)
+        if len(weights) != n_layers:
+            raise ConfigError(f"the model has {n_layers} layers, found {len(weights)} layer weights")
+        if not tokens:
+            return np.zeros((0, self.width), np.float32)
+        ids = self.table.encode(tokens)
+        parts = [self._layer_sum(name, ids[::-1] if name == "backwards" else ids, weights) for name in self.stacks]
+        return np.concatenate(
+            [part[::-1] if name == "backwards" else part for name, part in zip(self.stacks, parts, strict=True)], axis=1
+        )
+
+    @property
+    def width(self) -> int:
+        """Values of a vector in context."""
+        return self.config.hidden_size * len(self.stacks)
+
+    def _layer_sum(self, name: str, ids: Array, weights: Sequence[float]) -> Array:
+        stack, state, found = self.stacks[name], None, []
+        ids = np.concatenate([[END_ID], ids, [END_ID] if self.config.model == "masked" else []]).astype(np.int64)
+        for low in range(0, len(ids), self.config.context):
+            part = ids[low : low + self.config.context]
+            x, _ = self.embedding.forward(part[None])
+            outputs, cache = stack.forward(x, np.ones((1, len(part)), bool), state)
+            state = stack.last_state(cache)
+            found.append(sum(w * layer[0] for w, layer in zip(weights, outputs, strict=True)))
+        last = -1 if self.config.model == "masked" else None
+        return np.concatenate(found)[1:last].astype(np.float32)
+
+    # Files
+
+    def text_of(self, tokens: Sequence[str]) -> str:
+        """Tokens as text."""
+        return join_tokens(tokens, self.tokenizer)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model file (`embedkit.nn.storing`)."""
+        save_model(
+            path,
+            self.TASK,
+            self.config.model,
+            {**asdict(self.config), "tokenizer": self.tokenizer},
+            {**self.parameters, **self.table.to_tensors("table.")},
+        )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> LanguageModel:
+        """Open a model file.
+
+        Raises
+        ------
+        FormatError
+            When the file is damaged or no neural language model.
+        """
+        file = load_model(path, cls.TASK)
+        name = os.fspath(path)
+        if file.kind not in LANGUAGE_MODELS:
+            raise FormatError(f"{name}: expected a neural language model, found one of kind {file.kind}")
+        try:
+            config = LanguageModelConfig(**{f.name: file.config[f.name] for f in fields(LanguageModelConfig)})
+            tensors = dict(file.tensors)
+            table = TokenTable.from_tensors(tensors, "table.")
+            model = cls(
+                config,
+                table,
+                np.array(tensors["embedding.weight"]),
+                tokenizer=file.config["tokenizer"],
+                rng=np.random.default_rng(0),
+            )
+            load_state(model, {key: a for key, a in tensors.items() if not key.startswith("table.")})
+        except (KeyError, TypeError, ValueError, FormatError) as error:
+            raise FormatError(f"{name}: damaged: the model cannot be built again ({error})") from error
+        return model
+
+
+def _draw(p: Array, temperature: float, topk: int | None, rng: np.random.Generator) -> int:
+    """A token by probability p ** (1 / temperature), among the `topk` likeliest."""
+    with np.errstate(divide="ignore"):
+        scores = np.log(p) / temperature
+    if topk is not None and topk < len(scores):
+        scores[np.argsort(-scores, kind="stable")[topk:]] = -np.inf
+    return int(rng.choice(len(scores), p=softmax(scores)))

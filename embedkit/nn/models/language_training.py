@@ -1,0 +1,181 @@
+"""Training a language model on lines of text, and measuring it on others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+
+import numpy as np
+
+from embedkit.errors import CorpusError
+from embedkit.nn.layers.parameters import Array
+from embedkit.nn.learning.batches import bucketed_batches, hold_out
+from embedkit.nn.learning.loop import History, fit
+from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models.language_model import LanguageModel, LanguageModelConfig
+from embedkit.nn.words.token_table import UNKNOWN_ID, TokenTable, token_cutter
+from embedkit.nn.words.tokens import tokenizer_settings
+from embedkit.progress import ProgressCallback
+
+if TYPE_CHECKING:
+    from embedkit.query.keyed_vectors import KeyedVectors
+
+LANGUAGE_TRAINING = TrainingOptions(epochs=10, batch_size=32, learning_rate=2e-3, clip=1.0, patience=2)
+SCORED_TOGETHER = 32
+
+
+class Perplexity(NamedTuple):
+    """How well a model guesses.
+
+    Attributes
+    ----------
+    perplexity : float
+        exp of the mean negative log-probability of a guess.
+    log_probability : float
+        Natural logarithm, summed.
+    n_predicted, n_unknown : int
+        Guesses, and tokens of the text outside the vocabulary, which count as ``<unk>``.
+    """
+
+    perplexity: float
+    log_probability: float
+    n_predicted: int
+    n_unknown: int
+
+
+def train_language_model(
+    lines: Sequence[str],
+    vectors: KeyedVectors | None = None,
+    *,
+    config: LanguageModelConfig | None = None,
+    options: TrainingOptions | None = None,
+    valid: Sequence[str] | None = None,
+    valid_fraction: float = 0.05,
+    vector_size: int = 100,
+    min_count: int = 1,
+    max_vocab: int | None = 20_000,
+    tokenizer: dict[str, Any] | None = None,
+    frozen: bool = False,
+    unfreeze_after: int | None = None,
+    progress: ProgressCallback | None = None,
+    note: Callable[[str], None] | None = None,
+    log: TextIO | None = None,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+) -> tuple[LanguageModel, History]:
+    """Train a language model.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        Texts, one a line; empty ones are left out.
+    vectors : KeyedVectors, optional
+        First vectors of the words; random ones of `vector_size` otherwise.
+    config : LanguageModelConfig, optional
+    options : TrainingOptions, optional
+    valid : sequence of str, optional
+        Tells the best epoch; by default a random part of the lines, `valid_fraction`.
+    min_count : int
+        Rarer tokens are read and guessed as ``<unk>``.
+    max_vocab : int, optional
+        At most so many tokens, the most frequent.
+    tokenizer : dict, optional
+        ``tokenizer`` and ``lowercase``; by default as stored with the vectors.
+    frozen : bool
+        Keep the vectors as they are.
+    unfreeze_after : int, optional
+        Frozen vectors train after so many epochs.
+    progress, note, log, checkpoint, resume
+        See `embedkit.nn.learning.loop.fit`.
+
+    Raises
+    ------
+    CorpusError
+        When there are fewer than two lines with words.
+    """
+    config, options = config or LanguageModelConfig(), options or LANGUAGE_TRAINING
+    settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)
+    rng = np.random.default_rng(options.seed)
+    cut = token_cutter(settings)
+    texts = [tokens for line in lines if (tokens := cut(line))]
+    held_texts = [tokens for line in valid or () if (tokens := cut(line))]
+    if len(texts) < 2 or (valid is not None and not held_texts):
+        raise CorpusError(f"expected at least two lines with words to train on, found {len(texts)}")
+    if valid is None:
+        kept, held = hold_out(len(texts), valid_fraction, rng)
+        held_texts, texts = [texts[i] for i in held], [texts[i] for i in kept]
+    table = TokenTable.from_texts(texts, min_count, max_vocab)
+    model = LanguageModel(config, table, table.first_vectors(vectors, vector_size, rng), tokenizer=settings, rng=rng)
+    model.embedding.frozen = frozen or unfreeze_after is not None
+    if vectors is not None:
+        model.embedding.learnt = np.array([not vectors.has_vector(token) for token in table.tokens])
+    task = _Task(
+        model,
+        [table.encode(t) for t in texts],
+        [table.encode(t) for t in held_texts],
+        options.batch_size,
+        unfreeze_after,
+    )
+    history = fit(
+        task,
+        options,
+        higher_is_better=False,
+        progress=progress,
+        note=note,
+        log=log,
+        checkpoint=checkpoint,
+        resume=resume,
+    )
+    return model, history
+
+
+def evaluate_language_model(model: LanguageModel, lines: Sequence[str]) -> Perplexity:
+    """Perplexity on lines of text, ``</s>`` included; of a masked-word model, on a random 15 % of the words.
+
+    Raises
+    ------
+    CorpusError
+        When there is no line with words.
+    """
+    texts = [model.table.encode(tokens) for line in lines if (tokens := model.cut(line))]
+    if not texts:
+        raise CorpusError("expected lines with words to measure on, found none")
+    return perplexity(model, texts)
+
+
+def perplexity(model: LanguageModel, texts: Sequence[Array], check: Callable[[], None] = lambda: None) -> Perplexity:
+    """`evaluate_language_model` on encoded texts; `check` is called between batches."""
+    rng = np.random.default_rng(0)  # the same words are hidden each time
+    total, count = 0.0, 0
+    for batch in bucketed_batches(np.array([len(text) for text in texts]), SCORED_TOGETHER, None):
+        part, n = model.score([texts[i] for i in batch], rng)
+        total, count = total + part, count + n
+        check()
+    unknown = sum(int((text == UNKNOWN_ID).sum()) for text in texts)
+    return Perplexity(float(np.exp(-total / count)), total, count, unknown)
+
+
+class _Task:
+    """A language model with its texts, as `fit` wants it."""
+
+    def __init__(
+        self, model: LanguageModel, texts: list[Array], held: list[Array], batch_size: int, unfreeze_after: int | None
+    ) -> None:
+        self.model, self.parameters = model, model.parameters
+        self.texts, self.held = texts, held
+        self.lengths = np.array([len(text) for text in texts])
+        self.batch_size, self.unfreeze_after = batch_size, unfreeze_after
+
+    def batches(self, rng: np.random.Generator) -> list[Array]:
+        return bucketed_batches(self.lengths, self.batch_size, rng)
+
+    def start_epoch(self, epoch: int) -> None:
+        if self.unfreeze_after is not None:
+            self.model.embedding.frozen = epoch <= self.unfreeze_after
+
+    def loss_and_gradients(self, batch: Array, rng: np.random.Generator) -> tuple[float, dict[str, Any]]:
+        return self.model.loss_and_gradients([self.texts[i] for i in batch], rng)
+
+    def validate(self, check: Callable[[], None]) -> dict[str, float]:
+        return {"valid_perplexity": perplexity(self.model, self.held, check).perplexity}

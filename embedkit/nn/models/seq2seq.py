@@ -1,0 +1,277 @@
+"""Sequence to sequence: a source text in, a target text out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from embedkit.errors import ConfigError, FormatError
+from embedkit.nn.layers.dense import Dropout, Linear
+from embedkit.nn.layers.embedding import Embedding
+from embedkit.nn.layers.losses import cross_entropy, log_softmax
+from embedkit.nn.layers.parameters import Array, Gradients, Parameters, load_state, with_prefix
+from embedkit.nn.layers.stacks import CELLS
+from embedkit.nn.learning.batches import padded
+from embedkit.nn.models.decoding import beam_search, greedy
+from embedkit.nn.models.translators import ATTENTIONS, RecurrentPair, TransformerPair
+from embedkit.nn.storing import load_model, save_model
+from embedkit.nn.words.token_table import END, END_ID, MASK_ID, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
+
+SEQ2SEQ_MODELS = (*CELLS, "transformer")
+TRANSLATED_TOGETHER = 64
+LONGEST_SOURCE = 1000
+
+
+@dataclass(frozen=True)
+class Seq2SeqConfig:
+    """What a translator is made of.
+
+    Attributes
+    ----------
+    model : {"rnn", "gru", "lstm", "transformer"}
+    attention : {"none", "additive", "dot", "general"}
+        Of recurrent models.
+    hidden_size, num_layers, heads : int
+        Of encoder and decoder; `heads` of the Transformer.
+    dropout : float
+    """
+
+    model: str = "gru"
+    attention: str = "general"
+    hidden_size: int = 128
+    num_layers: int = 1
+    heads: int = 4
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        if self.model not in SEQ2SEQ_MODELS:
+            raise ConfigError(f"unknown model {self.model!r}: choose one of {', '.join(SEQ2SEQ_MODELS)}")
+        if self.attention not in ATTENTIONS:
+            raise ConfigError(f"unknown attention {self.attention!r}: choose one of {', '.join(ATTENTIONS)}")
+
+
+class Translation(NamedTuple):
+    """A target text.
+
+    Attributes
+    ----------
+    text : str
+    tokens : list of str
+    score : float
+        Log-probability; by beam search divided by a length penalty.
+    source : list of str
+        What was read, ``</s>`` at its end included.
+    weights : float (n_tokens + 1, n_source) or None
+        What each token, and the ``</s>`` after them, attended to; None without attention.
+    """
+
+    text: str
+    tokens: list[str]
+    score: float
+    source: list[str]
+    weights: Array | None
+
+
+class Seq2Seq:
+    """A translator.
+
+    Parameters
+    ----------
+    config : Seq2SeqConfig
+    source, target : TokenTable
+    source_weight, target_weight : float (n_tokens, d)
+        First values of the embeddings.
+    tokenizers : dict of str to dict
+        ``source`` and ``target``: ``tokenizer`` and ``lowercase``.
+    rng : numpy.random.Generator
+        First values of the rest.
+    """
+
+    TASK = "seq2seq"
+
+    def __init__(
+        self,
+        config: Seq2SeqConfig,
+        source: TokenTable,
+        target: TokenTable,
+        source_weight: Array,
+        target_weight: Array,
+        *,
+        tokenizers: dict[str, dict[str, Any]],
+        rng: np.random.Generator,
+    ) -> None:
+        self.config, self.source, self.target, self.tokenizers = config, source, target, tokenizers
+        self.cut_source, self.cut_target = (token_cutter(tokenizers[side]) for side in ("source", "target"))
+        self.source_embedding, self.target_embedding = Embedding(source_weight), Embedding(target_weight)
+        widths, dtype = (source_weight.shape[1], target_weight.shape[1]), source_weight.dtype
+        self.pair: Any
+        if config.model == "transformer":
+            self.pair = TransformerPair(
+                *widths, config.hidden_size, config.num_layers, config.heads, config.dropout, rng=rng, dtype=dtype
+            )
+        else:
+            self.pair = RecurrentPair(
+                config.model,
+                *widths,
+                config.hidden_size,
+                config.num_layers,
+                config.attention,
+                config.dropout,
+                rng=rng,
+                dtype=dtype,
+            )
+        self.dropout = Dropout(config.dropout)
+        self.output = Linear(self.pair.output_size, len(target), rng=rng, dtype=dtype)
+        self.parameters: Parameters = {}
+        for name in ("source_embedding", "target_embedding", "pair", "output"):
+            self.parameters |= with_prefix(name, getattr(self, name).parameters)
+
+    def loss_and_gradients(
+        self, sources: Sequence[Array], targets: Sequence[Array], rng: np.random.Generator, *, training: bool = True
+    ) -> tuple[float, Gradients]:
+        """Mean loss a target token, ``</s>`` included, in nats, and its gradient."""
+        draws: dict[str, Any] = {"training": training, "rng": rng}
+        # 1. encode, 2. decode with the right words so far, 3. guess the next ones
+        state, (source_ids, source_mask), encoded = self._encode(sources, **draws)
+        ids, wanted, mask = _shifted(targets)
+        y, _ = self.target_embedding.forward(ids)
+        hidden, _, decoded = self.pair.decode(y, mask, state, **draws)
+        dropped, drop_cache = self.dropout.forward(hidden[mask], **draws)
+        logits, kept = self.output.forward(dropped)
+        loss, dlogits = cross_entropy(logits, wanted[mask])
+        # 3., 2. and 1. backwards
+        ddropped, output = self.output.backward(dlogits, kept)
+        dhidden = np.zeros_like(hidden)
+        dhidden[mask] = self.dropout.backward(ddropped, drop_cache)[0]
+        dsource, dtarget, pair = self.pair.backward(dhidden, encoded, decoded)
+        _, of_source = self.source_embedding.backward(dsource[source_mask], source_ids[source_mask])
+        _, of_target = self.target_embedding.backward(dtarget[mask], ids[mask])
+        return loss, {
+            **with_prefix("source_embedding", of_source),
+            **with_prefix("target_embedding", of_target),
+            **with_prefix("pair", pair),
+            **with_prefix("output", output),
+        }
+
+    def score(self, sources: Sequence[Array], targets: Sequence[Array]) -> tuple[float, int]:
+        """Sum of the target tokens' log-probabilities, and their number."""
+        state, _, _ = self._encode(sources)
+        ids, wanted, mask = _shifted(targets)
+        y, _ = self.target_embedding.forward(ids)
+        hidden, _, _ = self.pair.decode(y, mask, state)
+        log_p = log_softmax(self.output.forward(hidden[mask])[0])
+        return float(log_p[np.arange(len(log_p)), wanted[mask]].sum(dtype=np.float64)), len(log_p)
+
+    def _encode(self, sources: Sequence[Array], **draws: Any) -> tuple[tuple[Array, ...], tuple[Array, Array], Any]:
+        ids, mask = padded([np.append(source, END_ID) for source in sources])
+        x, _ = self.source_embedding.forward(ids)
+        state, cache = self.pair.encode(x, mask, **draws)
+        return state, (ids, mask), cache
+
+    def translate(
+        self, lines: Sequence[str], *, beam: int = 1, max_tokens: int = 100, length_penalty: float = 0.6
+    ) -> list[Translation]:
+        """Target texts for source texts.
+
+        Parameters
+        ----------
+        lines : sequence of str
+        beam : int
+            Beginnings kept in beam search; 1 takes the likeliest word each time.
+        max_tokens : int
+            The longest target.
+        length_penalty : float
+            See `embedkit.nn.models.decoding.beam_search`.
+
+        Raises
+        ------
+        ConfigError
+            For a source of more than 1000 tokens.
+        """
+        cuts = [self.cut_source(line) for line in lines]
+        for tokens in cuts:
+            if len(tokens) > LONGEST_SOURCE:
+                raise ConfigError(
+                    f"a source of {len(tokens)} tokens is too long, at most {LONGEST_SOURCE}: split it into sentences"
+                )
+        order = sorted(range(len(cuts)), key=lambda i: len(cuts[i]))
+        answers: dict[int, Translation] = {}
+        for low in range(0, len(order), TRANSLATED_TOGETHER):
+            batch = order[low : low + TRANSLATED_TOGETHER]
+            state, _, _ = self._encode([self.source.encode(cuts[i]) for i in batch])
+            if beam == 1:
+                found = greedy(self._step, state, max_tokens)
+            else:
+                found = [
+                    beam_search(
+                        self._step, tuple(part[row : row + 1] for part in state), max_tokens, beam, length_penalty
+                    )
+                    for row in range(len(batch))
+                ]
+            for i, one in zip(batch, found, strict=True):
+                tokens = self.target.decode(one.ids)
+                read = [*cuts[i], END]
+                weights = np.array([w[: len(read)] for w in one.weights]) if one.weights else None
+                answers[i] = Translation(
+                    join_tokens(tokens, self.tokenizers["target"]), tokens, one.score, read, weights
+                )
+        return [answers[i] for i in range(len(cuts))]
+
+    def _step(self, ids: Array, state: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...], Array | None]:
+        x, _ = self.target_embedding.forward(ids[:, None])
+        hidden, state, cache = self.pair.decode(x, np.ones((len(ids), 1), bool), state)
+        logits, _ = self.output.forward(hidden[:, -1])
+        logits[:, [UNKNOWN_ID, MASK_ID]] = -np.inf
+        weights = self.pair.weights(cache)
+        return log_softmax(logits), state, None if weights is None else weights[:, -1]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model file (`embedkit.nn.storing`)."""
+        save_model(
+            path,
+            self.TASK,
+            self.config.model,
+            {**asdict(self.config), "tokenizers": self.tokenizers},
+            {**self.parameters, **self.source.to_tensors("source."), **self.target.to_tensors("target.")},
+        )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Seq2Seq:
+        """Open a model file.
+
+        Raises
+        ------
+        FormatError
+            When the file is damaged or no seq2seq model.
+        """
+        file, name = load_model(path, cls.TASK), os.fspath(path)
+        try:
+            config = Seq2SeqConfig(**{f.name: file.config[f.name] for f in fields(Seq2SeqConfig)})
+            tensors = dict(file.tensors)
+            tables = [TokenTable.from_tensors(tensors, f"{side}.") for side in ("source", "target")]
+            weights = [np.array(tensors[f"{side}_embedding.weight"]) for side in ("source", "target")]
+            model = cls(
+                config,
+                tables[0],
+                tables[1],
+                weights[0],
+                weights[1],
+                tokenizers=file.config["tokenizers"],
+                rng=np.random.default_rng(0),
+            )
+            load_state(model, {key: a for key, a in tensors.items() if not key.startswith(("source.", "target."))})
+        except (KeyError, TypeError, ValueError, FormatError) as error:
+            raise FormatError(f"{name}: damaged: the model cannot be built again ({error})") from error
+        return model
+
+
+def _shifted(targets: Sequence[Array]) -> tuple[Array, Array, Array]:
+    """What the decoder reads, ``</s>`` first, what it is to guess, ``</s>`` last, and which places are real."""
+    end = np.array([END_ID])
+    ids, mask = padded([np.concatenate([end, target]) for target in targets])
+    wanted, _ = padded([np.concatenate([target, end]) for target in targets])
+    return ids, wanted, mask

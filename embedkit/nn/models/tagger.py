@@ -1,0 +1,185 @@
+"""A tagger: word vectors and spelling, a recurrent layer that reads both ways, and a linear or CRF output
+(Huang, Xu and Yu 2015, "Bidirectional LSTM-CRF Models for Sequence Tagging")."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedkit.errors import ConfigError
+from embedkit.nn.layers.crf import ConditionalRandomField
+from embedkit.nn.layers.dense import Dropout, Linear
+from embedkit.nn.layers.encoder import Encoder
+from embedkit.nn.layers.losses import cross_entropy
+from embedkit.nn.layers.parameters import Gradients, Parameters, with_prefix
+from embedkit.nn.learning.batches import bucketed_batches, padded
+from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models.loading import build_from_file
+from embedkit.nn.storing import load_model, save_model
+from embedkit.nn.words.tokens import TokenTypes, text_tokenizer
+from embedkit.nn.words.word_input import TypeRows, WordInput
+
+if TYPE_CHECKING:
+    from embedkit.query.keyed_vectors import KeyedVectors
+
+Array = np.ndarray
+PREDICT_BATCH = 128
+OUTPUTS = ("linear", "crf")
+TAGGER_TRAINING = TrainingOptions(epochs=8, batch_size=16, learning_rate=4e-3, embedding_rate=3.0, patience=3)
+
+
+@dataclass(frozen=True)
+class TaggerConfig:
+    """What a tagger is made of.
+
+    Attributes
+    ----------
+    model : {"lstm", "gru", "rnn", "mean"}
+        ``mean`` has no encoder: each word is tagged by itself (the baseline).
+    hidden_size, num_layers : int
+    output : {"crf", "linear"}
+    spelling_size : int
+        Width of the spelling's vector beside the word's; 0 for none.
+    dropout : float
+        On the words' vectors, between layers and before the output.
+    frozen : bool
+        Keep the pretrained vectors as they are.
+    """
+
+    model: str = "lstm"
+    hidden_size: int = 128
+    num_layers: int = 1
+    output: str = "crf"
+    spelling_size: int = 100
+    dropout: float = 0.3
+    frozen: bool = False
+
+    def __post_init__(self) -> None:
+        if self.output not in OUTPUTS:
+            raise ConfigError(f"unknown output {self.output!r}: choose one of {', '.join(OUTPUTS)}")
+        if self.model == "transformer":
+            raise ConfigError("a tagger's model is one of lstm, gru, rnn or mean, not transformer")
+        if self.spelling_size < 0:
+            raise ConfigError(f"spelling_size must be at least 0, got {self.spelling_size}")
+
+
+class Tagger:
+    """Tags for the words of sentences.
+
+    Parameters
+    ----------
+    config : TaggerConfig
+    labels : sequence of str
+        The tags.
+    words, tokenizer, rng
+        As for `embedkit.nn.models.classifier.Classifier`.
+    """
+
+    TASK = "tag"
+
+    def __init__(
+        self,
+        config: TaggerConfig,
+        labels: Sequence[str],
+        words: WordInput,
+        *,
+        tokenizer: dict[str, Any] | None = None,
+        rng: np.random.Generator,
+    ) -> None:
+        self.config, self.labels, self.words = config, list(labels), words
+        self.tokenizer = tokenizer or {}
+        self.tokens = text_tokenizer(self.tokenizer)
+        dtype = words.embedding.parameters["weight"].dtype
+        self.encoder = Encoder(
+            config.model,
+            words.width,
+            config.hidden_size,
+            config.num_layers,
+            bidirectional=True,
+            dropout=config.dropout,
+            rng=rng,
+            dtype=dtype,
+        )
+        self.output = Linear(self.encoder.output_size, len(self.labels), rng=rng, dtype=dtype)
+        parts: dict[str, Any] = {"encoder": self.encoder, "output": self.output}
+        self.crf = ConditionalRandomField(len(self.labels), rng, dtype) if config.output == "crf" else None
+        if self.crf is not None:
+            parts["crf"] = self.crf
+        self.dropout = Dropout(config.dropout)
+        self.parameters: Parameters = dict(words.parameters)
+        for name, part in parts.items():
+            self.parameters |= with_prefix(name, part.parameters)
+
+    def forward(
+        self,
+        types: Array,
+        mask: Array,
+        rows: TypeRows,
+        *,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[Array, Any]:
+        """types : int64 (batch, time), places in `rows` → scores : float (batch, time, n_tags)."""
+        x, c1 = self.words.forward(types, mask, rows, training=training, rng=rng)
+        x, c2 = self.dropout.forward(x, training=training, rng=rng)
+        h, c3 = self.encoder.forward(x, mask, training=training, rng=rng)
+        h, c4 = self.dropout.forward(h, training=training, rng=rng)
+        scores, c5 = self.output.forward(h)
+        return scores, (c1, c2, c3, c4, c5)
+
+    def backward(self, dscores: Array, cache: Any) -> Gradients:
+        """dscores : float (batch, time, n_tags) → grads."""
+        c1, c2, c3, c4, c5 = cache
+        dh, output = self.output.backward(dscores, c5)
+        dh, _ = self.dropout.backward(dh, c4)
+        dx, encoder = self.encoder.backward(dh, c3)
+        dx, _ = self.dropout.backward(dx, c2)
+        _, words = self.words.backward(dx, c1)
+        return {**words, **with_prefix("encoder", encoder), **with_prefix("output", output)}
+
+    def loss_and_gradients(
+        self, types: Array, mask: Array, rows: TypeRows, tags: Array, rng: np.random.Generator
+    ) -> tuple[float, Gradients]:
+        """Mean loss of a batch, a word at a time, and its gradients, in training."""
+        scores, cache = self.forward(types, mask, rows, training=True, rng=rng)
+        if self.crf is None:
+            loss, dscores = cross_entropy(scores, tags, mask)
+            return loss, self.backward(dscores, cache)
+        losses, crf_cache = self.crf.forward(scores, tags, mask)
+        n = int(mask.sum())
+        dscores, grads = self.crf.backward(np.full(len(losses), 1.0 / n, scores.dtype), crf_cache)
+        return float(losses.sum() / n), {**self.backward(dscores, cache), **with_prefix("crf", grads)}
+
+    def tag_types(self, ids: list[Array], rows: TypeRows, check: Callable[[], None] = lambda: None) -> list[Array]:
+        """The numbers of the best tags of sentences of token types."""
+        result: list[Array] = [np.zeros(0, np.int64)] * len(ids)
+        for batch in bucketed_batches(np.array([len(i) for i in ids]), PREDICT_BATCH, None):
+            types, mask = padded([ids[i] for i in batch])
+            scores, _ = self.forward(types, mask, rows)
+            tags = scores.argmax(2) if self.crf is None else self.crf.decode(scores, mask)
+            for row, i in enumerate(batch):
+                result[i] = tags[row, : len(ids[i])]
+            check()
+        return result
+
+    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """The tags of each sentence's tokens; an empty sentence has none."""
+        types = TokenTypes(sentences)
+        found = self.tag_types(types.ids, self.words.rows(types.tokens))
+        return [
+            [self.labels[tag] for tag in tags[: len(sentence)]] for sentence, tags in zip(sentences, found, strict=True)
+        ]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model file (`embedkit.nn.storing`)."""
+        config = {**asdict(self.config), "labels": self.labels, "tokenizer": self.tokenizer, **self.words.to_config()}
+        save_model(path, self.TASK, self.config.model, config, {**self.parameters, **self.words.to_tensors()})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], vectors: KeyedVectors | None = None) -> Tagger:
+        """Open a model file; parameters and errors as `embedkit.nn.models.classifier.Classifier.load`."""
+        return build_from_file(cls, TaggerConfig, load_model(path, cls.TASK), path, vectors)

@@ -1,0 +1,138 @@
+"""Training a tagger on ``token<TAB>tag`` lines, and measuring it on others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+
+from embedkit.nn.learning.batches import bucketed_batches, encode_labels, hold_out, label_set, padded
+from embedkit.nn.learning.loop import History, fit
+from embedkit.nn.learning.metrics import Scores, score_labels
+from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models.tagger import TAGGER_TRAINING, Tagger, TaggerConfig
+from embedkit.nn.words.lookup import build_lookup
+from embedkit.nn.words.spelling import SpellingLookup
+from embedkit.nn.words.tokens import TokenTypes, tokenizer_settings
+from embedkit.nn.words.word_input import WordInput
+from embedkit.progress import ProgressCallback
+from embedkit.text.labelled import TaggedSentences
+
+if TYPE_CHECKING:
+    from embedkit.nn.models.contextual import ContextualEncoder
+    from embedkit.query.keyed_vectors import KeyedVectors
+
+
+def train_tagger(
+    data: TaggedSentences,
+    vectors: KeyedVectors | None = None,
+    *,
+    config: TaggerConfig | None = None,
+    options: TrainingOptions | None = None,
+    valid: TaggedSentences | None = None,
+    valid_fraction: float = 0.1,
+    vector_size: int = 100,
+    encoder: ContextualEncoder | None = None,
+    unfreeze_after: int | None = None,
+    progress: ProgressCallback | None = None,
+    note: Callable[[str], None] | None = None,
+    log: TextIO | None = None,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+) -> tuple[Tagger, History]:
+    """Train a tagger; parameters, answer and errors as `embedkit.nn.models.classifier_training.train_classifier`."""
+    config, options = config or TaggerConfig(), options or TAGGER_TRAINING
+    labels = label_set(tag for tags in data.tags for tag in tags)
+    targets = _targets(data, labels)
+    rng = np.random.default_rng(options.seed)
+    sentences = data.sentences
+    if valid is None:
+        train, held_out = hold_out(len(data), valid_fraction, rng)
+    else:
+        train, held_out = np.arange(len(data)), len(data) + np.arange(len(valid))
+        sentences = data.sentences + valid.sentences
+        targets += _targets(valid, labels)
+    seen = [token for i in train for token in sentences[i]]
+    start = build_lookup(vectors, seen, vector_size=vector_size, rng=rng)
+    spelling = SpellingLookup.from_tokens(seen) if config.spelling_size else None
+    settings = tokenizer_settings(vectors) if encoder is None or vectors is not None else encoder.model.tokenizer
+    if encoder is not None:
+        encoder.check_tokenizer(settings)
+    words = WordInput(
+        start.lookup,
+        start.weight,
+        frozen=config.frozen,
+        learnt=start.learnt,
+        scale=start.scale,
+        spelling=spelling,
+        spelling_size=config.spelling_size,
+        context=encoder,
+        rng=rng,
+    )
+    tagger = Tagger(config, labels, words, tokenizer=settings, rng=rng)
+    task = _Task(tagger, TokenTypes(sentences), targets, train, held_out, options.batch_size, unfreeze_after)
+    history = fit(task, options, progress=progress, note=note, log=log, checkpoint=checkpoint, resume=resume)
+    return tagger, history
+
+
+def evaluate_tagger(tagger: Tagger, data: TaggedSentences) -> Scores:
+    """Accuracy a word at a time, and more, on tagged sentences.
+
+    Raises
+    ------
+    CorpusError
+        For a tag never seen in training; the message names where its sentence begins.
+    """
+    targets = np.concatenate(_targets(data, tagger.labels))
+    types = TokenTypes(data.sentences)
+    found = np.concatenate(tagger.tag_types(types.ids, tagger.words.rows(types.tokens)))
+    return score_labels(targets, found, tagger.labels)
+
+
+def _targets(data: TaggedSentences, labels: list[str]) -> list[np.ndarray]:
+    return [
+        encode_labels(tags, labels, [f"the sentence at {place}"])
+        for tags, place in zip(data.tags, data.places, strict=True)
+    ]
+
+
+class _Task:
+    """A tagger with its data, as `fit` wants it."""
+
+    def __init__(
+        self,
+        tagger: Tagger,
+        types: TokenTypes,
+        targets: list[np.ndarray],
+        train: np.ndarray,
+        held_out: np.ndarray,
+        batch_size: int,
+        unfreeze_after: int | None,
+    ) -> None:
+        self.tagger, self.parameters = tagger, tagger.parameters
+        self.rows = tagger.words.rows(types.tokens)
+        self.ids, self.targets = [types.ids[i] for i in train], [targets[i] for i in train]
+        self.lengths = np.array([len(ids) for ids in self.ids], np.int64)
+        self.valid_ids = [types.ids[i] for i in held_out]
+        self.valid_targets = np.concatenate([targets[i] for i in held_out] or [np.zeros(0, np.int64)])
+        self.batch_size, self.unfreeze_after = batch_size, unfreeze_after
+
+    def batches(self, rng: np.random.Generator) -> list[np.ndarray]:
+        return bucketed_batches(self.lengths, self.batch_size, rng)
+
+    def start_epoch(self, epoch: int) -> None:
+        if self.unfreeze_after is not None:
+            self.tagger.words.embedding.frozen = epoch <= self.unfreeze_after
+
+    def loss_and_gradients(self, batch: np.ndarray, rng: np.random.Generator) -> tuple[float, dict[str, Any]]:
+        types, mask = padded([self.ids[i] for i in batch])
+        tags, _ = padded([self.targets[i] for i in batch])
+        return self.tagger.loss_and_gradients(types, mask, self.rows, tags, rng)
+
+    def validate(self, check: Callable[[], None]) -> dict[str, float]:
+        if not self.valid_ids:
+            return {"valid_accuracy": float("nan")}
+        found = np.concatenate(self.tagger.tag_types(self.valid_ids, self.rows, check))
+        return {"valid_accuracy": float((found == self.valid_targets).mean())}

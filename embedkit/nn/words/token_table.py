@@ -1,0 +1,112 @@
+"""The tokens that a model reads and writes, by number."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedkit.errors import CorpusError
+from embedkit.vocabulary.words import Words
+
+if TYPE_CHECKING:
+    from embedkit.query.keyed_vectors import KeyedVectors
+
+UNKNOWN, END, MASK = "<unk>", "</s>", "<mask>"
+SPECIALS = (UNKNOWN, END, MASK)
+UNKNOWN_ID, END_ID, MASK_ID = range(3)
+
+
+class TokenTable:
+    """Numbers of tokens: the specials ``<unk>``, ``</s>`` (before the first and after the last token of a
+    text) and
+    ``<mask>``, then the words, most frequent first.
+
+    Parameters
+    ----------
+    words : sequence of str
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.tokens = [*SPECIALS, *words]
+        self._index = {token: i for i, token in enumerate(self.tokens)}
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[Sequence[str]], min_count: int = 1, max_vocab: int | None = None) -> TokenTable:
+        """The words of tokenised texts, ties in UTF-8 order.
+
+        Raises
+        ------
+        CorpusError
+            When no word is frequent enough.
+        """
+        counts = Counter(token for text in texts for token in text)
+        for special in SPECIALS:
+            counts.pop(special, None)
+        kept = sorted(
+            (w for w, n in counts.items() if n >= min_count),
+            key=lambda w: (-counts[w], w.encode("utf-8", "surrogateescape")),
+        )
+        if not kept:
+            raise CorpusError(f"no token occurs at least {min_count} times: lower --min-count or give more text")
+        return cls(kept[:max_vocab])
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def encode(self, tokens: Sequence[str]) -> np.ndarray:
+        """int64 (n,); `UNKNOWN_ID` for tokens that are not in the table."""
+        return np.array([self._index.get(token, UNKNOWN_ID) for token in tokens], np.int64)
+
+    def decode(self, ids: Iterable[int]) -> list[str]:
+        """The tokens of these numbers."""
+        return [self.tokens[i] for i in ids]
+
+    def to_tensors(self, prefix: str = "") -> dict[str, np.ndarray]:
+        """What a model file stores."""
+        packed = Words.from_strings(self.tokens[len(SPECIALS) :])
+        return {
+            f"{prefix}words": packed.blob,
+            f"{prefix}word_offsets": packed.offsets,
+            f"{prefix}word_order": packed.order,
+        }
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, np.ndarray], prefix: str = "") -> TokenTable:
+        """The inverse of `to_tensors`."""
+        parts = [tensors[f"{prefix}{name}"] for name in ("words", "word_offsets", "word_order")]
+        return cls(list(Words(*parts)))
+
+    def first_vectors(self, vectors: KeyedVectors | None, vector_size: int, rng: np.random.Generator) -> np.ndarray:
+        """First rows of an embedding, float32 (n, d), of a standard deviation of about 1/√d.
+
+        Words that `vectors` have, composed from subwords or not, start there, scaled to that deviation; the
+        others start at random.
+        """
+        width = vectors.vector_size if vectors is not None else vector_size
+        weight = rng.standard_normal((len(self), width)).astype(np.float32)
+        if vectors is not None:
+            known = [i for i in range(len(SPECIALS), len(self)) if vectors.has_vector(self.tokens[i])]
+            if known:
+                found = vectors.get_vectors([self.tokens[i] for i in known])
+                weight[known] = found / max(float(found.std()), 1e-6)
+        weight *= np.float32(1.0 / np.sqrt(width))
+        return weight
+
+
+def token_cutter(settings: dict[str, Any]) -> Callable[[str], list[str]]:
+    """How a line becomes tokens; with ``chars`` every character is one, a run of white space the one
+    blank."""
+    if settings.get("tokenizer") == "chars":
+        lower = bool(settings.get("lowercase"))
+        return lambda line: list(" ".join((line.lower() if lower else line).split()))
+    from embedkit.nn.words.tokens import text_tokenizer
+
+    return text_tokenizer(settings)
+
+
+def join_tokens(tokens: Sequence[str], settings: dict[str, Any]) -> str:
+    """Tokens as a line of text."""
+    return ("" if settings.get("tokenizer") == "chars" else " ").join(tokens)

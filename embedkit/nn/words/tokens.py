@@ -1,0 +1,49 @@
+"""Sentences as numbers of token types, and the tokenizer that came with the vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedkit.text.tokenizers import get_tokenizer
+
+if TYPE_CHECKING:
+    from embedkit.query.keyed_vectors import KeyedVectors
+
+
+class TokenTypes:
+    """The different tokens of some sentences, and the sentences as their numbers.
+
+    Attributes
+    ----------
+    tokens : list of str
+        Each once, in the order of first use.
+    ids : list of int64 (n_tokens,)
+        One array a sentence; one without words becomes the empty token alone.
+    """
+
+    def __init__(self, sentences: Iterable[Sequence[str]]) -> None:
+        index: dict[str, int] = {}
+        self.ids = [
+            np.array([index.setdefault(token, len(index)) for token in sentence or ("",)], np.int64)
+            for sentence in sentences
+        ]
+        self.tokens = list(index)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each sentence: int64 (n_sentences,)."""
+        return np.array([len(ids) for ids in self.ids], np.int64)
+
+
+def text_tokenizer(settings: dict[str, Any]) -> Callable[[str], list[str]]:
+    """The tokenizer of a training configuration (``tokenizer``, ``lowercase``): a line to its tokens."""
+    return get_tokenizer(settings.get("tokenizer") or "whitespace", bool(settings.get("lowercase"))).tokens
+
+
+def tokenizer_settings(vectors: KeyedVectors | None) -> dict[str, Any]:
+    """The tokenizer that vectors were trained with, as far as they say."""
+    config = vectors.config if vectors is not None else {}
+    return {"tokenizer": config.get("tokenizer") or "whitespace", "lowercase": bool(config.get("lowercase"))}

@@ -1,0 +1,143 @@
+"""What a task model knows of each word, side by side: its vector, its spelling, its vector in the sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from embedkit.nn.layers.bag import BagEmbedding
+from embedkit.nn.layers.parameters import Array, Gradients, Parameters, with_prefix
+from embedkit.nn.words.lookup import Bags, WordLookup
+from embedkit.nn.words.spelling import SpellingLookup
+
+if TYPE_CHECKING:
+    from embedkit.nn.models.contextual import ContextualEncoder
+    from embedkit.query.keyed_vectors import KeyedVectors
+
+
+class TypeRows(NamedTuple):
+    """Where each of some token types is found: rows of word vectors, of spelling, numbers in the language model."""
+
+    words: Bags
+    spelling: Bags | None
+    context: Array | None
+
+
+class WordInput:
+    """The first layer of a task model.
+
+    Parameters
+    ----------
+    lookup : WordLookup
+    weight : float (n_rows, d)
+        The words' vectors.
+    frozen : bool
+        Keep them as they are, but for the rows in `learnt`.
+    learnt : bool (n_rows,), optional
+    scale : float
+        What foreign vectors are multiplied with to be like `weight`.
+    spelling : SpellingLookup, optional
+    spelling_size : int
+        Width of the spelling's vectors.
+    context : ContextualEncoder, optional
+        A trained language model.
+    rng : numpy.random.Generator
+        First values of the spelling's vectors.
+    """
+
+    def __init__(
+        self,
+        lookup: WordLookup,
+        weight: Array,
+        *,
+        frozen: bool = False,
+        learnt: Array | None = None,
+        scale: float = 1.0,
+        spelling: SpellingLookup | None = None,
+        spelling_size: int = 0,
+        context: ContextualEncoder | None = None,
+        rng: np.random.Generator,
+    ) -> None:
+        self.lookup, self.scale, self.spelling, self.context = lookup, scale, spelling, context
+        self.embedding = BagEmbedding(weight, frozen=frozen, learnt=learnt)
+        self.parameters: Parameters = with_prefix("embedding", self.embedding.parameters)
+        self.widths = [weight.shape[1]]
+        self._lender: KeyedVectors | None = None
+        if spelling is not None:
+            first = rng.standard_normal((spelling.n_rows, spelling_size)).astype(weight.dtype)
+            self._spelt = BagEmbedding(first)
+            self.parameters |= with_prefix("spelling", self._spelt.parameters)
+            self.widths.append(spelling_size)
+        if context is not None:
+            self.parameters |= with_prefix("context", context.parameters)
+            self.widths.append(context.width)
+
+    @property
+    def width(self) -> int:
+        """Values per word."""
+        return sum(self.widths)
+
+    def rows(self, tokens: Sequence[str]) -> TypeRows:
+        """Where tokens are found; those that the model does not know come from the vectors of `borrow_from`."""
+        if self._lender is not None:
+            self.embedding.borrowed = self.lookup.borrow(tokens, self._lender, self.scale)
+        return TypeRows(
+            self.lookup.bags(tokens),
+            self.spelling.bags(tokens) if self.spelling is not None else None,
+            self.context.ids(tokens) if self.context is not None else None,
+        )
+
+    def borrow_from(self, vectors: KeyedVectors) -> None:
+        """Look up in `vectors` what the model does not know."""
+        self._lender = vectors
+
+    def forward(
+        self,
+        types: Array,
+        mask: Array,
+        rows: TypeRows,
+        *,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[Array, Any]:
+        """types : int64 (batch, time), places in `rows`; mask : bool → float (batch, time, width)."""
+        x, c1 = self.embedding.forward(types, mask, rows.words)
+        parts, c2, c3 = [x], None, None
+        if rows.spelling is not None:
+            x, c2 = self._spelt.forward(types, mask, rows.spelling)
+            parts.append(x)
+        if self.context is not None and rows.context is not None:
+            x, c3 = self.context.forward(rows.context[types], mask, training=training, rng=rng)
+            parts.append(x)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2), (c1, c2, c3)
+
+    def backward(self, dx: Array, cache: Any) -> tuple[None, Gradients]:
+        """dx : float (batch, time, width) → grads; tokens have no gradient."""
+        c1, c2, c3 = cache
+        parts = iter(np.split(dx, np.cumsum(self.widths)[:-1], axis=2))
+        grads = with_prefix("embedding", self.embedding.backward(next(parts), c1)[1])
+        if c2 is not None:
+            grads |= with_prefix("spelling", self._spelt.backward(next(parts), c2)[1])
+        if self.context is not None and c3 is not None:
+            grads |= with_prefix("context", self.context.backward(next(parts), c3)[1])
+        return None, grads
+
+    def to_config(self) -> dict[str, Any]:
+        """What a model file's configuration says of it."""
+        subwords = self.lookup.subwords
+        return {
+            "scale": self.scale,
+            "subwords": subwords.to_config() if subwords else None,
+            "context": self.context.to_config() if self.context is not None else None,
+        }
+
+    def to_tensors(self) -> dict[str, Array]:
+        """What a model file stores beside the parameters."""
+        tensors = self.lookup.to_tensors()
+        if self.spelling is not None:
+            tensors |= self.spelling.to_tensors()
+        if self.context is not None:
+            tensors |= self.context.to_tensors("context")
+        return tensors

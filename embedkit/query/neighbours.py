@@ -1,0 +1,259 @@
+"""Exact nearest neighbours: one matrix-vector product for one query, blocked matrix products for many.
+
+Three metrics. ``cosine`` and ``dot``: larger is nearer. ``l2``: the Euclidean distance, smaller is nearer. A zero
+vector has cosine 0 with everything.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from embedkit.errors import ConfigError
+
+METRICS = ("cosine", "l2", "dot")
+ROWS_PER_BLOCK = 16384
+QUERIES_PER_BLOCK = 1024
+KERNEL_ABOVE = 400_000_000  # scores; from there on importing and running the kernel pays
+KERNEL_ROWS = 4096
+KERNEL_TOPN = 128  # its insertions are not made for more
+COSINES_PER_BLOCK = 1 << 24
+
+Hits = tuple[np.ndarray, np.ndarray]
+
+
+def check_metric(metric: str) -> None:
+    """Raise `ConfigError` for anything but cosine, l2 and dot."""
+    if metric not in METRICS:
+        raise ConfigError(f"unknown metric {metric!r}: expected one of {', '.join(METRICS)}")
+
+
+def row_norms(vectors: np.ndarray) -> np.ndarray:
+    """Euclidean lengths of the rows of float32 (n, d): float32 (n,)."""
+    norms = np.empty(len(vectors), np.float32)
+    for low in range(0, len(vectors), ROWS_PER_BLOCK):
+        block = vectors[low : low + ROWS_PER_BLOCK]
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            squares = np.einsum("ij,ij->i", block, block)
+            suspect = ~((squares > 1e-30) & (squares < 1e38))
+            norms[low : low + len(block)] = np.sqrt(squares)
+            if suspect.any():  # float32 squares over- or underflow where the length itself does not
+                wide = block[suspect].astype(np.float64)
+                norms[low : low + len(block)][suspect] = np.sqrt(np.einsum("ij,ij->i", wide, wide))
+    return norms
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    """A vector divided by its length, along the last axis; zero vectors stay zero."""
+    lengths = np.sqrt(np.sum(np.square(vector, dtype=np.float64), axis=-1, keepdims=True))
+    return (vector / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
+
+
+def safe_norms(norms: np.ndarray) -> np.ndarray:
+    """Norms to divide by: 1 in place of 0."""
+    return np.where(norms > 0, norms, np.float32(1)) if not norms.all() else norms
+
+
+def best(scores: np.ndarray, n: int) -> np.ndarray:
+    """Positions of the `n` largest of float32 (m,), largest first, equal ones by position."""
+    if n < len(scores):
+        chosen = np.argpartition(scores, len(scores) - n)[len(scores) - n :]
+        lowest = scores[chosen].min()
+        ties = np.flatnonzero(scores == lowest)
+        if len(ties) > 1:
+            above = chosen[scores[chosen] > lowest]
+            chosen = np.concatenate([above, ties[: n - len(above)]])
+    else:
+        chosen = np.arange(len(scores))
+    return chosen[np.lexsort((chosen, -scores[chosen]))]
+
+
+def nearest(
+    vectors: np.ndarray,
+    norms: np.ndarray,
+    queries: np.ndarray,
+    topn: int,
+    metric: str = "cosine",
+    skip: Sequence[Sequence[int]] | None = None,
+) -> list[Hits]:
+    """The `topn` nearest rows of each query.
+
+    Parameters
+    ----------
+    vectors : float32 (n, d)
+        Where to search.
+    norms : float32 (n,)
+        The rows' lengths.
+    queries : float32 (q, d)
+    topn : int
+        How many for each query; fewer come back where there are fewer rows.
+    metric : str
+        ``cosine``, ``dot`` or ``l2``.
+    skip : sequence of sequences of int, optional
+        For each query the rows that must not be among its answers.
+
+    Returns
+    -------
+    list of (rows int64 (k,), values float32 (k,))
+        One pair for each query, the nearest first, equal ones by row.
+    """
+    check_metric(metric)
+    skipped = [sorted(set(rows)) for rows in skip] if skip is not None else [[] for _ in queries]
+    prepared = unit(queries) if metric == "cosine" else np.asarray(queries, np.float32)
+    hits: list[Hits] = []
+    for low in range(0, len(prepared), QUERIES_PER_BLOCK):
+        part = prepared[low : low + QUERIES_PER_BLOCK]
+        wanted = [topn + len(rows) for rows in skipped[low : low + len(part)]]
+        found = _search(vectors, norms, part, wanted, metric)
+        for query, candidates, left_out in zip(part, found, skipped[low : low + len(part)], strict=True):
+            rows = (candidates[~np.isin(candidates, left_out)] if left_out else candidates)[:topn]
+            found_values = values(vectors[rows], norms[rows], query, metric)
+            order = np.lexsort((rows, found_values if metric == "l2" else -found_values))
+            hits.append((rows[order], found_values[order]))
+    return hits
+
+
+def nearest_3cosmul(
+    vectors: np.ndarray, norms: np.ndarray, triples: np.ndarray, topn: int, skip: Sequence[Sequence[int]]
+) -> list[Hits]:
+    """The rows v that maximise cos(v, b) · cos(v, c) / (cos(v, a) + ε), cosines moved to [0, 1].
+
+    Parameters
+    ----------
+    vectors : float32 (n, d)
+    norms : float32 (n,)
+    triples : float32 (q, 3, d)
+        The vectors of a, b and c of each question.
+    topn : int
+    skip : sequence of sequences of int
+        For each question the rows that must not be among its answers.
+
+    Returns
+    -------
+    list of (rows int64 (k,), values float32 (k,))
+        Equation 4 of Levy and Goldberg 2014, with their ε of 0.001 replaced by gensim's 1e-6.
+    """
+    hits: list[Hits] = []
+    step = max(1, COSINES_PER_BLOCK // (3 * len(vectors) or 1))
+    for low in range(0, len(triples), step):
+        block = unit(triples[low : low + step])
+        cosines = scores_of(vectors, norms, block.reshape(-1, block.shape[-1]), "cosine")
+        cosines += 1
+        cosines /= 2
+        cosines = cosines.reshape(len(block), 3, len(vectors))
+        scores = cosines[:, 1] * cosines[:, 2] / (cosines[:, 0] + np.float32(1e-6))
+        for row_scores, left_out in zip(scores, skip[low : low + len(block)], strict=True):
+            rows = best(row_scores, topn + len(left_out))
+            rows = rows[~np.isin(rows, left_out)][:topn]
+            hits.append((rows, row_scores[rows]))
+    return hits
+
+
+def values(rows: np.ndarray, norms: np.ndarray, query: np.ndarray, metric: str) -> np.ndarray:
+    """What the metric says of float32 (k, d) against one query (of unit length for cosine): float32 (k,)."""
+    if metric == "l2":
+        return np.sqrt(np.sum(np.square(rows - query, dtype=np.float64), axis=1)).astype(np.float32)
+    products = rows @ query
+    return products / safe_norms(norms) if metric == "cosine" else products
+
+
+def scores_of(vectors: np.ndarray, norms: np.ndarray, queries: np.ndarray, metric: str) -> np.ndarray:
+    """Scores that order rows as the metric does, larger is nearer: float32 (q, n)."""
+    products = queries @ vectors.T if len(queries) > 1 else (vectors @ queries[0])[None, :]
+    if metric == "cosine":
+        products /= safe_norms(norms)
+    elif metric == "l2":  # |q|² is the same for all rows: 2 q·v − |v|² orders as −|q − v|²
+        products *= 2
+        products -= np.square(norms)
+    return products
+
+
+def _search(
+    vectors: np.ndarray, norms: np.ndarray, queries: np.ndarray, wanted: Sequence[int], metric: str
+) -> list[np.ndarray]:
+    """Rows of the best scores of each query, by blocks of vectors.
+
+    Once a query has its first candidates, only scores above the worst of them are looked at: one comparison a score
+    instead of a partition.
+    """
+    if len(queries) == 1:
+        return [best(scores_of(vectors, norms, queries, metric)[0], wanted[0])]
+    most = max(wanted)
+    if len(queries) * len(vectors) >= KERNEL_ABOVE and most <= KERNEL_TOPN:
+        return _search_kernel(vectors, norms, queries, wanted, metric)
+    rows = np.zeros((len(queries), 0), np.int64)
+    scores = np.zeros((len(queries), 0), np.float32)
+    for low in range(0, len(vectors), ROWS_PER_BLOCK):
+        high = low + ROWS_PER_BLOCK
+        if metric == "cosine":  # dividing vectors costs less than dividing the scores of many queries
+            block = queries @ (vectors[low:high] / safe_norms(norms[low:high])[:, None]).T
+        else:
+            block = scores_of(vectors[low:high], norms[low:high], queries, metric)
+        if rows.shape[1] < most:
+            columns = np.broadcast_to(np.arange(block.shape[1]), block.shape)
+            rows, scores = _best_columns(
+                np.concatenate([rows, columns + low], axis=1), np.concatenate([scores, block], axis=1), most
+            )
+        else:
+            rows, scores = _merge(rows, scores, block, low)
+    return [found[np.lexsort((found, -values))][:n] for found, values, n in zip(rows, scores, wanted, strict=True)]
+
+
+def _search_kernel(
+    vectors: np.ndarray, norms: np.ndarray, queries: np.ndarray, wanted: Sequence[int], metric: str
+) -> list[np.ndarray]:
+    """`_search` with a kernel that looks at each score once, in several threads; the blocks stay in the cache."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from embedkit.kernels.neighbours import keep_best
+
+    scale, shift = np.ones(len(vectors), np.float32), np.zeros(len(vectors), np.float32)
+    if metric == "cosine":
+        scale /= safe_norms(norms)
+    elif metric == "l2":
+        scale, shift = scale * 2, -np.square(norms)
+    scores = np.full((len(queries), max(wanted)), -np.inf, np.float32)
+    rows = np.full(scores.shape, -1, np.int64)
+    workers = max(1, min(os.cpu_count() or 1, 16, len(queries)))
+    cuts = np.linspace(0, len(queries), workers + 1).astype(int).tolist()
+    product = np.empty((len(queries), KERNEL_ROWS), np.float32)
+    with ThreadPoolExecutor(workers) as pool:
+        for low in range(0, len(vectors), KERNEL_ROWS):
+            high = min(low + KERNEL_ROWS, len(vectors))
+            out = product if high - low == KERNEL_ROWS else np.empty((len(queries), high - low), np.float32)
+            block = np.matmul(queries, vectors[low:high].T, out=out)
+            list(
+                pool.map(
+                    lambda a, b, block=block, low=low, high=high: keep_best(
+                        block[a:b], scale[low:high], shift[low:high], low, scores[a:b], rows[a:b]
+                    ),
+                    cuts,
+                    cuts[1:],
+                )
+            )
+    return [found[found >= 0][:n] for found, n in zip(rows, wanted, strict=True)]
+
+
+def _merge(rows: np.ndarray, scores: np.ndarray, block: np.ndarray, low: int) -> tuple[np.ndarray, np.ndarray]:
+    """Take into the best `rows` and `scores` (q, k) what is better in a block of scores (q, m), rows from `low` on."""
+    queries, columns = np.nonzero(block > scores.min(axis=1)[:, None])
+    if not len(queries):
+        return rows, scores
+    counts = np.bincount(queries, minlength=len(rows))
+    places = np.arange(len(queries)) - np.repeat(np.cumsum(counts) - counts, counts)
+    more = np.full((len(rows), counts.max()), -np.inf, np.float32)
+    more[queries, places] = block[queries, columns]
+    more_rows = np.zeros(more.shape, np.int64)
+    more_rows[queries, places] = columns + low
+    return _best_columns(
+        np.concatenate([rows, more_rows], axis=1), np.concatenate([scores, more], axis=1), rows.shape[1]
+    )
+
+
+def _best_columns(rows: np.ndarray, scores: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    if scores.shape[1] <= n:
+        return rows, scores
+    chosen = np.argpartition(scores, scores.shape[1] - n, axis=1)[:, -n:]
+    return np.take_along_axis(rows, chosen, axis=1), np.take_along_axis(scores, chosen, axis=1)

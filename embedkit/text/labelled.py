@@ -1,0 +1,150 @@
+"""Labelled lines: ``text<TAB>label`` for classification, ``token<TAB>tag`` for tagging.
+
+A tagging file has a blank line between sentences. What is wrong with a line is said with its file, its number and what
+was expected.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from embedkit.errors import CorpusError
+from embedkit.text.reading import read_lines
+
+Source = str | os.PathLike[str]
+
+
+@dataclass
+class LabelledTexts:
+    """The lines of a classification file.
+
+    Attributes
+    ----------
+    texts, labels : list of str
+    places : list of str
+        ``"FILE line N"`` of each, for messages.
+    empty : list of str
+        The places of the lines that held no text and were left out.
+    """
+
+    texts: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+@dataclass
+class TaggedSentences:
+    """The sentences of a tagging file: as many tags as tokens in each."""
+
+    sentences: list[list[str]] = field(default_factory=list)
+    tags: list[list[str]] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+
+def numbered_lines(sources: Source | Iterable[Source], encoding_errors: str = "strict") -> Iterator[tuple[str, str]]:
+    """Lines with their places, ``("FILE line N", line)``; ``-`` is standard input."""
+    if isinstance(sources, (str, os.PathLike)):
+        sources = [sources]
+    for source in sources:
+        name = "standard input" if str(source) == "-" else str(source)
+        for number, line in enumerate(read_lines(source, encoding_errors=encoding_errors), 1):
+            yield f"{name} line {number}", line.rstrip("\r\n")
+
+
+def read_labelled(sources: Source | Iterable[Source], encoding_errors: str = "strict") -> LabelledTexts:
+    """Read ``text<TAB>label`` lines; the last tab is the one that counts.
+
+    Lines without text are left out and remembered in `LabelledTexts.empty`.
+
+    Raises
+    ------
+    CorpusError
+        For a line with one column, a line without a label, and where nothing is left.
+    """
+    data = LabelledTexts()
+    place = "the input"
+    for place, line in numbered_lines(sources, encoding_errors):
+        text, tab, label = line.rpartition("\t")
+        if not line.strip():
+            data.empty.append(place)
+        elif not tab:
+            raise CorpusError(f"{place}: expected text<TAB>label, found one column: {_short(line)}")
+        elif not label.strip():
+            raise CorpusError(f"{place}: expected text<TAB>label, found no label after the tab: {_short(line)}")
+        elif not text.strip():
+            data.empty.append(place)
+        else:
+            data.texts.append(text)
+            data.labels.append(label.strip())
+            data.places.append(place)
+    if not data.texts:
+        raise CorpusError(f"no text<TAB>label lines in {_names(sources)}: there is nothing to work on")
+    return data
+
+
+def read_tagged(sources: Source | Iterable[Source], encoding_errors: str = "strict") -> TaggedSentences:
+    """Read ``token<TAB>tag`` lines with a blank line between sentences (and between files).
+
+    Raises
+    ------
+    CorpusError
+        For a line that has not exactly a token and a tag, and where nothing is left.
+    """
+    data = TaggedSentences()
+    tokens: list[str] = []
+    tags: list[str] = []
+    start = ""
+
+    def finish() -> None:
+        nonlocal tokens, tags
+        if tokens:
+            data.sentences.append(tokens)
+            data.tags.append(tags)
+            data.places.append(start)
+            tokens, tags = [], []
+
+    for place, line in numbered_lines(sources, encoding_errors):
+        if place.endswith(" line 1") or not line.strip():
+            finish()
+        if not line.strip():
+            continue
+        columns = line.split("\t")
+        if len(columns) != 2 or not columns[0].strip() or not columns[1].strip():
+            raise CorpusError(
+                f"{place}: tags do not line up with tokens: expected one token<TAB>tag, "
+                f"found {_columns(columns)}: {_short(line)}"
+            )
+        if not tokens:
+            start = place
+        tokens.append(columns[0].strip())
+        tags.append(columns[1].strip())
+    finish()
+    if not data.sentences:
+        raise CorpusError(f"no token<TAB>tag lines in {_names(sources)}: there is nothing to work on")
+    return data
+
+
+def _columns(columns: list[str]) -> str:
+    if len(columns) == 2:
+        return "an empty column"
+    return "one column" if len(columns) == 1 else f"{len(columns)} columns"
+
+
+def _short(line: str) -> str:
+    return repr(line if len(line) <= 40 else line[:37] + "...")
+
+
+def _names(sources: Source | Iterable[Source]) -> str:
+    if isinstance(sources, (str, os.PathLike)):
+        return str(sources)
+    return ", ".join(str(Path(s)) for s in sources)

@@ -1,0 +1,283 @@
+"""The encoded corpus: one stream of word ids with sentence ends, and the vocabulary they refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from embedkit.errors import ConfigError, CorpusError
+from embedkit.progress import ProgressCallback
+from embedkit.text.reading import Sources
+from embedkit.text.tokenizers import get_tokenizer
+from embedkit.vocabulary.id_stream import DEFAULT_MMAP_ABOVE, IdStream
+from embedkit.vocabulary.vocabulary import Vocabulary, frequency_order, nothing_left
+from embedkit.vocabulary.words import Words
+
+SENTENCE_END = -1
+
+
+class Corpus:
+    """Word ids of a text, sentence by sentence.
+
+    Parameters
+    ----------
+    ids : int32 (n,)
+        Word ids, `SENTENCE_END` after each sentence; no empty sentences.
+    vocabulary : Vocabulary
+    n_tokens, n_sentences : int, optional
+        Counted when they are not given.
+    n_raw_tokens : int, optional
+        Tokens before rare words were left out; `n_tokens` when not given.
+
+    Attributes
+    ----------
+    ids : int32 (n,)
+        May be a read-only memory map.
+    vocabulary : Vocabulary
+    n_tokens : int
+        Word ids in `ids`.
+    n_sentences : int
+    n_raw_tokens : int
+    """
+
+    def __init__(
+        self,
+        ids: np.ndarray,
+        vocabulary: Vocabulary,
+        n_tokens: int | None = None,
+        n_sentences: int | None = None,
+        n_raw_tokens: int | None = None,
+    ) -> None:
+        self.ids = ids
+        self.vocabulary = vocabulary
+        self.n_sentences = int(np.count_nonzero(ids == SENTENCE_END)) if n_sentences is None else n_sentences
+        self.n_tokens = len(ids) - self.n_sentences if n_tokens is None else n_tokens
+        self.n_raw_tokens = self.n_tokens if n_raw_tokens is None else n_raw_tokens
+
+    def __repr__(self) -> str:
+        return f"Corpus({self.n_tokens} tokens, {self.n_sentences} sentences, {len(self.vocabulary)} words)"
+
+    @classmethod
+    def from_text(
+        cls,
+        sources: Sources,
+        *,
+        tokenizer: str = "whitespace",
+        lowercase: bool = False,
+        json_field: str | None = None,
+        encoding_errors: str = "strict",
+        min_count: int = 5,
+        max_vocab: int | None = None,
+        vocabulary: Vocabulary | None = None,
+        workers: int | None = None,
+        mmap_above: int = DEFAULT_MMAP_ABOVE,
+        progress: ProgressCallback | None = None,
+    ) -> Corpus:
+        """Read text, a sentence a line, count its words and encode it, in one pass.
+
+        Parameters
+        ----------
+        sources : path or list of paths
+            Files, folders (read recursively, sorted, without hidden files), ``"-"`` for standard input; .gz, .bz2,
+            .xz and .zst are recognised by their content.
+        tokenizer : {"whitespace", "words", "chars", "korean", "morphemes"}
+            See `embedkit.text.tokenizers`.
+        lowercase : bool
+            Lower-case every token.
+        json_field : str, optional
+            Read JSON lines and take the text from this field; dots lead into nested objects.
+        encoding_errors : {"strict", "replace", "ignore"}
+            What to do with bytes that are not UTF-8.
+        min_count : int
+            Leave out words that are rarer.
+        max_vocab : int, optional
+            Keep at most so many words, the most frequent ones.
+        vocabulary : Vocabulary, optional
+            Encode with this one instead of counting; `min_count` and `max_vocab` are not used then.
+        workers : int, optional
+            Threads; all cores by default. The result does not depend on it.
+        mmap_above : int
+            Bytes of ids (four a token) above which they lie in a temporary file.
+        progress : callable, optional
+            Told how many bytes have been read, at most ten times a second.
+
+        Raises
+        ------
+        CorpusError
+            When something is missing, unreadable, damaged, not text or not UTF-8, or no word is left.
+        """
+        from embedkit.kernels.tokens import PADDING
+        from embedkit.vocabulary.scanning import scan_sources
+        from embedkit.vocabulary.word_table import WordTable
+
+        _check(min_count, max_vocab, workers)
+        known = None
+        if vocabulary is not None:
+            known = WordTable(len(vocabulary))
+            blob, offsets = vocabulary.index_to_key.blob, vocabulary.index_to_key.offsets
+            known.insert(
+                np.concatenate([blob, np.zeros(PADDING, np.uint8)]),
+                offsets[:-1],
+                np.diff(offsets),
+                np.zeros(len(vocabulary), np.int64),
+            )
+        scanned = scan_sources(
+            sources,
+            get_tokenizer(tokenizer, lowercase),
+            json_field=json_field,
+            encoding_errors=encoding_errors,
+            known=known,
+            workers=workers,
+            mmap_above=mmap_above,
+            progress=progress,
+        )
+        data, begins, lengths, counts = scanned.words.index()
+        n_raw = int(counts.sum()) + scanned.n_unknown
+        if vocabulary is None:
+            vocabulary, mapping = _chosen(data, begins, lengths, counts, min_count, max_vocab)
+        else:
+            mapping = np.arange(len(vocabulary), dtype=np.int32)
+        return cls._renumbered(scanned.stream, [mapping[n] for n in scanned.numbers], vocabulary, n_raw)
+
+    @classmethod
+    def _renumbered(cls, stream: IdStream, mappings: list[np.ndarray], vocabulary: Vocabulary, n_raw: int) -> Corpus:
+        from embedkit.kernels.tokens import renumber
+
+        state = np.zeros(3, dtype=np.int64)
+        ids = stream.finish(lambda piece, table, out: renumber(piece, mappings[table], out, state))
+        if state[1] == 0:
+            raise CorpusError("the text holds no word of the vocabulary")
+        return cls(ids, vocabulary, int(state[1]), int(state[2]), n_raw)
+
+    @classmethod
+    def from_sentences(
+        cls,
+        sentences: Iterable[Sequence[str]],
+        *,
+        min_count: int = 5,
+        max_vocab: int | None = None,
+        vocabulary: Vocabulary | None = None,
+    ) -> Corpus:
+        """Count and encode tokenised sentences; tokens may hold anything, spaces included.
+
+        Parameters
+        ----------
+        sentences : iterable of sequences of str
+            Gone through once.
+        min_count, max_vocab, vocabulary
+            As in `from_text`.
+
+        Raises
+        ------
+        CorpusError
+            When a sentence is a string instead of a list of strings, or no word is left.
+        """
+        from array import array
+
+        _check(min_count, max_vocab, None)
+        numbers: dict[str, int] = {}
+        stream = array("i")
+        for i, sentence in enumerate(sentences):
+            if isinstance(sentence, str):
+                raise CorpusError(
+                    f"sentence {i} is a string, expected a list of tokens; split it first, e.g. "
+                    "[line.split() for line in lines], or give a file's path"
+                )
+            for token in sentence:
+                if not isinstance(token, str):
+                    raise CorpusError(f"sentence {i} holds {token!r}, expected strings")
+                stream.append(numbers.setdefault(token, len(numbers)))
+            stream.append(SENTENCE_END)
+        raw = np.frombuffer(stream, dtype=np.int32) if stream else np.empty(0, dtype=np.int32)
+        counts = np.bincount(raw[raw >= 0], minlength=len(numbers))
+        if vocabulary is None:
+            vocabulary = Vocabulary.from_counts(zip(numbers, counts.tolist(), strict=True), min_count, max_vocab)
+        known = vocabulary.key_to_index
+        mapping = np.array([known.get(word, -2) for word in numbers] + [SENTENCE_END], dtype=np.int32)
+        ids = mapping[raw]
+        ids = ids[ids != -2]
+        ids = ids[~((ids == SENTENCE_END) & np.concatenate([[True], ids[:-1] == SENTENCE_END]))]
+        if len(ids) == 0:
+            raise CorpusError("the sentences hold no word of the vocabulary")
+        return cls(ids, vocabulary, n_raw_tokens=int(counts.sum()))
+
+    def shards(self, n: int) -> list[tuple[int, int]]:
+        """Cut `ids` into `n` ranges [start, stop) of about equal length.
+
+        A cut moves to the next sentence end where that is less than a quarter of a shard away, and falls inside a
+        sentence otherwise, so that one endless line still gives every thread its share. Shards can be empty when
+        there are fewer ids than `n`.
+        """
+        length = len(self.ids)
+        reach = max(1, length // (4 * n))
+        cuts = [0]
+        for i in range(1, n):
+            cut = max(length * i // n, cuts[-1])
+            ends = np.flatnonzero(self.ids[cut : cut + reach] == SENTENCE_END)
+            cuts.append(cut + int(ends[0]) + 1 if len(ends) else cut)
+        return list(zip(cuts, [*cuts[1:], length], strict=True))
+
+    def sentences(self) -> Iterator[np.ndarray]:
+        """Yield each sentence's ids (int32), a view without the marker."""
+        step = 1 << 20
+        start = 0
+        for at in range(0, len(self.ids), step):
+            for end in (np.flatnonzero(self.ids[at : at + step] == SENTENCE_END) + at).tolist():
+                yield self.ids[start:end]
+                start = end + 1
+
+
+def count_words(
+    sources: Sources,
+    *,
+    tokenizer: str = "whitespace",
+    lowercase: bool = False,
+    json_field: str | None = None,
+    encoding_errors: str = "strict",
+    min_count: int = 1,
+    max_vocab: int | None = None,
+    workers: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> Vocabulary:
+    """The vocabulary of a corpus, without encoding it; parameters and errors as in `Corpus.from_text`."""
+    from embedkit.vocabulary.scanning import scan_sources
+
+    _check(min_count, max_vocab, workers)
+    scanned = scan_sources(
+        sources,
+        get_tokenizer(tokenizer, lowercase),
+        json_field=json_field,
+        encoding_errors=encoding_errors,
+        known=None,
+        workers=workers,
+        mmap_above=DEFAULT_MMAP_ABOVE,
+        progress=progress,
+        keep_ids=False,
+    )
+    vocabulary, _ = _chosen(*scanned.words.index(), min_count, max_vocab)
+    return vocabulary
+
+
+def _check(min_count: int, max_vocab: int | None, workers: int | None) -> None:
+    if min_count < 1:
+        raise ConfigError(f"min_count must be 1 or more, not {min_count}")
+    if max_vocab is not None and max_vocab < 1:
+        raise ConfigError(f"max_vocab must be 1 or more, not {max_vocab}")
+    if workers is not None and workers < 1:
+        raise ConfigError(f"workers must be 1 or more, not {workers}")
+
+
+def _chosen(
+    data: np.ndarray, begins: np.ndarray, lengths: np.ndarray, counts: np.ndarray, min_count: int, max_vocab: int | None
+) -> tuple[Vocabulary, np.ndarray]:
+    """The vocabulary of a `WordTable`'s words, and for each of them the id in it or -2 (int32)."""
+    from embedkit.vocabulary.word_table import packed
+
+    kept = np.flatnonzero(counts >= min_count)
+    if len(kept) == 0:
+        raise nothing_left(len(counts), int(counts.max(initial=0)), min_count)
+    order = kept[frequency_order(counts[kept], data, begins[kept], lengths[kept])][:max_vocab]
+    mapping = np.full(len(counts), -2, dtype=np.int32)
+    mapping[order] = np.arange(len(order), dtype=np.int32)
+    return Vocabulary(Words(*packed(data, begins[order], lengths[order])), counts[order]), mapping

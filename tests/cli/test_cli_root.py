@@ -1,0 +1,63 @@
+"""The root of the command line: the table of commands, exit statuses, imports."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from embedkit.cli import COMMANDS, cli, main
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "embedkit", *arguments], capture_output=True, text=True, encoding="utf-8", **options
+    )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_that_ends_with_an_example(name):
+    if find_spec(f"embedkit.cli.commands.{COMMANDS[name][0]}") is None:
+        pytest.fail(f"{COMMANDS[name][0]} is in the table but not in the package")
+    command = cli.get_command(None, name)
+    with command.make_context(name, [], resilient_parsing=True) as context:
+        last_paragraph = command.get_help(context).strip().split("\n\n")[-1]
+    assert last_paragraph.strip().startswith("Example: ")
+    assert f"embedkit {name}" in " ".join(last_paragraph.split())
+
+
+def test_version():
+    done = run("--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith("embedkit, version 0.")
+
+
+def test_a_misspelt_command_is_wrong_usage_and_names_close_ones():
+    done = run("simlar")
+    assert done.returncode == 2
+    assert "similar" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_errors_become_one_line_and_a_status(monkeypatch, capsys):
+    from embedkit.errors import ConfigError, CorpusError
+
+    for error, status in ((CorpusError("no such file"), 1), (ConfigError("window 0"), 2), (KeyboardInterrupt(), 130)):
+
+        def fail(*args, _error=error, **kwargs):
+            raise _error
+
+        monkeypatch.setattr(cli, "main", fail)
+        assert main([]) == status
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_a_closed_pipe_ends_a_command_quietly(tmp_path):
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("".join(f"word{i} " for i in range(60_000)))
+    command = [sys.executable, "-m", "embedkit", "vocab", str(corpus), "--min-count", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout.readline().endswith(b"\t1\n")
+        running.stdout.close()
+        assert running.stderr.read() == b""
+        assert running.wait(60) == 0

@@ -1,0 +1,469 @@
+import errno
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embedkit.counting import (
+    Cooccurrences,
+    Window,
+    count_cooccurrences,
+    counting,
+    estimate_cells,
+    glove_format,
+    native,
+    rows,
+    runs,
+)
+from embedkit.counting.files import count_to_file, load, merge_files
+from embedkit.counting.shards import shard
+from embedkit.errors import ConfigError, EmbedkitError, FormatError, UnknownWordError
+from embedkit.vocabulary import Vocabulary
+from embedkit.vocabulary.corpus import Corpus
+from tests import reference_counting as reference
+
+LEARNING = ["I like deep learning", "I like NLP", "I enjoy flying"]
+
+
+def random_corpus(n=300, seed=0):
+    rng = np.random.default_rng(seed)
+    return Corpus.from_sentences(
+        [[f"w{int(x)}" for x in np.minimum(rng.exponential(8, rng.integers(1, 40)), 60)] for _ in range(n)], min_count=1
+    )
+
+
+def dense(corpus, window):
+    counts = np.zeros((len(corpus.vocabulary),) * 2)
+    cells = reference.count_cooccurrences(
+        [s.tolist() for s in corpus.sentences()], window.size, window.symmetric, window.weighting == "inverse"
+    )
+    for (row, column), count in cells.items():
+        counts[row, column] = count
+    return counts
+
+
+def same(a, b):
+    return (
+        np.array_equal(a.offsets, b.offsets)
+        and np.array_equal(a.columns, b.columns)
+        and np.array_equal(a.values, b.values)
+    )
+
+
+def embedkit(*arguments, status=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "embedkit", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def text_file(path, corpus):
+    words = corpus.vocabulary.index_to_key
+    path.write_text("".join(" ".join(words[i] for i in s) + "\n" for s in corpus.sentences()), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        Window(5),
+        Window(15),
+        Window(3, symmetric=False),
+        Window(4, weighting="flat"),
+        Window(50),
+        Window(2, symmetric=False, weighting="flat"),
+    ],
+)
+def test_counts_are_the_definition_for_any_number_of_threads(window):
+    corpus = random_corpus()
+    counts = [count_cooccurrences(corpus, window, workers=n) for n in (1, 2, 5)]
+    np.testing.assert_allclose(counts[0].table(), dense(corpus, window), rtol=1e-13)
+    assert same(counts[0], counts[1]) and same(counts[0], counts[2])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    sentences=st.lists(st.lists(st.sampled_from("abcde"), min_size=1, max_size=9), min_size=1, max_size=8),
+    size=st.integers(1, 12),
+    symmetric=st.booleans(),
+    weighting=st.sampled_from(["inverse", "flat"]),
+)
+def test_any_text_any_window(sentences, size, symmetric, weighting):
+    corpus, window = Corpus.from_sentences(sentences, min_count=1), Window(size, symmetric, weighting)
+    counts = count_cooccurrences(corpus, window, workers=2)
+    np.testing.assert_allclose(counts.table(), dense(corpus, window), rtol=1e-13)
+    assert all(
+        (np.diff(counts.columns[a:b]) > 0).all() for a, b in zip(counts.offsets[:-1], counts.offsets[1:], strict=True)
+    )
+    if symmetric:
+        np.testing.assert_array_equal(counts.table(), counts.table().T)
+
+
+def test_a_word_beside_itself_counts_from_both_sides():
+    counts = count_cooccurrences(Corpus.from_sentences([["a", "a", "b"]], min_count=1))
+    assert counts.table().tolist() == [[2.0, 1.5], [1.5, 0.0]]
+
+
+def test_large_vocabularies_use_the_bitmap_s_summary():
+    corpus = Corpus.from_sentences([[f"w{i}" for i in range(k, k + 7)] for k in range(0, 9000, 5)], min_count=1)
+    counts = count_cooccurrences(corpus, Window(3))
+    cells = reference.count_cooccurrences([s.tolist() for s in corpus.sentences()], 3)
+    assert len(counts) == len(cells)
+    rows_ = np.repeat(np.arange(len(corpus.vocabulary)), np.diff(counts.offsets))
+    expected = [cells[i, j] for i, j in zip(rows_.tolist(), counts.columns.tolist(), strict=True)]
+    np.testing.assert_allclose(counts.values, expected, rtol=1e-14)
+
+
+def test_weights_are_whole_numbers_where_they_fit():
+    weights, scale = Window(15).weights(10**6)
+    assert scale == 360360 and (weights == np.round(weights)).all()
+    np.testing.assert_array_equal(weights / scale, 1 / np.arange(1, 16))
+    assert Window(41).weights(10)[1] == 1.0
+    assert Window(15).weights(10**12)[1] == 1.0
+
+
+@pytest.mark.parametrize("window", [Window(5), Window(50)])
+@pytest.mark.parametrize("at_a_time", [3000, 60])  # a few runs, and more than are merged at once
+def test_spilling_changes_nothing(monkeypatch, tmp_path, window, at_a_time):
+    corpus = random_corpus()
+    monkeypatch.setattr(counting, "tokens_within", lambda *_: at_a_time)
+    blocks = counting.count_blocks(corpus, window, workers=2, memory=1 << 40, folder=tmp_path)
+    spilled = Cooccurrences.from_blocks(corpus.vocabulary, blocks)
+    whole = count_cooccurrences(corpus, window)
+    if window.size == 5:
+        assert same(spilled, whole)  # whole-number weights add exactly
+    np.testing.assert_array_equal(spilled.columns, whole.columns)
+    np.testing.assert_allclose(spilled.values, whole.values, rtol=1e-12)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_blocks_are_cut_by_size(monkeypatch):
+    assert rows.cut_rows(np.array([3, 3, 9, 1, 1, 1]), 6) == [(0, 2), (2, 3), (3, 6)]
+    corpus = random_corpus()
+    whole = count_cooccurrences(corpus)
+    monkeypatch.setattr(rows.cut_rows, "__defaults__", (70,))
+    assert same(count_cooccurrences(corpus, workers=3), whole)
+
+
+def test_shards_and_merging(tmp_path):
+    corpus = random_corpus()
+    text = text_file(tmp_path / "text.txt", corpus)
+    corpus.vocabulary.save(tmp_path / "vocab.txt")
+    count_to_file(corpus, tmp_path / "whole.safetensors")
+    parts = []
+    for i in (1, 2, 3):
+        parts.append(tmp_path / (f"part{i}.bin" if i == 2 else f"part{i}.safetensors"))
+        embedkit("cooccur", text, "-o", parts[-1], "--shard", f"{i}/3", "--vocab", tmp_path / "vocab.txt")
+    embedkit("cooccur", "--merge", *parts, "-o", tmp_path / "sum.safetensors")
+    whole, total = load(tmp_path / "whole.safetensors"), load(tmp_path / "sum.safetensors")
+    np.testing.assert_array_equal(total.columns, whole.columns)
+    np.testing.assert_allclose(total.values, whole.values, rtol=1e-12)
+    assert total.window == whole.window == Window()
+
+
+@settings(max_examples=60, deadline=None)
+@given(texts=st.lists(st.text("ab\n", max_size=30), min_size=1, max_size=3), parts=st.integers(1, 9))
+def test_every_line_lies_in_exactly_one_shard(tmp_path_factory, texts, parts):
+    folder = tmp_path_factory.mktemp("shards")
+    files = []
+    for i, text in enumerate(texts):
+        (folder / f"{i}.txt").write_text(text, encoding="utf-8", newline="")
+        files.append(folder / f"{i}.txt")
+    lines = []
+    for part in range(1, parts + 1):
+        with shard(files, part, parts) as held:
+            for file in held:
+                lines += Path(file).read_text(encoding="utf-8").splitlines()
+    expected = [line for text in texts for line in text.splitlines()]
+    assert lines == expected
+
+
+def test_merging_refuses_what_does_not_belong_together(tmp_path):
+    a, b = random_corpus(seed=1), Corpus.from_sentences([["x", "y"]], min_count=1)
+    count_to_file(a, tmp_path / "a.safetensors")
+    count_to_file(b, tmp_path / "b.safetensors")
+    count_to_file(a, tmp_path / "c.safetensors", Window(3))
+    count_to_file(a, tmp_path / "d.bin")
+    with pytest.raises(ConfigError, match="another vocabulary"):
+        merge_files([tmp_path / "a.safetensors", tmp_path / "b.safetensors"], tmp_path / "o.safetensors")
+    with pytest.raises(ConfigError, match="same window"):
+        merge_files([tmp_path / "a.safetensors", tmp_path / "c.safetensors"], tmp_path / "o.safetensors")
+    with pytest.raises(ConfigError, match="--vocab"):
+        merge_files([tmp_path / "d.bin"], tmp_path / "o.safetensors")
+    with pytest.raises(ConfigError, match="another vocabulary"):
+        load(tmp_path / "a.safetensors", b.vocabulary)
+    with pytest.raises(ConfigError, match="--vocab"):
+        load(tmp_path / "d.bin")
+    for missing in (lambda: load(tmp_path / "none"), lambda: merge_files([tmp_path / "none"], tmp_path / "o.bin")):
+        with pytest.raises(FormatError, match="none: cannot be read: No such file"):
+            missing()
+    assert not (tmp_path / "o.safetensors").exists()
+
+
+def test_native_files_open_with_safetensors_and_scipy_s_layout(tmp_path):
+    safetensors_numpy = pytest.importorskip("safetensors.numpy")
+    corpus = random_corpus()
+    counts = count_cooccurrences(corpus)
+    native.write(tmp_path / "c.safetensors", corpus.vocabulary, counts.blocks(), Window())
+    opened = safetensors_numpy.load_file(tmp_path / "c.safetensors")
+    np.testing.assert_array_equal(opened["values"], counts.values)
+    np.testing.assert_array_equal(opened["columns"], counts.columns)
+    np.testing.assert_array_equal(opened["row_offsets"], counts.offsets)
+    again = native.read(tmp_path / "c.safetensors")
+    assert same(again, counts) and again.vocabulary == corpus.vocabulary and again.window == Window()
+
+
+def test_glove_s_records_byte_for_byte(tmp_path):
+    corpus = Corpus.from_sentences([["a", "b", "a"]], min_count=1)
+    count_to_file(corpus, tmp_path / "cooccurrence.bin")
+    expected = np.array([(1, 1, 1.0), (1, 2, 2.0), (2, 1, 2.0)], "<i4,<i4,<f8")
+    assert (tmp_path / "cooccurrence.bin").read_bytes() == expected.tobytes()
+
+
+def test_shuffled_and_repeated_records_add_up(tmp_path, monkeypatch):
+    corpus = random_corpus()
+    counts = count_cooccurrences(corpus)
+    count_to_file(corpus, tmp_path / "c.bin")
+    records = np.fromfile(tmp_path / "c.bin", glove_format.RECORD)
+    records["value"] /= 2
+    shuffled = np.random.default_rng(1).permutation(np.concatenate([records, records]))
+    shuffled.tofile(tmp_path / "shuffled.bin")
+    assert same(load(tmp_path / "shuffled.bin", corpus.vocabulary), counts)
+    assert same(load(tmp_path / "c.bin", corpus.vocabulary), counts)
+    monkeypatch.setattr(glove_format, "_AT_ONCE", 500)
+    monkeypatch.setattr("embedkit.counting.files._SORTED_AT_ONCE", 1000)
+    merge_files([tmp_path / "shuffled.bin"], tmp_path / "merged.bin", vocabulary=corpus.vocabulary)
+    assert (tmp_path / "merged.bin").read_bytes() == (tmp_path / "c.bin").read_bytes()
+
+
+def small_counts(tmp_path):
+    """Counts of three words in both formats, and their vocabulary."""
+    corpus = Corpus.from_sentences([["a", "b", "c", "a"]], min_count=1)
+    count_to_file(corpus, tmp_path / "c.bin")
+    count_to_file(corpus, tmp_path / "c.safetensors")
+    return corpus.vocabulary
+
+
+def change(path, record, field, value):
+    records = np.fromfile(path, glove_format.RECORD)
+    records[field][record] = value
+    records.tofile(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("row", 4, "record 2 names word 4, the vocabulary has 3"),
+        ("row", 0, "names word 0"),
+        ("column", -5, "names word -5"),
+        ("value", 0.0, "record 2 counts 0.0"),
+        ("value", -1.0, "counts -1.0"),
+        ("value", np.nan, "counts nan"),
+        ("value", np.inf, "counts inf"),
+    ],
+)
+def test_impossible_records_are_named(tmp_path, field, value, message):
+    vocabulary = small_counts(tmp_path)
+    change(tmp_path / "c.bin", 1, field, value)
+    with pytest.raises(FormatError, match=message):
+        load(tmp_path / "c.bin", vocabulary)
+    with pytest.raises(FormatError, match=message):
+        merge_files([tmp_path / "c.bin"], tmp_path / "o.bin", vocabulary=vocabulary)
+
+
+def test_a_record_cut_in_the_middle(tmp_path):
+    vocabulary = small_counts(tmp_path)
+    whole = (tmp_path / "c.bin").read_bytes()
+    for size in (len(whole) - 1, 15, 17):
+        (tmp_path / "c.bin").write_bytes(whole[:size])
+        with pytest.raises(FormatError, match="cut off"):
+            load(tmp_path / "c.bin", vocabulary)
+    (tmp_path / "c.bin").write_bytes(b"")
+    with pytest.raises(FormatError, match="empty"):
+        load(tmp_path / "c.bin", vocabulary)
+
+
+def test_damaged_native_files_are_refused(tmp_path):
+    small_counts(tmp_path)
+    path = tmp_path / "c.safetensors"
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for size in [*range(0, 4096, 97), *range(4090, len(whole))]:
+        path.write_bytes(whole[:size])
+        with pytest.raises((FormatError, ConfigError)):
+            load(path)
+    outcomes = []
+    for _ in range(300):
+        data = bytearray(whole)
+        places = rng.integers(0, len(data), 2) if rng.random() < 0.5 else rng.integers(4096, len(data), 2)
+        for place in places:
+            data[place] = rng.integers(0, 256)
+        path.write_bytes(data)
+        try:
+            counts = load(path)
+            outcomes.append(True)
+            assert counts.table().shape == (3, 3)
+        except (FormatError, ConfigError):
+            outcomes.append(False)
+    assert outcomes.count(False) > 50
+
+
+@pytest.mark.parametrize("value", [0.0, -2.0, np.nan])
+def test_native_files_with_impossible_counts(tmp_path, value):
+    vocabulary = small_counts(tmp_path)
+    counts = load(tmp_path / "c.safetensors")
+    changed = Cooccurrences(vocabulary, counts.offsets, counts.columns, counts.values.copy())
+    changed.values[2] = value
+    native.write(tmp_path / "d.safetensors", vocabulary, changed.blocks())
+    with pytest.raises(FormatError, match="cell 2 counts"):
+        load(tmp_path / "d.safetensors")
+
+
+def test_memory_too_small_for_the_vocabulary(tmp_path):
+    text = text_file(tmp_path / "t.txt", random_corpus(20))
+    done = embedkit("cooccur", text, "-o", tmp_path / "o.bin", "--memory", "50M", "--min-count", 1, status=2)
+    assert "--memory 50M is too small: a vocabulary of" in done.stderr
+    assert not (tmp_path / "o.bin").exists()
+    assert counting.tokens_within(1 << 30, 75_920, 2) > 50_000_000
+
+
+def test_a_full_disk_while_spilling(monkeypatch, tmp_path):
+    written = 0
+
+    class Full:
+        def __init__(self, stream):
+            self.stream = stream
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.stream.close()
+
+        def write(self, data):
+            nonlocal written
+            written += len(data)
+            if written > 100_000:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return self.stream.write(data)
+
+    monkeypatch.setattr(counting, "tokens_within", lambda *_: 1000)
+    monkeypatch.setattr(
+        runs,
+        "open",
+        lambda *a, **k: Full(open(*a, **k)),  # noqa: SIM115
+        raising=False,
+    )
+    with pytest.raises(EmbedkitError, match=r"cannot spill counts to .*: No space left on device; .*--temporary"):
+        count_to_file(random_corpus(), tmp_path / "o.safetensors", memory=1 << 40)
+    assert written > 100_000 and list(tmp_path.iterdir()) == []
+
+
+def test_progress_runs_to_its_end(monkeypatch, tmp_path):
+    events = []
+    monkeypatch.setattr(counting, "tokens_within", lambda *_: 2000)
+    corpus = random_corpus()
+    count_to_file(corpus, tmp_path / "o.safetensors", memory=1 << 40, progress=events.append)
+    for stage in ("counting", "merging"):
+        done = [event.done for event in events if event.stage == stage]
+        assert done == sorted(done) and done[-1] == next(e.total for e in events if e.stage == stage)
+
+
+def test_the_table_of_the_well_known_example(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("\n".join(LEARNING) + "\n", encoding="utf-8")
+    lines = [line.split("\t") for line in embedkit("cooccur", path, "--table", "--window", 1).stdout.splitlines()]
+    words = lines[0][1:]
+    assert sorted(words) == sorted(["I", "like", "enjoy", "deep", "learning", "NLP", "flying"])
+    table = {(row[0], word): int(n) for row in lines[1:] for word, n in zip(words, row[1:], strict=True)}
+    pairs = {
+        ("I", "like"): 2,
+        ("I", "enjoy"): 1,
+        ("like", "deep"): 1,
+        ("like", "NLP"): 1,
+        ("deep", "learning"): 1,
+        ("enjoy", "flying"): 1,
+    }
+    for (a, b), n in table.items():
+        assert n == pairs.get((a, b), pairs.get((b, a), 0))
+
+
+def test_ratios_and_what_was_never_seen(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text(
+        "ice is solid\nice is solid water\nsteam is gas\nsteam is water\nice ice\nfashion\n", encoding="utf-8"
+    )
+    arguments = [
+        "cooccur",
+        path,
+        "--min-count",
+        1,
+        "--window",
+        2,
+        "--weighting",
+        "flat",
+        "--ratio",
+        "ice,steam",
+        "--with",
+        "solid,water,is,fashion",
+    ]
+    lines = [line.split("\t") for line in embedkit(*arguments).stdout.splitlines()]
+    ratio = {line[0]: line[5] for line in lines}
+    assert ratio["solid"] == ratio["fashion"] == ratio["water"] == "–"
+    record = json.loads(embedkit(*arguments, "--json").stdout.splitlines()[2])
+    # ice: is 2, solid 2, ice 2; steam: is 2, gas 1, water 1
+    assert record == {
+        "k": "is",
+        "count(ice)": 2.0,
+        "count(steam)": 2.0,
+        "P(k|ice)": 2 / 6,
+        "P(k|steam)": 2 / 4,
+        "ratio": pytest.approx(2 / 3),
+    }
+    counts = count_cooccurrences(Corpus.from_text([path], min_count=1))
+    with pytest.raises(UnknownWordError, match="did you mean solid"):
+        counts.ratios("ice", "steam", ["soild"])
+
+
+def test_counts_in_a_file_can_be_looked_at(tmp_path):
+    small_counts(tmp_path)
+    Vocabulary(["a", "b", "c"], [2, 1, 1]).save(tmp_path / "vocab.txt")
+    native_ = embedkit("cooccur", tmp_path / "c.safetensors", "--table").stdout
+    assert native_ == embedkit("cooccur", tmp_path / "c.bin", "--vocab", tmp_path / "vocab.txt", "--table").stdout
+    assert native_.splitlines()[1] == "a\t0.6667\t1.5000\t1.5000"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["TEXT"], "give -o FILE"),
+        (["TEXT", "-o", "x.bin", "--shard", "1/2"], "--shard needs --vocab"),
+        (["TEXT", "-o", "x.bin", "--shard", "3/2", "--vocab", "VOCAB"], "--shard takes I/N"),
+        (["TEXT", "--ratio", "a"], "--ratio takes two words"),
+        (["TEXT", "-o", "x.bin", "--memory", "lots"], "expected a size"),
+        (["-", "-o", "x.bin", "--shard", "1/2", "--vocab", "VOCAB"], "cannot cut standard input"),
+    ],
+)
+def test_wrong_usage(tmp_path, arguments, message):
+    text = text_file(tmp_path / "t.txt", random_corpus(5))
+    Vocabulary(["w0"], [1]).save(tmp_path / "vocab.txt")
+    names = {"TEXT": text, "VOCAB": tmp_path / "vocab.txt"}
+    assert message in embedkit("cooccur", *(names.get(a, a) for a in arguments), status=2).stderr
+
+
+def test_the_number_of_cells_is_foreseen():
+    corpus = random_corpus(2000)
+    cells = len(count_cooccurrences(corpus))
+    assert estimate_cells(corpus, Window()) == cells
+    assert 0.7 * cells < estimate_cells(corpus, Window(), sample=10_000) < 2 * cells

@@ -1,0 +1,201 @@
+import contextlib
+import json
+import math
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embedkit.counting.ngram import NgramModel
+from embedkit.errors import ConfigError, FormatError
+from embedkit.vocabulary.corpus import Corpus
+from tests.reference_counting import END, KneserNey
+
+RABBITS = ["I like rabbits", "I like turtles", "I don't like snails"]
+
+
+def corpus(sentences):
+    return Corpus.from_sentences([s.split() if isinstance(s, str) else s for s in sentences], min_count=1)
+
+
+def probabilities(model, sentences):
+    return [math.exp(score.log_probability) for score in model.score_sentences(corpus(sentences))]
+
+
+def random_sentences(n, seed, n_words=12):
+    rng = random.Random(seed)
+    return [[f"w{min(int(rng.expovariate(0.35)), n_words - 1)}" for _ in range(rng.randint(1, 9))] for _ in range(n)]
+
+
+def embedkit(*arguments, check=True):
+    done = subprocess.run(
+        [sys.executable, "-m", "embedkit", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    if check:
+        assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_maximum_likelihood_of_rabbits_turtles_and_snails():
+    model = NgramModel.train(corpus(RABBITS), order=2, smoothing="mle")
+    assert probabilities(model, RABBITS) == pytest.approx([2 / 9, 2 / 9, 1 / 9])
+    assert [round(p, 2) for p in probabilities(model, RABBITS)] == [0.22, 0.22, 0.11]
+
+
+def test_maximum_likelihood_gives_unseen_words_nothing():
+    model = NgramModel.train(corpus(RABBITS), order=2, smoothing="mle")
+    score = model.score(corpus(["I like rabbits", "snails like I"]))
+    assert score.log_probability == -math.inf
+    assert score.perplexity == math.inf
+
+
+def test_add_k_by_hand():
+    model = NgramModel.train(corpus(RABBITS), order=2, smoothing="add-k", k=0.5)
+    # after "like" (3 times): 6 words, <unk> and </s> are possible
+    after = model.distribution(["I", "like"])
+    assert after[model.ids["rabbits"]] == pytest.approx((1 + 0.5) / (3 + 0.5 * 8))
+    assert after[model.unknown] == pytest.approx(0.5 / (3 + 0.5 * 8))
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize("n", [6, 400])  # with too few counts of counts for discounts, and with enough
+def test_kneser_ney_is_the_definition(order, n):
+    sentences = random_sentences(n, seed=order)
+    model = NgramModel.train(corpus(sentences), order=order)
+    oracle = KneserNey(sentences, order)
+    for context in (sentences[0][:1], sentences[1][:3], ["w0", "never", "w1"], [], ["w11", "w10", "w9"]):
+        known = tuple(w if w in model.ids else "<unk>" for w in context)
+        expected = [oracle.probability(word, ("<s>", *known)) for word in [*model.words, "<unk>", END]]
+        np.testing.assert_allclose(model.distribution(context), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("smoothing", ["kneser-ney", "add-k", "mle"])
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_a_text_scores_as_its_words_one_by_one(order, smoothing):
+    model = NgramModel.train(corpus(random_sentences(80, 5)), order=order, smoothing=smoothing, k=0.1)
+    held_out = random_sentences(20, 6, n_words=14)
+    for sentence, score in zip(held_out, model.score_sentences(corpus(held_out)), strict=True):
+        places = [model.ids.get(word, model.unknown) for word in sentence] + [model.end]
+        with np.errstate(divide="ignore"):
+            logs = [np.log(model.distribution(sentence[:i])[place]) for i, place in enumerate(places)]
+        assert score.log_probability == pytest.approx(sum(logs))
+        assert score.n_predicted == len(sentence) + 1
+        assert score.n_unknown == sum(word not in model.ids for word in sentence)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sentences=st.lists(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=6), min_size=1, max_size=12),
+    context=st.lists(st.sampled_from("abcxyz"), max_size=5),
+    order=st.integers(1, 4),
+    smoothing=st.sampled_from(["kneser-ney", "add-k"]),
+)
+def test_probabilities_sum_to_one_and_are_positive(sentences, context, order, smoothing):
+    distribution = NgramModel.train(corpus(sentences), order=order, smoothing=smoothing).distribution(context)
+    assert distribution.sum() == pytest.approx(1.0, abs=1e-12)
+    assert (distribution > 0).all()
+
+
+def test_rare_words_become_unknown():
+    model = NgramModel.train(corpus(["a b", "a c", "a b"]), order=2, smoothing="mle", min_count=2)
+    assert list(model.words) == ["a", "b"]
+    assert probabilities(model, ["a z"]) == pytest.approx([1 / 3])
+
+
+def test_kneser_ney_beats_add_one_on_held_out_text():
+    train, held_out = corpus(random_sentences(300, 1)), corpus(random_sentences(100, 2))
+    perplexity = {
+        s: NgramModel.train(train, order=3, smoothing=s).score(held_out).perplexity for s in ("kneser-ney", "add-k")
+    }
+    assert perplexity["kneser-ney"] < perplexity["add-k"]
+
+
+def test_generation_repeats_with_its_seed_and_follows_the_text():
+    model = NgramModel.train(corpus(RABBITS), order=2, smoothing="mle")
+    drawn = [model.generate(rng=np.random.default_rng(seed)) for seed in range(30)]
+    assert drawn == [model.generate(rng=np.random.default_rng(seed)) for seed in range(30)]
+    assert {words[0] for words in drawn} == {"I"}
+    assert {words[-1] for words in drawn} == {"rabbits", "turtles", "snails"}
+    assert all(model.generate(["I", "don't"], temperature=0)[0] == "like" for _ in range(3))
+    assert len(model.generate(max_tokens=2, rng=np.random.default_rng(0))) == 2
+
+
+def test_topk_draws_among_the_likeliest():
+    model = NgramModel.train(corpus(["a x", "a x", "a x", "a y", "a y", "a z"]), order=2)
+    drawn = {model.generate(["a"], topk=2, max_tokens=1, rng=np.random.default_rng(s))[0] for s in range(60)}
+    assert drawn == {"x", "y"}
+
+
+@pytest.mark.parametrize("options", [{"order": 0}, {"order": 11}, {"smoothing": "none"}, {"k": 0.0}])
+def test_values_that_cannot_work_are_refused(options):
+    with pytest.raises(ConfigError):
+        NgramModel.train(corpus(RABBITS), **options)
+
+
+def test_saved_models_come_back_and_open_elsewhere(tmp_path):
+    safetensors_numpy = pytest.importorskip("safetensors.numpy")
+    model = NgramModel.train(corpus(random_sentences(50, 3)), order=3, config={"tokenizer": "words"})
+    model.save(tmp_path / "lm.safetensors")
+    again = NgramModel.load(tmp_path / "lm.safetensors")
+    text = corpus(random_sentences(20, 4))
+    assert again.score(text) == model.score(text)
+    assert again.corpus_options() == {"tokenizer": "words"}
+    opened = safetensors_numpy.load_file(tmp_path / "lm.safetensors")
+    np.testing.assert_array_equal(opened["keys_3"], model.levels[2].keys)
+
+
+def test_damaged_models_are_refused(tmp_path):
+    model = NgramModel.train(corpus(random_sentences(10, 3)), order=2)
+    path = tmp_path / "lm.safetensors"
+    model.save(path)
+    whole = path.read_bytes()
+    rng = random.Random(1)
+    for _ in range(300):
+        data = bytearray(whole)
+        for _ in range(rng.randint(1, 3)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        path.write_bytes(data)
+        with contextlib.suppress(FormatError, ConfigError):
+            NgramModel.load(path).score(corpus(RABBITS))
+    for size in range(0, len(whole), 37):
+        path.write_bytes(whole[:size])
+        with pytest.raises(FormatError):
+            NgramModel.load(path)
+
+
+def test_commands(tmp_path):
+    text, model = tmp_path / "text.txt", tmp_path / "lm.safetensors"
+    text.write_text("\n".join(RABBITS) + "\n", encoding="utf-8")
+    embedkit("lm", "train", text, "-o", model, "--model", "ngram", "--order", 2, "--smoothing", "mle")
+    lines = embedkit("lm", "evaluate", model, text, "--sentences", "--json").stdout.splitlines()
+    assert [round(json.loads(line)["probability"], 2) for line in lines] == [0.22, 0.22, 0.11]
+    total = json.loads(embedkit("lm", "evaluate", model, text, "--json").stdout)
+    assert total["perplexity"] == pytest.approx((2 / 9 * 2 / 9 / 9) ** (-1 / 13))
+    drawn = embedkit("lm", "generate", model, "--prompt", "I don't", "--count", 2).stdout.splitlines()
+    assert len(drawn) == 2 and all(line.startswith("I don't like ") for line in drawn)
+    assert embedkit("lm", "predict", model, "I don't").stdout == "I don't\tlike\t1.0000\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["train", "TEXT", "-o", "x.safetensors", "--model", "markov"], 2, "--model takes"),
+        (["evaluate", "TEXT", "TEXT"], 1, "expected a trained model"),
+        (["evaluate", "no-such-model", "TEXT"], 1, "no-such-model"),
+        (["generate"], 2, "MODEL"),
+    ],
+)
+def test_bad_usage_is_one_clear_line(tmp_path, arguments, status, message):
+    text = tmp_path / "text.txt"
+    text.write_text("a b c\n", encoding="utf-8")
+    done = embedkit("lm", *(text if a == "TEXT" else a for a in arguments), check=False)
+    assert done.returncode == status
+    assert message in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,136 @@
+"""Phrases against a plain-Python word2phrase, sentence by sentence."""
+
+import math
+import subprocess
+import sys
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embedkit.counting import phrases
+from embedkit.counting.phrases import join_phrases, score_pairs, spell
+from embedkit.errors import ConfigError
+from embedkit.vocabulary.corpus import Corpus
+
+SENTENCE = st.lists(st.sampled_from(["a", "b", "c", "d", "a_b", "_", "한"]), min_size=1, max_size=9)
+
+
+def join_plainly(sentences, threshold, delta, min_count, npmi, passes):
+    """Score every pair of neighbours, join from left to right, as the word2phrase tool does."""
+    found = []
+    for _ in range(passes):
+        n = Counter(token for sentence in sentences for token in sentence)
+        total = sum(n.values())
+        pairs = Counter(pair for sentence in sentences for pair in pairwise(sentence))
+        good = {}
+        for (a, b), n_ab in pairs.items():
+            if n_ab < min_count:
+                continue
+            if npmi:
+                p = n_ab / total
+                score = math.log(p / (n[a] / total * n[b] / total)) / -math.log(p)
+            else:
+                score = (n_ab - delta) / (n[a] * n[b]) * total
+            if score > threshold:
+                good[a, b] = (n_ab, score)
+        if not good:
+            break
+        found += [(f"{a}_{b}", n_ab, score) for (a, b), (n_ab, score) in good.items()]
+        joined = []
+        for sentence in sentences:
+            i, line = 0, []
+            while i < len(sentence):
+                together = tuple(sentence[i : i + 2]) in good
+                line.append("_".join(sentence[i : i + 2]) if together else sentence[i])
+                i += 2 if together else 1
+            joined.append(line)
+        sentences = joined
+    return sentences, found
+
+
+@given(
+    st.lists(SENTENCE, min_size=1, max_size=30),
+    st.sampled_from([0.1, 0.9, 1.5]),
+    st.sampled_from([0, 1.5]),
+    st.integers(1, 3),
+    st.booleans(),
+    st.integers(1, 3),
+    st.sampled_from([5, 1 << 20]),
+)
+def test_text_and_scores_are_those_of_the_plain_loop(sentences, threshold, delta, min_count, npmi, passes, block):
+    threshold = min(threshold, 0.9) if npmi else threshold
+    expected, found = join_plainly(sentences, threshold, delta, min_count, npmi, passes)
+    corpus = Corpus.from_sentences(sentences, min_count=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phrases, "BLOCK_IDS", block)
+        ids, words, scored = join_phrases(
+            corpus.ids,
+            corpus.vocabulary.index_to_key,
+            threshold=threshold,
+            delta=delta,
+            min_count=min_count,
+            npmi=npmi,
+            passes=passes,
+        )
+        assert b"".join(spell(ids, words)).decode() == "".join(" ".join(line) + "\n" for line in expected)
+    assert sorted((p.text, p.count) for p in scored) == sorted((text, count) for text, count, _ in found)
+    assert sorted(p.score for p in scored) == pytest.approx(sorted(score for _, _, score in found))
+    assert len(set(words)) == len(words)
+
+
+def test_formulas():
+    # Mikolov et al. 2013, equation 6, times the number of tokens.
+    assert score_pairs(8, 10, 20, 1000, delta=5)[()] == pytest.approx((8 - 5) / (10 * 20) * 1000)
+    # Bouma 2009: 1 for words that only ever stand together, 0 for independent ones.
+    assert score_pairs(4, 4, 4, 100, npmi=True)[()] == pytest.approx(1)
+    assert score_pairs(1, 10, 10, 100, npmi=True)[()] == pytest.approx(0)
+
+
+def test_bad_options():
+    corpus = Corpus.from_sentences([["a", "b"]], min_count=1)
+    for options in ({"passes": 0}, {"min_count": 0}, {"npmi": True, "threshold": 2.0}):
+        with pytest.raises(ConfigError):
+            join_phrases(corpus.ids, corpus.vocabulary.index_to_key, **options)
+
+
+LINES = ["we love new york city\n", "new york city never sleeps\n", "york is old\n", "a new day\n"]
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "embedkit", "phrases", *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        **options,
+    )
+
+
+def test_the_command_joins_new_york(tmp_path):
+    (tmp_path / "text.txt").write_text("".join(LINES) * 3)
+    options = [str(tmp_path / "text.txt"), "--threshold", "1.5", "--delta", "0", "--min-count", "3"]
+    sentences = [line.split() for line in LINES * 3]
+    for passes in (1, 2):
+        expected, _ = join_plainly(sentences, 1.5, 0, 3, False, passes)
+        done = run(*options, "--passes", str(passes))
+        assert done.returncode == 0, done.stderr
+        assert [line.split() for line in done.stdout.splitlines()] == expected
+    assert "new_york" in done.stdout
+    run(*options, "--passes", "2", "-o", str(tmp_path / "joined.txt"))
+    assert (tmp_path / "joined.txt").read_text() == done.stdout
+
+
+def test_the_list_of_phrases(tmp_path):
+    (tmp_path / "text.txt").write_text("".join(LINES) * 3)
+    done = run(str(tmp_path / "text.txt"), "--npmi", "--threshold", "0.8", "--list")
+    _, found = join_plainly([line.split() for line in LINES * 3], 0.8, 0, 5, True, 1)
+    assert sorted(done.stdout.splitlines()) == sorted(f"{text}\t{count}\t{score:.4f}" for text, count, score in found)
+    assert len(found) >= 1
+    assert run(str(tmp_path / "text.txt"), "--json").returncode == 2
+    assert run(str(tmp_path / "text.txt"), "--list", "-o", "x").returncode == 2
+    missing = run(str(tmp_path / "none.txt"))
+    assert missing.returncode == 1
+    assert missing.stderr == f"embedkit: error: {tmp_path / 'none.txt'}: no such file or folder\n"

@@ -1,0 +1,181 @@
+"""Look-up, neighbours, analogies, and how unknown words are treated, against plain NumPy."""
+
+import unicodedata
+
+import numpy as np
+import pytest
+
+from embedkit.errors import ConfigError, UnknownWordError
+from embedkit.query import neighbours
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.query.neighbours import best, nearest, row_norms
+from embedkit.vocabulary.words import DICT_AFTER, WordIndex, Words
+from tests import reference_vectors as reference
+
+WORDS = ["the", "king", "queen", "man", "woman", "서울", "한국", "café", "naïve", "zero"]
+
+
+@pytest.fixture
+def model():
+    vectors = np.random.default_rng(5).standard_normal((len(WORDS), 6)).astype(np.float32)
+    vectors[-1] = 0
+    return KeyedVectors(WORDS, vectors, counts=np.arange(len(WORDS), 0, -1))
+
+
+@pytest.mark.parametrize("with_kernel", [False, True])
+@pytest.mark.parametrize("metric", ["cosine", "l2", "dot"])
+@pytest.mark.parametrize("n", [3, 50])
+def test_nearest_agrees_with_the_plain_reference(metric, n, with_kernel, monkeypatch):
+    monkeypatch.setattr(neighbours, "KERNEL_ABOVE", 0 if with_kernel else 1 << 60)
+    rng = np.random.default_rng(7)
+    vectors = rng.standard_normal((20_000, 8)).astype(np.float32)
+    vectors[77] = 0
+    queries = rng.standard_normal((5, 8)).astype(np.float32)
+    skip = [[], [1, 2], [19_999], [], list(range(30))]
+    found = nearest(vectors, row_norms(vectors), queries, n, metric, skip)
+    for (rows, values), query, left_out in zip(found, queries, skip, strict=True):
+        expected_rows, expected_values = reference.nearest(vectors, query, n, metric, left_out)
+        assert rows.tolist() == expected_rows.tolist()
+        np.testing.assert_allclose(values, expected_values, rtol=2e-5, atol=2e-6)
+
+
+def test_the_kernel_keeps_the_best_and_of_equal_ones_the_earlier_row():
+    from embedkit.kernels.neighbours import keep_best
+
+    rng = np.random.default_rng(3)
+    scores = rng.integers(0, 40, (6, 1000)).astype(np.float32)
+    scale, shift = rng.integers(1, 3, 1000).astype(np.float32), rng.integers(-3, 3, 1000).astype(np.float32)
+    best_scores, best_rows = np.full((6, 12), -np.inf, np.float32), np.full((6, 12), -1)
+    for low in range(0, 1000, 300):
+        part = slice(low, low + 300)
+        keep_best(np.ascontiguousarray(scores[:, part]), scale[part], shift[part], low, best_scores, best_rows)
+    expected_rows, expected_scores = reference.keep_best(scores, scale, shift, 12)
+    np.testing.assert_array_equal(best_rows, expected_rows)
+    np.testing.assert_array_equal(best_scores, expected_scores)
+
+
+def test_fewer_rows_than_asked_for(monkeypatch):
+    monkeypatch.setattr(neighbours, "KERNEL_ABOVE", 0)
+    model = KeyedVectors(["a", "b", "c"], np.eye(3))
+    answers = model.most_similar_batch(np.eye(3)[:2], 10, exclude=[["a"], []])
+    assert [[word for word, _ in found] for found in answers] == [["b", "c"], ["b", "a", "c"]]
+
+
+def test_equal_scores_come_in_row_order():
+    scores = np.array([1, 3, 3, 2, 3, 3, 0], np.float32)
+    assert best(scores, 2).tolist() == [1, 2]
+    assert best(scores, 5).tolist() == [1, 2, 4, 5, 3]
+    assert best(scores, 99).tolist() == [1, 2, 4, 5, 3, 0, 6]
+
+
+def test_norms_of_very_small_and_very_large_rows():
+    rows = np.array([[3e-30, 4e-30], [3e30, 4e30], [0, 0], [3, 4]], np.float32)
+    np.testing.assert_allclose(row_norms(rows), [5e-30, 5e30, 0, 5], rtol=1e-6)
+
+
+def test_answers_leave_out_the_query_and_what_is_excluded(model):
+    words = [word for word, _ in model.most_similar("king", topn=99)]
+    assert sorted(words) == sorted(set(WORDS) - {"king"})
+    words = [word for word, _ in model.most_similar(["king", "man"], topn=99, exclude=["queen"])]
+    assert sorted(words) == sorted(set(WORDS) - {"king", "man", "queen"})
+    assert {word for word, _ in model.most_similar("king", topn=99, restrict_vocab=4)} == {"the", "queen", "man"}
+
+
+def test_a_zero_vector_has_cosine_zero_with_everything(model):
+    assert {value for _, value in model.most_similar("zero")} == {0.0}
+    assert model.similarity("zero", "king") == 0.0
+
+
+def test_analogies_agree_with_the_equations(model):
+    for method in ("3cosadd", "3cosmul"):
+        found = model.analogy("man", "king", "woman", topn=3, method=method)
+        expected = reference.analogy(WORDS, model.vectors, "man", "king", "woman", method)[:3]
+        assert [word for word, _ in found] == [word for word, _ in expected]
+        np.testing.assert_allclose([v for _, v in found], [v for _, v in expected], rtol=1e-5)
+    with pytest.raises(ConfigError, match="3cosadd or 3cosmul"):
+        model.analogy("man", "king", "woman", method="3cosdiv")
+
+
+def test_similarity_and_odd_one_out(model):
+    a, b = model["king"].astype(float), model["queen"].astype(float)
+    assert model.similarity("king", "queen") == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+    assert model.similarity("king", "queen", "dot") == pytest.approx(a @ b)
+    assert model.similarity("king", "queen", "l2") == pytest.approx(np.linalg.norm(a - b))
+    flat = KeyedVectors(["a", "b", "c"], [[1, 0.1], [1, 0], [-1, 1]])
+    assert flat.odd_one_out(["a", "b", "c"]) == "c"
+    with pytest.raises(ConfigError, match="at least two"):
+        flat.odd_one_out(["a"])
+
+
+def test_words_are_found_composed_or_decomposed(model):
+    for word in ("서울", "café"):
+        decomposed = unicodedata.normalize("NFD", word)
+        assert decomposed != word
+        assert decomposed in model
+        np.testing.assert_array_equal(model[decomposed], model[word])
+
+
+def test_an_unknown_word_names_close_spellings(model):
+    with pytest.raises(UnknownWordError, match="queen") as raised:
+        model["quene"]
+    assert raised.value.suggestions == ("queen",)
+    with pytest.raises(UnknownWordError, match="서울"):
+        model["서욷"]
+    with pytest.raises(UnknownWordError, match=r"unknown word 'xylophone'$"):
+        model["xylophone"]
+
+
+class TwoPieces:
+    """Stands for `embedkit.rows.subwords.Subwords`: a word's pieces are its first and last letter."""
+
+    def buckets(self, word):
+        return np.array([ord(word[0]) % 7, ord(word[-1]) % 7]) if word else np.zeros(0, np.int64)
+
+
+def test_unknown_words_are_the_mean_of_their_pieces():
+    rows = np.random.default_rng(1).standard_normal((7, 4)).astype(np.float32)
+    words = np.random.default_rng(2).standard_normal((2, 4)).astype(np.float32)
+    model = KeyedVectors(
+        ["ab", "cd"],
+        lambda: pytest.fail("the whole matrix was composed for one word"),
+        subwords=TwoPieces(),
+        ngram_vectors=rows,
+        word_rows=words,
+    )
+    np.testing.assert_array_equal(model["xy"], (rows[ord("x") % 7] + rows[ord("y") % 7]) * np.float32(0.5))
+    known = (words[1] + rows[ord("c") % 7] + rows[ord("d") % 7]) * np.float32(1 / 3)
+    np.testing.assert_array_equal(model["cd"], known)
+    assert model.has_vector("xy")
+    assert "xy" not in model
+    with pytest.raises(UnknownWordError):
+        model[""]
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    with pytest.raises(ConfigError, match=r"expected vectors of shape \(2, vector_size\), found \(3, 2\)"):
+        KeyedVectors(["a", "b"], np.zeros((3, 2)))
+    with pytest.raises(ConfigError, match="counts has 1 rows for 2 words"):
+        KeyedVectors(["a", "b"], np.zeros((2, 2)), counts=[1])
+    with pytest.raises(ConfigError, match=r"queries of shape \(q, 2\)"):
+        KeyedVectors(["a", "b"], np.zeros((2, 2))).most_similar_batch(np.zeros((1, 3)))
+
+
+def test_many_lookups_give_the_same_rows_as_the_first_ones():
+    words = [f"word{i % 5000}" for i in range(6000)]
+    index = WordIndex(Words.from_strings(words))
+    before = [index.get(word) for word in words[: DICT_AFTER // 2]]
+    after = [index.get(word) for word in words]
+    assert before == after[: DICT_AFTER // 2]
+    assert after == [i % 5000 for i in range(6000)]
+    assert index.get("nothing") is None
+    assert "word1" in index
+
+
+def test_words_keep_bytes_that_are_not_utf8():
+    words = Words.from_bytes([b"good", b"\xff\xfe", "한글".encode()])
+    assert list(words) == ["good", "\udcff\udcfe", "한글"]
+    assert [words.find(word) for word in words] == [0, 1, 2]
+    assert words[-1] == "한글"
+    assert words[:2] == ["good", "\udcff\udcfe"]
+    with pytest.raises(IndexError):
+        words[3]

@@ -1,0 +1,103 @@
+"""Tokenizers: what becomes a token, and that the compiled form gives the same as the regular expressions."""
+
+import sys
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embedkit.errors import ConfigError
+from embedkit.kernels import punctuation
+from embedkit.kernels.punctuation import drop_punctuation
+from embedkit.text import tokenizers
+from embedkit.text.tokenizers import character_classes, get_tokenizer
+from embedkit.vocabulary.corpus import Corpus
+
+CASES = {
+    "whitespace": [
+        ("The cat,\u3000the CAT!\x1c x", ["The", "cat,", "the", "CAT!", "x"]),
+        (unicodedata.normalize("NFD", "학교"), [unicodedata.normalize("NFD", "학교")]),
+    ],
+    "words": [
+        ("The cat, the CAT!", ["the", "cat", "the", "cat"]),
+        ("Don't stop — it’s \"mother-in-law's\" 'quoted'", ["don't", "stop", "it's", "mother-in-law's", "quoted"]),
+        ("- -- a- -b a--b", ["a", "b", "a", "b"]),
+        ("pi is 3.14, not 1,000,000.", ["pi", "is", "3.14", "not", "1,000,000"]),
+        ("end.Next U.S.", ["end", "next", "u", "s"]),
+        ("new_york C++ #tag @me", ["new_york", "c", "tag", "me"]),
+        ("Ça n'été Straße", ["ça", "n'été", "straße"]),
+        ("नमस्ते दुनिया", ["नमस्ते", "दुनिया"]),
+        ("東京(とうきょう)", ["東京", "とうきょう"]),
+        (unicodedata.normalize("NFD", "한국어는 'Café' 다"), ["한국어는", "café", "다"]),
+        ("I ❤️ it 👍🏽!", ["i", "it"]),
+    ],
+    "chars": [("the 한글\t!", ["t", "h", "e", "한", "글", "!"])],
+    "korean": [
+        ("화학(化學)은 물질의 성질, 조성", ["화학은", "물질의", "성질", "조성"]),
+        ("‘케미스트리(chemistry)’는", ["케미스트리는", "chemistry"]),
+        ("자연과학(自然科學)의 한 분야이다.", ["자연과학의", "한", "분야이다"]),
+        ("《항해술기(航海述奇)》(1866), 의", ["항해술기", "1866", "의"]),
+        ('"천국의 단검(天國短劍)"으로', ["천국의", "단검으로"]),
+        ("전기적·광학적 2,300년 3.5도", ["전기적", "광학적", "2,300년", "3.5도"]),
+        ("한나라(漢, 206 BC)는", ["한나라는", "206", "BC"]),
+        ("보일 (Robert Boyle)은", ["보일", "Robert", "Boyle은"]),
+        ("化學은 ㅋㅋㅋ 漢字", ["化學은", "ㅋㅋㅋ", "漢字"]),
+        (unicodedata.normalize("NFD", "화학(化學)은"), ["화학은"]),
+    ],
+}
+
+
+@pytest.mark.parametrize(("name", "line", "tokens"), [(name, *case) for name, cases in CASES.items() for case in cases])
+def test_tokens(name, line, tokens):
+    assert get_tokenizer(name).tokens(line) == tokens
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_lowercase(name):
+    assert get_tokenizer(name, lowercase=True).tokens("King OF Ärger") == [
+        token.lower() for token in get_tokenizer(name).tokens("King OF Ärger")
+    ]
+
+
+LETTERS = "ab1２ .,'’-\n\u3000\u0301\u0bcd\u200d한化（(）)\"’”😀\ufe0f𠀋\U0001f1f0\U000e0100\x00\x85"
+TEXT = st.text(st.sampled_from(LETTERS) | st.characters(codec="utf-8"), max_size=80)
+
+
+@pytest.mark.parametrize("name", ["words", "korean"])
+@given(text=TEXT)
+def test_the_kernel_drops_what_the_regular_expressions_drop(name, text):
+    tokenizer = get_tokenizer(name)
+    prepared = tokenizer.prepare(text).encode()
+    data = np.frombuffer(bytearray(prepared), np.uint8)
+    size = drop_punctuation(data, len(data), character_classes())
+    lines = data[:size].tobytes().decode().split("\n")
+    assert [line.split() for line in lines] == [line.split() for line in tokenizer.rewrite(text).split("\n")]
+    assert len(lines) == text.count("\n") + 1
+
+
+def test_kernel_and_table_name_the_same_classes():
+    for name in ("OUTSIDE", "WORD", "DIGIT", "JOINER", "DIGIT_JOINER", "WHITE"):
+        assert getattr(punctuation, name) == getattr(tokenizers, name)
+    assert character_classes()[0] == punctuation.OUTSIDE
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_corpus_holds_the_tokens_of_each_line(tmp_path, name):
+    lines = [line.replace("\n", " ") for line, _ in CASES[name]]
+    (tmp_path / "text.txt").write_bytes("\n".join(lines).encode())
+    corpus = Corpus.from_text(tmp_path / "text.txt", tokenizer=name, min_count=1)
+    words = corpus.vocabulary.index_to_key
+    assert [[words[i] for i in ids] for ids in corpus.sentences()] == [tokens for _, tokens in CASES[name]]
+
+
+def test_an_unknown_tokenizer_names_the_known_ones():
+    with pytest.raises(ConfigError, match="no tokenizer named 'letters'; there are whitespace, words"):
+        get_tokenizer("letters")
+
+
+def test_morphemes_without_the_package_name_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "kiwipiepy", None)
+    with pytest.raises(ConfigError, match=r"pip install 'embedkit\[korean\]'"):
+        get_tokenizer("morphemes")

@@ -1,0 +1,279 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from embedkit.counting import Cooccurrences, count_cooccurrences
+from embedkit.counting.files import count_to_file
+from embedkit.errors import ConfigError, CorpusError, TrainingError
+from embedkit.formats import load
+from embedkit.kernels.glove import group_of, make_train_block
+from embedkit.kernels.math import LANES
+from embedkit.training import TrainingConfig, glove, train
+from embedkit.training.run import Run
+from embedkit.vocabulary.corpus import Corpus
+from tests import reference_counting as reference
+
+SMALL = {"vector_size": 10, "min_count": 1, "window": 4, "epochs": 3}
+
+
+def corpus(n=200, seed=0):
+    rng = np.random.default_rng(seed)
+    return Corpus.from_sentences(
+        [[f"w{int(x)}" for x in np.minimum(rng.exponential(12, rng.integers(2, 30)), 80)] for _ in range(n)],
+        min_count=1,
+    )
+
+
+def parameters(n_words, size, row_size, seed):
+    """Random rows as the kernel wants them, sums of squares included."""
+    rng = np.random.default_rng(seed)
+    both = []
+    for held in (1, 0):
+        rows = np.zeros((n_words, 2 * row_size), np.float32)
+        rows[:, : size + 2] = rng.normal(0, 0.5, (n_words, size + 2))
+        rows[:, held] = 1.0
+        rows[:, row_size:] = 1 + rng.random((n_words, row_size))
+        both.append(rows)
+    return both
+
+
+@pytest.mark.parametrize("size", [1, 5, 14, 100, 300])
+def test_steps_are_the_paper_s(size):
+    row_size = -(-(size + 2) // LANES) * LANES
+    words, contexts = parameters(6, size, row_size, size)
+    expected = reference.GloveState.from_rows(words, contexts, size)
+    rng = np.random.default_rng(1)
+    pairs = rng.integers(0, 6, (40, 2)).astype(np.uint16)
+    x = np.exp(rng.normal(2, 3, 40))
+    targets = np.column_stack([np.log(x), np.minimum(1, (x / 100) ** 0.75)]).astype(np.float32)
+    cost = make_train_block(row_size)(
+        pairs, targets, 0, 40, words, contexts, 0, 0, np.float32(0.05), np.zeros(1, np.int64)
+    )
+    costs = [expected.step(int(i), int(j), value, 0.05) for (i, j), value in zip(pairs, x, strict=True)]
+    assert cost == pytest.approx(sum(costs), rel=1e-4)
+    found = reference.GloveState.from_rows(words, contexts, size)
+    for name in ("w", "c", "b", "c_b", "w_sums", "c_sums", "b_sums", "c_b_sums"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=2e-4, atol=2e-5, err_msg=name)
+    assert (words[:, 1] == 1).all() and (contexts[:, 0] == 1).all()
+    assert (words[:, size + 2 : row_size] == 0).all()
+
+
+def test_the_step_follows_the_cost_s_gradient():
+    """The first step from sums of one is the rate times the gradient: compare with finite differences of the cost."""
+    size, row_size = 6, LANES
+    words, contexts = parameters(1, size, row_size, 3)
+    words[:, row_size:] = contexts[:, row_size:] = 1.0
+    before = reference.GloveState.from_rows(words, contexts, size)
+    targets = np.array([[np.log(7.0), (7 / 100) ** 0.75]], np.float32)
+    make_train_block(row_size)(
+        np.zeros((1, 2), np.uint16), targets, 0, 1, words, contexts, 0, 0, np.float32(1e-3), np.zeros(1, np.int64)
+    )
+    after = reference.GloveState.from_rows(words, contexts, size)
+    for name in ("w", "c", "b", "c_b"):
+        gradient = reference.glove_gradient(before, name, 7.0)
+        assert np.abs(gradient).max() > 1e-3
+        np.testing.assert_allclose(
+            (getattr(before, name)[0] - getattr(after, name)[0]) / 1e-3, gradient, rtol=2e-2, atol=2e-3
+        )
+
+
+def test_gradients_are_clipped():
+    words, contexts = parameters(1, 4, LANES, 0)
+    words[0, 2:6], contexts[0, 2:6] = 500.0, 300.0
+    words[0, LANES:] = contexts[0, LANES:] = 1.0
+    targets = np.array([[0.0, 1.0]], np.float32)
+    make_train_block(LANES)(
+        np.zeros((1, 2), np.uint16), targets, 0, 1, words, contexts, 0, 0, np.float32(0.05), np.zeros(1, np.int64)
+    )
+    np.testing.assert_allclose(words[0, 2:6], 500 - 5, rtol=1e-5)  # 100 times the rate over the root of 1
+    np.testing.assert_allclose(words[0, LANES + 2 : LANES + 6], 1 + 25, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_words", [1, 5, 8, 70, 2001, 131_000])
+def test_every_word_has_one_row(n_words):
+    n_groups = glove.groups_for(n_words)
+    rows = [glove.members(g, n_groups, n_words) for g in range(n_groups)]
+    assert sorted(np.concatenate(rows).tolist()) == list(range(n_words))
+    for g, words in enumerate(rows):
+        assert all(group_of(w, n_groups) == g and w // n_groups == row for row, w in enumerate(words.tolist()))
+        assert len(words) <= glove.MOST_ROWS
+
+
+def test_records_are_the_counts_shuffled():
+    counts = count_cooccurrences(corpus())
+    config = TrainingConfig.create("glove", x_max=10, **SMALL)
+    records = glove.Records(counts, config, Run())
+    found = []
+    for i in range(records.n_groups):
+        for j in range(records.n_groups):
+            for k in range(records.block_starts[i, j], records.block_starts[i, j + 1]):
+                found.append(
+                    (
+                        records.members[i][records.pairs[k, 0]],
+                        records.members[j][records.pairs[k, 1]],
+                        *records.targets[k],
+                    )
+                )
+    rows = np.repeat(np.arange(len(counts.vocabulary)), np.diff(counts.offsets))
+    weights = np.minimum(1, (counts.values / 10) ** 0.75)
+    expected = np.column_stack([rows, counts.columns, np.log(counts.values), weights])
+    found = np.array(found, float)
+    np.testing.assert_allclose(found[np.lexsort(found[:, 1::-1].T)], expected, rtol=1e-6, atol=1e-7)
+    assert (np.diff(found[:, 0]) < 0).any() and records.n_groups > 1
+
+
+def test_rounds_share_no_parameters_and_a_pass_meets_every_block():
+    blocks = [glove.round_blocks(7, 2, k, 11) for k in range(11)]
+    for round_ in blocks:
+        assert sorted(i for i, _ in round_) == sorted(j for _, j in round_) == list(range(11))
+    assert len({block for round_ in blocks for block in round_}) == 121
+    assert blocks != [glove.round_blocks(7, 3, k, 11) for k in range(11)]
+
+
+def test_the_same_for_any_number_of_threads_and_another_with_another_seed():
+    text = corpus()
+    models = [train(text, model="glove", workers=n, seed=s, **SMALL).vectors for n, s in ((1, 5), (3, 5), (1, 6))]
+    np.testing.assert_array_equal(models[0], models[1])
+    assert not np.array_equal(models[0], models[2])
+
+
+def test_vectors_reconstruct_the_logarithms_of_counts(tmp_path):
+    log = tmp_path / "log.jsonl"
+    words = [f"w{i}" for i in range(12)]
+    rng = np.random.default_rng(0)
+    topics = rng.dirichlet(np.full(12, 0.3), 3)
+    text = Corpus.from_sentences(
+        [[words[i] for i in rng.choice(12, 12, p=topics[k % 3])] for k in range(600)], min_count=1
+    )
+    train(text, model="glove", vector_size=12, epochs=60, workers=1, log=log)
+    epochs = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    costs = [line["cost"] for line in epochs if line["event"] == "epoch"]
+    assert len(costs) == 60 and costs[-1] < 0.02 * costs[0]
+
+
+def test_which_vectors():
+    text = corpus()
+    by_kind = {
+        kind: train(text, model="glove", glove_vectors=kind, keep_output=True, **SMALL)
+        for kind in ("sum", "word", "context")
+    }
+    np.testing.assert_array_equal(by_kind["sum"].vectors, by_kind["word"].vectors + by_kind["context"].vectors)
+    np.testing.assert_array_equal(by_kind["word"].output_vectors, by_kind["context"].vectors)
+    assert not np.array_equal(by_kind["word"].vectors, by_kind["context"].vectors)
+
+
+def test_two_steps_give_what_one_step_gives(tmp_path):
+    text, vocab = tmp_path / "text.txt", tmp_path / "vocab.txt"
+    source = corpus()
+    words = source.vocabulary.index_to_key
+    text.write_text("".join(" ".join(words[i] for i in s) + "\n" for s in source.sentences()), encoding="utf-8")
+    options = ["--model", "glove", "--vector-size", 8, "--epochs", 2, "--workers", 1]
+
+    def embedkit(*arguments):
+        subprocess.run([sys.executable, "-m", "embedkit", *map(str, arguments)], check=True)
+
+    embedkit("train", text, "-o", tmp_path / "one.safetensors", *options)
+    embedkit("cooccur", text, "-o", tmp_path / "counts.bin", "--save-vocab", vocab)
+    embedkit(
+        "train",
+        "--cooccurrences",
+        tmp_path / "counts.bin",
+        "--vocab",
+        vocab,
+        "-o",
+        tmp_path / "two.safetensors",
+        *options,
+    )
+    one, two = load(tmp_path / "one.safetensors"), load(tmp_path / "two.safetensors")
+    assert list(one.index_to_key) == list(two.index_to_key)
+    np.testing.assert_array_equal(one.vectors, two.vectors)
+
+
+def test_counts_carry_their_vocabulary(tmp_path):
+    text = corpus()
+    count_to_file(text, tmp_path / "c.safetensors")
+    model = train(cooccurrences=tmp_path / "c.safetensors", model="glove", **SMALL)
+    assert list(model.index_to_key) == list(text.vocabulary.index_to_key)
+    with pytest.raises(ConfigError, match="another vocabulary"):
+        train(cooccurrences=tmp_path / "c.safetensors", vocabulary=corpus(9, 1).vocabulary, model="glove", **SMALL)
+    count_to_file(text, tmp_path / "c.bin")
+    with pytest.raises(ConfigError, match="--vocab"):
+        train(cooccurrences=tmp_path / "c.bin", model="glove", **SMALL)
+
+
+class Stop(Exception):
+    pass
+
+
+def stop_after(n, counted):
+    """A replacement for `run_tasks` that gives up after n rounds."""
+
+    def run(*args, **kwargs):
+        counted.append(1)
+        if len(counted) > n:
+            raise Stop
+        return glove_run_tasks(*args, **kwargs)
+
+    glove_run_tasks = glove.run_tasks
+    return run
+
+
+@pytest.mark.parametrize("rounds", [5, 17, 25])
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path, monkeypatch, rounds):
+    text = corpus()
+    options = {**SMALL, "model": "glove", "epochs": 4, "workers": 1, "checkpoint": tmp_path, "checkpoint_every": 0.0}
+    whole = train(text, log=tmp_path / "whole.jsonl", **options)
+    (tmp_path / "checkpoint.npz").unlink()
+    with monkeypatch.context() as patched, pytest.raises(Stop):
+        patched.setattr(glove, "run_tasks", stop_after(rounds, []))
+        train(text, **options)
+    resumed = train(text, resume=True, log=tmp_path / "resumed.jsonl", **options)
+    np.testing.assert_array_equal(whole.vectors, resumed.vectors)
+
+    def costs(name):
+        lines = [json.loads(line) for line in (tmp_path / name).read_text(encoding="utf-8").splitlines()]
+        return {line["epoch"]: line["cost"] for line in lines if line["event"] == "epoch"}
+
+    before, after = costs("whole.jsonl"), costs("resumed.jsonl")
+    assert after and all(after[epoch] == pytest.approx(before[epoch], rel=1e-12) for epoch in after)
+
+
+def test_a_cost_that_is_no_number_stops_the_run_and_keeps_the_last_good_state(tmp_path):
+    text = corpus()
+    options = {**SMALL, "model": "glove", "checkpoint": tmp_path, "checkpoint_every": 0.0}
+    train(text, **options)
+    good = (tmp_path / "checkpoint.npz").read_bytes()
+    counts = count_cooccurrences(text)
+    broken = Cooccurrences(counts.vocabulary, counts.offsets, counts.columns, counts.values.copy())
+    broken.values[len(broken) // 2] = np.nan
+    config = TrainingConfig.create("glove", **SMALL)
+    with pytest.raises(TrainingError, match="diverged: the cost is nan in epoch 1"):
+        glove.fit(None, config, Run(checkpoint=tmp_path, checkpoint_every=1e9), broken)
+    assert (tmp_path / "checkpoint.npz").read_bytes() == good
+
+
+def test_starting_from_vectors_goes_on_where_they_stopped():
+    text = corpus()
+    first = train(text, model="glove", keep_output=True, **SMALL)
+    config = TrainingConfig.create("glove", **SMALL)
+    words, contexts = glove.initial_parameters(len(first), config, LANES)
+    glove.copy_known(first, text.vocabulary, config, words, contexts)
+    np.testing.assert_allclose(words[:, 2:12] + contexts[:, 2:12], first.vectors, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(contexts[:, 2:12], first.output_vectors)
+    second = train(text, model="glove", init=first, **SMALL)
+    assert not np.array_equal(second.vectors, first.vectors)
+    with pytest.raises(ConfigError, match="--vector-size 10"):
+        train(text, model="glove", init=first, **{**SMALL, "vector_size": 12})
+
+
+def test_nothing_stands_beside_anything():
+    with pytest.raises(CorpusError, match="no two words"):
+        train(Corpus.from_sentences([["a"], ["b"]], min_count=1), model="glove", **SMALL)
+
+
+def test_a_corpus_and_counts_are_too_much(tmp_path):
+    with pytest.raises(ConfigError, match="not both"):
+        train([["a", "b"]], cooccurrences=tmp_path / "c.bin", model="glove")

@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+
+from embedkit.counting import Window, count_cooccurrences, sparse
+from embedkit.counting.files import count_to_file
+from embedkit.counting.sparse import SparseMatrix, orthonormal, truncated_svd
+from embedkit.errors import ConfigError, CorpusError
+from embedkit.training import train
+from embedkit.training.svd import ppmi
+from embedkit.vocabulary.corpus import Corpus
+from tests import reference_counting as reference
+
+
+def random_matrix(n_rows, n_columns, density=0.2, seed=0, decay=None):
+    rng = np.random.default_rng(seed)
+    dense = rng.random((n_rows, n_columns)) * (rng.random((n_rows, n_columns)) < density)
+    if decay is not None:  # leading directions that stand out, as those of counts do
+        dense += (rng.normal(size=(n_rows, 12)) * decay ** np.arange(12)) @ rng.normal(size=(12, n_columns))
+    return from_dense(dense.astype(np.float32))
+
+
+def from_dense(dense):
+    rows, columns = np.nonzero(dense)
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(dense)))])
+    return SparseMatrix(offsets, columns.astype(np.int32), dense[rows, columns], dense.shape[1])
+
+
+def topics(n=400, seed=0):
+    """Sentences about two things, with words that belong to one of them and words of both."""
+    rng = np.random.default_rng(seed)
+    own = (["sea", "ship", "wave", "sail"], ["bread", "flour", "oven", "dough"])
+    both = ["the", "a", "is", "of"]
+    return [[str(w) for w in rng.choice([*own[k % 2], *both], 9)] for k in range(n)]
+
+
+def test_products_with_a_dense_matrix():
+    matrix = random_matrix(90, 70)
+    other = np.random.default_rng(1).normal(size=(70, 24)).astype(np.float32)
+    expected = matrix.toarray().astype(np.float64) @ other
+    for workers in (1, 3):
+        np.testing.assert_allclose(matrix.multiply(other, workers), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(matrix.multiply(other, 1), matrix.multiply(other, 4))
+
+
+def test_rows_without_cells_and_transposition():
+    dense = np.zeros((5, 4), np.float32)
+    dense[1, 3], dense[4, 0], dense[4, 3] = 2, 3, 4
+    matrix = from_dense(dense)
+    np.testing.assert_array_equal(matrix.transpose().toarray(), dense.T)
+    np.testing.assert_array_equal(matrix.transpose().transpose().columns, matrix.columns)
+    np.testing.assert_array_equal(matrix.multiply(np.ones((4, 2), np.float32))[:, 0], [0, 2, 0, 0, 7])
+
+
+def test_an_orthonormal_basis_of_what_is_left_of_dependent_columns():
+    rng = np.random.default_rng(0)
+    columns = rng.normal(size=(9000, 12)).astype(np.float32) * 10.0 ** np.linspace(2, -1, 12, dtype=np.float32)
+    basis = orthonormal(columns)
+    np.testing.assert_allclose(basis.T.astype(np.float64) @ basis, np.eye(12), atol=1e-5)
+    np.testing.assert_allclose(basis @ (basis.T @ columns), columns, atol=1e-3)
+    assert orthonormal(np.repeat(columns[:, :3], 2, axis=1)).shape == (9000, 3)
+
+
+@pytest.mark.parametrize("shape", [(400, 300), (300, 400)])
+def test_the_random_svd_is_the_exact_one(shape):
+    matrix = random_matrix(*shape, decay=0.8)
+    u, values = truncated_svd(matrix, 10, seed=3)
+    left, exact, _ = np.linalg.svd(matrix.toarray().astype(np.float64))
+    np.testing.assert_allclose(values, exact[:10], rtol=1e-4)
+    np.testing.assert_allclose(np.abs(np.sum(u * left[:, :10], axis=0)), 1, atol=1e-3)
+    np.testing.assert_allclose(u.T @ u, np.eye(10), atol=1e-4)
+    assert (u[np.abs(u).argmax(axis=0), np.arange(10)] > 0).all()
+
+
+def test_the_svd_does_not_depend_on_threads_but_on_the_seed_only_in_its_last_digits():
+    matrix = random_matrix(400, 300, decay=0.8)
+    (a, x), (b, y), (c, z) = (truncated_svd(matrix, 8, seed=s, workers=w) for s, w in ((1, 1), (1, 4), (2, 1)))
+    np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(x, y)
+    assert not np.array_equal(a, c)
+    np.testing.assert_allclose(a, c, atol=1e-3)
+    np.testing.assert_allclose(x, z, rtol=1e-4)
+
+
+def test_low_rank_and_small_matrices(monkeypatch):
+    dense = np.outer(np.arange(1, 61), np.arange(1, 51)).astype(np.float32)
+    u, values = truncated_svd(from_dense(dense), 5)
+    assert u.shape == (60, 1) and values == pytest.approx([np.linalg.norm(dense)], rel=1e-5)
+    u, values = truncated_svd(random_matrix(6, 4, 0.9), 100)
+    assert u.shape == (6, 4) and len(values) == 4
+    monkeypatch.setattr(sparse, "OVERSAMPLING", 2)
+    assert truncated_svd(random_matrix(60, 50), 30)[0].shape == (60, 30)
+
+
+@pytest.mark.parametrize(("shift", "smoothing"), [(1.0, 1.0), (1.0, 0.75), (3.0, 0.75)])
+def test_ppmi_is_the_definition(shift, smoothing):
+    counts = count_cooccurrences(Corpus.from_sentences(topics(60), min_count=1), Window(3, symmetric=False))
+    expected = reference.ppmi(counts.table(), shift, smoothing)
+    assert 0 < np.count_nonzero(expected) < expected.size
+    np.testing.assert_allclose(ppmi(counts, shift, smoothing).toarray(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("model", ["svd", "lsa"])
+def test_words_of_one_topic_are_near(model):
+    vectors = train(topics(), model=model, vector_size=3, min_count=1, eigenvalue_weighting=0.5)
+    inside = vectors.similarity("sea", "ship"), vectors.similarity("oven", "bread")
+    across = vectors.similarity("sea", "bread"), vectors.similarity("ship", "oven")
+    assert min(inside) > max(across) + 0.2
+    again = train(topics(), model=model, vector_size=3, min_count=1, eigenvalue_weighting=0.5, workers=3)
+    np.testing.assert_array_equal(vectors.vectors, again.vectors)
+
+
+def test_the_weighting_of_singular_values():
+    models = [
+        train(topics(), model="svd", vector_size=4, min_count=1, eigenvalue_weighting=p).vectors
+        for p in (0.0, 0.5, 1.0)
+    ]
+    lengths = [np.linalg.norm(m, axis=0) for m in models]
+    np.testing.assert_allclose(lengths[0], 1, rtol=1e-5)
+    np.testing.assert_allclose(lengths[1] ** 2, lengths[2], rtol=1e-4)
+
+
+def test_svd_from_counts_is_svd_of_the_corpus(tmp_path):
+    corpus = Corpus.from_sentences(topics(), min_count=1)
+    count_to_file(corpus, tmp_path / "counts.safetensors", Window(5))
+    options = {"model": "svd", "vector_size": 5}
+    one, two = train(corpus, **options), train(cooccurrences=tmp_path / "counts.safetensors", **options)
+    np.testing.assert_array_equal(one.vectors, two.vectors)
+
+
+def test_vectors_behind_the_rank_are_zero():
+    vectors = train(topics(), model="svd", vector_size=50, min_count=1)
+    assert vectors.vectors.shape == (12, 50) and not vectors.vectors[:, 12:].any()
+
+
+def test_what_does_not_work_says_so(tmp_path):
+    with pytest.raises(ConfigError, match="--keep-output is not for model svd"):
+        train(topics(), model="svd", min_count=1, keep_output=True)
+    with pytest.raises(ConfigError, match="--checkpoint is not for model lsa"):
+        train(topics(), model="lsa", min_count=1, checkpoint=tmp_path)
+    with pytest.raises(ConfigError, match="shift must be a number above 0"):
+        train(topics(), model="svd", shift=0.0)
+    with pytest.raises(CorpusError, match="lower --shift"):
+        train(topics(), model="svd", min_count=1, shift=1e6)

@@ -1,0 +1,359 @@
+"""Training runs: repeatable, resumable, interruptible, honest about what goes wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import embedkit
+from embedkit.errors import ConfigError, CorpusError, TrainingError
+from embedkit.training.config import TrainingConfig
+from embedkit.training.plan import plan
+from embedkit.training.run import CHECKPOINT_NAME, Monitor, Run
+from embedkit.training.threads import run_tasks
+from embedkit.training.word2vec import Tasks
+from embedkit.vocabulary.corpus import Corpus
+
+OPTIONS = {"vector_size": 16, "min_count": 1, "epochs": 3, "workers": 1}
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    """A small corpus with two topics: words of one topic occur together."""
+    random = np.random.default_rng(5)
+    topics = [
+        ["sun", "moon", "star", "planet", "comet", "orbit"],
+        ["bread", "butter", "cheese", "milk", "flour", "egg"],
+    ]
+    path = tmp_path_factory.mktemp("text") / "topics.txt"
+    lines = (" ".join(random.choice(topics[i % 2], 9)) for i in range(1500))
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def cli(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "embedkit", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        **options,
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": "skipgram"},
+        {"model": "cbow"},
+        {"model": "skipgram", "loss": "hs"},
+        {"model": "cbow", "loss": "softmax"},
+    ],
+    ids=lambda o: "-".join(o.values()),
+)
+def test_words_of_one_topic_end_near_each_other(text, options):
+    model = embedkit.train(text, **{**OPTIONS, "epochs": 5, "sample": 0, "learning_rate": 0.1, **options})
+    assert {w for w, _ in model.most_similar("sun", topn=5)} == {"moon", "star", "planet", "comet", "orbit"}
+    assert {w for w, _ in model.most_similar("bread", topn=5)} == {"butter", "cheese", "milk", "flour", "egg"}
+
+
+def test_one_worker_repeats_bit_for_bit_and_the_seed_matters(text):
+    first, again = (embedkit.train(text, **OPTIONS) for _ in range(2))
+    np.testing.assert_array_equal(first.vectors, again.vectors)
+    assert not np.array_equal(first.vectors, embedkit.train(text, seed=2, **OPTIONS).vectors)
+
+
+def test_two_workers_do_all_the_work(text, tmp_path):
+    log = tmp_path / "log.jsonl"
+    model = embedkit.train(text, log=log, **{**OPTIONS, "workers": 2})
+    last = json.loads(log.read_text().splitlines()[-1])
+    assert last["words"] == 1500 * 9 * 3
+    assert model.most_similar("sun", topn=1)[0][0] in {"moon", "star", "planet", "comet", "orbit"}
+
+
+def test_the_log_has_a_falling_loss_for_each_epoch(text, tmp_path):
+    log = tmp_path / "log.jsonl"
+    embedkit.train(text, log=log, **{**OPTIONS, "learning_rate": 0.1})
+    epochs = [r for r in map(json.loads, log.read_text().splitlines()) if r["event"] == "epoch"]
+    assert [r["epoch"] for r in epochs] == [1, 2, 3]
+    assert 0 < epochs[2]["loss"] < epochs[0]["loss"] < 6
+
+
+def test_a_stopped_run_resumes_to_the_same_bits(text, tmp_path):
+    whole = embedkit.train(text, **OPTIONS)
+    reports = []
+
+    def stop_in_the_middle(report):
+        reports.append(report)
+        if report.stage == "training" and report.done > 10_000:
+            raise KeyboardInterrupt
+
+    corpus = Corpus.from_text(text, min_count=1)
+    from embedkit.training import word2vec
+
+    slow = word2vec._step
+
+    def slowly(*arguments):
+        step = slow(*arguments)
+
+        def wait(*values):
+            time.sleep(0.02)
+            return step(*values)
+
+        return wait
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(word2vec, "_step", slowly)
+        embedkit.train(corpus, checkpoint=tmp_path, checkpoint_every=0.1, progress=stop_in_the_middle, **OPTIONS)
+    assert (tmp_path / CHECKPOINT_NAME).exists()
+    resumed = embedkit.train(corpus, checkpoint=tmp_path, resume=True, **OPTIONS)
+    np.testing.assert_array_equal(resumed.vectors, whole.vectors)
+    with pytest.raises(TrainingError, match="window was 5, is 3"):
+        embedkit.train(corpus, checkpoint=tmp_path, resume=True, window=3, **OPTIONS)
+    other = Corpus.from_sentences([["a", "b"]] * 9, min_count=1)
+    with pytest.raises(TrainingError, match="another corpus"):
+        embedkit.train(other, checkpoint=tmp_path, resume=True, **OPTIONS)
+    (tmp_path / CHECKPOINT_NAME).write_bytes(b"PK nonsense")
+    with pytest.raises(TrainingError, match="damaged"):
+        embedkit.train(corpus, checkpoint=tmp_path, resume=True, **OPTIONS)
+
+
+def test_resume_without_a_checkpoint_folder_is_refused(text):
+    with pytest.raises(ConfigError, match="--checkpoint DIR"):
+        embedkit.train(text, resume=True, **OPTIONS)
+
+
+def test_divergence_stops_with_a_message_and_keeps_the_last_state(text, tmp_path):
+    run = Run(checkpoint=tmp_path)
+    config = TrainingConfig.create(**OPTIONS)
+    good = np.ones((2, 3), np.float32)
+    run.save_state(config, "d", 3, {"w": good})
+    bad = good.copy()
+    bad[1, 2] = np.nan
+    with pytest.raises(TrainingError, match="w holds a NaN"):
+        run.save_state(config, "d", 4, {"w": bad})
+    position, arrays, _ = Run(checkpoint=tmp_path, resume=True).load_state(config, "d")
+    assert position == 3
+    np.testing.assert_array_equal(arrays["w"], good)
+    done = cli("train", text, "-o", tmp_path / "x.safetensors", "--learning-rate", "1e30", "--min-count", "1", "-q")
+    assert done.returncode == 1
+    assert "diverged" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "x.safetensors").exists()
+
+
+def test_init_starts_from_given_vectors_by_name(text):
+    first = embedkit.train(text, keep_output=True, **OPTIONS)
+    assert first.output_vectors.shape == (12, 16)
+    on = embedkit.train(text, init=first, **{**OPTIONS, "learning_rate": 1e-9})
+    assert on.index_to_key == first.index_to_key
+    np.testing.assert_allclose(on.vectors, first.vectors, atol=1e-6)
+    with pytest.raises(ConfigError, match="--vector-size 16"):
+        embedkit.train(text, init=first, **{**OPTIONS, "vector_size": 1})
+    stranger = embedkit.KeyedVectors(["nothing"], np.ones((1, 16), np.float32))
+    with pytest.raises(ConfigError, match="none of its words"):
+        embedkit.train(text, init=stranger, **OPTIONS)
+
+
+def test_output_vectors_make_no_sense_with_hierarchical_softmax(text):
+    with pytest.raises(ConfigError, match="hierarchical"):
+        embedkit.train(text, keep_output=True, loss="hs", **OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"vector_size": 0}, "vector_size must be"),
+        ({"window": 0}, "window must be"),
+        ({"negative": 0}, "negative must be"),
+        ({"learning_rate": float("nan")}, "learning_rate must be"),
+        ({"sample": -1.0}, "sample must be"),
+        ({"min_n": 4, "max_n": 3}, "min_n must not be greater"),
+        ({"model": "glove", "subwords": "chars"}, "has no subwords"),
+        ({"model": "word2vec"}, "not known"),
+        ({"vectorsize": 5}, "did you mean vector_size"),
+        ({"epochs": 2.5}, "epochs must be a whole number"),
+    ],
+)
+def test_options_that_cannot_work(options, message):
+    with pytest.raises(ConfigError, match=message):
+        TrainingConfig.create(**options)
+
+
+def test_a_corpus_without_known_words_is_an_error(text):
+    vocabulary = embedkit.Vocabulary.from_counts({"stranger": 9})
+    with pytest.raises(CorpusError):
+        embedkit.train(text, vocabulary=vocabulary, **OPTIONS)
+
+
+def test_the_plan_counts_words_memory_and_disk(text, tmp_path):
+    config = TrainingConfig.create(**OPTIONS)
+    found = plan(Corpus.from_text(text, min_count=1), config)
+    assert (found.n_words, found.n_tokens, found.n_sentences) == (12, 13_500, 1_500)
+    assert 0 < found.seconds < 60
+    model = embedkit.train(text, **OPTIONS)
+    model.save(tmp_path / "m.safetensors")
+    assert found.disk_bytes == pytest.approx((tmp_path / "m.safetensors").stat().st_size, abs=4000)
+
+
+def test_dry_run_writes_nothing(text, tmp_path):
+    done = cli("train", text, "--dry-run", "--min-count", 1, "--json", cwd=None)
+    assert done.returncode == 0, done.stderr
+    rows = {r["what"]: r["value"] for r in map(json.loads, done.stdout.splitlines())}
+    assert rows["tokens"] == 13_500
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to another process")
+def test_ctrl_c_ends_within_a_second_and_leaves_nothing(text, tmp_path):
+    output = tmp_path / "m.safetensors"
+    log = tmp_path / "log.jsonl"
+    command = [
+        sys.executable,
+        "-m",
+        "embedkit",
+        "train",
+        str(text),
+        "-o",
+        str(output),
+        "--min-count",
+        "1",
+        "--epochs",
+        "1000000",
+        "--log",
+        str(log),
+    ]
+    # A shell that runs the suite in the background leaves SIGINT ignored, and children inherit that.
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    ) as process:
+        limit = time.monotonic() + 90
+        while not (log.exists() and log.stat().st_size) and time.monotonic() < limit:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        process.wait(timeout=30)
+        seconds = time.monotonic() - start
+        assert process.stderr.read().strip() == "embedkit: stopped"
+        assert process.returncode == 130
+    assert seconds < 5  # promised is one second; a loaded test machine gets some more
+    assert [p.name for p in tmp_path.iterdir()] == ["log.jsonl"]
+
+
+def test_mistakes_on_the_command_line(text, tmp_path):
+    model = tmp_path / "m.safetensors"
+    for arguments, status, message in (
+        ((tmp_path / "missing.txt", "-o", model), 1, "no such file"),
+        ((text, "-o", tmp_path / "no" / "m.safetensors"), 1, "does not exist"),
+        ((text, "-o", tmp_path / "m.what"), 2, "suffix"),
+        ((text, "-o", model, "--vector-size", 0), 2, "vector_size"),
+        ((text, "-o", model, "--min-count", 100_000), 1, "100000"),
+        ((text,), 2, "-o"),
+        (("-o", model), 2, "corpus"),
+        ((text, "-o", model, "--mmap-above", "many"), 2, "no size"),
+    ):
+        done = cli("train", *arguments)
+        assert done.returncode == status, (arguments, done.stderr)
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not model.exists()
+
+
+def test_flags_of_other_tools_are_accepted(text, tmp_path):
+    model = tmp_path / "m.safetensors"
+    done = cli(
+        "train",
+        text,
+        "-o",
+        model,
+        "-dim",
+        8,
+        "--ws",
+        2,
+        "--neg",
+        3,
+        "--epoch",
+        1,
+        "--lr",
+        0.05,
+        "-t",
+        "1e-2",
+        "--minCount",
+        1,
+        "--thread",
+        1,
+        "--quiet",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    config = embedkit.load(model).config
+    assert [config[k] for k in ("vector_size", "window", "negative", "epochs", "sample", "min_count", "workers")] == [
+        8,
+        2,
+        3,
+        1,
+        0.01,
+        1,
+        1,
+    ]
+
+
+def test_tasks_are_all_done_once_and_errors_come_out():
+    control, seen = np.zeros(1, np.int64), []
+    run_tasks(lambda worker, task: task, range(100), 3, control=control, on_result=lambda i, r: seen.append(r))
+    assert sorted(seen) == list(range(100))
+
+    def fail(worker, task):
+        if task == 7:
+            raise ValueError("seven")
+
+    with pytest.raises(ValueError, match="seven"):
+        run_tasks(fail, range(1000), 2, control=np.zeros(1, np.int64), on_result=lambda i, r: None)
+
+
+def test_checkpoints_happen_between_tasks():
+    running, saved = [], []
+
+    def work(worker, task):
+        running.append(task)
+        time.sleep(0.01)
+        running.remove(task)
+        return task
+
+    done = []
+    run_tasks(
+        work,
+        range(60),
+        2,
+        control=np.zeros(1, np.int64),
+        on_result=lambda i, r: done.append(i),
+        save=lambda position: saved.append((position, sorted(done), list(running))),
+        save_every=0.05,
+    )
+    assert saved
+    for position, finished, under_way in saved:
+        assert finished == list(range(position))
+        assert under_way == []
+
+
+def test_the_monitor_refuses_a_loss_that_is_no_number():
+    with Monitor(Run(), 10) as monitor:
+        monitor.add(5, float("inf"), 2, 0)
+        with pytest.raises(TrainingError, match="the loss is inf in epoch 1"):
+            monitor.tick()
+
+
+def test_each_epoch_takes_every_slice_once_in_an_order_of_its_own():
+    slices = [(start, start + 10) for start in range(0, 500, 10)]
+    tasks, again, other = Tasks(slices, 3, 1), Tasks(slices, 3, 1), Tasks(slices, 3, 2)
+    epochs = [[tasks[index][1:3] for index in range(epoch * 50, epoch * 50 + 50)] for epoch in range(3)]
+    assert [tasks[index][0] for index in range(150)] == [0] * 50 + [1] * 50 + [2] * 50
+    assert all(sorted(epoch) == slices for epoch in epochs)
+    assert epochs[0] != epochs[1] != slices
+    assert [again[index] for index in range(150)] == [tasks[index] for index in range(150)]
+    assert [other[index] for index in range(150)] != [tasks[index] for index in range(150)]
+    assert [tasks[index][3] for index in range(150)] == pytest.approx(np.arange(150) / 150)
