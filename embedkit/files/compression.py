@@ -13,7 +13,16 @@ from typing import Any, BinaryIO
 
 from embedkit.errors import CorpusError
 
+GZIP_MAGIC = b"\x1f\x8b"
+BZIP2_MAGIC = b"BZh"
+XZ_MAGIC = b"\xfd7zXZ\x00"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+
+
+def is_compressed(head: bytes) -> bool:
+    """Whether a file that begins with `head` (8 bytes are enough) is one that `decompressed` unpacks."""
+    bzip2 = head.startswith(BZIP2_MAGIC) and head[3:4] in (b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9")
+    return bzip2 or head.startswith((GZIP_MAGIC, XZ_MAGIC, ZSTD_MAGIC))
 
 
 def decompressed(raw: io.BufferedReader, name: str) -> BinaryIO:

@@ -21,6 +21,7 @@ import numpy as np
 
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.files.compression import damaged_errors, decompressed
+from embedkit.text.ranges import ByteRange, RangeStream
 from embedkit.text.sniffing import describe_binary, guess_encoding
 
 BLOCK_BYTES = 2 << 20
@@ -37,7 +38,8 @@ _SPACES = tuple(
     "\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
 
-Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Source = str | os.PathLike[str]
+Sources = Source | Sequence[Source]
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,10 @@ class Block:
         return self.buffer[: self.size].tobytes()
 
 
-def list_sources(sources: Sources) -> list[str]:
+def list_sources(sources: Sources) -> list[str | ByteRange]:
     """The files behind `sources`: folders give the files in them, sorted, at any depth, without hidden ones.
+
+    Byte ranges of files stay what they are.
 
     Raises
     ------
@@ -83,10 +87,12 @@ def list_sources(sources: Sources) -> list[str]:
         sources = [sources]
     if not sources:
         raise CorpusError("no corpus given: name a file, a folder or - for standard input")
-    files: list[str] = []
+    files: list[str | ByteRange] = []
     for source in sources:
         path = os.fspath(source)
-        if path == STDIN:
+        if isinstance(source, ByteRange):
+            files.append(source)
+        elif path == STDIN:
             files.append(path)
         elif os.path.isdir(path):
             found = list(_walk(path))
@@ -109,13 +115,18 @@ def _walk(folder: str) -> Iterator[str]:
         yield from (os.path.join(place, name) for name in sorted(names) if not name.startswith("."))
 
 
-def total_bytes(files: Sequence[str]) -> int | None:
+def total_bytes(files: Sequence[str | ByteRange]) -> int | None:
     """Bytes on disk of `files`, or None where standard input is among them."""
-    return None if STDIN in files else sum(os.path.getsize(file) for file in files)
+    if STDIN in files:
+        return None
+    return sum(f.stop - f.start if isinstance(f, ByteRange) else os.path.getsize(f) for f in files)
 
 
 def read_blocks(
-    files: Sequence[str], json_field: str | None = None, encoding_errors: str = "strict", block_bytes: int = BLOCK_BYTES
+    files: Sequence[str | ByteRange],
+    json_field: str | None = None,
+    encoding_errors: str = "strict",
+    block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[Block]:
     """Read `files` (from `list_sources`) in blocks of about `block_bytes`.
 
@@ -131,11 +142,12 @@ def read_blocks(
         raise ConfigError(f"encoding_errors must be strict, replace or ignore, not {encoding_errors!r}")
     done = 0
     for file in files:
-        name = "standard input" if file == STDIN else file
+        name = "standard input" if file == STDIN else str(file)
         with damaged_errors(name), _opened(file) as raw:
             counted = _Counted(raw, done)
             stream = decompressed(io.BufferedReader(counted, 1 << 17), name)
-            cut = _cut_blocks(stream, name, block_bytes, counted)
+            begin = raw.start if isinstance(raw, RangeStream) else 0
+            cut = _cut_blocks(stream, name, block_bytes, counted, begin)
             yield from cut if json_field is None else _json_blocks(cut, json_field, encoding_errors, block_bytes)
             done = counted.position
 
@@ -157,18 +169,21 @@ class _Counted(io.RawIOBase):
 
 
 @contextmanager
-def _opened(file: str) -> Iterator[Any]:
+def _opened(file: str | ByteRange) -> Iterator[Any]:
     if file == STDIN:
         yield sys.stdin.buffer
+    elif isinstance(file, ByteRange):
+        with open(file.path, "rb") as stream:
+            yield RangeStream(stream, file)
     else:
         with open(file, "rb", buffering=0) as raw:
             yield raw
 
 
-def _cut_blocks(stream: BinaryIO, name: str, block_bytes: int, counted: _Counted) -> Iterator[Block]:
-    """Blocks of a stream, the first one sniffed and freed of its byte order mark."""
+def _cut_blocks(stream: BinaryIO, name: str, block_bytes: int, counted: _Counted, begin: int) -> Iterator[Block]:
+    """Blocks of a stream, the first one sniffed and, at the start of a file, freed of its byte order mark."""
     buffer = np.empty(block_bytes + SPARE, dtype=np.uint8)
-    size = offset = 0
+    size, offset = 0, begin
     first = True
     while True:
         room = len(buffer) - SPARE
@@ -179,7 +194,7 @@ def _cut_blocks(stream: BinaryIO, name: str, block_bytes: int, counted: _Counted
             what = describe_binary(buffer[: min(size, SNIFFED_BYTES)].tobytes())
             if what:
                 raise CorpusError(f"{name}: this is not text but looks like {what}")
-            if buffer[:3].tobytes() == BOM:
+            if begin == 0 and buffer[:3].tobytes() == BOM:
                 size -= 3
                 buffer[:size] = buffer[3 : size + 3].copy()
                 offset = 3

@@ -2,7 +2,6 @@ import errno
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +20,6 @@ from embedkit.counting import (
     runs,
 )
 from embedkit.counting.files import count_to_file, load, merge_files
-from embedkit.counting.shards import shard
 from embedkit.errors import ConfigError, EmbedkitError, FormatError, UnknownWordError
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
@@ -170,23 +168,6 @@ def test_shards_and_merging(tmp_path):
     np.testing.assert_array_equal(total.columns, whole.columns)
     np.testing.assert_allclose(total.values, whole.values, rtol=1e-12)
     assert total.window == whole.window == Window()
-
-
-@settings(max_examples=60, deadline=None)
-@given(texts=st.lists(st.text("ab\n", max_size=30), min_size=1, max_size=3), parts=st.integers(1, 9))
-def test_every_line_lies_in_exactly_one_shard(tmp_path_factory, texts, parts):
-    folder = tmp_path_factory.mktemp("shards")
-    files = []
-    for i, text in enumerate(texts):
-        (folder / f"{i}.txt").write_text(text, encoding="utf-8", newline="")
-        files.append(folder / f"{i}.txt")
-    lines = []
-    for part in range(1, parts + 1):
-        with shard(files, part, parts) as held:
-            for file in held:
-                lines += Path(file).read_text(encoding="utf-8").splitlines()
-    expected = [line for text in texts for line in text.splitlines()]
-    assert lines == expected
 
 
 def test_merging_refuses_what_does_not_belong_together(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import click
 from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, workers_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from embedkit.counting import Cooccurrences, Window
@@ -229,16 +228,11 @@ def _count(
 
     if memory is not None:
         options["mmap_above"] = memory // 8
-    with contextlib.ExitStack() as held:
-        sources = list(corpus)
-        if shard:
-            sources = held.enter_context(cut(sources, *parse_shard(shard), folder=temporary))
-            if not sources:
-                raise CorpusError(f"--shard {shard}: no line begins in this part of the corpus; use fewer parts")
-        encoded = Corpus.from_text(sources, vocabulary=vocabulary, workers=workers, progress=progress, **options)
-        cells = count_to_file(
-            encoded, output, window, format=format_, workers=workers, memory=memory, folder=temporary, progress=progress
-        )
+    sources = cut(list(corpus), *parse_shard(shard)) if shard else list(corpus)
+    encoded = Corpus.from_text(sources, vocabulary=vocabulary, workers=workers, progress=progress, **options)
+    cells = count_to_file(
+        encoded, output, window, format=format_, workers=workers, memory=memory, folder=temporary, progress=progress
+    )
     if save_vocab:
         encoded.vocabulary.save(save_vocab)
     return cells
