@@ -194,7 +194,7 @@ def _cut_blocks(stream: BinaryIO, name: str, block_bytes: int, counted: _Counted
             what = describe_binary(buffer[: min(size, SNIFFED_BYTES)].tobytes())
             if what:
                 raise CorpusError(f"{name}: this is not text but looks like {what}")
-            if begin == 0 and buffer[:3].tobytes() == BOM:
+            if begin == 0 and buffer[: min(size, 3)].tobytes() == BOM:
                 size -= 3
                 buffer[:size] = buffer[3 : size + 3].copy()
                 offset = 3
