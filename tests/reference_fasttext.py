@@ -87,7 +87,7 @@ def train(ids, keep, table, settings, rows, w_in, w_out, rate, state, cbow=False
 
     def renew():
         nonlocal position
-        for _ in range(settings.fresh):
+        for _ in range(settings.n_drawn):
             pool[position % POOL] = random.draw(table)
             position += 1
 
@@ -107,7 +107,7 @@ def train(ids, keep, table, settings, rows, w_in, w_out, rate, state, cbow=False
         return learn_logistic(hidden, w_out, np.array(outputs), np.array(labels, float), rate)
 
     if loss == "ns":
-        for _ in range(0, POOL, settings.fresh):
+        for _ in range(0, POOL, settings.n_drawn):
             renew()
     total, n_pairs = 0.0, 0
     for centre, word in enumerate(kept):

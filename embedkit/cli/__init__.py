@@ -31,7 +31,7 @@ COMMANDS = {
     "odd-one-out": ("odd_one_out", "Ask", "The word that does not belong."),
     "fill": ("fill", "Ask", "The likeliest words for a gap in a sentence."),
     "vectors": ("vectors", "Ask", "Print the vectors of words or lines of text."),
-    "subwords": ("subwords", "Ask", "The pieces that a word is made of."),
+    "subwords": ("subwords", "Ask", "The subwords that a word is made of."),
     "info": ("info", "Files", "What a file of vectors holds."),
     "convert": ("convert", "Files", "Turn one format of vectors into another."),
     "compress": ("compress", "Files", "Smaller files: float16, int8, product quantisation."),

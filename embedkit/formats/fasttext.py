@@ -16,8 +16,8 @@ Files of 2016 begin with item 2 and have neither pruneidx_size nor the two uint8
 magic but have two more int32, mode and hashCount, behind maxn; they are recognised and refused, since their rows
 belong to another hash.
 
-The word's vector is the mean of its own row and its pieces' rows (`embedkit.rows.subwords`). A supervised model's input
-vectors are read, its labels are not.
+The word's vector is the mean of its own row and its n-grams' rows (`embedkit.rows.subwords`). A supervised model's
+input vectors are read, its labels are not.
 """
 
 from __future__ import annotations

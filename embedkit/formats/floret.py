@@ -1,9 +1,9 @@
-"""floret text (``.floret``): a table of hashed pieces, no words; words come from a list.
+"""floret text (``.floret``): a table of hashed n-grams, no words; words come from a list.
 
 A header line ``bucket dim minn maxn hashCount hashSeed BOW EOW``, then ``bucket`` lines ``row v1 … vdim``. A word's
-pieces are ``BOW word EOW`` as a whole and all its n-grams of `minn` to `maxn` code points. Each piece is hashed by
+n-grams are ``BOW word EOW`` as a whole and all its n-grams of `minn` to `maxn` code points. Each n-gram is hashed by
 MurmurHash3_x64_128 (Appleby 2011) with the seed; the first `hashCount` of the hash's four uint32, modulo `bucket`, are
-its rows. A word's vector is the mean of all its pieces' rows.
+its rows. A word's vector is the mean of all its n-grams' rows.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ class Table:
     end: str
 
     def rows_of(self, word: str) -> list[int]:
-        """The rows of all pieces of a word."""
+        """The rows of all n-grams of a word."""
         whole = self.begin + word + self.end
-        pieces = [
+        ngrams = [
             whole,
             *(whole[i : i + n] for n in range(self.min_n, self.max_n + 1) for i in range(len(whole) - n + 1)),
         ]
         return [
             part % self.bucket
-            for piece in pieces
-            for part in murmur3(piece.encode("utf-8", "surrogateescape"), self.seed)[: self.hash_count]
+            for ngram in ngrams
+            for part in murmur3(ngram.encode("utf-8", "surrogateescape"), self.seed)[: self.hash_count]
         ]
 
 
@@ -101,7 +101,7 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, words: str | N
             f"values, but only {file.size - header.end():,} bytes follow"
         )
     if words is None:
-        raise ConfigError(f"{file.name} is a floret table of pieces without words: give --words FILE, a word a line")
+        raise ConfigError(f"{file.name} is a floret table of n-grams without words: give --words FILE, a word a line")
     listed = [word for word in read_words(words) if word]
     return Blocks(file.name, table.vector_size, len(listed), _compose(file, header.end(), table, listed))
 

@@ -8,7 +8,7 @@ tensor             dtype    shape               content
 =================  =======  ==================  ==================================================================
 ``vectors``        float32  n_words, d          the composed word vectors
 ``word_rows``      float32  n_words, d          subword models: the words' own rows
-``ngram_vectors``  float32  bucket, d           subword models: the pieces' rows
+``ngram_vectors``  float32  bucket, d           subword models: the n-grams' rows
 ``output_vectors`` float32  n_outputs, d        the output layer, where it was kept (a row a word, but for ``hs``)
 ``norms``          float32  n_words             lengths of ``vectors``
 ``word_order``     int32    n_words             row numbers in the words' byte order, for binary search
@@ -152,7 +152,7 @@ class NativeWriter:
     config : dict, optional
         The training configuration.
     subwords : Subwords, optional
-        How words are cut into pieces.
+        How words are split into n-grams.
     quantized : QuantizedRows, optional
         Written in place of the rows that `add` is given, which are what it decodes to.
     """

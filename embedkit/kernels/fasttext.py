@@ -9,12 +9,12 @@ What bounded it was memory, in three places (18.8 million English words, vector_
 rows in use, an L2 cache of 2 MB):
 
 **N-gram rows.** Half of the reads go to a few thousand rows, which are numbered first so that they lie together in
-the cache. The others, the *cold* rows, are read once in thousands of words. A frequent word therefore keeps the sum
-of its cold rows in a cache of its own, updated with its own gradients, and a debt: the gradient that it owes to each
-of them. After `interval` uses the debt is paid into the rows and the sum read anew. The interval is a small share of
-the word's uses in the whole run (`embedkit.training.fasttext.PAYMENTS`), so no cold row is behind by more than that
-share of the training. Rare words are handled row by row. Until a debt is paid, other words that share a cold row do
-not see it: for them this is a delay, as between threads.
+the cache. The others are read once in thousands of words. They are updated *lazily*: a frequent word keeps the sum of
+its lazy rows in a cache, updated with its own gradients, and the update that is pending for each of them. After
+`interval` uses the pending update is flushed into the rows and the sum read anew. The interval is a small share of the
+word's uses in the whole run (`embedkit.training.fasttext.FLUSHES`), so no lazy row is behind by more than that share of
+the training. Rare words are handled row by row. Until a flush, other words that share a lazy row do not see the pending
+update: for them this is a delay, as between threads.
 
 **Negatives.** They are drawn from a pool of 512 words that is renewed at a steady rate, so that their rows are in the
 L2 cache. Each target has negatives of its own: sharing them over a window costs accuracy in analogies.
@@ -30,7 +30,7 @@ What bounds it now: 265 ns a pair in training against some 70 ns for the six pro
 the L2 cache. A third of the time passes at the prefetches of n-gram rows and new negatives, which wait for free line
 buffers (spreading them over the targets of a centre changed nothing), the rest mostly in the products. Before, 38 %
 went into counting references to the arrays that the small functions here are given, atomically and on lines that both
-threads share; they borrow them now. The exact row-by-row way (no cache of cold rows) takes 9 % longer; its vectors are
+threads share; they borrow them now. The exact row-by-row way (no lazy updates) takes 9 % longer; its vectors are
 as good within the noise.
 """
 
@@ -50,7 +50,7 @@ from embedkit.kernels.sampling import draw, subsample, window_bounds
 
 POOL_BITS = 9
 ONE = np.float32(1.0)
-LOSS_EVERY = 16  # the loss is summed over every so-manieth centre: it costs logarithms
+LOSS_EVERY = 16  # the loss is computed for one centre in so many: it costs logarithms
 _POOL_MASK = np.int64((1 << POOL_BITS) - 1)
 _POOL_SHIFT = np.uint64(POOL_BITS)
 
@@ -65,14 +65,14 @@ class Settings(NamedTuple):
         Draw each centre's window from 1..window.
     negative : int
         Negatives a target; 0 with the other losses.
-    fresh : int
+    n_drawn : int
         Negatives newly drawn into the pool at each centre.
     mean_gradient : bool
         CBOW: divide the gradient by the number of context words.
-    most_outputs : int
+    max_outputs : int
         Output rows of one target, rounded up to whole tiles.
     n_inputs, inputs, n_outputs, outputs : int
-        How many rows of `w_in` (hot ones) and of `w_out` the thread has for itself, and the first of its own
+        How many rows of `w_in` (the most used ones) and of `w_out` the thread has for itself, and the first of its own
         (`embedkit.kernels.private`).
     share : float32
         What it gives back of their change.
@@ -81,9 +81,9 @@ class Settings(NamedTuple):
     window: int
     shrink: bool
     negative: int
-    fresh: int
+    n_drawn: int
     mean_gradient: bool
-    most_outputs: int
+    max_outputs: int
     n_inputs: int = 0
     inputs: int = 0
     n_outputs: int = 0
@@ -97,20 +97,20 @@ class Model(NamedTuple):
     Attributes
     ----------
     indptr : int64 (n_words + 1,)
-    cold : int64 (n_words,)
-        Where a word's cold rows begin in `rows`, for cached words.
+    lazy_start : int64 (n_words,)
+        Where a word's lazily updated rows begin in `rows`, for cached words.
     rows : int32 (n_entries,)
-        Rows of word w: ``rows[indptr[w]:indptr[w + 1]]``, ascending, the hottest first.
+        Rows of word w: ``rows[indptr[w]:indptr[w + 1]]``, ascending, the most used first.
     w_in, w_out : float32 (n_rows, row_size), (n_outputs, row_size)
     cache : float32 (2 * n_cached, row_size)
-        Of word w: in row 2 w the sum of its cold rows, in 2 w + 1 what it owes to each of them.
+        Of word w: in row 2 w the sum of its lazy rows, in 2 w + 1 the update pending for each of them.
     uses : int32 (n_cached,)
-        Uses left until a word pays.
+        Uses left until a word's pending update is flushed.
     interval : int32 (n_cached,)
     """
 
     indptr: np.ndarray
-    cold: np.ndarray
+    lazy_start: np.ndarray
     rows: np.ndarray
     w_in: np.ndarray
     w_out: np.ndarray
@@ -120,11 +120,11 @@ class Model(NamedTuple):
 
 
 @kernel(borrows=True)
-def pay(indptr, cold, rows, w_in, cache, uses, interval, word):
-    """Add what a cached word owes to its cold rows, and read their sum anew."""
+def flush(indptr, lazy_start, rows, w_in, cache, uses, interval, word):
+    """Add the pending update of a cached word to its lazy rows, and read their sum anew."""
     for d in range(cache.shape[1]):
         cache[2 * word, d] = 0.0
-    for r in range(cold[word], indptr[word + 1]):
+    for r in range(lazy_start[word], indptr[word + 1]):
         add_row(w_in, rows[r], ONE, cache, 2 * word + 1)
         add_row(cache, 2 * word, ONE, w_in, rows[r])
     for d in range(cache.shape[1]):
@@ -133,11 +133,11 @@ def pay(indptr, cold, rows, w_in, cache, uses, interval, word):
 
 
 @kernel(borrows=True)
-def pay_all(model):
-    """`pay` for every cached word: before the first slice and after the last."""
-    indptr, cold, rows, w_in, _, cache, uses, interval = model
+def flush_all(model):
+    """`flush` for every cached word: before the first slice and after the last."""
+    indptr, lazy_start, rows, w_in, _, cache, uses, interval = model
     for word in range(len(uses)):
-        pay(indptr, cold, rows, w_in, cache, uses, interval, word)
+        flush(indptr, lazy_start, rows, w_in, cache, uses, interval, word)
 
 
 @kernel(borrows=True)
@@ -151,23 +151,23 @@ def _output(settings, word):
 
 
 @kernel(borrows=True)
-def _fetch_word(settings, indptr, cold, rows, w_in, cache, uses, word):
+def _fetch_word(settings, indptr, lazy_start, rows, w_in, cache, uses, word):
     stop = indptr[word + 1]
     if word < len(uses):
         fetch_row(cache, np.int64(2 * word))
         fetch_row(cache, np.int64(2 * word + 1))
         if uses[word] > 1:
-            stop = cold[word]
+            stop = lazy_start[word]
     for r in range(indptr[word], stop):
         fetch_row(w_in, np.int64(_input(settings, rows[r])))
 
 
 @kernel(borrows=True)
-def _add_word(settings, indptr, cold, rows, w_in, cache, n_cached, word, hidden):
+def _add_word(settings, indptr, lazy_start, rows, w_in, cache, n_cached, word, hidden):
     """Add the rows of a word to ``hidden[0]``; returns how many there are."""
     stop = indptr[word + 1]
     if word < n_cached:
-        stop = cold[word]
+        stop = lazy_start[word]
         add_row(hidden, 0, ONE, cache, 2 * word)
     for r in range(indptr[word], stop):
         add_row(hidden, 0, ONE, w_in, _input(settings, rows[r]))
@@ -175,12 +175,12 @@ def _add_word(settings, indptr, cold, rows, w_in, cache, n_cached, word, hidden)
 
 
 @kernel(borrows=True)
-def _move_word(settings, indptr, cold, rows, w_in, cache, uses, interval, word, hidden):
+def _move_word(settings, indptr, lazy_start, rows, w_in, cache, uses, interval, word, hidden):
     """Add the change ``hidden[2]`` to every row of a word."""
     stop = indptr[word + 1]
     cached = word < len(uses)
     if cached:
-        stop = cold[word]
+        stop = lazy_start[word]
     for r in range(indptr[word], stop):
         add_row(w_in, _input(settings, rows[r]), ONE, hidden, 2)
     if cached:
@@ -188,7 +188,7 @@ def _move_word(settings, indptr, cold, rows, w_in, cache, uses, interval, word, 
         add_row(cache, 2 * word + 1, ONE, hidden, 2)
         uses[word] -= 1
         if uses[word] <= 0:
-            pay(indptr, cold, rows, w_in, cache, uses, interval, word)
+            flush(indptr, lazy_start, rows, w_in, cache, uses, interval, word)
 
 
 @kernel(borrows=True)
@@ -263,8 +263,8 @@ def _path(paths, target, outputs, labels, counted):
 
 @kernel(borrows=True)
 def _renew(settings, table, position, pool, state, w_out):
-    """Draw fresh negatives into the pool, as the thread's rows, and ask for these; returns the next place in it."""
-    for _ in range(settings.fresh):
+    """Draw new negatives into the pool, as the thread's rows, and ask for these; returns the next place in it."""
+    for _ in range(settings.n_drawn):
         word = _output(settings, draw(table, state))
         pool[position & _POOL_MASK] = word
         position += 1
@@ -381,7 +381,7 @@ def make_train(cbow, loss):
         loss, n_pairs : float
             Sum of the loss over the centres where it was computed, and its number of predictions.
         """
-        indptr, cold, rows, w_in, w_out, cache, uses, interval = model
+        indptr, lazy_start, rows, w_in, w_out, cache, uses, interval = model
         window, negative = settings.window, settings.negative
         kept = np.empty(stop - start, np.int32)
         n, n_words = subsample(ids, start, stop, keep, state, kept)
@@ -392,16 +392,16 @@ def make_train(cbow, loss):
         take_private(w_in, settings.inputs, inputs_before)
         take_private(w_out, settings.outputs, outputs_before)
         hidden = aligned_rows(3, size)
-        outputs = np.zeros(settings.most_outputs, np.int64)
-        for o in range(settings.most_outputs):
+        outputs = np.zeros(settings.max_outputs, np.int64)
+        for o in range(settings.max_outputs):
             outputs[o] = min(o, w_out.shape[0] - 1)
-        n_places = settings.most_outputs // TILE * SCORES + LANES
+        n_places = settings.max_outputs // TILE * SCORES + LANES
         scores, labels = np.zeros(n_places, np.float32), np.zeros(n_places, np.float32)
         counted, gradient = np.zeros(n_places, np.float32), np.zeros(n_places, np.float32)
         pool = np.zeros(1 << POOL_BITS, np.int64)
         position = np.int64(0)
         if negatives:
-            for _ in range(0, 1 << POOL_BITS, settings.fresh):
+            for _ in range(0, 1 << POOL_BITS, settings.n_drawn):
                 position = _renew(settings, table, position, pool, state, w_out)
         total = 0.0
         n_pairs = 0.0
@@ -412,7 +412,7 @@ def make_train(cbow, loss):
                 position = _renew(settings, table, position, pool, state, w_out)
             ahead = centre + (window + 1 if cbow else 1)
             if ahead < n and kept[ahead] >= 0:
-                _fetch_word(settings, indptr, cold, rows, w_in, cache, uses, kept[ahead])
+                _fetch_word(settings, indptr, lazy_start, rows, w_in, cache, uses, kept[ahead])
             ahead = centre + 1 + (0 if cbow else window)
             if negatives and ahead < n and kept[ahead] >= 0:
                 fetch_row(w_out, np.int64(_output(settings, kept[ahead])))
@@ -427,7 +427,7 @@ def make_train(cbow, loss):
             n_rows = 0
             for p in range(low if cbow else centre, (high if cbow else centre) + 1):
                 if not cbow or p != centre:
-                    n_rows += _add_word(settings, indptr, cold, rows, w_in, cache, n_cached, kept[p], hidden)
+                    n_rows += _add_word(settings, indptr, lazy_start, rows, w_in, cache, n_cached, kept[p], hidden)
             scale = np.float32(1.0) / np.float32(n_rows)
             for d in range(size):
                 hidden[0, d] *= scale
@@ -464,7 +464,7 @@ def make_train(cbow, loss):
                 hidden[2, d] = share * (hidden[now, d] - hidden[2, d])
             for p in range(low if cbow else centre, (high if cbow else centre) + 1):
                 if not cbow or p != centre:
-                    _move_word(settings, indptr, cold, rows, w_in, cache, uses, interval, kept[p], hidden)
+                    _move_word(settings, indptr, lazy_start, rows, w_in, cache, uses, interval, kept[p], hidden)
         give_back(w_in, settings.inputs, inputs_before, settings.share)
         give_back(w_out, settings.outputs, outputs_before, settings.share)
         return n_words, total, n_pairs

@@ -3,7 +3,7 @@
 A row holds everything about one word on one side: ``row_size`` floats of parameters, then as many sums of squared
 gradients, so that a record touches two stretches of memory and not four. The parameters are two lanes for the biases
 and then the vector: ``[b, 1, w...]`` in a word's row, ``[1, c_b, c...]`` in a context's, the lane that is 1 being
-held there. So ``w · c + b + c_b`` is one dot product, the biases step like everything else, and nothing has a
+fixed there. So ``w · c + b + c_b`` is one dot product, the biases step like everything else, and nothing has a
 scalar tail.
 
 Records are grouped by (group of rows, group of columns): all rows of two groups fit into the processor's second-level
@@ -134,10 +134,10 @@ def step(typingctx, words, row, contexts, column, log_x, weight, rate, size):
         def update(offset, chunk):
             x, y = emit.load(w, offset), emit.load(c, offset)
             sums_at = builder.add(offset, offset.type(n))
-            for pointer, old, other, held in ((w, x, y, 1), (c, y, x, 0)):
+            for pointer, old, other, fixed in ((w, x, y, 1), (c, y, x, 0)):
                 gradient = emit.clip(builder.fmul(scaled, other, flags=_fast), least, limit)
                 if chunk == 0:  # the lane that is 1 stays 1
-                    gradient = builder.fmul(gradient, _vector([float(k != held) for k in range(LANES)]), flags=_fast)
+                    gradient = builder.fmul(gradient, _vector([float(k != fixed) for k in range(LANES)]), flags=_fast)
                 sums = emit.load(pointer, sums_at)
                 moved = builder.fdiv(gradient, emit.call("sqrt", sums), flags=_fast)
                 emit.store(builder.fsub(old, moved, flags=_fast), pointer, offset)
@@ -190,8 +190,8 @@ class _Emitter:
         )
         return self.builder.call(function, args, fastmath=_fast)
 
-    def clip(self, value, least, most):
-        return self.call("minnum", self.call("maxnum", value, least), most)
+    def clip(self, value, low, high):
+        return self.call("minnum", self.call("maxnum", value, low), high)
 
     def sum(self, value):
         function = cgutils.get_or_insert_function(

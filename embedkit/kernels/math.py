@@ -22,7 +22,7 @@ from numba.extending import intrinsic
 LANES = 16 if llvm.get_host_cpu_features().get("avx512f", False) else 8
 TILE_ROWS = LANES // 4
 TILE_COLUMNS = 4
-_MOST_CHUNKS = 8  # vectors of one row held in registers at a time by add_rows
+_MAX_CHUNKS = 8  # vectors of one row held in registers at a time by add_rows
 
 _float = ir.FloatType()
 _vector = ir.VectorType(_float, LANES)
@@ -30,19 +30,19 @@ _int32 = ir.IntType(32)
 
 
 def padded_size(vector_size: int) -> int:
-    """The row length in float32 that the kernels want: whole vectors, cut into equal groups of at most eight.
+    """The row length in float32 that the kernels want: whole vectors, in equal groups of at most eight.
 
     With AVX-512 100 becomes 112 (one group of 7 vectors of 16), 300 becomes 320 (four groups of 5).
     """
     chunks = -(-vector_size // LANES)
-    fewest = -(-chunks // _MOST_CHUNKS)
+    fewest = -(-chunks // _MAX_CHUNKS)
     return min(groups * -(-chunks // groups) for groups in range(fewest, fewest + 3)) * LANES
 
 
 def chunks_and_groups(row_size: int) -> tuple[int, int]:
-    """How `padded_size` cut a row: (vectors in a group, number of groups)."""
+    """How `padded_size` divides a row: (vectors in a group, number of groups)."""
     chunks = row_size // LANES
-    groups = next(n for n in range(-(-chunks // _MOST_CHUNKS), chunks + 1) if chunks % n == 0)
+    groups = next(n for n in range(-(-chunks // _MAX_CHUNKS), chunks + 1) if chunks % n == 0)
     return chunks // groups, groups
 
 
@@ -263,7 +263,7 @@ def logistic_steps(typingctx, scores, weights, labels, n, learning_rate):
 
     n is rounded up to whole vectors, so the arrays must have room for `LANES` - 1 values more.
     σ is computed as ½ + ½ tanh(x / 2) with the seventh convergent of Lambert's continued fraction for tanh, which
-    reaches 1 at 4.97 and is held there: within 6e-5, two short polynomials and a division, no table and no ``exp``.
+    reaches 1 at 4.97 and is clamped there: within 6e-5, two short polynomials and a division, no table and no ``exp``.
 
     Parameters
     ----------
@@ -282,7 +282,7 @@ def logistic_steps(typingctx, scores, weights, labels, n, learning_rate):
         def constant(value):
             return ir.Constant(_vector, [value] * LANES)
 
-        def held(x, comparison, limit):
+        def clamped(x, comparison, limit):
             return builder.select(builder.fcmp_ordered(comparison, x, constant(limit)), constant(limit), x)
 
         single = builder.insert_element(ir.Constant(_vector, ir.Undefined), rate, _int32(0))
@@ -292,7 +292,7 @@ def logistic_steps(typingctx, scores, weights, labels, n, learning_rate):
             offset = builder.mul(loop.index, int64(LANES))
             score, weight, label = (_load(builder, base, offset) for base in bases)
             half = builder.fmul(score, constant(0.5))
-            half = held(held(half, ">", 4.97), "<", -4.97)
+            half = clamped(clamped(half, ">", 4.97), "<", -4.97)
             square = builder.fmul(half, half)
 
             def polynomial(*coefficients, square=square):

@@ -16,13 +16,13 @@ from __future__ import annotations
 
 from embedkit.kernels.compiling import kernel
 
-MOST_PRIVATE = 64
+MAX_PRIVATE = 64
 ROWS_FOR_EACH = 128  # a small vocabulary has fewer private rows: one for so many
 
 
-def private_rows(n_rows: int, workers: int, most: int = MOST_PRIVATE) -> int:
+def private_rows(n_rows: int, workers: int, limit: int = MAX_PRIVATE) -> int:
     """How many rows each thread should have for itself: none with one thread."""
-    return 0 if workers == 1 else min(most, n_rows // ROWS_FOR_EACH)
+    return 0 if workers == 1 else min(limit, n_rows // ROWS_FOR_EACH)
 
 
 @kernel(borrows=True)

@@ -1,10 +1,10 @@
-"""The pieces of many words at once: n-grams hashed over UTF-8 bytes, and words composed from their pieces' rows.
+"""The n-grams of many words at once: n-grams hashed over UTF-8 bytes, and words composed from their n-grams' rows.
 
 What is hashed and in which order is told in `embedkit.rows.subwords`, whose plain-Python version of one word is the
 oracle of these kernels. Words come as one blob of bytes; characters begin at bytes that are not 10xxxxxx.
 
 The hash of an n-gram is that of the n-gram one character shorter, carried on: each start costs one pass over the
-bytes of its longest n-gram. Composing waits for memory, each piece being a row somewhere in hundreds of megabytes:
+bytes of its longest n-gram. Composing waits for memory, each n-gram being a row somewhere in hundreds of megabytes:
 54 ns a row of 100 numbers, 9 ns where all rows are in the L2 cache.
 """
 
@@ -18,12 +18,12 @@ from embedkit.kernels.compiling import kernel
 from embedkit.kernels.math import prefetch
 
 OFFSET, PRIME, MASK = np.uint64(2166136261), np.uint64(16777619), np.uint64(0xFFFFFFFF)
-AHEAD = 16  # pieces between asking for a row and adding it
+AHEAD = 16  # n-grams between asking for a row and adding it
 SIGN, WIDEN = np.uint64(0x80), np.uint64(0xFFFFFF00)
 
 
-class Cut(NamedTuple):
-    """How words are cut: the fields of `embedkit.rows.subwords.Subwords` as integers.
+class NgramLengths(NamedTuple):
+    """Which n-grams a word has: the fields of `embedkit.rows.subwords.Subwords` as integers.
 
     For chars `shortest` and `longest` are `min_n` and `max_n` and `min_jamo`, `max_jamo` are 0; for jamo the first
     two are `min_syllables` and `max_syllables`.
@@ -139,32 +139,32 @@ def _hash_ngrams(text, starts, n, shortest, longest, bucket, out, place):
 
 
 @kernel(borrows=True)
-def _hash_jamo(scratch, n, cut, out, place):
+def _hash_jamo(scratch, n, lengths, out, place):
     """`_hash_ngrams` over `n` jamo symbols, leaving out what the syllable n-grams already cover."""
     text, starts, border = scratch.jamo, scratch.jamo_starts, scratch.border
     for start in range(n):
         h = OFFSET
-        for length in range(1, min(cut.max_jamo, n - start) + 1):
+        for length in range(1, min(lengths.max_jamo, n - start) + 1):
             stop = start + length
             for i in range(starts[stop - 1], starts[stop]):
                 byte = np.uint64(text[i])
                 h = ((h ^ (byte | WIDEN if byte >= SIGN else byte)) * PRIME) & MASK
-            if length < cut.min_jamo or (length == 1 and (start == 0 or stop == n)):
+            if length < lengths.min_jamo or (length == 1 and (start == 0 or stop == n)):
                 continue
             if border[start] >= 0 and border[stop] >= 0:
                 characters = border[stop] - border[start]
-                if characters >= cut.shortest and characters <= cut.longest:
+                if characters >= lengths.shortest and characters <= lengths.longest:
                     continue
-            out[place] = np.int64(h % np.uint64(cut.bucket))
+            out[place] = np.int64(h % np.uint64(lengths.bucket))
             place += 1
     return place
 
 
 @kernel(borrows=True)
-def hash_word(data, start, stop, cut, scratch, out):
+def hash_word(data, start, stop, lengths, scratch, out):
     """Buckets of the word in ``data[start:stop]``, into `out` (int64); return how many.
 
-    `out` needs room for `most_pieces` of them.
+    `out` needs room for `max_ngrams` of them.
     """
     n = _bracket(data, start, stop, scratch)
     if (
@@ -175,20 +175,20 @@ def hash_word(data, start, stop, cut, scratch, out):
         and data[start + 3] == 62
     ):  # </s>
         return 0
-    place = _hash_ngrams(scratch.text, scratch.starts, n, cut.shortest, cut.longest, cut.bucket, out, 0)
-    if cut.max_jamo > 0:
-        place = _hash_jamo(scratch, _take_apart(scratch, n), cut, out, place)
+    place = _hash_ngrams(scratch.text, scratch.starts, n, lengths.shortest, lengths.longest, lengths.bucket, out, 0)
+    if lengths.max_jamo > 0:
+        place = _hash_jamo(scratch, _take_apart(scratch, n), lengths, out, place)
     return place
 
 
 @kernel(borrows=True)
-def most_pieces(size, cut):
-    """An upper bound of the pieces of a word of `size` bytes."""
-    pieces = (size + 2) * (min(cut.longest, size + 2) - min(cut.shortest, size + 2) + 1)
-    if cut.max_jamo > 0:
+def max_ngrams(size, lengths):
+    """An upper bound of the n-grams of a word of `size` bytes."""
+    ngrams = (size + 2) * (min(lengths.longest, size + 2) - min(lengths.shortest, size + 2) + 1)
+    if lengths.max_jamo > 0:
         symbols = size + 2
-        pieces += symbols * (min(cut.max_jamo, symbols) - min(cut.min_jamo, symbols) + 1)
-    return pieces
+        ngrams += symbols * (min(lengths.max_jamo, symbols) - min(lengths.min_jamo, symbols) + 1)
+    return ngrams
 
 
 @kernel(borrows=True)
@@ -200,31 +200,31 @@ def _longest(offsets):
 
 
 @kernel
-def hash_words(data, offsets, cut):
-    """The buckets of all words' pieces.
+def hash_words(data, offsets, lengths):
+    """The buckets of all words' n-grams.
 
     Parameters
     ----------
     data : uint8 (n_bytes,)
-        The words in UTF-8, one after the other, in the form that is cut (NFC for jamo).
+        The words in UTF-8, one after the other, in the form that is split (NFC for jamo).
     offsets : int64 (n_words + 1,)
         Word i is ``data[offsets[i]:offsets[i + 1]]``.
-    cut : Cut
+    lengths : NgramLengths
 
     Returns
     -------
     indptr : int64 (n_words + 1,)
-    buckets : int32 (n_pieces,)
+    buckets : int32 (n_ngrams,)
         Those of word i are ``buckets[indptr[i]:indptr[i + 1]]``, in the order of `embedkit.rows.subwords`.
     """
     n_words = len(offsets) - 1
     longest = _longest(offsets)
-    scratch = make_scratch(longest, cut.max_jamo > 0)
-    row = np.empty(most_pieces(longest, cut), np.int64)
+    scratch = make_scratch(longest, lengths.max_jamo > 0)
+    row = np.empty(max_ngrams(longest, lengths), np.int64)
     indptr = np.zeros(n_words + 1, np.int64)
     buckets = np.empty(max(64, 16 * n_words), np.int32)
     for i in range(n_words):
-        n = hash_word(data, offsets[i], offsets[i + 1], cut, scratch, row)
+        n = hash_word(data, offsets[i], offsets[i + 1], lengths, scratch, row)
         end = indptr[i] + n
         if end > len(buckets):
             wider = np.empty(2 * end, np.int32)
@@ -246,23 +246,23 @@ def _fetch(rows, position, size):
 
 
 @kernel(borrows=True)
-def mean_rows(indptr, positions, rows, own, first, last, out):
-    """Vectors of words: the mean of their own row, where there is one, and their pieces' rows, bit for bit as fastText.
+def mean_rows(indptr, positions, rows, word_rows, first, last, out):
+    """Vectors of words: the mean of their own row, if any, and their n-grams' rows, bit for bit as fastText.
 
-    The row `AHEAD` pieces on is asked for while the current one is added.
+    The row `AHEAD` n-grams on is asked for while the current one is added.
 
     Parameters
     ----------
     indptr : int64 (n_words + 1,)
-    positions : int32 (n_pieces,)
-        Rows of the pieces of word i: ``positions[indptr[i]:indptr[i + 1]]``; -1 for a row of zeros.
+    positions : int32 (n_ngrams,)
+        Rows of the n-grams of word i: ``positions[indptr[i]:indptr[i + 1]]``; -1 for a row of zeros.
     rows : float32 (n_rows, vector_size)
-    own : float32 (n_words or 0, vector_size)
+    word_rows : float32 (n_words or 0, vector_size)
         The words' own rows, or none.
     first, last : int
         The words to do.
     out : float32 (n_words, vector_size)
-        Rows `first` to ``last - 1`` are written; all zeros where a word has neither own row nor pieces.
+        Rows `first` to ``last - 1`` are written; all zeros where a word has neither a row of its own nor n-grams.
     """
     size = rows.shape[1]
     end = indptr[last]
@@ -271,10 +271,10 @@ def mean_rows(indptr, positions, rows, own, first, last, out):
     for i in range(first, last):
         vector = out[i]
         n = indptr[i + 1] - indptr[i]
-        if len(own) > 0:
+        if len(word_rows) > 0:
             n += 1
             for d in range(size):
-                vector[d] = own[i, d]
+                vector[d] = word_rows[i, d]
         else:
             for d in range(size):
                 vector[d] = np.float32(0)

@@ -21,7 +21,7 @@ LARGEST_POWER = 70
 POWERS = np.array([float(f"1e{e}") for e in range(-LARGEST_POWER, LARGEST_POWER + 1)])
 EXACT_POWER = 22
 EXACT_MANTISSA = np.uint64(1 << 53)
-MOST_DIGITS = 19
+MAX_DIGITS = 19
 MARGIN = 8
 HALF, LOW_BITS = np.int64(1 << 28), np.int64((1 << 29) - 1)
 SMALLEST_NORMAL, LARGEST = 2.0**-126, 3.40282355e38
@@ -66,7 +66,7 @@ def parse_number(data, position, stop):
         digit = np.int64(byte) - ZERO
         if 0 <= digit <= 9:
             seen += 1
-            if digits < MOST_DIGITS:
+            if digits < MAX_DIGITS:
                 mantissa = mantissa * TEN + np.uint64(digit)
                 if mantissa != np.uint64(0):
                     digits += 1

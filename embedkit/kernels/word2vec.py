@@ -64,7 +64,7 @@ class Settings(NamedTuple):
 
 
 BLOCK = 4  # centres in a step; a multiple of TILE_ROWS
-LOSS_EVERY = 64  # the loss is summed over every so-manieth block: it costs logarithms, 9 % of the time at 16
+LOSS_EVERY = 64  # the loss is computed for one block in so many: it costs logarithms, 9 % of the time at 16
 
 
 @functools.cache
@@ -263,7 +263,7 @@ def make_skipgram(row_size):
             Sum of the loss over every `LOSS_EVERY`-th block, and its number of (centre, context) pairs.
         """
         n_outputs = BLOCK + settings.n_shared
-        most_rows = BLOCK + 2 * settings.window + TILE_ROWS
+        max_rows = BLOCK + 2 * settings.window + TILE_ROWS
         kept = np.empty(stop - start, np.int32)
         n, n_words = subsample(ids, start, stop, keep, state, kept)
         renumber(kept, n, settings.n_private, settings.private)
@@ -271,18 +271,18 @@ def make_skipgram(row_size):
         outputs_before = np.empty((settings.n_private, row_size), np.float32)
         take_private(w_in, settings.private, inputs_before)
         take_private(w_out, settings.private, outputs_before)
-        rows = np.zeros(most_rows, np.int64)
+        rows = np.zeros(max_rows, np.int64)
         outputs = np.zeros(n_outputs, np.int64)
         following = np.zeros(n_outputs, np.int64)
         places = np.zeros(BLOCK, np.int64)
         lows = np.zeros(BLOCK, np.int64)
         highs = np.zeros(BLOCK, np.int64)
         sentence = np.array([0, -1])
-        iota = np.arange(max(most_rows, n_outputs))
+        iota = np.arange(max(max_rows, n_outputs))
         buffer = aligned_rows(n_outputs, row_size)
-        scores = np.empty((most_rows, n_outputs), np.float32)
-        weights = np.zeros((most_rows, n_outputs), np.float32)
-        labels = np.zeros((most_rows, n_outputs), np.float32)
+        scores = np.empty((max_rows, n_outputs), np.float32)
+        weights = np.zeros((max_rows, n_outputs), np.float32)
+        labels = np.zeros((max_rows, n_outputs), np.float32)
         labels[:, :BLOCK] = 1.0
         loss = 0.0
         n_pairs = 0.0
@@ -333,7 +333,7 @@ def make_cbow(row_size):
         products with the block's 0/1 matrix of (context row, centre).
         """
         n_outputs = BLOCK + settings.n_shared
-        most_rows = BLOCK + 2 * settings.window + TILE_ROWS
+        max_rows = BLOCK + 2 * settings.window + TILE_ROWS
         kept = np.empty(stop - start, np.int32)
         n, n_words = subsample(ids, start, stop, keep, state, kept)
         renumber(kept, n, settings.n_private, settings.private)
@@ -341,19 +341,19 @@ def make_cbow(row_size):
         outputs_before = np.empty((settings.n_private, row_size), np.float32)
         take_private(w_in, settings.private, inputs_before)
         take_private(w_out, settings.private, outputs_before)
-        rows = np.zeros(most_rows, np.int64)
+        rows = np.zeros(max_rows, np.int64)
         outputs = np.zeros(n_outputs, np.int64)
         following = np.zeros(n_outputs, np.int64)
         places = np.zeros(BLOCK, np.int64)
         lows = np.zeros(BLOCK, np.int64)
         highs = np.zeros(BLOCK, np.int64)
         sentence = np.array([0, -1])
-        iota = np.arange(max(most_rows, n_outputs))
+        iota = np.arange(max(max_rows, n_outputs))
         buffer = aligned_rows(n_outputs, row_size)
         hidden = aligned_rows(BLOCK, row_size)
         change = aligned_rows(BLOCK, row_size)
-        inside = np.zeros((most_rows, BLOCK), np.float32)
-        means = np.zeros((most_rows, BLOCK), np.float32)
+        inside = np.zeros((max_rows, BLOCK), np.float32)
+        means = np.zeros((max_rows, BLOCK), np.float32)
         scores = np.empty((BLOCK, n_outputs), np.float32)
         weights = np.zeros((BLOCK, n_outputs), np.float32)
         labels = np.zeros((BLOCK, n_outputs), np.float32)

@@ -34,7 +34,7 @@ class ExactSettings(NamedTuple):
         CBOW: divide the gradient by the number of context words.
     softmax : bool
         All words as outputs instead of the path in the tree.
-    most_outputs : int
+    max_outputs : int
         The longest path, or the number of words, rounded up to a whole tile.
     """
 
@@ -43,7 +43,7 @@ class ExactSettings(NamedTuple):
     cbow: bool
     mean_gradient: bool
     softmax: bool
-    most_outputs: int
+    max_outputs: int
 
 
 class Paths(NamedTuple):
@@ -159,20 +159,20 @@ def make_exact(row_size):
         loss, n_pairs : float
             Sum of the loss over the steps where it was computed (softmax: all), and its number of predictions.
         """
-        most_rows = 2 * settings.window + TILE_ROWS
+        max_rows = 2 * settings.window + TILE_ROWS
         kept = np.empty(stop - start, np.int32)
         n, n_words = subsample(ids, start, stop, keep, state, kept)
-        rows = np.zeros(most_rows, np.int64)
-        iota = np.arange(max(most_rows, settings.most_outputs))
-        outputs = np.zeros(settings.most_outputs, np.int64)
-        buffer = aligned_rows(settings.most_outputs, row_size)
+        rows = np.zeros(max_rows, np.int64)
+        iota = np.arange(max(max_rows, settings.max_outputs))
+        outputs = np.zeros(settings.max_outputs, np.int64)
+        buffer = aligned_rows(settings.max_outputs, row_size)
         hidden = aligned_rows(TILE_ROWS, row_size)
         change = aligned_rows(1, row_size)
-        ones = np.ones(most_rows, np.float32)
-        width = settings.most_outputs + LANES
-        scores = np.zeros((most_rows, width), np.float32)
-        weights = np.zeros((most_rows, width), np.float32)
-        labels = np.zeros((most_rows, width), np.float32)
+        ones = np.ones(max_rows, np.float32)
+        width = settings.max_outputs + LANES
+        scores = np.zeros((max_rows, width), np.float32)
+        weights = np.zeros((max_rows, width), np.float32)
+        labels = np.zeros((max_rows, width), np.float32)
         if settings.softmax:
             n_outputs = w_out.shape[0]
             outputs[:n_outputs] = iota[:n_outputs]

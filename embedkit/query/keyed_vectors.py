@@ -33,18 +33,18 @@ class KeyedVectors:
         The most frequent first where that is known. Of equal words the first row counts.
     vectors : float32 (n_words, vector_size), QuantizedRows, or a function that returns them
         May be a read-only memory map. A function is called when the whole matrix is first needed: a format that
-        stores pieces of words composes single words from `word_rows` and `ngram_vectors` until then. Quantised rows
+        stores n-grams of words composes single words from `word_rows` and `ngram_vectors` until then. Quantised rows
         are decoded likewise, all when the matrix is needed and one by one until then.
     counts : int64 (n_words,), optional
         How often each word was seen in training.
     norms : float32 (n_words,), optional
         The rows' lengths; worked out when first needed.
     subwords : Subwords, optional
-        How words are cut into pieces; with `ngram_vectors` unknown words have vectors too.
+        How words are split into n-grams; with `ngram_vectors` unknown words have vectors too.
     ngram_vectors : float32 (bucket, vector_size), QuantizedRows or SparseRows, optional
-        The pieces' rows.
+        The n-grams' rows.
     word_rows : float32 (n_words, vector_size), optional
-        The words' own rows, before the pieces were added.
+        The words' own rows, before the n-grams were added.
     output_vectors : float32 (n_words, vector_size), optional
         The output layer, for `fill` and for going on with training.
     config : dict, optional
@@ -132,11 +132,11 @@ class KeyedVectors:
         return find_normalised(self.key_to_index, word)
 
     def has_vector(self, word: str) -> bool:
-        """Whether a word is in the vocabulary or can be composed from its pieces."""
+        """Whether a word is in the vocabulary or can be composed from its n-grams."""
         return self.row(word) >= 0 or self._buckets(word) is not None
 
     def __getitem__(self, word: str) -> np.ndarray:
-        """The vector of a word: float32 (vector_size,); composed from its pieces where the word is unknown.
+        """The vector of a word: float32 (vector_size,); composed from its n-grams where the word is unknown.
 
         Raises
         ------
@@ -173,9 +173,9 @@ class KeyedVectors:
             return np.stack(rows) if rows else np.zeros((0, self.vector_size), np.float32)
         from embedkit.rows.composing import compose
 
-        composed, n_pieces = compose(self.subwords, [words[i] for i in unknown], self.ngram_vectors)
-        if not n_pieces.all():
-            bare = words[unknown[int(np.argmin(n_pieces))]]
+        composed, n_ngrams = compose(self.subwords, [words[i] for i in unknown], self.ngram_vectors)
+        if not n_ngrams.all():
+            bare = words[unknown[int(np.argmin(n_ngrams))]]
             raise UnknownWordError(bare, self.close_spellings(bare))
         if len(unknown) == len(words):
             return composed
@@ -208,15 +208,15 @@ class KeyedVectors:
         return buckets if len(buckets) else None
 
     def _compose(self, row: int | None, buckets: np.ndarray | None) -> np.ndarray:
-        """The mean of a word's own row and its pieces' rows, summed in fastText's order in float32."""
+        """The mean of a word's own row and its n-grams' rows, summed in fastText's order in float32."""
         total = np.zeros(self.vector_size, np.float32)
         n = 0
         if row is not None and self.word_rows is not None:
             total += self.word_rows[row]
             n += 1
         if buckets is not None and self.ngram_vectors is not None:
-            for piece in self.ngram_vectors[buckets]:
-                total += piece
+            for ngram in self.ngram_vectors[buckets]:
+                total += ngram
             n += len(buckets)
         return total * np.float32(1.0 / max(n, 1))
 

@@ -1,4 +1,4 @@
-"""Pieces and vectors of many words at once, by kernels; one word needs only `embedkit.rows.subwords`.
+"""N-grams and vectors of many words at once, by kernels; one word needs only `embedkit.rows.subwords`.
 
 Also the rows of n-grams where most buckets were never touched: a trained model uses some hundred thousand of two
 million, and holds only those.
@@ -76,12 +76,12 @@ class SparseRows:
 
 
 def hash_words(subwords: Subwords, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The pieces' rows of many words.
+    """The n-grams' rows of many words.
 
     Returns
     -------
     indptr : int64 (n_words + 1,)
-    rows : int32 (n_pieces,)
+    rows : int32 (n_ngrams,)
         Those of word i are ``rows[indptr[i]:indptr[i + 1]]``: what ``subwords.buckets(word)`` gives.
     """
     return _hash(subwords, *_join(subwords, words))
@@ -100,17 +100,17 @@ def _hash(subwords: Subwords, data: np.ndarray, offsets: np.ndarray) -> tuple[np
     from embedkit.kernels import subword
 
     if subwords.kind == "chars":
-        cut = subword.Cut(subwords.min_n, subwords.max_n, 0, 0, subwords.bucket)
+        lengths = subword.NgramLengths(subwords.min_n, subwords.max_n, 0, 0, subwords.bucket)
     else:
-        cut = subword.Cut(
+        lengths = subword.NgramLengths(
             subwords.min_syllables, subwords.max_syllables, subwords.min_jamo, subwords.max_jamo, subwords.bucket
         )
-    indptr, buckets = subword.hash_words(data, offsets, cut)
+    indptr, buckets = subword.hash_words(data, offsets, lengths)
     return (indptr, buckets) if subwords.kept is None else _only_kept(subwords.kept, indptr, buckets)
 
 
 def _only_kept(kept: Sequence[int], indptr: np.ndarray, buckets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers of a pruned model; pieces without a row fall away."""
+    """Row numbers of a pruned model; n-grams without a row fall away."""
     order = np.argsort(np.asarray(kept, np.int64), kind="stable")
     ascending = np.asarray(kept, np.int64)[order]
     places = np.searchsorted(ascending, buckets)
@@ -123,7 +123,7 @@ def _only_kept(kept: Sequence[int], indptr: np.ndarray, buckets: np.ndarray) -> 
 def compose(
     subwords: Subwords, words: Sequence[str], ngram_vectors: Any, word_rows: Any = None, workers: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors of many words from their pieces: what fastText computes, bit for bit.
+    """Vectors of many words from their n-grams: what fastText computes, bit for bit.
 
     Parameters
     ----------
@@ -139,47 +139,47 @@ def compose(
     Returns
     -------
     vectors : float32 (n_words, vector_size)
-        Zeros for a word that has neither pieces nor a row of its own.
-    n_pieces : int64 (n_words,)
+        Zeros for a word that has neither n-grams nor a row of its own.
+    n_ngrams : int64 (n_words,)
     """
     from embedkit.kernels import subword
 
     sparse = ngram_vectors if isinstance(ngram_vectors, SparseRows) else None
     matrix = _read_only(np.asarray(ngram_vectors) if sparse is None else sparse.values)
     size = matrix.shape[1]
-    own = _read_only(np.zeros((0, size), np.float32) if word_rows is None else np.asarray(word_rows))
+    rows_of_words = _read_only(np.zeros((0, size), np.float32) if word_rows is None else np.asarray(word_rows))
     data, offsets = _join(subwords, words)
     vectors = np.empty((len(words), size), np.float32)
-    n_pieces = np.empty(len(words), np.int64)
+    n_ngrams = np.empty(len(words), np.int64)
 
     def do(first: int, last: int) -> None:
         indptr, rows = _hash(subwords, data, offsets[first : last + 1])
-        n_pieces[first:last] = np.diff(indptr)
+        n_ngrams[first:last] = np.diff(indptr)
         subword.mean_rows(
             indptr,
             rows if sparse is None else sparse.positions(rows),
             matrix,
-            own[first:last],
+            rows_of_words[first:last],
             0,
             last - first,
             vectors[first:last],
         )
 
     _in_threads(do, len(words), workers)
-    return vectors, n_pieces
+    return vectors, n_ngrams
 
 
 def mean_rows(
-    indptr: np.ndarray, positions: np.ndarray, matrix: np.ndarray, own: np.ndarray, workers: int | None = None
+    indptr: np.ndarray, positions: np.ndarray, matrix: np.ndarray, word_rows: np.ndarray, workers: int | None = None
 ) -> np.ndarray:
     """`embedkit.kernels.subword.mean_rows` over all words, in threads: float32 (n_words, vector_size)."""
     from embedkit.kernels import subword
 
     n_words = len(indptr) - 1
     out = np.empty((n_words, matrix.shape[1]), np.float32)
-    matrix, own = _read_only(matrix), _read_only(own)
+    matrix, word_rows = _read_only(matrix), _read_only(word_rows)
     _in_threads(
-        lambda first, last: subword.mean_rows(indptr, positions, matrix, own, first, last, out), n_words, workers
+        lambda first, last: subword.mean_rows(indptr, positions, matrix, word_rows, first, last, out), n_words, workers
     )
     return out
 

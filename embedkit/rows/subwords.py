@@ -1,6 +1,6 @@
-"""The pieces of a word: character n-grams as in fastText, or jamo and syllable n-grams for Korean.
+"""The n-grams of a word: character n-grams as in fastText, or jamo and syllable n-grams for Korean.
 
-A word's pieces are hashed into ``bucket`` rows of one matrix; two pieces may share a row.
+A word's n-grams are hashed into ``bucket`` rows of one matrix; two n-grams may share a row.
 
 **chars** (Bojanowski et al. 2017, "Enriching Word Vectors with Subword Information", section 3.2). The word
 is put between brackets, ``<시나브로>``. Its n-grams of `min_n` to `max_n` code points are listed by start,
@@ -17,7 +17,7 @@ brought to NFC and put between brackets; then come
 
 Other scripts, compatibility jamo (ㅋㅋ) and Hanja are one symbol a character in both lists.
 
-**Hash.** 32-bit FNV-1a over the piece's UTF-8 bytes, as fastText computes it: from ``h = 2166136261``, for
+**Hash.** 32-bit FNV-1a over the n-gram's UTF-8 bytes, as fastText computes it: from ``h = 2166136261``, for
 each byte ``h ^= byte``, **the byte widened with its sign**, so that 0xED counts as 0xFFFFFFED, then
 ``h *= 16777619``; the bucket is ``h % bucket``. Bytes that are not UTF-8 (a word read with surrogateescape)
 go in as they are; a byte 10xxxxxx continues a character wherever it stands.
@@ -49,7 +49,7 @@ SYLLABLE_LENGTHS = (1, 4)
 
 @dataclass(frozen=True)
 class Subwords:
-    """How words are cut into pieces and where the pieces' rows are.
+    """How words are split into n-grams and where the n-grams' rows are.
 
     Parameters
     ----------
@@ -58,11 +58,11 @@ class Subwords:
     min_n, max_n : int
         Shortest and longest n-gram in code points (chars only).
     bucket : int
-        Rows that the pieces are hashed into.
+        Rows that the n-grams are hashed into.
     min_jamo, max_jamo, min_syllables, max_syllables : int
         Lengths of the two kinds of n-grams (jamo only).
     kept : tuple of int, optional
-        In a pruned fastText model the buckets that still have a row, in the order of the rows. Pieces in other
+        In a pruned fastText model the buckets that still have a row, in the order of the rows. N-grams in other
         buckets do not count. By default every bucket has its row.
 
     Raises
@@ -72,7 +72,7 @@ class Subwords:
 
     Examples
     --------
-    >>> Subwords("chars", min_n=3, max_n=3).pieces("시나브로")
+    >>> Subwords("chars", min_n=3, max_n=3).ngrams("시나브로")
     ['<시나', '시나브', '나브로', '브로>']
     """
 
@@ -102,50 +102,50 @@ class Subwords:
                 raise ConfigError(f"{low} must not be above {high}, got {low} {shortest} and {high} {longest}")
 
     def normalize(self, word: str) -> str:
-        """The form of `word` that is cut: NFC for jamo, so that NFC and NFD input agree; as it is for
+        """The form of `word` that is split: NFC for jamo, so that NFC and NFD input agree; as it is for
         chars."""
         if self.kind == "chars" or word.isascii():
             return word
         return unicodedata.normalize("NFC", word)
 
-    def pieces(self, word: str) -> list[str]:
-        """The pieces of `word` as a reader sees them, in the order of `buckets`.
+    def ngrams(self, word: str) -> list[str]:
+        """The n-grams of `word` as a reader sees them, in the order of `buckets`.
 
         Jamo n-grams are spelt as in `embedkit.text.hangul.spell`.
         """
-        pieces = self.byte_pieces(word)
+        ngrams = self.byte_ngrams(word)
         if self.kept is not None:
-            pieces = [piece for piece in pieces if hash_piece(piece) % self.bucket in self._row_of]
+            ngrams = [ngram for ngram in ngrams if hash_ngram(ngram) % self.bucket in self._row_of]
         if self.kind == "chars":
-            return [decode_word(piece) for piece in pieces]
-        return [hangul.spell(decode_word(piece)) for piece in pieces]
+            return [decode_word(ngram) for ngram in ngrams]
+        return [hangul.spell(decode_word(ngram)) for ngram in ngrams]
 
     def buckets(self, word: str) -> np.ndarray:
-        """The rows of the pieces of `word`: int64 (n_pieces,), each in 0 .. n_rows - 1."""
-        buckets = [hash_piece(piece) % self.bucket for piece in self.byte_pieces(word)]
+        """The rows of the n-grams of `word`: int64 (n_ngrams,), each in 0 .. n_rows - 1."""
+        buckets = [hash_ngram(ngram) % self.bucket for ngram in self.byte_ngrams(word)]
         if self.kept is not None:
             buckets = [self._row_of[bucket] for bucket in buckets if bucket in self._row_of]
         return np.array(buckets, dtype=np.int64)
 
     @property
     def n_rows(self) -> int:
-        """How many rows the pieces are spread over: `bucket`, fewer where the model was pruned."""
+        """How many rows the n-grams are spread over: `bucket`, fewer where the model was pruned."""
         return self.bucket if self.kept is None else len(self.kept)
 
     @functools.cached_property
     def _row_of(self) -> dict[int, int]:
         return {bucket: row for row, bucket in enumerate(self.kept or ())}
 
-    def byte_pieces(self, word: str) -> list[bytes]:
-        """The pieces of `word` as the bytes that are hashed; jamo n-grams as conjoining jamo."""
+    def byte_ngrams(self, word: str) -> list[bytes]:
+        """The n-grams of `word` as the bytes that are hashed; jamo n-grams as conjoining jamo."""
         if word == SENTENCE_MARKER:
             return []
         bracketed = "<" + self.normalize(word) + ">"
         if self.kind == "chars":
-            return [piece for _, _, piece in _ngrams(_characters(bracketed), self.min_n, self.max_n)]
-        return self._jamo_pieces(bracketed)
+            return [ngram for _, _, ngram in _ngrams(_characters(bracketed), self.min_n, self.max_n)]
+        return self._jamo_ngrams(bracketed)
 
-    def _jamo_pieces(self, bracketed: str) -> list[bytes]:
+    def _jamo_ngrams(self, bracketed: str) -> list[bytes]:
         characters = _characters(bracketed)
         found = [p for _, _, p in _ngrams(characters, self.min_syllables, self.max_syllables)]
         symbols: list[bytes] = []
@@ -154,18 +154,20 @@ class Subwords:
             place[len(symbols)] = index
             symbols += _characters(hangul.to_jamo(decode_word(character)))
         place[len(symbols)] = len(characters)
-        for start, stop, piece in _ngrams(symbols, self.min_jamo, self.max_jamo):
+        for start, stop, ngram in _ngrams(symbols, self.min_jamo, self.max_jamo):
             if start in place and stop in place:
                 length = place[stop] - place[start]
                 if self.min_syllables <= length <= self.max_syllables:
                     continue
-            found.append(piece)
+            found.append(ngram)
         return found
 
     def to_config(self) -> dict[str, Any]:
         """The fields that matter for this kind, for the native file's metadata."""
-        own = ("min_n", "max_n") if self.kind == "chars" else ("min_jamo", "max_jamo", "min_syllables", "max_syllables")
-        config = {name: value for name, value in asdict(self).items() if name in ("kind", "bucket", *own)}
+        lengths = (
+            ("min_n", "max_n") if self.kind == "chars" else ("min_jamo", "max_jamo", "min_syllables", "max_syllables")
+        )
+        config = {name: value for name, value in asdict(self).items() if name in ("kind", "bucket", *lengths)}
         return config if self.kept is None else {**config, "kept": list(self.kept)}
 
     @classmethod
@@ -213,10 +215,10 @@ def default_lengths(words: Iterable[str], counts: Iterable[int] | None = None) -
     return SYLLABLE_LENGTHS if 2 * syllables > characters else LETTER_LENGTHS
 
 
-def hash_piece(piece: bytes) -> int:
+def hash_ngram(ngram: bytes) -> int:
     """FNV-1a with sign-extended bytes, 0 .. 2**32 - 1 (the module's docstring)."""
     value = FNV_OFFSET
-    for byte in piece:
+    for byte in ngram:
         value = ((value ^ (byte | 0xFFFFFF00 if byte >= 0x80 else byte)) * FNV_PRIME) & 0xFFFFFFFF
     return value
 

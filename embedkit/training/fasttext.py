@@ -21,15 +21,15 @@ from embedkit.training.run import Run, corpus_digest
 from embedkit.training.word2vec import Tasks, fill_initial, slices_of, train_slices
 from embedkit.vocabulary.corpus import Corpus
 
-HOT_ROWS = 2000  # rows that are updated at once, however frequent the word; measured, see embedkit/kernels/fasttext.py
+EAGER_ROWS = 2000  # rows that are never updated lazily; measured, see embedkit/kernels/fasttext.py
 PRIVATE_INPUTS = 256  # of these, those that each thread has for itself
-PAYMENTS = 500  # how often in a run a word's cold rows are brought up to date
-SHORTEST_INTERVAL = 3  # words that would pay more often are not worth a cache
+FLUSHES = 500  # how often in a run a word's pending updates are flushed into its lazy rows
+SHORTEST_INTERVAL = 3  # words that would be flushed more often are not worth a cache
 POOL_REUSE = 4  # how often a negative is used, on average, while it is in the pool
 
 
 def subwords_of(config: TrainingConfig, vocabulary: Any) -> Subwords:
-    """How the words of a run are cut; n-gram lengths that were not given suit the vocabulary's script.
+    """How the words of a run are split; n-gram lengths that were not given suit the vocabulary's script.
 
     Raises
     ------
@@ -62,18 +62,18 @@ class Layout:
     Attributes
     ----------
     indptr : int64 (n_words + 1,)
-    pieces : int32 (n_pieces,)
+    ngrams : int32 (n_ngrams,)
         The n-grams' numbers in `buckets`, word by word in fastText's order.
     buckets : int64 (n_used,)
         The buckets in use, ascending.
     number : int32 (n_words + n_used,)
         The row of each word and then of each used bucket.
-    entries_indptr, entries : int64 (n_words + 1,), int32 (n_words + n_pieces,)
+    entries_indptr, entries : int64 (n_words + 1,), int32 (n_words + n_ngrams,)
         The rows of each word, its own included, ascending.
     """
 
     indptr: np.ndarray
-    pieces: np.ndarray
+    ngrams: np.ndarray
     buckets: np.ndarray
     number: np.ndarray
     entries_indptr: np.ndarray
@@ -98,19 +98,19 @@ def layout_of(subwords: Subwords, words: Any, uses: np.ndarray) -> Layout:
     buckets = np.flatnonzero(in_use)
     place = np.zeros(subwords.bucket, np.int32)
     place[buckets] = np.arange(len(buckets), dtype=np.int32)
-    pieces = place[hashed]
-    weights = np.concatenate([uses, np.bincount(pieces, np.repeat(uses, lengths), len(buckets))])
+    ngrams = place[hashed]
+    weights = np.concatenate([uses, np.bincount(ngrams, np.repeat(uses, lengths), len(buckets))])
     number = np.empty(len(weights), np.int32)
     number[np.argsort(-weights, kind="stable")] = np.arange(len(weights), dtype=np.int32)
     entries_indptr = indptr + np.arange(n_words + 1)
-    entries = np.empty(n_words + len(pieces), np.int64)
-    own = np.zeros(len(entries), bool)
-    own[entries_indptr[:-1]] = True
-    entries[own] = number[:n_words]
-    entries[~own] = number[n_words + pieces]
+    entries = np.empty(n_words + len(ngrams), np.int64)
+    is_word = np.zeros(len(entries), bool)
+    is_word[entries_indptr[:-1]] = True
+    entries[is_word] = number[:n_words]
+    entries[~is_word] = number[n_words + ngrams]
     entries += np.repeat(np.arange(n_words), lengths + 1) * len(number)
     entries.sort()
-    return Layout(indptr, pieces, buckets, number, entries_indptr, (entries % len(number)).astype(np.int32))
+    return Layout(indptr, ngrams, buckets, number, entries_indptr, (entries % len(number)).astype(np.int32))
 
 
 def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
@@ -129,7 +129,7 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     KeyedVectors
         With `word_rows` and `ngram_vectors`; `vectors` are the means of both.
     """
-    from embedkit.kernels.fasttext import Model, pay_all
+    from embedkit.kernels.fasttext import Model, flush_all
     from embedkit.kernels.math import aligned_zeros, padded_size
     from embedkit.kernels.private import private_rows
 
@@ -145,16 +145,16 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     keep = np.asarray(vocabulary.keep_probabilities(config.sample), np.float32)
     uses = np.asarray(vocabulary.counts * keep, np.float64)
     layout = layout_of(subwords, words, uses)
-    interval, cold = payments(layout, uses * config.epochs)
+    interval, lazy_start = flush_intervals(layout, uses * config.epochs)
     digest = corpus_digest(vocabulary.digest(), corpus.ids)
     tasks = Tasks(slices_of(corpus, config), config.epochs, config.seed)
     row_size = padded_size(config.vector_size)
     n_rows, n_words = len(layout.number), len(words)
-    n_inputs = min(private_rows(n_rows, config.workers, PRIVATE_INPUTS), HOT_ROWS)
+    n_inputs = min(private_rows(n_rows, config.workers, PRIVATE_INPUTS), EAGER_ROWS)
     n_outputs = private_rows(n_words, config.workers) if config.loss == "ns" else 0
     model = Model(
         layout.entries_indptr,
-        cold,
+        lazy_start,
         layout.entries,
         aligned_zeros(n_rows + config.workers * n_inputs, row_size),
         aligned_zeros(n_words + config.workers * n_outputs, row_size),
@@ -163,7 +163,7 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
         interval,
     )
     arrays = {"w_in": model.w_in[:n_rows], "w_out": model.w_out[:n_words], "cache": model.cache, "uses": model.uses}
-    own = [
+    private = [
         {
             "n_inputs": n_inputs,
             "inputs": n_rows + worker * n_inputs,
@@ -184,29 +184,29 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
         fill_initial(arrays["w_in"], config, 1)
         if run.init is not None:
             start_from(run.init, subwords, words, layout, model.w_in[:, : config.vector_size], model.w_out)
-        pay_all(model)
-    step = _step(corpus, config, model, keep, own)
+        flush_all(model)
+    step = _step(corpus, config, model, keep, private)
     train_slices(corpus, config, run, step, tasks, first, done, arrays, digest)
-    pay_all(model)
+    flush_all(model)
     return _result(corpus, config, subwords, layout, model)
 
 
-def payments(layout: Layout, uses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """After how many uses each cached word pays its cold rows, and where these begin among its entries.
+def flush_intervals(layout: Layout, uses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """After how many uses each cached word is flushed, and where its lazily updated rows begin among its entries.
 
     Returns
     -------
     interval : int32 (n_cached,)
         The cached words are the first ones, the most frequent.
-    cold : int64 (n_words,)
+    lazy_start : int64 (n_words,)
     """
-    interval = np.minimum(uses / PAYMENTS, 1e9).astype(np.int32)
+    interval = np.minimum(uses / FLUSHES, 1e9).astype(np.int32)
     rare = np.flatnonzero(interval < SHORTEST_INTERVAL)
     interval = interval[: rare[0] if len(rare) else len(interval)]
     n_words = len(uses)
     word_of = np.repeat(np.arange(n_words), np.diff(layout.entries_indptr))
-    cold = layout.entries_indptr[:-1] + np.bincount(word_of[layout.entries < HOT_ROWS], minlength=n_words)
-    return interval, cold
+    lazy_start = layout.entries_indptr[:-1] + np.bincount(word_of[layout.entries < EAGER_ROWS], minlength=n_words)
+    return interval, lazy_start
 
 
 def start_from(
@@ -234,44 +234,49 @@ def start_from(
         w_in[layout.number[known]] = init.word_rows[there]
     else:
         for row, vector in zip(known.tolist(), init.vectors[there], strict=True):
-            own = layout.number[row]
+            word_row = layout.number[row]
             entries = layout.entries[layout.entries_indptr[row] : layout.entries_indptr[row + 1]]
-            w_in[own] = 0
-            w_in[own] = vector * len(entries) - w_in[entries].sum(axis=0)
+            w_in[word_row] = 0
+            w_in[word_row] = vector * len(entries) - w_in[entries].sum(axis=0)
     if init.output_vectors is not None and len(init.output_vectors) == len(init):
         w_out[known, :size] = init.output_vectors[there]
 
 
 def _step(
-    corpus: Corpus, config: TrainingConfig, model: Any, keep: np.ndarray, own: list[dict[str, Any]]
+    corpus: Corpus, config: TrainingConfig, model: Any, keep: np.ndarray, private: list[dict[str, Any]]
 ) -> Callable[..., Any]:
-    """The kernel of the run, closed over everything that stays the same; `own` are each thread's settings."""
+    """The kernel of the run, closed over what stays the same; `private`: where each thread's private rows are."""
     from embedkit.kernels.fasttext import Settings, make_train
     from embedkit.kernels.rows import TILE
     from embedkit.kernels.sampling import alias_table
 
     vocabulary = corpus.vocabulary
     cbow = config.architecture == "cbow"
-    negative, fresh = 0, 1
+    negative, n_drawn = 0, 1
     table: Any
     if config.loss == "ns":
         negative = config.negative
         pairs = 1 if cbow else config.window + 1
-        fresh = max(1, negative * pairs // POOL_REUSE)
-        most = negative + 1
+        n_drawn = max(1, negative * pairs // POOL_REUSE)
+        max_outputs = negative + 1
         table = alias_table(vocabulary.negative_distribution(config.ns_exponent))
     elif config.loss == "hs":
         from embedkit.kernels.word2vec_exact import huffman_paths
 
         table = huffman_paths(vocabulary.counts)
-        most = int(np.diff(table.offsets).max(initial=1))
+        max_outputs = int(np.diff(table.offsets).max(initial=1))
     else:
         table = np.zeros((1, 1), np.uint32)
-        most = len(vocabulary)
+        max_outputs = len(vocabulary)
     settings = Settings(
-        config.window, config.shrink_windows, negative, fresh, config.cbow_gradient == "mean", most + -most % TILE
+        config.window,
+        config.shrink_windows,
+        negative,
+        n_drawn,
+        config.cbow_gradient == "mean",
+        max_outputs + -max_outputs % TILE,
     )
-    of_worker = [settings._replace(**each) for each in own]
+    of_worker = [settings._replace(**each) for each in private]
     train = make_train(cbow, config.loss)
 
     def step(
@@ -290,7 +295,7 @@ def _result(corpus: Corpus, config: TrainingConfig, subwords: Subwords, layout: 
     n_words, size = len(vocabulary), config.vector_size
     word_rows = model.w_in[layout.number[:n_words], :size]
     ngrams = model.w_in[layout.number[n_words:], :size]
-    vectors = mean_rows(layout.indptr, layout.pieces, ngrams, word_rows, config.workers)
+    vectors = mean_rows(layout.indptr, layout.ngrams, ngrams, word_rows, config.workers)
     output = np.ascontiguousarray(model.w_out[:, :size]) if config.keep_output else None
     return KeyedVectors(
         vocabulary.index_to_key,

@@ -33,8 +33,8 @@ from embedkit.vocabulary.corpus import Corpus
 # The rows of two groups take about 1 MB at 100 dimensions, half the second-level cache of the machines measured:
 # with 500 to 1200 rows a group speed and cost are the same, with 3000 it is a third slower.
 GROUP_ROWS = 1000
-MOST_GROUPS = 256
-MOST_ROWS = 1 << 16  # a row in its group is a uint16
+MAX_GROUPS = 256
+MAX_GROUP_ROWS = 1 << 16  # a row in its group is a uint16
 _TICK_SECONDS = 0.2
 
 
@@ -94,8 +94,8 @@ class Records:
 
 def groups_for(n_words: int) -> int:
     """How many groups the words are dealt to; depends on nothing else, so that any machine gives the same result."""
-    groups = min(MOST_GROUPS, max(1, n_words // GROUP_ROWS), n_words)
-    return max(groups, min(8, n_words), -(-n_words // MOST_ROWS))
+    groups = min(MAX_GROUPS, max(1, n_words // GROUP_ROWS), n_words)
+    return max(groups, min(8, n_words), -(-n_words // MAX_GROUP_ROWS))
 
 
 def members(group: int, n_groups: int, n_words: int) -> np.ndarray:
@@ -191,10 +191,10 @@ def initial_parameters(n_words: int, config: TrainingConfig, row_size: int) -> t
     random = np.random.default_rng(np.random.SeedSequence((config.seed, 1)))
     size = config.vector_size
     both = []
-    for held in (1, 0):  # the lane that is 1
+    for fixed in (1, 0):  # the lane that is 1
         rows = np.zeros((n_words, 2 * row_size), np.float32)
         rows[:, : size + 2] = (random.random((n_words, size + 2), dtype=np.float32) - np.float32(0.5)) / size
-        rows[:, held] = 1.0
+        rows[:, fixed] = 1.0
         rows[:, row_size:] = 1.0
         both.append(rows)
     return both[0], both[1]

@@ -15,14 +15,14 @@ from embedkit.training.run import Monitor, Run, check_finite, corpus_digest
 from embedkit.training.threads import run_tasks
 from embedkit.vocabulary.corpus import Corpus
 
-MOST_SHARED = 4096
+MAX_SHARED = 4096
 LOWEST_RATE = 1e-4  # the learning rate never falls below this share of its first value
 
 Task = tuple[int, int, int, float]  # epoch, start, stop, share of the run that is done before
 
 
 def slices_of(corpus: Corpus, config: TrainingConfig) -> list[tuple[int, int]]:
-    """The id stream cut into pieces of some milliseconds of work, at sentence ends where one is near."""
+    """The id stream in slices of some milliseconds of work, at sentence ends where one is near."""
     n = len(corpus.ids)
     size = min(50_000, max(1_000, n // (64 * config.workers)))
     return corpus.shards(max(1, n // size))
@@ -75,7 +75,7 @@ def rate_at(config: TrainingConfig, fraction: float) -> float:
 def shared_negatives(negative: int, block: int) -> int:
     """How many negatives a block shares: more than `negative`, and a whole tile together with the centres."""
     wanted = max(negative + 3, 8)
-    return min(wanted + (-(wanted + block)) % 4, MOST_SHARED)
+    return min(wanted + (-(wanted + block)) % 4, MAX_SHARED)
 
 
 def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
@@ -263,14 +263,16 @@ def _step(
 
         softmax = config.loss == "softmax"
         table = huffman_paths(vocabulary.counts)
-        most = len(vocabulary) if softmax else int(np.diff(table.offsets).max(initial=1))
-        settings = ExactSettings(config.window, config.shrink_windows, cbow, mean, softmax, most + (-most) % 4)
+        max_outputs = len(vocabulary) if softmax else int(np.diff(table.offsets).max(initial=1))
+        settings = ExactSettings(
+            config.window, config.shrink_windows, cbow, mean, softmax, max_outputs + (-max_outputs) % 4
+        )
         train = make_exact(row_size)
 
-    own = [settings] * config.workers
+    of_worker = [settings] * config.workers
     if n_private:
         share = np.float32(1 / config.workers)
-        own = [
+        of_worker = [
             settings._replace(n_private=n_private, private=len(vocabulary) + worker * n_private, private_share=share)
             for worker in range(config.workers)
         ]
@@ -279,7 +281,7 @@ def _step(
         worker: int, ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray, control: np.ndarray
     ) -> tuple[int, float, float]:
         result: tuple[int, float, float] = train(
-            ids, start, stop, keep, table, own[worker], w_in, w_out, rate, state, control
+            ids, start, stop, keep, table, of_worker[worker], w_in, w_out, rate, state, control
         )
         return result
 

@@ -27,9 +27,9 @@ def subword_model():
     rng = np.random.default_rng(1)
     subwords = Subwords("chars", 2, 3, bucket=40)
     words = ["서울", "부산", "king"]
-    own, pieces = rng.standard_normal((3, 5)).astype(np.float32), rng.standard_normal((40, 5)).astype(np.float32)
-    composed = np.array([np.mean([own[i], *pieces[subwords.buckets(word)]], axis=0) for i, word in enumerate(words)])
-    return KeyedVectors(words, composed.astype(np.float32), subwords=subwords, ngram_vectors=pieces, word_rows=own)
+    own, ngrams = rng.standard_normal((3, 5)).astype(np.float32), rng.standard_normal((40, 5)).astype(np.float32)
+    composed = np.array([np.mean([own[i], *ngrams[subwords.buckets(word)]], axis=0) for i, word in enumerate(words)])
+    return KeyedVectors(words, composed.astype(np.float32), subwords=subwords, ngram_vectors=ngrams, word_rows=own)
 
 
 @pytest.fixture(autouse=True)

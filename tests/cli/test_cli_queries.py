@@ -186,7 +186,7 @@ def test_one_query_imports_neither_numba_nor_rich(model):
 
 
 @pytest.fixture(scope="module")
-def pieces(tmp_path_factory):
+def subword_model(tmp_path_factory):
     """A model whose unknown words are composed from character n-grams."""
     rng = np.random.default_rng(2)
     subwords = Subwords("chars", min_n=2, max_n=3, bucket=50)
@@ -198,7 +198,7 @@ def pieces(tmp_path_factory):
             for word, row in zip(words, rows, strict=True)
         ]
     )
-    path = tmp_path_factory.mktemp("pieces") / "m.safetensors"
+    path = tmp_path_factory.mktemp("subwords") / "m.safetensors"
     KeyedVectors(words, vectors, subwords=subwords, ngram_vectors=ngrams, word_rows=rows).save(path)
     return path
 
@@ -213,16 +213,16 @@ def pieces(tmp_path_factory):
         ["vectors", "kingz"],
     ],
 )
-def test_unknown_words_are_composed_with_a_note_and_status_0(ask, pieces, arguments):
-    status, rows, err = ask(arguments[0], pieces, *arguments[1:])
-    assert (status, err) == (0, "note: kingz is not in the vocabulary; composed from its pieces\n")
+def test_unknown_words_are_composed_with_a_note_and_status_0(ask, subword_model, arguments):
+    status, rows, err = ask(arguments[0], subword_model, *arguments[1:])
+    assert (status, err) == (0, "note: kingz is not in the vocabulary; composed from its n-grams\n")
     assert rows
-    assert ask(arguments[0], pieces, *arguments[1:], "--quiet") == (0, rows, "")
+    assert ask(arguments[0], subword_model, *arguments[1:], "--quiet") == (0, rows, "")
 
 
-def test_a_composed_word_is_the_mean_of_its_pieces(ask, pieces):
-    model = formats.load(pieces)
-    _, rows, _ = ask("vectors", pieces, "학교에서", "--quiet")
+def test_a_composed_word_is_the_mean_of_its_ngrams(ask, subword_model):
+    model = formats.load(subword_model)
+    _, rows, _ = ask("vectors", subword_model, "학교에서", "--quiet")
     expected = model.ngram_vectors[model.subwords.buckets("학교에서")].mean(axis=0)
     np.testing.assert_allclose(np.array(rows[0][0].split(" ")[1:], np.float64), expected, rtol=1e-5)
 

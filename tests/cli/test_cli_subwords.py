@@ -81,7 +81,7 @@ def test_jamo_pieces_are_shown_as_hangul(run):
 
 def test_json_lists_the_pieces(run, capsys):
     main(["subwords", "ab", "--min-n", "2", "--max-n", "2", "--json"])
-    assert json.loads(capsys.readouterr().out) == {"word": "ab", "pieces": ["<a", "ab", "b>", "<ab>"]}
+    assert json.loads(capsys.readouterr().out) == {"word": "ab", "subwords": ["<a", "ab", "b>", "<ab>"]}
 
 
 def test_shares_of_a_model_add_up_to_one(run, model):
@@ -92,7 +92,7 @@ def test_shares_of_a_model_add_up_to_one(run, model):
     for word in ("학교에서", "학교만"):
         mine = [row for row in rows if row[0] == word]
         known = [f"<{word}>"] if word in vectors else []
-        assert [row[1] for row in mine] == vectors.subwords.pieces(word) + known
+        assert [row[1] for row in mine] == vectors.subwords.ngrams(word) + known
         assert sum(float(row[2]) for row in mine) == pytest.approx(1, abs=1e-2)
     unseen = next(row for row in rows if row[1] == "교만>")
     assert (float(unseen[2]), float(unseen[3])) == (0, 0)
@@ -127,7 +127,7 @@ def test_a_model_without_pieces_says_so(run, tmp_path):
     KeyedVectors(["a"], np.ones((1, 2), "f4")).save(path)
     status, _, err = run("subwords", "a", "--vectors", path)
     assert status == 1
-    assert "has no vectors of pieces; train with --model fasttext" in err
+    assert "has no vectors of n-grams; train with --model fasttext" in err
 
 
 def test_training_says_which_lengths_it_took(run, corpus, tmp_path):

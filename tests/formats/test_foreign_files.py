@@ -142,8 +142,8 @@ def test_floret_words_are_the_mean_of_their_pieces_rows(tmp_path):
     )
     words.write_text("학교\nking\n", encoding="utf-8")
     model = formats.load(path, words=words)
-    pieces = ["<학교>", "<학", "학교", "교>", "<학교", "학교>"]
-    rows = [h % 7 for piece in pieces for h in murmur3(piece.encode(), 2166136261)[:2]]
+    ngrams = ["<학교>", "<학", "학교", "교>", "<학교", "학교>"]
+    rows = [h % 7 for ngram in ngrams for h in murmur3(ngram.encode(), 2166136261)[:2]]
     np.testing.assert_allclose(model["학교"], table[rows].mean(axis=0), rtol=1e-6)
     assert Table(7, 3, 2, 3, 2, 2166136261, "<", ">").rows_of("학교") == rows
     with pytest.raises(ConfigError, match="give --words FILE"):

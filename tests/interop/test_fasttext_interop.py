@@ -41,8 +41,8 @@ def test_fasttext_gives_bit_identical_vectors(model, written):
     for word in [*model.index_to_key, *UNKNOWN]:
         assert np.array_equal(theirs.get_word_vector(word), model[word]), word
     for word in UNKNOWN[:3]:
-        pieces, rows = theirs.get_subwords(word)
-        assert pieces == model.subwords.pieces(word)
+        ngrams, rows = theirs.get_subwords(word)
+        assert ngrams == model.subwords.ngrams(word)
         assert (rows - len(model)).tolist() == model.subwords.buckets(word).tolist()
     assert np.array_equal(theirs.get_output_matrix(), model.output_vectors)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from embedkit.kernels import rows as row_kernels
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.fasttext import Model, Settings, make_train, pay_all
+from embedkit.kernels.fasttext import Model, Settings, flush_all, make_train
 from embedkit.kernels.math import padded_size
 from embedkit.kernels.rows import SCORES, TILE, add_row, aligned_rows, dot_rows, update_rows
 from embedkit.kernels.sampling import alias_table
@@ -27,7 +27,7 @@ ANY_WORDS = st.lists(
     ),
     max_size=6,
 )
-CUTS = [
+SPLITS = [
     Subwords("chars", bucket=1000),
     Subwords("chars", min_n=1, max_n=2, bucket=2**31 - 1),
     Subwords("jamo", bucket=999),
@@ -36,7 +36,7 @@ CUTS = [
 
 
 @settings(max_examples=150, deadline=None)
-@given(ANY_WORDS, st.sampled_from(CUTS))
+@given(ANY_WORDS, st.sampled_from(SPLITS))
 def test_hashing_many_words_is_hashing_each(words, subwords):
     words = [*words, "</s>", "x" * 300, "하늘"]
     indptr, found = hash_words(subwords, words)
@@ -44,7 +44,7 @@ def test_hashing_many_words_is_hashing_each(words, subwords):
         assert found[indptr[i] : indptr[i + 1]].tolist() == subwords.buckets(word).tolist(), word
 
 
-def test_hashing_for_a_pruned_model_leaves_pieces_out():
+def test_hashing_for_a_pruned_model_leaves_ngrams_out():
     full = Subwords("chars", min_n=2, max_n=3, bucket=50)
     pruned = Subwords("chars", min_n=2, max_n=3, bucket=50, kept=(40, 7, 3, 22, 31, 12, 49))
     words = ["하늘", "seaside", "", "바람결에"]
@@ -61,8 +61,8 @@ def test_composing_is_the_mean_in_fasttexts_order(known):
     ngrams = rng.normal(size=(500, 10)).astype("f4")
     words = ["바람결에", "", "sea", "seaside"] * 9000  # more than one thread's share
     own = rng.normal(size=(len(words), 10)).astype("f4") if known else None
-    found, n_pieces = compose(subwords, words, ngrams, own)
-    assert n_pieces[:3].tolist() == [len(subwords.buckets(word)) for word in words[:3]]
+    found, n_ngrams = compose(subwords, words, ngrams, own)
+    assert n_ngrams[:3].tolist() == [len(subwords.buckets(word)) for word in words[:3]]
     for i in (0, 1, 2, 3, len(words) - 1):
         total, n = np.zeros(10, "f4"), 0
         for row in ([own[i]] if known else []) + list(ngrams[subwords.buckets(words[i])]):
@@ -155,10 +155,10 @@ def problem(n_cached=0, interval=1, seed=4, shared=True):
     w_in, w_out = aligned_rows(30 + 4 * 30, size), aligned_rows(n_words, size)
     w_in[:, :vector_size] = rng.uniform(-0.5, 0.5, (150, vector_size))
     w_out[:, :vector_size] = rng.uniform(-0.5, 0.5, (n_words, vector_size))
-    cold = indptr[:-1] + 1
+    lazy_start = indptr[:-1] + 1
     model = Model(
         indptr,
-        cold,
+        lazy_start,
         entries,
         w_in,
         w_out,
@@ -166,7 +166,7 @@ def problem(n_cached=0, interval=1, seed=4, shared=True):
         np.full(n_cached, interval, np.int32),
         np.full(n_cached, interval, np.int32),
     )
-    pay_all(model)
+    flush_all(model)
     keep = np.where(np.arange(n_words) % 3, 1.0, 0.6).astype("f4")
     return ids, keep, own, model
 
@@ -187,8 +187,8 @@ def tables(loss, n_words=30):
 )
 def test_training_agrees_with_plain_float64(cbow, loss, mean):
     ids, keep, own, model = problem()
-    table, most = tables(loss)
-    options = Settings(3, not mean, 5 if loss == "ns" else 0, 4, mean, most + -most % TILE)
+    table, max_outputs = tables(loss)
+    options = Settings(3, not mean, 5 if loss == "ns" else 0, 4, mean, max_outputs + -max_outputs % TILE)
     w_in, w_out = model.w_in.astype(float), model.w_out.astype(float)
     before = w_in.copy()
     loss_sum, n_pairs = reference.train(ids, keep, table, options, own, w_in, w_out, 0.05, 99, cbow, loss)
@@ -196,7 +196,7 @@ def test_training_agrees_with_plain_float64(cbow, loss, mean):
     n_words, found_loss, found_pairs = make_train(cbow, loss)(
         ids, 0, len(ids), keep, table, options, model, np.float32(0.05), state, control
     )
-    pay_all(model)
+    flush_all(model)
     assert n_words == (ids >= 0).sum()
     assert found_pairs == n_pairs > 10
     assert found_loss == pytest.approx(loss_sum, rel=1e-5)
@@ -237,7 +237,7 @@ def test_private_rows_give_back_what_they_learnt():
         assert (rows[len(expected) : len(expected) + n] == 9).all()
 
 
-def test_a_debt_paid_late_is_the_same_where_words_share_no_rows():
+def test_a_late_flush_is_the_same_where_words_share_no_rows():
     results = []
     for n_cached, interval in [(0, 1), (12, 7)]:
         ids, keep, _, model = problem(n_cached, interval, shared=False)
@@ -254,7 +254,7 @@ def test_a_debt_paid_late_is_the_same_where_words_share_no_rows():
             np.array([5], np.uint64),
             np.zeros(1, np.int64),
         )
-        pay_all(model)
+        flush_all(model)
         results.append(model.w_in.copy())
     np.testing.assert_allclose(results[1], results[0], atol=2e-5)
 

@@ -1,4 +1,4 @@
-"""Skip-gram and CBOW kernels against their plain float64 versions, and the pieces that they are made of."""
+"""Skip-gram and CBOW kernels against their plain float64 versions, and what they are made of."""
 
 import numpy as np
 import pytest
@@ -111,8 +111,8 @@ def test_one_thread_and_small_vocabularies_have_no_private_rows():
 @pytest.mark.parametrize("mean_gradient", [True, False])
 def test_exact_losses_agree_with_the_reference(softmax, cbow, mean_gradient):
     paths = huffman_paths(np.arange(N_WORDS, 0, -1))
-    most = 32 if softmax else 12
-    chosen = ExactSettings(3, True, cbow, mean_gradient, softmax, most)
+    max_outputs = 32 if softmax else 12
+    chosen = ExactSettings(3, True, cbow, mean_gradient, softmax, max_outputs)
     compare(make_exact(ROW), reference.exact, paths, chosen, seed=3, tolerance=5e-4)
 
 

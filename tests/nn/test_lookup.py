@@ -55,7 +55,7 @@ def test_subwords_compose_known_and_unknown_words(kind):
     start = build_lookup(kv, tokens, rng=RNG)
     own = np.array([start.lookup.word_row(t) for t in ("학교", "나무", "학교는")])
     assert (own > 0).all() and start.learnt[own].tolist() == [False, False, True]
-    # of pieces, those that several words share: recompute the mean by hand
+    # of n-grams, those that several words share: recompute the mean by hand
     for token in ("학교", "학교에", "나무"):
         rows = [start.weight[r] for r in [start.lookup.word_row(token)] if r]
         for bucket in kv.subwords.buckets(token):

@@ -89,7 +89,7 @@ def test_two_workers_learn_the_same_thing():
 
 
 def test_a_resumed_run_ends_bit_for_bit_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr(family, "PAYMENTS", 20)  # so that some words have debts in the checkpoint
+    monkeypatch.setattr(family, "FLUSHES", 20)  # so that some updates are pending in the checkpoint
     options = {**OPTIONS, "epochs": 40}
     whole = embedkit.train(CORPUS, **options)
     save = Run.save_state
@@ -178,8 +178,8 @@ def test_rows_are_numbered_by_use():
         entries = layout.entries[layout.entries_indptr[word] : layout.entries_indptr[word + 1]]
         np.add.at(uses, entries, n)
         assert sorted(entries) == entries.tolist()
-        own = [layout.number[word]] + [
-            layout.number[3 + p] for p in layout.pieces[layout.indptr[word] : layout.indptr[word + 1]]
+        rows = [layout.number[word]] + [
+            layout.number[3 + p] for p in layout.ngrams[layout.indptr[word] : layout.indptr[word + 1]]
         ]
-        assert sorted(own) == entries.tolist()
+        assert sorted(rows) == entries.tolist()
     assert (np.diff(uses) <= 0).all()

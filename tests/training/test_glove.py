@@ -31,10 +31,10 @@ def parameters(n_words, size, row_size, seed):
     """Random rows as the kernel wants them, sums of squares included."""
     rng = np.random.default_rng(seed)
     both = []
-    for held in (1, 0):
+    for fixed in (1, 0):
         rows = np.zeros((n_words, 2 * row_size), np.float32)
         rows[:, : size + 2] = rng.normal(0, 0.5, (n_words, size + 2))
-        rows[:, held] = 1.0
+        rows[:, fixed] = 1.0
         rows[:, row_size:] = 1 + rng.random((n_words, row_size))
         both.append(rows)
     return both
@@ -99,7 +99,7 @@ def test_every_word_has_one_row(n_words):
     assert sorted(np.concatenate(rows).tolist()) == list(range(n_words))
     for g, words in enumerate(rows):
         assert all(group_of(w, n_groups) == g and w // n_groups == row for row, w in enumerate(words.tolist()))
-        assert len(words) <= glove.MOST_ROWS
+        assert len(words) <= glove.MAX_GROUP_ROWS
 
 
 def test_records_are_the_counts_shuffled():

@@ -60,7 +60,7 @@ COLUMNS = ["model", "test", "section", "measure", "value", "low", "high", "used"
 @click.option(
     "--subwords",
     is_flag=True,
-    help="Compose unknown words of pairs from their pieces where the model has them, rather than skip them.",
+    help="Compose unknown words of pairs from their n-grams where the model has them, rather than skip them.",
 )
 @click.option(
     "--resamples",
@@ -130,7 +130,7 @@ def evaluate(
     order = {key: place for place, key in enumerate(dict.fromkeys(row[1:4] for row in rows))}
     rows.sort(key=lambda row: order[row[1:4]])  # stable: the same measure of several models side by side
     rules = _rules(restrict_vocab, case_sensitive)
-    unknown = "unknown words composed from their pieces" if subwords else "pairs with unknown words skipped"
+    unknown = "unknown words composed from their n-grams" if subwords else "pairs with unknown words skipped"
     protocols = {
         True: f"cosine of {rules}; {unknown}; 95 % bootstrap interval",
         False: f"{rules}; questions with unknown words skipped; the question's own words are no answers",

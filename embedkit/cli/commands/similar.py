@@ -53,7 +53,7 @@ def similar(
     """The nearest neighbours of each WORD, or of each line of standard input.
 
     Several words on a line (or in one quoted argument) stand for their mean. Piped, each answer is a line
-    query<TAB>neighbour<TAB>value. A word outside the vocabulary is composed from its pieces where the model has
+    query<TAB>neighbour<TAB>value. A word outside the vocabulary is composed from its n-grams where the model has
     them; else it is an error that names close spellings, the other queries go on, and the exit status is 1.
     """
     vectors = load(model)

@@ -1,4 +1,4 @@
-"""``embedkit subwords``: the pieces that a word is made of."""
+"""``embedkit subwords``: the subwords that a word is made of."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from embedkit.rows.subwords import KINDS, Subwords, default_lengths
     "model",
     type=click.Path(),
     metavar="MODEL",
-    help="Cut as this model does, and tell how much each piece carries.",
+    help="Split as this model does, and tell how much each subword carries.",
 )
 @click.option("--subwords", "kind", type=click.Choice(KINDS), help="Characters or jamo.  [default: chars]")
 @click.option("--min-n", "--minn", type=int, help="Shortest character n-gram.  [default: 3; Hangul 1]")
@@ -33,28 +33,28 @@ from embedkit.rows.subwords import KINDS, Subwords, default_lengths
 @json_option
 @quiet_option
 def subwords(words: tuple[str, ...], model: str | None, as_json: bool, quiet: bool, **lengths: Any) -> None:
-    """The pieces of each WORD, or of each line of standard input: its n-grams, then the whole word.
+    """The subwords of each WORD, or of each line of standard input: its n-grams, then the whole word.
 
-    A line is word<TAB>pieces. With --vectors a line is word<TAB>piece<TAB>share<TAB>norm: shares add up to 1, they
-    say how much of the word's vector comes from the piece; the norm is the length of the piece's own vector.
+    A line is word<TAB>subwords. With --vectors a line is word<TAB>subword<TAB>share<TAB>norm: shares add up to 1, they
+    say how much of the word's vector comes from the subword; the norm is the length of the subword's own vector.
     """
     given = {name: value for name, value in lengths.items() if value is not None}
     if model is not None:
         if given:
             option = next(iter(given)).replace("_", "-").replace("kind", "subwords")
-            raise ConfigError(f"--vectors cuts words as the model does; leave out --{option}")
+            raise ConfigError(f"--vectors splits words as the model does; leave out --{option}")
         _shares(model, words, as_json, quiet)
         return
     kind = given.pop("kind", "chars")
-    with Results(["word", "pieces"], as_json) as results:
+    with Results(["word", "subwords"], as_json) as results:
         for batch in query_batches(words):
             for word in batch:
-                cut = _cut(kind, given, word)
-                pieces = [*cut.pieces(_checked(word)), f"<{word}>"]
-                results.row(word, pieces if as_json else " ".join(pieces))
+                subwords = _splitter(kind, given, word)
+                ngrams = [*subwords.ngrams(_checked(word)), f"<{word}>"]
+                results.row(word, ngrams if as_json else " ".join(ngrams))
 
 
-def _cut(kind: str, given: dict[str, Any], word: str) -> Subwords:
+def _splitter(kind: str, given: dict[str, Any], word: str) -> Subwords:
     if kind == "chars":
         shortest, longest = default_lengths([word])
         shortest = min(shortest, given.get("max_n", longest))
@@ -69,26 +69,26 @@ def _checked(word: str) -> str:
 
 
 def _shares(model: str, words: tuple[str, ...], as_json: bool, quiet: bool) -> None:
-    """Print for each piece its share of the word's vector h of n rows: (row · h) / (n h · h)."""
+    """Print for each subword its share of the word's vector h of n rows: (row · h) / (n h · h)."""
     from embedkit.formats import load
 
     vectors = load(model)
     if vectors.subwords is None or vectors.ngram_vectors is None:
-        raise EmbedkitError(f"{model} has no vectors of pieces; train with --model fasttext, or with --subwords")
-    with Results(["word", "piece", "share", "norm"], as_json) as results:
+        raise EmbedkitError(f"{model} has no vectors of n-grams; train with --model fasttext, or with --subwords")
+    with Results(["word", "subword", "share", "norm"], as_json) as results:
         for batch in query_batches(words):
             for word in batch:
-                pieces = vectors.subwords.pieces(_checked(word))
+                ngrams = vectors.subwords.ngrams(_checked(word))
                 rows = np.asarray(vectors.ngram_vectors[vectors.subwords.buckets(word)], np.float64)
                 known = vectors.row(word)
                 if known >= 0 and vectors.word_rows is not None:
-                    pieces.append(f"<{word}>")
+                    ngrams.append(f"<{word}>")
                     rows = np.vstack([rows, np.asarray(vectors.word_rows[known], np.float64)])
                 elif known < 0:
-                    note(f"note: {word} is not in the vocabulary; composed from its pieces", quiet)
-                if not pieces:
-                    raise EmbedkitError(f"{word!r} has no pieces in {model}")
+                    note(f"note: {word} is not in the vocabulary; composed from its n-grams", quiet)
+                if not ngrams:
+                    raise EmbedkitError(f"{word!r} has no n-grams in {model}")
                 whole = rows.mean(axis=0)
                 shares = rows @ whole / max(len(rows) * float(whole @ whole), 1e-30)
-                for piece, share, row in zip(pieces, shares, rows, strict=True):
-                    results.row(word, piece, float(share), float(np.linalg.norm(row)))
+                for ngram, share, row in zip(ngrams, shares, rows, strict=True):
+                    results.row(word, ngram, float(share), float(np.linalg.norm(row)))

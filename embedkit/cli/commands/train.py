@@ -69,7 +69,7 @@ from embedkit.cli.shared.options import (
 @click.option(
     "--subwords",
     type=click.Choice(["none", "chars", "jamo"]),
-    help="Vectors of pieces of words too.  [default: none; fasttext chars]",
+    help="Vectors of n-grams of words too.  [default: none; fasttext chars]",
 )
 @click.option("--min-n", "--minn", type=int, help="Shortest character n-gram.  [default: by script]")
 @click.option("--max-n", "--maxn", type=int, help="Longest character n-gram.  [default: by script]")

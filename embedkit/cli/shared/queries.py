@@ -59,7 +59,7 @@ def known(model: KeyedVectors, words: Sequence[str], quiet: bool = False) -> boo
         if word in model:
             continue
         if model.has_vector(word):
-            note(f"note: {word} is not in the vocabulary; composed from its pieces", quiet)
+            note(f"note: {word} is not in the vocabulary; composed from its n-grams", quiet)
         else:
             warn(str(UnknownWordError(word, model.close_spellings(word))))
             sound = False

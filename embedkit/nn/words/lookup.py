@@ -2,7 +2,7 @@
 
 A token is made of one row or several, and its vector is their mean. Row 0 stands for tokens that nothing is known of;
 then come the rows of words, then those of subword buckets. Where the vectors have subwords, a word of the training
-text is its own row and its pieces' rows, an unknown one its pieces' rows alone, as in fastText (Bojanowski et al.
+text is its own row and its n-grams' rows, an unknown one its n-grams' rows alone, as in fastText (Bojanowski et al.
 2017), so that fine-tuning moves words that were never seen along with those that were. Only buckets that at least
 `MIN_BUCKET_WORDS` words of the training text share are carried: the others say nothing about further words, and a
 model file would be as large as the vectors.
@@ -52,7 +52,7 @@ class WordLookup:
     words : sequence of str
         Word i has row 1 + i.
     subwords : Subwords, optional
-        How tokens are cut into pieces.
+        How tokens are split into n-grams.
     buckets : int64 (n_buckets,), ascending
         The buckets that have rows: ``buckets[j]`` has row 1 + len(words) + j.
     """
@@ -136,7 +136,7 @@ class WordLookup:
 
 
 def join_bags(own: np.ndarray, offsets: np.ndarray, piece_rows: np.ndarray) -> Bags:
-    """Put each token's own row (0 for none) before its pieces' rows (−1 for none); row 0 where nothing is left."""
+    """Put each token's own row (0 for none) before its n-grams' rows (−1 for none); row 0 where nothing is left."""
     n = len(own)
     token = np.repeat(np.arange(n), np.diff(offsets))
     have = piece_rows >= 0
@@ -153,7 +153,7 @@ def join_bags(own: np.ndarray, offsets: np.ndarray, piece_rows: np.ndarray) -> B
 
 
 def bucket_lists(subwords: Subwords, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The buckets of all tokens' pieces as (offsets int64 (n + 1,), buckets int64); by a kernel where they are many."""
+    """The buckets of all tokens' n-grams: offsets int64 (n + 1,), buckets int64; by a kernel where they are many."""
     if len(tokens) < HASH_IN_BULK:
         lists = [subwords.buckets(token) for token in tokens]
         offsets = np.concatenate([[0], np.cumsum([len(b) for b in lists])]).astype(np.int64)
