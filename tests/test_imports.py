@@ -16,6 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [
     "errors",
     "progress",
+    "threads",
     "_version",
     "kernels",
     "files",

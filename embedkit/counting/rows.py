@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import queue
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+
+from embedkit.threads import ordered_map
 
 BLOCK_RECORDS = 1 << 20  # the most records that a block of several rows can come to
 
@@ -82,7 +82,7 @@ class BlockWorkers:
             self._spare.put((make_scratch(n_words), *buffers))
 
     def blocks(self, blocks: Sequence[tuple[int, int]], fill: Callable[..., int]) -> Iterator[RowBlock]:
-        """Yield the blocks in order, computing a few ahead.
+        """The blocks in order, some computed ahead.
 
         Parameters
         ----------
@@ -91,7 +91,8 @@ class BlockWorkers:
             ``fill(first, last, scratch, lengths, columns, values) -> number of records``
         """
 
-        def work(first: int, last: int) -> RowBlock:
+        def work(block: tuple[int, int]) -> RowBlock:
+            first, last = block
             scratch, columns, values = held = self._spare.get()
             try:
                 lengths = np.empty(last - first, np.int64)
@@ -100,15 +101,4 @@ class BlockWorkers:
             finally:
                 self._spare.put(held)
 
-        with ThreadPoolExecutor(self.workers, "embedkit-count") as pool:
-            waiting: deque[Future[RowBlock]] = deque()
-            try:
-                for first, last in blocks:
-                    waiting.append(pool.submit(work, first, last))
-                    if len(waiting) > 2 * self.workers:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+        return ordered_map(work, blocks, self.workers, "count")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from embedkit.progress import Progress, ProgressCallback
+from embedkit.threads import for_each
 
 OVERSAMPLING = 20
 POWER_ITERATIONS = 4
@@ -63,8 +63,7 @@ class SparseMatrix:
         def work(piece: int) -> None:
             multiply_rows(self.offsets, self.columns, self.values, dense, int(cuts[piece]), int(cuts[piece + 1]), out)
 
-        with ThreadPoolExecutor(workers, "embedkit-sparse") as pool:
-            list(pool.map(work, range(_PIECES)))
+        for_each(work, range(_PIECES), workers, "sparse")
         return out
 
 

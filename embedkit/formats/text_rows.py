@@ -66,24 +66,14 @@ def read_rows(
         for low, high in segments:
             yield _finish(file, *_parse_python(file, low, high, size), encoding_errors)
         return  # a small file: its pages are not worth giving back
-    from collections import deque
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from embedkit.threads import ordered_map
 
-    workers = max(1, min(os.cpu_count() or 1, 16))
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[tuple[int, Future[tuple[list[bytes], np.ndarray, np.ndarray]]]] = deque()
-        try:
-            for low, high in segments:
-                waiting.append((low, pool.submit(_parse_kernel, file, low, high, size)))
-                if len(waiting) > 2 * workers:
-                    first, future = waiting.popleft()
-                    yield _finish(file, *future.result(), encoding_errors)
-                    file.forget(first)
-            for _, future in waiting:
-                yield _finish(file, *future.result(), encoding_errors)
-        finally:
-            for _, future in waiting:
-                future.cancel()
+    def parse(segment: tuple[int, int]) -> tuple[int, tuple[list[bytes], np.ndarray, np.ndarray]]:
+        return segment[0], _parse_kernel(file, *segment, size)
+
+    for low, found in ordered_map(parse, segments, min(os.cpu_count() or 1, 16), "parse"):
+        yield _finish(file, *found, encoding_errors)
+        file.forget(low)
 
 
 def parse_line(file: MappedFile, start: int, end: int, size: int) -> tuple[int, list[float]] | None:

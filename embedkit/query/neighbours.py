@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from embedkit.errors import ConfigError
+from embedkit.threads import for_each
 
 METRICS = ("cosine", "l2", "dot")
 ROWS_PER_BLOCK = 16384
@@ -205,8 +207,6 @@ def _search_kernel(
     vectors: np.ndarray, norms: np.ndarray, queries: np.ndarray, wanted: Sequence[int], metric: str
 ) -> list[np.ndarray]:
     """`_search` with a kernel that looks at each score once, in several threads; the blocks stay in the cache."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from embedkit.kernels.neighbours import keep_best
 
     scale, shift = np.ones(len(vectors), np.float32), np.zeros(len(vectors), np.float32)
@@ -219,20 +219,16 @@ def _search_kernel(
     workers = max(1, min(os.cpu_count() or 1, 16, len(queries)))
     cuts = np.linspace(0, len(queries), workers + 1).astype(int).tolist()
     product = np.empty((len(queries), KERNEL_ROWS), np.float32)
-    with ThreadPoolExecutor(workers) as pool:
-        for low in range(0, len(vectors), KERNEL_ROWS):
-            high = min(low + KERNEL_ROWS, len(vectors))
-            out = product if high - low == KERNEL_ROWS else np.empty((len(queries), high - low), np.float32)
-            block = np.matmul(queries, vectors[low:high].T, out=out)
-            list(
-                pool.map(
-                    lambda a, b, block=block, low=low, high=high: keep_best(
-                        block[a:b], scale[low:high], shift[low:high], low, scores[a:b], rows[a:b]
-                    ),
-                    cuts,
-                    cuts[1:],
-                )
-            )
+    for low in range(0, len(vectors), KERNEL_ROWS):
+        high = min(low + KERNEL_ROWS, len(vectors))
+        out = product if high - low == KERNEL_ROWS else np.empty((len(queries), high - low), np.float32)
+        block = np.matmul(queries, vectors[low:high].T, out=out)
+
+        def keep(part: tuple[int, int], block: np.ndarray = block, low: int = low, high: int = high) -> None:
+            a, b = part
+            keep_best(block[a:b], scale[low:high], shift[low:high], low, scores[a:b], rows[a:b])
+
+        for_each(keep, pairwise(cuts), workers, "neighbours")
     return [found[found >= 0][:n] for found, n in zip(rows, wanted, strict=True)]
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from embedkit.rows.subwords import Subwords, encode_word
+from embedkit.threads import for_each
 
 WORDS_AT_ONCE = 4096
 
@@ -188,12 +188,12 @@ def _in_threads(do: Callable[[int, int], None], n_words: int, workers: int | Non
     """``do(first, last)`` for stretches of the words; a first call, of none, compiles before there are threads."""
     do(0, 0)
     bounds = range(0, n_words, WORDS_AT_ONCE)
-    if len(bounds) < 2 or workers == 1:
-        for first in bounds:
-            do(first, min(first + WORDS_AT_ONCE, n_words))
-    else:
-        with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-            list(pool.map(lambda first: do(first, min(first + WORDS_AT_ONCE, n_words)), bounds))
+    for_each(
+        lambda first: do(first, min(first + WORDS_AT_ONCE, n_words)),
+        bounds,
+        min(workers or os.cpu_count() or 1, len(bounds)),
+        "compose",
+    )
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

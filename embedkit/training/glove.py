@@ -13,8 +13,6 @@ squared gradients at 1, the cost shown is the mean of ½ f(x) (w · c + b + c_b 
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +22,9 @@ from embedkit.counting import Cooccurrences, Window, count_cooccurrences
 from embedkit.errors import ConfigError, CorpusError, TrainingError
 from embedkit.progress import Progress
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.threads import Timetable, run_rounds, run_tasks
 from embedkit.training.config import TrainingConfig
 from embedkit.training.run import Monitor, Run, check_finite
-from embedkit.training.threads import run_tasks
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 
@@ -35,7 +33,6 @@ from embedkit.vocabulary.corpus import Corpus
 GROUP_ROWS = 1000
 MAX_GROUPS = 256
 MAX_GROUP_ROWS = 1 << 16  # a row in its group is a uint16
-_TICK_SECONDS = 0.2
 
 
 class Records:
@@ -279,27 +276,41 @@ def train(
 
     done = (position // n_groups) * len(records) + int(figures.get("n", 0))
     with Monitor(run, len(records) * config.epochs, "records", done=done, loss_name="cost") as monitor:
-        keep = _Keeper(run, config, digest, monitor, {"words": words, "contexts": contexts})
-        if figures.get("n"):  # the part of the pass that was done before
-            monitor.add(0, figures["cost"], figures["n"], position // n_groups)
-            keep.epoch_sums = [figures["cost"], figures["n"]]
-        for at in range(position, config.epochs * n_groups):
+        pass_sums = [float(figures.get("cost", 0.0)), int(figures.get("n", 0))]
+        monitor.add(0, pass_sums[0], pass_sums[1], position // n_groups)  # the part of the pass that was done before
+
+        def blocks(at: int) -> list[tuple[int, int]]:
+            found = round_blocks(config.seed, *divmod(at, n_groups), n_groups)
+            found.sort(key=lambda block: -size_of[block])  # the longest first, so that all threads end together
+            return found
+
+        def count(at: int, outcomes: list[tuple[int, float]]) -> None:
             epoch, k = divmod(at, n_groups)
-            blocks = round_blocks(config.seed, epoch, k, n_groups)
-            blocks.sort(key=lambda block: -size_of[block])  # the longest first, so that all threads end together
+            n, cost = sum(n for n, _ in outcomes), sum(cost for _, cost in outcomes)
+            if not np.isfinite(cost):
+                raise TrainingError(
+                    f"training diverged: the cost is {cost} in epoch {epoch + 1}; the output is "
+                    "not written, the last checkpoint is kept; lower the learning rate"
+                )
+            monitor.add(n, cost, n, epoch)
+            pass_sums[:] = [0.0, 0] if k == n_groups - 1 else [pass_sums[0] + cost, pass_sums[1] + n]
 
-            def count(_: int, outcome: tuple[int, float], epoch: int = epoch) -> None:
-                n, cost = outcome
-                if not np.isfinite(cost):
-                    raise TrainingError(
-                        f"training diverged: the cost is {cost} in epoch {epoch + 1}; the output is "
-                        "not written, the last checkpoint is kept; lower the learning rate"
-                    )
-                monitor.add(n, cost, n, epoch)
-                keep.add(n, cost)
+        def save(at: int) -> None:
+            arrays = {"words": words, "contexts": contexts}
+            run.save_state(config, digest, at, arrays, {"cost": pass_sums[0], "n": pass_sums[1]})
 
-            run_tasks(work, blocks, config.workers, control=control, on_result=count)
-            keep(at + 1, n_groups)
+        run_rounds(
+            work,
+            blocks,
+            config.epochs * n_groups,
+            config.workers,
+            control=control,
+            on_round=count,
+            first=position,
+            timetable=Timetable(
+                monitor.tick, save=None if run.checkpoint is None else save, save_every=run.checkpoint_every
+            ),
+        )
         monitor.end()
     for name, array in (("words", words), ("contexts", contexts)):
         check_finite(name, array)
@@ -310,36 +321,6 @@ def round_blocks(seed: int, epoch: int, k: int, n_groups: int) -> list[tuple[int
     random = np.random.default_rng(np.random.SeedSequence((seed, 2, epoch)))
     partner, shifts = random.permutation(n_groups), random.permutation(n_groups)
     return [(i, int(partner[(i + shifts[k]) % n_groups])) for i in range(n_groups)]
-
-
-class _Keeper:
-    """Reports and checkpoints between rounds, now and then."""
-
-    def __init__(
-        self, run: Run, config: TrainingConfig, digest: str, monitor: Monitor, arrays: dict[str, np.ndarray]
-    ) -> None:
-        self.run = run
-        self.monitor = monitor
-        self._save: Callable[[int, dict[str, Any]], None] = lambda position, figures: run.save_state(
-            config, digest, position, arrays, figures
-        )
-        self._ticked = self._saved = time.monotonic()
-        self.epoch_sums = [0.0, 0]
-
-    def add(self, n: int, cost: float) -> None:
-        self.epoch_sums[0] += cost
-        self.epoch_sums[1] += n
-
-    def __call__(self, position: int, n_groups: int) -> None:
-        now = time.monotonic()
-        if position % n_groups == 0:
-            self.epoch_sums = [0.0, 0]
-        if now - self._ticked >= _TICK_SECONDS:
-            self.monitor.tick()
-            self._ticked = now
-        if self.run.checkpoint is not None and now - self._saved >= self.run.checkpoint_every:
-            self._save(position, dict(zip(("cost", "n"), self.epoch_sums, strict=True)))
-            self._saved = time.monotonic()
 
 
 def result(

@@ -10,9 +10,9 @@ import numpy as np
 
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.threads import Timetable, run_tasks
 from embedkit.training.config import TrainingConfig
 from embedkit.training.run import Monitor, Run, check_finite, corpus_digest
-from embedkit.training.threads import run_tasks
 from embedkit.vocabulary.corpus import Corpus
 
 MAX_SHARED = 4096
@@ -191,9 +191,9 @@ def train_slices(
             control=control,
             first=first,
             on_result=count,
-            tick=monitor.tick,
-            save=save if run.checkpoint is not None else None,
-            save_every=run.checkpoint_every,
+            timetable=Timetable(
+                monitor.tick, save=save if run.checkpoint is not None else None, save_every=run.checkpoint_every
+            ),
         )
         monitor.end()
     for name, array in arrays.items():

@@ -10,9 +10,7 @@ from __future__ import annotations
 import os
 import queue
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +20,7 @@ from embedkit.kernels.tokens import close, padded
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.text.reading import BLOCK_BYTES, Block, Sources, list_sources, not_utf8, read_blocks, total_bytes
 from embedkit.text.tokenizers import Tokenizer, character_classes
+from embedkit.threads import ordered_map
 from embedkit.vocabulary.id_stream import IdStream
 from embedkit.vocabulary.word_table import WordTable
 
@@ -160,7 +159,7 @@ def scan_sources(
     stream = IdStream(mmap_above)
     report = _reporter(progress, total_bytes(files))
     name, n_lines = "", 0
-    for result in _in_order(scanner, read_blocks(files, json_field, encoding_errors, BLOCK_BYTES), workers):
+    for result in ordered_map(scanner, read_blocks(files, json_field, encoding_errors, BLOCK_BYTES), workers, "scan"):
         if result.block.name != name:
             name, n_lines = result.block.name, 0
         if result.bad_byte >= 0:
@@ -174,23 +173,6 @@ def scan_sources(
     for table in tables[1:]:
         numbers.append(tables[0].insert(*table.index()))
     return Scanned(stream, tables[0], numbers, sum(table.n_unknown for table in tables))
-
-
-def _in_order(scanner: _Scanner, blocks: Iterator[Block], workers: int) -> Iterator[_Result]:
-    if workers == 1:
-        yield from map(scanner, blocks)
-        return
-    pending: deque[Future[_Result]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="embedkit-scan")
-    try:
-        for block in blocks:
-            pending.append(pool.submit(scanner, block))
-            if len(pending) > 2 * workers:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _reporter(progress: ProgressCallback | None, total: int | None) -> Callable[[int], None]:

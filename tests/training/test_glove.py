@@ -208,17 +208,17 @@ class Stop(Exception):
     pass
 
 
-def stop_after(n, counted):
-    """A replacement for `run_tasks` that gives up after n rounds."""
+def stop_after(n):
+    """A replacement for `round_blocks` that gives up after n rounds."""
 
-    def run(*args, **kwargs):
+    def blocks(*args):
         counted.append(1)
         if len(counted) > n:
             raise Stop
-        return glove_run_tasks(*args, **kwargs)
+        return round_blocks(*args)
 
-    glove_run_tasks = glove.run_tasks
-    return run
+    counted, round_blocks = [], glove.round_blocks
+    return blocks
 
 
 @pytest.mark.parametrize("rounds", [5, 17, 25])
@@ -228,7 +228,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path, monkeypatc
     whole = train(text, log=tmp_path / "whole.jsonl", **options)
     (tmp_path / "checkpoint.npz").unlink()
     with monkeypatch.context() as patched, pytest.raises(Stop):
-        patched.setattr(glove, "run_tasks", stop_after(rounds, []))
+        patched.setattr(glove, "round_blocks", stop_after(rounds))
         train(text, **options)
     resumed = train(text, resume=True, log=tmp_path / "resumed.jsonl", **options)
     np.testing.assert_array_equal(whole.vectors, resumed.vectors)

@@ -15,7 +15,6 @@ from embedkit.errors import ConfigError, CorpusError, TrainingError
 from embedkit.training.config import TrainingConfig
 from embedkit.training.plan import plan
 from embedkit.training.run import CHECKPOINT_NAME, Monitor, Run
-from embedkit.training.threads import run_tasks
 from embedkit.training.word2vec import Tasks
 from embedkit.vocabulary.corpus import Corpus
 
@@ -300,44 +299,6 @@ def test_flags_of_other_tools_are_accepted(text, tmp_path):
         1,
         1,
     ]
-
-
-def test_tasks_are_all_done_once_and_errors_come_out():
-    control, seen = np.zeros(1, np.int64), []
-    run_tasks(lambda worker, task: task, range(100), 3, control=control, on_result=lambda i, r: seen.append(r))
-    assert sorted(seen) == list(range(100))
-
-    def fail(worker, task):
-        if task == 7:
-            raise ValueError("seven")
-
-    with pytest.raises(ValueError, match="seven"):
-        run_tasks(fail, range(1000), 2, control=np.zeros(1, np.int64), on_result=lambda i, r: None)
-
-
-def test_checkpoints_happen_between_tasks():
-    running, saved = [], []
-
-    def work(worker, task):
-        running.append(task)
-        time.sleep(0.01)
-        running.remove(task)
-        return task
-
-    done = []
-    run_tasks(
-        work,
-        range(60),
-        2,
-        control=np.zeros(1, np.int64),
-        on_result=lambda i, r: done.append(i),
-        save=lambda position: saved.append((position, sorted(done), list(running))),
-        save_every=0.05,
-    )
-    assert saved
-    for position, finished, under_way in saved:
-        assert finished == list(range(position))
-        assert under_way == []
 
 
 def test_the_monitor_refuses_a_loss_that_is_no_number():

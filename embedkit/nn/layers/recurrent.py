@@ -9,7 +9,6 @@ kernels.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from embedkit.nn.layers import recurrent_steps
 from embedkit.nn.layers.buffers import BufferPool
 from embedkit.nn.layers.dense import Dropout
 from embedkit.nn.layers.parameters import Array, Gradients, Parameters, uniform
+from embedkit.threads import for_each
 
 State = Any  # h : float (layers × directions, batch, hidden); for the LSTM (h, c)
 
@@ -250,26 +250,8 @@ class _Recurrent:
             rows = np.ascontiguousarray(order[share::shares])
             active = np.searchsorted(-lengths[rows], -np.arange(time), side="left").astype(np.int64)
             jobs += [(steps, direction, rows, active) for direction in range(self.directions)]
-        if steps is recurrent_steps or self.workers == 1:
-            for job in jobs:
-                run(*job)
-            return
-        errors: list[Exception] = []
-
-        def guarded(*job: Any) -> None:
-            try:
-                run(*job)
-            except Exception as error:
-                errors.append(error)
-
-        threads = [threading.Thread(target=guarded, args=job) for job in jobs[1:]]
-        for thread in threads:
-            thread.start()
-        guarded(*jobs[0])
-        for thread in threads:
-            thread.join()
-        if errors:
-            raise errors[0]
+        alone = steps is recurrent_steps or self.workers == 1
+        for_each(lambda job: run(*job), jobs, 1 if alone else len(jobs), "recurrent")
 
     def _backend(self, work: int) -> Any:
         if self.dtype == np.float32 and work > KERNELS_ABOVE:

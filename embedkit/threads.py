@@ -1,0 +1,332 @@
+"""The only place that starts threads.
+
+All work has the same shape: tasks in a fixed order, which threads take when they are free, so that all end together;
+one thread takes them in order, so that a run with one worker repeats bit for bit. What differs is what the caller
+waits for:
+
+- `ordered_map`: results one after the other in the order of the tasks, some tasks ahead (reading, counting, composing);
+- `run_tasks`: one long list of tasks, with reports and checkpoints in between (Hogwild training);
+- `run_rounds`: lists of tasks with a barrier behind each (GloVe's blocks, replicas that are merged).
+
+The calling thread hands out tasks and takes in results; it computes nothing itself, hears Ctrl-C, and holds no lock
+while it waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+Task = TypeVar("Task")
+Outcome = TypeVar("Outcome")
+
+
+class _Team(Generic[Task, Outcome]):
+    """Threads that stay, a queue of tasks into them and a queue of results out of them.
+
+    Parameters
+    ----------
+    work : callable
+        ``work(worker, task)``.
+    workers : int
+    name : str
+        Of the threads, for debuggers and profilers.
+    """
+
+    def __init__(self, work: Callable[[int, Task], Outcome], workers: int, name: str) -> None:
+        self._work = work
+        self._todo: queue.SimpleQueue[tuple[int, Task] | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[int, Outcome | None, BaseException | None]] = queue.SimpleQueue()
+        self._stopped = False
+        self.under_way = 0
+        self._threads = [
+            threading.Thread(target=self._loop, args=(k,), name=f"embedkit-{name}-{k}", daemon=True)
+            for k in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _loop(self, worker: int) -> None:
+        while (item := self._todo.get()) is not None:
+            index, task = item
+            if self._stopped:
+                continue
+            try:
+                self._done.put((index, self._work(worker, task), None))
+            except BaseException as error:
+                self._done.put((index, None, error))
+
+    def give(self, index: int, task: Task) -> None:
+        """Put a task at the end of the queue."""
+        self.under_way += 1
+        self._todo.put((index, task))
+
+    def take(self, timeout: float | None = None) -> tuple[int, Outcome | None, BaseException | None] | None:
+        """The next result, whichever task it is of; None when nothing came in time."""
+        try:
+            found = self._done.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        self.under_way -= 1
+        return found
+
+    def close(self) -> None:
+        """Drop the tasks that nobody has begun, and wait for those under way."""
+        self._stopped = True
+        for _ in self._threads:
+            self._todo.put(None)
+        for thread in self._threads:
+            thread.join()
+
+
+def ordered_map(
+    function: Callable[[Task], Outcome], tasks: Iterable[Task], workers: int, name: str = "map"
+) -> Iterator[Outcome]:
+    """Yield ``function(task)`` for every task, in order, computed by threads a few tasks ahead.
+
+    Parameters
+    ----------
+    function : callable
+        Should release the GIL for most of its time.
+    tasks : iterable
+        Gone through by the calling thread, at most ``2 * workers`` tasks ahead of what has been yielded.
+    workers : int
+        With one everything happens in the calling thread.
+    name : str
+        Of the threads.
+
+    Raises
+    ------
+    Exception
+        What `function` raised, when it is the task's turn; all threads have ended by then.
+    """
+    if workers <= 1:
+        yield from map(function, tasks)
+        return
+    team: _Team[Task, Outcome] = _Team(lambda _, task: function(task), workers, name)
+    results: dict[int, tuple[Any, BaseException | None]] = {}
+    given = yielded = 0
+    try:
+        remaining = iter(tasks)
+        ended = False
+        while not ended or yielded < given:
+            while not ended and given - yielded <= 2 * workers:
+                try:
+                    task = next(remaining)
+                except StopIteration:
+                    ended = True
+                else:
+                    team.give(given, task)
+                    given += 1
+            if yielded == given:
+                break
+            while yielded not in results:
+                index, outcome, error = team.take()  # type: ignore[misc]  # without a timeout there is a result
+                results[index] = (outcome, error)
+            outcome, error = results.pop(yielded)
+            if error is not None:
+                raise error
+            yielded += 1
+            yield outcome
+    finally:
+        team.close()
+
+
+def for_each(function: Callable[[Task], Any], tasks: Iterable[Task], workers: int, name: str = "each") -> None:
+    """Call ``function(task)`` for every task, on threads, and return when all are done."""
+    for _ in ordered_map(function, tasks, workers, name):
+        pass
+
+
+class Timetable:
+    """When to report and when to write a checkpoint, for the thread that waits.
+
+    Parameters
+    ----------
+    tick : callable, optional
+        Called every `every` seconds; may raise to stop the run.
+    every : float
+    save : callable, optional
+        ``save(position)``, called every `save_every` seconds when no task is under way.
+    save_every : float
+    stopping : callable, optional
+        Whether somebody asked for the end of the run: a checkpoint is written first, then it ends.
+    """
+
+    def __init__(
+        self,
+        tick: Callable[[], None] | None = None,
+        *,
+        every: float = 0.2,
+        save: Callable[[int], None] | None = None,
+        save_every: float = 60.0,
+        stopping: Callable[[], bool] | None = None,
+    ) -> None:
+        self._tick, self.every = tick, every
+        self._save, self._save_every = save, save_every
+        self._stopping = stopping
+        self._ticked = self._saved = time.monotonic()
+
+    def tick(self) -> None:
+        """Report if it is time."""
+        if self._tick is not None and time.monotonic() - self._ticked >= self.every:
+            self._tick()
+            self._ticked = time.monotonic()
+
+    def stopping(self) -> bool:
+        """Whether the run is to end early."""
+        return self._stopping is not None and self._stopping()
+
+    def wants_save(self) -> bool:
+        """Whether a checkpoint is due."""
+        return self._save is not None and time.monotonic() - self._saved >= self._save_every
+
+    def save(self, position: int) -> None:
+        """Write a checkpoint: all tasks before `position` are done, none after."""
+        if self._save is not None:
+            self._save(position)
+        self._saved = time.monotonic()
+
+
+def run_tasks(
+    work: Callable[[int, Task], Outcome],
+    tasks: Sequence[Task],
+    workers: int,
+    *,
+    control: np.ndarray,
+    on_result: Callable[[int, Outcome], None],
+    first: int = 0,
+    timetable: Timetable | None = None,
+) -> int:
+    """Do ``tasks[first:]`` on `workers` threads and return when all are done, or when the run was to stop.
+
+    Parameters
+    ----------
+    work : callable
+        ``work(worker, task)``, called in the threads; should release the GIL for most of its time.
+    tasks : sequence
+        Taken in order.
+    workers : int
+        Number of threads.
+    control : int64 (1,)
+        Set to 1 when the work must stop at once; kernels look at it.
+    on_result : callable
+        ``on_result(index, outcome)``, called by the calling thread, in the order in which tasks end.
+    first : int
+        Index of the first task (a resumed run).
+    timetable : Timetable, optional
+        Reports, checkpoints, and whether to stop early.
+
+    Returns
+    -------
+    position : int
+        All tasks before it are done, none after.
+
+    Raises
+    ------
+    BaseException
+        Whatever a task or the timetable raised, KeyboardInterrupt included; all threads have ended by then.
+    """
+    timetable = timetable or Timetable()
+    position = first
+    pausing = False
+    with _working(work, workers, control) as team:
+        while position < len(tasks) or team.under_way:
+            while not pausing and position < len(tasks) and team.under_way < 2 * workers:
+                team.give(position, tasks[position])
+                position += 1
+            _take_one(team, timetable, on_result)
+            pausing = timetable.wants_save() or timetable.stopping()
+            if pausing and team.under_way == 0:
+                timetable.save(position)
+                if timetable.stopping():
+                    break
+                pausing = False
+    return position
+
+
+def run_rounds(
+    work: Callable[[int, Task], Outcome],
+    rounds: Callable[[int], Sequence[Task]],
+    n_rounds: int,
+    workers: int,
+    *,
+    control: np.ndarray,
+    on_round: Callable[[int, list[Outcome]], None],
+    first: int = 0,
+    timetable: Timetable | None = None,
+) -> int:
+    """Do rounds of tasks on threads that stay; each round begins when the one before it has ended.
+
+    The tasks of a round must not depend on each other and must not share what they write, so that the outcome is
+    the same whichever thread takes which and however many threads there are.
+
+    Parameters
+    ----------
+    work : callable
+        ``work(worker, task)``, called in the threads.
+    rounds : callable
+        ``rounds(k)``: the tasks of round k, taken in their order (the longest first lets all threads end together).
+    n_rounds : int
+    workers : int
+    control : int64 (1,)
+        As for `run_tasks`.
+    on_round : callable
+        ``on_round(k, outcomes)``, called by the calling thread behind each round, while nothing is under way;
+        outcomes are in the order of the tasks.
+    first : int
+        The first round (a resumed run).
+    timetable : Timetable, optional
+        Its positions are rounds.
+
+    Returns
+    -------
+    position : int
+        The number of rounds that are done.
+    """
+    timetable = timetable or Timetable()
+    with _working(work, workers, control) as team:
+        for k in range(first, n_rounds):
+            if timetable.wants_save() or timetable.stopping():
+                timetable.save(k)
+            if timetable.stopping():
+                return k
+            tasks = rounds(k)
+            outcomes: list[Any] = [None] * len(tasks)
+            for index, task in enumerate(tasks):
+                team.give(index, task)
+            while team.under_way:
+                _take_one(team, timetable, outcomes.__setitem__)
+            on_round(k, outcomes)
+            timetable.tick()
+    return n_rounds
+
+
+@contextlib.contextmanager
+def _working(work: Callable[[int, Task], Outcome], workers: int, control: np.ndarray) -> Iterator[_Team[Task, Outcome]]:
+    """A team that is stopped at once when something goes wrong."""
+    team = _Team(work, workers, "train")
+    try:
+        yield team
+    except BaseException:
+        control[0] = 1
+        raise
+    finally:
+        team.close()
+
+
+def _take_one(team: _Team[Any, Any], timetable: Timetable, on_result: Callable[[int, Any], None]) -> None:
+    """Wait for a result, no longer than the timetable lets; what a task raised is raised here."""
+    found = team.take(timetable.every / 4)
+    if found is not None:
+        index, outcome, error = found
+        if error is not None:
+            raise error
+        on_result(index, outcome)
+    timetable.tick()
