@@ -1,6 +1,6 @@
 """Counts as a ``.safetensors`` file that carries its vocabulary; other tools open it with one line.
 
-Layout, little-endian: uint64 ``n``; ``n`` bytes of JSON, padded with spaces; then the tensors without gaps:
+Tensors (`embedkit.files.safetensors` has the layout of the bytes):
 
 ================  =======  =============  =========================================================================
 tensor            dtype    shape          content
@@ -13,7 +13,7 @@ tensor            dtype    shape          content
 ``row_offsets``   int64    n_words + 1    row ``i`` is cells ``row_offsets[i] .. row_offsets[i + 1] - 1``
 ================  =======  =============  =========================================================================
 
-In SciPy: ``csr_matrix((values, columns, row_offsets))``. The header's ``__metadata__`` holds ``format``
+In SciPy: ``csr_matrix((values, columns, row_offsets))``. The metadata holds ``format``
 ("embedkit-cooccurrences"), ``format_version`` ("1"), ``vocabulary`` (`Vocabulary.digest`) and ``window`` (JSON).
 
 Values come first, so that the file can be written in a stream; columns wait in a second temporary file meanwhile.
@@ -27,7 +27,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -35,21 +35,18 @@ from embedkit.counting.cooccurrences import Cooccurrences, Window
 from embedkit.counting.rows import RowBlock
 from embedkit.errors import ConfigError, FormatError
 from embedkit.files.atomic import atomic_open
-from embedkit.files.mapped import MappedFile
+from embedkit.files.safetensors import COUNTS, SafetensorsFile, SafetensorsWriter, metadata_of
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.words import Words
 
-FORMAT, VERSION = "embedkit-cooccurrences", "1"
-_DTYPES = {
-    "values": "<f8",
-    "columns": "<i4",
-    "words": "|u1",
-    "word_offsets": "<i8",
-    "word_counts": "<i8",
-    "row_offsets": "<i8",
+_LAYOUT = {
+    "values": ("F64", 1),
+    "columns": ("I32", 1),
+    "words": ("U8", 1),
+    "word_offsets": ("I64", 1),
+    "word_counts": ("I64", 1),
+    "row_offsets": ("I64", 1),
 }
-_NAMES = {"<f8": "F64", "<i4": "I32", "|u1": "U8", "<i8": "I64"}
-_HEADER_BYTES = 4096 - 8
 _CHECKED = 1 << 22  # cells at a time
 
 
@@ -57,49 +54,27 @@ def write(
     path: str | os.PathLike[str], vocabulary: Vocabulary, blocks: Iterable[RowBlock], window: Window | None = None
 ) -> int:
     """Write counts as their rows come; the old file stays until the new one is whole. Returns the number of cells."""
+    metadata = metadata_of(COUNTS, vocabulary=vocabulary.digest(), window=json.dumps(window and window.to_dict()))
     with atomic_open(path) as stream, tempfile.TemporaryFile(dir=Path(path).parent, buffering=1 << 20) as columns:
-        stream.seek(8 + _HEADER_BYTES)
-        lengths = []
+        file = SafetensorsWriter(stream, metadata, len(_LAYOUT))
+        lengths = [np.zeros(0, np.int64)]
         for block in blocks:
-            stream.write(np.ascontiguousarray(block.values, "<f8").data)
+            file.append(block.values, "<f8")
             columns.write(np.ascontiguousarray(block.columns, "<i4").data)
             lengths.append(block.lengths)
         offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+        n_cells = int(offsets[-1])
+        file.close("values", "<f8", (n_cells,))
         columns.seek(0)
         shutil.copyfileobj(columns, stream, 1 << 20)
-        shapes = {"values": int(offsets[-1]), "columns": int(offsets[-1])}
+        file.close("columns", "<i4", (n_cells,))
         words = vocabulary.index_to_key
-        blob = words.blob[words.offsets[0] : words.offsets[-1]]
-        blob = np.concatenate([blob, np.zeros(-(stream.tell() + len(blob)) % 8, np.uint8)])
-        for name, array in (
-            ("words", blob),
-            ("word_offsets", words.offsets - words.offsets[0]),
-            ("word_counts", vocabulary.counts),
-            ("row_offsets", offsets),
-        ):
-            stream.write(np.ascontiguousarray(array, _DTYPES[name]).data)
-            shapes[name] = len(array)
-        _write_header(stream, shapes, vocabulary, window)
-    return int(offsets[-1])
-
-
-def _write_header(stream: BinaryIO, shapes: dict[str, int], vocabulary: Vocabulary, window: Window | None) -> None:
-    header: dict[str, Any] = {
-        "__metadata__": {
-            "format": FORMAT,
-            "format_version": VERSION,
-            "vocabulary": vocabulary.digest(),
-            "window": json.dumps(window and window.to_dict()),
-        }
-    }
-    place = 0
-    for name, n in shapes.items():
-        size = n * np.dtype(_DTYPES[name]).itemsize
-        header[name] = {"dtype": _NAMES[_DTYPES[name]], "shape": [n], "data_offsets": [place, place + size]}
-        place += size
-    stream.seek(0)
-    stream.write(_HEADER_BYTES.to_bytes(8, "little") + json.dumps(header).encode().ljust(_HEADER_BYTES))
-    stream.seek(0, os.SEEK_END)
+        file.pad("words", words.blob[words.offsets[0] : words.offsets[-1]])
+        file.tensor("word_offsets", words.offsets - words.offsets[0], "<i8")
+        file.tensor("word_counts", vocabulary.counts, "<i8")
+        file.tensor("row_offsets", offsets, "<i8")
+        file.finish()
+    return n_cells
 
 
 def is_native(path: str | os.PathLike[str]) -> bool:
@@ -112,7 +87,7 @@ def is_native(path: str | os.PathLike[str]) -> bool:
     """
     try:
         with open(path, "rb") as stream:
-            return FORMAT.encode() in stream.read(8 + 200)
+            return COUNTS.name.encode() in stream.read(8 + 200)
     except OSError as error:
         raise FormatError(f"{os.fspath(path)}: cannot be read: {error.strerror or error}") from error
 
@@ -133,24 +108,13 @@ def read(path: str | os.PathLike[str], vocabulary: Vocabulary | None = None) -> 
     ConfigError
         When the counts have another vocabulary.
     """
-    file = MappedFile(path)
-    header, start = _header(file)
-    metadata = header.get("__metadata__")
-    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
-        raise FormatError(
-            f"{file.name}: expected counts of embedkit cooccur, found a file of another kind; "
-            "counts in GloVe's format are read with --vocab FILE"
-        )
-    if metadata.get("format_version") != VERSION:
-        raise FormatError(
-            f"{file.name}: counts in version {metadata.get('format_version')}, this embedkit reads "
-            f"version {VERSION}; install a newer embedkit"
-        )
-    arrays = {name: _tensor(file, start, header, name) for name in _DTYPES}
+    file = SafetensorsFile(path, expected=f"{COUNTS.what} (counts in GloVe's format are read with --vocab FILE)")
+    file.require(COUNTS)
+    arrays = file.tensors(_LAYOUT, _LAYOUT)
     words, n_words = Words(arrays["words"], arrays["word_offsets"]), len(arrays["word_counts"])
     _check_words(file.name, arrays, n_words)
     held = Vocabulary(words, arrays["word_counts"])
-    if held.digest() != metadata.get("vocabulary"):
+    if held.digest() != file.metadata.get("vocabulary"):
         raise FormatError(f"{file.name}: damaged: the words do not match their digest")
     if vocabulary is not None and vocabulary.digest() != held.digest():
         raise ConfigError(
@@ -159,42 +123,12 @@ def read(path: str | os.PathLike[str], vocabulary: Vocabulary | None = None) -> 
         )
     _check_cells(file.name, arrays, n_words)
     return Cooccurrences(
-        held, arrays["row_offsets"], arrays["columns"], arrays["values"], _window(file.name, metadata.get("window"))
+        held,
+        arrays["row_offsets"],
+        arrays["columns"],
+        arrays["values"],
+        _window(file.name, file.metadata.get("window")),
     )
-
-
-def _header(file: MappedFile) -> tuple[dict[str, Any], int]:
-    length = int.from_bytes(file.bytes[:8], "little")
-    if file.size < 8 or length > min(file.size - 8, 1 << 20):
-        raise FormatError(
-            f"{file.name}: expected counts of embedkit cooccur, found a file of another kind or one that is cut off"
-        )
-    try:
-        header = json.loads(file.bytes[8 : 8 + length])
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{file.name}: damaged: the header is not JSON ({error})") from error
-    if not isinstance(header, dict):
-        raise FormatError(f"{file.name}: damaged: the header is not a JSON object")
-    return header, 8 + length
-
-
-def _tensor(file: MappedFile, start: int, header: dict[str, Any], name: str) -> np.ndarray:
-    entry: Any = header.get(name)
-    dtype = _DTYPES[name]
-    try:
-        (n,), (low, high) = entry["shape"], entry["data_offsets"]
-        sound = (
-            type(n) is type(low) is type(high) is int
-            and n >= 0
-            and low >= 0
-            and entry["dtype"] == _NAMES[dtype]
-            and high - low == n * np.dtype(dtype).itemsize
-        )
-    except (TypeError, KeyError, ValueError):
-        sound = False
-    if not sound:
-        raise FormatError(f"{file.name}: damaged: the entry of tensor {name} reads {str(entry)[:200]}")
-    return file.array(dtype, start + low, n, f"tensor {name}")
 
 
 def _check_words(name: str, arrays: dict[str, np.ndarray], n_words: int) -> None:

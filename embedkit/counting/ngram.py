@@ -30,6 +30,7 @@ import numpy as np
 
 from embedkit.counting.ngram_counts import Level, check_levels, count_levels, discounts, symbols
 from embedkit.errors import ConfigError, FormatError
+from embedkit.files.model_file import load_model, save_model
 from embedkit.progress import ProgressCallback
 from embedkit.vocabulary.words import Words
 
@@ -158,9 +159,7 @@ class NgramModel:
         return cls(words, levels, smoothing, k, config)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model as one safetensors file (`embedkit.nn.storing`), task ``lm``, kind ``ngram``."""
-        from embedkit.nn.storing import save_model
-
+        """Write the model as one safetensors file (`embedkit.files.model_file`), task ``lm``, kind ``ngram``."""
         size = int(self.words.offsets[-1])
         tensors = {"words": np.ascontiguousarray(self.words.blob[:size]), "word_offsets": self.words.offsets}
         for n, level in enumerate(self.levels, 1):
@@ -177,8 +176,6 @@ class NgramModel:
         FormatError
             When the file is damaged or of another model.
         """
-        from embedkit.nn.storing import load_model
-
         _, kind, config, tensors = load_model(path, "lm")
         if kind != "ngram":
             raise FormatError(f"{os.fspath(path)}: expected an n-gram model, found a language model of kind {kind}")

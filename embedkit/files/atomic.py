@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written under a temporary name, flushed, then renamed."""
+"""Files that appear whole or not at all: written under a temporary name, put on the disk, then renamed."""
 
 from __future__ import annotations
 
@@ -33,11 +33,22 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         with open(temporary, "rb+") as stream:
             os.fsync(stream.fileno())
         os.replace(temporary, target)
+        sync_folder(target.parent)
     except OSError as error:
         raise EmbedkitError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder: str | os.PathLike[str]) -> None:
+    """Put a folder's entries on the disk, so that a rename outlives a power cut; does nothing where that cannot be."""
+    with contextlib.suppress(OSError):  # Windows opens no folders, some network file systems sync none
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 @contextlib.contextmanager

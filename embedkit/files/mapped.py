@@ -19,6 +19,8 @@ class MappedFile:
         The file to map.
     name : str, optional
         What messages call it, where `path` is a temporary copy.
+    expected : str
+        What the file should hold, for messages.
 
     Raises
     ------
@@ -26,13 +28,13 @@ class MappedFile:
         When the file is empty or cannot be read.
     """
 
-    def __init__(self, path: str | os.PathLike[str], name: str | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], name: str | None = None, expected: str = "vectors") -> None:
         self.name = name or os.fspath(path)
         try:
             with open(path, "rb") as stream:
                 self.size = os.fstat(stream.fileno()).st_size
                 if self.size == 0:
-                    raise FormatError(f"{self.name}: expected vectors, found an empty file")
+                    raise FormatError(f"{self.name}: expected {expected}, found an empty file")
                 self.bytes = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             raise FormatError(f"cannot read {self.name}: {error.strerror or error}") from error

@@ -1,7 +1,6 @@
 """The native file, a ``.safetensors`` file that other tools open with one line.
 
-Layout, little-endian: uint64 ``n``; ``n`` bytes of JSON, padded with spaces so that ``vectors`` starts at a multiple
-of 64; then the tensors without gaps, each at byte ``8 + n + data_offsets[0]``:
+Tensors (`embedkit.files.safetensors` has the layout of the bytes):
 
 =================  =======  ==================  ==================================================================
 tensor             dtype    shape               content
@@ -17,8 +16,8 @@ tensor             dtype    shape               content
 ``counts``         int64    n_words             how often each word was seen, where that is known
 =================  =======  ==================  ==================================================================
 
-The header's ``__metadata__`` holds ``format`` ("embedkit"), ``format_version`` ("1"), ``embedkit_version``, ``config``
-(the training configuration as JSON) and ``subwords`` (how words are cut, as JSON; subword models only).
+The metadata holds ``format`` ("embedkit"), ``format_version`` ("1"), ``embedkit_version``, ``config`` (the training
+configuration as JSON) and ``subwords`` (how words are cut, as JSON; subword models only).
 
 A quantised file (``embedkit compress``; metadata ``quantization`` and ``vector_size``) holds ``vectors`` and
 ``ngram_vectors`` in another type, decoded as `embedkit.rows.quantization.QuantizedRows` says: ``float16``; ``int8``
@@ -39,20 +38,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from embedkit._version import __version__
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
-from embedkit.files.mapped import MappedFile
+from embedkit.files.safetensors import VECTORS, SafetensorsFile, SafetensorsWriter, metadata_of
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import row_norms
 from embedkit.rows.composing import SparseRows
 from embedkit.rows.quantization import CENTROIDS, QuantizedRows
 from embedkit.vocabulary.words import Words
 
-VERSION = 1
-LARGEST_HEADER = 100_000_000  # the limit of the safetensors package
-DTYPES = {"F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I8": "|i1", "U8": "|u1"}
-NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
 EXPECTED = {  # dtype and number of dimensions of what embedkit reads
     "vectors": ("F32", 2),
     "word_rows": ("F32", 2),
@@ -82,32 +76,19 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> KeyedVectors:
     FormatError
         When the file is cut off, damaged or a safetensors file of another program.
     """
-    file = MappedFile(path, name)
-    header, start = _header(file)
-    metadata = header.pop("__metadata__", None)
-    if not isinstance(metadata, dict) or metadata.get("format") != "embedkit":
-        held = ", ".join(list(header)[:5]) or "nothing"
-        raise FormatError(f"{file.name}: a safetensors file, but not word vectors of embedkit: it holds {held}")
-    version = metadata.get("format_version")
-    if version != str(VERSION):
-        raise FormatError(
-            f"{file.name}: written in version {version} of the native format, this embedkit reads "
-            f"version {VERSION}; install a newer embedkit"
-        )
-    kind = metadata.get("quantization")
-    expected = _expected(file.name, kind)
-    tensors: dict[str, Any] = {
-        key: _tensor(file, start, key, expected[key], entry) for key, entry in header.items() if key in expected
-    }
+    file = SafetensorsFile(path, name, expected="word vectors")
+    file.require(VECTORS)
+    kind = file.metadata.get("quantization")
+    tensors: dict[str, Any] = file.tensors(_expected(file.name, kind), REQUIRED)
     if kind is not None:
         for key in ("vectors", "ngram_vectors"):
-            _gather(file.name, tensors, key, kind, metadata.get("vector_size"))
+            _gather(file.name, tensors, key, kind, file.metadata.get("vector_size"))
     _check(file.name, tensors)
     subwords = None
-    if "subwords" in metadata:
+    if "subwords" in file.metadata:
         from embedkit.rows.subwords import Subwords
 
-        subwords = Subwords.from_config(_json(file.name, "subwords", metadata["subwords"]))
+        subwords = Subwords.from_config(file.json("subwords"))
     words = Words(tensors["words"], tensors["word_offsets"], tensors["word_order"])
     return KeyedVectors(
         words,
@@ -118,7 +99,7 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> KeyedVectors:
         ngram_vectors=tensors.get("ngram_vectors"),
         word_rows=tensors.get("word_rows"),
         output_vectors=tensors.get("output_vectors"),
-        config=_json(file.name, "config", metadata.get("config", "{}")),
+        config=file.json("config", "{}"),
     )
 
 
@@ -165,25 +146,16 @@ class NativeWriter:
         subwords: Any = None,
         quantized: QuantizedRows | None = None,
     ) -> None:
-        self.stream = stream
         self.vector_size = vector_size
-        self.metadata = {
-            "format": "embedkit",
-            "format_version": str(VERSION),
-            "embedkit_version": __version__,
-            "config": json.dumps(config or {}, ensure_ascii=False),
-        }
-        if subwords is not None:
-            self.metadata["subwords"] = json.dumps(subwords.to_config(), ensure_ascii=False)
         self.quantized = quantized
+        more = {"config": json.dumps(config or {}, ensure_ascii=False)}
+        if subwords is not None:
+            more["subwords"] = json.dumps(subwords.to_config(), ensure_ascii=False)
         if quantized is not None:
-            self.metadata |= {"quantization": quantized.kind, "vector_size": str(vector_size)}
-        entries = 200 * (len(EXPECTED) + 4)  # a tensor's entry takes at most so many bytes
-        self.data_start = _round_up(8 + entries + len(json.dumps(self.metadata).encode()), 64)
-        self._header: dict[str, Any] = {"__metadata__": self.metadata}
+            more |= {"quantization": quantized.kind, "vector_size": str(vector_size)}
+        self._file = SafetensorsWriter(stream, metadata_of(VECTORS, **more), len(EXPECTED) + 4)
         self._words: list[bytes] = []
         self._norms: list[np.ndarray] = []
-        stream.seek(self.data_start)
 
     def add(self, words: Sequence[bytes], rows: np.ndarray) -> None:
         """Append words (UTF-8) and their vectors, float32 (len(words), vector_size)."""
@@ -194,8 +166,8 @@ class NativeWriter:
                 f"not written: the vector of {words[bad].decode('utf-8', 'replace')!r} (row "
                 f"{len(self._words) + bad}) holds NaN, an infinity or values too large for float32"
             )
-        if self.quantized is None and rows.size:
-            self.stream.write(np.ascontiguousarray(rows, "<f4").data.cast("B"))
+        if self.quantized is None:
+            self._file.append(rows, "<f4")
         self._words.extend(words)
         self._norms.append(norms)
 
@@ -208,9 +180,9 @@ class NativeWriter:
         output_vectors: np.ndarray | None = None,
     ) -> None:
         """Write everything but the vectors, then the header."""
-        words = Words.from_bytes(self._words)
+        words, file = Words.from_bytes(self._words), self._file
         if self.quantized is None:
-            self._entry("vectors", "F32", (len(words), self.vector_size))
+            file.close("vectors", "<f4", (len(words), self.vector_size))
             if isinstance(ngram_vectors, QuantizedRows):
                 ngram_vectors = ngram_vectors.decode()
         quantized = {
@@ -221,64 +193,24 @@ class NativeWriter:
         for key, quantized_rows in quantized.items():
             for part, values in quantized_rows.parts.items():
                 if part != "rows":
-                    self._tensor(f"{key}_{part}", values, "<f4")
+                    file.tensor(f"{key}_{part}", values, "<f4")
         for name, rows in (
             ("word_rows", word_rows),
             ("ngram_vectors", ngram_vectors),
             ("output_vectors", output_vectors),
         ):
             if rows is not None and not isinstance(rows, QuantizedRows):
-                self._tensor(name, rows, "<f4")
-        self._tensor("norms", np.concatenate(self._norms) if self._norms else np.zeros(0, np.float32), "<f4")
-        self._tensor("word_order", words.order, "<i4")
-        behind = -(self.stream.tell() - self.data_start + len(words.blob)) % 8
-        self._tensor("words", np.concatenate([words.blob, np.zeros(behind, np.uint8)]), "|u1")
-        self._tensor("word_offsets", words.offsets, "<i8")
+                file.tensor(name, rows, "<f4")
+        file.tensor("norms", np.concatenate(self._norms) if self._norms else np.zeros(0, np.float32), "<f4")
+        file.tensor("word_order", words.order, "<i4")
+        file.pad("words", words.blob)
+        file.tensor("word_offsets", words.offsets, "<i8")
         if counts is not None:
-            self._tensor("counts", counts, "<i8")
+            file.tensor("counts", counts, "<i8")
         for key, quantized_rows in quantized.items():  # last, for their lengths are no multiples of eight bytes
             codes = quantized_rows.parts["rows"]
-            self._tensor(key, codes, codes.dtype.newbyteorder("<").str)
-        header = json.dumps(self._header, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        self.stream.seek(0)
-        self.stream.write((self.data_start - 8).to_bytes(8, "little") + header.ljust(self.data_start - 8))
-        self.stream.seek(0, os.SEEK_END)
-
-    def _tensor(self, name: str, values: np.ndarray | SparseRows, dtype: str) -> None:
-        start = self.stream.tell() - self.data_start
-        for low in range(0, len(values), WRITE_ROWS):
-            block = np.ascontiguousarray(values[low : low + WRITE_ROWS], dtype)
-            if block.size:
-                self.stream.write(block.data.cast("B"))
-        self._entry(name, NAMES[np.dtype(dtype)], values.shape, start)
-
-    def _entry(self, name: str, dtype: str, shape: tuple[int, ...], start: int = 0) -> None:
-        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(DTYPES[dtype]).itemsize
-        self._header[name] = {"dtype": dtype, "shape": [int(n) for n in shape], "data_offsets": [start, start + size]}
-
-
-def _round_up(n: int, step: int) -> int:
-    return -(-n // step) * step
-
-
-def _header(file: MappedFile) -> tuple[dict[str, Any], int]:
-    length = int.from_bytes(file.bytes[:8], "little")
-    if file.size < 8 or length > min(file.size - 8, LARGEST_HEADER):
-        raise FormatError(
-            f"{file.name}: cut off or damaged: the header should take {length:,} bytes, the file has {file.size:,}"
-        )
-    header = _json(file.name, "header", file.bytes[8 : 8 + length])
-    return header, 8 + length
-
-
-def _json(name: str, what: str, text: Any) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise FormatError(f"{name}: damaged: the {what} is not JSON ({error})") from error
-    if not isinstance(value, dict):
-        raise FormatError(f"{name}: damaged: the {what} is not a JSON object")
-    return value
+            file.tensor(key, codes, codes.dtype.newbyteorder("<").str)
+        file.finish()
 
 
 def _expected(name: str, kind: Any) -> dict[str, tuple[str, int]]:
@@ -318,30 +250,7 @@ def _gather(name: str, tensors: dict[str, Any], key: str, kind: str, size: Any) 
     tensors[key] = QuantizedRows(kind, int(size), parts)
 
 
-def _tensor(file: MappedFile, start: int, key: str, expected: tuple[str, int], entry: Any) -> np.ndarray:
-    dtype, dimensions = expected
-    try:
-        found, shape, (low, high) = entry["dtype"], list(entry["shape"]), entry["data_offsets"]
-        sound = all(isinstance(n, int) and n >= 0 for n in (*shape, low, high))
-    except (TypeError, KeyError, ValueError):
-        sound = False
-    if not sound or found != dtype or len(shape) != dimensions:
-        raise FormatError(
-            f"{file.name}: damaged: expected tensor {key} of {dtype} with {dimensions} dimensions, "
-            f"found {str(entry)[:200]}"
-        )
-    count = 1
-    for n in shape:
-        count *= n
-    if count * np.dtype(DTYPES[dtype]).itemsize != high - low:
-        raise FormatError(f"{file.name}: damaged: tensor {key} of shape {shape} cannot take bytes {low}–{high}")
-    return file.array(DTYPES[dtype], start + low, count, f"tensor {key}").reshape(shape)
-
-
 def _check(name: str, tensors: dict[str, Any]) -> None:
-    missing = [key for key in REQUIRED if key not in tensors]
-    if missing:
-        raise FormatError(f"{name}: damaged: expected tensor {missing[0]}, found {', '.join(tensors) or 'none'}")
     n_words, size = tensors["vectors"].shape
     for key in PER_WORD:
         if key in tensors and len(tensors[key]) != n_words:

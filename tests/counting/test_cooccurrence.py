@@ -280,14 +280,15 @@ def test_damaged_native_files_are_refused(tmp_path):
     path = tmp_path / "c.safetensors"
     whole = path.read_bytes()
     rng = np.random.default_rng(0)
-    for size in [*range(0, 4096, 97), *range(4090, len(whole))]:
+    data_start = 8 + int.from_bytes(whole[:8], "little")
+    for size in range(0, len(whole), 7):
         path.write_bytes(whole[:size])
         with pytest.raises((FormatError, ConfigError)):
             load(path)
     outcomes = []
     for _ in range(300):
         data = bytearray(whole)
-        places = rng.integers(0, len(data), 2) if rng.random() < 0.5 else rng.integers(4096, len(data), 2)
+        places = rng.integers(0, len(data), 2) if rng.random() < 0.5 else rng.integers(data_start, len(data), 2)
         for place in places:
             data[place] = rng.integers(0, 256)
         path.write_bytes(data)

@@ -53,7 +53,7 @@ def saved_kind(args: Sequence[str]) -> str:
     """The kind of the model file among the arguments; the default kind, whose command explains itself, without."""
     for before, arg in zip(["", *args], args, strict=False):
         if not arg.startswith("-") and (os.path.isfile(arg) or not before.startswith("-")):
-            from embedkit.nn.storing import load_model
+            from embedkit.files.model_file import load_model
 
             if not os.path.isfile(arg):
                 break

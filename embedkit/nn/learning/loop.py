@@ -20,11 +20,11 @@ from typing import Any, Protocol, TextIO
 import numpy as np
 
 from embedkit.errors import ConfigError, TrainingError
+from embedkit.files.model_file import load_model, save_model
 from embedkit.nn.layers.parameters import RowGradient
 from embedkit.nn.learning.optimizers import EarlyStopping, clip_gradients
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.learning.schedules import get_schedule
-from embedkit.nn.storing import load_model, save_model
 from embedkit.progress import Progress, ProgressCallback
 
 CHECKPOINT_NAME = "checkpoint.safetensors"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from embedkit.errors import ConfigError, CorpusError, FormatError
+from embedkit.files.model_file import load_model, save_model
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.embedding import Embedding
 from embedkit.nn.layers.losses import cross_entropy, log_softmax
@@ -21,7 +22,6 @@ from embedkit.nn.learning.batches import bucketed_batches, hold_out, padded
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.decoding import Decoded, beam_search, greedy
-from embedkit.nn.storing import load_model, save_model
 from embedkit.nn.words.token_table import END_ID, MASK_ID, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
 from embedkit.nn.words.tokens import tokenizer_settings
 from embedkit.progress import ProgressCallback
@@ -163,7 +163,7 @@ class Captioner:
         return log_softmax(logits), (after,), None
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model file (`embedkit.nn.storing`)."""
+        """Write the model file (`embedkit.files.model_file`)."""
         save_model(
             path,
             self.TASK,

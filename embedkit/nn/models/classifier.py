@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from embedkit.errors import ConfigError
+from embedkit.files.model_file import load_model, save_model
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.encoder import Encoder
 from embedkit.nn.layers.losses import softmax
@@ -18,7 +19,6 @@ from embedkit.nn.layers.pooling import Pooling
 from embedkit.nn.learning.batches import bucketed_batches, padded
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.loading import build_from_file
-from embedkit.nn.storing import load_model, save_model
 from embedkit.nn.words.tokens import TokenTypes, text_tokenizer
 from embedkit.nn.words.word_input import TypeRows, WordInput
 
@@ -241,7 +241,7 @@ class Classifier:
         return Explanation(prediction, tokens, weights, None if attention is None else attention[0])
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model file (`embedkit.nn.storing`)."""
+        """Write the model file (`embedkit.files.model_file`)."""
         config = {**asdict(self.config), "labels": self.labels, "tokenizer": self.tokenizer, **self.words.to_config()}
         save_model(path, self.TASK, self.config.model, config, {**self.parameters, **self.words.to_tensors()})
 

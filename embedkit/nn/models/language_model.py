@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from embedkit.errors import ConfigError, FormatError
+from embedkit.files.model_file import load_model, save_model
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.embedding import Embedding
 from embedkit.nn.layers.losses import cross_entropy, log_softmax, softmax
@@ -39,7 +40,6 @@ from embedkit.nn.layers.parameters import (
 )
 from embedkit.nn.layers.stacks import CELLS, RecurrentStack, TransformerStack
 from embedkit.nn.learning.batches import padded
-from embedkit.nn.storing import load_model, save_model
 from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, TokenTable, join_tokens, token_cutter
 
 LANGUAGE_MODELS = (*CELLS, "transformer", "elmo", "masked")
@@ -350,7 +350,7 @@ class LanguageModel:
         return join_tokens(tokens, self.tokenizer)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model file (`embedkit.nn.storing`)."""
+        """Write the model file (`embedkit.files.model_file`)."""
         save_model(
             path,
             self.TASK,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
-from embedkit.nn.storing import ModelFile
+from embedkit.files.model_file import ModelFile
 from embedkit.nn.words.lookup import WordLookup
 from embedkit.nn.words.spelling import SpellingLookup
 from embedkit.nn.words.word_input import WordInput

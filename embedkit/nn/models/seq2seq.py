@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embedkit.errors import ConfigError, FormatError
+from embedkit.files.model_file import load_model, save_model
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.embedding import Embedding
 from embedkit.nn.layers.losses import cross_entropy, log_softmax
@@ -18,7 +19,6 @@ from embedkit.nn.layers.stacks import CELLS
 from embedkit.nn.learning.batches import padded
 from embedkit.nn.models.decoding import beam_search, greedy
 from embedkit.nn.models.translators import ATTENTIONS, RecurrentPair, TransformerPair
-from embedkit.nn.storing import load_model, save_model
 from embedkit.nn.words.token_table import END, END_ID, MASK_ID, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
 
 SEQ2SEQ_MODELS = (*CELLS, "transformer")
@@ -230,7 +230,7 @@ class Seq2Seq:
         return log_softmax(logits), state, None if weights is None else weights[:, -1]
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model file (`embedkit.nn.storing`)."""
+        """Write the model file (`embedkit.files.model_file`)."""
         save_model(
             path,
             self.TASK,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedkit.errors import ConfigError
+from embedkit.files.model_file import load_model, save_model
 from embedkit.nn.layers.crf import ConditionalRandomField
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.encoder import Encoder
@@ -19,7 +20,6 @@ from embedkit.nn.layers.parameters import Gradients, Parameters, with_prefix
 from embedkit.nn.learning.batches import bucketed_batches, padded
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.loading import build_from_file
-from embedkit.nn.storing import load_model, save_model
 from embedkit.nn.words.tokens import TokenTypes, text_tokenizer
 from embedkit.nn.words.word_input import TypeRows, WordInput
 
@@ -175,7 +175,7 @@ class Tagger:
         ]
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model file (`embedkit.nn.storing`)."""
+        """Write the model file (`embedkit.files.model_file`)."""
         config = {**asdict(self.config), "labels": self.labels, "tokenizer": self.tokenizer, **self.words.to_config()}
         save_model(path, self.TASK, self.config.model, config, {**self.parameters, **self.words.to_tensors()})
 

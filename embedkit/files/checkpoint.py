@@ -1,0 +1,126 @@
+"""The state of a run that may be stopped and go on: one file in a folder, for every kind of training.
+
+The file is a ``.safetensors`` file (`embedkit.files.safetensors`). Its metadata holds, beside ``format``
+("embedkit-checkpoint") and the versions, ``kind`` (whose run it is), ``kind_version`` (of that run's own state) and
+``state``, the state's plain values as JSON; the tensors are its arrays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from embedkit.errors import EmbedkitError, FormatError, TrainingError
+from embedkit.files.atomic import sync_folder
+from embedkit.files.safetensors import (
+    CHECKPOINT,
+    MODEL,
+    SafetensorsFile,
+    metadata_of,
+    require_version,
+    write_safetensors,
+)
+
+CHECKPOINT_NAME = "checkpoint.safetensors"
+OLD_NAME = "checkpoint.npz"  # word vectors until version 0.1
+_ADVICE = "train again without --resume"
+
+
+class Checkpoint(NamedTuple):
+    """What `load_checkpoint` found; the arrays are copies that may be written to."""
+
+    metadata: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+
+def save_checkpoint(
+    folder: str | os.PathLike[str],
+    kind: str,
+    metadata: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    *,
+    version: int = 1,
+) -> None:
+    """Write the state of a run; the state before stays until this one is whole and on the disk.
+
+    Parameters
+    ----------
+    folder : path
+        Made where it does not exist.
+    kind : str
+        Whose run it is: ``"word2vec"``, ``"classify"``; `load_checkpoint` refuses another.
+    metadata : mapping
+        Must be expressible in JSON.
+    arrays : mapping of str to array
+        Of a dtype in `embedkit.files.safetensors.DTYPES`.
+    version : int
+        Of what `metadata` and `arrays` mean for this kind of run.
+
+    Raises
+    ------
+    EmbedkitError
+        When the file cannot be written.
+    """
+    make_folder(folder)
+    text = json.dumps(metadata, ensure_ascii=False)
+    header = metadata_of(CHECKPOINT, kind=kind, kind_version=str(version), state=text)
+    write_safetensors(Path(folder) / CHECKPOINT_NAME, header, arrays)
+
+
+def load_checkpoint(folder: str | os.PathLike[str], kind: str, *, version: int = 1) -> Checkpoint | None:
+    """The state that `save_checkpoint` wrote, or None where the folder has none.
+
+    Raises
+    ------
+    TrainingError
+        When the checkpoint is damaged, of another kind of run, or of an older or newer embedkit.
+    """
+    path = Path(folder) / CHECKPOINT_NAME
+    if not path.exists():
+        old = Path(folder) / OLD_NAME
+        if old.exists():
+            raise TrainingError(f"{old}: a checkpoint of an older embedkit, which cannot go on here; {_ADVICE}")
+        return None
+    try:
+        file = SafetensorsFile(path, expected="a training checkpoint")
+        if file.metadata.get("format") == MODEL.name and file.metadata.get("task") == "checkpoint":
+            raise TrainingError(f"{path}: a checkpoint of an older embedkit, which cannot go on here; {_ADVICE}")
+        file.require(CHECKPOINT)
+        found = file.metadata.get("kind")
+        if found != kind:
+            raise TrainingError(
+                f"{path}: expected a checkpoint of {kind}, found one of {found}; name another folder, or {_ADVICE}"
+            )
+        require_version(file.name, f"a checkpoint of {kind}", file.metadata.get("kind_version"), version)
+        # Copies: the file is replaced while the run goes on, which Windows refuses for mapped files.
+        return Checkpoint(file.json("state"), {name: array.copy() for name, array in file.tensors().items()})
+    except FormatError as error:
+        raise TrainingError(f"{error}; or {_ADVICE}") from error
+
+
+def clear_checkpoint(folder: str | os.PathLike[str]) -> None:
+    """Remove the checkpoint of a run whose result is safely written; its folder stays."""
+    for name in (CHECKPOINT_NAME, OLD_NAME):
+        (Path(folder) / name).unlink(missing_ok=True)
+    sync_folder(folder)
+
+
+def make_folder(folder: str | os.PathLike[str]) -> None:
+    """Make the folder for a checkpoint, before the run that will need it.
+
+    Raises
+    ------
+    EmbedkitError
+        When it cannot be made or nothing can be written into it.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EmbedkitError(f"cannot use {folder} for checkpoints: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise EmbedkitError(f"cannot use {folder} for checkpoints: nothing can be written there")

@@ -1,0 +1,77 @@
+"""The file of a trained model: one ``.safetensors`` file (`embedkit.files.safetensors`).
+
+Its metadata holds, beside ``format`` ("embedkit-model") and the versions:
+
+==================  =================================================================================================
+``task``            the command that the model belongs to: ``classify``, ``tag``, ``lm``, ``seq2seq``, ``caption``
+``kind``            the model: ``lstm``, ``mean``, ``transformer``, ``ngram``, ...
+``config``          JSON: everything needed to build the model again: sizes, labels, tokenizer, subwords
+==================  =================================================================================================
+
+Tensors are the model's parameters under their names and what the model looks tokens up in (`embedkit.nn.words.lookup`).
+Opening maps the file: a prediction reads the rows of its own words and leaves the rest on disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from embedkit.errors import FormatError
+from embedkit.files.safetensors import MODEL, VECTORS, SafetensorsFile, metadata_of, write_safetensors
+
+
+class ModelFile(NamedTuple):
+    """What a model file holds; the arrays are read-only maps of the file."""
+
+    task: str
+    kind: str
+    config: dict[str, Any]
+    tensors: dict[str, np.ndarray]
+
+
+def save_model(
+    path: str | os.PathLike[str], task: str, kind: str, config: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
+) -> None:
+    """Write a model; the old file stays until the new one is whole.
+
+    Parameters
+    ----------
+    path : path
+    task, kind : str
+        See the module's docstring.
+    config : mapping
+        Must be expressible in JSON.
+    tensors : mapping of str to array
+        Of a dtype in `embedkit.files.safetensors.DTYPES`.
+    """
+    metadata = metadata_of(MODEL, task=task, kind=kind, config=json.dumps(config, ensure_ascii=False))
+    write_safetensors(path, metadata, tensors)
+
+
+def load_model(path: str | os.PathLike[str], task: str) -> ModelFile:
+    """Open a model of one task.
+
+    Raises
+    ------
+    FormatError
+        For a file that is cut off, damaged, of another task, or no model at all.
+    """
+    file = SafetensorsFile(path, expected=f"a trained model (embedkit {task} train makes one)")
+    if file.metadata.get("format") == VECTORS.name:
+        raise FormatError(
+            f"{file.name}: these are word vectors, not a trained model; "
+            f"train one with embedkit {task} train --vectors {file.name}"
+        )
+    file.require(MODEL)
+    found = file.metadata.get("task")
+    if found != task:
+        raise FormatError(
+            f"{file.name}: expected a model of embedkit {task}, found one of embedkit {found}; use that command or "
+            "another file"
+        )
+    return ModelFile(task, str(file.metadata.get("kind")), file.json("config"), file.tensors())

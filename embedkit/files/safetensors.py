@@ -1,0 +1,355 @@
+"""The ``.safetensors`` file, written and read by hand: the one codec of every binary file that is embedkit's own.
+
+Layout, little-endian (the specification of safetensors):
+
+- uint64 ``n``;
+- ``n`` bytes of JSON, which may end in spaces: ``{"__metadata__": {str: str}, tensor: {"dtype": "F32", "shape":
+  [rows, columns], "data_offsets": [start, end]}, ...}``;
+- the tensors without gaps, row-major; a tensor's first byte is ``8 + n + start``.
+
+The padding makes ``8 + n`` a multiple of 64, so that arrays in the file are aligned in memory, and lets a file be
+written in a stream whose header comes last (`SafetensorsWriter`). Nothing is ever unpickled. The safetensors package
+copies what it reads (a 400 MB tensor cost 800 MB); here a file is mapped, and a page is read when it is used.
+
+What embedkit writes carries its kind in the metadata: ``format`` (a name in `FORMATS`), ``format_version`` (a whole
+number that grows when older programs could not read the file any more) and ``embedkit_version``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, BinaryIO, NamedTuple, Protocol
+
+import numpy as np
+
+from embedkit._version import __version__
+from embedkit.errors import FormatError
+from embedkit.files.atomic import atomic_open
+from embedkit.files.mapped import MappedFile
+
+LARGEST_HEADER = 100_000_000  # the limit of the safetensors package
+MOST_DIMENSIONS = 8
+WIDEST_EMPTY = 1 << 24  # columns of a tensor without rows: no bytes of the file vouch for them
+DTYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "|i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "|u1",
+}
+NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
+_ENTRY_BYTES = 200  # what a tensor's entry takes in the header at most, for names of up to 60 bytes
+_WRITE_ROWS = 16384
+_ALIGNMENT = 64
+
+
+class Format(NamedTuple):
+    """One of embedkit's own files: its name in the metadata, the newest version, and what messages call it."""
+
+    name: str
+    version: int
+    what: str
+
+
+VECTORS = Format("embedkit", 1, "word vectors")
+COUNTS = Format("embedkit-cooccurrences", 1, "counts of embedkit cooccur")
+MODEL = Format("embedkit-model", 1, "a trained model")
+CHECKPOINT = Format("embedkit-checkpoint", 1, "a training checkpoint")
+FORMATS = {kind.name: kind for kind in (VECTORS, COUNTS, MODEL, CHECKPOINT)}
+
+
+class Rows(Protocol):
+    """An array, or rows that become one when they are sliced."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> np.ndarray: ...
+
+
+# ---------------------------------------------------------------------------------------------------------- writing
+
+
+def metadata_of(kind: Format, /, **more: str) -> dict[str, str]:
+    """The metadata of a file of embedkit: its kind, its version, the program's version, then `more`."""
+    return {"format": kind.name, "format_version": str(kind.version), "embedkit_version": __version__, **more}
+
+
+class SafetensorsWriter:
+    """Writes tensors as they come and the header last, so that no tensor must be in memory.
+
+    Parameters
+    ----------
+    stream : binary file
+        Empty and seekable.
+    metadata : mapping of str to str
+    n_tensors : int
+        At most so many will be written; room for their entries is kept in front of them.
+    """
+
+    def __init__(self, stream: BinaryIO, metadata: Mapping[str, str], n_tensors: int) -> None:
+        self.stream = stream
+        self._header: dict[str, Any] = {"__metadata__": dict(metadata)}
+        self._start = _round_up(8 + _ENTRY_BYTES * n_tensors + len(_encoded(self._header)))
+        self._end = 0
+        stream.seek(self._start)
+
+    def append(self, rows: np.ndarray, dtype: str) -> None:
+        """Write rows of the tensor that `close` will name."""
+        block = np.ascontiguousarray(rows, dtype)
+        if block.size:
+            self.stream.write(block.reshape(-1).view(np.uint8).data)
+
+    def close(self, name: str, dtype: str, shape: tuple[int, ...]) -> None:
+        """Name what was written since the tensor before: its little-endian dtype (``"<f4"``) and shape."""
+        self._header[name] = _entry(dtype, shape, self._end)
+        self._end = self._header[name]["data_offsets"][1]
+        if self._start + self._end != self.stream.tell():
+            raise ValueError(f"{name}: {self.stream.tell() - self._start:,} bytes written, {self._end:,} announced")
+
+    def tensor(self, name: str, values: Rows, dtype: str) -> None:
+        """Write a whole tensor, a block of rows at a time."""
+        for low in range(0, len(values), _WRITE_ROWS):
+            self.append(values[low : low + _WRITE_ROWS], dtype)
+        self.close(name, dtype, values.shape)
+
+    def pad(self, name: str, values: np.ndarray) -> None:
+        """Write uint8 bytes, with zeros behind them up to a multiple of 8, so that what follows is aligned."""
+        behind = -(self._end + len(values)) % 8
+        self.append(values, "|u1")
+        self.append(np.zeros(behind, np.uint8), "|u1")
+        self.close(name, "|u1", (len(values) + behind,))
+
+    def finish(self) -> None:
+        """Write the header in front of the tensors."""
+        text, room = _encoded(self._header), self._start - 8
+        if len(text) > room:
+            raise ValueError(f"the header takes {len(text):,} bytes, {room:,} were kept for it")
+        self.stream.seek(0)
+        self.stream.write(room.to_bytes(8, "little") + text.ljust(room))
+        self.stream.seek(0, os.SEEK_END)
+
+
+def write_safetensors(
+    path: str | os.PathLike[str], metadata: Mapping[str, str], tensors: Mapping[str, np.ndarray]
+) -> None:
+    """Write a file, header first; the old file stays until the new one is whole.
+
+    Parameters
+    ----------
+    path : path
+    metadata : mapping of str to str
+    tensors : mapping of str to array
+        Of a dtype in `DTYPES`. Those of the widest dtype come first in the file, so that each is aligned.
+
+    Raises
+    ------
+    TypeError
+        For an array of another dtype; nothing is written.
+    """
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    ordered = sorted(tensors.items(), key=lambda item: -item[1].itemsize)
+    place = 0
+    for name, array in ordered:
+        header[name] = _entry(array.dtype.newbyteorder("<").str, array.shape, place)
+        place = header[name]["data_offsets"][1]
+    text = _encoded(header)
+    size = _round_up(8 + len(text)) - 8
+    with atomic_open(path) as stream:
+        stream.write(size.to_bytes(8, "little") + text.ljust(size))
+        for _, array in ordered:
+            if array.size:
+                little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+                stream.write(little.reshape(-1).view(np.uint8).data)
+
+
+def _entry(dtype: str, shape: tuple[int, ...], start: int) -> dict[str, Any]:
+    kind = np.dtype(dtype)
+    if kind not in NAMES:
+        raise TypeError(f"a .safetensors file here holds {', '.join(DTYPES)}, not {kind}")
+    sizes = [int(n) for n in shape]
+    return {"dtype": NAMES[kind], "shape": sizes, "data_offsets": [start, start + _product(sizes) * kind.itemsize]}
+
+
+def _encoded(header: dict[str, Any]) -> bytes:
+    return json.dumps(header, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _round_up(n: int) -> int:
+    return -(-n // _ALIGNMENT) * _ALIGNMENT
+
+
+def _product(sizes: list[int]) -> int:
+    count = 1
+    for n in sizes:
+        count *= n
+    return count
+
+
+# ---------------------------------------------------------------------------------------------------------- reading
+
+
+class SafetensorsFile:
+    """A file, mapped, whose header has been checked; its arrays are read-only views that keep the map alive.
+
+    Parameters
+    ----------
+    path : path
+    name : str, optional
+        What messages call it, where `path` is a temporary copy.
+    expected : str
+        What the file should hold, for messages.
+
+    Attributes
+    ----------
+    name : str
+    metadata : dict of str to str
+    entries : dict
+        The header's entries as they stand there; `tensors` checks them.
+
+    Raises
+    ------
+    FormatError
+        When the file cannot be read or its header is none.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], name: str | None = None, expected: str = "a safetensors file"
+    ) -> None:
+        self._file = MappedFile(path, name, expected)
+        self.name, self.expected = self._file.name, expected
+        size, length = self._file.size, int.from_bytes(self._file.bytes[:8], "little")
+        if size < 8 or length > min(size - 8, LARGEST_HEADER):
+            raise FormatError(
+                f"{self.name}: expected {expected}, found a file of another kind or one that is cut off (as a "
+                f"safetensors file its header would take {length:,} bytes; the file has {size:,})"
+            )
+        self._start = 8 + length
+        self.entries = json_object(self.name, "header", self._file.bytes[8 : self._start])
+        metadata = self.entries.pop("__metadata__", {})
+        if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+            raise FormatError(f"{self.name}: damaged: the header's __metadata__ is not an object of strings")
+        self.metadata: dict[str, str] = metadata
+
+    def require(self, kind: Format) -> None:
+        """Check that this is a file of one kind of embedkit's, and not of a newer version.
+
+        Raises
+        ------
+        FormatError
+        """
+        found = self.metadata.get("format")
+        if found != kind.name:
+            if found in FORMATS:
+                what = FORMATS[found].what
+            else:
+                what = (
+                    f"a safetensors file of another program: it holds {', '.join(list(self.entries)[:5]) or 'nothing'}"
+                )
+            raise FormatError(f"{self.name}: expected {self.expected}, found {what}")
+        require_version(self.name, kind.what, self.metadata.get("format_version"), kind.version)
+
+    def json(self, key: str, default: str | None = None) -> dict[str, Any]:
+        """The JSON object in the metadata's value `key`; where it is missing, `default` is read in its place."""
+        return json_object(self.name, key, self.metadata.get(key, default))
+
+    def tensors(
+        self, layout: Mapping[str, tuple[str, int]] | None = None, required: Iterable[str] = ()
+    ) -> dict[str, np.ndarray]:
+        """The tensors as arrays, every entry checked: known dtype, sound shape, inside the file, no overlap.
+
+        Parameters
+        ----------
+        layout : mapping, optional
+            Tensor -> (dtype, number of dimensions) that it must have, as ``("F32", 2)``; others are left out.
+            Without it, all tensors of the file.
+        required : iterable of str
+            Tensors that must be there.
+
+        Raises
+        ------
+        FormatError
+        """
+        arrays, places = {}, []
+        for name, entry in self.entries.items():
+            dtype, shape, low, high = self._checked(name, entry)
+            count = _product(shape)
+            array = self._file.array(dtype, self._start + low, count, f"tensor {name}").reshape(shape)
+            # Kernels take aligned arrays; embedkit's own files hold nothing else.
+            arrays[name] = array if array.flags.aligned else array.copy()
+            if high > low:
+                places.append((low, high, name))
+        places.sort()
+        for (_, end, first), (start, _, second) in itertools.pairwise(places):
+            if start < end:
+                raise FormatError(f"{self.name}: damaged: the tensors {first} and {second} overlap")
+        for name in required:
+            if name not in arrays:
+                raise FormatError(f"{self.name}: damaged: expected tensor {name}, found {', '.join(arrays) or 'none'}")
+        if layout is None:
+            return arrays
+        for name, (dtype, dimensions) in layout.items():
+            if name in arrays and (NAMES[arrays[name].dtype], arrays[name].ndim) != (dtype, dimensions):
+                raise FormatError(
+                    f"{self.name}: damaged: expected tensor {name} of {dtype} with {dimensions} dimensions, "
+                    f"found {str(self.entries[name])[:200]}"
+                )
+        return {name: array for name, array in arrays.items() if name in layout}
+
+    def _checked(self, name: str, entry: Any) -> tuple[str, list[int], int, int]:
+        try:
+            dtype, shape, (low, high) = DTYPES[entry["dtype"]], list(entry["shape"]), entry["data_offsets"]
+            sound = len(shape) <= MOST_DIMENSIONS and all(type(n) is int and n >= 0 for n in (*shape, low, high))
+        except (TypeError, KeyError, ValueError):
+            sound = False
+        if not sound:
+            raise FormatError(f"{self.name}: damaged: the entry of tensor {name} reads {str(entry)[:200]}")
+        if _product(shape) * np.dtype(dtype).itemsize != high - low or (0 in shape and max(shape) > WIDEST_EMPTY):
+            raise FormatError(f"{self.name}: damaged: tensor {name} of shape {shape} cannot take bytes {low}–{high}")
+        return dtype, shape, low, high
+
+
+def require_version(name: str, what: str, found: Any, newest: int) -> None:
+    """Check a file's version number, for every format that has one.
+
+    Raises
+    ------
+    FormatError
+        When it is newer than `newest`, or no number.
+    """
+    text = str(found)
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 10):
+        raise FormatError(f"{name}: damaged: expected the version of its format, found {text[:60]!r}")
+    if int(text) > newest:
+        raise FormatError(
+            f"{name}: {what} in version {text} of the format, this embedkit reads versions up to {newest}; "
+            "install a newer embedkit"
+        )
+
+
+def json_object(name: str, what: str, text: Any) -> dict[str, Any]:
+    """The JSON object in `text`, str or UTF-8 bytes.
+
+    Raises
+    ------
+    FormatError
+        When it is no JSON, nested too deeply, or no object.
+    """
+    try:
+        value = json.loads(text.decode("utf-8", "surrogatepass") if isinstance(text, bytes) else text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise FormatError(f"{name}: damaged: the {what} is not JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise FormatError(f"{name}: damaged: the {what} is not a JSON object")
+    return value
