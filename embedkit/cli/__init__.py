@@ -16,6 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from embedkit._version import __version__
+from embedkit.cli.shared.output import show_usage_error, warn
 from embedkit.errors import ConfigError, EmbedkitError
 
 # name: (module in `commands`, which holds a command of the same name; section; one line of help)
@@ -137,7 +138,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("stopped", 130)
     except click.ClickException as error:
-        error.show()
+        show_usage_error(error)
         return error.exit_code
     except ConfigError as error:
         return _fail(str(error), 2)
@@ -151,9 +152,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"embedkit: warning: {message}", file=sys.stderr)
+    warn(f"warning: {message}")
 
 
 def _fail(message: str, status: int) -> int:
-    print(f"embedkit: {message}" if status == 130 else f"embedkit: error: {message}", file=sys.stderr)
+    warn(message if status == 130 else f"error: {message}")
     return status

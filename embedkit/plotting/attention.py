@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from embedkit.files.atomic import atomic_open
+from embedkit.text.escaping import escape
 
 WRITTEN_UP_TO = 20
 
@@ -54,6 +55,7 @@ def draw_attention(
     """
     from embedkit.plotting import canvas
 
+    rows, columns, title = [escape(word) for word in rows], [escape(word) for word in columns], escape(title)
     with canvas.style([*rows, *columns, title], say=say) as palette:
         from matplotlib.colors import LinearSegmentedColormap
         from matplotlib.figure import Figure
@@ -87,17 +89,20 @@ def write_attention_page(
     weights: np.ndarray, rows: Sequence[str], columns: Sequence[str], path: str | os.PathLike[str], *, title: str = ""
 ) -> None:
     """The same as one HTML page that needs nothing beside it; parameters as for `draw_attention`."""
+    rows, columns, title = [_as_html(word) for word in rows], [_as_html(word) for word in columns], _as_html(title)
     top = max(float(weights.max()), 1e-12)
     lines = []
     for word, values in zip(rows, weights.tolist(), strict=True):
         cells = "".join(
             f'<td style="background:rgba(31,90,156,{value / top:.3f})"{" class=strong" * (value > 0.6 * top)} '
-            f'title="{html.escape(word)} → {html.escape(column)}">{value:.2f}</td>'
+            f'title="{word} → {column}">{value:.2f}</td>'
             for column, value in zip(columns, values, strict=True)
         )
-        lines.append(f"<tr><th>{html.escape(word)}</th>{cells}</tr>")
-    page = PAGE.format(
-        title=html.escape(title), columns="".join(f"<th>{html.escape(c)}</th>" for c in columns), rows="\n".join(lines)
-    )
+        lines.append(f"<tr><th>{word}</th>{cells}</tr>")
+    page = PAGE.format(title=title, columns="".join(f"<th>{column}</th>" for column in columns), rows="\n".join(lines))
     with atomic_open(path) as stream:
-        stream.write(page.encode("utf-8", "replace"))
+        stream.write(page.encode())
+
+
+def _as_html(word: str) -> str:
+    return html.escape(escape(word))

@@ -12,6 +12,7 @@ from typing import Any
 
 from embedkit.errors import ConfigError, FormatError
 from embedkit.plotting import canvas
+from embedkit.text.escaping import escape
 
 # What a curve may run along, the finest first; and figures that say nothing as a curve.
 ALONG = ("words", "records", "tokens", "examples", "step", "steps", "epoch")
@@ -120,8 +121,8 @@ def draw_curves(
     names = list(dict.fromkeys(name for _, _, curves in found.values() for name in curves))[:MOST_PANELS]
     if not names:
         raise FormatError(f"{logs[0]}: expected figures such as a loss in the log, found none")
-    titles = _short_names(list(found))
-    with canvas.style([*titles, title or ""], dark, say) as palette:
+    titles, title = [escape(name) for name in _short_names(list(found))], escape(title or "")
+    with canvas.style([*titles, title], dark, say) as palette:
         from matplotlib.figure import Figure
         from matplotlib.ticker import EngFormatter, MaxNLocator
 
@@ -129,10 +130,10 @@ def draw_curves(
         rows = math.ceil(len(names) / columns)
         figure = Figure(figsize=size or (6 * columns, 3.6 * rows), dpi=dpi, layout="constrained")
         if title:
-            figure.suptitle(title, x=0.02, ha="left")
+            figure.suptitle(title, x=0.02, ha="left", parse_math=False)
         for number, name in enumerate(names):
             axes = figure.add_subplot(rows, columns, number + 1)
-            axes.set_title(name.replace("_", " "), fontsize=12)
+            axes.set_title(escape(name.replace("_", " ")), fontsize=12, parse_math=False)
             axes.grid(color=palette["line"], linewidth=0.6)
             axes.set_axisbelow(True)
             for colour, (along, x, curves), label in zip(cycle(canvas.COLOURS), found.values(), titles, strict=False):
@@ -150,7 +151,8 @@ def draw_curves(
                     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
                     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
             if number == 0 and len(found) > 1:
-                axes.legend()
+                for text in axes.legend().get_texts():
+                    text.set_parse_math(False)
         canvas.save(figure, path, dpi)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from embedkit.errors import ConfigError
 from embedkit.plotting import canvas
 from embedkit.progress import ProgressCallback
+from embedkit.text.escaping import escape
 
 if TYPE_CHECKING:
     from embedkit.counting import Cooccurrences
@@ -124,7 +125,8 @@ def draw_heatmap(
     n = len(words)
     if not 1 <= n <= MOST_WORDS:
         raise ConfigError(f"a heat map takes 1 to {MOST_WORDS} words, found {n}")
-    with canvas.style([*words, title or ""], dark, say) as palette:
+    words, title = [escape(word) for word in words], escape(title or "")
+    with canvas.style([*words, title], dark, say) as palette:
         from matplotlib.colors import LinearSegmentedColormap
         from matplotlib.figure import Figure
 
@@ -145,7 +147,7 @@ def draw_heatmap(
         axes.set_yticks(range(n), words, fontsize=letters, color=palette["ink"], parse_math=False)
         axes.tick_params(length=0, top=False, labeltop=False)
         axes.spines[:].set_visible(False)
-        axes.set_title(title or "")
+        axes.set_title(title, parse_math=False)
         if n <= WRITTEN_UP_TO:
             _write_counts(axes, counts, dark, palette)
         bar = figure.colorbar(image, ax=axes, shrink=0.7, aspect=30)

@@ -7,7 +7,6 @@ reach the document as text only, never as markup, and the page's own policy forb
 from __future__ import annotations
 
 import html
-import json
 import os
 import string
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from embedkit.files.atomic import atomic_open
 from embedkit.plotting.selection import Selection
 from embedkit.query import neighbours
+from embedkit.text.escaping import escape, to_json
 
 HERE = Path(__file__).parent
 NEIGHBOURS = 10
@@ -39,7 +39,7 @@ def write_page(
     """
     near, values = nearest_within(selection.vectors)
     data = {
-        "words": [word.encode("utf-8", "replace").decode("utf-8") for word in selection.words],
+        "words": [escape(word) for word in selection.words],
         "x": None,
         "y": None,
         "neighbours": near.tolist(),
@@ -49,8 +49,8 @@ def write_page(
     }
     data["x"], data["y"] = to_grid(points).T.tolist()
     text = string.Template((HERE / "page.html").read_text(encoding="utf-8")).substitute(
-        title=html.escape(title),
-        subtitle=html.escape(subtitle),
+        title=html.escape(escape(title)),
+        subtitle=html.escape(escape(subtitle)),
         n=len(selection.words),
         style=(HERE / "page.css").read_text(encoding="utf-8"),
         script=(HERE / "page.js").read_text(encoding="utf-8"),
@@ -62,8 +62,8 @@ def write_page(
 
 def safe_json(data: object) -> str:
     """JSON that can stand in a script element: nothing in it can end the element or begin a comment."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    for mark in "<>&\u2028\u2029":
+    text = to_json(data, separators=(",", ":"))
+    for mark in "<>&":
         text = text.replace(mark, f"\\u{ord(mark):04x}")
     return text
 

@@ -11,6 +11,7 @@ import numpy as np
 from embedkit.plotting import canvas
 from embedkit.plotting.labels import place_labels
 from embedkit.plotting.selection import Selection
+from embedkit.text.escaping import escape
 
 
 def draw_words(
@@ -48,13 +49,15 @@ def draw_words(
     int
         How many labels found no room; their points are drawn all the same.
     """
-    with canvas.style([*selection.words, title or ""], dark, say) as palette:
+    words, title = [escape(word) for word in selection.words], escape(title or "")
+    with canvas.style([*words, title], dark, say) as palette:
         from matplotlib.colors import to_rgba
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=size, dpi=dpi, layout="constrained")
         axes = figure.add_subplot()
-        axes.set(xticks=[], yticks=[], title=title or "")
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(title, parse_math=False)
         axes.margins(0.09)
         axes.spines[:].set_visible(False)
         if shares is not None:
@@ -90,13 +93,19 @@ def draw_words(
                     "alpha": 0.8,
                 },
             )
-        left_out = _label(figure, axes, selection, points, colours, palette)
+        left_out = _label(figure, axes, words, selection.is_query, points, colours, palette)
         canvas.save(figure, path, dpi)
     return left_out
 
 
 def _label(
-    figure: Any, axes: Any, selection: Selection, points: np.ndarray, colours: list[str], palette: dict[str, str]
+    figure: Any,
+    axes: Any,
+    words: list[str],
+    is_query: list[bool],
+    points: np.ndarray,
+    colours: list[str],
+    palette: dict[str, str],
 ) -> int:
     """Write the words beside their points; return how many found no room."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -120,14 +129,14 @@ def _label(
             parse_math=False,
             path_effects=[Stroke(linewidth=2.5, foreground=palette["paper"], alpha=0.85), Normal()],
         )
-        for word, query in zip(selection.words, selection.is_query, strict=True)
+        for word, query in zip(words, is_query, strict=True)
     ]
     boxes = [text.get_window_extent(renderer) for text in texts]
     scale = figure.dpi / 100
     frame = axes.get_window_extent(renderer)
     pixels = axes.transData.transform(points)
     sizes = np.array([[box.width, box.height] for box in boxes]) + 2 * scale
-    order = sorted(range(len(texts)), key=lambda i: not selection.is_query[i])
+    order = sorted(range(len(texts)), key=lambda i: not is_query[i])
     centres = np.full((len(texts), 2), np.nan)
     centres[order] = scale * place_labels(
         pixels[order] / scale,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import click
 
 from embedkit.cli.shared.options import json_option
-from embedkit.cli.shared.output import Results
+from embedkit.cli.shared.output import Results, print_json
 from embedkit.formats import FORMATS, load, sniff
+from embedkit.text.escaping import to_json
 
 
 @click.command(epilog="Example: embedkit info model.safetensors")
@@ -32,7 +32,7 @@ def info(model: str, source_format: str | None, as_json: bool) -> None:
     name = source_format or sniff(model)
     facts = {"file": model, "format": name, "file_bytes": os.path.getsize(model), **describe(load(model, name))}
     if as_json:
-        click.echo(json.dumps(facts, ensure_ascii=False))
+        print_json(facts)
         return
     with Results(["property", "value"]) as results:
         for key, value in facts.items():
@@ -44,4 +44,4 @@ def info(model: str, source_format: str | None, as_json: bool) -> None:
 
 
 def _shown(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else to_json(value)

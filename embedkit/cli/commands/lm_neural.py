@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterable
 from math import log as natural_log
 from typing import Any
@@ -21,7 +19,7 @@ from embedkit.cli.shared.neural import (
     vectors_option,
 )
 from embedkit.cli.shared.options import json_option, quiet_option, seed_option, topn_option
-from embedkit.cli.shared.output import Results, note
+from embedkit.cli.shared.output import Results, note, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError
 from embedkit.nn.models.language_model import LanguageModel, LanguageModelConfig
@@ -155,7 +153,10 @@ def generate(
     for _ in range(count):
         new = language_model.generate(start, max_tokens=max_tokens, temperature=temperature, topk=topk, rng=rng)
         text = language_model.text_of([*start, *new])
-        click.echo(json.dumps({"prompt": prompt, "text": text}, ensure_ascii=False) if as_json else text)
+        if as_json:
+            print_json({"prompt": prompt, "text": text})
+        else:
+            print_line(text)
 
 
 @click.command(epilog="Example: embedkit lm predict lm.safetensors 'the king of' --topn 5")
@@ -201,8 +202,8 @@ def vectors(model: str, files: tuple[str, ...], layers: str | None, npy: str | N
             found.append(values)
             continue
         for token, row in zip(tokens, values, strict=True):
-            sys.stdout.write(f"{token} {' '.join(map(str, row))}\n")
-        sys.stdout.write("\n")
+            print_line(f"{token} {' '.join(map(str, row))}")
+        print_line()
     if npy is not None:
         from embedkit.files.atomic import atomic_open
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from math import exp, log
 from typing import Any
 
@@ -18,7 +17,7 @@ from embedkit.cli.shared.options import (
     topn_option,
     workers_option,
 )
-from embedkit.cli.shared.output import Results, note
+from embedkit.cli.shared.output import Results, note, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.counting.ngram import SMOOTHINGS, NgramModel
 
@@ -153,7 +152,10 @@ def generate(
     for _ in range(count):
         new = ngrams.generate(start, max_tokens=max_tokens, temperature=temperature, topk=topk, rng=rng)
         text = " ".join([*start, *new])
-        click.echo(json.dumps({"prompt": prompt, "text": text}, ensure_ascii=False) if as_json else text)
+        if as_json:
+            print_json({"prompt": prompt, "text": text})
+        else:
+            print_line(text)
 
 
 @click.command(epilog="Example: embedkit lm predict lm.safetensors 'the king of' --topn 5")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, workers_option
-from embedkit.cli.shared.output import Results, note
+from embedkit.cli.shared.output import Results, note, print_text
 from embedkit.cli.shared.progress import progress_bar
 
 
@@ -97,9 +95,7 @@ def phrases(
                 results.row(phrase.text, phrase.count, phrase.score)
         return
     if output is None:
-        for piece in spell(ids, words):
-            sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
+        print_text(spell(ids, words))
     else:
         with atomic_open(output) as stream:
             stream.writelines(spell(ids, words))

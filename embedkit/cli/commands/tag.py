@@ -19,7 +19,7 @@ from embedkit.cli.shared.neural import (
     vectors_option,
 )
 from embedkit.cli.shared.options import json_option, quiet_option
-from embedkit.cli.shared.output import note
+from embedkit.cli.shared.output import note, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.nn.models.tagger import OUTPUTS, TAGGER_TRAINING, Tagger, TaggerConfig
 
@@ -132,7 +132,6 @@ def predict(model: str, files: tuple[str, ...], vectors: str | None, tokens: boo
 
     A line is a sentence, cut into words as the vectors' training text was.
     """
-    import json
     import sys
 
     tagger = Tagger.load(model, load_vectors(vectors))
@@ -140,9 +139,11 @@ def predict(model: str, files: tuple[str, ...], vectors: str | None, tokens: boo
         sentences = [line if isinstance(line, list) else tagger.tokens(line) for line in lines]
         for words, tags in zip(sentences, tagger.tag(sentences), strict=True):
             if as_json:
-                sys.stdout.write(json.dumps({"tokens": words, "tags": tags}, ensure_ascii=False) + "\n")
-            else:
-                sys.stdout.write("".join(f"{w}\t{t}\n" for w, t in zip(words, tags, strict=True)) + "\n")
+                print_json({"tokens": words, "tags": tags})
+                continue
+            for word, label in zip(words, tags, strict=True):
+                print_line(word, label)
+            print_line()
         sys.stdout.flush()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 
@@ -10,7 +9,7 @@ import click
 import numpy as np
 
 from embedkit.cli.shared.options import json_option, quiet_option
-from embedkit.cli.shared.output import note
+from embedkit.cli.shared.output import note, print_json, print_line
 from embedkit.cli.shared.queries import known, query_batches
 from embedkit.files.atomic import atomic_open
 from embedkit.formats import load
@@ -98,7 +97,7 @@ def _text_lines(with_word: bool) -> Callable[[list[str], np.ndarray], None]:
         done += rows.size
         for line, text in zip(lines, format_rows(rows, done >= KERNEL_AFTER), strict=True):
             values = text.decode("ascii")
-            sys.stdout.write(f"{line}{values}\n" if with_word else f"{values[1:]}\n")
+            print_line(f"{line}{values}" if with_word else values[1:])
 
     return show
 
@@ -106,6 +105,6 @@ def _text_lines(with_word: bool) -> Callable[[list[str], np.ndarray], None]:
 def _json_lines(key: str) -> Callable[[list[str], np.ndarray], None]:
     def show(lines: list[str], rows: np.ndarray) -> None:
         for line, row in zip(lines, rows.tolist(), strict=True):
-            sys.stdout.write(json.dumps({key: line, "vector": row}, ensure_ascii=False) + "\n")
+            print_json({key: line, "vector": row})
 
     return show

@@ -8,6 +8,7 @@ import numpy as np
 
 from embedkit.cli.shared.output import note
 from embedkit.errors import ConfigError
+from embedkit.text.escaping import escape
 
 SUFFIXES = (".png", ".svg", ".html")
 SHADES = 24  # of the 256-colour terminal's grey ramp, 232 (black) to 255 (white)
@@ -60,11 +61,11 @@ def _print(weights: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> 
 
     if len(rows) == 1:  # one row of weights reads better as a column of words
         for word, value in zip(columns, weights[0].tolist(), strict=True):
-            table.add_row(Text(word), cell(value), Text("█" * round(20 * value / top)))
+            table.add_row(Text(escape(word)), cell(value), Text("█" * round(20 * value / top)))
     else:
         table.add_column("")
         for word in columns:
-            table.add_column(Text(word), overflow="fold")
+            table.add_column(Text(escape(word)), overflow="fold")
         for word, values in zip(rows, weights.tolist(), strict=True):
-            table.add_row(Text(word), *map(cell, values))
+            table.add_row(Text(escape(word)), *map(cell, values))
     Console(stderr=True).print(table)

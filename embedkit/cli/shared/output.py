@@ -1,24 +1,65 @@
-"""Answers on standard output: a rich table on a terminal, TSV in a pipe, JSON lines on demand."""
+"""Answers on standard output: a rich table on a terminal, TSV in a pipe, JSON lines on demand.
+
+Everything that a command prints goes through this file, which escapes control characters (`embedkit.text.escaping`):
+no word reaches a terminal raw, none forges a column or a row.
+"""
 
 from __future__ import annotations
 
-import json
+import io
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from embedkit.text.escaping import escape, to_json
+
+if TYPE_CHECKING:
+    import click
 
 
 def note(message: str, quiet: bool = False) -> None:
     """Say something on standard error that is not an answer."""
     if not quiet:
-        print(message, file=sys.stderr, flush=True)
+        print(escape(message), file=sys.stderr, flush=True)
 
 
 def warn(message: str) -> None:
     """Say on standard error what went wrong with one item while the work goes on; never silenced."""
-    print(f"embedkit: {message}", file=sys.stderr, flush=True)
+    note(f"embedkit: {message}")
+
+
+def show_usage_error(error: click.ClickException) -> None:
+    """Say what click found wrong, with the command's usage above it."""
+    error.message = escape(error.message or "")
+    lines = io.StringIO()
+    error.show(file=lines)
+    for line in lines.getvalue().splitlines():
+        note(line)
+
+
+def print_line(*fields: str) -> None:
+    """One line on standard output, tabs between its fields. In a pipe bytes that are not UTF-8 stay as they were."""
+    keep_bytes = not sys.stdout.isatty()
+    sys.stdout.write("\t".join(escape(field, keep_bytes=keep_bytes) for field in fields) + "\n")
+
+
+def print_json(record: Any) -> None:
+    """One line of JSON on standard output."""
+    sys.stdout.write(to_json(record) + "\n")
+
+
+def print_text(pieces: Iterable[bytes]) -> None:
+    """A text of many lines on standard output, byte for byte; on a terminal its control characters escaped."""
+    if not sys.stdout.isatty():
+        sys.stdout.flush()
+        sys.stdout.buffer.writelines(pieces)
+        sys.stdout.buffer.flush()
+        return
+    for piece in pieces:
+        lines = piece.decode("utf-8", "surrogateescape").split("\n")
+        sys.stdout.write("\n".join(map(escape, lines)))
 
 
 class Results:
@@ -61,7 +102,7 @@ class Results:
 
     def __enter__(self) -> Results:
         if self.header and not self.as_json and not self._terminal:
-            self._line("\t".join(self.columns))
+            print_line(*self.columns)
         return self
 
     def row(self, *values: Any) -> None:
@@ -70,9 +111,9 @@ class Results:
             self._rows.append(values)
         elif self.as_json:
             record = dict(zip(self.columns, (_plain(v) for v in values), strict=True))
-            self._line(json.dumps(record, ensure_ascii=False))
+            print_json(record)
         else:
-            self._line("\t".join(self._text(v) for v in values))
+            print_line(*(self._text(v) for v in values))
 
     def flush(self) -> None:
         """Print what has gathered now, so that somebody who types queries sees each answer at once."""
@@ -98,16 +139,15 @@ class Results:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=self.title, title_justify="left")
+        title = None if self.title is None else Text(escape(self.title))
+        table = Table(title=title, title_justify="left")
         for name, value in zip(self.columns, self._rows[0], strict=True):
             numeric = not isinstance(value, str) and value is not None
-            table.add_column(name.replace("_", " "), justify="right" if numeric else "left")
+            heading = Text(escape(name.replace("_", " ")))  # a bare str would be read as rich's markup
+            table.add_column(heading, justify="right" if numeric else "left")
         for row in self._rows:
-            table.add_row(*(Text(self._text(v)) for v in row))
+            table.add_row(*(Text(escape(self._text(v))) for v in row))
         Console().print(table)
-
-    def _line(self, text: str) -> None:
-        sys.stdout.write(text + "\n")
 
 
 def _plain(value: Any) -> Any:
