@@ -32,10 +32,10 @@ def warn(message: str) -> None:
 
 def show_usage_error(error: click.ClickException) -> None:
     """Say what click found wrong, with the command's usage above it."""
-    error.message = escape(error.message or "")
-    lines = io.StringIO()
-    error.show(file=lines)
-    for line in lines.getvalue().splitlines():
+    shown = io.StringIO()
+    error.show(file=shown)
+    message = error.format_message()
+    for line in shown.getvalue().replace(message, escape(message)).split("\n")[:-1]:
         note(line)
 
 
