@@ -12,6 +12,10 @@ class CorpusError(EmbedkitError):
     """The text cannot be read, is not text, or leaves nothing to train on."""
 
 
+class EmptyCorpusError(CorpusError):
+    """The text holds no word of the vocabulary."""
+
+
 class FormatError(EmbedkitError):
     """A file is cut off, damaged or of another kind than expected."""
 

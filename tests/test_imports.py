@@ -28,6 +28,7 @@ ROOMS = [
     "counting",
     "analysis",
     "training",
+    "cluster",
     "nn.layers",
     "nn.words",
     "nn.learning",
@@ -98,6 +99,8 @@ def test_heavy_packages_stay_in_their_rooms(path):
             assert room == "kernels"
         if package in ("click", "rich"):
             assert room == "cli"
+        if package in ("dask", "distributed"):
+            assert room == "cluster"
         if package == "matplotlib":
             assert room == "plotting"
         assert package not in ("scipy", "torch", "gensim", "fasttext", "sklearn", "pandas", "safetensors", "pickle")

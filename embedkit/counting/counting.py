@@ -67,6 +67,7 @@ def count_blocks(
     memory: int | None = None,
     folder: str | os.PathLike[str] | None = None,
     progress: ProgressCallback | None = None,
+    scaled: bool = False,
 ) -> Generator[RowBlock, None, None]:
     """Count a corpus and yield its rows in order.
 
@@ -81,6 +82,8 @@ def count_blocks(
     folder : path, optional
         Where runs are spilled: a temporary folder in it, removed in the end; the system's by default.
     progress : callable, optional
+    scaled : bool
+        Leave the counts multiplied by the scale of ``window.weights``: whole numbers that add up exactly.
 
     Raises
     ------
@@ -93,6 +96,7 @@ def count_blocks(
     length = len(corpus.ids)
     at_a_time = _MOST_TOKENS if memory is None else tokens_within(memory, n_words, workers)
     weights, scale = window.weights(int(corpus.vocabulary.counts.max(initial=0)))
+    scale = 1.0 if scaled else scale
     parts = -(-length // at_a_time)
     report = _Report(progress, corpus.n_tokens)
     if parts <= 1:

@@ -17,7 +17,7 @@ vocabulary and the distinct pairs (16 bytes each).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,35 +94,95 @@ def join_phrases(
     (ids, words, phrases)
         The joined text, and all phrases, pass by pass, the best score first.
     """
-    if passes < 1 or min_count < 1:
-        raise ConfigError(f"passes and min_count must be 1 or more, not {passes} and {min_count}")
-    if threshold is None:
-        threshold = DEFAULT_NPMI_THRESHOLD if npmi else DEFAULT_THRESHOLD
-    if npmi and not -1 <= threshold <= 1:
-        raise ConfigError(f"an NPMI threshold lies between -1 and 1, not {threshold:g}")
+    scoring = Scoring.create(threshold, delta, min_count, npmi, passes)
     found: list[Phrase] = []
     for _ in range(passes):
         counts = np.bincount(ids[ids >= 0], minlength=len(words))
-        keys, n_ab = _pair_counts(ids, counts >= min_count, len(words))
-        keys, n_ab = keys[n_ab >= min_count], n_ab[n_ab >= min_count]
-        left, right = keys // len(words), keys % len(words)
-        scores = score_pairs(
-            n_ab, counts[left], counts[right], int(counts.sum()), delta=min_count if delta is None else delta, npmi=npmi
-        )
-        good = scores > threshold
-        if not good.any():
+        step = choose_phrases(*pair_counts(ids, counts >= min_count, len(words)), counts, words, scoring)
+        if step is None:
             break
-        keys, n_ab, scores, left, right = keys[good], n_ab[good], scores[good], left[good], right[good]
-        texts = [words[a] + JOINT + words[b] for a, b in zip(left.tolist(), right.tolist(), strict=True)]
-        n_before = len(words)
-        new_ids, words = _with_phrases(words, texts)
-        ids = _joined(ids, keys, new_ids, n_before)
-        best = np.argsort(-scores, kind="stable").tolist()
-        found += [Phrase(texts[i], int(n_ab[i]), float(scores[i])) for i in best]
+        ids = join(ids, step.keys, step.ids, len(words))
+        words = step.words
+        found += step.phrases
     return ids, words, found
 
 
-def _pair_counts(ids: np.ndarray, frequent: np.ndarray, n_words: int) -> tuple[np.ndarray, np.ndarray]:
+@dataclass(frozen=True)
+class Scoring:
+    """Which pairs become phrases; fields as the parameters of `join_phrases`."""
+
+    threshold: float
+    delta: float
+    min_count: int
+    npmi: bool
+
+    @classmethod
+    def create(cls, threshold: float | None, delta: float | None, min_count: int, npmi: bool, passes: int) -> Scoring:
+        """Fill in the defaults and check the values.
+
+        Raises
+        ------
+        ConfigError
+        """
+        if passes < 1 or min_count < 1:
+            raise ConfigError(f"passes and min_count must be 1 or more, not {passes} and {min_count}")
+        if threshold is None:
+            threshold = DEFAULT_NPMI_THRESHOLD if npmi else DEFAULT_THRESHOLD
+        if npmi and not -1 <= threshold <= 1:
+            raise ConfigError(f"an NPMI threshold lies between -1 and 1, not {threshold:g}")
+        return cls(threshold, min_count if delta is None else delta, min_count, npmi)
+
+
+@dataclass(frozen=True)
+class PhraseStep:
+    """What one pass joins.
+
+    Attributes
+    ----------
+    keys : int64 (n,)
+        The pairs, ``a * n_words + b``, ascending.
+    ids : int32 (n,)
+        The id of each joined pair in `words`.
+    words : Words
+        The words of before, and the phrases that are new behind them.
+    phrases : list of Phrase
+        The best score first.
+    """
+
+    keys: np.ndarray
+    ids: np.ndarray
+    words: Words
+    phrases: list[Phrase]
+
+
+def choose_phrases(
+    keys: np.ndarray, n_ab: np.ndarray, counts: np.ndarray, words: Words, scoring: Scoring
+) -> PhraseStep | None:
+    """The pairs of `pair_counts` whose score exceeds the threshold; None where there are none.
+
+    Parameters
+    ----------
+    keys, n_ab : int64 (n,)
+        Pairs and how often each stands in the text.
+    counts : int64 (n_words,)
+        How often each word does.
+    words : Words
+    scoring : Scoring
+    """
+    keys, n_ab = keys[n_ab >= scoring.min_count], n_ab[n_ab >= scoring.min_count]
+    left, right = keys // len(words), keys % len(words)
+    scores = score_pairs(n_ab, counts[left], counts[right], int(counts.sum()), delta=scoring.delta, npmi=scoring.npmi)
+    good = scores > scoring.threshold
+    if not good.any():
+        return None
+    keys, n_ab, scores, left, right = keys[good], n_ab[good], scores[good], left[good], right[good]
+    texts = [words[a] + JOINT + words[b] for a, b in zip(left.tolist(), right.tolist(), strict=True)]
+    new_ids, joined = _with_phrases(words, texts)
+    best = np.argsort(-scores, kind="stable").tolist()
+    return PhraseStep(keys, new_ids, joined, [Phrase(texts[i], int(n_ab[i]), float(scores[i])) for i in best])
+
+
+def pair_counts(ids: np.ndarray, frequent: np.ndarray, n_words: int) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of neighbours as ``a * n_words + b`` (int64, sorted) and their counts; both words must be `frequent`."""
     keys, counts = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     for start in range(0, len(ids), BLOCK_IDS):
@@ -130,10 +190,16 @@ def _pair_counts(ids: np.ndarray, frequent: np.ndarray, n_words: int) -> tuple[n
         a = a[: len(b)]
         both = (a >= 0) & (b >= 0)
         both[both] = frequent[a[both]] & frequent[b[both]]
-        new_keys, new_counts = np.unique(a[both].astype(np.int64) * n_words + b[both], return_counts=True)
-        every = np.concatenate([keys, new_keys])
-        keys, where = np.unique(every, return_inverse=True)
-        counts = np.bincount(where, np.concatenate([counts, new_counts]), len(keys)).astype(np.int64)
+        more = np.unique(a[both].astype(np.int64) * n_words + b[both], return_counts=True)
+        keys, counts = add_pairs([(keys, counts), more])
+    return keys, counts
+
+
+def add_pairs(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """The sum of several results of `pair_counts`."""
+    keys, where = np.unique(np.concatenate([keys for keys, _ in parts]), return_inverse=True)
+    counts = np.zeros(len(keys), np.int64)
+    np.add.at(counts, where, np.concatenate([n for _, n in parts]))
     return keys, counts
 
 
@@ -153,7 +219,7 @@ def _with_phrases(words: Words, texts: list[str]) -> tuple[np.ndarray, Words]:
     return np.array([order.get(i, i) for i in ids], dtype=np.int32), Words(blob, offsets)
 
 
-def _joined(ids: np.ndarray, keys: np.ndarray, new_ids: np.ndarray, n_words: int) -> np.ndarray:
+def join(ids: np.ndarray, keys: np.ndarray, new_ids: np.ndarray, n_words: int) -> np.ndarray:
     """Replace the pairs `keys` (sorted) by `new_ids`, from left to right, without overlaps."""
     begins, follows = np.zeros(n_words, dtype=bool), np.zeros(n_words, dtype=bool)
     begins[keys // n_words] = follows[keys % n_words] = True

@@ -31,6 +31,41 @@ class Run(Protocol):
         """Columns (int32) and values (float64) of records ``start .. stop - 1``."""
 
 
+class HeldRun:
+    """A run in memory; also a stretch of the rows of a larger one, the others being empty.
+
+    Parameters
+    ----------
+    offsets : int64 (n_words + 1,)
+    columns : int32 (n,)
+    values : float64 (n,)
+    """
+
+    def __init__(self, offsets: np.ndarray, columns: np.ndarray, values: np.ndarray) -> None:
+        self._offsets, self._columns, self._values = offsets, columns, values
+
+    @classmethod
+    def gather(cls, blocks: Iterable[RowBlock]) -> HeldRun:
+        """The rows of all blocks, from row 0 on."""
+        found = list(blocks)
+        lengths = np.concatenate([block.lengths for block in found])
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        columns, values = (np.concatenate([getattr(block, name) for block in found]) for name in ("columns", "values"))
+        return cls(offsets, columns, values)
+
+    def rows(self, first: int, last: int) -> HeldRun:
+        """Rows ``first .. last - 1`` of it as a copy of their own."""
+        low, high = int(self._offsets[first]), int(self._offsets[last])
+        offsets = np.clip(self._offsets, low, high) - low
+        return HeldRun(offsets, self._columns[low:high].copy(), self._values[low:high].copy())
+
+    def offsets(self, first: int, last: int) -> np.ndarray:
+        return self._offsets[first : last + 1]
+
+    def read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        return self._columns[start:stop], self._values[start:stop]
+
+
 class SpilledRun:
     """A run in a folder of temporary files."""
 
@@ -130,16 +165,28 @@ def merge_runs(
     yield from _merge(runs, n_words, scale, workers, progress)
 
 
+def merge_held(runs: Sequence[HeldRun], n_words: int, rows: tuple[int, int], scale: float) -> Iterator[RowBlock]:
+    """Rows ``rows[0] .. rows[1] - 1`` of the sum of runs in memory, divided by `scale`."""
+    return _merge(runs, n_words, scale, 1, None, rows)
+
+
 def _merge(
-    runs: Sequence[Run], n_words: int, scale: float, workers: int, progress: ProgressCallback | None
+    runs: Sequence[Run],
+    n_words: int,
+    scale: float,
+    workers: int,
+    progress: ProgressCallback | None,
+    rows: tuple[int, int] | None = None,
 ) -> Iterator[RowBlock]:
     from embedkit.kernels.cooccurrence import merge_rows
 
-    lengths = np.zeros(n_words, np.int64)
+    begin, end = rows or (0, n_words)
+    lengths = np.zeros(end - begin, np.int64)
     for run in runs:
-        lengths += np.diff(run.offsets(0, n_words))
+        lengths += np.diff(run.offsets(begin, end))
     total = int(lengths.sum())
-    blocks = cut_rows(lengths, BLOCK_RECORDS)
+    blocks = [(begin + a, begin + b) for a, b in cut_rows(lengths, BLOCK_RECORDS)]
+    lengths = np.concatenate([np.zeros(begin, np.int64), lengths])
     pool = BlockWorkers(n_words, max(int(lengths[a:b].sum()) for a, b in blocks), workers)
 
     def fill(

@@ -98,24 +98,49 @@ def bag_of_words(
     CorpusError
         When the text cannot be read or holds no word of the vocabulary.
     """
-    cut = get_tokenizer(tokenizer, lowercase).tokens
+    words, raw = read_documents(
+        sources,
+        tokenizer=tokenizer,
+        lowercase=lowercase,
+        json_field=json_field,
+        encoding_errors=encoding_errors,
+        progress=progress,
+    )
+    if vocabulary is None:
+        counts = np.bincount(raw[raw >= 0], minlength=len(words))
+        vocabulary = Vocabulary.from_counts(zip(words, counts.tolist(), strict=True), min_count, max_vocab)
+    counted = documents_over(words, raw, vocabulary)
+    if not len(counted.columns):
+        raise CorpusError("the text holds no word of the vocabulary")
+    return counted, vocabulary
+
+
+def read_documents(
+    sources: Sources,
+    *,
+    tokenizer: str = "whitespace",
+    lowercase: bool = False,
+    json_field: str | None = None,
+    encoding_errors: str = "strict",
+    progress: ProgressCallback | None = None,
+) -> tuple[list[str], np.ndarray]:
+    """The words of a text in the order of first appearance, and its lines as their numbers, int32, -1 after each."""
+    tokens = get_tokenizer(tokenizer, lowercase).tokens
     numbers: dict[str, int] = {}
     stream = array("i")
     for n, line in enumerate(read_lines(sources, json_field, encoding_errors)):
-        stream.extend([numbers.setdefault(token, len(numbers)) for token in cut(line)])
+        stream.extend([numbers.setdefault(token, len(numbers)) for token in tokens(line)])
         stream.append(-1)
         if progress is not None and n % 10_000 == 0:
             progress(Progress("reading", n, None, "documents"))
-    raw = np.frombuffer(stream, np.int32) if stream else np.empty(0, np.int32)
-    counts = np.bincount(raw[raw >= 0], minlength=len(numbers))
-    if vocabulary is None:
-        vocabulary = Vocabulary.from_counts(zip(numbers, counts.tolist(), strict=True), min_count, max_vocab)
+    return list(numbers), np.frombuffer(stream, np.int32) if stream else np.empty(0, np.int32)
+
+
+def documents_over(words: Sequence[str], raw: np.ndarray, vocabulary: Vocabulary) -> SparseMatrix:
+    """Count the documents of `read_documents` with the ids of a vocabulary; words outside of it are not counted."""
     known = vocabulary.key_to_index
-    mapping = np.array([known.get(word, -2) for word in numbers] + [-1], np.int32)
-    ids = mapping[raw]
-    if not (ids >= 0).any():
-        raise CorpusError("the text holds no word of the vocabulary")
-    return document_counts(ids, len(vocabulary)), vocabulary
+    mapping = np.array([known.get(word, -2) for word in words] + [-1], np.int32)
+    return document_counts(mapping[raw], len(vocabulary))
 
 
 def tfidf(counts: SparseMatrix, *, sublinear: bool = False, idf: str = "smooth", norm: str = "l2") -> SparseMatrix:

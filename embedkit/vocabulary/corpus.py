@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.errors import ConfigError, CorpusError, EmptyCorpusError
 from embedkit.progress import ProgressCallback
 from embedkit.text.reading import Sources
 from embedkit.text.tokenizers import get_tokenizer
 from embedkit.vocabulary.id_stream import DEFAULT_MMAP_ABOVE, IdStream
-from embedkit.vocabulary.vocabulary import Vocabulary, frequency_order, nothing_left
+from embedkit.vocabulary.merging import choose
+from embedkit.vocabulary.vocabulary import Vocabulary
 from embedkit.vocabulary.words import Words
+
+if TYPE_CHECKING:
+    from embedkit.vocabulary.word_table import WordTable
 
 SENTENCE_END = -1
 
@@ -135,7 +140,7 @@ class Corpus:
         data, begins, lengths, counts = scanned.words.index()
         n_raw = int(counts.sum()) + scanned.n_unknown
         if vocabulary is None:
-            vocabulary, mapping = _chosen(data, begins, lengths, counts, min_count, max_vocab)
+            vocabulary, mapping = choose(data, begins, lengths, counts, min_count, max_vocab)
         else:
             mapping = np.arange(len(vocabulary), dtype=np.int32)
         return cls._renumbered(scanned.stream, [mapping[n] for n in scanned.numbers], vocabulary, n_raw)
@@ -147,7 +152,7 @@ class Corpus:
         state = np.zeros(3, dtype=np.int64)
         ids = stream.finish(lambda piece, table, out: renumber(piece, mappings[table], out, state))
         if state[1] == 0:
-            raise CorpusError("the text holds no word of the vocabulary")
+            raise EmptyCorpusError("the text holds no word of the vocabulary")
         return cls(ids, vocabulary, int(state[1]), int(state[2]), n_raw)
 
     @classmethod
@@ -241,10 +246,40 @@ def count_words(
     progress: ProgressCallback | None = None,
 ) -> Vocabulary:
     """The vocabulary of a corpus, without encoding it; parameters and errors as in `Corpus.from_text`."""
+    _check(min_count, max_vocab, workers)
+    found = _counted(sources, tokenizer, lowercase, json_field, encoding_errors, workers, progress)
+    return choose(*found.index(), min_count, max_vocab)[0]
+
+
+def count_all_words(
+    sources: Sources,
+    *,
+    tokenizer: str = "whitespace",
+    lowercase: bool = False,
+    json_field: str | None = None,
+    encoding_errors: str = "strict",
+    workers: int | None = None,
+) -> Vocabulary:
+    """Every word of a part of a corpus in no particular order, perhaps none: for `embedkit.vocabulary.merging`."""
+    from embedkit.vocabulary.word_table import packed
+
+    table = _counted(sources, tokenizer, lowercase, json_field, encoding_errors, workers, None)
+    data, begins, lengths, counts = table.index()
+    return Vocabulary(Words(*packed(data, begins, lengths)), counts)
+
+
+def _counted(
+    sources: Sources,
+    tokenizer: str,
+    lowercase: bool,
+    json_field: str | None,
+    encoding_errors: str,
+    workers: int | None,
+    progress: ProgressCallback | None,
+) -> WordTable:
     from embedkit.vocabulary.scanning import scan_sources
 
-    _check(min_count, max_vocab, workers)
-    scanned = scan_sources(
+    return scan_sources(
         sources,
         get_tokenizer(tokenizer, lowercase),
         json_field=json_field,
@@ -254,9 +289,7 @@ def count_words(
         mmap_above=DEFAULT_MMAP_ABOVE,
         progress=progress,
         keep_ids=False,
-    )
-    vocabulary, _ = _chosen(*scanned.words.index(), min_count, max_vocab)
-    return vocabulary
+    ).words
 
 
 def _check(min_count: int, max_vocab: int | None, workers: int | None) -> None:
@@ -266,18 +299,3 @@ def _check(min_count: int, max_vocab: int | None, workers: int | None) -> None:
         raise ConfigError(f"max_vocab must be 1 or more, not {max_vocab}")
     if workers is not None and workers < 1:
         raise ConfigError(f"workers must be 1 or more, not {workers}")
-
-
-def _chosen(
-    data: np.ndarray, begins: np.ndarray, lengths: np.ndarray, counts: np.ndarray, min_count: int, max_vocab: int | None
-) -> tuple[Vocabulary, np.ndarray]:
-    """The vocabulary of a `WordTable`'s words, and for each of them the id in it or -2 (int32)."""
-    from embedkit.vocabulary.word_table import packed
-
-    kept = np.flatnonzero(counts >= min_count)
-    if len(kept) == 0:
-        raise nothing_left(len(counts), int(counts.max(initial=0)), min_count)
-    order = kept[frequency_order(counts[kept], data, begins[kept], lengths[kept])][:max_vocab]
-    mapping = np.full(len(counts), -2, dtype=np.int32)
-    mapping[order] = np.arange(len(order), dtype=np.int32)
-    return Vocabulary(Words(*packed(data, begins[order], lengths[order])), counts[order]), mapping

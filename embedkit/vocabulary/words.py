@@ -53,6 +53,9 @@ class Words(Sequence[str]):
         self._view = blob.data
         self._order = order
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Words, (np.array(self.blob), np.array(self.offsets), self._order)  # maps of files become arrays
+
     @classmethod
     def from_strings(cls, words: Sequence[str]) -> Words:
         """Pack words; a `Words` comes back as it is."""

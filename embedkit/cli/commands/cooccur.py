@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from embedkit.cli.shared.cluster import cluster_engine, cluster_option, refuse_with_cluster
 from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, workers_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
@@ -75,6 +76,7 @@ class Size(click.ParamType):
 @click.option("--ratio", metavar="A,B", help="Print P(k|A), P(k|B) and their ratio for the words k of --with.")
 @click.option("--with", "probes", metavar="K,...", help="The words k of --ratio.")
 @corpus_options
+@cluster_option
 @workers_option
 @json_option
 @quiet_option
@@ -97,6 +99,7 @@ def cooccur(
     ratio: str | None,
     probes: str | None,
     as_json: bool,
+    cluster: str | None,
     workers: int | None,
     quiet: bool,
     **reading: Any,
@@ -111,6 +114,9 @@ def cooccur(
     from embedkit.vocabulary import Vocabulary
 
     _check(output, table, ratio, probes, shard, vocab, merge)
+    refuse_with_cluster(cluster, workers=workers, memory=memory, temporary=temporary, shard=shard, merge=merge)
+    if cluster and output is None:
+        raise click.UsageError("--cluster writes counts: give -o FILE, then look at the file with --table or --ratio")
     vocabulary = Vocabulary.load(vocab) if vocab else None
     with progress_bar(quiet) as progress:
         if merge:
@@ -137,6 +143,8 @@ def cooccur(
             counts = _looked_at(corpus, Window(window, symmetric, weighting), options, progress)
         else:
             cells = _count(
+                cluster,
+                quiet,
                 corpus,
                 output,
                 format_,
@@ -208,6 +216,8 @@ def _looked_at(
 
 
 def _count(
+    cluster: str | None,
+    quiet: bool,
     corpus: tuple[str, ...],
     output: str,
     format_: str | None,
@@ -226,6 +236,10 @@ def _count(
     from embedkit.counting.shards import shard as cut
     from embedkit.vocabulary.corpus import Corpus
 
+    if cluster is not None:
+        return _count_on_cluster(
+            cluster, quiet, list(corpus), output, format_, window, save_vocab, progress, vocabulary, options
+        )
     if memory is not None:
         options["mmap_above"] = memory // 8
     sources = cut(list(corpus), *parse_shard(shard)) if shard else list(corpus)
@@ -235,6 +249,32 @@ def _count(
     )
     if save_vocab:
         encoded.vocabulary.save(save_vocab)
+    return cells
+
+
+def _count_on_cluster(
+    address: str,
+    quiet: bool,
+    corpus: list[str],
+    output: str,
+    format_: str | None,
+    window: Window,
+    save_vocab: str | None,
+    progress: ProgressCallback | None,
+    vocabulary: Vocabulary | None,
+    options: dict[str, Any],
+) -> int:
+    from embedkit.cluster import cooccurrence, words
+
+    choice = {name: options.pop(name) for name in ("min_count", "max_vocab")}
+    with cluster_engine(address, quiet) as engine:
+        if vocabulary is None:
+            vocabulary = words.count_words(engine, corpus, progress=progress, **choice, **options)
+        cells = cooccurrence.count_to_file(
+            engine, corpus, vocabulary, output, window, format=format_, progress=progress, **options
+        )
+    if save_vocab:
+        vocabulary.save(save_vocab)
     return cells
 
 

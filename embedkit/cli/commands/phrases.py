@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
 import click
 
+from embedkit.cli.shared.cluster import cluster_engine, cluster_option, refuse_with_cluster
 from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, workers_option
 from embedkit.cli.shared.output import Results, note, print_text
 from embedkit.cli.shared.progress import progress_bar
@@ -36,6 +40,7 @@ from embedkit.cli.shared.progress import progress_bar
 )
 @click.option("--list", "as_list", is_flag=True, help="Print phrase, count and score instead of the text.")
 @corpus_options
+@cluster_option
 @workers_option
 @json_option
 @quiet_option
@@ -52,6 +57,7 @@ def phrases(
     lowercase: bool,
     json_field: str | None,
     encoding_errors: str,
+    cluster: str | None,
     workers: int | None,
     as_json: bool,
     quiet: bool,
@@ -69,34 +75,40 @@ def phrases(
         raise click.UsageError("--json goes with --list")
     if as_list and output is not None:
         raise click.UsageError("--list prints the phrases; leave out --output, or redirect")
-    with progress_bar(quiet) as progress:
-        text = Corpus.from_text(
-            corpus,
-            tokenizer=tokenizer,
-            lowercase=lowercase,
-            json_field=json_field,
-            min_count=1,
-            encoding_errors=encoding_errors,
-            workers=workers,
-            progress=progress,
-        )
-    ids, words, found = join_phrases(
-        text.ids,
-        text.vocabulary.index_to_key,
-        threshold=threshold,
-        delta=delta,
-        min_count=min_count,
-        npmi=npmi,
-        passes=passes,
-    )
-    if as_list:
-        with Results(["phrase", "count", "score"], as_json) as results:
-            for phrase in found:
-                results.row(phrase.text, phrase.count, phrase.score)
-        return
-    if output is None:
-        print_text(spell(ids, words))
-    else:
-        with atomic_open(output) as stream:
-            stream.writelines(spell(ids, words))
+    refuse_with_cluster(cluster, workers=workers)
+    reading: dict[str, Any] = {
+        "tokenizer": tokenizer,
+        "lowercase": lowercase,
+        "json_field": json_field,
+        "encoding_errors": encoding_errors,
+    }
+    scoring: dict[str, Any] = {
+        "threshold": threshold,
+        "delta": delta,
+        "min_count": min_count,
+        "npmi": npmi,
+        "passes": passes,
+    }
+    with contextlib.ExitStack() as opened:
+        if cluster is not None:
+            from embedkit.cluster import phrases as on_cluster
+
+            engine = opened.enter_context(cluster_engine(cluster, quiet))
+            progress = opened.enter_context(progress_bar(quiet))
+            text, found = on_cluster.join_phrases(engine, list(corpus), progress=progress, **scoring, **reading)
+        else:
+            with progress_bar(quiet) as progress:
+                encoded = Corpus.from_text(corpus, min_count=1, workers=workers, progress=progress, **reading)
+            ids, words, found = join_phrases(encoded.ids, encoded.vocabulary.index_to_key, **scoring)
+            text = spell(ids, words)
+        if as_list:
+            with Results(["phrase", "count", "score"], as_json) as results:
+                for phrase in found:
+                    results.row(phrase.text, phrase.count, phrase.score)
+            return
+        if output is None:
+            print_text(text)
+        else:
+            with atomic_open(output) as stream:
+                stream.writelines(text)
     note(f"{len(found):,} phrases", quiet)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from embedkit.cli.shared.cluster import cluster_engine, cluster_option
 from embedkit.cli.shared.options import corpus_options, quiet_option
 from embedkit.cli.shared.output import note
 from embedkit.cli.shared.progress import progress_bar
@@ -51,6 +52,7 @@ from embedkit.errors import ConfigError
 )
 @click.option("--max-vocab", type=click.IntRange(1), help="Keep at most so many words, the most frequent ones.")
 @corpus_options
+@cluster_option
 @quiet_option
 def tfidf(
     corpus: tuple[str, ...],
@@ -61,6 +63,7 @@ def tfidf(
     norm: str,
     vocab: str | None,
     save_vocab: str | None,
+    cluster: str | None,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -74,10 +77,15 @@ def tfidf(
 
     if not output.lower().endswith((".npz", ".mtx")):
         raise ConfigError(f"cannot tell the format of {output}: use .mtx (Matrix Market) or .npz (SciPy)")
-    with progress_bar(quiet) as progress:
-        counts, vocabulary = bag_of_words(
-            list(corpus), vocabulary=Vocabulary.load(vocab) if vocab else None, progress=progress, **options
-        )
+    options["vocabulary"] = Vocabulary.load(vocab) if vocab else None
+    if cluster is not None:
+        from embedkit.cluster import documents as on_cluster
+
+        with cluster_engine(cluster, quiet) as engine, progress_bar(quiet) as progress:
+            counts, vocabulary = on_cluster.bag_of_words(engine, list(corpus), progress=progress, **options)
+    else:
+        with progress_bar(quiet) as progress:
+            counts, vocabulary = bag_of_words(list(corpus), progress=progress, **options)
     matrix = counts if weighting == "count" else weigh(counts, sublinear=sublinear, idf=idf, norm=norm)
     save_matrix(matrix, output, vocabulary.index_to_key)
     if save_vocab:

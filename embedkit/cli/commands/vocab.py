@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from embedkit.cli.shared.cluster import cluster_engine, cluster_option, refuse_with_cluster
 from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, workers_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
@@ -30,6 +33,7 @@ from embedkit.cli.shared.progress import progress_bar
     help="Write there instead; other commands take the file as --vocab, and so do the GloVe tools.",
 )
 @corpus_options
+@cluster_option
 @workers_option
 @json_option
 @quiet_option
@@ -42,6 +46,7 @@ def vocab(
     lowercase: bool,
     json_field: str | None,
     encoding_errors: str,
+    cluster: str | None,
     workers: int | None,
     as_json: bool,
     quiet: bool,
@@ -50,20 +55,25 @@ def vocab(
 
     Prints word<TAB>count, the most frequent first, equal counts in UTF-8 order.
     """
-    from embedkit.vocabulary.corpus import count_words
+    refuse_with_cluster(cluster, workers=workers)
+    options: dict[str, Any] = {
+        "tokenizer": tokenizer,
+        "lowercase": lowercase,
+        "json_field": json_field,
+        "encoding_errors": encoding_errors,
+        "min_count": min_count,
+        "max_vocab": max_vocab,
+    }
+    if cluster is not None:
+        from embedkit.cluster import words as on_cluster
 
-    with progress_bar(quiet) as progress:
-        words = count_words(
-            corpus,
-            tokenizer=tokenizer,
-            lowercase=lowercase,
-            json_field=json_field,
-            encoding_errors=encoding_errors,
-            min_count=min_count,
-            max_vocab=max_vocab,
-            workers=workers,
-            progress=progress,
-        )
+        with cluster_engine(cluster, quiet) as engine, progress_bar(quiet) as progress:
+            words = on_cluster.count_words(engine, list(corpus), progress=progress, **options)
+    else:
+        from embedkit.vocabulary.corpus import count_words
+
+        with progress_bar(quiet) as progress:
+            words = count_words(corpus, workers=workers, progress=progress, **options)
     if output is not None:
         words.save(output, separator="\t")
         note(f"{len(words):,} words, {words.total:,} tokens: {output}", quiet)

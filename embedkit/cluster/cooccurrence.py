@@ -1,0 +1,110 @@
+"""Co-occurrence counts of a corpus on many machines: each byte range counted apart, the counts merged by rows.
+
+A range's counts stay on the worker that made them (Dask moves them to its disk when memory is short). Each piece of
+the rows is then added up by one task, and the pieces arrive here in order and go to the file as they come. Weights
+are whole numbers (`embedkit.counting.window.Window.weights`), so the sums are those of one machine, bit for bit.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from embedkit.cluster.engine import Engine, reported
+from embedkit.cluster.words import cut
+from embedkit.counting.counting import count_blocks
+from embedkit.counting.files import save
+from embedkit.counting.rows import RowBlock
+from embedkit.counting.runs import HeldRun, merge_held
+from embedkit.counting.window import Window
+from embedkit.errors import EmptyCorpusError
+from embedkit.progress import ProgressCallback
+from embedkit.text.ranges import ByteRange
+from embedkit.text.reading import Sources
+from embedkit.vocabulary import Vocabulary
+from embedkit.vocabulary.corpus import Corpus
+
+_PIECES_EACH = 2  # pieces of the rows for a worker
+
+
+def count_to_file(
+    engine: Engine,
+    sources: Sources,
+    vocabulary: Vocabulary,
+    path: str | os.PathLike[str],
+    window: Window,
+    *,
+    format: str | None = None,
+    progress: ProgressCallback | None = None,
+    **reading: Any,
+) -> int:
+    """`embedkit.counting.files.count_to_file` on a cluster: the same file. Returns the number of cells.
+
+    Parameters
+    ----------
+    engine : Engine
+    sources : path or list of paths
+        That every worker can read under the same names.
+    vocabulary : Vocabulary
+        Of the whole corpus.
+    path : path
+    window : Window
+    format : str, optional
+    **reading
+        tokenizer, lowercase, json_field, encoding_errors.
+    """
+    return save(
+        path, vocabulary, count(engine, sources, vocabulary, window, progress=progress, **reading), window, format
+    )
+
+
+def count(
+    engine: Engine,
+    sources: Sources,
+    vocabulary: Vocabulary,
+    window: Window,
+    *,
+    progress: ProgressCallback | None = None,
+    **reading: Any,
+) -> Iterator[RowBlock]:
+    """The rows of the counts, in order; parameters as in `count_to_file`."""
+    known = engine.share(vocabulary)
+    runs = [engine.submit(count_range, span, known, window, reading) for span in cut(sources, engine.n_workers)]
+    pieces = _row_pieces(vocabulary, _PIECES_EACH * engine.n_workers)
+    sums = [
+        engine.submit(_add_rows, rows, known, window, *[engine.submit(_rows, run, *rows) for run in runs])
+        for rows in pieces
+    ]
+    del runs
+    for blocks in reported(engine.results(sums), len(sums), "counting", progress):
+        yield from blocks
+
+
+def count_range(span: str | ByteRange, vocabulary: Vocabulary, window: Window, reading: dict[str, Any]) -> HeldRun:
+    """The counts of one range, times the scale of the window's weights."""
+    try:
+        corpus = Corpus.from_text([span], vocabulary=vocabulary, workers=1, **reading)
+    except EmptyCorpusError:
+        return HeldRun(np.zeros(len(vocabulary) + 1, np.int64), np.empty(0, np.int32), np.empty(0))
+    return HeldRun.gather(count_blocks(corpus, window, workers=1, scaled=True))
+
+
+def _add_rows(rows: tuple[int, int], vocabulary: Vocabulary, window: Window, *runs: HeldRun) -> list[RowBlock]:
+    _, scale = window.weights(int(vocabulary.counts.max(initial=0)))
+    return list(merge_held(runs, len(vocabulary), rows, scale))
+
+
+def _rows(run: HeldRun, first: int, last: int) -> HeldRun:
+    return run.rows(first, last)
+
+
+def _row_pieces(vocabulary: Vocabulary, n: int) -> list[tuple[int, int]]:
+    """Stretches of rows that hold about equally many tokens."""
+    ends = np.cumsum(np.maximum(vocabulary.counts, 1))
+    cuts = np.unique(np.searchsorted(ends, ends[-1] * np.arange(1, n) / n, side="right"))
+    edges = [0, *cuts[(cuts > 0) & (cuts < len(ends))].tolist(), len(ends)]
+    return list(pairwise(edges))

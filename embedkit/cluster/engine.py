@@ -1,0 +1,178 @@
+"""The engine behind the cluster: submit a task, gather its result; today Dask's ``distributed``.
+
+Another engine is another class with `submit`, `results`, `n_workers` and `close`. Dask is imported when a cluster is
+asked for and nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+from embedkit._version import __version__
+from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.progress import Progress, ProgressCallback
+
+CONNECT_SECONDS = 10.0
+RETRIES = 3  # of a task that fails with its worker
+
+
+class Engine(Protocol):
+    """What counting needs of a cluster."""
+
+    n_workers: int
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Do ``function(*arguments)`` somewhere; arguments may be what `submit` returned before."""
+
+    def share(self, value: Any) -> Any:
+        """A handle for a value that many tasks take; it outlives the worker that holds it."""
+
+    def results(self, handles: Iterable[Any]) -> Iterator[Any]:
+        """The results in order; each is let go when it has been yielded."""
+
+
+class DaskEngine:
+    """A `distributed.Client` as an engine.
+
+    Parameters
+    ----------
+    client : distributed.Client
+
+    Raises
+    ------
+    EmbedkitError
+        When there are no workers, or one has another version of embedkit or none.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        with _lost():
+            client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+            found = client.run(_describe, on_error="return")
+        self.n_workers = len(found)
+        self.processors = sorted({d["processor"] for d in found.values() if isinstance(d, dict)})
+        for worker, described in found.items():
+            if not isinstance(described, dict):
+                raise EmbedkitError(
+                    f"the worker {worker} cannot import embedkit ({described}); install {__version__} there"
+                )
+            if described["version"] != __version__:
+                raise EmbedkitError(
+                    f"the worker {worker} has embedkit {described['version']}, this is {__version__}; "
+                    "install the same version everywhere"
+                )
+
+    @property
+    def dashboard(self) -> str:
+        """The address of Dask's dashboard."""
+        return str(self._client.dashboard_link or "")
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return self._client.submit(function, *arguments, pure=False, retries=RETRIES)
+
+    def share(self, value: Any) -> Any:
+        return self.submit(_same, value)
+
+    def results(self, handles: Iterable[Any]) -> Iterator[Any]:
+        waiting = list(handles)
+        try:
+            for i, handle in enumerate(waiting):
+                with _lost():
+                    result = handle.result()
+                waiting[i] = None
+                handle.release()
+                yield result
+        finally:
+            for handle in waiting:
+                if handle is not None:
+                    handle.cancel()
+
+
+@contextlib.contextmanager
+def connected(address: str) -> Iterator[DaskEngine]:
+    """The cluster at `address`: a scheduler (``tcp://host:8786``), or ``local:N``, N processes on this machine.
+
+    Raises
+    ------
+    ConfigError
+        When the address is neither, or ``distributed`` is not installed.
+    EmbedkitError
+        When nobody answers there.
+    """
+    kind, _, number = address.partition(":")
+    if kind == "local" and (not number.isdigit() or not 1 <= int(number) <= 1024):
+        raise ConfigError(f"cluster local:N takes a number of processes from 1 to 1024, got {address!r}")
+    if kind != "local" and "://" not in address and ":" not in address:
+        raise ConfigError(f"cluster is a scheduler's address such as tcp://host:8786, or local:4, got {address!r}")
+    try:
+        import dask
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise ConfigError("a cluster needs the package distributed: pip install 'embedkit[dask]'") from error
+    with contextlib.ExitStack() as opened, dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
+        if kind == "local":
+            cluster = LocalCluster(
+                n_workers=int(number),
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                silence_logs=50,
+            )
+            opened.enter_context(cluster)
+            where: Any = cluster
+        else:
+            where = address
+        try:
+            client = opened.enter_context(Client(where, timeout=CONNECT_SECONDS, set_as_default=False))
+        except (OSError, TimeoutError, ValueError) as error:
+            raise EmbedkitError(
+                f"no scheduler answers at {address} ({error or type(error).__name__}); start one with "
+                "dask scheduler, or use local:4"
+            ) from error
+        yield DaskEngine(client)
+
+
+def reported(results: Iterable[Any], total: int, what: str, progress: ProgressCallback | None) -> Iterator[Any]:
+    """`results`, with progress told after each."""
+    for n, result in enumerate(results, start=1):
+        if progress is not None:
+            progress(Progress(what, n, total, "parts"))
+        yield result
+
+
+@contextlib.contextmanager
+def _lost() -> Iterator[None]:
+    """Turn what Dask raises of its own into one line; errors of the tasks pass as they are."""
+    try:
+        yield
+    except EmbedkitError:
+        raise
+    except Exception as error:
+        name = type(error).__name__
+        if name == "KilledWorker":
+            raise EmbedkitError(
+                "a task ended its worker again and again; more memory for each worker may help"
+            ) from error
+        if name in ("CommClosedError", "CancelledError", "FutureCancelledError", "TimeoutError") or isinstance(
+            error, OSError
+        ):
+            raise EmbedkitError(f"the cluster was lost ({name}: {error}); start it again and run this again") from error
+        raise
+
+
+def _describe() -> dict[str, str]:
+    """What a worker is; told by the worker."""
+    return {
+        "version": __version__,
+        "processor": platform.processor() or platform.machine(),
+        "host": os.uname().nodename,
+    }
+
+
+def _same(value: Any) -> Any:
+    """A shared value is the result of a task, so that it is made again when its worker is lost."""
+    return value

@@ -1,0 +1,78 @@
+"""Word counts of a corpus on many machines: a count for each byte range, merged as a tree."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from embedkit.cluster.engine import Engine, reported
+from embedkit.progress import ProgressCallback
+from embedkit.text.ranges import ByteRange, byte_ranges
+from embedkit.text.reading import Sources, list_sources
+from embedkit.vocabulary import Vocabulary
+from embedkit.vocabulary.corpus import count_all_words
+from embedkit.vocabulary.merging import add_counts, merge_vocabularies
+
+LARGEST_RANGE = 64 << 20
+SMALLEST_RANGE = 1 << 20
+_RANGES_EACH = 4  # for a worker, so that a slow one does not hold up the rest
+_MERGED_AT_ONCE = 8
+
+
+def cut(sources: Sources, n_workers: int) -> list[str | ByteRange]:
+    """The byte ranges that `sources` are counted in; results do not depend on them.
+
+    Raises
+    ------
+    ConfigError
+        For standard input.
+    CorpusError
+        When a source is missing.
+    """
+    files = [str(file) for file in list_sources(sources)]
+    total = sum(os.path.getsize(file) for file in files if file != "-")
+    size = min(max(total // (_RANGES_EACH * n_workers), SMALLEST_RANGE), LARGEST_RANGE)
+    return byte_ranges(files, size)
+
+
+def count_words(
+    engine: Engine,
+    sources: Sources,
+    *,
+    min_count: int = 1,
+    max_vocab: int | None = None,
+    progress: ProgressCallback | None = None,
+    **reading: Any,
+) -> Vocabulary:
+    """`embedkit.vocabulary.corpus.count_words` on a cluster: the same vocabulary.
+
+    Parameters
+    ----------
+    engine : Engine
+    sources : path or list of paths
+        Files and folders that every worker can read under the same names.
+    min_count, max_vocab
+        As there.
+    **reading
+        tokenizer, lowercase, json_field, encoding_errors.
+
+    Raises
+    ------
+    CorpusError
+        When a text cannot be read or no word is left.
+    """
+    ranges = cut(sources, engine.n_workers)
+    layer = [engine.submit(count_range, span, reading) for span in ranges]
+    while len(layer) > 1:
+        layer = [engine.submit(_add, *layer[i : i + _MERGED_AT_ONCE]) for i in range(0, len(layer), _MERGED_AT_ONCE)]
+    (whole,) = reported(engine.results(layer), 1, "counting", progress)
+    return merge_vocabularies([whole], min_count, max_vocab)
+
+
+def count_range(span: str | ByteRange, reading: dict[str, Any]) -> Vocabulary:
+    """All words of a range with their counts."""
+    return count_all_words([span], workers=1, **reading)
+
+
+def _add(*parts: Vocabulary) -> Vocabulary:
+    return add_counts(parts)

@@ -1,0 +1,102 @@
+"""Counting in parts gives what one machine counts, bit for bit; the engine here does each task at once."""
+
+import gzip
+import pickle
+
+import numpy as np
+import pytest
+
+from embedkit.cluster import cooccurrence, documents, phrases, words
+from embedkit.cluster.engine import connected
+from embedkit.counting import Window, tfidf
+from embedkit.counting.files import count_to_file
+from embedkit.counting.phrases import join_phrases, spell
+from embedkit.errors import ConfigError, CorpusError
+from embedkit.vocabulary.corpus import Corpus, count_words
+
+
+class Here:
+    """An engine without machines: every task runs when it is submitted, on copies, as on another machine."""
+
+    n_workers = 5
+
+    def submit(self, function, *arguments):
+        return pickle.loads(pickle.dumps(function(*pickle.loads(pickle.dumps(arguments)))))
+
+    def share(self, value):
+        return value
+
+    def results(self, handles):
+        yield from handles
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    rng = np.random.default_rng(3)
+    for name in ("a.txt", "b.txt"):
+        lines = []
+        for _ in range(3000):
+            drawn = np.minimum(rng.exponential(30, rng.integers(0, 25)).astype(int), 400)
+            lines.append(" ".join("new york" if w == 3 else f"낱말{w}" if w % 2 else f"word{w}" for w in drawn))
+        (folder / name).write_text("\n".join(lines), encoding="utf-8")
+    (folder / "c.txt.gz").write_bytes(gzip.compress("packed words new york 낱말1\n".encode() * 300))
+    (folder / "d.txt").write_text("\n\nzzz unseen\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def small_ranges(monkeypatch):
+    monkeypatch.setattr(words, "SMALLEST_RANGE", 1 << 14)
+
+
+def test_word_counts(text):
+    for options in ({}, {"min_count": 30}, {"max_vocab": 50}, {"lowercase": True, "tokenizer": "words"}):
+        found, expected = words.count_words(Here(), text, **options), count_words(text, **options)
+        assert len(words.cut(text, 5)) > 10
+        assert list(found) == list(expected)
+        np.testing.assert_array_equal(found.counts, expected.counts)
+
+
+@pytest.mark.parametrize("window", [Window(5), Window(3, symmetric=False), Window(4, weighting="flat")])
+def test_cooccurrence_files_are_equal_byte_for_byte(text, tmp_path, window):
+    corpus = Corpus.from_text(text, min_count=20)
+    count_to_file(corpus, tmp_path / "one.safetensors", window)
+    found = words.count_words(Here(), text, min_count=20)
+    n = cooccurrence.count_to_file(Here(), text, found, tmp_path / "many.safetensors", window)
+    assert n > 1000
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "many.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_phrases(text, passes):
+    corpus = Corpus.from_text(text, min_count=1)
+    ids, spelt, expected = join_phrases(corpus.ids, corpus.vocabulary.index_to_key, threshold=3, passes=passes)
+    written, found = phrases.join_phrases(Here(), text, threshold=3, passes=passes)
+    assert found == expected
+    assert any(phrase.text == "new_york" for phrase in found)
+    assert b"".join(written) == b"".join(spell(ids, spelt))
+
+
+def test_documents(text):
+    expected, vocabulary = tfidf.bag_of_words(text, min_count=3)
+    found, same = documents.bag_of_words(Here(), text, min_count=3)
+    assert list(same) == list(vocabulary)
+    for name in ("offsets", "columns", "values"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
+def test_a_text_without_words_and_a_missing_one(tmp_path):
+    (tmp_path / "e.txt").write_text("\n")
+    with pytest.raises(CorpusError):
+        words.count_words(Here(), tmp_path / "e.txt")
+    with pytest.raises(CorpusError, match="no such file"):
+        words.count_words(Here(), tmp_path / "none.txt")
+    with pytest.raises(ConfigError, match="standard input"):
+        words.count_words(Here(), "-")
+
+
+@pytest.mark.parametrize("address", ["local:0", "local:many", "somewhere"])
+def test_addresses_that_are_none(address):
+    with pytest.raises(ConfigError, match="local:"), connected(address):
+        pass

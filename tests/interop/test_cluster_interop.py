@@ -1,0 +1,116 @@
+"""Counting on real Dask processes: equal bit for bit to one machine, also when a worker dies on the way."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("distributed")
+
+from embedkit.cluster import cooccurrence, words
+from embedkit.cluster.engine import DaskEngine, connected
+from embedkit.counting import Window
+from embedkit.errors import ConfigError, CorpusError, EmbedkitError
+from embedkit.vocabulary.corpus import count_words
+
+
+def embedkit(*arguments, status=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "embedkit", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == status, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    path = tmp_path_factory.mktemp("corpus") / "text.txt"
+    rng = np.random.default_rng(5)
+    with open(path, "w", encoding="utf-8") as stream:
+        for _ in range(60_000):
+            drawn = np.minimum(rng.exponential(60, rng.integers(1, 25)).astype(int), 900)
+            stream.write(" ".join(f"낱말{w}" if w % 2 else f"word{w}" for w in drawn) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with connected("local:3") as found:
+        yield found
+
+
+@pytest.mark.parametrize("command", ["vocab", "phrases", "cooccur", "tfidf"])
+def test_each_command_writes_the_same_file(text, tmp_path, command):
+    suffix = {"cooccur": ".safetensors", "tfidf": ".mtx"}.get(command, ".txt")
+    options = {"phrases": ["--threshold", "1.02"]}.get(command, [])
+    one, many = tmp_path / f"one{suffix}", tmp_path / f"many{suffix}"
+    embedkit(command, text, "-o", one, *options)
+    said = embedkit(command, text, "-o", many, *options, "--cluster", "local:2").stderr
+    assert "cluster local:2: 2 workers" in said
+    assert one.read_bytes() == many.read_bytes()
+
+
+def test_a_killed_worker_changes_nothing(text, tmp_path, engine):
+    vocabulary = count_words(text, min_count=5)
+    cooccurrence.count_to_file(engine, text, vocabulary, tmp_path / "whole.safetensors", Window(8))
+    for attempt in range(2):
+        pids = list(engine._client.run(os.getpid).values())
+        killer = threading.Timer(0.3 + 0.5 * attempt, os.kill, (pids[attempt], signal.SIGKILL))
+        killer.start()
+        cooccurrence.count_to_file(engine, text, vocabulary, tmp_path / "killed.safetensors", Window(8))
+        killer.join()
+        assert (tmp_path / "whole.safetensors").read_bytes() == (tmp_path / "killed.safetensors").read_bytes()
+
+
+def test_inside_somebody_elses_dask_program(text):
+    from distributed import Client
+
+    with Client(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as client:
+        assert words.count_words(DaskEngine(client), text, min_count=2) == count_words(text, min_count=2)
+
+
+def test_an_error_of_a_task_is_the_error_of_one_machine(tmp_path, engine):
+    (tmp_path / "bad.txt").write_bytes(b"good\n" * 10 + b"bad \xff\n")
+    with pytest.raises(CorpusError, match="is not UTF-8"):
+        words.count_words(engine, tmp_path / "bad.txt")
+
+
+def test_a_worker_with_another_version_is_refused(engine, monkeypatch):
+    monkeypatch.setattr("embedkit.cluster.engine.__version__", "99")
+    with pytest.raises(EmbedkitError, match="this is 99; install the same version"):
+        DaskEngine(engine._client)
+
+
+def test_nobody_at_the_address(tmp_path, monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setattr("embedkit.cluster.engine.CONNECT_SECONDS", 2)
+    started = time.monotonic()
+    with (
+        pytest.raises(EmbedkitError, match=f"no scheduler answers at tcp://127.0.0.1:{port}"),
+        connected(f"tcp://127.0.0.1:{port}"),
+    ):
+        pass
+    assert time.monotonic() - started < 30
+
+
+def test_wrong_usage_is_one_line(text):
+    for options, message in (
+        (["--cluster", "local:none"], "local:N takes a number"),
+        (["--cluster", "local:2", "--workers", "2"], "--workers does not go with --cluster"),
+    ):
+        said = embedkit("vocab", text, *options, status=2).stderr
+        assert message in said
+
+
+def test_without_the_package_one_line_says_what_to_install(text, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ConfigError, match=r"pip install 'embedkit\[dask\]'"), connected("local:1"):
+        pass
