@@ -45,7 +45,7 @@ def check_gradients(
         What backward says, under the same names.
     zero : tuple of str
         Names whose gradient must be zero for a reason, e.g. the bias of attention's keys.
-        attention's keys.
+
     """
     assert set(arrays) == set(grads), set(arrays) ^ set(grads)
     rng = np.random.default_rng(seed)

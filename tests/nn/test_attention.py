@@ -81,7 +81,7 @@ def test_cross_attention_gradients():
     layer = MultiheadAttention(6, 2, rng=rng(), dtype=np.float64)
     x, memory = draw(3, 4, 6), draw(3, 5, 6, seed=1)
     check_layer(
-        lambda: layer.forward(x, memory, mask=MASK), layer.backward, layer.parameters, {"x": x, "memory": memory}
+        lambda: layer.forward(x, memory, mask=MASK), layer.backward_memory, layer.parameters, {"x": x, "memory": memory}
     )
 
 

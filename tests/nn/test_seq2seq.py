@@ -74,7 +74,7 @@ def test_words_look_at_words_and_not_at_the_end():
 def test_step_by_step_is_the_whole_at_once(model, attention):
     translator = make(model, attention)
     sources, target = [np.array([3, 4, 5]), np.array([6])], np.array([5, 3, 4])
-    state, _, _ = translator._encode(sources)
+    state = translator._encode(sources).state
     total = 0.0
     for read, wanted in zip([END_ID, *target], [*target, END_ID], strict=True):
         x, _ = translator.target_embedding.forward(np.full((2, 1), read))

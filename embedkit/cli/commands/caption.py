@@ -12,6 +12,7 @@ from embedkit.cli.shared.neural import (
     log_file,
     report_history,
     take_training_options,
+    tokenizer_choice,
     training_options,
     vectors_option,
 )
@@ -68,7 +69,6 @@ def train(
     if valid:
         raise ConfigError("--valid names one file, captions need two: use --valid-fraction")
     training = take_training_options(options)
-    settings = {"tokenizer": tokenizer or "whitespace", "lowercase": lowercase} if tokenizer or lowercase else None
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
         model, history = train_captioner(
             _features(features),
@@ -76,7 +76,7 @@ def train(
             load_vectors(vectors),
             config=CaptionConfig(hidden_size, num_layers, dropout),
             options=training,
-            tokenizer=settings,
+            tokenizer=tokenizer_choice(tokenizer, lowercase),
             progress=progress,
             note=lambda message: note(message, quiet),
             log=stream,

@@ -15,6 +15,7 @@ from embedkit.cli.shared.neural import (
     log_file,
     report_history,
     take_training_options,
+    tokenizer_choice,
     training_options,
     vectors_option,
 )
@@ -88,7 +89,6 @@ def train(
 
     training = take_training_options(options)
     config = LanguageModelConfig(model, hidden_size, num_layers, heads, dropout, context)
-    settings = {"tokenizer": tokenizer or "whitespace", "lowercase": lowercase} if tokenizer or lowercase else None
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
         trained, history = train_language_model(
             _lines(corpus),
@@ -96,7 +96,7 @@ def train(
             config=config,
             options=training,
             valid=_lines(valid) if valid else None,
-            tokenizer=settings,
+            tokenizer=tokenizer_choice(tokenizer, lowercase),
             progress=progress,
             note=lambda message: note(message, quiet),
             log=stream,
@@ -165,8 +165,7 @@ def generate(
 @topn_option
 @json_option
 def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool) -> None:
-    """The likeliest next words after each TEXT, with probabilities; of a masked-word model those for its gap
-    ___."""
+    """The likeliest next words after each TEXT, with probabilities; of a masked-word model those for its gap ___."""
     language_model = LanguageModel.load(model)
     masked = language_model.config.model == "masked"
     with Results(["text", "word" if masked else "next", "probability"], as_json) as results:

@@ -12,6 +12,7 @@ from embedkit.cli.shared.neural import (
     log_file,
     report_history,
     take_training_options,
+    tokenizer_choice,
     training_options,
     vectors_option,
 )
@@ -93,8 +94,6 @@ def train(
     from embedkit.nn.models.seq2seq_training import read_pairs, train_seq2seq
 
     training = take_training_options(options)
-    settings = {"tokenizer": tokenizer or "whitespace", "lowercase": lowercase} if tokenizer or lowercase else None
-    target = {"tokenizer": target_tokenizer, "lowercase": lowercase} if target_tokenizer else None
     pairs = read_pairs(data)
     if pairs.empty:
         note(f"left out {len(pairs.empty)} empty lines, the first at {pairs.empty[0]}", quiet)
@@ -106,8 +105,8 @@ def train(
             config=Seq2SeqConfig(model, attention, hidden_size, num_layers, heads, dropout),
             options=training,
             valid=read_pairs(valid) if valid else None,
-            tokenizer=settings,
-            target_tokenizer=target,
+            tokenizer=tokenizer_choice(tokenizer, lowercase),
+            target_tokenizer=tokenizer_choice(target_tokenizer, lowercase) if target_tokenizer else None,
             progress=progress,
             note=lambda message: note(message, quiet),
             log=stream,

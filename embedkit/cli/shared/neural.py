@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
 from embedkit.cli.shared.options import quiet_option, seed_option
 from embedkit.cli.shared.output import note
 from embedkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from embedkit.nn.words.tokens import TokenizerSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 CHUNK = 1 << 16
@@ -175,6 +178,11 @@ def report_history(history: Any, score: str, out: str, quiet: bool) -> None:
         f"after {history.seconds_to_best:.0f} s; saved to {out}",
         quiet,
     )
+
+
+def tokenizer_choice(tokenizer: str | None, lowercase: bool) -> TokenizerSettings | None:
+    """What --tokenizer and --lowercase say; None where neither was given: the vectors' own."""
+    return {"tokenizer": tokenizer or "whitespace", "lowercase": lowercase} if tokenizer or lowercase else None
 
 
 def load_vectors(path: str | None) -> Any:

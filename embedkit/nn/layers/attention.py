@@ -1,5 +1,7 @@
-"""Attention: additive (Bahdanau et al. 2015), dot-product and general (Luong et al. 2015), scaled dot-product
-and multi-head (Vaswani et al. 2017), pooling, masks and positions.
+"""Attention: additive, dot-product and general, scaled dot-product and multi-head; pooling, masks and positions.
+
+Additive attention is Bahdanau et al. 2015, dot-product and general Luong et al. 2015, scaled dot-product and multi-head
+Vaswani et al. 2017.
 
 A mask is True where a key may be looked at. A query with no key to look at gets zeros, not NaN.
 """
@@ -7,14 +9,18 @@ A mask is True where a key may be looked at. A query with no key to look at gets
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.losses import softmax, softmax_backward
 from embedkit.nn.layers.parameters import Array, Gradients, Parameters, uniform, with_prefix, xavier
+
+# Additive attention has a hidden vector for each query and key. Those of so many values are computed at a time, and
+# backward computes them again where they do not all fit: 400 words by 400 in a batch of 32 would take 2.6 GB.
+VALUES_AT_A_TIME = 1 << 22
 
 
 def padding_mask(lengths: Array, time: int) -> Array:
@@ -27,9 +33,11 @@ def causal_mask(time: int) -> Array:
     return np.tri(time, dtype=bool)
 
 
-def positions(time: int, width: int, dtype: Any = np.float32) -> Array:
-    """Sinusoids float (time, width): sin(t / 10000^(2i/width)) in column 2i, cos in 2i + 1 (Vaswani et al.
-    2017, section 3.5)."""
+def positions(time: int, width: int, dtype: DTypeLike = np.float32) -> Array:
+    """Sinusoids float (time, width): sin(t / 10000^(2i/width)) in column 2i, cos in 2i + 1.
+
+    Vaswani et al. 2017, section 3.5.
+    """
     angle = np.arange(time)[:, None] / 10000.0 ** (np.arange(0, width, 2) / width)
     table = np.zeros((time, width), dtype)
     table[:, 0::2] = np.sin(angle)
@@ -42,7 +50,8 @@ class AttentionCache:
     """What attention leaves for its backward; ``weights`` (…, queries, keys) is what a picture shows."""
 
     weights: Array
-    rest: tuple[Any, ...]
+    query: Array
+    keys: Array
 
 
 def _masked_softmax(scores: Array, mask: Array | None) -> Array:
@@ -52,6 +61,13 @@ def _masked_softmax(scores: Array, mask: Array | None) -> Array:
 def _keys_mask(mask: Array | None) -> Array | None:
     """(batch, keys) → (batch, 1, keys): the same for every query."""
     return None if mask is None else mask[:, None, :]
+
+
+@dataclass
+class AdditiveCache(AttentionCache):
+    """With tanh(W_q q + W_k k + b), float (batch, queries, keys, hidden), where it is small enough to be kept."""
+
+    inside: Array | None
 
 
 class AdditiveAttention:
@@ -66,7 +82,13 @@ class AdditiveAttention:
     """
 
     def __init__(
-        self, query_size: int, key_size: int, hidden_size: int, *, rng: np.random.Generator, dtype: Any = np.float32
+        self,
+        query_size: int,
+        key_size: int,
+        hidden_size: int,
+        *,
+        rng: np.random.Generator,
+        dtype: DTypeLike = np.float32,
     ) -> None:
         self.parameters: Parameters = {
             "weight_query": xavier(rng, (hidden_size, query_size), dtype),
@@ -75,28 +97,62 @@ class AdditiveAttention:
             "v": uniform(rng, (hidden_size,), float(1.0 / np.sqrt(hidden_size)), dtype),
         }
 
-    def forward(self, query: Array, keys: Array, mask: Array | None = None) -> tuple[Array, AttentionCache]:
-        """query : float (batch, queries, query_size), keys : float (batch, keys, key_size), mask : bool
-        (batch, keys) → y : float (batch, queries, key_size), the mean of the keys by weight."""
-        p = self.parameters
-        inside = (query @ p["weight_query"].T)[:, :, None] + (keys @ p["weight_key"].T)[:, None] + p["bias"]
-        np.tanh(inside, out=inside)  # (batch, queries, keys, hidden)
-        weights = _masked_softmax(inside @ p["v"], _keys_mask(mask))
-        return weights @ keys, AttentionCache(weights, (query, keys, inside))
+    def forward(self, query: Array, keys: Array, mask: Array | None = None) -> tuple[Array, AdditiveCache]:
+        """Shapes: query (batch, queries, query_size), keys (batch, keys, key_size), mask bool (batch, keys).
 
-    def backward(self, dy: Array, cache: AttentionCache) -> tuple[tuple[Array, Array], Gradients]:
+        Returns y, float (batch, queries, key_size), the mean of the keys by weight, and the cache.
+        """
+        p = self.parameters
+        of_query, of_keys = query @ p["weight_query"].T, keys @ p["weight_key"].T + p["bias"]
+        parts = self._parts(query, keys)
+        inside = None
+        scores = np.empty((len(query), query.shape[1], keys.shape[1]), of_query.dtype)
+        for part in parts:
+            inside = self._inside(of_query[:, part], of_keys)
+            scores[:, part] = inside @ p["v"]
+        weights = _masked_softmax(scores, _keys_mask(mask))
+        return weights @ keys, AdditiveCache(weights, query, keys, inside if len(parts) == 1 else None)
+
+    def backward(self, dy: Array, cache: AdditiveCache) -> tuple[tuple[Array, Array], Gradients]:
         """→ ((dquery, dkeys), grads)."""
-        p, (query, keys, inside) = self.parameters, cache.rest
+        p, query, keys = self.parameters, cache.query, cache.keys
         dscores = softmax_backward(dy @ keys.swapaxes(1, 2), cache.weights)
-        hidden = inside.shape[-1]
-        grads: Gradients = {"v": inside.reshape(-1, hidden).T @ dscores.reshape(-1)}
-        dinside = dscores[..., None] * p["v"] * (1 - inside * inside)
-        of_query, of_keys = dinside.sum(axis=2), dinside.sum(axis=1)
-        grads["weight_query"] = of_query.reshape(-1, hidden).T @ query.reshape(-1, query.shape[-1])
-        grads["weight_key"] = of_keys.reshape(-1, hidden).T @ keys.reshape(-1, keys.shape[-1])
-        grads["bias"] = of_query.reshape(-1, hidden).sum(axis=0)
-        dkeys = cache.weights.swapaxes(1, 2) @ dy + of_keys @ p["weight_key"]
-        return (of_query @ p["weight_query"], dkeys), {name: grads[name] for name in p}
+        hidden = len(p["v"])
+        of_query, of_keys = query @ p["weight_query"].T, keys @ p["weight_key"].T + p["bias"]
+        dv, dof_query, dof_keys = np.zeros_like(p["v"]), np.empty_like(of_query), np.zeros_like(of_keys)
+        for part in self._parts(query, keys):
+            inside = self._inside(of_query[:, part], of_keys) if cache.inside is None else cache.inside
+            dv += inside.reshape(-1, hidden).T @ dscores[:, part].reshape(-1)
+            dinside = dscores[:, part, :, None] * p["v"] * (1 - inside * inside)
+            dof_query[:, part] = dinside.sum(axis=2)
+            dof_keys += dinside.sum(axis=1)
+        flat = dof_query.reshape(-1, hidden)
+        grads: Gradients = {
+            "weight_query": flat.T @ query.reshape(-1, query.shape[-1]),
+            "weight_key": dof_keys.reshape(-1, hidden).T @ keys.reshape(-1, keys.shape[-1]),
+            "bias": flat.sum(axis=0),
+            "v": dv,
+        }
+        dkeys = cache.weights.swapaxes(1, 2) @ dy + dof_keys @ p["weight_key"]
+        return (dof_query @ p["weight_query"], dkeys), grads
+
+    def _parts(self, query: Array, keys: Array) -> list[slice]:
+        """Queries whose hidden vectors are computed together; always at least one slice."""
+        together = max(1, VALUES_AT_A_TIME // max(1, len(query) * keys.shape[1] * len(self.parameters["v"])))
+        return [slice(low, low + together) for low in range(0, max(1, query.shape[1]), together)]
+
+    @staticmethod
+    def _inside(of_query: Array, of_keys: Array) -> Array:
+        inside = of_query[:, :, None] + of_keys[:, None]
+        np.tanh(inside, out=inside)
+        return inside
+
+
+@dataclass
+class DotCache(AttentionCache):
+    """With qᵀ W, or the queries themselves where there is no W."""
+
+    turned: Array
 
 
 class DotAttention:
@@ -106,7 +162,13 @@ class DotAttention:
     """
 
     def __init__(
-        self, query_size: int, key_size: int, *, general: bool = True, rng: np.random.Generator, dtype: Any = np.float32
+        self,
+        query_size: int,
+        key_size: int,
+        *,
+        general: bool = True,
+        rng: np.random.Generator,
+        dtype: DTypeLike = np.float32,
     ) -> None:
         if not general and query_size != key_size:
             raise ConfigError(
@@ -115,44 +177,54 @@ class DotAttention:
             )
         self.parameters: Parameters = {"weight": xavier(rng, (query_size, key_size), dtype)} if general else {}
 
-    def forward(self, query: Array, keys: Array, mask: Array | None = None) -> tuple[Array, AttentionCache]:
+    def forward(self, query: Array, keys: Array, mask: Array | None = None) -> tuple[Array, DotCache]:
         """Shapes as in `AdditiveAttention.forward`."""
         turned = query @ self.parameters["weight"] if self.parameters else query
         weights = _masked_softmax(turned @ keys.swapaxes(1, 2), _keys_mask(mask))
-        return weights @ keys, AttentionCache(weights, (query, keys, turned))
+        return weights @ keys, DotCache(weights, query, keys, turned)
 
-    def backward(self, dy: Array, cache: AttentionCache) -> tuple[tuple[Array, Array], Gradients]:
+    def backward(self, dy: Array, cache: DotCache) -> tuple[tuple[Array, Array], Gradients]:
         """→ ((dquery, dkeys), grads)."""
-        query, keys, turned = cache.rest
+        query, keys, turned = cache.query, cache.keys, cache.turned
         dscores = softmax_backward(dy @ keys.swapaxes(1, 2), cache.weights)
         dkeys = cache.weights.swapaxes(1, 2) @ dy + dscores.swapaxes(1, 2) @ turned
         dturned = dscores @ keys
         if not self.parameters:
             return (dturned, dkeys), {}
         weight = self.parameters["weight"]
-        grads = {"weight": query.reshape(-1, weight.shape[0]).T @ dturned.reshape(-1, weight.shape[1])}
+        grads: Gradients = {"weight": query.reshape(-1, weight.shape[0]).T @ dturned.reshape(-1, weight.shape[1])}
         return (dturned @ weight.T, dkeys), grads
 
 
-class AttentionPooling:
-    """One vector for a sequence: its steps by weight, score(x) = vᵀ tanh(W x + b) (Yang et al. 2016, eq.
-    5–7)."""
+@dataclass
+class PoolingWeights:
+    """What `AttentionPooling` leaves for its backward: weights (batch, time), x, and tanh(W x + b)."""
 
-    def __init__(self, width: int, hidden_size: int, *, rng: np.random.Generator, dtype: Any = np.float32) -> None:
+    weights: Array
+    x: Array
+    inside: Array
+
+
+class AttentionPooling:
+    """One vector for a sequence: its steps by weight, score(x) = vᵀ tanh(W x + b) (Yang et al. 2016, eq. 5–7)."""
+
+    def __init__(
+        self, width: int, hidden_size: int, *, rng: np.random.Generator, dtype: DTypeLike = np.float32
+    ) -> None:
         self.inner = Linear(width, hidden_size, rng=rng, dtype=dtype)
         self.parameters: Parameters = {
             **self.inner.parameters,
             "v": uniform(rng, (hidden_size,), float(1.0 / np.sqrt(hidden_size)), dtype),
         }
 
-    def forward(self, x: Array, mask: Array | None = None) -> tuple[Array, AttentionCache]:
+    def forward(self, x: Array, mask: Array | None = None) -> tuple[Array, PoolingWeights]:
         """x : float (batch, time, width) → y : float (batch, width); ``cache.weights`` is (batch, time)."""
         inside = np.tanh(self.inner.forward(x)[0])
         weights = _masked_softmax(inside @ self.parameters["v"], mask)
-        return (weights[:, None] @ x)[:, 0], AttentionCache(weights, (x, inside))
+        return (weights[:, None] @ x)[:, 0], PoolingWeights(weights, x, inside)
 
-    def backward(self, dy: Array, cache: AttentionCache) -> tuple[Array, Gradients]:
-        x, inside = cache.rest
+    def backward(self, dy: Array, cache: PoolingWeights) -> tuple[Array, Gradients]:
+        x, inside = cache.x, cache.inside
         dscores = softmax_backward((x @ dy[:, :, None])[:, :, 0], cache.weights)
         dv = inside.reshape(-1, inside.shape[-1]).T @ dscores.reshape(-1)
         dinside = dscores[:, :, None] * self.parameters["v"] * (1 - inside * inside)
@@ -160,39 +232,77 @@ class AttentionPooling:
         return dx + cache.weights[:, :, None] * dy[:, None], {**grads, "v": dv}
 
 
+@dataclass
+class ScaledDotCache(AttentionCache):
+    """With the values, and the 1/√d that scores are multiplied with."""
+
+    values: Array
+    scale: np.floating
+
+
 def scaled_dot_product(
     query: Array, keys: Array, values: Array, mask: Array | None = None
-) -> tuple[Array, AttentionCache]:
+) -> tuple[Array, ScaledDotCache]:
     """softmax(q kᵀ / √d) v (Vaswani et al. 2017, eq. 1).
 
-    query : float (..., queries, d), keys : float (..., keys, d), values : float (..., keys, e), mask : bool,
-    broadcast to (..., queries, keys) → y : float (..., queries, e).
+    query : float (..., queries, d), keys : float (..., keys, d), values : float (..., keys, e), mask : bool, broadcast
+    to (..., queries, keys) → y : float (..., queries, e).
     """
     scale = query.dtype.type(1.0 / np.sqrt(query.shape[-1]))
     scores = query @ keys.swapaxes(-1, -2)
     scores *= scale
     weights = _masked_softmax(scores, mask)
-    return weights @ values, AttentionCache(weights, (query, keys, values, scale))
+    return weights @ values, ScaledDotCache(weights, query, keys, values, scale)
 
 
 def scaled_dot_product_backward(
-    dy: Array, cache: AttentionCache, drop: Array | None = None
+    dy: Array, cache: ScaledDotCache, drop: Array | None = None
 ) -> tuple[Array, Array, Array]:
     """→ dquery, dkeys, dvalues; `drop` is what scaled the weights after the softmax, if anything did."""
-    query, keys, values, scale = cache.rest
+    query, keys, values = cache.query, cache.keys, cache.values
     weights = cache.weights if drop is None else cache.weights * drop
     dvalues = weights.swapaxes(-1, -2) @ dy
     dweights = dy @ values.swapaxes(-1, -2)
     if drop is not None:
         dweights *= drop
     dscores = softmax_backward(dweights, cache.weights)
-    dscores *= scale
+    dscores *= cache.scale
     return dscores @ keys, dscores.swapaxes(-1, -2) @ query, dvalues
 
 
+@dataclass
+class MultiheadCache:
+    """What `MultiheadAttention.forward` leaves for its backward.
+
+    Attributes
+    ----------
+    x : float (batch, time, width)
+    memory : float (batch, keys, width), optional
+        What was attended to, where it was not x itself.
+    inner : ScaledDotCache
+        Of the heads, float (batch, heads, ...).
+    drop : float (batch, heads, time, keys), optional
+        What scaled the weights after the softmax.
+    joined : float (batch, time, width)
+        The heads' outputs beside each other.
+    """
+
+    x: Array
+    memory: Array | None
+    inner: ScaledDotCache
+    drop: Array | None
+    joined: Array
+
+    @property
+    def weights(self) -> Array:
+        """float (batch, heads, time, keys)."""
+        return self.inner.weights
+
+
 class MultiheadAttention:
-    """Several attentions beside each other, each on its share of the width: ``torch.nn.MultiheadAttention``'s
-    weights (``in_proj_weight`` (3 width, width): queries, keys, values).
+    """Several attentions beside each other, each on its share of the width, as ``torch.nn.MultiheadAttention``.
+
+    ``in_proj_weight`` is (3 width, width): queries, keys, values.
 
     Parameters
     ----------
@@ -205,7 +315,7 @@ class MultiheadAttention:
     """
 
     def __init__(
-        self, width: int, heads: int, *, dropout: float = 0.0, rng: np.random.Generator, dtype: Any = np.float32
+        self, width: int, heads: int, *, dropout: float = 0.0, rng: np.random.Generator, dtype: DTypeLike = np.float32
     ) -> None:
         if heads < 1 or width % heads:
             raise ConfigError(f"the width {width} must be a multiple of the number of heads, {heads}")
@@ -228,7 +338,7 @@ class MultiheadAttention:
         causal: bool = False,
         training: bool = False,
         rng: np.random.Generator | None = None,
-    ) -> tuple[Array, AttentionCache]:
+    ) -> tuple[Array, MultiheadCache]:
         """Attend from `x` to `memory`, or to `x` itself.
 
         Parameters
@@ -246,10 +356,10 @@ class MultiheadAttention:
         Returns
         -------
         y : float (batch, time, width)
-        cache : AttentionCache
+        cache : MultiheadCache
             Its ``weights`` are (batch, heads, time, keys).
         """
-        p, keys = self.parameters, x if memory is None else memory
+        p = self.parameters
         weight, bias, n = p["in_proj_weight"], p["in_proj_bias"], self.width
         if memory is None:
             q, k, v = (self._split(part) for part in np.split(x @ weight.T + bias, 3, axis=-1))
@@ -267,23 +377,28 @@ class MultiheadAttention:
             heads = dropped @ v
         joined = self._join(heads)
         y, _ = self.out_proj.forward(joined)
-        return y, AttentionCache(inner.weights, (x, keys, memory is None, inner, drop, joined))
+        return y, MultiheadCache(x, memory, inner, drop, joined)
 
-    def backward(self, dy: Array, cache: AttentionCache) -> tuple[Any, Gradients]:
-        """→ (dx, grads), or ((dx, dmemory), grads) where there was a memory."""
-        x, keys, itself, inner, drop, joined = cache.rest
+    def backward(self, dy: Array, cache: MultiheadCache) -> tuple[Array, Gradients]:
+        """→ (dx, grads), of attention to `x` itself."""
+        (dx, dkeys), grads = self.backward_memory(dy, cache)
+        return dx + dkeys, grads
+
+    def backward_memory(self, dy: Array, cache: MultiheadCache) -> tuple[tuple[Array, Array], Gradients]:
+        """→ ((dx, dmemory), grads), of attention to a memory."""
+        x, keys = cache.x, cache.x if cache.memory is None else cache.memory
         weight, n = self.parameters["in_proj_weight"], self.width
-        djoined, out_grads = self.out_proj.backward(dy, joined)
-        dq, dk, dv = (self._join(d) for d in scaled_dot_product_backward(self._split(djoined), inner, drop))
+        djoined, out_grads = self.out_proj.backward(dy, cache.joined)
+        dheads = scaled_dot_product_backward(self._split(djoined), cache.inner, cache.drop)
+        dq, dk, dv = (self._join(d) for d in dheads)
         dkv = np.concatenate([dk, dv], axis=-1)
         flat_q, flat_kv = dq.reshape(-1, n), dkv.reshape(-1, 2 * n)
-        grads = {
+        grads: Gradients = {
             "in_proj_weight": np.concatenate([flat_q.T @ x.reshape(-1, n), flat_kv.T @ keys.reshape(-1, n)]),
             "in_proj_bias": np.concatenate([flat_q.sum(axis=0), flat_kv.sum(axis=0)]),
             **with_prefix("out_proj", out_grads),
         }
-        dx, dmemory = dq @ weight[:n], dkv @ weight[n:]
-        return (dx + dmemory if itself else (dx, dmemory)), grads
+        return (dq @ weight[:n], dkv @ weight[n:]), grads
 
     def _split(self, x: Array) -> Array:
         """(batch, time, width) → (batch, heads, time, width / heads)."""

@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from embedkit.nn.layers.parameters import Gradients, Parameters, RowGradient
-from embedkit.nn.words.lookup import Bags
+
+
+class Bags(NamedTuple):
+    """The rows that make up each of some token types.
+
+    Attributes
+    ----------
+    offsets : int64 (n_types + 1,)
+    rows : int64 (n_rows,)
+        Those of type i are ``rows[offsets[i]:offsets[i + 1]]``, at least one.
+    """
+
+    offsets: np.ndarray
+    rows: np.ndarray
+
+
+class BagCache(NamedTuple):
+    """What `BagEmbedding.forward` leaves for its backward, for k token types that the batch uses.
+
+    Attributes
+    ----------
+    place : int64 (n_tokens,)
+        Which of the k each real token is.
+    mask : bool (batch, time)
+    counts : int64 (k,)
+        Rows of each.
+    rows : int64 (sum of counts,)
+    """
+
+    place: np.ndarray
+    mask: np.ndarray
+    counts: np.ndarray
+    rows: np.ndarray
 
 
 class BagEmbedding:
@@ -34,7 +66,7 @@ class BagEmbedding:
         """Values per row."""
         return int(self.parameters["weight"].shape[1])
 
-    def forward(self, types: np.ndarray, mask: np.ndarray, bags: Bags) -> tuple[np.ndarray, Any]:
+    def forward(self, types: np.ndarray, mask: np.ndarray, bags: Bags) -> tuple[np.ndarray, BagCache]:
         """Vectors of a batch of tokens.
 
         Parameters
@@ -50,7 +82,7 @@ class BagEmbedding:
         -------
         y : float (batch, time, d)
             Zero at padding.
-        cache
+        cache : BagCache
         """
         weight = self.parameters["weight"]
         used, place = np.unique(types[mask], return_inverse=True)
@@ -64,7 +96,7 @@ class BagEmbedding:
             vectors *= (1.0 / counts).astype(weight.dtype)[:, None]
         y = np.zeros((*types.shape, weight.shape[1]), weight.dtype)
         y[mask] = vectors[place]
-        return y, (place, mask, counts, rows)
+        return y, BagCache(place, mask, counts, rows)
 
     def _gather(self, rows: np.ndarray) -> np.ndarray:
         weight = self.parameters["weight"]
@@ -75,7 +107,7 @@ class BagEmbedding:
         vectors[lent] = self.borrowed[rows[lent] - len(weight)]
         return vectors
 
-    def backward(self, dy: np.ndarray, cache: Any) -> tuple[None, Gradients]:
+    def backward(self, dy: np.ndarray, cache: BagCache) -> tuple[None, Gradients]:
         """dy : float (batch, time, d) → a `RowGradient` of the rows that train; tokens have no gradient."""
         if self.frozen and (self.learnt is None or not self.learnt.any()):
             return None, {}

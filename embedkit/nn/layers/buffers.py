@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 HELD_BY_POOL_ALONE = 3  # the list, the loop variable, and getrefcount's argument
 
@@ -18,7 +18,7 @@ class BufferPool:
     dtype : float32 or float64
     """
 
-    def __init__(self, dtype: Any) -> None:
+    def __init__(self, dtype: DTypeLike) -> None:
         self.dtype = np.dtype(dtype)
         self._buffers: list[np.ndarray] = []
 

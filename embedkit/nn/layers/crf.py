@@ -9,14 +9,25 @@ up to where its neighbours lie more than .1 apart, and the marginals came out as
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from embedkit.errors import ConfigError
 
 Array = np.ndarray
-Cache = tuple[Any, ...]
+
+
+class CRFCache(NamedTuple):
+    """What `ConditionalRandomField.forward` leaves for its backward: its arguments, α and log Z in float64."""
+
+    emissions: Array
+    tags: Array
+    mask: Array
+    alpha: Array
+    log_z: Array
+    dtype: np.dtype
 
 
 class ConditionalRandomField:
@@ -37,7 +48,7 @@ class ConditionalRandomField:
         ``transitions`` (K, K), from row to column, ``start`` (K,), ``end`` (K,).
     """
 
-    def __init__(self, n_tags: int, rng: np.random.Generator, dtype: Any = np.float32) -> None:
+    def __init__(self, n_tags: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> None:
         if n_tags < 1:
             raise ConfigError(f"a CRF needs at least one tag, got {n_tags}")
         self.parameters = {
@@ -46,7 +57,7 @@ class ConditionalRandomField:
             "end": rng.uniform(-0.1, 0.1, n_tags).astype(dtype),
         }
 
-    def forward(self, emissions: Array, tags: Array, mask: Array) -> tuple[Array, Cache]:
+    def forward(self, emissions: Array, tags: Array, mask: Array) -> tuple[Array, CRFCache]:
         """Negative log-likelihood of the given tags.
 
         Parameters
@@ -61,14 +72,14 @@ class ConditionalRandomField:
         Returns
         -------
         loss : floating (batch,)
-        cache
+        cache : CRFCache
         """
         dtype, emissions = emissions.dtype, emissions.astype(np.float64)
         alpha, log_z = self._alpha(emissions, mask)
         loss = log_z - self._score(emissions, tags, mask)
-        return loss.astype(dtype), (emissions, tags, mask, alpha, log_z, dtype)
+        return loss.astype(dtype), CRFCache(emissions, tags, mask, alpha, log_z, dtype)
 
-    def backward(self, dloss: Array, cache: Cache) -> tuple[Array, dict[str, Array]]:
+    def backward(self, dloss: Array, cache: CRFCache) -> tuple[Array, dict[str, Array]]:
         """Gradients of `forward`.
 
         Parameters

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.parameters import Array, Gradients, Parameters, uniform
@@ -25,7 +26,7 @@ class Linear:
     """
 
     def __init__(
-        self, n_in: int, n_out: int, *, rng: np.random.Generator, bias: bool = True, dtype: Any = np.float32
+        self, n_in: int, n_out: int, *, rng: np.random.Generator, bias: bool = True, dtype: DTypeLike = np.float32
     ) -> None:
         bound = 1.0 / np.sqrt(n_in)
         self.parameters: Parameters = {"weight": uniform(rng, (n_out, n_in), bound, dtype)}
@@ -51,8 +52,10 @@ class Linear:
 
 
 class Dropout:
-    """Sets each value to zero with probability `rate` and scales the others by 1 / (1 − rate), in training
-    only (Srivastava et al. 2014, "inverted" as everywhere today)."""
+    """Sets each value to zero with probability `rate` and scales the others by 1 / (1 − rate), in training only.
+
+    Srivastava et al. 2014, "inverted" as everywhere today.
+    """
 
     def __init__(self, rate: float) -> None:
         if not 0.0 <= rate < 1.0:
@@ -76,22 +79,31 @@ class Dropout:
         return (dy if cache is None else dy * cache), {}
 
 
-class LayerNorm:
-    """y = (x − mean) / √(variance + eps) · weight + bias over the last axis (Ba et al. 2016), as
-    ``torch.nn.LayerNorm``."""
+class LayerNormCache(NamedTuple):
+    """What `LayerNorm.forward` leaves for its backward: (x − mean) / √(variance + eps), and 1 / that root."""
 
-    def __init__(self, width: int, *, eps: float = 1e-5, dtype: Any = np.float32) -> None:
+    normal: Array
+    inverse: Array
+
+
+class LayerNorm:
+    """y = (x − mean) / √(variance + eps) · weight + bias over the last axis, as ``torch.nn.LayerNorm``.
+
+    Ba et al. 2016, "Layer normalization".
+    """
+
+    def __init__(self, width: int, *, eps: float = 1e-5, dtype: DTypeLike = np.float32) -> None:
         self.eps = eps
         self.parameters: Parameters = {"weight": np.ones(width, dtype), "bias": np.zeros(width, dtype)}
 
-    def forward(self, x: Array) -> tuple[Array, tuple[Array, Array]]:
+    def forward(self, x: Array) -> tuple[Array, LayerNormCache]:
         """x and y : float (..., width)."""
         centred = x - x.mean(axis=-1, keepdims=True)
         inverse = 1.0 / np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + x.dtype.type(self.eps))
         normal = centred * inverse
-        return normal * self.parameters["weight"] + self.parameters["bias"], (normal, inverse)
+        return normal * self.parameters["weight"] + self.parameters["bias"], LayerNormCache(normal, inverse)
 
-    def backward(self, dy: Array, cache: tuple[Array, Array]) -> tuple[Array, Gradients]:
+    def backward(self, dy: Array, cache: LayerNormCache) -> tuple[Array, Gradients]:
         normal, inverse = cache
         width = dy.shape[-1]
         grads: Gradients = {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.parameters import Array, Gradients, Parameters, RowGradient
@@ -42,10 +43,15 @@ class Embedding:
 
     @classmethod
     def random(
-        cls, n_words: int, width: int, *, rng: np.random.Generator, padding: int | None = None, dtype: Any = np.float32
+        cls,
+        n_words: int,
+        width: int,
+        *,
+        rng: np.random.Generator,
+        padding: int | None = None,
+        dtype: DTypeLike = np.float32,
     ) -> Embedding:
-        """A table to be learnt from nothing: normal values of variance 1 / d, so that rows have length about
-        1."""
+        """A table to be learnt from nothing: normal values of variance 1 / d, so that a row's length is about 1."""
         weight = rng.standard_normal((n_words, width)) / np.sqrt(width)
         return cls(weight.astype(dtype), padding=padding)
 
@@ -58,13 +64,12 @@ class Embedding:
         rng: np.random.Generator,
         frozen: bool = False,
         padding: int | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ) -> Embedding:
         """The rows of `words` from trained vectors.
 
-        A word in the vocabulary gets its vector, another one the mean of its subwords where the vectors have
-        them. The rest get random rows of the vectors' own spread, which are learnt even while the table is
-        frozen.
+        A word in the vocabulary gets its vector, another one the mean of its subwords where the vectors have them.
+        The rest get random rows of the vectors' own spread, which are learnt even while the table is frozen.
         """
         weight = np.zeros((len(words), vectors.vector_size), dtype)
         known = np.array([vectors.has_vector(word) for word in words], bool).reshape(len(words))

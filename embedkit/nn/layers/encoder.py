@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import DTypeLike
 
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.parameters import Gradients, Parameters
-from embedkit.nn.layers.recurrent import GRU, LSTM, RNN
+from embedkit.nn.layers.recurrent import GRU, LSTM, RNN, RecurrentCache
+from embedkit.nn.layers.stacks import CELLS, TransformerStack, TransformerStackCache
 
 Array = np.ndarray
-RECURRENT = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
-MODELS = ("mean", *RECURRENT, "transformer")
+EncoderCache = RecurrentCache | TransformerStackCache | None
+MODELS = ("mean", *CELLS, "transformer")
 LONGEST_ATTENTION = 512  # words; the memory of self-attention grows with their square
 
 
@@ -49,23 +49,21 @@ class Encoder:
         dropout: float = 0.0,
         heads: int = 4,
         rng: np.random.Generator,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ) -> None:
         if model not in MODELS:
             raise ConfigError(f"unknown model {model!r}: choose one of {', '.join(MODELS)}")
         self.model = model
         self.parameters: Parameters = {}
         self.output_size = input_size
-        self.both_ways = bidirectional and model in RECURRENT
+        self.both_ways = bidirectional and model in CELLS
         self.max_length: int | None = None
-        if model in RECURRENT:
-            self._layer: Any = RECURRENT[model](
+        self._layer: RNN | GRU | LSTM | TransformerStack | None = None
+        if model in CELLS:
+            self._layer = CELLS[model](
                 input_size, hidden_size, num_layers, bidirectional, dropout, rng=rng, dtype=dtype
             )
-            self.output_size = self._layer.output_size
         elif model == "transformer":
-            from embedkit.nn.layers.stacks import TransformerStack
-
             if hidden_size % heads:
                 raise ConfigError(
                     f"the Transformer's hidden size must be a multiple of its heads, got {hidden_size} and {heads}"
@@ -73,32 +71,32 @@ class Encoder:
             self._layer = TransformerStack(
                 input_size, hidden_size, num_layers, heads, dropout, causal=False, rng=rng, dtype=dtype
             )
-            self.output_size = hidden_size
             self.max_length = LONGEST_ATTENTION
-        else:
-            self._layer = None
         if self._layer is not None:
+            self.output_size = self._layer.output_size
             self.parameters = self._layer.parameters
 
     def forward(
         self, x: Array, mask: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Any]:
+    ) -> tuple[Array, EncoderCache]:
         """x : float (batch, time, input_size), mask : bool (batch, time) → float (batch, time, output_size)."""
         if self._layer is None:
             return x, None
-        if self.model in RECURRENT:
-            y, cache = self._layer.forward(x, mask.sum(1), training=training, rng=rng)
-            return y, cache
-        outputs, cache = self._layer.forward(x, mask, training=training, rng=rng)
-        return outputs[-1], cache
+        if isinstance(self._layer, TransformerStack):
+            outputs, stack_cache = self._layer.forward(x, mask, training=training, rng=rng)
+            return outputs[-1], stack_cache
+        return self._layer.forward(x, mask.sum(1), training=training, rng=rng)
 
-    def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
+    def backward(self, dy: Array, cache: EncoderCache) -> tuple[Array, Gradients]:
         """dy : float (batch, time, output_size) → dx : float (batch, time, input_size)."""
-        if self._layer is None:
-            return dy, {}
-        dx, grads = self._layer.backward(dy, cache)
-        return dx, grads
+        if isinstance(self._layer, TransformerStack) and isinstance(cache, TransformerStackCache):
+            return self._layer.backward(dy, cache)
+        if isinstance(self._layer, RNN | GRU | LSTM) and isinstance(cache, RecurrentCache):
+            return self._layer.backward(dy, cache)
+        return dy, {}
 
-    def attention(self, cache: Any) -> Array | None:
+    def attention(self, cache: EncoderCache) -> Array | None:
         """The Transformer's last layer's weights, mean of the heads, float (batch, time, time); else None."""
-        return self._layer.attention(cache) if self.model == "transformer" else None
+        if isinstance(self._layer, TransformerStack) and isinstance(cache, TransformerStackCache):
+            return self._layer.attention(cache)
+        return None

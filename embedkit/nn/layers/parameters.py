@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol, TypedDict, TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from embedkit.errors import FormatError
 
 Array = np.ndarray
-Parameters = dict[str, np.ndarray]
-Gradients = dict[str, Any]
+V = TypeVar("V")
 
 
 class RowGradient(NamedTuple):
@@ -45,12 +45,35 @@ class RowGradient(NamedTuple):
         return full
 
 
-def add_gradients(a: Any, b: Any) -> Any:
+Gradient = Array | RowGradient
+Parameters = dict[str, Array]
+Gradients = dict[str, Gradient]
+
+
+class Draws(TypedDict, total=False):
+    """Whether something is drawn at random (dropout), and what draws: keyword arguments of `forward`."""
+
+    training: bool
+    rng: np.random.Generator | None
+
+
+class Layer(Protocol):
+    """What every layer and model has."""
+
+    parameters: Parameters
+
+
+def values_of(gradient: Gradient) -> Array:
+    """The values of a gradient, dense or by rows: what norms are taken of and what is scaled in place."""
+    return gradient.values if isinstance(gradient, RowGradient) else gradient
+
+
+def add_gradients(a: Gradient, b: Gradient) -> Gradient:
     """The sum of two gradients of one parameter, dense or by rows (a parameter that was used twice)."""
     if isinstance(a, RowGradient) and isinstance(b, RowGradient):
         return RowGradient.from_lookups(np.r_[a.rows, b.rows], np.concatenate([a.values, b.values]))
     if isinstance(a, RowGradient):
-        a, b = b, a
+        return add_gradients(b, a)
     if isinstance(b, RowGradient):
         total = a.copy()
         total[b.rows] += b.values
@@ -58,24 +81,24 @@ def add_gradients(a: Any, b: Any) -> Any:
     return a + b
 
 
-def merge_gradients(into: Gradients, other: Mapping[str, Any]) -> Gradients:
+def merge_gradients(into: Gradients, other: Mapping[str, Gradient]) -> Gradients:
     """Add the gradients of `other` to those of the same name in `into`; returns `into`."""
     for name, gradient in other.items():
         into[name] = add_gradients(into[name], gradient) if name in into else gradient
     return into
 
 
-def with_prefix(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def with_prefix(prefix: str, values: Mapping[str, V]) -> dict[str, V]:
     """The same values under ``prefix.name``."""
     return {f"{prefix}.{name}": value for name, value in values.items()}
 
 
-def without_prefix(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def without_prefix(prefix: str, values: Mapping[str, V]) -> dict[str, V]:
     """The values whose names start with ``prefix.``, without it."""
     return {name[len(prefix) + 1 :]: value for name, value in values.items() if name.startswith(prefix + ".")}
 
 
-def load_state(layer: Any, state: Mapping[str, Array]) -> None:
+def load_state(layer: Layer, state: Mapping[str, Array]) -> None:
     """Copy saved values into a layer's parameters, which keep their dtype.
 
     Parameters
@@ -92,17 +115,12 @@ def load_state(layer: Any, state: Mapping[str, Array]) -> None:
     """
     expected, found = set(layer.parameters), set(state)
     if expected != found:
-        missing, unknown = sorted(expected - found), sorted(found - expected)
-        found_text = ", ".join(
-            filter(
-                None,
-                [
-                    f"missing {', '.join(missing)}" if missing else "",
-                    f"not expected {', '.join(unknown)}" if unknown else "",
-                ],
-            )
-        )
-        raise FormatError(f"the saved parameters are of another kind of layer: {found_text}")
+        differences = [
+            f"{what} {', '.join(sorted(names))}"
+            for what, names in (("missing", expected - found), ("not expected", found - expected))
+            if names
+        ]
+        raise FormatError(f"the saved parameters are of another kind of layer: {', '.join(differences)}")
     for name, array in layer.parameters.items():
         value = np.asarray(state[name])
         if value.shape != array.shape:
@@ -114,11 +132,11 @@ def load_state(layer: Any, state: Mapping[str, Array]) -> None:
         array[...] = state[name]
 
 
-def uniform(rng: np.random.Generator, shape: tuple[int, ...], bound: float, dtype: Any = np.float32) -> Array:
+def uniform(rng: np.random.Generator, shape: tuple[int, ...], bound: float, dtype: DTypeLike = np.float32) -> Array:
     """First values, uniform on [−bound, bound)."""
     return rng.uniform(-bound, bound, shape).astype(dtype)
 
 
-def xavier(rng: np.random.Generator, shape: tuple[int, int], dtype: Any = np.float32) -> Array:
+def xavier(rng: np.random.Generator, shape: tuple[int, int], dtype: DTypeLike = np.float32) -> Array:
     """First values uniform within √(6 / (fan in + fan out)) (Glorot and Bengio 2010, eq. 16)."""
     return uniform(rng, shape, float(np.sqrt(6.0 / (shape[0] + shape[1]))), dtype)

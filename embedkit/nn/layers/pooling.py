@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from embedkit.errors import ConfigError
-from embedkit.nn.layers.attention import AttentionPooling
+from embedkit.nn.layers.attention import AttentionPooling, PoolingWeights
 from embedkit.nn.layers.parameters import Gradients, Parameters
 
 Array = np.ndarray
 POOLINGS = ("last", "max", "mean", "attention")
+
+
+class PoolingCache(NamedTuple):
+    """What `Pooling.forward` leaves for its backward.
+
+    Attributes
+    ----------
+    shape : (int, int, int)
+        Of the vectors pooled.
+    picked : int64 (batch, width) or (batch,), optional
+        Which word each value came from: of ``max``, a word a dimension, of ``last`` the last one.
+    weights : float (batch, time), optional
+        Of each word, which sum to 1: of ``mean`` and ``attention``.
+    attention : PoolingWeights, optional
+        The attention's own cache.
+    """
+
+    shape: tuple[int, ...]
+    picked: Array | None = None
+    weights: Array | None = None
+    attention: PoolingWeights | None = None
 
 
 class Pooling:
@@ -34,7 +56,13 @@ class Pooling:
     """
 
     def __init__(
-        self, kind: str, width: int, *, bidirectional: bool = False, rng: np.random.Generator, dtype: Any = np.float32
+        self,
+        kind: str,
+        width: int,
+        *,
+        bidirectional: bool = False,
+        rng: np.random.Generator,
+        dtype: DTypeLike = np.float32,
     ) -> None:
         if kind not in POOLINGS:
             raise ConfigError(f"unknown pooling {kind!r}: choose one of {', '.join(POOLINGS)}")
@@ -44,40 +72,38 @@ class Pooling:
             self._attention = AttentionPooling(width, width, rng=rng, dtype=dtype)
             self.parameters = self._attention.parameters
 
-    def forward(self, h: Array, mask: Array) -> tuple[Array, Any]:
+    def forward(self, h: Array, mask: Array) -> tuple[Array, PoolingCache]:
         """h : float (batch, time, width), mask : bool (batch, time) → y : float (batch, width).
 
-        With attention ``cache.weights`` holds the words' weights, float (batch, time), which sum to 1 in each row.
+        ``cache.weights`` holds the words' weights of mean and attention, float (batch, time).
         """
         if self.kind == "attention":
-            return self._attention.forward(h, mask)
+            y, looked = self._attention.forward(h, mask)
+            return y, PoolingCache(h.shape, weights=looked.weights, attention=looked)
         if self.kind == "max":
             picked = np.where(mask[..., None], h, h.dtype.type(-np.inf)).argmax(1)
-            return np.take_along_axis(h, picked[:, None], 1)[:, 0], (picked, h.shape)
-        weights = mask / mask.sum(1, keepdims=True) if self.kind == "mean" else None
-        if weights is not None:
-            weights = weights.astype(h.dtype)
-            return (weights[:, None] @ h)[:, 0], (weights, h.shape)
+            return np.take_along_axis(h, picked[:, None], 1)[:, 0], PoolingCache(h.shape, picked)
+        if self.kind == "mean":
+            weights = (mask / mask.sum(1, keepdims=True)).astype(h.dtype)
+            return (weights[:, None] @ h)[:, 0], PoolingCache(h.shape, weights=weights)
         rows, last = np.arange(len(h)), mask.sum(1) - 1
         y = h[rows, last]
         if self.bidirectional:
             half = h.shape[2] // 2
             y[:, half:] = h[:, 0, half:]
-        return y, (last, h.shape)
+        return y, PoolingCache(h.shape, last)
 
-    def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
+    def backward(self, dy: Array, cache: PoolingCache) -> tuple[Array, Gradients]:
         """dy : float (batch, width) → dh : float (batch, time, width)."""
-        if self.kind == "attention":
-            return self._attention.backward(dy, cache)
-        if self.kind == "mean":
-            weights, _ = cache
-            return weights[..., None] * dy[:, None], {}
-        where, shape = cache
-        dh = np.zeros(shape, dy.dtype)
+        if cache.attention is not None:
+            return self._attention.backward(dy, cache.attention)
+        if cache.weights is not None:
+            return cache.weights[..., None] * dy[:, None], {}
+        dh, picked = np.zeros(cache.shape, dy.dtype), np.asarray(cache.picked)
         if self.kind == "max":
-            np.put_along_axis(dh, where[:, None], dy[:, None], 1)
+            np.put_along_axis(dh, picked[:, None], dy[:, None], 1)
             return dh, {}
-        half = shape[2] // 2 if self.bidirectional else shape[2]
-        dh[np.arange(len(dh)), where, :half] = dy[:, :half]
+        half = cache.shape[2] // 2 if self.bidirectional else cache.shape[2]
+        dh[np.arange(len(dh)), picked, :half] = dy[:, :half]
         dh[:, 0, half:] += dy[:, half:]
         return dh, {}

@@ -1,9 +1,9 @@
-"""Recurrent layers: `RNN` (Elman 1990), `GRU` (Cho et al. 2014), `LSTM` (Hochreiter and Schmidhuber 1997,
-with forget gates), with the equations, names and weight layouts of PyTorch.
+"""Recurrent layers, with the equations, names and weight layouts of PyTorch.
 
-The inputs of all time steps and both directions are projected by one matrix product; only h Wᵀ and the gates
-go through time, one call for each direction. Small inputs and float64 run in NumPy, the rest in compiled
-kernels.
+`RNN` (Elman 1990), `GRU` (Cho et al. 2014), `LSTM` (Hochreiter and Schmidhuber 1997, with forget gates).
+
+The inputs of all time steps and both directions are projected by one matrix product; only h Wᵀ and the gates go
+through time, one call for each direction. Small inputs and float64 run in NumPy, the rest in compiled kernels.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from embedkit.errors import ConfigError
 from embedkit.nn.layers import recurrent_steps
@@ -22,7 +24,7 @@ from embedkit.nn.layers.dense import Dropout
 from embedkit.nn.layers.parameters import Array, Gradients, Parameters, uniform
 from embedkit.threads import for_each
 
-State = Any  # h : float (layers × directions, batch, hidden); for the LSTM (h, c)
+State = Array | tuple[Array, ...]  # h : float (layers × directions, batch, hidden); for the LSTM (h, c)
 
 # Multiplications of one direction of one layer above which starting numba pays: a sentence stays in NumPy.
 KERNELS_ABOVE = 1 << 22
@@ -41,11 +43,34 @@ class LayerCache:
 
 @dataclass
 class RecurrentCache:
-    """What `forward` leaves for `backward`, and the last state for whoever wants it."""
+    """What `forward` leaves for `backward`, and the last state for whoever wants it.
+
+    Attributes
+    ----------
+    layers : list of LayerCache
+    lengths : int64 (batch,)
+    states : tuple of float (layers × directions, batch, hidden)
+        The last h; of the LSTM the last h and c.
+    """
 
     layers: list[LayerCache]
     lengths: Array
-    state: State
+    states: tuple[Array, ...]
+
+    @property
+    def state(self) -> State:
+        """The last state as PyTorch hands it out: h, or (h, c)."""
+        return self.states[0] if len(self.states) == 1 else self.states
+
+
+class _Share(NamedTuple):
+    """One direction of one layer over some rows of the batch: what one call of `recurrent_steps` works on."""
+
+    steps: ModuleType  # `recurrent_steps`, or the kernels under the same names
+    direction: int
+    suffix: str  # of the parameters' names
+    rows: Array
+    active: Array
 
 
 class _Recurrent:
@@ -69,6 +94,9 @@ class _Recurrent:
     """
 
     GATES = 0
+    EXTRA: tuple[str, ...] = ()
+    HIDDEN_DIFFERS = False  # whether the gradient of h Wᵀ + b is another one than that of the gates' sums
+    N_STATES = 1
 
     def __init__(
         self,
@@ -79,7 +107,7 @@ class _Recurrent:
         dropout: float = 0.0,
         *,
         rng: np.random.Generator,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
         workers: int | None = None,
     ) -> None:
         if min(input_size, hidden_size, num_layers) < 1:
@@ -97,13 +125,14 @@ class _Recurrent:
         width, bound = self.GATES * hidden_size, 1.0 / np.sqrt(hidden_size)
         for layer in range(num_layers):
             n_in = input_size if layer == 0 else hidden_size * self.directions
+            shapes = {
+                "weight_ih": (width, n_in),
+                "weight_hh": (width, hidden_size),
+                "bias_ih": (width,),
+                "bias_hh": (width,),
+            }
             for suffix in self._suffixes(layer):
-                for name, shape in (
-                    ("weight_ih", (width, n_in)),
-                    ("weight_hh", (width, hidden_size)),
-                    ("bias_ih", (width,)),
-                    ("bias_hh", (width,)),
-                ):
+                for name, shape in shapes.items():
                     self.parameters[name + suffix] = uniform(rng, shape, bound, dtype)
 
     @property
@@ -115,7 +144,7 @@ class _Recurrent:
         self,
         x: Array,
         lengths: Array | None = None,
-        state: State = None,
+        state: State | None = None,
         *,
         training: bool = False,
         rng: np.random.Generator | None = None,
@@ -126,8 +155,8 @@ class _Recurrent:
         ----------
         x : float (batch, time, input_size)
         lengths : int (batch,), optional
-            Real steps of each sequence; all by default. Outputs beyond are zero, and the last state is the
-            one after the last real step.
+            Real steps of each sequence; all by default. Outputs beyond are zero, and the last state is the one after
+            the last real step.
         state : optional
             The first state, zero by default; see the package docstring for its shape.
         training, rng
@@ -155,15 +184,16 @@ class _Recurrent:
             x, cache = self._layer_forward(layer, x, lengths, part)
             cache.dropout = dropped
             caches.append(cache)
-        return x, RecurrentCache(caches, lengths, self._joined(states))
+        return x, RecurrentCache(caches, lengths, tuple(states))
 
     def backward(self, dy: Array, cache: RecurrentCache) -> tuple[Array, Gradients]:
-        """dy : float (batch, time, output_size) → dx : float (batch, time, input_size); the last state is
-        unused."""
+        """dy : float (batch, time, output_size) → dx : float (batch, time, input_size); no last state was used."""
         dx, _, grads = self.backward_state(dy, None, cache)
         return dx, grads
 
-    def backward_state(self, dy: Array | None, dstate: State, cache: RecurrentCache) -> tuple[Array, State, Gradients]:
+    def backward_state(
+        self, dy: Array | None, dstate: State | None, cache: RecurrentCache
+    ) -> tuple[Array, State, Gradients]:
         """`backward` with the gradient of the last state in (None: zero) and of the first state out.
 
         `dy` may be None where only the last state was used.
@@ -175,12 +205,12 @@ class _Recurrent:
         grads: Gradients = {}
         for layer in range(self.num_layers - 1, -1, -1):
             part = [s[layer * self.directions : (layer + 1) * self.directions] for s in dstates]
-            dy = self._layer_backward(
-                layer, np.ascontiguousarray(dy, self.dtype), cache.layers[layer], cache.lengths, part, grads
-            )
+            dy = np.ascontiguousarray(dy, self.dtype)
+            dy = self._layer_backward(layer, dy, cache.layers[layer], cache.lengths, part, grads)
             if layer:
                 dy, _ = self.dropout.backward(dy, cache.layers[layer].dropout)
-        return dy, self._joined(dstates), {name: grads[name] for name in self.parameters}
+        dfirst: State = dstates[0] if self.N_STATES == 1 else tuple(dstates)
+        return dy, dfirst, {name: grads[name] for name in self.parameters}
 
     # One layer
 
@@ -191,22 +221,20 @@ class _Recurrent:
         ones = self._pool.empty((batch * time, n_in + 1))
         ones[:, :n_in] = x.reshape(batch * time, n_in)
         ones[:, n_in] = 1
-        weight = np.concatenate(
-            [np.column_stack([self.parameters["weight_ih" + s], self._input_bias(s)]) for s in suffixes]
-        )
+        weights = [np.column_stack([self.parameters["weight_ih" + s], self._input_bias(s)]) for s in suffixes]
         gates = self._pool.empty((batch, time, self.directions, self.GATES * self.hidden_size))
-        np.matmul(ones, weight.T, out=gates.reshape(batch * time, -1))
+        np.matmul(ones, np.concatenate(weights).T, out=gates.reshape(batch * time, -1))
         # 2. through time
         fresh = self._allocator(lengths, time)
-        y, h_before = fresh(batch, time), fresh(batch, time)
-        extra = {name: fresh(batch, time) for name in self.EXTRA}
-        weights_t = [np.ascontiguousarray(self.parameters["weight_hh" + s].T) for s in suffixes]
-        cache = LayerCache(ones, gates, h_before, extra)
-
-        def run(steps: Any, direction: int, rows: Array, active: Array) -> None:
-            self._steps_forward(steps, layer, direction, weights_t[direction], rows, active, states, y, cache)
-
-        self._through_time(run, lengths, time)
+        y = fresh(batch, time)
+        cache = LayerCache(ones, gates, fresh(batch, time), {name: fresh(batch, time) for name in self.EXTRA})
+        transposed = {s: np.ascontiguousarray(self.parameters["weight_hh" + s].T) for s in suffixes}
+        self._through_time(
+            lambda share: self._steps_forward(share, transposed[share.suffix], states, y, cache),
+            suffixes,
+            lengths,
+            time,
+        )
         return y.reshape(batch, time, -1), cache
 
     def _layer_backward(
@@ -219,12 +247,9 @@ class _Recurrent:
         fresh = self._allocator(lengths, time)
         dgates = fresh(batch, time, self.GATES)
         dhidden = fresh(batch, time, self.GATES) if self.HIDDEN_DIFFERS else dgates
-
-        def run(steps: Any, direction: int, rows: Array, active: Array) -> None:
-            weight_hh = self.parameters["weight_hh" + suffixes[direction]]
-            self._steps_backward(steps, direction, weight_hh, rows, active, dstates, dy, dgates, dhidden, cache)
-
-        self._through_time(run, lengths, time)
+        self._through_time(
+            lambda share: self._steps_backward(share, dstates, dy, dgates, dhidden, cache), suffixes, lengths, time
+        )
         # 1. the weights' gradients, as products over all steps at once
         flat = dgates.reshape(batch * time, -1)
         dinput = flat.T @ cache.ones
@@ -237,200 +262,134 @@ class _Recurrent:
             grads["weight_hh" + suffix] = ours.T @ before
             grads["bias_ih" + suffix] = dinput[part, -1].copy()
             grads["bias_hh" + suffix] = ours.sum(axis=0) if self.HIDDEN_DIFFERS else dinput[part, -1].copy()
-        return (flat @ self._stacked("weight_ih", suffixes)).reshape(batch, time, -1)
+        weight_ih = np.concatenate([self.parameters["weight_ih" + suffix] for suffix in suffixes])
+        return (flat @ weight_ih).reshape(batch, time, -1)
 
-    def _through_time(self, run: Callable[[Any, int, Array, Array], None], lengths: Array, time: int) -> None:
+    def _through_time(self, run: Callable[[_Share], None], suffixes: list[str], lengths: Array, time: int) -> None:
         """Call `run` for every direction and share of the rows, on threads where the work is worth it."""
-        work = int(lengths.sum()) * self.GATES * self.hidden_size**2
-        steps = self._backend(work)
+        steps = self._backend(int(lengths.sum()) * self.GATES * self.hidden_size**2)
         order = np.argsort(-lengths, kind="stable")
-        shares = max(1, self.workers // self.directions) if steps is not recurrent_steps else 1
-        jobs = []
-        for share in range(min(shares, len(order))):
-            rows = np.ascontiguousarray(order[share::shares])
+        n_shares = max(1, self.workers // self.directions) if steps is not recurrent_steps else 1
+        shares = []
+        for first in range(min(n_shares, len(order))):
+            rows = np.ascontiguousarray(order[first::n_shares])
             active = np.searchsorted(-lengths[rows], -np.arange(time), side="left").astype(np.int64)
-            jobs += [(steps, direction, rows, active) for direction in range(self.directions)]
+            shares += [_Share(steps, d, suffix, rows, active) for d, suffix in enumerate(suffixes)]
         alone = steps is recurrent_steps or self.workers == 1
-        for_each(lambda job: run(*job), jobs, 1 if alone else len(jobs), "recurrent")
+        for_each(run, shares, 1 if alone else len(shares), "recurrent")
 
-    def _backend(self, work: int) -> Any:
+    def _backend(self, work: int) -> ModuleType:
         if self.dtype == np.float32 and work > KERNELS_ABOVE:
             from embedkit.kernels import recurrent as kernels
 
             return kernels
         return recurrent_steps
 
-    # Small pieces
-
-    EXTRA: tuple[str, ...] = ()
-    HIDDEN_DIFFERS = False  # whether the gradient of h Wᵀ + b is another one than that of the gates' sums
-    TWO_STATES = False
+    # Small parts
 
     def _suffixes(self, layer: int) -> list[str]:
         return [f"_l{layer}", f"_l{layer}_reverse"][: self.directions]
-
-    def _stacked(self, name: str, suffixes: list[str]) -> Array:
-        parts = [self.parameters[name + suffix] for suffix in suffixes]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _input_bias(self, suffix: str) -> Array:
         return self.parameters["bias_ih" + suffix] + self.parameters["bias_hh" + suffix]
 
     def _allocator(self, lengths: Array, time: int) -> Callable[..., Array]:
-        """Arrays (batch, time, directions, gates × hidden), zero where there is padding that is never
-        written."""
+        """Arrays (batch, time, directions, gates × hidden), zero where there is padding that is never written."""
         make = np.empty if lengths.min(initial=time) == time else np.zeros
         return lambda batch, time, gates=1: make((batch, time, self.directions, gates * self.hidden_size), self.dtype)
 
-    def _first_states(self, state: State, batch: int) -> list[Array]:
+    def _first_states(self, state: State | None, batch: int) -> list[Array]:
         """Fresh arrays of the state given, or zeros; one, or two for the LSTM."""
         shape = (self.num_layers * self.directions, batch, self.hidden_size)
-        given = (state if self.TWO_STATES else (state,)) if state is not None else ()
-        if any(np.shape(s) != shape for s in given) or len(given) not in {0, 1 + self.TWO_STATES}:
+        if state is None:
+            return [np.zeros(shape, self.dtype) for _ in range(self.N_STATES)]
+        given = (state,) if isinstance(state, np.ndarray) else tuple(state)
+        if any(np.shape(s) != shape for s in given) or len(given) != self.N_STATES:
             raise ConfigError(f"the state must have shape {shape}, found {[np.shape(s) for s in given]}")
-        if given:
-            return [np.array(s, self.dtype, order="C") for s in given]
-        return [np.zeros(shape, self.dtype) for _ in range(1 + self.TWO_STATES)]
+        return [np.array(s, self.dtype, order="C") for s in given]
 
-    def _joined(self, states: list[Array]) -> State:
-        return tuple(states) if self.TWO_STATES else states[0]
+    # What the cells differ in
 
-    def _steps_forward(
-        self,
-        steps: Any,
-        layer: int,
-        direction: int,
-        weight_t: Array,
-        rows: Array,
-        active: Array,
-        states: list[Array],
-        y: Array,
-        cache: LayerCache,
-    ) -> None:
+    def _steps_forward(self, share: _Share, weight_t: Array, states: list[Array], y: Array, cache: LayerCache) -> None:
+        """Run a share from the first step to the last; weight_t is W_hhᵀ."""
         raise NotImplementedError
 
     def _steps_backward(
-        self,
-        steps: Any,
-        direction: int,
-        weight: Array,
-        rows: Array,
-        active: Array,
-        dstates: list[Array],
-        dy: Array,
-        dgates: Array,
-        dhidden: Array,
-        cache: LayerCache,
+        self, share: _Share, dstates: list[Array], dy: Array, dgates: Array, dhidden: Array, cache: LayerCache
     ) -> None:
+        """Run a share from the last step to the first."""
         raise NotImplementedError
 
 
 class RNN(_Recurrent):
-    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), as ``torch.nn.RNN``; with ``nonlinearity="relu"`` max(0,
-    ·)."""
+    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), as ``torch.nn.RNN``; with ``nonlinearity="relu"`` max(0, ·)."""
 
     GATES = 1
 
-    def __init__(self, *args: Any, nonlinearity: str = "tanh", **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        *,
+        nonlinearity: str = "tanh",
+        rng: np.random.Generator,
+        dtype: DTypeLike = np.float32,
+        workers: int | None = None,
+    ) -> None:
+        super().__init__(
+            input_size, hidden_size, num_layers, bidirectional, dropout, rng=rng, dtype=dtype, workers=workers
+        )
         if nonlinearity not in {"tanh", "relu"}:
             raise ConfigError(f"the nonlinearity of a simple RNN is tanh or relu, not {nonlinearity!r}")
         self.relu = nonlinearity == "relu"
 
-    def _steps_forward(
-        self,
-        steps: Any,
-        layer: int,
-        direction: int,
-        weight_t: Array,
-        rows: Array,
-        active: Array,
-        states: list[Array],
-        y: Array,
-        cache: LayerCache,
-    ) -> None:
-        steps.rnn_forward(cache.gates, weight_t, direction, rows, active, states[0], y, cache.h_before, self.relu)
+    def _steps_forward(self, share: _Share, weight_t: Array, states: list[Array], y: Array, cache: LayerCache) -> None:
+        steps, d, _, rows, active = share
+        steps.rnn_forward(cache.gates, weight_t, d, rows, active, states[0], y, cache.h_before, self.relu)
 
     def _steps_backward(
-        self,
-        steps: Any,
-        direction: int,
-        weight: Array,
-        rows: Array,
-        active: Array,
-        dstates: list[Array],
-        dy: Array,
-        dgates: Array,
-        dhidden: Array,
-        cache: LayerCache,
+        self, share: _Share, dstates: list[Array], dy: Array, dgates: Array, dhidden: Array, cache: LayerCache
     ) -> None:
-        steps.rnn_backward(cache.gates, dgates, weight, direction, rows, active, dstates[0], dy, self.relu)
+        steps, d, suffix, rows, active = share
+        weight = self.parameters["weight_hh" + suffix]
+        steps.rnn_backward(cache.gates, dgates, weight, d, rows, active, dstates[0], dy, self.relu)
 
 
 class LSTM(_Recurrent):
-    """i, f, g, o = σ, σ, tanh, σ (W_ih x + b_ih + W_hh h + b_hh); c' = f c + i g; h' = o tanh c', as
-    ``torch.nn.LSTM``."""
+    """i, f, g, o = σ, σ, tanh, σ (W_ih x + b_ih + W_hh h + b_hh); c' = f c + i g; h' = o tanh c'.
+
+    As ``torch.nn.LSTM``.
+    """
 
     GATES = 4
     EXTRA = ("c_before", "tanh_c")
-    TWO_STATES = True
+    N_STATES = 2
 
-    def _steps_forward(
-        self,
-        steps: Any,
-        layer: int,
-        direction: int,
-        weight_t: Array,
-        rows: Array,
-        active: Array,
-        states: list[Array],
-        y: Array,
-        cache: LayerCache,
-    ) -> None:
+    def _steps_forward(self, share: _Share, weight_t: Array, states: list[Array], y: Array, cache: LayerCache) -> None:
+        steps, d, _, rows, active = share
+        (h, c), extra = states, cache.extra
         steps.lstm_forward(
-            cache.gates,
-            weight_t,
-            direction,
-            rows,
-            active,
-            *states,
-            y,
-            cache.h_before,
-            cache.extra["c_before"],
-            cache.extra["tanh_c"],
+            cache.gates, weight_t, d, rows, active, h, c, y, cache.h_before, extra["c_before"], extra["tanh_c"]
         )
 
     def _steps_backward(
-        self,
-        steps: Any,
-        direction: int,
-        weight: Array,
-        rows: Array,
-        active: Array,
-        dstates: list[Array],
-        dy: Array,
-        dgates: Array,
-        dhidden: Array,
-        cache: LayerCache,
+        self, share: _Share, dstates: list[Array], dy: Array, dgates: Array, dhidden: Array, cache: LayerCache
     ) -> None:
+        steps, d, suffix, rows, active = share
+        (dh, dc), extra, weight = dstates, cache.extra, self.parameters["weight_hh" + suffix]
         steps.lstm_backward(
-            cache.gates,
-            dgates,
-            weight,
-            direction,
-            rows,
-            active,
-            *dstates,
-            dy,
-            cache.extra["c_before"],
-            cache.extra["tanh_c"],
+            cache.gates, dgates, weight, d, rows, active, dh, dc, dy, extra["c_before"], extra["tanh_c"]
         )
 
 
 class GRU(_Recurrent):
-    """r, z = σ(W_ih x + b_ih + W_hh h + b_hh); n = tanh(W_in x + b_in + r (W_hn h + b_hn)); h' = (1 − z) n +
-    z h, as
-    ``torch.nn.GRU``."""
+    """r, z = σ(W_ih x + b_ih + W_hh h + b_hh); n = tanh(W_in x + b_in + r (W_hn h + b_hn)); h' = (1 − z) n + z h.
+
+    As ``torch.nn.GRU``.
+    """
 
     GATES = 3
     EXTRA = ("hidden_n",)
@@ -442,55 +401,15 @@ class GRU(_Recurrent):
         bias[last] = self.parameters["bias_ih" + suffix][last]
         return bias
 
-    def _steps_forward(
-        self,
-        steps: Any,
-        layer: int,
-        direction: int,
-        weight_t: Array,
-        rows: Array,
-        active: Array,
-        states: list[Array],
-        y: Array,
-        cache: LayerCache,
-    ) -> None:
-        bias_n = self.parameters["bias_hh" + self._suffixes(layer)[direction]][2 * self.hidden_size :]
-        steps.gru_forward(
-            cache.gates,
-            weight_t,
-            bias_n,
-            direction,
-            rows,
-            active,
-            states[0],
-            y,
-            cache.h_before,
-            cache.extra["hidden_n"],
-        )
+    def _steps_forward(self, share: _Share, weight_t: Array, states: list[Array], y: Array, cache: LayerCache) -> None:
+        steps, d, suffix, rows, active = share
+        bias_n = self.parameters["bias_hh" + suffix][2 * self.hidden_size :]
+        hidden_n = cache.extra["hidden_n"]
+        steps.gru_forward(cache.gates, weight_t, bias_n, d, rows, active, states[0], y, cache.h_before, hidden_n)
 
     def _steps_backward(
-        self,
-        steps: Any,
-        direction: int,
-        weight: Array,
-        rows: Array,
-        active: Array,
-        dstates: list[Array],
-        dy: Array,
-        dgates: Array,
-        dhidden: Array,
-        cache: LayerCache,
+        self, share: _Share, dstates: list[Array], dy: Array, dgates: Array, dhidden: Array, cache: LayerCache
     ) -> None:
-        steps.gru_backward(
-            cache.gates,
-            dgates,
-            dhidden,
-            weight,
-            direction,
-            rows,
-            active,
-            dstates[0],
-            dy,
-            cache.h_before,
-            cache.extra["hidden_n"],
-        )
+        steps, d, suffix, rows, active = share
+        weight, (dh,), hidden_n = self.parameters["weight_hh" + suffix], dstates, cache.extra["hidden_n"]
+        steps.gru_backward(cache.gates, dgates, dhidden, weight, d, rows, active, dh, dy, cache.h_before, hidden_n)

@@ -1,12 +1,12 @@
 """The recurrences of RNN, GRU and LSTM over time, in NumPy: one direction of one layer, forward and backward.
 
-These serve small inputs (one sentence to predict never imports numba) and float64, and are the plain text of
-what `embedkit.kernels.recurrent` computes faster under the same names. Common arguments, for n rows of a
-batch, T steps, H hidden units, D directions and G gates:
+These serve small inputs (one sentence to predict never imports numba) and float64, and are the plain text of what
+`embedkit.kernels.recurrent` computes faster under the same names. Common arguments, for n rows of a batch, T steps,
+H hidden units, D directions and G gates:
 
 gates, dgates : float (batch, T, D, G·H)
-    Forward: in, what the inputs contribute (both biases included); out, the gates themselves. Backward:
-    dgates receives the gradients of the sums that the gates were computed from.
+    Forward: in, what the inputs contribute (both biases included); out, the gates themselves. Backward: dgates
+    receives the gradients of the sums that the gates were computed from.
 direction : int
     Which of the D this is; direction 1 runs from the last step to the first.
 rows : int64 (n,)
@@ -14,8 +14,8 @@ rows : int64 (n,)
 active : int64 (T,)
     How many of `rows` are longer than t; the others keep their state.
 h, c, dh, dc : float (D, batch, H)
-    The state, updated in place: forward, from the first to the last; backward, its gradient from the last to
-    the first.
+    The state, updated in place: forward, from the first to the last; backward, its gradient from the last to the
+    first.
 y, before, dy : float (batch, T, D, H)
     Outputs, the states before each step, and the gradient of the outputs.
 """
@@ -23,7 +23,6 @@ y, before, dy : float (batch, T, D, H)
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -35,7 +34,7 @@ def sigmoid(x: Array) -> Array:
     return 0.5 * np.tanh(0.5 * x) + 0.5
 
 
-def _steps(rows: Array, active: Array, backwards: bool) -> Iterator[tuple[int, Any]]:
+def _steps(rows: Array, active: Array, backwards: bool) -> Iterator[tuple[int, slice | Array]]:
     """The times in the order of the walk, each with the rows that are still running then."""
     whole = len(rows) == active.min(initial=len(rows)) and np.array_equal(rows, np.arange(len(rows)))
     for t in range(len(active) - 1, -1, -1) if backwards else range(len(active)):
@@ -97,8 +96,7 @@ def lstm_forward(
     c_before: Array,
     tanh_c: Array,
 ) -> None:
-    """i, f, g, o = σ, σ, tanh, σ (gates + h Wᵀ); c' = f c + i g; h' = o tanh c'; weight_t = W_hhᵀ : (H,
-    4H)."""
+    """i, f, g, o = σ, σ, tanh, σ (gates + h Wᵀ); c' = f c + i g; h' = o tanh c'; weight_t = W_hhᵀ : (H, 4H)."""
     d, size = direction, h.shape[2]
     for t, r in _steps(rows, active, backwards=d == 1):
         h_before[r, t, d], c_before[r, t, d] = h[d, r], c[d, r]
@@ -156,10 +154,9 @@ def gru_forward(
     h_before: Array,
     hidden_n: Array,
 ) -> None:
-    """r, z = σ(gates + h Wᵀ); n = tanh(gate + r (h W_nᵀ + b_n)); h' = (1 − z) n + z h; weight_t = W_hhᵀ : (H,
-    3H).
+    """r, z = σ(gates + h Wᵀ); n = tanh(gate + r (h W_nᵀ + b_n)); h' = (1 − z) n + z h.
 
-    hidden_n : float (batch, T, D, H) receives h W_nᵀ + b_n.
+    weight_t = W_hhᵀ : (H, 3H); hidden_n : float (batch, T, D, H) receives h W_nᵀ + b_n.
     """
     d, size = direction, h.shape[2]
     for t, r in _steps(rows, active, backwards=d == 1):
@@ -188,8 +185,7 @@ def gru_backward(
 ) -> None:
     """The gradient of `gru_forward`; weight = W_hh : (3H, H).
 
-    dhidden : float (batch, T, D, 3H) receives the gradient of h Wᵀ + b, which differs from dgates in its last
-    third.
+    dhidden : float (batch, T, D, 3H) receives the gradient of h Wᵀ + b, which differs from dgates in its last third.
     """
     d, size = direction, dh.shape[2]
     for t, r in _steps(rows, active, backwards=d == 0):

@@ -1,19 +1,48 @@
-"""Layers on top of each other that hand out what every one of them computes: the bodies of language
-models."""
+"""Layers on top of each other that hand out what every one of them computes: the bodies of language models."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple, cast
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from embedkit.nn.layers.attention import positions
-from embedkit.nn.layers.dense import Dropout, LayerNorm, Linear
+from embedkit.nn.layers.dense import Dropout, LayerNorm, LayerNormCache, Linear
 from embedkit.nn.layers.parameters import Array, Gradients, Parameters, with_prefix
-from embedkit.nn.layers.recurrent import GRU, LSTM, RNN
-from embedkit.nn.layers.transformer import TransformerEncoderLayer
+from embedkit.nn.layers.recurrent import GRU, LSTM, RNN, RecurrentCache, State
+from embedkit.nn.layers.transformer import EncoderBlockCache, TransformerEncoderLayer
 
-CELLS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
+StackState = list[State] | None
+CELLS: dict[str, type[RNN] | type[GRU] | type[LSTM]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
+
+
+class RecurrentStackCache(NamedTuple):
+    """What `RecurrentStack.forward` leaves for its backward: layer by layer, what was dropped and the layer's own."""
+
+    dropped: list[Array | None]
+    layers: list[RecurrentCache]
+
+    @property
+    def state(self) -> list[State]:
+        """Where the next steps go on, layer by layer."""
+        return [layer.state for layer in self.layers]
+
+
+class TransformerStackCache(NamedTuple):
+    """What `TransformerStack.forward` leaves for its backward."""
+
+    x: Array
+    dropped: Array | None
+    blocks: list[EncoderBlockCache]
+    norm: LayerNormCache
+
+    @property
+    def state(self) -> None:
+        """Attention carries nothing over."""
+
+
+StackCache = RecurrentStackCache | TransformerStackCache
 
 
 class RecurrentStack:
@@ -37,7 +66,7 @@ class RecurrentStack:
         dropout: float,
         *,
         rng: np.random.Generator,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ) -> None:
         self.layers = [
             CELLS[cell](input_size if i == 0 else hidden_size, hidden_size, rng=rng, dtype=dtype)
@@ -53,37 +82,34 @@ class RecurrentStack:
         self,
         x: Array,
         mask: Array,
-        state: Any = None,
+        state: StackState = None,
         *,
         training: bool = False,
         rng: np.random.Generator | None = None,
-    ) -> tuple[list[Array], Any]:
+    ) -> tuple[list[Array], RecurrentStackCache]:
         """x : float (batch, time, input_size) → every layer's output (batch, time, hidden_size).
 
-        `state` is what ``last_state(cache)`` gave for the steps before.
+        `state` is the ``cache.state`` of the steps before.
         """
-        outputs, caches = [], []
+        outputs: list[Array] = []
+        cache = RecurrentStackCache([], [])
         lengths = mask.sum(axis=1)
         for i, layer in enumerate(self.layers):
             x, dropped = self.dropout.forward(x, training=training, rng=rng)
-            x, cache = layer.forward(x, lengths, None if state is None else state[i])
+            x, own = layer.forward(x, lengths, None if state is None else state[i])
             outputs.append(x)
-            caches.append((dropped, cache))
-        return outputs, caches
+            cache.dropped.append(dropped)
+            cache.layers.append(own)
+        return outputs, cache
 
-    @staticmethod
-    def last_state(cache: Any) -> list[Any]:
-        """Where the next steps go on, layer by layer."""
-        return [layer_cache.state for _, layer_cache in cache]
-
-    def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
+    def backward(self, dy: Array, cache: StackCache) -> tuple[Array, Gradients]:
         """dy : float (batch, time, hidden_size), of the last layer's output."""
+        cache = cast(RecurrentStackCache, cache)
         grads: Gradients = {}
         for i in range(len(self.layers) - 1, -1, -1):
-            dropped, layer_cache = cache[i]
-            dy, own = self.layers[i].backward(dy, layer_cache)
+            dy, own = self.layers[i].backward(dy, cache.layers[i])
             grads |= with_prefix(f"layers.{i}", own)
-            dy, _ = self.dropout.backward(dy, dropped)
+            dy, _ = self.dropout.backward(dy, cache.dropped[i])
         return dy, grads
 
 
@@ -110,7 +136,7 @@ class TransformerStack:
         *,
         causal: bool,
         rng: np.random.Generator,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ) -> None:
         self.causal = causal
         self.output_size = width
@@ -130,44 +156,40 @@ class TransformerStack:
         self,
         x: Array,
         mask: Array,
-        state: Any = None,
+        state: StackState = None,
         *,
         training: bool = False,
         rng: np.random.Generator | None = None,
-    ) -> tuple[list[Array], Any]:
-        """x : float (batch, time, input_size) → every layer's output (batch, time, width), the last one
-        normalised.
+    ) -> tuple[list[Array], TransformerStackCache]:
+        """x : float (batch, time, input_size) → every layer's output (batch, time, width), the last one normalised.
 
         There is no state: each call begins at position 0.
         """
-        x, projected = self.project.forward(x)
+        inputs = x
+        x, _ = self.project.forward(x)
         x = x + positions(x.shape[1], x.shape[2], x.dtype)
         x, dropped = self.dropout.forward(x, training=training, rng=rng)
-        outputs, caches = [], []
+        outputs, blocks = [], []
         for layer in self.layers:
-            x, cache = layer.forward(x, mask, causal=self.causal, training=training, rng=rng)
+            x, block = layer.forward(x, mask, causal=self.causal, training=training, rng=rng)
             outputs.append(x)
-            caches.append(cache)
+            blocks.append(block)
         outputs[-1], normed = self.norm.forward(x)
-        return outputs, (projected, dropped, caches, normed)
+        return outputs, TransformerStackCache(inputs, dropped, blocks, normed)
 
-    @staticmethod
-    def last_state(cache: Any) -> None:
-        """Attention carries nothing over."""
-
-    def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
+    def backward(self, dy: Array, cache: StackCache) -> tuple[Array, Gradients]:
         """dy : float (batch, time, width), of the last output."""
-        projected, dropped, caches, normed = cache
-        dy, own = self.norm.backward(dy, normed)
+        cache = cast(TransformerStackCache, cache)
+        dy, own = self.norm.backward(dy, cache.norm)
         grads = with_prefix("norm", own)
         for i in range(len(self.layers) - 1, -1, -1):
-            dy, own = self.layers[i].backward(dy, caches[i])
+            dy, own = self.layers[i].backward(dy, cache.blocks[i])
             grads |= with_prefix(f"layers.{i}", own)
-        dy, _ = self.dropout.backward(dy, dropped)
-        dy, own = self.project.backward(dy, projected)
+        dy, _ = self.dropout.backward(dy, cache.dropped)
+        dy, own = self.project.backward(dy, cache.x)
         return dy, grads | with_prefix("project", own)
 
-    def attention(self, cache: Any) -> Array:
+    def attention(self, cache: TransformerStackCache) -> Array:
         """The last layer's weights, mean of the heads: float (batch, time, time)."""
-        weights: Array = self.layers[-1].attention_weights(cache[2][-1]).mean(axis=1)
+        weights: Array = self.layers[-1].attention_weights(cache.blocks[-1]).mean(axis=1)
         return weights

@@ -1,25 +1,61 @@
-"""Transformer blocks (Vaswani et al. 2017) with the parameters of ``torch.nn.TransformerEncoderLayer`` and
-``TransformerDecoderLayer``: residual sums around attention and a two-layer network, normalised after each (as
-published) or before (``norm_first=True``, Xiong et al. 2020, which needs no warm-up).
+"""Transformer blocks (Vaswani et al. 2017): residual sums around attention and a two-layer network.
+
+Parameters are those of ``torch.nn.TransformerEncoderLayer`` and ``TransformerDecoderLayer``. A block normalises after
+each sum (as published) or before each sublayer (``norm_first=True``, Xiong et al. 2020, which needs no warm-up).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.activations import ACTIVATIONS
-from embedkit.nn.layers.attention import MultiheadAttention
-from embedkit.nn.layers.dense import Dropout, LayerNorm, Linear
-from embedkit.nn.layers.parameters import Array, Gradients, Parameters, with_prefix
+from embedkit.nn.layers.attention import MultiheadAttention, MultiheadCache
+from embedkit.nn.layers.dense import Dropout, LayerNorm, LayerNormCache, Linear
+from embedkit.nn.layers.parameters import Array, Draws, Gradients, Layer, Parameters, with_prefix
+
+L = TypeVar("L", bound=Layer)
+Sub = TypeVar("Sub")
+
+
+class FeedForwardCache(NamedTuple):
+    """What the two-layer network leaves for its backward: each product's input, and what was activated."""
+
+    x: Array
+    before: Array
+    dropped: Array | None
+    hidden: Array
+
+
+class ResidualCache(NamedTuple, Generic[Sub]):
+    """What a sublayer with its sum, dropout and norm leaves for its backward."""
+
+    norm: LayerNormCache
+    sublayer: Sub
+    dropped: Array | None
+
+
+class EncoderBlockCache(NamedTuple):
+    """What an encoder block leaves for its backward."""
+
+    attention: ResidualCache[MultiheadCache]
+    feedforward: ResidualCache[FeedForwardCache]
+
+
+class DecoderBlockCache(NamedTuple):
+    """What a decoder block leaves for its backward."""
+
+    attention: ResidualCache[MultiheadCache]
+    memory: ResidualCache[MultiheadCache]
+    feedforward: ResidualCache[FeedForwardCache]
 
 
 class _Block:
     """What encoder and decoder blocks share: sublayers, each with a residual sum, dropout and a norm."""
-
-    ATTENTIONS: tuple[str, ...] = ("self_attn",)
 
     def __init__(
         self,
@@ -31,65 +67,84 @@ class _Block:
         activation: str = "relu",
         norm_first: bool = False,
         rng: np.random.Generator,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ) -> None:
         if activation not in ACTIVATIONS:
             raise ConfigError(f"unknown activation {activation!r}: choose one of {', '.join(ACTIVATIONS)}")
         self.width, self.norm_first = width, norm_first
         self.activation, self.activation_backward = ACTIVATIONS[activation]
         self.dropout = Dropout(dropout)
-        self.parts: dict[str, Any] = {
-            name: MultiheadAttention(width, heads, dropout=dropout, rng=rng, dtype=dtype) for name in self.ATTENTIONS
-        }
-        self.parts["linear1"] = Linear(width, feedforward, rng=rng, dtype=dtype)
-        self.parts["linear2"] = Linear(feedforward, width, rng=rng, dtype=dtype)
-        for number in range(1, len(self.ATTENTIONS) + 2):
-            self.parts[f"norm{number}"] = LayerNorm(width, dtype=dtype)
         self.parameters: Parameters = {}
-        for name, part in self.parts.items():
-            self.parameters.update(with_prefix(name, part.parameters))
+        attentions = self._add_attentions(width, heads, dropout, rng, dtype)
+        self.linear1 = self._add("linear1", Linear(width, feedforward, rng=rng, dtype=dtype))
+        self.linear2 = self._add("linear2", Linear(feedforward, width, rng=rng, dtype=dtype))
+        self.norms = [self._add(f"norm{i}", LayerNorm(width, dtype=dtype)) for i in range(1, attentions + 2)]
 
-    def _residual(self, number: int, x: Array, sublayer: Any, draws: dict[str, Any]) -> tuple[Array, Any]:
+    def _add_attentions(
+        self, width: int, heads: int, dropout: float, rng: np.random.Generator, dtype: DTypeLike
+    ) -> int:
+        """Make the block's attentions, and say how many there are."""
+        self.self_attn = self._add("self_attn", MultiheadAttention(width, heads, dropout=dropout, rng=rng, dtype=dtype))
+        return 1
+
+    def _add(self, name: str, layer: L) -> L:
+        self.parameters |= with_prefix(name, layer.parameters)
+        return layer
+
+    def _residual(
+        self, number: int, x: Array, sublayer: Callable[[Array], tuple[Array, Sub]], draws: Draws
+    ) -> tuple[Array, ResidualCache[Sub]]:
         """norm(x + drop(sublayer(x))), or x + drop(sublayer(norm(x))) with `norm_first`."""
-        norm = self.parts[f"norm{number}"]
-        inside, norm_cache = norm.forward(x) if self.norm_first else (x, None)
-        inside, sub_cache = sublayer(inside)
-        inside, drop_cache = self.dropout.forward(inside, **draws)
-        y = x + inside
-        if not self.norm_first:
-            y, norm_cache = norm.forward(y)
-        return y, (norm_cache, sub_cache, drop_cache)
-
-    def _residual_backward(self, number: int, dy: Array, cache: Any, sublayer_backward: Any, grads: Gradients) -> Array:
-        """`sublayer_backward(dinside, cache)` returns the gradient of its input and fills `grads`."""
-        norm, (norm_cache, sub_cache, drop_cache) = self.parts[f"norm{number}"], cache
-        if not self.norm_first:
-            dy = self._add(grads, f"norm{number}", norm.backward(dy, norm_cache))
-        dinside, _ = self.dropout.backward(dy, drop_cache)
-        dinside = sublayer_backward(dinside, sub_cache)
+        norm = self.norms[number - 1]
         if self.norm_first:
-            dinside = self._add(grads, f"norm{number}", norm.backward(dinside, norm_cache))
+            inside, normed = norm.forward(x)
+            inside, cache = sublayer(inside)
+            inside, dropped = self.dropout.forward(inside, **draws)
+            return x + inside, ResidualCache(normed, cache, dropped)
+        inside, cache = sublayer(x)
+        inside, dropped = self.dropout.forward(inside, **draws)
+        y, normed = norm.forward(x + inside)
+        return y, ResidualCache(normed, cache, dropped)
+
+    def _residual_backward(
+        self,
+        number: int,
+        dy: Array,
+        cache: ResidualCache[Sub],
+        sublayer_backward: Callable[[Array, Sub], Array],
+        grads: Gradients,
+    ) -> Array:
+        """`sublayer_backward(dinside, cache)` returns the gradient of its input and fills `grads`."""
+        norm, name = self.norms[number - 1], f"norm{number}"
+        if not self.norm_first:
+            dy, own = norm.backward(dy, cache.norm)
+            grads |= with_prefix(name, own)
+        dinside, _ = self.dropout.backward(dy, cache.dropped)
+        dinside = sublayer_backward(dinside, cache.sublayer)
+        if self.norm_first:
+            dinside, own = norm.backward(dinside, cache.norm)
+            grads |= with_prefix(name, own)
         return dy + dinside
 
-    def _feedforward(self, x: Array, draws: dict[str, Any]) -> tuple[Array, Any]:
+    def _feedforward(self, x: Array, draws: Draws) -> tuple[Array, FeedForwardCache]:
         """linear2(drop(activation(linear1(x))))."""
-        before, cache1 = self.parts["linear1"].forward(x)
-        hidden, drop_cache = self.dropout.forward(self.activation(before), **draws)
-        y, cache2 = self.parts["linear2"].forward(hidden)
-        return y, (cache1, before, drop_cache, cache2)
+        before, _ = self.linear1.forward(x)
+        hidden, dropped = self.dropout.forward(self.activation(before), **draws)
+        y, _ = self.linear2.forward(hidden)
+        return y, FeedForwardCache(x, before, dropped, hidden)
 
-    def _feedforward_backward(self, dy: Array, cache: Any, grads: Gradients) -> Array:
-        cache1, before, drop_cache, cache2 = cache
-        dhidden = self._add(grads, "linear2", self.parts["linear2"].backward(dy, cache2))
-        dhidden, _ = self.dropout.backward(dhidden, drop_cache)
-        dbefore = self.activation_backward(dhidden, before)
-        return self._add(grads, "linear1", self.parts["linear1"].backward(dbefore, cache1))
+    def _feedforward_backward(self, dy: Array, cache: FeedForwardCache, grads: Gradients) -> Array:
+        dhidden, own = self.linear2.backward(dy, cache.hidden)
+        grads |= with_prefix("linear2", own)
+        dhidden, _ = self.dropout.backward(dhidden, cache.dropped)
+        dx, own = self.linear1.backward(self.activation_backward(dhidden, cache.before), cache.x)
+        grads |= with_prefix("linear1", own)
+        return dx
 
-    @staticmethod
-    def _add(grads: Gradients, name: str, result: tuple[Any, Gradients]) -> Any:
-        """Note a part's gradients under its name; hand on the gradient of its input."""
-        grads.update(with_prefix(name, result[1]))
-        return result[0]
+    def _self_backward(self, dy: Array, cache: MultiheadCache, grads: Gradients) -> Array:
+        dx, own = self.self_attn.backward(dy, cache)
+        grads |= with_prefix("self_attn", own)
+        return dx
 
     def _ordered(self, grads: Gradients) -> Gradients:
         return {name: grads[name] for name in self.parameters}
@@ -119,33 +174,31 @@ class TransformerEncoderLayer(_Block):
         causal: bool = False,
         training: bool = False,
         rng: np.random.Generator | None = None,
-    ) -> tuple[Array, Any]:
+    ) -> tuple[Array, EncoderBlockCache]:
         """x : float (batch, time, width), mask : bool (batch, time) → y of x's shape.
 
-        With `causal` a step sees no later one: a language model. ``layer.attention_weights(cache)`` is for
-        pictures.
+        With `causal` a step sees no later one: a language model. ``layer.attention_weights(cache)`` is for pictures.
         """
-        draws = {"training": training, "rng": rng}
-        x, cache1 = self._residual(
-            1, x, lambda z: self.parts["self_attn"].forward(z, mask=mask, causal=causal, **draws), draws
+        draws: Draws = {"training": training, "rng": rng}
+        x, attention = self._residual(
+            1, x, lambda z: self.self_attn.forward(z, mask=mask, causal=causal, **draws), draws
         )
-        x, cache2 = self._residual(2, x, lambda z: self._feedforward(z, draws), draws)
-        return x, (cache1, cache2)
+        x, feedforward = self._residual(2, x, lambda z: self._feedforward(z, draws), draws)
+        return x, EncoderBlockCache(attention, feedforward)
 
-    def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
+    def backward(self, dy: Array, cache: EncoderBlockCache) -> tuple[Array, Gradients]:
+        """dy and dx : float (batch, time, width)."""
         grads: Gradients = {}
-        cache1, cache2 = cache
-        dy = self._residual_backward(2, dy, cache2, lambda dz, c: self._feedforward_backward(dz, c, grads), grads)
         dy = self._residual_backward(
-            1, dy, cache1, lambda dz, c: self._add(grads, "self_attn", self.parts["self_attn"].backward(dz, c)), grads
+            2, dy, cache.feedforward, lambda dz, c: self._feedforward_backward(dz, c, grads), grads
         )
+        dy = self._residual_backward(1, dy, cache.attention, lambda dz, c: self._self_backward(dz, c, grads), grads)
         return dy, self._ordered(grads)
 
     @staticmethod
-    def attention_weights(cache: Any) -> Array:
+    def attention_weights(cache: EncoderBlockCache) -> Array:
         """float (batch, heads, time, time)."""
-        weights: Array = cache[0][1].weights
-        return weights
+        return cache.attention.sublayer.weights
 
 
 class TransformerDecoderLayer(_Block):
@@ -154,7 +207,14 @@ class TransformerDecoderLayer(_Block):
     Parameters as in `TransformerEncoderLayer`.
     """
 
-    ATTENTIONS = ("self_attn", "multihead_attn")
+    def _add_attentions(
+        self, width: int, heads: int, dropout: float, rng: np.random.Generator, dtype: DTypeLike
+    ) -> int:
+        n = super()._add_attentions(width, heads, dropout, rng, dtype)
+        self.multihead_attn = self._add(
+            "multihead_attn", MultiheadAttention(width, heads, dropout=dropout, rng=rng, dtype=dtype)
+        )
+        return n + 1
 
     def forward(
         self,
@@ -165,36 +225,35 @@ class TransformerDecoderLayer(_Block):
         memory_mask: Array | None = None,
         training: bool = False,
         rng: np.random.Generator | None = None,
-    ) -> tuple[Array, Any]:
-        """x : float (batch, time, width), memory : float (batch, keys, width), masks : bool → y of x's
-        shape."""
-        draws = {"training": training, "rng": rng}
-        own, other = self.parts["self_attn"], self.parts["multihead_attn"]
-        x, cache1 = self._residual(1, x, lambda z: own.forward(z, mask=mask, causal=True, **draws), draws)
-        x, cache2 = self._residual(2, x, lambda z: other.forward(z, memory, mask=memory_mask, **draws), draws)
-        x, cache3 = self._residual(3, x, lambda z: self._feedforward(z, draws), draws)
-        return x, (cache1, cache2, cache3)
+    ) -> tuple[Array, DecoderBlockCache]:
+        """x : float (batch, time, width), memory : float (batch, keys, width), masks : bool → y of x's shape."""
+        draws: Draws = {"training": training, "rng": rng}
+        x, attention = self._residual(1, x, lambda z: self.self_attn.forward(z, mask=mask, causal=True, **draws), draws)
+        x, across = self._residual(
+            2, x, lambda z: self.multihead_attn.forward(z, memory, mask=memory_mask, **draws), draws
+        )
+        x, feedforward = self._residual(3, x, lambda z: self._feedforward(z, draws), draws)
+        return x, DecoderBlockCache(attention, across, feedforward)
 
-    def backward(self, dy: Array, cache: Any) -> tuple[tuple[Array, Array], Gradients]:
+    def backward(self, dy: Array, cache: DecoderBlockCache) -> tuple[tuple[Array, Array], Gradients]:
         """→ ((dx, dmemory), grads)."""
         grads: Gradients = {}
         dmemories = []
-        cache1, cache2, cache3 = cache
 
-        def across(dz: Array, c: Any) -> Array:
-            (dx, dmemory) = self._add(grads, "multihead_attn", self.parts["multihead_attn"].backward(dz, c))
+        def across(dz: Array, c: MultiheadCache) -> Array:
+            (dx, dmemory), own = self.multihead_attn.backward_memory(dz, c)
+            grads.update(with_prefix("multihead_attn", own))
             dmemories.append(dmemory)
             return dx
 
-        dy = self._residual_backward(3, dy, cache3, lambda dz, c: self._feedforward_backward(dz, c, grads), grads)
-        dy = self._residual_backward(2, dy, cache2, across, grads)
         dy = self._residual_backward(
-            1, dy, cache1, lambda dz, c: self._add(grads, "self_attn", self.parts["self_attn"].backward(dz, c)), grads
+            3, dy, cache.feedforward, lambda dz, c: self._feedforward_backward(dz, c, grads), grads
         )
+        dy = self._residual_backward(2, dy, cache.memory, across, grads)
+        dy = self._residual_backward(1, dy, cache.attention, lambda dz, c: self._self_backward(dz, c, grads), grads)
         return (dy, dmemories[0]), self._ordered(grads)
 
     @staticmethod
-    def attention_weights(cache: Any) -> Array:
+    def attention_weights(cache: DecoderBlockCache) -> Array:
         """To the memory: float (batch, heads, time, keys)."""
-        weights: Array = cache[1][1].weights
-        return weights
+        return cache.memory.sublayer.weights

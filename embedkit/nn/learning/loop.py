@@ -21,7 +21,7 @@ import numpy as np
 
 from embedkit.errors import ConfigError, TrainingError
 from embedkit.files.model_file import load_model, save_model
-from embedkit.nn.layers.parameters import RowGradient
+from embedkit.nn.layers.parameters import Gradients, RowGradient
 from embedkit.nn.learning.optimizers import EarlyStopping, clip_gradients
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.learning.schedules import get_schedule
@@ -41,7 +41,7 @@ class Trainable(Protocol):
     def batches(self, rng: np.random.Generator) -> list[np.ndarray]:
         """The training examples' numbers, cut into batches in random order."""
 
-    def loss_and_gradients(self, batch: np.ndarray, rng: np.random.Generator) -> tuple[float, dict[str, Any]]:
+    def loss_and_gradients(self, batch: np.ndarray, rng: np.random.Generator) -> tuple[float, Gradients]:
         """Mean loss of a batch and the gradient of each parameter that trains."""
 
     def validate(self, check: Callable[[], None]) -> dict[str, float]:

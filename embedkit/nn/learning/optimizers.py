@@ -1,23 +1,22 @@
 """Steps down the gradient: `SGD`, `AdaGrad`, `Adam`; clipping; stopping in time.
 
-Every optimiser changes ``parameters`` in place from ``grads`` of the same names. It skips a parameter without
-a gradient (a frozen one), and of a `RowGradient` it touches the rows named and their state alone, the others'
-momentum and decay wait until they are seen again, as ``torch.optim.SparseAdam`` does. ``optimizer.state``
-holds named arrays only, so a checkpoint stores and restores it like parameters.
+Every optimiser changes ``parameters`` in place from ``grads`` of the same names. It skips a parameter without a
+gradient (a frozen one), and of a `RowGradient` it touches the rows named and their state alone, the others' momentum
+and decay wait until they are seen again, as ``torch.optim.SparseAdam`` does. ``optimizer.state`` holds named arrays
+only, so a checkpoint stores and restores it like parameters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from embedkit.errors import ConfigError, TrainingError
-from embedkit.nn.layers.parameters import Array, Gradients, Parameters, RowGradient
+from embedkit.nn.layers.parameters import Array, Gradient, Gradients, Parameters, RowGradient, values_of
 
 
-class _Optimizer:
+class Optimizer:
     """What the three have in common: a loop over the parameters, and state by name."""
 
     def __init__(self, learning_rate: float, weight_decay: float) -> None:
@@ -30,7 +29,7 @@ class _Optimizer:
         self.steps = 0
         self.state: Parameters = {}
 
-    def step(self, parameters: Parameters, grads: Mapping[str, Any], factor: float = 1.0) -> None:
+    def step(self, parameters: Parameters, grads: Mapping[str, Gradient], factor: float = 1.0) -> None:
         """One step, with the learning rate times `factor` (from a schedule)."""
         self.steps += 1
         for name, gradient in grads.items():
@@ -64,9 +63,8 @@ class _Optimizer:
         raise NotImplementedError
 
 
-class SGD(_Optimizer):
-    """Stochastic gradient descent with momentum, as ``torch.optim.SGD``: v ← momentum · v + g, θ ← θ − rate ·
-    v."""
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum, as ``torch.optim.SGD``: v ← momentum · v + g, θ ← θ − rate · v."""
 
     def __init__(
         self, learning_rate: float = 0.1, *, momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0
@@ -89,9 +87,8 @@ class SGD(_Optimizer):
         return parameter - rate * gradient
 
 
-class AdaGrad(_Optimizer):
-    """Each value's rate falls with the squares it has seen (Duchi et al. 2011), as
-    ``torch.optim.Adagrad``."""
+class AdaGrad(Optimizer):
+    """Each value's rate falls with the squares it has seen (Duchi et al. 2011), as ``torch.optim.Adagrad``."""
 
     KINDS = ("squares",)
 
@@ -107,9 +104,10 @@ class AdaGrad(_Optimizer):
         return parameter - rate * gradient / (np.sqrt(squares) + self.eps)
 
 
-class Adam(_Optimizer):
-    """Adam (Kingma and Ba 2015, algorithm 1), as ``torch.optim.Adam``; with ``decoupled=True`` AdamW
-    (Loshchilov and Hutter 2019, algorithm 2), as ``torch.optim.AdamW``.
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015, algorithm 1), as ``torch.optim.Adam``.
+
+    With ``decoupled=True`` AdamW (Loshchilov and Hutter 2019, algorithm 2), as ``torch.optim.AdamW``.
 
     Parameters
     ----------
@@ -157,8 +155,9 @@ class Adam(_Optimizer):
 
 
 def clip_gradients(grads: Gradients, max_norm: float) -> float:
-    """Scale all gradients, in place, so that their joint Euclidean norm is at most `max_norm` (Pascanu et al.
-    2013).
+    """Scale all gradients, in place, so that their joint Euclidean norm is at most `max_norm`.
+
+    Pascanu et al. 2013, "On the difficulty of training recurrent neural networks", algorithm 1.
 
     Returns
     -------
@@ -170,7 +169,7 @@ def clip_gradients(grads: Gradients, max_norm: float) -> float:
     TrainingError
         When a gradient is NaN or infinite: scaling cannot mend that.
     """
-    arrays = [g.values if isinstance(g, RowGradient) else g for g in grads.values()]
+    arrays = [values_of(gradient) for gradient in grads.values()]
     norm = float(np.sqrt(sum(float(np.vdot(a, a)) for a in arrays)))
     if not np.isfinite(norm):
         bad = [name for name, a in zip(grads, arrays, strict=True) if not np.isfinite(a).all()]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from embedkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from embedkit.nn.learning.optimizers import Optimizer
 
 OPTIMIZERS = ("adam", "adamw", "adagrad", "sgd")
 SCHEDULES = ("constant", "linear", "cosine", "noam")
@@ -62,7 +65,7 @@ class TrainingOptions:
         if self.schedule not in SCHEDULES:
             raise ConfigError(f"unknown schedule {self.schedule!r}: choose one of {', '.join(SCHEDULES)}")
 
-    def make_optimizer(self, rate: float) -> Any:
+    def make_optimizer(self, rate: float) -> Optimizer:
         """A fresh optimiser with a learning rate of `rate` times `learning_rate`."""
         from embedkit.nn.learning.optimizers import SGD, AdaGrad, Adam
 

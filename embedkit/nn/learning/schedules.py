@@ -1,5 +1,4 @@
-"""How the learning rate moves: each schedule gives a function from the step (from 0) to a factor on the base
-rate."""
+"""How the learning rate moves: each schedule gives a function from the step (from 0) to a factor on the base rate."""
 
 from __future__ import annotations
 
@@ -30,18 +29,12 @@ def cosine(total_steps: int, warmup_steps: int = 0, floor: float = 0.0) -> Sched
 
 
 def noam(total_steps: int, warmup_steps: int = 4000) -> Schedule:
-    """Up over `warmup_steps`, then down as 1/√step (Vaswani et al. 2017, section 5.3, scaled to a peak of
-    1)."""
+    """Up over `warmup_steps`, then down as 1/√step (Vaswani et al. 2017, section 5.3, scaled to a peak of 1)."""
     warmup = max(1, warmup_steps)
     return lambda step: min((step + 1) / warmup, math.sqrt(warmup / (step + 1)))
 
 
-SCHEDULES: dict[str, Callable[..., Schedule]] = {
-    "constant": constant,
-    "linear": linear,
-    "cosine": cosine,
-    "noam": noam,
-}
+SCHEDULES: dict[str, Callable[..., Schedule]] = {"constant": constant, "linear": linear, "cosine": cosine, "noam": noam}
 
 
 def get_schedule(name: str, total_steps: int, warmup_steps: int = 0) -> Schedule:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
@@ -16,14 +16,14 @@ from embedkit.files.model_file import load_model, save_model
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.embedding import Embedding
 from embedkit.nn.layers.losses import cross_entropy, log_softmax
-from embedkit.nn.layers.parameters import Array, Gradients, Parameters, load_state, with_prefix
+from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, load_state, with_prefix
 from embedkit.nn.layers.recurrent import LSTM
 from embedkit.nn.learning.batches import bucketed_batches, hold_out, padded
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.decoding import Decoded, beam_search, greedy
 from embedkit.nn.words.token_table import END_ID, MASK_ID, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
-from embedkit.nn.words.tokens import tokenizer_settings
+from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
 from embedkit.progress import ProgressCallback
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Captioner:
         table: TokenTable,
         weight: Array,
         *,
-        tokenizer: dict[str, Any],
+        tokenizer: TokenizerSettings,
         mean: Array | None = None,
         scale: Array | None = None,
         rng: np.random.Generator,
@@ -99,7 +99,7 @@ class Captioner:
         self, features: Array, captions: Sequence[Array], rng: np.random.Generator, *, training: bool = True
     ) -> tuple[float, Gradients]:
         """Mean loss a token, ``</s>`` included, in nats, and its gradient."""
-        draws: dict[str, Any] = {"training": training, "rng": rng}
+        draws: Draws = {"training": training, "rng": rng}
         ids, wanted, mask = _shifted(captions)
         standard, first = self._first_state(features)
         x, drop_x = self.dropout.forward(self.embedding.forward(ids)[0], **draws)
@@ -111,7 +111,7 @@ class Captioner:
         dy = np.zeros_like(y)
         dy[mask] = self.dropout.backward(dhidden, drop_y)[0]
         dx, dstates, decoder = self.decoder.backward_state(dy, None, decoded)
-        dfirst = np.stack(dstates).transpose(2, 0, 1, 3).reshape(first.shape) * (1 - first * first)
+        dfirst = np.asarray(dstates).transpose(2, 0, 1, 3).reshape(first.shape) * (1 - first * first)
         _, bridge = self.bridge.backward(dfirst, standard)
         _, embedding = self.embedding.backward(self.dropout.backward(dx, drop_x)[0][mask], ids[mask])
         return loss, {
@@ -159,7 +159,7 @@ class Captioner:
         y, cache = self.decoder.forward(x, None, self._split(state[0]))
         logits, _ = self.output.forward(y[:, -1])
         logits[:, [UNKNOWN_ID, MASK_ID]] = -np.inf
-        after = np.stack(cache.state).transpose(2, 0, 1, 3).reshape(len(ids), -1)
+        after = np.stack(cache.states).transpose(2, 0, 1, 3).reshape(len(ids), -1)
         return log_softmax(logits), (after,), None
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -210,7 +210,7 @@ def train_captioner(
     valid_fraction: float = 0.1,
     vector_size: int = 100,
     min_count: int = 1,
-    tokenizer: dict[str, Any] | None = None,
+    tokenizer: TokenizerSettings | None = None,
     frozen: bool = False,
     unfreeze_after: int | None = None,
     progress: ProgressCallback | None = None,
@@ -314,7 +314,7 @@ class _Task:
         if self.unfreeze_after is not None:
             self.model.embedding.frozen = epoch <= self.unfreeze_after
 
-    def loss_and_gradients(self, batch: Array, rng: np.random.Generator) -> tuple[float, dict[str, Any]]:
+    def loss_and_gradients(self, batch: Array, rng: np.random.Generator) -> tuple[float, Gradients]:
         rows = self.kept[batch]
         return self.model.loss_and_gradients(self.features[rows], [self.captions[i] for i in rows], rng)
 

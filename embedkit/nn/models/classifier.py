@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from embedkit.errors import ConfigError
 from embedkit.files.model_file import load_model, save_model
 from embedkit.nn.layers.dense import Dropout, Linear
-from embedkit.nn.layers.encoder import Encoder
+from embedkit.nn.layers.encoder import Encoder, EncoderCache
 from embedkit.nn.layers.losses import softmax
 from embedkit.nn.layers.parameters import Gradients, Parameters, with_prefix
-from embedkit.nn.layers.pooling import Pooling
+from embedkit.nn.layers.pooling import Pooling, PoolingCache
 from embedkit.nn.learning.batches import bucketed_batches, padded
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.loading import build_from_file
-from embedkit.nn.words.tokens import TokenTypes, text_tokenizer
-from embedkit.nn.words.word_input import TypeRows, WordInput
+from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer
+from embedkit.nn.words.word_input import TypeRows, WordInput, WordInputCache
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -96,6 +96,17 @@ class Explanation(NamedTuple):
     attention: Array | None
 
 
+class ClassifierCache(NamedTuple):
+    """What `Classifier.forward` leaves for its backward, from the words up."""
+
+    words: WordInputCache
+    words_dropped: Array | None
+    encoder: EncoderCache
+    pooling: PoolingCache
+    sentence_dropped: Array | None
+    output: Array
+
+
 class Classifier:
     """Labels for sentences.
 
@@ -119,7 +130,7 @@ class Classifier:
         labels: Sequence[str],
         words: WordInput,
         *,
-        tokenizer: dict[str, Any] | None = None,
+        tokenizer: TokenizerSettings | None = None,
         rng: np.random.Generator,
     ) -> None:
         self.config, self.labels, self.words = config, list(labels), words
@@ -154,25 +165,24 @@ class Classifier:
         *,
         training: bool = False,
         rng: np.random.Generator | None = None,
-    ) -> tuple[Array, Any]:
+    ) -> tuple[Array, ClassifierCache]:
         """types : int64 (batch, time), places in `rows`; mask : bool → logits : float (batch, n_labels)."""
-        x, c1 = self.words.forward(types, mask, rows, training=training, rng=rng)
-        x, c2 = self.dropout.forward(x, training=training, rng=rng)
-        h, c3 = self.encoder.forward(x, mask, training=training, rng=rng)
-        s, c4 = self.pooling.forward(h, mask)
-        s, c5 = self.dropout.forward(s, training=training, rng=rng)
-        logits, c6 = self.output.forward(s)
-        return logits, (c1, c2, c3, c4, c5, c6)
+        x, words = self.words.forward(types, mask, rows, training=training, rng=rng)
+        x, words_dropped = self.dropout.forward(x, training=training, rng=rng)
+        h, encoder = self.encoder.forward(x, mask, training=training, rng=rng)
+        s, pooling = self.pooling.forward(h, mask)
+        s, sentence_dropped = self.dropout.forward(s, training=training, rng=rng)
+        logits, output = self.output.forward(s)
+        return logits, ClassifierCache(words, words_dropped, encoder, pooling, sentence_dropped, output)
 
-    def backward(self, dlogits: Array, cache: Any) -> tuple[Array, Gradients]:
+    def backward(self, dlogits: Array, cache: ClassifierCache) -> tuple[Array, Gradients]:
         """dlogits : float (batch, n_labels) → the gradient of the words' vectors (batch, time, d), and grads."""
-        c1, c2, c3, c4, c5, c6 = cache
-        ds, output = self.output.backward(dlogits, c6)
-        ds, _ = self.dropout.backward(ds, c5)
-        dh, pooling = self.pooling.backward(ds, c4)
-        dx, encoder = self.encoder.backward(dh, c3)
-        dx, _ = self.dropout.backward(dx, c2)
-        _, words = self.words.backward(dx, c1)
+        ds, output = self.output.backward(dlogits, cache.output)
+        ds, _ = self.dropout.backward(ds, cache.sentence_dropped)
+        dh, pooling = self.pooling.backward(ds, cache.pooling)
+        dx, encoder = self.encoder.backward(dh, cache.encoder)
+        dx, _ = self.dropout.backward(dx, cache.words_dropped)
+        _, words = self.words.backward(dx, cache.words)
         return dx, {
             **words,
             **with_prefix("encoder", encoder),
@@ -225,9 +235,9 @@ class Classifier:
         types, mask = np.arange(len(tokens))[None], np.ones((1, len(tokens)), bool)
         logits, cache = self.forward(types, mask, rows)
         prediction = self._prediction(softmax(logits)[0])
-        attention = self.encoder.attention(cache[2])
+        attention = self.encoder.attention(cache.encoder)
         if self.pooling.kind == "attention":
-            weights = cache[3].weights[0]
+            weights = np.asarray(cache.pooling.weights)[0]
             return Explanation(prediction, tokens, weights, weights if attention is None else attention[0])
         # d log(p / (1 − p)) of the label: 1 for itself, minus the others' shares among themselves
         best = self.labels.index(prediction.label)

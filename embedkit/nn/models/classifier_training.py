@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
 from embedkit.nn.layers.losses import cross_entropy
+from embedkit.nn.layers.parameters import Gradients
 from embedkit.nn.learning.batches import bucketed_batches, encode_labels, hold_out, label_set, padded
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.metrics import Scores, score_labels
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.classifier import CLASSIFIER_TRAINING, Classifier, ClassifierConfig
 from embedkit.nn.words.lookup import build_lookup
-from embedkit.nn.words.tokens import TokenTypes, text_tokenizer, tokenizer_settings
+from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer, tokenizer_settings
 from embedkit.nn.words.word_input import WordInput
 from embedkit.progress import ProgressCallback
 from embedkit.text.labelled import LabelledTexts
@@ -34,7 +35,7 @@ def train_classifier(
     valid: LabelledTexts | None = None,
     valid_fraction: float = 0.1,
     vector_size: int = 100,
-    tokenizer: dict[str, Any] | None = None,
+    tokenizer: TokenizerSettings | None = None,
     encoder: ContextualEncoder | None = None,
     unfreeze_after: int | None = None,
     progress: ProgressCallback | None = None,
@@ -147,7 +148,7 @@ class _Task:
         if self.unfreeze_after is not None:
             self.classifier.words.embedding.frozen = epoch <= self.unfreeze_after
 
-    def loss_and_gradients(self, batch: np.ndarray, rng: np.random.Generator) -> tuple[float, dict[str, Any]]:
+    def loss_and_gradients(self, batch: np.ndarray, rng: np.random.Generator) -> tuple[float, Gradients]:
         types, mask = padded([self.ids[i] for i in batch])
         logits, cache = self.classifier.forward(types, mask, self.rows, training=True, rng=rng)
         loss, dlogits = cross_entropy(logits, self.targets[batch])

@@ -10,15 +10,48 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.losses import softmax, softmax_backward
-from embedkit.nn.layers.parameters import Array, Gradients, Parameters, merge_gradients, with_prefix
+from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, merge_gradients, with_prefix
+from embedkit.nn.layers.stacks import StackCache, StackState
 from embedkit.nn.models.language_model import LanguageModel, LanguageModelConfig
 from embedkit.nn.words.token_table import END_ID, TokenTable
+from embedkit.nn.words.tokens import TokenizerSettings
+
+
+class Window(NamedTuple):
+    """One stretch of a text that a stack read: which steps, which are real, their ids, and the stack's cache."""
+
+    steps: slice
+    mask: Array
+    ids: Array
+    cache: StackCache
+
+
+class ContextCache(NamedTuple):
+    """What `ContextualEncoder.forward` leaves for its backward.
+
+    Attributes
+    ----------
+    mask : bool (batch, time)
+    windows : list of list of Window
+        For each stack, where the language model trains.
+    layers : list of float (batch, time, width)
+        What is mixed, where it does not.
+    shares : float (n_layers,)
+    mixed : float (batch, time, width)
+        Their sum by shares.
+    """
+
+    mask: Array
+    windows: list[list[Window]]
+    layers: list[Array]
+    shares: Array
+    mixed: Array
 
 
 class ContextualEncoder:
@@ -57,7 +90,7 @@ class ContextualEncoder:
         """Values of a word's vector."""
         return self.model.width
 
-    def check_tokenizer(self, settings: dict[str, Any]) -> None:
+    def check_tokenizer(self, settings: TokenizerSettings) -> None:
         """Refuse a model of characters for sentences cut into words.
 
         Raises
@@ -79,37 +112,36 @@ class ContextualEncoder:
 
     def forward(
         self, ids: Array, mask: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Any]:
+    ) -> tuple[Array, ContextCache]:
         """ids : int64 (batch, time), mask : bool (batch, time) → float (batch, time, width).
 
         Dropout inside the language model works only while it is tuned.
         """
-        draws = {"training": training and self.tuned, "rng": rng}
+        draws: Draws = {"training": training and self.tuned, "rng": rng}
         lengths = mask.sum(1)
         parts = [self._read(name, ids, lengths, draws) for name in self.model.stacks]
         layers = [np.concatenate(same, axis=2) for same in zip(*(part[0] for part in parts), strict=True)]
-        caches = [part[1] for part in parts]
         if self.tuned:
-            return layers[-1] * mask[..., None], (mask, caches, None, None)
+            y = layers[-1] * mask[..., None]
+            return y, ContextCache(mask, [part[1] for part in parts], [], np.ones(1), y)
         shares = softmax(self.parameters["mix"])
-        y = sum(share * layer for share, layer in zip(shares, layers, strict=True)) * mask[..., None]
-        return y * self.parameters["gamma"], (mask, None, (layers, shares), y)
+        mixed = np.sum([share * layer for share, layer in zip(shares, layers, strict=True)], axis=0) * mask[..., None]
+        return mixed * self.parameters["gamma"], ContextCache(mask, [], layers, shares, mixed)
 
-    def backward(self, dy: Array, cache: Any) -> tuple[None, Gradients]:
+    def backward(self, dy: Array, cache: ContextCache) -> tuple[None, Gradients]:
         """dy : float (batch, time, width) → grads; ids have no gradient."""
-        mask, caches, mixed, y = cache
-        dy = dy * mask[..., None]
-        if mixed is not None:
-            layers, shares = mixed
-            dshares = np.array([np.vdot(dy, layer) for layer in layers], dy.dtype) * self.parameters["gamma"]
-            return None, {"mix": softmax_backward(dshares, shares), "gamma": np.array([np.vdot(dy, y)], dy.dtype)}
+        dy = dy * cache.mask[..., None]
+        if not self.tuned:
+            dshares = np.array([np.vdot(dy, layer) for layer in cache.layers], dy.dtype) * self.parameters["gamma"]
+            dgamma = np.array([np.vdot(dy, cache.mixed)], dy.dtype)
+            return None, {"mix": softmax_backward(dshares, cache.shares), "gamma": dgamma}
         grads: Gradients = {}
         size = self.model.config.hidden_size
-        for i, (name, windows) in enumerate(zip(self.model.stacks, caches, strict=True)):
-            self._read_backward(name, dy[..., i * size : (i + 1) * size], mask.sum(1), windows, grads)
+        for i, (name, windows) in enumerate(zip(self.model.stacks, cache.windows, strict=True)):
+            self._read_backward(name, dy[..., i * size : (i + 1) * size], cache.mask.sum(1), windows, grads)
         return None, grads
 
-    def _read(self, name: str, ids: Array, lengths: Array, draws: dict[str, Any]) -> tuple[list[Array], list[Any]]:
+    def _read(self, name: str, ids: Array, lengths: Array, draws: Draws) -> tuple[list[Array], list[Window]]:
         """Every layer of one stack over ``</s> w1 … wn``, without the first step, and what backward needs.
 
         A Transformer sees `context` tokens at a time; recurrent layers read on across such windows.
@@ -118,25 +150,26 @@ class ContextualEncoder:
             ids = _reversed(ids, lengths)
         ids = np.concatenate([np.full((len(ids), 1), END_ID), ids], axis=1)
         mask = np.arange(ids.shape[1]) < (lengths + 1)[:, None]
-        found, windows, state, stack = [], [], None, self.model.stacks[name]
+        found, windows, stack = [], [], self.model.stacks[name]
+        state: StackState = None
         for low in range(0, ids.shape[1], self.model.config.context):
             part = slice(low, low + self.model.config.context)
-            x, looked_up = self.model.embedding.forward(ids[:, part])
+            x, _ = self.model.embedding.forward(ids[:, part])
             outputs, cache = stack.forward(x, mask[:, part], state, **draws)
-            state = stack.last_state(cache)
+            state = cache.state
             found.append(outputs)
-            windows.append((part, mask[:, part], looked_up, cache))
+            windows.append(Window(part, mask[:, part], ids[:, part], cache))
         layers = [np.concatenate(same, axis=1)[:, 1:] for same in zip(*found, strict=True)]
         return [_reversed(layer, lengths) for layer in layers] if name == "backwards" else layers, windows
 
-    def _read_backward(self, name: str, dy: Array, lengths: Array, windows: list[Any], grads: Gradients) -> None:
+    def _read_backward(self, name: str, dy: Array, lengths: Array, windows: list[Window], grads: Gradients) -> None:
         """Gradients of one stack and the embedding, added to `grads`; none go from one window to the one before."""
         if name == "backwards":
             dy = _reversed(dy, lengths)
         dy = np.concatenate([np.zeros_like(dy[:, :1]), dy], axis=1)
-        for part, mask, looked_up, cache in windows:
-            dx, own = self.model.stacks[name].backward(np.ascontiguousarray(dy[:, part]), cache)
-            _, rows = self.model.embedding.backward(dx[mask], looked_up[mask])
+        for steps, mask, seen, cache in windows:
+            dx, own = self.model.stacks[name].backward(np.ascontiguousarray(dy[:, steps]), cache)
+            _, rows = self.model.embedding.backward(dx[mask], seen[mask])
             merge_gradients(grads, {**with_prefix("embedding", rows), **with_prefix(name, own)})
 
     def to_config(self) -> dict[str, Any]:

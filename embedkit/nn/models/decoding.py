@@ -8,14 +8,14 @@ float (n, n_tokens) of the next one, the state after it, a tuple of arrays with 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from embedkit.nn.layers.parameters import Array
 from embedkit.nn.words.token_table import END_ID
 
-Step = Callable[[Array, tuple[Array, ...]], tuple[Array, tuple[Array, ...], Any]]
+Step = Callable[[Array, tuple[Array, ...]], tuple[Array, tuple[Array, ...], Array | None]]
 
 
 class Decoded(NamedTuple):

@@ -1,18 +1,15 @@
-"""Neural language models: recurrent or causal Transformer (the next word), ELMo (two LSTMs, next and previous
-word, Peters et al. 2018), and masked words (a Transformer encoder, Devlin et al. 2019).
+"""Neural language models: recurrent or causal Transformer, ELMo, and masked words.
 
 A text w1 … wn is read as ``</s> w1 … wn </s>``. Everything is a stack over embeddings and one softmax:
 
-=======================
-========================================================================================== rnn gru lstm
-transformer  one stack from left to right; after each token, the next one's probability elmo
-  two stacks of LSTMs, one over the text and one over it reversed, which share embeddings and
-                         softmax; their layers, linearly combined, are a word's vector in its context
-masked                   a stack that sees both sides; 15 % of the tokens are to be guessed, of which 80 % are
-hidden
-                         behind ``<mask>``, 10 % changed and 10 % left
-=======================
-==========================================================================================
+===========================  ========================================================================================
+rnn gru lstm transformer     one stack from left to right; after each token, the next one's probability
+elmo                         two stacks of LSTMs, one over the text and one over it reversed, which share embeddings
+                             and softmax; their layers, linearly combined, are a word's vector in its context (Peters
+                             et al. 2018)
+masked                       a stack that sees both sides; 15 % of the tokens are to be guessed, of which 80 % are
+                             hidden behind ``<mask>``, 10 % changed and 10 % left (Devlin et al. 2019)
+===========================  ========================================================================================
 """
 
 from __future__ import annotations
@@ -20,7 +17,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
 
 import numpy as np
 
@@ -31,16 +27,19 @@ from embedkit.nn.layers.embedding import Embedding
 from embedkit.nn.layers.losses import cross_entropy, log_softmax, softmax
 from embedkit.nn.layers.parameters import (
     Array,
+    Draws,
     Gradients,
+    Layer,
     Parameters,
-    RowGradient,
     load_state,
     merge_gradients,
+    values_of,
     with_prefix,
 )
-from embedkit.nn.layers.stacks import CELLS, RecurrentStack, TransformerStack
+from embedkit.nn.layers.stacks import CELLS, RecurrentStack, StackState, TransformerStack
 from embedkit.nn.learning.batches import padded
 from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, TokenTable, join_tokens, token_cutter
+from embedkit.nn.words.tokens import TokenizerSettings
 
 LANGUAGE_MODELS = (*CELLS, "transformer", "elmo", "masked")
 MASKED_SHARE, HIDDEN_SHARE, CHANGED_SHARE = 0.15, 0.8, 0.1
@@ -97,14 +96,14 @@ class LanguageModel:
         table: TokenTable,
         weight: Array,
         *,
-        tokenizer: dict[str, Any],
+        tokenizer: TokenizerSettings,
         rng: np.random.Generator,
     ) -> None:
         self.config, self.table, self.tokenizer = config, table, tokenizer
         self.cut = token_cutter(tokenizer)
         width, size, dtype = weight.shape[1], config.hidden_size, weight.dtype
         self.embedding = Embedding(weight)
-        self.stacks: dict[str, Any] = {}
+        self.stacks: dict[str, RecurrentStack | TransformerStack] = {}
         if config.model in {"transformer", "masked"}:
             self.stacks["stack"] = TransformerStack(
                 width,
@@ -125,7 +124,8 @@ class LanguageModel:
         self.dropout = Dropout(config.dropout)
         self.output = Linear(size, len(table), rng=rng, dtype=dtype)
         self.parameters: Parameters = {}
-        for name, part in {"embedding": self.embedding, **self.stacks, "output": self.output}.items():
+        parts: dict[str, Layer] = {"embedding": self.embedding, **self.stacks, "output": self.output}
+        for name, part in parts.items():
             self.parameters |= with_prefix(name, part.parameters)
 
     # Learning
@@ -142,15 +142,14 @@ class LanguageModel:
             merge_gradients(grads, own)
         scale = 1.0 / max(count, 1)
         for gradient in grads.values():
-            values = gradient.values if isinstance(gradient, RowGradient) else gradient
-            values *= scale
+            values_of(gradient)[...] *= scale
         return loss / max(count, 1), grads
 
     def score(self, texts: Sequence[Array], rng: np.random.Generator) -> tuple[float, int]:
         """Sum of the log-probabilities of what is to be guessed, and how many guesses those are."""
         loss, count = 0.0, 0
         for name, ids, targets, mask in self._views(texts, rng):
-            state = None
+            state: StackState = None
             for low in range(0, ids.shape[1], self.config.context):
                 part = slice(low, low + self.config.context)
                 hidden, state = self._hidden(name, ids[:, part], mask[:, part], state)
@@ -161,8 +160,10 @@ class LanguageModel:
         return loss, count
 
     def _views(self, texts: Sequence[Array], rng: np.random.Generator) -> list[tuple[str, Array, Array, Array]]:
-        """For each stack its name, what it reads, what it is to guess (−1: nothing), both int64 (batch,
-        time), and which places are real."""
+        """For each stack its name, what it reads, what it is to guess (−1: nothing), and which places are real.
+
+        All are (batch, time).
+        """
         ends = np.array([END_ID])
         if self.config.model == "masked":
             ids, mask = padded([np.concatenate([ends, text, ends]) for text in texts])
@@ -190,15 +191,16 @@ class LanguageModel:
         self, name: str, ids: Array, targets: Array, mask: Array, training: bool, rng: np.random.Generator
     ) -> tuple[float, int, Gradients]:
         """Summed loss and gradients of one stack over a batch, `context` steps at a time."""
-        loss, count, state, stack = 0.0, 0, None, self.stacks[name]
+        loss, count, stack = 0.0, 0, self.stacks[name]
+        state: StackState = None
         grads: Gradients = {}
-        draws: dict[str, Any] = {"training": training, "rng": rng}
+        draws: Draws = {"training": training, "rng": rng}
         for low in range(0, ids.shape[1], self.config.context):
             part = slice(low, low + self.config.context)
             wanted = targets[:, part]
             x, looked_up = self.embedding.forward(ids[:, part])
             outputs, cache = stack.forward(x, mask[:, part], state, **draws)
-            state = stack.last_state(cache)
+            state = cache.state
             hidden, dropped = self.dropout.forward(outputs[-1][wanted >= 0], **draws)
             logits, kept = self.output.forward(hidden)
             part_loss, dlogits = cross_entropy(logits, wanted[wanted >= 0], reduction="sum")
@@ -214,11 +216,11 @@ class LanguageModel:
             loss, count = loss + part_loss, count + len(logits)
         return loss, count, grads
 
-    def _hidden(self, name: str, ids: Array, mask: Array, state: Any = None) -> tuple[Array, Any]:
+    def _hidden(self, name: str, ids: Array, mask: Array, state: StackState = None) -> tuple[Array, StackState]:
         """The last layer of one stack, float (batch, time, hidden_size), and its state."""
         x, _ = self.embedding.forward(ids)
         outputs, cache = self.stacks[name].forward(x, mask, state)
-        return outputs[-1], self.stacks[name].last_state(cache)
+        return outputs[-1], cache.state
 
     # Answers
 
@@ -257,7 +259,8 @@ class LanguageModel:
         rng : numpy.random.Generator
         """
         self._need_next_word("generate")
-        ids, state = np.concatenate([[END_ID], self.table.encode(tokens)]), None
+        ids = np.concatenate([[END_ID], self.table.encode(tokens)])
+        state: StackState = None
         written: list[int] = []
         recurrent = isinstance(next(iter(self.stacks.values())), RecurrentStack)
         while len(written) < max_tokens:
@@ -271,7 +274,7 @@ class LanguageModel:
             ids, state = (np.array([chosen]), after) if recurrent else (np.append(ids, chosen), None)
         return self.table.decode(written)
 
-    def _step(self, ids: Array, state: Any) -> tuple[Array, Any]:
+    def _step(self, ids: Array, state: StackState) -> tuple[Array, StackState]:
         """Probabilities after the last of `ids`, int64 (n,), read on from `state`."""
         name = next(iter(self.stacks))
         if isinstance(self.stacks[name], TransformerStack):
@@ -332,13 +335,14 @@ class LanguageModel:
         return self.config.hidden_size * len(self.stacks)
 
     def _layer_sum(self, name: str, ids: Array, weights: Sequence[float]) -> Array:
-        stack, state, found = self.stacks[name], None, []
+        stack, found = self.stacks[name], []
+        state: StackState = None
         ids = np.concatenate([[END_ID], ids, [END_ID] if self.config.model == "masked" else []]).astype(np.int64)
         for low in range(0, len(ids), self.config.context):
             part = ids[low : low + self.config.context]
             x, _ = self.embedding.forward(part[None])
             outputs, cache = stack.forward(x, np.ones((1, len(part)), bool), state)
-            state = stack.last_state(cache)
+            state = cache.state
             found.append(sum(w * layer[0] for w, layer in zip(weights, outputs, strict=True)))
         last = -1 if self.config.model == "masked" else None
         return np.concatenate(found)[1:last].astype(np.float32)

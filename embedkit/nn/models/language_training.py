@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import numpy as np
 
 from embedkit.errors import CorpusError
-from embedkit.nn.layers.parameters import Array
+from embedkit.nn.layers.parameters import Array, Gradients
 from embedkit.nn.learning.batches import bucketed_batches, hold_out
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.language_model import LanguageModel, LanguageModelConfig
 from embedkit.nn.words.token_table import UNKNOWN_ID, TokenTable, token_cutter
-from embedkit.nn.words.tokens import tokenizer_settings
+from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
 from embedkit.progress import ProgressCallback
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def train_language_model(
     vector_size: int = 100,
     min_count: int = 1,
     max_vocab: int | None = 20_000,
-    tokenizer: dict[str, Any] | None = None,
+    tokenizer: TokenizerSettings | None = None,
     frozen: bool = False,
     unfreeze_after: int | None = None,
     progress: ProgressCallback | None = None,
@@ -174,7 +174,7 @@ class _Task:
         if self.unfreeze_after is not None:
             self.model.embedding.frozen = epoch <= self.unfreeze_after
 
-    def loss_and_gradients(self, batch: Array, rng: np.random.Generator) -> tuple[float, dict[str, Any]]:
+    def loss_and_gradients(self, batch: Array, rng: np.random.Generator) -> tuple[float, Gradients]:
         return self.model.loss_and_gradients([self.texts[i] for i in batch], rng)
 
     def validate(self, check: Callable[[], None]) -> dict[str, float]:

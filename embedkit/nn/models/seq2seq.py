@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 
@@ -14,12 +14,13 @@ from embedkit.files.model_file import load_model, save_model
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.embedding import Embedding
 from embedkit.nn.layers.losses import cross_entropy, log_softmax
-from embedkit.nn.layers.parameters import Array, Gradients, Parameters, load_state, with_prefix
+from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, load_state, with_prefix
 from embedkit.nn.layers.stacks import CELLS
 from embedkit.nn.learning.batches import padded
 from embedkit.nn.models.decoding import beam_search, greedy
-from embedkit.nn.models.translators import ATTENTIONS, RecurrentPair, TransformerPair
+from embedkit.nn.models.translators import ATTENTIONS, EncodedCache, RecurrentPair, TransformerPair
 from embedkit.nn.words.token_table import END, END_ID, MASK_ID, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
+from embedkit.nn.words.tokens import TokenizerSettings
 
 SEQ2SEQ_MODELS = (*CELLS, "transformer")
 TRANSLATED_TOGETHER = 64
@@ -76,6 +77,15 @@ class Translation(NamedTuple):
     weights: Array | None
 
 
+class Encoded(NamedTuple):
+    """What the encoder makes of sources: the decoder's first state, ids and mask (batch, time), and its cache."""
+
+    state: tuple[Array, ...]
+    ids: Array
+    mask: Array
+    cache: EncodedCache
+
+
 class Seq2Seq:
     """A translator.
 
@@ -101,14 +111,14 @@ class Seq2Seq:
         source_weight: Array,
         target_weight: Array,
         *,
-        tokenizers: dict[str, dict[str, Any]],
+        tokenizers: dict[str, TokenizerSettings],
         rng: np.random.Generator,
     ) -> None:
         self.config, self.source, self.target, self.tokenizers = config, source, target, tokenizers
         self.cut_source, self.cut_target = (token_cutter(tokenizers[side]) for side in ("source", "target"))
         self.source_embedding, self.target_embedding = Embedding(source_weight), Embedding(target_weight)
         widths, dtype = (source_weight.shape[1], target_weight.shape[1]), source_weight.dtype
-        self.pair: Any
+        self.pair: RecurrentPair | TransformerPair
         if config.model == "transformer":
             self.pair = TransformerPair(
                 *widths, config.hidden_size, config.num_layers, config.heads, config.dropout, rng=rng, dtype=dtype
@@ -134,9 +144,9 @@ class Seq2Seq:
         self, sources: Sequence[Array], targets: Sequence[Array], rng: np.random.Generator, *, training: bool = True
     ) -> tuple[float, Gradients]:
         """Mean loss a target token, ``</s>`` included, in nats, and its gradient."""
-        draws: dict[str, Any] = {"training": training, "rng": rng}
+        draws: Draws = {"training": training, "rng": rng}
         # 1. encode, 2. decode with the right words so far, 3. guess the next ones
-        state, (source_ids, source_mask), encoded = self._encode(sources, **draws)
+        state, source_ids, source_mask, encoded = self._encode(sources, **draws)
         ids, wanted, mask = _shifted(targets)
         y, _ = self.target_embedding.forward(ids)
         hidden, _, decoded = self.pair.decode(y, mask, state, **draws)
@@ -159,18 +169,18 @@ class Seq2Seq:
 
     def score(self, sources: Sequence[Array], targets: Sequence[Array]) -> tuple[float, int]:
         """Sum of the target tokens' log-probabilities, and their number."""
-        state, _, _ = self._encode(sources)
+        state = self._encode(sources).state
         ids, wanted, mask = _shifted(targets)
         y, _ = self.target_embedding.forward(ids)
         hidden, _, _ = self.pair.decode(y, mask, state)
         log_p = log_softmax(self.output.forward(hidden[mask])[0])
         return float(log_p[np.arange(len(log_p)), wanted[mask]].sum(dtype=np.float64)), len(log_p)
 
-    def _encode(self, sources: Sequence[Array], **draws: Any) -> tuple[tuple[Array, ...], tuple[Array, Array], Any]:
+    def _encode(self, sources: Sequence[Array], **draws: Unpack[Draws]) -> Encoded:
         ids, mask = padded([np.append(source, END_ID) for source in sources])
         x, _ = self.source_embedding.forward(ids)
         state, cache = self.pair.encode(x, mask, **draws)
-        return state, (ids, mask), cache
+        return Encoded(state, ids, mask, cache)
 
     def translate(
         self, lines: Sequence[str], *, beam: int = 1, max_tokens: int = 100, length_penalty: float = 0.6
@@ -202,7 +212,7 @@ class Seq2Seq:
         answers: dict[int, Translation] = {}
         for low in range(0, len(order), TRANSLATED_TOGETHER):
             batch = order[low : low + TRANSLATED_TOGETHER]
-            state, _, _ = self._encode([self.source.encode(cuts[i]) for i in batch])
+            state = self._encode([self.source.encode(cuts[i]) for i in batch]).state
             if beam == 1:
                 found = greedy(self._step, state, max_tokens)
             else:

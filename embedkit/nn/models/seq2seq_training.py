@@ -6,19 +6,19 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import numpy as np
 
 from embedkit.errors import CorpusError
-from embedkit.nn.layers.parameters import Array
+from embedkit.nn.layers.parameters import Array, Gradients
 from embedkit.nn.learning.batches import bucketed_batches, hold_out
 from embedkit.nn.learning.bleu import bleu
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from embedkit.nn.words.token_table import TokenTable, token_cutter
-from embedkit.nn.words.tokens import tokenizer_settings
+from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
 from embedkit.progress import ProgressCallback
 from embedkit.text.labelled import numbered_lines
 
@@ -99,8 +99,8 @@ def train_seq2seq(
     vector_size: int = 100,
     min_count: int = 1,
     max_vocab: int | None = 20_000,
-    tokenizer: dict[str, Any] | None = None,
-    target_tokenizer: dict[str, Any] | None = None,
+    tokenizer: TokenizerSettings | None = None,
+    target_tokenizer: TokenizerSettings | None = None,
     frozen: bool = False,
     unfreeze_after: int | None = None,
     progress: ProgressCallback | None = None,
@@ -239,7 +239,7 @@ class _Task:
             for embedding in self.given:
                 embedding.frozen = epoch <= self.unfreeze_after
 
-    def loss_and_gradients(self, batch: Array, rng: np.random.Generator) -> tuple[float, dict[str, Any]]:
+    def loss_and_gradients(self, batch: Array, rng: np.random.Generator) -> tuple[float, Gradients]:
         sources, targets = zip(*(self.pairs[i] for i in batch), strict=True)
         return self.model.loss_and_gradients(sources, targets, rng)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,14 +14,14 @@ from embedkit.errors import ConfigError
 from embedkit.files.model_file import load_model, save_model
 from embedkit.nn.layers.crf import ConditionalRandomField
 from embedkit.nn.layers.dense import Dropout, Linear
-from embedkit.nn.layers.encoder import Encoder
+from embedkit.nn.layers.encoder import Encoder, EncoderCache
 from embedkit.nn.layers.losses import cross_entropy
-from embedkit.nn.layers.parameters import Gradients, Parameters, with_prefix
+from embedkit.nn.layers.parameters import Gradients, Layer, Parameters, with_prefix
 from embedkit.nn.learning.batches import bucketed_batches, padded
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.loading import build_from_file
-from embedkit.nn.words.tokens import TokenTypes, text_tokenizer
-from embedkit.nn.words.word_input import TypeRows, WordInput
+from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer
+from embedkit.nn.words.word_input import TypeRows, WordInput, WordInputCache
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -67,6 +67,16 @@ class TaggerConfig:
             raise ConfigError(f"spelling_size must be at least 0, got {self.spelling_size}")
 
 
+class TaggerCache(NamedTuple):
+    """What `Tagger.forward` leaves for its backward, from the words up."""
+
+    words: WordInputCache
+    words_dropped: Array | None
+    encoder: EncoderCache
+    states_dropped: Array | None
+    output: Array
+
+
 class Tagger:
     """Tags for the words of sentences.
 
@@ -87,7 +97,7 @@ class Tagger:
         labels: Sequence[str],
         words: WordInput,
         *,
-        tokenizer: dict[str, Any] | None = None,
+        tokenizer: TokenizerSettings | None = None,
         rng: np.random.Generator,
     ) -> None:
         self.config, self.labels, self.words = config, list(labels), words
@@ -105,7 +115,7 @@ class Tagger:
             dtype=dtype,
         )
         self.output = Linear(self.encoder.output_size, len(self.labels), rng=rng, dtype=dtype)
-        parts: dict[str, Any] = {"encoder": self.encoder, "output": self.output}
+        parts: dict[str, Layer] = {"encoder": self.encoder, "output": self.output}
         self.crf = ConditionalRandomField(len(self.labels), rng, dtype) if config.output == "crf" else None
         if self.crf is not None:
             parts["crf"] = self.crf
@@ -122,23 +132,22 @@ class Tagger:
         *,
         training: bool = False,
         rng: np.random.Generator | None = None,
-    ) -> tuple[Array, Any]:
+    ) -> tuple[Array, TaggerCache]:
         """types : int64 (batch, time), places in `rows` → scores : float (batch, time, n_tags)."""
-        x, c1 = self.words.forward(types, mask, rows, training=training, rng=rng)
-        x, c2 = self.dropout.forward(x, training=training, rng=rng)
-        h, c3 = self.encoder.forward(x, mask, training=training, rng=rng)
-        h, c4 = self.dropout.forward(h, training=training, rng=rng)
-        scores, c5 = self.output.forward(h)
-        return scores, (c1, c2, c3, c4, c5)
+        x, words = self.words.forward(types, mask, rows, training=training, rng=rng)
+        x, words_dropped = self.dropout.forward(x, training=training, rng=rng)
+        h, encoder = self.encoder.forward(x, mask, training=training, rng=rng)
+        h, states_dropped = self.dropout.forward(h, training=training, rng=rng)
+        scores, output = self.output.forward(h)
+        return scores, TaggerCache(words, words_dropped, encoder, states_dropped, output)
 
-    def backward(self, dscores: Array, cache: Any) -> Gradients:
+    def backward(self, dscores: Array, cache: TaggerCache) -> Gradients:
         """dscores : float (batch, time, n_tags) → grads."""
-        c1, c2, c3, c4, c5 = cache
-        dh, output = self.output.backward(dscores, c5)
-        dh, _ = self.dropout.backward(dh, c4)
-        dx, encoder = self.encoder.backward(dh, c3)
-        dx, _ = self.dropout.backward(dx, c2)
-        _, words = self.words.backward(dx, c1)
+        dh, output = self.output.backward(dscores, cache.output)
+        dh, _ = self.dropout.backward(dh, cache.states_dropped)
+        dx, encoder = self.encoder.backward(dh, cache.encoder)
+        dx, _ = self.dropout.backward(dx, cache.words_dropped)
+        _, words = self.words.backward(dx, cache.words)
         return {**words, **with_prefix("encoder", encoder), **with_prefix("output", output)}
 
     def loss_and_gradients(

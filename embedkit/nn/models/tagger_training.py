@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
+from embedkit.nn.layers.parameters import Gradients
 from embedkit.nn.learning.batches import bucketed_batches, encode_labels, hold_out, label_set, padded
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.metrics import Scores, score_labels
@@ -126,7 +127,7 @@ class _Task:
         if self.unfreeze_after is not None:
             self.tagger.words.embedding.frozen = epoch <= self.unfreeze_after
 
-    def loss_and_gradients(self, batch: np.ndarray, rng: np.random.Generator) -> tuple[float, dict[str, Any]]:
+    def loss_and_gradients(self, batch: np.ndarray, rng: np.random.Generator) -> tuple[float, Gradients]:
         types, mask = padded([self.ids[i] for i in batch])
         tags, _ = padded([self.targets[i] for i in batch])
         return self.tagger.loss_and_gradients(types, mask, self.rows, tags, rng)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from embedkit.errors import FormatError
+from embedkit.nn.layers.bag import Bags
 from embedkit.rows.subwords import Subwords
 from embedkit.vocabulary.words import WordIndex, Words, find_normalised
 
@@ -28,20 +29,6 @@ if TYPE_CHECKING:
 MIN_BUCKET_WORDS = 2
 MIN_COUNT = 2
 HASH_IN_BULK = 2000
-
-
-class Bags(NamedTuple):
-    """The rows that make up each of some token types.
-
-    Attributes
-    ----------
-    offsets : int64 (n_types + 1,)
-    rows : int64 (n_rows,)
-        Those of type i are ``rows[offsets[i]:offsets[i + 1]]``, at least one.
-    """
-
-    offsets: np.ndarray
-    rows: np.ndarray
 
 
 class WordLookup:

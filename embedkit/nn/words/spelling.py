@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from embedkit.nn.words.lookup import Bags
+from embedkit.nn.layers.bag import Bags
 from embedkit.vocabulary.words import WordIndex, Words
 
 SUFFIXES, PREFIXES = 4, 3

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from embedkit.errors import CorpusError
+from embedkit.nn.words.tokens import TokenizerSettings, text_tokenizer
 from embedkit.vocabulary.words import Words
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ UNKNOWN_ID, END_ID, MASK_ID = range(3)
 
 
 class TokenTable:
-    """Numbers of tokens: the specials ``<unk>``, ``</s>`` (before the first and after the last token of a
-    text) and
-    ``<mask>``, then the words, most frequent first.
+    """Numbers of tokens: the specials, then the words, most frequent first.
+
+    The specials are ``<unk>``, ``</s>`` (before the first and after the last token of a text) and ``<mask>``.
 
     Parameters
     ----------
@@ -96,17 +97,14 @@ class TokenTable:
         return weight
 
 
-def token_cutter(settings: dict[str, Any]) -> Callable[[str], list[str]]:
-    """How a line becomes tokens; with ``chars`` every character is one, a run of white space the one
-    blank."""
+def token_cutter(settings: TokenizerSettings) -> Callable[[str], list[str]]:
+    """How a line becomes tokens; with ``chars`` every character is one, a run of white space the one blank."""
     if settings.get("tokenizer") == "chars":
         lower = bool(settings.get("lowercase"))
         return lambda line: list(" ".join((line.lower() if lower else line).split()))
-    from embedkit.nn.words.tokens import text_tokenizer
-
     return text_tokenizer(settings)
 
 
-def join_tokens(tokens: Sequence[str], settings: dict[str, Any]) -> str:
+def join_tokens(tokens: Sequence[str], settings: TokenizerSettings) -> str:
     """Tokens as a line of text."""
     return ("" if settings.get("tokenizer") == "chars" else " ").join(tokens)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -11,6 +11,13 @@ from embedkit.text.tokenizers import get_tokenizer
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
+
+
+class TokenizerSettings(TypedDict, total=False):
+    """How a line becomes tokens, as training configurations and model files say it."""
+
+    tokenizer: str
+    lowercase: bool
 
 
 class TokenTypes:
@@ -38,12 +45,12 @@ class TokenTypes:
         return np.array([len(ids) for ids in self.ids], np.int64)
 
 
-def text_tokenizer(settings: dict[str, Any]) -> Callable[[str], list[str]]:
+def text_tokenizer(settings: TokenizerSettings) -> Callable[[str], list[str]]:
     """The tokenizer of a training configuration (``tokenizer``, ``lowercase``): a line to its tokens."""
     return get_tokenizer(settings.get("tokenizer") or "whitespace", bool(settings.get("lowercase"))).tokens
 
 
-def tokenizer_settings(vectors: KeyedVectors | None) -> dict[str, Any]:
+def tokenizer_settings(vectors: KeyedVectors | None) -> TokenizerSettings:
     """The tokenizer that vectors were trained with, as far as they say."""
     config = vectors.config if vectors is not None else {}
     return {"tokenizer": config.get("tokenizer") or "whitespace", "lowercase": bool(config.get("lowercase"))}

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from embedkit.nn.layers.bag import BagEmbedding
+from embedkit.nn.layers.bag import BagCache, BagEmbedding, Bags
 from embedkit.nn.layers.parameters import Array, Gradients, Parameters, with_prefix
-from embedkit.nn.words.lookup import Bags, WordLookup
+from embedkit.nn.words.lookup import WordLookup
 from embedkit.nn.words.spelling import SpellingLookup
 
 if TYPE_CHECKING:
-    from embedkit.nn.models.contextual import ContextualEncoder
+    from embedkit.nn.models.contextual import ContextCache, ContextualEncoder
     from embedkit.query.keyed_vectors import KeyedVectors
 
 
@@ -23,6 +23,14 @@ class TypeRows(NamedTuple):
     words: Bags
     spelling: Bags | None
     context: Array | None
+
+
+class WordInputCache(NamedTuple):
+    """What `WordInput.forward` leaves for its backward, part by part."""
+
+    words: BagCache
+    spelling: BagCache | None
+    context: ContextCache | None
 
 
 class WordInput:
@@ -101,27 +109,27 @@ class WordInput:
         *,
         training: bool = False,
         rng: np.random.Generator | None = None,
-    ) -> tuple[Array, Any]:
+    ) -> tuple[Array, WordInputCache]:
         """types : int64 (batch, time), places in `rows`; mask : bool → float (batch, time, width)."""
-        x, c1 = self.embedding.forward(types, mask, rows.words)
-        parts, c2, c3 = [x], None, None
+        x, words = self.embedding.forward(types, mask, rows.words)
+        parts, spelling, context = [x], None, None
         if rows.spelling is not None:
-            x, c2 = self._spelt.forward(types, mask, rows.spelling)
+            x, spelling = self._spelt.forward(types, mask, rows.spelling)
             parts.append(x)
         if self.context is not None and rows.context is not None:
-            x, c3 = self.context.forward(rows.context[types], mask, training=training, rng=rng)
+            x, context = self.context.forward(rows.context[types], mask, training=training, rng=rng)
             parts.append(x)
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2), (c1, c2, c3)
+        joined = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+        return joined, WordInputCache(words, spelling, context)
 
-    def backward(self, dx: Array, cache: Any) -> tuple[None, Gradients]:
+    def backward(self, dx: Array, cache: WordInputCache) -> tuple[None, Gradients]:
         """dx : float (batch, time, width) → grads; tokens have no gradient."""
-        c1, c2, c3 = cache
         parts = iter(np.split(dx, np.cumsum(self.widths)[:-1], axis=2))
-        grads = with_prefix("embedding", self.embedding.backward(next(parts), c1)[1])
-        if c2 is not None:
-            grads |= with_prefix("spelling", self._spelt.backward(next(parts), c2)[1])
-        if self.context is not None and c3 is not None:
-            grads |= with_prefix("context", self.context.backward(next(parts), c3)[1])
+        grads = with_prefix("embedding", self.embedding.backward(next(parts), cache.words)[1])
+        if cache.spelling is not None:
+            grads |= with_prefix("spelling", self._spelt.backward(next(parts), cache.spelling)[1])
+        if self.context is not None and cache.context is not None:
+            grads |= with_prefix("context", self.context.backward(next(parts), cache.context)[1])
         return None, grads
 
     def to_config(self) -> dict[str, Any]:
