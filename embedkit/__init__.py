@@ -23,10 +23,22 @@ if TYPE_CHECKING:
     from embedkit.formats import load, save
     from embedkit.query.keyed_vectors import KeyedVectors
     from embedkit.training import train
+    from embedkit.training.options import (
+        CBOWConfig,
+        FastTextConfig,
+        GloVeConfig,
+        LSAConfig,
+        SkipGramConfig,
+        SVDConfig,
+    )
     from embedkit.vocabulary import Vocabulary
     from embedkit.vocabulary.corpus import Corpus
 
 _HOMES = {
+    **dict.fromkeys(
+        ("CBOWConfig", "FastTextConfig", "GloVeConfig", "LSAConfig", "SVDConfig", "SkipGramConfig"),
+        "embedkit.training.options",
+    ),
     "Corpus": "embedkit.vocabulary.corpus",
     "KeyedVectors": "embedkit.query.keyed_vectors",
     "Vocabulary": "embedkit.vocabulary",
@@ -35,7 +47,21 @@ _HOMES = {
     "train": "embedkit.training",
 }
 
-__all__ = ["Corpus", "KeyedVectors", "Vocabulary", "__version__", "load", "save", "train"]
+__all__ = [
+    "CBOWConfig",
+    "Corpus",
+    "FastTextConfig",
+    "GloVeConfig",
+    "KeyedVectors",
+    "LSAConfig",
+    "SVDConfig",
+    "SkipGramConfig",
+    "Vocabulary",
+    "__version__",
+    "load",
+    "save",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

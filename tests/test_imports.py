@@ -15,6 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Every room from the bottom up, one a line: a file imports from its own room and those above it in this list.
 ROOMS = [
     "errors",
+    "options",
     "progress",
     "threads",
     "_version",

@@ -16,6 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from embedkit._version import __version__
+from embedkit.cli.flags import with_flags
 from embedkit.cli.shared.output import show_usage_error, warn
 from embedkit.errors import ConfigError, EmbedkitError
 
@@ -54,6 +55,15 @@ class _ClosedPipe(Exception):
     """Nobody reads standard output any more."""
 
 
+class CommandContext(click.Context):
+    """The context of a command; tells an error of the library which command it ends."""
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool | None:
+        if isinstance(error, EmbedkitError) and not hasattr(error, "command"):
+            error.command = self.command  # type: ignore[attr-defined]
+        return super().__exit__(kind, error, trace)
+
+
 class LazyCommands(click.Group):
     """A group that knows its commands' names and one-line helps without importing them."""
 
@@ -71,7 +81,7 @@ class LazyCommands(click.Group):
             return None
         name = COMMANDS[cmd_name][0]
         command: click.Command = getattr(import_module(f"embedkit.cli.commands.{name}"), name)
-        _keep_examples_whole(command)
+        _prepare(command)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -97,13 +107,15 @@ class LazyCommands(click.Group):
                 formatter.write_dl(rows)
 
 
-def _keep_examples_whole(command: click.Command) -> None:
-    """Tell click not to wrap the example at the end of a command's help: a copied line must run."""
+def _prepare(command: click.Command) -> None:
+    """Give a command the context that errors need, and keep click from wrapping the example at the end of its help:
+    a copied line must run."""
+    command.context_class = CommandContext
     if command.epilog and not command.epilog.startswith("\b"):
         command.epilog = "\b\n" + command.epilog
     if isinstance(command, click.Group):
         for part in command.commands.values():
-            _keep_examples_whole(part)
+            _prepare(part)
 
 
 @click.group(
@@ -140,10 +152,9 @@ def main(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         show_usage_error(error)
         return error.exit_code
-    except ConfigError as error:
-        return _fail(str(error), 2)
     except EmbedkitError as error:
-        return _fail(str(error), 1)
+        message = with_flags(str(error), getattr(error, "command", None))
+        return _fail(message, 2 if isinstance(error, ConfigError) else 1)
     except MemoryError:
         return _fail("out of memory: this needs more memory than the machine has free", 1)
     except OSError as error:
@@ -152,7 +163,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    warn(f"warning: {message}")
+    context = click.get_current_context(silent=True)
+    warn(f"warning: {with_flags(str(message), context.command if context else None)}")
 
 
 def _fail(message: str, status: int) -> int:

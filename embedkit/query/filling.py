@@ -42,7 +42,7 @@ def fill(model: KeyedVectors, text: str, topn: int = 10) -> list[tuple[str, floa
     outputs = _outputs(model)
     hidden = np.mean([model[word] for word in context_of(model, text)], axis=0, dtype=np.float64)
     scores = (outputs @ hidden.astype(np.float32)).astype(np.float64)
-    if model.config.get("loss", "ns") == "ns" and model.counts is not None:
+    if _negative_sampling(model) and model.counts is not None:
         scores += float(model.config.get("ns_exponent", 0.75)) * np.log(np.maximum(model.counts, 1))
     probabilities = np.exp(scores - scores.max())
     probabilities /= probabilities.sum()
@@ -65,12 +65,18 @@ def context_of(model: KeyedVectors, text: str) -> list[str]:
     return words
 
 
+def _negative_sampling(model: KeyedVectors) -> bool:
+    """Whether the model was trained with negative sampling; GloVe models of earlier versions name a loss as well."""
+    config = model.config
+    return config.get("model", "skipgram") in ("skipgram", "cbow", "fasttext") and config.get("loss", "ns") == "ns"
+
+
 def _outputs(model: KeyedVectors) -> np.ndarray:
     if model.output_vectors is None:
-        raise EmbedkitError("this model did not keep its output vectors; train it with --keep-output")
+        raise EmbedkitError("this model did not keep its output vectors; train it with `keep_output`")
     if model.config.get("loss") == "hs" or len(model.output_vectors) != len(model):
         raise EmbedkitError(
             "this model was trained with hierarchical softmax, whose output vectors belong to inner "
-            "nodes of a tree, not to words; train it with --loss ns or softmax"
+            "nodes of a tree, not to words; train it with `loss` ns or softmax"
         )
     return model.output_vectors

@@ -11,13 +11,34 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.progress import ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.training.config import TrainingConfig
+from embedkit.training.inputs import OF_CORPUS, OF_COUNTING, Source, read_corpus, refuse_idle
+from embedkit.training.options import (
+    OPTIONS,
+    CBOWConfig,
+    FastTextConfig,
+    GloVeConfig,
+    LSAConfig,
+    SkipGramConfig,
+    SVDConfig,
+    TrainingConfig,
+    settle,
+)
 from embedkit.training.run import Run
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
+
+__all__ = [
+    "CBOWConfig",
+    "FastTextConfig",
+    "GloVeConfig",
+    "LSAConfig",
+    "SVDConfig",
+    "SkipGramConfig",
+    "TrainingConfig",
+    "train",
+]
 
 # Which module's ``fit(corpus, config, run, **inputs)`` trains a model; subword models go to fasttext.
 _FAMILIES = {
@@ -29,8 +50,6 @@ _FAMILIES = {
     "lsa": "embedkit.training.lsa",
 }
 
-Source = str | os.PathLike[str]
-
 
 def family(config: TrainingConfig) -> Any:
     """The module whose ``fit`` trains what `config` asks for."""
@@ -40,7 +59,8 @@ def family(config: TrainingConfig) -> Any:
 def train(
     corpus: Source | Sequence[Source] | Corpus | Iterable[Sequence[str]] | None = None,
     *,
-    model: str = "skipgram",
+    model: str | None = None,
+    config: TrainingConfig | None = None,
     vocabulary: Vocabulary | Source | None = None,
     cooccurrences: Source | None = None,
     init: KeyedVectors | Source | None = None,
@@ -50,7 +70,39 @@ def train(
     resume: bool = False,
     checkpoint_every: float = 60.0,
     mmap_above: int | None = None,
-    **options: Any,
+    vector_size: int | None = None,
+    workers: int | None = None,
+    seed: int | None = None,
+    window: int | None = None,
+    shrink_windows: bool | None = None,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    sample: float | None = None,
+    loss: str | None = None,
+    negative: int | None = None,
+    ns_exponent: float | None = None,
+    keep_output: bool | None = None,
+    subwords: str | None = None,
+    min_n: int | None = None,
+    max_n: int | None = None,
+    bucket: int | None = None,
+    min_jamo: int | None = None,
+    max_jamo: int | None = None,
+    min_syllables: int | None = None,
+    max_syllables: int | None = None,
+    cbow_gradient: str | None = None,
+    x_max: float | None = None,
+    weight_exponent: float | None = None,
+    glove_vectors: str | None = None,
+    shift: float | None = None,
+    context_smoothing: float | None = None,
+    eigenvalue_weighting: float | None = None,
+    min_count: int | None = None,
+    max_vocab: int | None = None,
+    tokenizer: str | None = None,
+    lowercase: bool | None = None,
+    json_field: str | None = None,
+    encoding_errors: str | None = None,
 ) -> KeyedVectors:
     """Train word vectors.
 
@@ -60,6 +112,8 @@ def train(
         Text files or folders (``"-"`` is standard input), an encoded corpus, or sentences in memory.
     model : {"skipgram", "cbow", "fasttext", "glove", "svd", "lsa"}
         Default "skipgram".
+    config : TrainingConfig, optional
+        The options of a model as an object, ``SkipGramConfig(window=3)``; options given beside it win.
     vocabulary : Vocabulary or path, optional
         Use these words instead of counting; a path names a ``word count`` file.
     cooccurrences : path, optional
@@ -77,17 +131,84 @@ def train(
         Go on from the checkpoint, where there is one.
     mmap_above : int, optional
         Keep the id stream on disk when it is larger than so many bytes.
-    **options
-        Fields of `embedkit.training.config.TrainingConfig`: vector_size, window, epochs, min_count, ...
+    vector_size : int, optional
+        Numbers in a vector. Default 100.
+    workers : int, optional
+        Threads. Default all cores.
+    seed : int, optional
+        Of the random numbers; with one worker a run repeats bit for bit. Default 1.
+    window : int, optional
+        skipgram, cbow, fasttext, glove, svd: Words to each side. Default 5; glove 15.
+    shrink_windows : bool, optional
+        skipgram, cbow, fasttext: Draw each window from 1..window, as word2vec does. Default True.
+    epochs : int, optional
+        skipgram, cbow, fasttext, glove: Passes over the text. Default 5; glove 25.
+    learning_rate : float, optional
+        skipgram, cbow, fasttext, glove: At the start; falls to nothing. Default 0.05; skipgram 0.025.
+    sample : float, optional
+        skipgram, cbow, fasttext: Leave out words more frequent than this now and then; 0: never. Default 0.001;
+        fasttext 0.0001.
+    loss : {"ns", "hs", "softmax"}, optional
+        skipgram, cbow, fasttext: Negative sampling, hierarchical or full softmax. Default 'ns'.
+    negative : int, optional
+        skipgram, cbow, fasttext: Negatives for each pair. Default 5.
+    ns_exponent : float, optional
+        skipgram, cbow, fasttext: Draw negatives by count to this power. Default 0.75; fasttext 0.5.
+    keep_output : bool, optional
+        skipgram, cbow, fasttext, glove: Store the output vectors too (for fill, and for going on). Default
+        False.
+    subwords : {"none", "chars", "jamo"}, optional
+        skipgram, cbow, fasttext: Vectors of n-grams of words too. Default 'none'; fasttext 'chars'.
+    min_n : int, optional
+        skipgram, cbow, fasttext: Shortest character n-gram. Default by script.
+    max_n : int, optional
+        skipgram, cbow, fasttext: Longest character n-gram. Default by script.
+    bucket : int, optional
+        skipgram, cbow, fasttext: Rows for n-grams. Default 2000000.
+    min_jamo : int, optional
+        skipgram, cbow, fasttext: Shortest n-gram of jamo. Default 3.
+    max_jamo : int, optional
+        skipgram, cbow, fasttext: Longest n-gram of jamo. Default 5.
+    min_syllables : int, optional
+        skipgram, cbow, fasttext: Shortest n-gram of syllables beside the jamo. Default 1.
+    max_syllables : int, optional
+        skipgram, cbow, fasttext: Longest n-gram of syllables beside the jamo. Default 4.
+    cbow_gradient : {"sum", "mean"}, optional
+        cbow: Give each context word the whole gradient, or its share. Default 'sum'.
+    x_max : float, optional
+        glove: Counts from here on weigh fully. Default 100.0.
+    weight_exponent : float, optional
+        glove: Exponent of the weighting. Default 0.75.
+    glove_vectors : {"sum", "word", "context"}, optional
+        glove: Which vectors are the result. Default 'sum'.
+    shift : float, optional
+        svd: PMI less the logarithm of this. Default 1.0.
+    context_smoothing : float, optional
+        svd: Contexts count to this power. Default 0.75.
+    eigenvalue_weighting : float, optional
+        svd, lsa: Singular values to this power. Default 0.25; lsa 1.0.
+    min_count : int, optional
+        Leave out words that are rarer than this. Default 5.
+    max_vocab : int, optional
+        Keep at most so many words, the most frequent ones. Default no limit.
+    tokenizer : {"whitespace", "words", "chars", "korean", "morphemes"}, optional
+        How a line becomes tokens. Default 'whitespace'.
+    lowercase : bool, optional
+        Lower-case every token. Default False.
+    json_field : str, optional
+        Read JSON lines and take the text from this field. Default plain text.
+    encoding_errors : {"strict", "replace", "ignore"}, optional
+        What to do with bytes that are not UTF-8. Default 'strict'.
 
     Returns
     -------
     KeyedVectors
+        Its ``config`` holds the model and the options that were used.
 
     Raises
     ------
     ConfigError
-        When an option is unknown or has a value that cannot work.
+        When an option is unknown, has no effect with this model or this corpus, or has a value that cannot work.
     CorpusError
         When the text cannot be read or leaves nothing to train on.
     TrainingError
@@ -95,11 +216,12 @@ def train(
 
     Examples
     --------
-    >>> model = train([["king", "and", "queen"]] * 50, vector_size=10, workers=1)
-    >>> len(model)
+    >>> vectors = train([["king", "and", "queen"]] * 50, vector_size=10, workers=1)
+    >>> len(vectors)
     3
     """
-    config = TrainingConfig.create(model, **options)
+    given = {name: value for name, value in locals().items() if name in OPTIONS and value is not None}
+    settled = settle(model, config, given)
     if isinstance(init, (str, os.PathLike)):
         from embedkit.formats import load
 
@@ -107,39 +229,15 @@ def train(
     run = Run(progress, log, checkpoint, resume, checkpoint_every, init)
     if isinstance(vocabulary, (str, os.PathLike)):
         vocabulary = Vocabulary.load(vocabulary)
-    inputs: dict[str, Any] = {}
+    refuse_idle(corpus, settled, given, vocabulary, cooccurrences, mmap_above)
     if cooccurrences is not None:
-        if model not in ("glove", "svd"):
-            raise ConfigError(f"--cooccurrences is for models glove and svd, not {model}")
-        if corpus is not None:
-            raise ConfigError("give a corpus or --cooccurrences FILE, not both")
-        inputs = {"cooccurrences": Path(cooccurrences), "vocabulary": vocabulary}
-        encoded = None
-    else:
-        encoded = read_corpus(corpus, config, vocabulary, progress, mmap_above)
-    vectors: KeyedVectors = family(config).fit(encoded, config, run, **inputs)
+        fit = family(settled).fit
+        vectors: KeyedVectors = fit(None, settled, run, cooccurrences=Path(cooccurrences), vocabulary=vocabulary)
+        idle = OF_CORPUS | OF_COUNTING
+        vectors.config = {name: value for name, value in vectors.config.items() if name not in idle}
+        return vectors
+    encoded = read_corpus(corpus, settled, vocabulary, progress, mmap_above)
+    vectors = family(settled).fit(encoded, settled, run)
+    kept = {name: value for name, value in vectors.config.items() if name not in OF_CORPUS}
+    vectors.config = {**kept, **encoded.options}
     return vectors
-
-
-def read_corpus(
-    corpus: Any,
-    config: TrainingConfig,
-    vocabulary: Vocabulary | None = None,
-    progress: ProgressCallback | None = None,
-    mmap_above: int | None = None,
-) -> Corpus:
-    """The encoded corpus that `train` works on."""
-    if isinstance(corpus, Corpus):
-        return corpus
-    if corpus is None:
-        raise ConfigError("no corpus was given; name a text file, a folder, or - for standard input")
-    if isinstance(corpus, (str, os.PathLike)):
-        corpus = [corpus]
-    elif not isinstance(corpus, Sequence) or not all(isinstance(item, (str, os.PathLike)) for item in corpus):
-        return Corpus.from_sentences(
-            corpus, min_count=config.min_count, max_vocab=config.max_vocab, vocabulary=vocabulary
-        )
-    if not corpus:
-        raise EmbedkitError("no corpus was given; name a text file, a folder, or - for standard input")
-    extra: dict[str, Any] = {} if mmap_above is None else {"mmap_above": mmap_above}
-    return Corpus.from_text(corpus, vocabulary=vocabulary, progress=progress, **config.corpus_options(), **extra)

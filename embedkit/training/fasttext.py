@@ -16,7 +16,7 @@ from embedkit.errors import ConfigError, CorpusError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.composing import SparseRows, hash_words, mean_rows
 from embedkit.rows.subwords import Subwords, default_lengths
-from embedkit.training.config import TrainingConfig
+from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run, corpus_digest
 from embedkit.training.word2vec import Tasks, fill_initial, slices_of, train_slices
 from embedkit.vocabulary.corpus import Corpus

@@ -23,7 +23,7 @@ from embedkit.errors import ConfigError, CorpusError, TrainingError
 from embedkit.progress import Progress
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.threads import Timetable, run_rounds, run_tasks
-from embedkit.training.config import TrainingConfig
+from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Monitor, Run, check_finite
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus

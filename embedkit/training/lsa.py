@@ -6,7 +6,7 @@ from __future__ import annotations
 from embedkit.counting.tfidf import document_counts, tfidf
 from embedkit.errors import ConfigError
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.training.config import TrainingConfig
+from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
 from embedkit.training.svd import refuse_passes, vectors_of
 from embedkit.vocabulary.corpus import Corpus

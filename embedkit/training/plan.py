@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from embedkit.counting import Window, count_cooccurrences, estimate_cells
-from embedkit.training.config import TrainingConfig
+from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
 from embedkit.vocabulary.corpus import SENTENCE_END, Corpus
 
@@ -82,7 +83,12 @@ def _seconds(corpus: Corpus, config: TrainingConfig) -> float:
     ids = np.append(corpus.ids[:stop], np.int32(SENTENCE_END)).astype(np.int32)
     n_tokens = int((ids >= 0).sum())
     trial = Corpus(ids, corpus.vocabulary, n_tokens)
-    quick = dataclasses.replace(config, epochs=1, bucket=min(config.bucket, 50_000))
+    shorter: dict[str, Any] = {}
+    if config.model not in ("svd", "lsa"):
+        shorter["epochs"] = 1
+    if config.subwords != "none":
+        shorter["bucket"] = min(config.bucket, 50_000)
+    quick = dataclasses.replace(config, **shorter)
     from embedkit.training import family
 
     fit = family(config).fit
@@ -106,7 +112,8 @@ def _glove_seconds(corpus: Corpus, config: TrainingConfig, cells: int) -> float:
         taken = []
         for epochs in (1, 1, 3):  # the first compiles
             start = time.perf_counter()
-            glove.fit(None, dataclasses.replace(config, epochs=epochs), Run(), counts)
+            passes_of: dict[str, Any] = {"epochs": epochs}
+            glove.fit(None, dataclasses.replace(config, **passes_of), Run(), counts)
             taken.append(time.perf_counter() - start)
         passes.append((taken[2] - taken[1]) / 2)
         sizes.append(len(counts))

@@ -19,7 +19,7 @@ from embedkit.progress import Progress, ProgressCallback
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
-    from embedkit.training.config import TrainingConfig
+    from embedkit.training.options import TrainingConfig
 
 CHECKPOINT_NAME = "checkpoint.npz"
 _MAY_CHANGE = ("workers", "keep_output", "glove_vectors")  # between a run and the run that resumes it

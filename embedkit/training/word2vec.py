@@ -11,7 +11,7 @@ import numpy as np
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.threads import Timetable, run_tasks
-from embedkit.training.config import TrainingConfig
+from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Monitor, Run, check_finite, corpus_digest
 from embedkit.vocabulary.corpus import Corpus
 

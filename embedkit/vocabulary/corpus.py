@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +34,8 @@ class Corpus:
         Counted when they are not given.
     n_raw_tokens : int, optional
         Tokens before rare words were left out; `n_tokens` when not given.
+    options : dict, optional
+        How the text was read and its words chosen, for the model that is trained on it.
 
     Attributes
     ----------
@@ -44,6 +46,7 @@ class Corpus:
         Word ids in `ids`.
     n_sentences : int
     n_raw_tokens : int
+    options : dict
     """
 
     def __init__(
@@ -53,12 +56,14 @@ class Corpus:
         n_tokens: int | None = None,
         n_sentences: int | None = None,
         n_raw_tokens: int | None = None,
+        options: dict[str, Any] | None = None,
     ) -> None:
         self.ids = ids
         self.vocabulary = vocabulary
         self.n_sentences = int(np.count_nonzero(ids == SENTENCE_END)) if n_sentences is None else n_sentences
         self.n_tokens = len(ids) - self.n_sentences if n_tokens is None else n_tokens
         self.n_raw_tokens = self.n_tokens if n_raw_tokens is None else n_raw_tokens
+        self.options = dict(options or {})
 
     def __repr__(self) -> str:
         return f"Corpus({self.n_tokens} tokens, {self.n_sentences} sentences, {len(self.vocabulary)} words)"
@@ -117,6 +122,13 @@ class Corpus:
         from embedkit.vocabulary.word_table import WordTable
 
         _check(min_count, max_vocab, workers)
+        options = {
+            "tokenizer": tokenizer,
+            "lowercase": lowercase,
+            "json_field": json_field,
+            "encoding_errors": encoding_errors,
+            **({} if vocabulary is not None else {"min_count": min_count, "max_vocab": max_vocab}),
+        }
         known = None
         if vocabulary is not None:
             known = WordTable(len(vocabulary))
@@ -143,17 +155,19 @@ class Corpus:
             vocabulary, mapping = choose(data, begins, lengths, counts, min_count, max_vocab)
         else:
             mapping = np.arange(len(vocabulary), dtype=np.int32)
-        return cls._renumbered(scanned.stream, [mapping[n] for n in scanned.numbers], vocabulary, n_raw)
+        return cls._renumbered(scanned.stream, [mapping[n] for n in scanned.numbers], vocabulary, n_raw, options)
 
     @classmethod
-    def _renumbered(cls, stream: IdStream, mappings: list[np.ndarray], vocabulary: Vocabulary, n_raw: int) -> Corpus:
+    def _renumbered(
+        cls, stream: IdStream, mappings: list[np.ndarray], vocabulary: Vocabulary, n_raw: int, options: dict[str, Any]
+    ) -> Corpus:
         from embedkit.kernels.tokens import renumber
 
         state = np.zeros(3, dtype=np.int64)
         ids = stream.finish(lambda piece, table, out: renumber(piece, mappings[table], out, state))
         if state[1] == 0:
             raise EmptyCorpusError("the text holds no word of the vocabulary")
-        return cls(ids, vocabulary, int(state[1]), int(state[2]), n_raw)
+        return cls(ids, vocabulary, int(state[1]), int(state[2]), n_raw, options)
 
     @classmethod
     def from_sentences(
@@ -181,6 +195,7 @@ class Corpus:
         from array import array
 
         _check(min_count, max_vocab, None)
+        options = {} if vocabulary is not None else {"min_count": min_count, "max_vocab": max_vocab}
         numbers: dict[str, int] = {}
         stream = array("i")
         for i, sentence in enumerate(sentences):
@@ -205,7 +220,7 @@ class Corpus:
         ids = ids[~((ids == SENTENCE_END) & np.concatenate([[True], ids[:-1] == SENTENCE_END]))]
         if len(ids) == 0:
             raise CorpusError("the sentences hold no word of the vocabulary")
-        return cls(ids, vocabulary, n_raw_tokens=int(counts.sum()))
+        return cls(ids, vocabulary, n_raw_tokens=int(counts.sum()), options=options)
 
     def shards(self, n: int) -> list[tuple[int, int]]:
         """Cut `ids` into `n` ranges [start, stop) of about equal length.

@@ -143,7 +143,7 @@ def test_starting_from_given_vectors(model):
 def test_output_vectors_are_kept_on_demand(model):
     assert model.output_vectors is None
     assert train(keep_output=True).output_vectors.shape == (len(model), 12)
-    with pytest.raises(ConfigError, match="hierarchical softmax"):
+    with pytest.raises(ConfigError, match="`keep_output` has no effect with `loss` hs"):
         train(keep_output=True, loss="hs")
 
 

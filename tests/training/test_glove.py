@@ -16,7 +16,8 @@ from embedkit.training.run import Run
 from embedkit.vocabulary.corpus import Corpus
 from tests import reference_counting as reference
 
-SMALL = {"vector_size": 10, "min_count": 1, "window": 4, "epochs": 3}
+OF_COUNTS = {"vector_size": 10, "epochs": 3}
+SMALL = {**OF_COUNTS, "window": 4}
 
 
 def corpus(n=200, seed=0):
@@ -195,13 +196,13 @@ def test_two_steps_give_what_one_step_gives(tmp_path):
 def test_counts_carry_their_vocabulary(tmp_path):
     text = corpus()
     count_to_file(text, tmp_path / "c.safetensors")
-    model = train(cooccurrences=tmp_path / "c.safetensors", model="glove", **SMALL)
+    model = train(cooccurrences=tmp_path / "c.safetensors", model="glove", **OF_COUNTS)
     assert list(model.index_to_key) == list(text.vocabulary.index_to_key)
     with pytest.raises(ConfigError, match="another vocabulary"):
-        train(cooccurrences=tmp_path / "c.safetensors", vocabulary=corpus(9, 1).vocabulary, model="glove", **SMALL)
+        train(cooccurrences=tmp_path / "c.safetensors", vocabulary=corpus(9, 1).vocabulary, model="glove", **OF_COUNTS)
     count_to_file(text, tmp_path / "c.bin")
     with pytest.raises(ConfigError, match="--vocab"):
-        train(cooccurrences=tmp_path / "c.bin", model="glove", **SMALL)
+        train(cooccurrences=tmp_path / "c.bin", model="glove", **OF_COUNTS)
 
 
 class Stop(Exception):

@@ -133,11 +133,11 @@ def test_vectors_behind_the_rank_are_zero():
 
 
 def test_what_does_not_work_says_so(tmp_path):
-    with pytest.raises(ConfigError, match="--keep-output is not for model svd"):
+    with pytest.raises(ConfigError, match="model svd has no option `keep_output`"):
         train(topics(), model="svd", min_count=1, keep_output=True)
     with pytest.raises(ConfigError, match="--checkpoint is not for model lsa"):
         train(topics(), model="lsa", min_count=1, checkpoint=tmp_path)
-    with pytest.raises(ConfigError, match="shift must be a number above 0"):
+    with pytest.raises(ConfigError, match="`shift` must be a number above 0"):
         train(topics(), model="svd", shift=0.0)
     with pytest.raises(CorpusError, match="lower --shift"):
         train(topics(), model="svd", min_count=1, shift=1e6)

@@ -33,6 +33,7 @@ class ByModel(click.Command):
         if not hasattr(module, name):
             raise click.UsageError(f"embedkit lm {name} is not for models of kind {kind}", parent)
         command: click.Command = getattr(module, name)
+        command.context_class = self.context_class
         return command.make_context(info_name, args, parent, **extra)
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
+
+from embedkit.errors import ConfigError
+from embedkit.options import defaults, described, kind_of, listed
+from embedkit.vocabulary.options import ReadingOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,39 +53,82 @@ seed_option = click.option(
     help="Of the random numbers; with one worker a run repeats bit for bit.",
 )
 
-# How text is read: keyword arguments of the same names in embedkit.vocabulary.corpus.Corpus.from_text.
-corpus_options = chain(
-    click.option(
-        "--tokenizer",
-        default="whitespace",
-        show_default=True,
-        type=click.Choice(["whitespace", "words", "chars", "korean", "morphemes"]),
-        help="How a line becomes tokens.",
-    ),
-    click.option("--lowercase", is_flag=True, help="Lower-case every token."),
-    click.option("--json-field", metavar="NAME", help="Read JSON lines and take the text from this field."),
-    click.option(
-        "--encoding-errors",
-        default="strict",
-        show_default=True,
-        type=click.Choice(["strict", "replace", "ignore"]),
-        help="What to do with bytes that are not UTF-8.",
-    ),
-)
 
-vocabulary_options = chain(
-    click.option(
-        "--min-count",
-        "--minCount",
-        default=5,
-        show_default=True,
-        type=click.IntRange(1),
-        help="Leave out words that are rarer than this.",
-    ),
-    click.option(
-        "--max-vocab", default=None, type=click.IntRange(1), help="Keep at most so many words, the most frequent ones."
-    ),
-)
+def option_of(options: type[Any], name: str, **changes: Any) -> Callable[[F], F]:
+    """The flag of one option of a class; `changes` are further arguments of `click.option`."""
+    facts, default = described(options)[name], defaults(options)[name]
+    kind, _ = kind_of(options, name)
+    plain = f"--{name.replace('_', '-')}"
+    shown: dict[str, Any] = {"help": facts.help, "metavar": facts.metavar}
+    if kind is bool:
+        if default or default is None:
+            plain += f"/--no-{name.replace('_', '-')}"
+        else:
+            shown["is_flag"] = True
+    elif facts.choices:
+        shown["type"] = click.Choice(facts.choices)
+    elif name == "seed":
+        shown["type"] = Seed()
+    else:
+        shown["type"] = kind
+    return click.option(
+        plain, *facts.flags, **{**shown, "default": default, "show_default": default is not None, **changes}
+    )
+
+
+# How text is read: keyword arguments of the same names in embedkit.vocabulary.corpus.Corpus.from_text.
+corpus_options = chain(*(option_of(ReadingOptions, name) for name in defaults(ReadingOptions)))
+
+
+def options_of(classes: Mapping[str, type[Any]]) -> Callable[[F], F]:
+    """The flags of all options of several classes, an option that some of them share once.
+
+    None of them has a value unless it is given (see `given`): what it is otherwise depends on the class. The help
+    names the classes that have the option, by the keys of `classes`, where not all have it.
+    """
+    found: dict[str, dict[str, type[Any]]] = {}
+    for key, options in classes.items():
+        for name in defaults(options):
+            found.setdefault(name, {})[key] = options
+    flags = []
+    for name, having in found.items():
+        first = next(iter(having.values()))
+        whose = f"{', '.join(having)}: " if len(having) < len(classes) else ""
+        text = f"{whose}{described(first)[name].help}  [default: {_default_text(name, having)}]"
+        flags.append(option_of(first, name, help=text, default=None, show_default=False))
+    return chain(*flags)
+
+
+def _default_text(name: str, having: Mapping[str, type[Any]]) -> str:
+    """``5; glove 15``: the most common default, then the others."""
+    by_value: dict[str, list[str]] = {}
+    for key, options in having.items():
+        default = defaults(options)[name]
+        shown = {True: "on", False: "off"}[default] if isinstance(default, bool) else str(default)
+        by_value.setdefault(described(options)[name].default_help or shown, []).append(key)
+    (most, _), *others = sorted(by_value.items(), key=lambda item: -len(item[1]))
+    return most + "".join(f"; {', '.join(keys)} {value}" for value, keys in others)
+
+
+def given(names: Iterable[str] | None = None) -> list[str]:
+    """Which parameters of the running command were given, of `names` where these are named."""
+    context = click.get_current_context()
+    of_command = context.params if names is None else [name for name in names if name in context.params]
+    standing = (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+    return [name for name in of_command if context.get_parameter_source(name) not in standing]
+
+
+def refuse(names: Iterable[str], why: str) -> None:
+    """Refuse those of the running command's options `names` that were given, since they would do nothing.
+
+    Raises
+    ------
+    ConfigError
+        "`window` has no effect" and `why`.
+    """
+    asked = given(names)
+    if asked:
+        raise ConfigError(f"{listed(asked)} {'has' if len(asked) == 1 else 'have'} no effect {why}")
 
 
 def parse_size(text: str) -> int:

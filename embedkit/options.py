@@ -1,0 +1,178 @@
+"""Options as classes: one place for a name, its default, what values make sense, when it has an effect, and its help.
+
+A class of options is a frozen dataclass whose fields are made by `option`. The class checks its values when an object
+is made; the command line makes its flags from the same fields (`embedkit.cli.shared.options`), and `used` says what a
+run really looked at, which is what is stored with its result.
+
+Errors name options in backticks, ```vector_size```; the command line shows its flags instead.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from math import inf
+from typing import Any, TypeVar
+
+from embedkit.errors import ConfigError
+
+_KEY = "option"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is known of one option beside its name, type and default.
+
+    Attributes
+    ----------
+    help : str
+        One line.
+    flags : tuple of str
+        Further flags of the command line, as other tools have them.
+    choices : tuple of str
+        The only values, where there are few.
+    least, most : float
+        The range of a number, both ends included.
+    above : float
+        A number must be greater than this one.
+    only : mapping of str to tuple
+        The option has an effect only where each named option has one of these values.
+    default_help : str
+        What to show for a default that is worked out when it is needed.
+    metavar : str, optional
+        Stands for the value in the command line's help.
+    """
+
+    help: str
+    flags: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    least: float = -inf
+    most: float = inf
+    above: float = -inf
+    only: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
+    default_help: str = ""
+    metavar: str | None = None
+
+
+def option(default: Any, help: str, *flags: str, **facts: Any) -> Any:
+    """A field of a class of options; `facts` are further attributes of `Option`."""
+    return dataclasses.field(default=default, metadata={_KEY: Option(help, flags, **facts)})
+
+
+def changed(base: type[Any], name: str, default: Any, **facts: Any) -> Any:
+    """The field `name` of `base` with another default or other facts."""
+    facts_of = dataclasses.replace(described(base)[name], **facts)
+    return dataclasses.field(default=default, metadata={_KEY: facts_of})
+
+
+def described(options: Any) -> dict[str, Option]:
+    """Name -> `Option` of every option of a class or object, in the order of its fields."""
+    return {f.name: f.metadata[_KEY] for f in dataclasses.fields(options) if _KEY in f.metadata}
+
+
+def defaults(options: type[Any]) -> dict[str, Any]:
+    """Name -> default of every option of a class."""
+    return {f.name: f.default for f in dataclasses.fields(options) if _KEY in f.metadata}
+
+
+def kind_of(options: type[Any], name: str) -> tuple[type, bool]:
+    """The type of an option's values and whether None is one of them."""
+    text = next(str(f.type) for f in dataclasses.fields(options) if f.name == name)
+    parts = [part.strip() for part in text.split("|")]
+    kinds = {"int": int, "float": float, "bool": bool, "str": str}
+    return next(kinds[part] for part in parts if part in kinds), "None" in parts
+
+
+def check(options: Any) -> None:
+    """Check every value of an object of options.
+
+    Raises
+    ------
+    ConfigError
+        For a value of another type, outside its range, or given to an option that has no effect beside the others.
+    """
+    for name, facts in described(options).items():
+        value, default = getattr(options, name), defaults(type(options))[name]
+        if value is not None or default is not None:
+            _check_value(name, value, kind_of(type(options), name)[0], facts)
+        if value != default:
+            _check_effect(options, name, facts)
+
+
+def check_given(options: Any, names: Iterable[str]) -> None:
+    """Refuse options that were given, if only by their defaults, where they have no effect.
+
+    Raises
+    ------
+    ConfigError
+    """
+    facts = described(options)
+    for name in names:
+        _check_effect(options, name, facts[name])
+
+
+def used(options: Any) -> dict[str, Any]:
+    """Name -> value of the options that have an effect beside the others."""
+    return {name: getattr(options, name) for name, facts in described(options).items() if _idle(options, facts) is None}
+
+
+def refuse_unknown(names: Iterable[str], known: Iterable[str], whose: str) -> None:
+    """Refuse options that are not known.
+
+    Raises
+    ------
+    ConfigError
+        With close spellings, or else with all that `whose` takes.
+    """
+    known = list(known)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        close = get_close_matches(unknown[0], known, n=3, cutoff=0.75)
+        hint = f"did you mean {listed(close)}?" if close else f"it takes {listed(known)}"
+        raise ConfigError(f"{whose} has no option {listed(unknown)}; {hint}")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names of options for a message."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _check_value(name: str, value: Any, kind: type, facts: Option) -> None:
+    if facts.choices and value not in facts.choices:
+        raise ConfigError(f"`{name}` must be one of {', '.join(facts.choices)}, got {value!r}")
+    if kind is bool and not isinstance(value, bool):
+        raise ConfigError(f"`{name}` must be True or False, got {value!r}")
+    if kind is str and not isinstance(value, str):
+        raise ConfigError(f"`{name}` must be a string, got {value!r}")
+    if kind not in (int, float):
+        return
+    whole = hasattr(value, "__index__") and not isinstance(value, bool)
+    sound = whole or (kind is float and isinstance(value, float))
+    if not (sound and facts.least <= value <= facts.most and facts.above < value < inf):
+        raise ConfigError(f"`{name}` must be {_range(kind, facts)}, got {value!r}")
+
+
+def _range(kind: type, facts: Option) -> str:
+    number = "a whole number" if kind is int else "a number"
+    if facts.above > -inf:
+        return f"{number} above {facts.above:g}"
+    if facts.least > -inf and facts.most < inf:
+        return f"{number} from {facts.least:g} to {facts.most:.0f}"
+    return f"{number} of at least {facts.least:g}" if facts.least > -inf else number
+
+
+def _idle(options: Any, facts: Option) -> str | None:
+    """The option on whose account another has no effect; None where it has one."""
+    return next((other for other, values in facts.only.items() if getattr(options, other) not in values), None)
+
+
+def _check_effect(options: Any, name: str, facts: Option) -> None:
+    other = _idle(options, facts)
+    if other is not None:
+        raise ConfigError(
+            f"`{name}` has no effect with `{other}` {getattr(options, other)}: "
+            f"it is for `{other}` {' or '.join(map(str, facts.only[other]))}"
+        )

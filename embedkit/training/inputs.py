@@ -1,0 +1,92 @@
+"""What a run is given to work on, and which options have no effect on it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.options import defaults, listed
+from embedkit.progress import ProgressCallback
+from embedkit.training.options import TrainingConfig
+from embedkit.vocabulary import Vocabulary
+from embedkit.vocabulary.corpus import Corpus
+from embedkit.vocabulary.options import ReadingOptions, VocabularyOptions
+
+Source = str | os.PathLike[str]
+OF_READING = frozenset(defaults(ReadingOptions))
+OF_VOCABULARY = frozenset(defaults(VocabularyOptions))
+OF_CORPUS = OF_READING | OF_VOCABULARY
+OF_COUNTING = frozenset({"window", "shrink_windows", "sample"})
+
+
+def refuse_idle(
+    corpus: Any,
+    config: TrainingConfig,
+    given: dict[str, Any],
+    vocabulary: Vocabulary | None,
+    cooccurrences: Source | None,
+    mmap_above: int | None,
+) -> None:
+    """Refuse options that have no effect on what is read.
+
+    Raises
+    ------
+    ConfigError
+    """
+    standard = defaults(type(config))
+    asked = [
+        name for name in standard if name in given or (name != "workers" and getattr(config, name) != standard[name])
+    ]
+    idle: dict[str, str] = {}
+    if cooccurrences is not None:
+        if config.model not in ("glove", "svd"):
+            raise ConfigError(f"`cooccurrences` is for models glove and svd, not {config.model}")
+        if corpus is not None:
+            raise ConfigError("give a corpus or `cooccurrences`, not both")
+        idle = dict.fromkeys(OF_CORPUS | OF_COUNTING, "the counts were made before, with options of their own")
+    elif isinstance(corpus, Corpus):
+        idle = dict.fromkeys(OF_CORPUS, "the corpus was read before, with options of its own")
+        if vocabulary is not None:
+            raise ConfigError("`vocabulary` has no effect: the corpus was read before and has one of its own")
+    elif corpus is not None and not _named(corpus):
+        idle = dict.fromkeys(OF_READING, "the corpus is token lists, which are neither read nor cut")
+    if vocabulary is not None:
+        idle = {**dict.fromkeys(OF_VOCABULARY, "the words are those of `vocabulary`"), **idle}
+    names = [name for name in asked if name in idle]
+    if names:
+        raise ConfigError(f"{listed(names)} has no effect: {idle[names[0]]}; leave it out")
+    if mmap_above is not None and not _named(corpus):
+        raise ConfigError("`mmap_above` has no effect: it is for a corpus that is read from files")
+
+
+def _named(corpus: Any) -> bool:
+    """Whether a corpus is given by the names of files."""
+    if isinstance(corpus, (str, os.PathLike)):
+        return True
+    return isinstance(corpus, Sequence) and all(isinstance(item, (str, os.PathLike)) for item in corpus)
+
+
+def read_corpus(
+    corpus: Any,
+    config: TrainingConfig,
+    vocabulary: Vocabulary | None = None,
+    progress: ProgressCallback | None = None,
+    mmap_above: int | None = None,
+) -> Corpus:
+    """The encoded corpus that `train` works on."""
+    if isinstance(corpus, Corpus):
+        return corpus
+    if corpus is None:
+        raise ConfigError("no corpus was given; name a text file, a folder, or - for standard input")
+    if not _named(corpus):
+        return Corpus.from_sentences(
+            corpus, min_count=config.min_count, max_vocab=config.max_vocab, vocabulary=vocabulary
+        )
+    if isinstance(corpus, (str, os.PathLike)):
+        corpus = [corpus]
+    if not corpus:
+        raise EmbedkitError("no corpus was given; name a text file, a folder, or - for standard input")
+    extra: dict[str, Any] = {} if mmap_above is None else {"mmap_above": mmap_above}
+    return Corpus.from_text(corpus, vocabulary=vocabulary, progress=progress, **config.corpus_options(), **extra)

@@ -1,0 +1,225 @@
+"""What a training run is told to do: one class of options for each model.
+
+An option is written once, here: its name, type, default, what values make sense, when it has an effect, its line of
+help and its flags. `TrainingConfig.create` makes the object of a model by name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from embedkit.errors import ConfigError
+from embedkit.options import changed, check, check_given, defaults, option, refuse_unknown, used
+from embedkit.vocabulary.options import ReadingOptions, VocabularyOptions, corpus_options
+
+LOSSES = ("ns", "hs", "softmax")
+SUBWORDS = ("none", "chars", "jamo")
+GLOVE_VECTORS = ("sum", "word", "context")
+CBOW_GRADIENTS = ("sum", "mean")
+
+_NS = {"loss": ("ns",)}
+_CHARS = {"subwords": ("chars",)}
+_JAMO = {"subwords": ("jamo",)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(ReadingOptions, VocabularyOptions):
+    """What all models share; `create` makes the object of one."""
+
+    # Of models without the option of that name.
+    model = ""
+    subwords = "none"
+    keep_output = False
+    cbow_gradient = "sum"
+
+    vector_size: int = option(100, "Numbers in a vector.", "--dim", "--size", "-dim", least=1, most=100_000)
+    workers: int = option(None, "Threads.", "--threads", "--thread", least=1, default_help="all cores")
+    seed: int = option(1, "Of the random numbers; with one worker a run repeats bit for bit.", least=0, most=2**63 - 1)
+
+    def __post_init__(self) -> None:
+        if self.workers is None:
+            object.__setattr__(self, "workers", os.cpu_count() or 1)
+        check(self)
+
+    @staticmethod
+    def create(model: str = "skipgram", **options: Any) -> TrainingConfig:
+        """The configuration of `model` with its defaults, changed by `options`; None means the default.
+
+        Raises
+        ------
+        ConfigError
+            For an unknown model, an option that the model does not have, or that has no effect beside the others, or
+            a value that cannot work.
+        """
+        kind = family_of(model)
+        given = {name: value for name, value in options.items() if value is not None}
+        refuse_unknown(given, own_first(kind), f"model {model}")
+        config = kind(**given)
+        check_given(config, given)
+        return config
+
+    @property
+    def architecture(self) -> str:
+        """``"cbow"`` or ``"skipgram"`` for the predicting models (fasttext is skipgram), else the model."""
+        return "skipgram" if self.model == "fasttext" else self.model
+
+    if TYPE_CHECKING:  # a family's file takes any configuration, and reads the options of its own models
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def corpus_options(self) -> dict[str, Any]:
+        """The keyword arguments for `embedkit.vocabulary.corpus.Corpus.from_text`."""
+        return {**corpus_options(self), "workers": self.workers}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The model and the options that it used, as plain values for the model file."""
+        return {"model": self.model, **used(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionConfig(TrainingConfig):
+    """What skip-gram, CBOW and fastText share."""
+
+    window: int = option(5, "Words to each side.", "--ws", least=1)
+    shrink_windows: bool = option(True, "Draw each window from 1..window, as word2vec does.")
+    epochs: int = option(5, "Passes over the text.", "--epoch", "--iter", least=1)
+    learning_rate: float = option(0.025, "At the start; falls to nothing.", "--lr", "--alpha", above=0)
+    sample: float = option(1e-3, "Leave out words more frequent than this now and then; 0: never.", "-t", least=0)
+    loss: str = option("ns", "Negative sampling, hierarchical or full softmax.", choices=LOSSES)
+    negative: int = option(5, "Negatives for each pair.", "--neg", least=1, only=_NS)
+    ns_exponent: float = option(0.75, "Draw negatives by count to this power.", least=-10, most=10, only=_NS)
+    keep_output: bool = option(
+        False, "Store the output vectors too (for fill, and for going on).", only={"loss": ("ns", "softmax")}
+    )
+    subwords: str = option("none", "Vectors of n-grams of words too.", choices=SUBWORDS)
+    min_n: int | None = option(
+        None, "Shortest character n-gram.", "--minn", least=1, only=_CHARS, default_help="by script"
+    )
+    max_n: int | None = option(
+        None, "Longest character n-gram.", "--maxn", least=1, only=_CHARS, default_help="by script"
+    )
+    bucket: int = option(2_000_000, "Rows for n-grams.", least=1, most=2**31 - 1, only={"subwords": ("chars", "jamo")})
+    min_jamo: int = option(3, "Shortest n-gram of jamo.", least=1, only=_JAMO)
+    max_jamo: int = option(5, "Longest n-gram of jamo.", least=1, only=_JAMO)
+    min_syllables: int = option(1, "Shortest n-gram of syllables beside the jamo.", least=1, only=_JAMO)
+    max_syllables: int = option(4, "Longest n-gram of syllables beside the jamo.", least=1, only=_JAMO)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for low, high in (("min_n", "max_n"), ("min_jamo", "max_jamo"), ("min_syllables", "max_syllables")):
+            a, b = getattr(self, low), getattr(self, high)
+            if a is not None and b is not None and a > b:
+                raise ConfigError(f"`{low}` must not be greater than `{high}`, got {a} > {b}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkipGramConfig(PredictionConfig):
+    """Skip-gram: each word predicts its neighbours."""
+
+    model = "skipgram"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CBOWConfig(PredictionConfig):
+    """Continuous bag of words: the neighbours predict the word."""
+
+    model = "cbow"
+    learning_rate: float = changed(PredictionConfig, "learning_rate", 0.05)
+    cbow_gradient: str = option(
+        "sum", "Give each context word the whole gradient, or its share.", choices=CBOW_GRADIENTS
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FastTextConfig(PredictionConfig):
+    """fastText: skip-gram over the pieces of words, with that tool's defaults."""
+
+    model = "fasttext"
+    learning_rate: float = changed(PredictionConfig, "learning_rate", 0.05)
+    sample: float = changed(PredictionConfig, "sample", 1e-4)
+    ns_exponent: float = changed(PredictionConfig, "ns_exponent", 0.5)
+    subwords: str = changed(PredictionConfig, "subwords", "chars")
+
+    def __post_init__(self) -> None:
+        if self.subwords == "none":
+            raise ConfigError("model fasttext needs `subwords` chars or jamo; without them use `model` skipgram")
+        super().__post_init__()
+
+
+@dataclass(frozen=True, kw_only=True)
+class GloVeConfig(TrainingConfig):
+    """GloVe: weighted least squares on the logarithms of co-occurrence counts."""
+
+    model = "glove"
+    window: int = changed(PredictionConfig, "window", 15)
+    epochs: int = changed(PredictionConfig, "epochs", 25)
+    learning_rate: float = changed(PredictionConfig, "learning_rate", 0.05, help="Of AdaGrad.")
+    x_max: float = option(100.0, "Counts from here on weigh fully.", above=0)
+    weight_exponent: float = option(0.75, "Exponent of the weighting.", least=-10, most=10)
+    glove_vectors: str = option("sum", "Which vectors are the result.", choices=GLOVE_VECTORS)
+    keep_output: bool = changed(PredictionConfig, "keep_output", False, only={})
+
+
+@dataclass(frozen=True, kw_only=True)
+class SVDConfig(TrainingConfig):
+    """Factorised positive pointwise mutual information."""
+
+    model = "svd"
+    window: int = changed(PredictionConfig, "window", 5)
+    shift: float = option(1.0, "PMI less the logarithm of this.", above=0)
+    context_smoothing: float = option(0.75, "Contexts count to this power.", "--cds", least=-10, most=10)
+    eigenvalue_weighting: float = option(0.25, "Singular values to this power.", least=-10, most=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LSAConfig(TrainingConfig):
+    """Latent semantic analysis: the factorised matrix of words and lines."""
+
+    model = "lsa"
+    eigenvalue_weighting: float = changed(SVDConfig, "eigenvalue_weighting", 1.0)
+
+
+CONFIGS: dict[str, type[TrainingConfig]] = {
+    kind.model: kind for kind in (SkipGramConfig, CBOWConfig, FastTextConfig, GloVeConfig, SVDConfig, LSAConfig)
+}
+MODELS = tuple(CONFIGS)
+OPTIONS = frozenset(name for kind in CONFIGS.values() for name in defaults(kind))
+
+
+def family_of(model: str) -> type[TrainingConfig]:
+    """The class of options of a model.
+
+    Raises
+    ------
+    ConfigError
+        For a model that is not known.
+    """
+    if model not in CONFIGS:
+        raise ConfigError(f"`model` {model!r} is not known; use one of {', '.join(MODELS)}")
+    return CONFIGS[model]
+
+
+def settle(model: str | None, config: TrainingConfig | None, given: dict[str, Any]) -> TrainingConfig:
+    """The configuration of a model, or an object's, changed by the options that were `given`.
+
+    Raises
+    ------
+    ConfigError
+        For options that the model does not have, that have no effect or cannot work.
+    """
+    if config is None:
+        return TrainingConfig.create(model or "skipgram", **given)
+    if model is not None and model != config.model:
+        raise ConfigError(f"`model` is {model}, but `config` is for model {config.model}; give one of them")
+    refuse_unknown(given, own_first(type(config)), f"model {config.model}")
+    config = dataclasses.replace(config, **given)
+    check_given(config, given)
+    return config
+
+
+def own_first(kind: type[TrainingConfig]) -> list[str]:
+    """The names of a model's options, those that all models have last."""
+    return sorted(defaults(kind), key=lambda name: name in defaults(TrainingConfig))
