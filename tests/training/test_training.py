@@ -188,7 +188,7 @@ def test_options_that_cannot_work(options, message):
 def test_a_corpus_without_known_words_is_an_error(text):
     vocabulary = embedkit.Vocabulary.from_counts({"stranger": 9})
     with pytest.raises(CorpusError):
-        embedkit.train(text, vocabulary=vocabulary, **OPTIONS)
+        embedkit.train(text, vocabulary=vocabulary, vector_size=16, workers=1)
 
 
 def test_the_plan_counts_words_memory_and_disk(text, tmp_path):
