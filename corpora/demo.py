@@ -17,7 +17,7 @@ COMMANDS = [
     (
         "English: learn, then ask.",
         [
-            "train corpora/en.txt -o demo/en.safetensors --vector-size 64 --epochs 10",
+            "train corpora/en.txt -o demo/en.safetensors --vector-size 64 --epochs 10 --window 2",
             "similar demo/en.safetensors paris king --topn 4",
             "analogy demo/en.safetensors man king woman --topn 3",
             "analogy demo/en.safetensors france paris germany --topn 3",
@@ -28,7 +28,7 @@ COMMANDS = [
     (
         "한국어: 배우고 나서 묻기.",
         [
-            "train corpora/ko.txt -o demo/ko.safetensors --vector-size 64 --epochs 10",
+            "train corpora/ko.txt -o demo/ko.safetensors --vector-size 64 --epochs 10 --window 2",
             "similar demo/ko.safetensors 서울 왕 --topn 4",
             "analogy demo/ko.safetensors 남자 왕 여자 --topn 3",
             "analogy demo/ko.safetensors 한국 서울 일본 --topn 3",
@@ -36,6 +36,11 @@ COMMANDS = [
         ],
     ),
 ]
+
+
+def training_commands() -> list[str]:
+    """The commands that leave the models in ``demo/``."""
+    return [command for _, commands in COMMANDS for command in commands if command.startswith("train ")]
 
 
 def run(command: str) -> None:

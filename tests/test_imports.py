@@ -19,6 +19,7 @@ ROOMS = [
     "progress",
     "threads",
     "_version",
+    "manual",
     "kernels",
     "files",
     "text",

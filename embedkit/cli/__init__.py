@@ -47,7 +47,9 @@ COMMANDS = {
     "lm": ("lm", "Neural modules", "Language models: n-gram, recurrent, Transformer."),
     "seq2seq": ("seq2seq", "Neural modules", "Turn one sequence of words into another."),
     "caption": ("caption", "Neural modules", "Words for a feature vector."),
-    "completion": ("completion", "Files", "Tab completion for bash, zsh or fish."),
+    "manual": ("manual", "Help", "Read the manual: tutorial, recipes, course."),
+    "help": ("help", "Help", "The help of a command."),
+    "completion": ("completion", "Help", "Tab completion for bash, zsh or fish."),
 }
 
 

@@ -8,9 +8,9 @@ import pytest
 
 import embedkit
 from embedkit.cli import COMMANDS, cli
-from tests import readme_pipes
+from tests.manual import sessions
 
-readme_pipes.skip_without_shell()
+sessions.skip_without_shell()
 NEURAL = {"classify", "tag", "lm", "seq2seq", "caption"}
 
 
@@ -21,7 +21,7 @@ def example(name):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    folder = readme_pipes.make_place(tmp_path_factory.mktemp("examples"), ())
+    folder = sessions.make_place(tmp_path_factory.mktemp("examples"), models=False)
     text = (folder / "corpora" / "en.txt").read_text(encoding="utf-8")
     (folder / "corpus.txt").write_text(text, encoding="utf-8")
     model = embedkit.train(str(folder / "corpus.txt"), vector_size=20, epochs=2, seed=1, keep_output=True)
@@ -42,7 +42,7 @@ def test_the_example_runs(place, name):
     if name == "index":
         pytest.importorskip("usearch")
     shutil.copy(place / "kept.safetensors", place / "model.safetensors")  # the example of train writes another
-    done = readme_pipes.run(place, example(name), "bash" if "bash" in example(name) else "sh")
+    done = sessions.run(place, example(name), "bash" if "bash" in example(name) else "sh")
     assert done.returncode == 0, f"{example(name)}\n{done.stderr}"
     assert "Traceback" not in done.stderr
 
@@ -50,7 +50,7 @@ def test_the_example_runs(place, name):
 def test_the_root_example_and_the_one_of_the_language_models_run(place):
     lines = [cli.epilog.rpartition("Example: ")[2], example("lm")]
     for line in lines:
-        done = readme_pipes.run(place, line)
+        done = sessions.run(place, line)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
         assert done.stdout.strip()
 

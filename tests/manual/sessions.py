@@ -1,0 +1,131 @@
+"""A place in which the manual's commands run, and how what they print is compared with what the page shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from corpora import demo
+from tests.manual.pages import ROOT
+
+ELLIPSIS = "…"
+NUMBER = re.compile(r"-?\d[\d,]*\.\d+(?:e[+-]?\d+)?%?$")
+# Answers of a trained model: they differ a little from one processor to the next, so neighbours may change places.
+OF_A_MODEL = re.compile(r"\btrain\b|safetensors|\.(bin|vec|txt\.gz)\b|--log")
+
+
+def skip_without_shell() -> None:
+    """Skip the calling module where the manual's commands cannot run."""
+    if shutil.which("sh") is None:
+        pytest.skip("no sh here", allow_module_level=True)
+
+
+def make_place(folder: Path, models: bool = True) -> Path:
+    """Make a folder like a fresh clone after ``make demo``: corpora, models in demo/, embedkit and python to call."""
+    (folder / "demo").mkdir()
+    shutil.copytree(ROOT / "corpora", folder / "corpora", ignore=shutil.ignore_patterns("__pycache__"))
+    commands = folder / ".bin"
+    commands.mkdir()
+    for name, what in (("embedkit", f'"{sys.executable}" -m embedkit'), ("python", f'"{sys.executable}"')):
+        (commands / name).write_text(f'#!/bin/sh\nexec {what} "$@"\n')
+        (commands / name).chmod(0o755)
+    if models:
+        for command in demo.training_commands():
+            done = run(folder, f"embedkit {command} --workers 1")
+            assert done.returncode == 0, done.stderr
+    return folder
+
+
+def run(place: Path, line: str, shell: str = "sh") -> subprocess.CompletedProcess[str]:
+    """Run some shell in the place."""
+    environment = {
+        **os.environ,
+        "PATH": f"{place / '.bin'}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "COLUMNS": "100",
+    }
+    return subprocess.run(
+        [shell, "-c", line],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def missing(needs: str | None, place: Path) -> list[str]:
+    """What a block needs (commands, Python packages, files, separated by commas) and this machine does not have."""
+    names = [name.strip() for name in (needs or "").split(",") if name.strip()]
+    return [
+        name
+        for name in names
+        if not (shutil.which(name) or (place / name).exists() or ("." not in name and find_spec(name)))
+    ]
+
+
+def printed(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """What a reader sees and can compare: notes, warnings and errors, then the answers; no times, no progress."""
+    said = [line for line in done.stderr.splitlines() if line.startswith(("note: ", "embedkit: "))]
+    return [line.rstrip() for line in (*said, *done.stdout.splitlines())]
+
+
+def shortened(lines: list[str], shown: list[str]) -> list[str]:
+    """Real output, cut where the page cuts it with a last line that is an ellipsis."""
+    if shown and shown[-1].strip() == ELLIPSIS and len(lines) > len(shown):
+        return [*lines[: len(shown) - 1], ELLIPSIS]
+    return lines
+
+
+def difference(command: str, shown: list[str], got: list[str]) -> str | None:
+    """What is wrong with the output that a page shows; None where it is as the page says.
+
+    Text and whole numbers must be the same, numbers with a decimal point near. The answers of a trained model may
+    change places behind the first line: of their words, two thirds must be the same.
+    """
+    cut = bool(shown) and shown[-1].strip() == ELLIPSIS
+    if cut:
+        shown = shown[:-1]
+        got = got[: len(shown)]
+    if len(shown) != len(got):
+        return f"{len(shown)} lines shown, {len(got)} printed: {got[:5]}"
+    if not shown:
+        return None
+    if not OF_A_MODEL.search(command):
+        for a, b in zip(shown, got, strict=True):
+            if not _same_line(a, b):
+                return f"shown {a!r}, printed {b!r}"
+        return None
+    if _words(shown[0])[:2] != _words(got[0])[:2]:
+        return f"shown first {shown[0]!r}, printed {got[0]!r}"
+    expected = [word for line in shown for word in _words(line)]
+    found = {word for line in got for word in _words(line)}
+    same = sum(word in found for word in expected)
+    if same < 2 / 3 * len(expected):
+        return f"only {same} of {len(expected)} words as shown; printed {got}"
+    return None
+
+
+def _words(line: str) -> list[str]:
+    return [word for word in re.split(r"[\s:]+", line) if word and not re.fullmatch(r"-?[\d.,e+–-]+%?", word)]
+
+
+def _same_line(a: str, b: str) -> bool:
+    left, right = a.split(), b.split()
+    return len(left) == len(right) and all(map(_same_field, left, right))
+
+
+def _same_field(a: str, b: str) -> bool:
+    if NUMBER.match(a) and NUMBER.match(b):
+        x, y = (float(text.replace(",", "").rstrip("%")) for text in (a, b))
+        return abs(x - y) <= max(0.02, 0.02 * abs(x))
+    return a == b

@@ -1,0 +1,21 @@
+"""Every console session of the course runs and prints what the page shows; apart, for a process of its own."""
+
+import pytest
+
+from tests.manual.pages import PAGES, console_blocks, name_of
+from tests.manual.sessions import make_place, skip_without_shell
+from tests.manual.test_sessions import check
+
+skip_without_shell()
+
+COURSE = [path for path in PAGES if console_blocks(path) and name_of(path).startswith("course/")]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return make_place(tmp_path_factory.mktemp("course"))
+
+
+@pytest.mark.parametrize("path", COURSE, ids=name_of)
+def test_the_chapter_shows_what_its_commands_print(place, path):
+    assert check(place, path) > 0
