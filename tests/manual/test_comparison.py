@@ -13,9 +13,19 @@ from tests.manual.sessions import difference, shortened
         ("embedkit vocab x", ["a\t3"], ["b\t3"]),
         ("embedkit vocab x", ["a 3", "b 2"], ["a 3"]),
         ("embedkit cooccur x", ["a 0.5000"], ["a 0.6000"]),
-        ("embedkit similar m.safetensors king", ["king queen 0.9", "king boy 0.8"], ["king man 0.9", "king boy 0.8"]),
-        ("embedkit similar m.safetensors king", ["k q .9", "k b .8", "k c .8"], ["k q .9", "k x .8", "k y .8"]),
+        (
+            "embedkit similar m.safetensors king",
+            ["king\tqueen\t0.9", "king\tboy\t0.8"],
+            ["kin\tqueen\t0.9", "king\tboy\t0.8"],
+        ),
+        (
+            "embedkit similar m.safetensors king",
+            ["king q .9", "king b .8", "king c .8"],
+            ["king q .9", "king x .8", "king y .8"],
+        ),
         ("embedkit similar m.safetensors king", ["king queen 0.9"], []),
+        ("embedkit similar m.safetensors king", ["king\tqueen\t0.9"], ["king\tprince\t0.9"]),
+        ("embedkit analogy m.safetensors man king woman", ["man king woman\tqueen"], ["man king woman\tprince"]),
     ],
 )
 def test_another_output_is_noticed(command, shown, got):
