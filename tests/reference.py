@@ -126,33 +126,29 @@ def cbow(ids, keep, table, settings, w_in, w_out, learning_rate, seed):
     return loss, n_pairs
 
 
-def exact(ids, keep, paths, settings, w_in, w_out, learning_rate, seed):
-    """One pass of skip-gram or CBOW with hierarchical or full softmax; returns the summed loss and predictions."""
+def softmax(ids, keep, paths, settings, w_in, w_out, learning_rate, seed, cbow, loss):
+    """One pass of skip-gram or CBOW with loss "hs" or "softmax"; returns the summed loss and predictions."""
     random = SplitMix64(seed)
     kept = subsample(ids, keep, random)
-    loss = n_pairs = 0.0
+    total = n_pairs = 0.0
     for p, centre, first, last in centres(kept):
         words = [kept[q] for q in window(p, first, last, settings.window, settings.shrink, random)]
-        if not words:
-            continue
-        inputs = w_in[words].mean(axis=0, keepdims=True) if settings.cbow else w_in[words]
-        if settings.softmax:
-            scores = inputs @ w_out.T
-            p_word = np.exp(scores - scores.max(axis=1, keepdims=True))
-            p_word /= p_word.sum(axis=1, keepdims=True)
-            loss -= np.log(p_word[:, centre]).sum()
-            steps = learning_rate * (np.eye(len(w_out))[centre] - p_word)
-            outputs = np.arange(len(w_out))
-        else:
-            outputs = paths.nodes[paths.offsets[centre] : paths.offsets[centre + 1]]
-            labels = paths.labels[paths.offsets[centre] : paths.offsets[centre + 1]]
-            scores = inputs @ w_out[outputs].T
-            loss += np.logaddexp(0, np.where(labels > 0, -scores, scores)).sum()
-            steps = learning_rate * (labels - sigmoid(scores))
-        n_pairs += len(inputs)
-        change = steps @ w_out[outputs]
-        w_out[outputs] += steps.T @ inputs
-        if settings.cbow:
-            change = np.repeat(change / len(words) if settings.mean_gradient else change, len(words), axis=0)
-        np.add.at(w_in, words, change)
-    return loss, n_pairs
+        for context in [words] if cbow and words else [[word] for word in words]:
+            hidden = w_in[context].mean(axis=0)
+            if loss == "softmax":
+                outputs = np.arange(len(w_out))
+                p_word = np.exp(w_out @ hidden - (w_out @ hidden).max())
+                p_word /= p_word.sum()
+                total -= np.log(p_word[centre])
+                steps = learning_rate * (np.eye(len(w_out))[centre] - p_word)
+            else:
+                path = slice(paths.indptr[centre], paths.indptr[centre + 1])
+                outputs, labels = paths.nodes[path], paths.labels[path]
+                scores = w_out[outputs] @ hidden
+                total += np.logaddexp(0, np.where(labels > 0, -scores, scores)).sum()
+                steps = learning_rate * (labels - sigmoid(scores))
+            n_pairs += 1
+            change = steps @ w_out[outputs]
+            w_out[outputs] += np.outer(steps, hidden)
+            np.add.at(w_in, context, change / len(context) if settings.mean_gradient else change)
+    return total, n_pairs

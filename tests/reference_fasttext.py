@@ -95,7 +95,7 @@ def train(ids, keep, table, settings, rows, w_in, w_out, rate, state, cbow=False
         if loss == "softmax":
             return learn_softmax(hidden, w_out, target, rate)
         if loss == "hs":
-            path = slice(table.offsets[target], table.offsets[target + 1])
+            path = slice(table.indptr[target], table.indptr[target + 1])
             return learn_logistic(hidden, w_out, table.nodes[path], table.labels[path], rate)
         outputs, labels, bits, left = [target], [1], 0, 0
         for _ in range(settings.negative):

@@ -12,12 +12,9 @@ of bitmap), so that emitting a row costs its own length and not the vocabulary's
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from embedkit.kernels.compiling import kernel
+from embedkit.kernels.simd import prefetch
 
 PREFETCH_DISTANCE = 16  # positions
 
@@ -26,24 +23,6 @@ DE_BRUIJN, S58 = np.uint64(0x03F79D71B4CB0A89), np.uint64(58)
 BIT_INDEX = np.zeros(64, np.int64)
 for _bit in range(64):
     BIT_INDEX[((1 << _bit) * int(DE_BRUIJN) & (2**64 - 1)) >> 58] = _bit
-
-
-@intrinsic
-def prefetch_read(typingctx, array, index):
-    """Ask the processor for the cache line of ``array[index]``, to be read; never fails, has no result."""
-
-    def codegen(context, builder, signature, args):
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        pointer = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(8).as_pointer())
-        int32 = ir.IntType(32)
-        function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.VoidType(), [pointer.type, int32, int32, int32]), "llvm.prefetch.p0"
-        )
-        # read, keep in all cache levels, the data cache
-        builder.call(function, [pointer, int32(0), int32(3), int32(1)])
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64), codegen
 
 
 @kernel
@@ -152,9 +131,9 @@ def count_rows(ids, positions, starts, first, last, left, right, scale, scratch,
         for k in range(starts[row], starts[row + 1]):
             # The positions of a word are far apart, so nearly every walk starts with a cache miss: half the time.
             ahead = positions[min(k + PREFETCH_DISTANCE, last_k)]
-            prefetch_read(ids, ahead - min(left.shape[0], ahead))
-            prefetch_read(ids, ahead)
-            prefetch_read(ids, ahead + min(right.shape[0], n_ids - 1 - ahead))
+            prefetch(ids, ahead - min(left.shape[0], ahead))
+            prefetch(ids, ahead)
+            prefetch(ids, ahead + min(right.shape[0], n_ids - 1 - ahead))
             p = positions[k]
             n = add_side(ids, p - 1, -1, min(left.shape[0], p), left, accumulator, touched, n)
             n = add_side(ids, p + 1, 1, min(right.shape[0], n_ids - 1 - p), right, accumulator, touched, n)

@@ -42,17 +42,13 @@ from typing import NamedTuple
 import numpy as np
 
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.math import LANES, logistic_steps
+from embedkit.kernels.outputs import POOL_BITS, make_steps, make_workspace, renew_pool
 from embedkit.kernels.private import give_back, take_private
-from embedkit.kernels.rng import next_uint64
-from embedkit.kernels.rows import SCORES, TILE, add_row, aligned_rows, dot_rows, fetch_row, update_rows
-from embedkit.kernels.sampling import draw, subsample, window_bounds
+from embedkit.kernels.rows import add_row, fetch_row
+from embedkit.kernels.sampling import subsample, window_bounds
 
-POOL_BITS = 9
 ONE = np.float32(1.0)
 LOSS_EVERY = 16  # the loss is computed for one centre in so many: it costs logarithms
-_POOL_MASK = np.int64((1 << POOL_BITS) - 1)
-_POOL_SHIFT = np.uint64(POOL_BITS)
 
 
 class Settings(NamedTuple):
@@ -70,7 +66,7 @@ class Settings(NamedTuple):
     mean_gradient : bool
         CBOW: divide the gradient by the number of context words.
     max_outputs : int
-        Output rows of one target, rounded up to whole tiles.
+        Output rows of one target at most.
     n_inputs, inputs, n_outputs, outputs : int
         How many rows of `w_in` (the most used ones) and of `w_out` the thread has for itself, and the first of its own
         (`embedkit.kernels.private`).
@@ -120,24 +116,24 @@ class Model(NamedTuple):
 
 
 @kernel(borrows=True)
-def flush(indptr, lazy_start, rows, w_in, cache, uses, interval, word):
+def flush(model, word):
     """Add the pending update of a cached word to its lazy rows, and read their sum anew."""
+    w_in, cache = model.w_in, model.cache
     for d in range(cache.shape[1]):
         cache[2 * word, d] = 0.0
-    for r in range(lazy_start[word], indptr[word + 1]):
-        add_row(w_in, rows[r], ONE, cache, 2 * word + 1)
-        add_row(cache, 2 * word, ONE, w_in, rows[r])
+    for r in range(model.lazy_start[word], model.indptr[word + 1]):
+        add_row(w_in, model.rows[r], ONE, cache, 2 * word + 1)
+        add_row(cache, 2 * word, ONE, w_in, model.rows[r])
     for d in range(cache.shape[1]):
         cache[2 * word + 1, d] = 0.0
-    uses[word] = interval[word]
+    model.uses[word] = model.interval[word]
 
 
 @kernel(borrows=True)
 def flush_all(model):
     """`flush` for every cached word: before the first slice and after the last."""
-    indptr, lazy_start, rows, w_in, _, cache, uses, interval = model
-    for word in range(len(uses)):
-        flush(indptr, lazy_start, rows, w_in, cache, uses, interval, word)
+    for word in range(len(model.uses)):
+        flush(model, word)
 
 
 @kernel(borrows=True)
@@ -151,228 +147,70 @@ def _output(settings, word):
 
 
 @kernel(borrows=True)
-def _fetch_word(settings, indptr, lazy_start, rows, w_in, cache, uses, word):
-    stop = indptr[word + 1]
-    if word < len(uses):
-        fetch_row(cache, np.int64(2 * word))
-        fetch_row(cache, np.int64(2 * word + 1))
-        if uses[word] > 1:
-            stop = lazy_start[word]
-    for r in range(indptr[word], stop):
-        fetch_row(w_in, np.int64(_input(settings, rows[r])))
+def _fetch_word(settings, model, word):
+    stop = model.indptr[word + 1]
+    if word < len(model.uses):
+        fetch_row(model.cache, np.int64(2 * word))
+        fetch_row(model.cache, np.int64(2 * word + 1))
+        if model.uses[word] > 1:
+            stop = model.lazy_start[word]
+    for r in range(model.indptr[word], stop):
+        fetch_row(model.w_in, np.int64(_input(settings, model.rows[r])))
 
 
 @kernel(borrows=True)
-def _add_word(settings, indptr, lazy_start, rows, w_in, cache, n_cached, word, hidden):
+def _add_word(settings, model, word, hidden):
     """Add the rows of a word to ``hidden[0]``; returns how many there are."""
-    stop = indptr[word + 1]
-    if word < n_cached:
-        stop = lazy_start[word]
-        add_row(hidden, 0, ONE, cache, 2 * word)
-    for r in range(indptr[word], stop):
-        add_row(hidden, 0, ONE, w_in, _input(settings, rows[r]))
-    return indptr[word + 1] - indptr[word]
-
-
-@kernel(borrows=True)
-def _move_word(settings, indptr, lazy_start, rows, w_in, cache, uses, interval, word, hidden):
-    """Add the change ``hidden[2]`` to every row of a word."""
-    stop = indptr[word + 1]
-    cached = word < len(uses)
-    if cached:
-        stop = lazy_start[word]
-    for r in range(indptr[word], stop):
-        add_row(w_in, _input(settings, rows[r]), ONE, hidden, 2)
-    if cached:
-        add_row(cache, 2 * word, np.float32(indptr[word + 1] - stop), hidden, 2)
-        add_row(cache, 2 * word + 1, ONE, hidden, 2)
-        uses[word] -= 1
-        if uses[word] <= 0:
-            flush(indptr, lazy_start, rows, w_in, cache, uses, interval, word)
-
-
-@kernel(borrows=True)
-def _logistic_loss(scores, labels, counted, n):
-    """Sum of ``-log σ(±score)`` over the outputs that count."""
-    loss = 0.0
-    for o in range(n):
-        at = o // TILE * SCORES + o % TILE
-        if counted[at] > 0:
-            s = np.float64(scores[at])
-            if labels[at] > 0:
-                s = -s
-            loss += max(s, 0.0) + np.log1p(np.exp(-abs(s)))
-    return loss
-
-
-@kernel(borrows=True, fastmath=True)
-def _softmax(scores, gradient, target, n_outputs, rate):
-    """Gradients of the full softmax; returns the loss."""
-    largest = scores[0]
-    for o in range(n_outputs):
-        largest = max(largest, scores[o // TILE * SCORES + o % TILE])
-    total = 0.0
-    for o in range(n_outputs):
-        at = o // TILE * SCORES + o % TILE
-        gradient[at] = np.exp(scores[at] - largest)
-        total += np.float64(gradient[at])
-    target_at = target // TILE * SCORES + target % TILE
-    loss = np.log(total) - np.float64(scores[target_at] - largest)
-    scale = -rate / np.float32(total)
-    for o in range(n_outputs):
-        gradient[o // TILE * SCORES + o % TILE] *= scale
-    gradient[target_at] += rate
-    return loss
-
-
-@kernel(borrows=True)
-def _negatives(pool, target, negative, outputs, labels, counted, state):
-    """Put a target and its negatives into the outputs; one equal to the target does not count."""
-    outputs[0] = target
-    labels[0] = 1.0
-    counted[0] = 1.0
-    bits = np.uint64(0)
-    left = 0
-    for o in range(1, negative + 1):
-        if left == 0:
-            bits = next_uint64(state)
-            left = 64 // POOL_BITS
-        word = pool[np.int64(bits) & _POOL_MASK]
-        bits >>= _POOL_SHIFT
-        left -= 1
-        outputs[o] = word
-        counted[o // TILE * SCORES + o % TILE] = 0.0 if word == target else 1.0
-    return negative + 1
-
-
-@kernel(borrows=True)
-def _path(paths, target, outputs, labels, counted):
-    """Put the inner nodes on the way to a target into the outputs, with the turns as labels."""
-    first = paths.offsets[target]
-    n = paths.offsets[target + 1] - first
-    for o in range(n):
-        at = o // TILE * SCORES + o % TILE
-        outputs[o] = paths.nodes[first + o]
-        labels[at] = paths.labels[first + o]
-        counted[at] = 1.0
-    for o in range(n, (n + TILE - 1) // TILE * TILE):
-        outputs[o] = outputs[0]
-        counted[o // TILE * SCORES + o % TILE] = 0.0
+    first, stop = model.indptr[word], model.indptr[word + 1]
+    n = stop - first
+    if word < len(model.uses):
+        stop = model.lazy_start[word]
+        add_row(hidden, 0, ONE, model.cache, 2 * word)
+    for r in range(first, stop):
+        add_row(hidden, 0, ONE, model.w_in, _input(settings, model.rows[r]))
     return n
 
 
 @kernel(borrows=True)
-def _renew(settings, table, position, pool, state, w_out):
-    """Draw new negatives into the pool, as the thread's rows, and ask for these; returns the next place in it."""
-    for _ in range(settings.n_drawn):
-        word = _output(settings, draw(table, state))
-        pool[position & _POOL_MASK] = word
-        position += 1
-        fetch_row(w_out, word)
-    return position
+def _move_word(settings, model, word, hidden):
+    """Add the change ``hidden[2]`` to every row of a word."""
+    end = model.indptr[word + 1]
+    stop = end
+    cached = word < len(model.uses)
+    if cached:
+        stop = model.lazy_start[word]
+    for r in range(model.indptr[word], stop):
+        add_row(model.w_in, _input(settings, model.rows[r]), ONE, hidden, 2)
+    if cached:
+        add_row(model.cache, 2 * word, np.float32(end - stop), hidden, 2)
+        add_row(model.cache, 2 * word + 1, ONE, hidden, 2)
+        model.uses[word] -= 1
+        if model.uses[word] <= 0:
+            flush(model, word)
 
 
 @kernel(borrows=True)
-def _score(w_out, outputs, n, hidden, now, scores):
-    for first in range(0, n, TILE):
-        dot_rows(w_out, outputs, first, hidden, now, scores)
-
-
-@kernel(borrows=True)
-def _update(w_out, outputs, n, gradient, hidden, now):
-    update_rows(w_out, outputs, 0, gradient, hidden, now, now, 1 - now)
-    for first in range(TILE, n, TILE):
-        update_rows(w_out, outputs, first, gradient, hidden, now, 1 - now, 1 - now)
-
-
-@functools.cache
-def make_learn(loss):
-    """``learn(...)`` for one target: ns, hs or softmax. It moves the hidden vector and the output rows.
-
-    It takes the hidden vector in ``hidden[now]``, leaves the new one in ``hidden[1 - now]`` and returns the loss
-    where `watch` is true, else 0. Of each tile's eight places in `scores`, `labels`, `counted` (0 or 1) and
-    `gradient` the last two are unused.
-    """
-    if loss == "softmax":
-
-        @kernel(borrows=True)
-        def learn(
-            w_out,
-            target,
-            table,
-            negative,
-            pool,
-            hidden,
-            now,
-            outputs,
-            scores,
-            labels,
-            counted,
-            gradient,
-            rate,
-            state,
-            watch,
-        ):
-            n = w_out.shape[0]
-            _score(w_out, outputs, n, hidden, now, scores)
-            found = _softmax(scores, gradient, target, n, rate)
-            _update(w_out, outputs, n, gradient, hidden, now)
-            return found if watch else 0.0
-
-        return learn
-
-    negatives = loss == "ns"
-
-    @kernel(borrows=True)
-    def learn(
-        w_out,
-        target,
-        table,
-        negative,
-        pool,
-        hidden,
-        now,
-        outputs,
-        scores,
-        labels,
-        counted,
-        gradient,
-        rate,
-        state,
-        watch,
-    ):
-        if negatives:
-            n = _negatives(pool, target, negative, outputs, labels, counted, state)
-        else:
-            n = _path(table, target, outputs, labels, counted)
-        _score(w_out, outputs, n, hidden, now, scores)
-        n_places = (n + TILE - 1) // TILE * SCORES
-        for k in range(n_places):
-            gradient[k] = counted[k]
-        logistic_steps(scores, gradient, labels, n_places, rate)
-        _update(w_out, outputs, n, gradient, hidden, now)
-        return _logistic_loss(scores, labels, counted, n) if watch else 0.0
-
-    return learn
+def _draw_pool(settings, table, position, pool, state, w_out):
+    return renew_pool(pool, position, settings.n_drawn, table, settings.n_outputs, settings.outputs, state, w_out)
 
 
 @functools.cache
 def make_train(cbow, loss):
-    """The training kernel: ``train(ids, start, stop, keep, table, settings, model, learning_rate, state, control)``.
+    """The training kernel: ``train(ids, keep, table, settings, model, learning_rate, state, control)``.
 
     Parameters
     ----------
     cbow : bool
         The window's words predict the centre, instead of the centre each of them.
     loss : {"ns", "hs", "softmax"}
-        `table` is an alias table, `embedkit.kernels.word2vec_exact.Paths`, or for softmax whatever, it is not read.
+        `table` is an alias table, `embedkit.kernels.outputs.Paths`, or for softmax whatever, it is not read.
     """
-    learn = make_learn(loss)
+    choose, step = make_steps(loss)
     negatives = loss == "ns"
 
     @kernel
-    def train(ids, start, stop, keep, table, settings, model, learning_rate, state, control):
-        """Train on ``ids[start:stop]``.
+    def train(ids, keep, table, settings, model, learning_rate, state, control):
+        """Train on `ids`, a slice of the stream.
 
         Returns
         -------
@@ -381,38 +219,31 @@ def make_train(cbow, loss):
         loss, n_pairs : float
             Sum of the loss over the centres where it was computed, and its number of predictions.
         """
-        indptr, lazy_start, rows, w_in, w_out, cache, uses, interval = model
+        w_in, w_out = model.w_in, model.w_out
         window, negative = settings.window, settings.negative
-        kept = np.empty(stop - start, np.int32)
-        n, n_words = subsample(ids, start, stop, keep, state, kept)
+        kept = np.empty(len(ids), np.int32)
+        n, n_words = subsample(ids, keep, state, kept)
         size = w_in.shape[1]
-        n_cached = len(uses)
         inputs_before = np.empty((settings.n_inputs, size), np.float32)
         outputs_before = np.empty((settings.n_outputs, size), np.float32)
         take_private(w_in, settings.inputs, inputs_before)
         take_private(w_out, settings.outputs, outputs_before)
-        hidden = aligned_rows(3, size)
-        outputs = np.zeros(settings.max_outputs, np.int64)
-        for o in range(settings.max_outputs):
-            outputs[o] = min(o, w_out.shape[0] - 1)
-        n_places = settings.max_outputs // TILE * SCORES + LANES
-        scores, labels = np.zeros(n_places, np.float32), np.zeros(n_places, np.float32)
-        counted, gradient = np.zeros(n_places, np.float32), np.zeros(n_places, np.float32)
-        pool = np.zeros(1 << POOL_BITS, np.int64)
+        work = make_workspace(size, w_out.shape[0], settings.max_outputs)
+        hidden = work.hidden
         position = np.int64(0)
         if negatives:
             for _ in range(0, 1 << POOL_BITS, settings.n_drawn):
-                position = _renew(settings, table, position, pool, state, w_out)
+                position = _draw_pool(settings, table, position, work.pool, state, w_out)
         total = 0.0
         n_pairs = 0.0
         for centre in range(n):
             if control[0] != 0:
                 break
             if negatives:
-                position = _renew(settings, table, position, pool, state, w_out)
+                position = _draw_pool(settings, table, position, work.pool, state, w_out)
             ahead = centre + (window + 1 if cbow else 1)
             if ahead < n and kept[ahead] >= 0:
-                _fetch_word(settings, indptr, lazy_start, rows, w_in, cache, uses, kept[ahead])
+                _fetch_word(settings, model, kept[ahead])
             ahead = centre + 1 + (0 if cbow else window)
             if negatives and ahead < n and kept[ahead] >= 0:
                 fetch_row(w_out, np.int64(_output(settings, kept[ahead])))
@@ -427,35 +258,20 @@ def make_train(cbow, loss):
             n_rows = 0
             for p in range(low if cbow else centre, (high if cbow else centre) + 1):
                 if not cbow or p != centre:
-                    n_rows += _add_word(settings, indptr, lazy_start, rows, w_in, cache, n_cached, kept[p], hidden)
+                    n_rows += _add_word(settings, model, kept[p], hidden)
             scale = np.float32(1.0) / np.float32(n_rows)
             for d in range(size):
                 hidden[0, d] *= scale
                 hidden[2, d] = hidden[0, d]
             now = 0
-            watch = centre % LOSS_EVERY == 0
+            with_loss = centre % LOSS_EVERY == 0
             for p in range(centre if cbow else low, (centre if cbow else high) + 1):
                 if not cbow and p == centre:
                     continue
                 target = np.int64(_output(settings, kept[p]))
-                total += learn(
-                    w_out,
-                    target,
-                    table,
-                    negative,
-                    pool,
-                    hidden,
-                    now,
-                    outputs,
-                    scores,
-                    labels,
-                    counted,
-                    gradient,
-                    learning_rate,
-                    state,
-                    watch,
-                )
-                n_pairs += watch
+                n_outputs = choose(w_out, table, work, negative, target, state)
+                total += step(w_out, work, n_outputs, target, now, learning_rate, with_loss)
+                n_pairs += with_loss
                 now = 1 - now
             share = np.float32(1.0)
             if cbow and settings.mean_gradient:
@@ -464,7 +280,7 @@ def make_train(cbow, loss):
                 hidden[2, d] = share * (hidden[now, d] - hidden[2, d])
             for p in range(low if cbow else centre, (high if cbow else centre) + 1):
                 if not cbow or p != centre:
-                    _move_word(settings, indptr, lazy_start, rows, w_in, cache, uses, interval, kept[p], hidden)
+                    _move_word(settings, model, kept[p], hidden)
         give_back(w_in, settings.inputs, inputs_before, settings.share)
         give_back(w_out, settings.outputs, outputs_before, settings.share)
         return n_words, total, n_pairs

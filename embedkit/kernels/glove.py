@@ -22,16 +22,13 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.math import LANES, prefetch
 from embedkit.kernels.rng import next_below
+from embedkit.kernels.simd import FLOAT, LANES, LINE_FLOATS, VECTOR, element, load, prefetch, spread, store
 
 FIRST_LANE = 2  # of the vector, behind the bias lanes
 PREFETCH_RECORDS = 4
 GRADIENT_LIMIT = 100.0
-CACHE_LINE = 16  # float32
 
-_float = ir.FloatType()
-_vector = ir.VectorType(_float, LANES)
 _fast = ("fast",)
 
 
@@ -116,10 +113,10 @@ def step(typingctx, words, row, contexts, column, log_x, weight, rate, size):
         emit = _Emitter(builder)
         w = emit.row(context, signature.args[0], words_v, row_v, 2 * n)
         c = emit.row(context, signature.args[2], contexts_v, column_v, 2 * n)
-        slots = [cgutils.alloca_once_value(builder, emit.spread(_float(0.0))) for _ in range(2)]
+        slots = [cgutils.alloca_once_value(builder, spread(builder, FLOAT(0.0))) for _ in range(2)]
 
         def dot(offset, chunk):
-            product = builder.fmul(emit.load(w, offset), emit.load(c, offset), flags=_fast)
+            product = builder.fmul(load(builder, w, offset), load(builder, c, offset), flags=_fast)
             slot = slots[chunk % 2]
             builder.store(builder.fadd(builder.load(slot), product, flags=_fast), slot)
 
@@ -127,22 +124,22 @@ def step(typingctx, words, row, contexts, column, log_x, weight, rate, size):
         total = builder.fadd(*(builder.load(slot) for slot in slots), flags=_fast)
         difference = builder.fsub(emit.sum(total), log_x_v, flags=_fast)
         weighted = builder.fmul(difference, weight_v, flags=_fast)
-        scaled = emit.spread(builder.fmul(weighted, rate_v, flags=_fast))
-        limit = emit.spread(builder.fmul(rate_v, _float(GRADIENT_LIMIT), flags=_fast))
+        scaled = spread(builder, builder.fmul(weighted, rate_v, flags=_fast))
+        limit = spread(builder, builder.fmul(rate_v, FLOAT(GRADIENT_LIMIT), flags=_fast))
         least = builder.fneg(limit)
 
         def update(offset, chunk):
-            x, y = emit.load(w, offset), emit.load(c, offset)
+            x, y = load(builder, w, offset), load(builder, c, offset)
             sums_at = builder.add(offset, offset.type(n))
             for pointer, old, other, fixed in ((w, x, y, 1), (c, y, x, 0)):
                 gradient = emit.clip(builder.fmul(scaled, other, flags=_fast), least, limit)
                 if chunk == 0:  # the lane that is 1 stays 1
-                    gradient = builder.fmul(gradient, _vector([float(k != fixed) for k in range(LANES)]), flags=_fast)
-                sums = emit.load(pointer, sums_at)
+                    gradient = builder.fmul(gradient, VECTOR([float(k != fixed) for k in range(LANES)]), flags=_fast)
+                sums = load(builder, pointer, sums_at)
                 moved = builder.fdiv(gradient, emit.call("sqrt", sums), flags=_fast)
-                emit.store(builder.fsub(old, moved, flags=_fast), pointer, offset)
+                store(builder, builder.fsub(old, moved, flags=_fast), pointer, offset)
                 squared = builder.fmul(gradient, gradient, flags=_fast)
-                emit.store(builder.fadd(sums, squared, flags=_fast), pointer, sums_at)
+                store(builder, builder.fadd(sums, squared, flags=_fast), pointer, sums_at)
 
         emit.chunks(n, update)
         return builder.fmul(weighted, difference, flags=_fast)
@@ -158,8 +155,7 @@ class _Emitter:
         self.builder = builder
 
     def row(self, context, array_type, array, index, length):
-        data = context.make_array(array_type)(context, self.builder, array).data
-        return self.builder.gep(data, [self.builder.mul(index, index.type(length))], inbounds=True)
+        return element(context, self.builder, array_type, array, self.builder.mul(index, index.type(length)))
 
     def chunks(self, size, body):
         """Call ``body(offset, chunk)`` for every vector of a row: the first eight unrolled, the others in a loop."""
@@ -171,22 +167,9 @@ class _Emitter:
             with cgutils.for_range(self.builder, int64(n - 8)) as loop:
                 body(self.builder.mul(self.builder.add(loop.index, int64(8)), int64(LANES)), 8)
 
-    def load(self, base, offset):
-        pointer = self.builder.gep(base, [offset], inbounds=True)
-        return self.builder.load(self.builder.bitcast(pointer, _vector.as_pointer()), align=4)
-
-    def store(self, value, base, offset):
-        pointer = self.builder.gep(base, [offset], inbounds=True)
-        self.builder.store(value, self.builder.bitcast(pointer, _vector.as_pointer()), align=4)
-
-    def spread(self, value):
-        int32 = ir.IntType(32)
-        one = self.builder.insert_element(ir.Constant(_vector, ir.Undefined), value, int32(0))
-        return self.builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(int32, LANES), [int32(0)] * LANES))
-
     def call(self, name, *args):
         function = cgutils.get_or_insert_function(
-            self.builder.module, ir.FunctionType(_vector, [_vector] * len(args)), f"llvm.{name}.v{LANES}f32"
+            self.builder.module, ir.FunctionType(VECTOR, [VECTOR] * len(args)), f"llvm.{name}.v{LANES}f32"
         )
         return self.builder.call(function, args, fastmath=_fast)
 
@@ -195,9 +178,9 @@ class _Emitter:
 
     def sum(self, value):
         function = cgutils.get_or_insert_function(
-            self.builder.module, ir.FunctionType(_float, [_float, _vector]), f"llvm.vector.reduce.fadd.v{LANES}f32"
+            self.builder.module, ir.FunctionType(FLOAT, [FLOAT, VECTOR]), f"llvm.vector.reduce.fadd.v{LANES}f32"
         )
-        return self.builder.call(function, [_float(0.0), value], fastmath=_fast)
+        return self.builder.call(function, [FLOAT(0.0), value], fastmath=_fast)
 
 
 @functools.cache
@@ -227,7 +210,7 @@ def make_train_block(row_size):
             ahead = min(k + PREFETCH_RECORDS, last - 1)
             w_ahead = (first_word + np.int64(pairs[ahead, 0])) * (2 * row_size)
             c_ahead = (first_context + np.int64(pairs[ahead, 1])) * (2 * row_size)
-            for line in range(0, 2 * row_size, CACHE_LINE):
+            for line in range(0, 2 * row_size, LINE_FLOATS):
                 prefetch(words, w_ahead + line)
                 prefetch(contexts, c_ahead + line)
             cost += step(

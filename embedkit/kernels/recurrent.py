@@ -10,13 +10,12 @@ four inputs reaches 77 and one at a time 20), then the gates while the block is 
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.math import LANES, _load, _multiply_add, _shuffle, _store, _vector
+from embedkit.kernels.simd import LANES, VECTOR, load, multiply_add, spread, store
 
 ROWS = LANES // 2  # rows worked on at once: with two vectors each they take half the registers
 VECTORS = 2
@@ -91,23 +90,22 @@ def add_tile(typingctx, y, x, w, column):
             ]
             for r in range(ROWS)
         ]
-        sums = [[cgutils.alloca_once(builder, _vector) for _ in range(VECTORS)] for _ in range(ROWS)]
+        sums = [[cgutils.alloca_once(builder, VECTOR) for _ in range(VECTORS)] for _ in range(ROWS)]
         for r in range(ROWS):
             for v in range(VECTORS):
-                builder.store(_load(builder, y_base, places[r][v]), sums[r][v])
+                builder.store(load(builder, y_base, places[r][v]), sums[r][v])
         with cgutils.for_range(builder, n_inputs) as loop:
             start = builder.add(builder.mul(loop.index, n_outputs), args[3])
-            weights = [_load(builder, w_base, builder.add(start, size(v * LANES))) for v in range(VECTORS)]
+            weights = [load(builder, w_base, builder.add(start, size(v * LANES))) for v in range(VECTORS)]
             for r in range(ROWS):
                 place = builder.add(builder.mul(size(r), n_inputs), loop.index)
                 value = builder.load(builder.gep(x_base, [place], inbounds=True))
-                first = builder.insert_element(ir.Constant(_vector, ir.Undefined), value, ir.IntType(32)(0))
-                value = _shuffle(builder, first, first, [0] * LANES)
+                value = spread(builder, value)
                 for v in range(VECTORS):
-                    builder.store(_multiply_add(builder, value, weights[v], builder.load(sums[r][v])), sums[r][v])
+                    builder.store(multiply_add(builder, value, weights[v], builder.load(sums[r][v])), sums[r][v])
         for r in range(ROWS):
             for v in range(VECTORS):
-                _store(builder, builder.load(sums[r][v]), y_base, places[r][v])
+                store(builder, builder.load(sums[r][v]), y_base, places[r][v])
         return context.get_dummy_value()
 
     return types.void(y, x, w, types.int64), codegen

@@ -1,30 +1,36 @@
 """One hidden vector against a few rows at a time: the inner products and updates of subword training.
 
-Written with explicit vectors of LLVM IR, like `embedkit.kernels.math`: six rows against one vector keep six
+Written with explicit vectors of LLVM IR, like `embedkit.kernels.simd`: six rows against one vector keep six
 accumulators in registers, and the sums across lanes are shared in one tree of shuffles. Rows are as long as
-`embedkit.kernels.math.padded_size` says. They should begin at multiples of 64 bytes: vectors that straddle cache
+`embedkit.kernels.simd.padded_size` says. They should begin at multiples of 64 bytes: vectors that straddle cache
 lines took twice the time. They take row numbers, not views: making a view of an array counts a reference, an atomic
 operation that costs as much as the arithmetic here.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.math import LANES, _element, _load, _multiply_add, _shuffle, _store, _vector, prefetch
+from embedkit.kernels.simd import (
+    LANES,
+    LINE_FLOATS,
+    VECTOR,
+    base,
+    element,
+    load,
+    multiply_add,
+    prefetch,
+    shuffle,
+    spread,
+    store,
+    sum_each,
+)
 
 TILE = 6  # rows handled at once: a target and five negatives
 SCORES = 8  # lanes that hold their results; the last two are zero
-_int32 = ir.IntType(32)
-
-
-def _base(context, builder, array_type, array):
-    return context.make_array(array_type)(context, builder, array).data
 
 
 def _row_size(context, builder, array_type, array):
@@ -32,42 +38,25 @@ def _row_size(context, builder, array_type, array):
 
 
 def _row(context, builder, array_type, array, row, size):
-    return builder.gep(_base(context, builder, array_type, array), [builder.mul(row, size)], inbounds=True)
+    return builder.gep(base(context, builder, array_type, array), [builder.mul(row, size)], inbounds=True)
 
 
 def _row_pointers(context, builder, matrix_type, matrix, rows_type, rows, first):
-    base, size = _base(context, builder, matrix_type, matrix), _row_size(context, builder, matrix_type, matrix)
+    start, size = base(context, builder, matrix_type, matrix), _row_size(context, builder, matrix_type, matrix)
     pointers = []
     for k in range(TILE):
-        row = builder.load(_element(context, builder, rows_type, rows, builder.add(first, first.type(k))))
-        pointers.append(builder.gep(base, [builder.mul(row, size)], inbounds=True))
+        row = builder.load(element(context, builder, rows_type, rows, builder.add(first, first.type(k))))
+        pointers.append(builder.gep(start, [builder.mul(row, size)], inbounds=True))
     return pointers, size
 
 
 def _sum_each_of_eight(builder, vectors):
-    """Eight lanes, lane k the sum of ``vectors[k]``.
-
-    At each level two vectors of partial sums become one: blocks of lanes of the first go beside blocks of the second.
-    `owners` remembers whose sum a lane holds.
-    """
-    owners = [[k] * LANES for k in range(SCORES)]
-    width = LANES // 2
-    while len(vectors) > 1:
-        half = len(vectors) // 2
-        low, high = [], []
-        for block in range(0, LANES, 2 * width):
-            low += [block + i for i in range(width)] + [LANES + block + i for i in range(width)]
-            high += [block + width + i for i in range(width)] + [LANES + block + width + i for i in range(width)]
-        vectors = [
-            builder.fadd(_shuffle(builder, a, b, low), _shuffle(builder, a, b, high))
-            for a, b in zip(vectors[:half], vectors[half:], strict=True)
-        ]
-        owners = [[(a + b)[lane] for lane in low] for a, b in zip(owners[:half], owners[half:], strict=True)]
-        width //= 2
-    places = [[lane for lane in range(LANES) if owners[0][lane] == k] for k in range(SCORES)]
-    result = _shuffle(builder, vectors[0], vectors[0], [lanes[0] for lanes in places])
+    """Eight lanes, lane k the sum of ``vectors[k]``."""
+    sums, owners = sum_each(builder, vectors)
+    places = [[lane for lane in range(LANES) if owners[lane] == k] for k in range(SCORES)]
+    result = shuffle(builder, sums, sums, [lanes[0] for lanes in places])
     for further in range(1, LANES // SCORES):
-        again = _shuffle(builder, vectors[0], vectors[0], [lanes[further] for lanes in places])
+        again = shuffle(builder, sums, sums, [lanes[further] for lanes in places])
         result = builder.fadd(result, again)
     return result
 
@@ -93,18 +82,18 @@ def dot_rows(typingctx, matrix, rows, first, vectors, at, out):
         matrix_v, rows_v, first_v, vectors_v, at_v, out_v = args
         pointers, size = _row_pointers(context, builder, matrix_t, matrix_v, rows_t, rows_v, first_v)
         vector_p = _row(context, builder, vectors_t, vectors_v, at_v, size)
-        zero = _vector([0.0] * LANES)
-        sums = [cgutils.alloca_once(builder, _vector) for _ in range(TILE)]
+        zero = VECTOR([0.0] * LANES)
+        sums = [cgutils.alloca_once(builder, VECTOR) for _ in range(TILE)]
         for place in sums:
             builder.store(zero, place)
         int64 = first_v.type
         with cgutils.for_range_slice(builder, int64(0), size, int64(LANES), int64) as (offset, _):
-            x = _load(builder, vector_p, offset)
+            x = load(builder, vector_p, offset)
             for place, row in zip(sums, pointers, strict=True):
-                builder.store(_multiply_add(builder, _load(builder, row, offset), x, builder.load(place)), place)
+                builder.store(multiply_add(builder, load(builder, row, offset), x, builder.load(place)), place)
         result = _sum_each_of_eight(builder, [builder.load(p) for p in sums] + [zero] * (SCORES - TILE))
         at = builder.mul(builder.sdiv(first_v, int64(TILE)), int64(SCORES))
-        _store(builder, result, _base(context, builder, out_t, out_v), at)
+        store(builder, result, base(context, builder, out_t, out_v), at)
         return context.get_dummy_value()
 
     return types.void(matrix, rows, types.int64, vectors, types.int64, out), codegen
@@ -126,22 +115,21 @@ def update_rows(typingctx, matrix, rows, first, gradient, vectors, at, start, re
         vector_p, start_p, result_p = (
             _row(context, builder, vectors_t, vectors_v, row, size) for row in (at_v, start_v, result_v)
         )
-        gradient_p = _base(context, builder, gradient_t, gradient_v)
+        gradient_p = base(context, builder, gradient_t, gradient_v)
         int64 = first_v.type
         place = builder.mul(builder.sdiv(first_v, int64(TILE)), int64(SCORES))
-        spread = []
+        scales = []
         for k in range(TILE):
             weight = builder.load(builder.gep(gradient_p, [builder.add(place, int64(k))], inbounds=True))
-            single = builder.insert_element(ir.Constant(_vector, ir.Undefined), weight, _int32(0))
-            spread.append(_shuffle(builder, single, single, [0] * LANES))
+            scales.append(spread(builder, weight))
         with cgutils.for_range_slice(builder, int64(0), size, int64(LANES), int64) as (offset, _):
-            x = _load(builder, vector_p, offset)
-            total = _load(builder, start_p, offset)
-            for weight, row in zip(spread, pointers, strict=True):
-                w = _load(builder, row, offset)
-                total = _multiply_add(builder, weight, w, total)
-                _store(builder, _multiply_add(builder, weight, x, w), row, offset)
-            _store(builder, total, result_p, offset)
+            x = load(builder, vector_p, offset)
+            total = load(builder, start_p, offset)
+            for weight, row in zip(scales, pointers, strict=True):
+                w = load(builder, row, offset)
+                total = multiply_add(builder, weight, w, total)
+                store(builder, multiply_add(builder, weight, x, w), row, offset)
+            store(builder, total, result_p, offset)
         return context.get_dummy_value()
 
     i8 = types.int64
@@ -158,12 +146,11 @@ def add_row(typingctx, target, target_row, scale, source, source_row):
         size = _row_size(context, builder, target_t, target_v)
         t = _row(context, builder, target_t, target_v, target_row_v, size)
         s = _row(context, builder, source_t, source_v, source_row_v, size)
-        single = builder.insert_element(ir.Constant(_vector, ir.Undefined), scale_v, _int32(0))
-        scales = _shuffle(builder, single, single, [0] * LANES)
+        scales = spread(builder, scale_v)
         int64 = target_row_v.type
         with cgutils.for_range_slice(builder, int64(0), size, int64(LANES), int64) as (offset, _):
-            x = _load(builder, s, offset)
-            _store(builder, _multiply_add(builder, scales, x, _load(builder, t, offset)), t, offset)
+            x = load(builder, s, offset)
+            store(builder, multiply_add(builder, scales, x, load(builder, t, offset)), t, offset)
         return context.get_dummy_value()
 
     return types.void(target, types.int64, types.float32, source, types.int64), codegen
@@ -173,13 +160,5 @@ def add_row(typingctx, target, target_row, scale, source, source_row):
 def fetch_row(matrix, row):
     """Ask for a row, cache line by cache line."""
     size = matrix.shape[1]
-    for d in range(0, size, 16):
+    for d in range(0, size, LINE_FLOATS):
         prefetch(matrix, row * size + d)
-
-
-@kernel
-def aligned_rows(n_rows, row_size):
-    """Zeros, float32 (n_rows, row_size), the first row at a multiple of 64 bytes."""
-    room = np.zeros(n_rows * row_size + 16, np.float32)
-    skip = (64 - room.ctypes.data % 64) % 64 // 4
-    return room[skip : skip + n_rows * row_size].reshape(n_rows, row_size)

@@ -74,8 +74,8 @@ def draw(table, state):
 
 
 @kernel(borrows=True)
-def subsample(ids, start, stop, keep, state, kept):
-    """Copy ``ids[start:stop]`` to `kept`, leaving each word out with probability ``1 - keep[word]``.
+def subsample(ids, keep, state, kept):
+    """Copy `ids` to `kept`, leaving each word out with probability ``1 - keep[word]``.
 
     Sentence ends (negative ids) stay. Mikolov et al. 2013b, section 2.3, in the form of the word2vec tool.
 
@@ -84,7 +84,7 @@ def subsample(ids, start, stop, keep, state, kept):
     ids : int32 (n,)
     keep : float32 (n_words,)
     state : uint64 (1,)
-    kept : int32 (at least stop - start,)
+    kept : int32 (at least n,)
 
     Returns
     -------
@@ -93,8 +93,7 @@ def subsample(ids, start, stop, keep, state, kept):
     """
     n = 0
     n_words = 0
-    for i in range(start, stop):
-        word = ids[i]
+    for word in ids:
         if word < 0:
             kept[n] = word
             n += 1

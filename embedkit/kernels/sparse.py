@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.cooccurrence import prefetch_read
+from embedkit.kernels.simd import LINE_FLOATS, prefetch
 
 PREFETCH_CELLS = 6
-CACHE_LINE = 16  # float32
 
 
 @kernel(fastmath=True)
@@ -33,8 +32,8 @@ def multiply_rows(offsets, columns, values, dense, first, last, out):
         for k in range(offsets[i], offsets[i + 1]):
             # The rows of `dense` come from the third-level cache in no order: a third of the time without this.
             ahead = np.int64(columns[min(k + PREFETCH_CELLS, offsets[i + 1] - 1)]) * width
-            for line in range(0, width, CACHE_LINE):
-                prefetch_read(flat, ahead + line)
+            for line in range(0, width, LINE_FLOATS):
+                prefetch(flat, ahead + line)
             value, source = values[k], dense[columns[k]]
             for d in range(width):
                 row[d] += value * source[d]

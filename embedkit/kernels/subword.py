@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.math import prefetch
+from embedkit.kernels.simd import LINE_FLOATS, prefetch
 
 OFFSET, PRIME, MASK = np.uint64(2166136261), np.uint64(16777619), np.uint64(0xFFFFFFFF)
 AHEAD = 16  # n-grams between asking for a row and adding it
@@ -240,7 +240,7 @@ def hash_words(data, offsets, lengths):
 def _fetch(rows, position, size):
     """Ask for a row; it may begin and end within cache lines."""
     if position >= 0:
-        for d in range(0, size, 16):
+        for d in range(0, size, LINE_FLOATS):
             prefetch(rows, np.int64(position) * size + d)
         prefetch(rows, np.int64(position) * size + size - 1)
 

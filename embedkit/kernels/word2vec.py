@@ -7,7 +7,7 @@ with the block widened from one centre to several). A pair counts where the cont
 shared negative stands for ``negative / n_shared`` negatives of each of the row's pairs, so that a pair is worth as
 many negatives as asked for. Both products that update use the values from before the step.
 
-Both matrices are float32 (n_words, row_size), padded by `embedkit.kernels.math.padded_size`, and are shared by all
+Both matrices are float32 (n_words, row_size), padded by `embedkit.kernels.simd.padded_size`, and are shared by all
 threads without locks (Hogwild; Recht et al. 2011), but for the rows of the most frequent words
 (`embedkit.kernels.private`). A call works on one slice of the id stream.
 
@@ -27,11 +27,13 @@ from typing import NamedTuple
 import numpy as np
 
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.math import TILE_COLUMNS, TILE_ROWS, add_rows, add_rows_single, dot_tile, logistic_steps
+from embedkit.kernels.outputs import logistic_loss
 from embedkit.kernels.private import give_back, renumber, take_private
+from embedkit.kernels.products import TILE_ROWS, copy_rows, make_products
 from embedkit.kernels.rng import next_below
-from embedkit.kernels.rows import aligned_rows, fetch_row
+from embedkit.kernels.rows import fetch_row
 from embedkit.kernels.sampling import draw, subsample
+from embedkit.kernels.simd import aligned_rows, logistic_steps
 
 
 class Settings(NamedTuple):
@@ -44,7 +46,7 @@ class Settings(NamedTuple):
     shrink : bool
         Draw each centre's window from 1..window.
     n_shared : int
-        Negatives that a block shares; ``BLOCK + n_shared`` is a multiple of `TILE_COLUMNS`.
+        Negatives that a block shares; ``BLOCK + n_shared`` is a multiple of `embedkit.kernels.products.TILE_COLUMNS`.
     negative_weight : float32
         ``negative / n_shared``.
     mean_gradient : bool
@@ -67,45 +69,6 @@ BLOCK = 4  # centres in a step; a multiple of TILE_ROWS
 LOSS_EVERY = 64  # the loss is computed for one block in so many: it costs logarithms, 9 % of the time at 16
 
 
-@functools.cache
-def make_products(row_size):
-    """The three matrix products of a step for rows of `row_size` float32."""
-
-    @kernel(fastmath=True)
-    def scores_of(inputs, rows, n_rows, outputs, n_outputs, scores):
-        for r in range(0, n_rows, TILE_ROWS):
-            for c in range(0, n_outputs, TILE_COLUMNS):
-                dot_tile(inputs, rows, r, outputs, c, row_size, scores)
-
-    @kernel(fastmath=True)
-    def add_products(target, targets, n_targets, target_step, source, rows, n_rows, weights, step):
-        """``target[targets[t]] += sum_k weights.flat[t * target_step + k * step] * source[rows[k]]``."""
-        t = 0
-        while t < n_targets:
-            if t + 1 < n_targets and targets[t] != targets[t + 1]:
-                add_rows(
-                    target,
-                    targets[t],
-                    targets[t + 1],
-                    source,
-                    rows,
-                    n_rows,
-                    weights,
-                    t * target_step,
-                    (t + 1) * target_step,
-                    step,
-                    row_size,
-                )
-                t += 2
-            else:
-                add_rows_single(
-                    target, targets[t], targets[t], source, rows, n_rows, weights, t * target_step, 0, step, row_size
-                )
-                t += 1
-
-    return scores_of, add_products
-
-
 @kernel
 def pair_loss(scores, weights, labels, n_rows, n_outputs):
     """Sum of ``-w log σ(±score)`` and the number of positive pairs, in float64."""
@@ -115,11 +78,9 @@ def pair_loss(scores, weights, labels, n_rows, n_outputs):
         for c in range(n_outputs):
             weight = weights[r, c]
             if weight > 0:
-                s = np.float64(scores[r, c])
                 if labels[r, c] > 0:
-                    s = -s
                     pairs += weight
-                loss += weight * (max(s, 0.0) + np.log1p(np.exp(-abs(s))))
+                loss += weight * logistic_loss(scores[r, c], labels[r, c])
     return loss, pairs
 
 
@@ -146,12 +107,13 @@ def draw_negatives(table, state, words, first, n, settings, matrix):
 
 
 @kernel
-def take_block(kept, n, position, sentence, settings, state, outputs, places, lows, highs):
-    """The next `BLOCK` centres from `position` on: their words, places and windows.
+def take_block(kept, n, position, sentence, settings, state, block):
+    """The next `BLOCK` centres from `position` on: their words, places and windows go into `block`'s four int64 arrays.
 
     `sentence` (int64 (2,)) holds the first and the last position of the sentence that `position` is in.
     Returns the number of centres found and the position behind the last one.
     """
+    outputs, places, lows, highs = block
     n_centres = 0
     while n_centres < BLOCK and position < n:
         if position > sentence[1]:
@@ -219,24 +181,14 @@ def drop_targets(outputs, n_rows, weights, negative_weight):
                     weights[r, k] -= weights[r, q] * negative_weight
 
 
-@kernel
-def copy_rows(matrix, words, n, out):
-    """``out[k] = matrix[words[k]]``."""
-    for k in range(n):
-        source = matrix[words[k]]
-        target = out[k]
-        for d in range(matrix.shape[1]):
-            target[d] = source[d]
-
-
 @functools.cache
 def make_skipgram(row_size):
     """Skip-gram with negative sampling for rows of `row_size` float32."""
     scores_of, add_products = make_products(row_size)
 
     @kernel(fastmath=True)
-    def skipgram(ids, start, stop, keep, table, settings, w_in, w_out, learning_rate, state, control):
-        """Train on ``ids[start:stop]``.
+    def skipgram(ids, keep, table, settings, w_in, w_out, learning_rate, state, control):
+        """Train on `ids`, a slice of the stream.
 
         Parameters
         ----------
@@ -264,8 +216,8 @@ def make_skipgram(row_size):
         """
         n_outputs = BLOCK + settings.n_shared
         max_rows = BLOCK + 2 * settings.window + TILE_ROWS
-        kept = np.empty(stop - start, np.int32)
-        n, n_words = subsample(ids, start, stop, keep, state, kept)
+        kept = np.empty(len(ids), np.int32)
+        n, n_words = subsample(ids, keep, state, kept)
         renumber(kept, n, settings.n_private, settings.private)
         inputs_before = np.empty((settings.n_private, row_size), np.float32)
         outputs_before = np.empty((settings.n_private, row_size), np.float32)
@@ -277,6 +229,7 @@ def make_skipgram(row_size):
         places = np.zeros(BLOCK, np.int64)
         lows = np.zeros(BLOCK, np.int64)
         highs = np.zeros(BLOCK, np.int64)
+        block = (outputs, places, lows, highs)
         sentence = np.array([0, -1])
         iota = np.arange(max(max_rows, n_outputs))
         buffer = aligned_rows(n_outputs, row_size)
@@ -293,7 +246,7 @@ def make_skipgram(row_size):
         while position < n and control[0] == 0:
             for k in range(BLOCK, n_outputs):
                 outputs[k] = following[k]
-            n_centres, position = take_block(kept, n, position, sentence, settings, state, outputs, places, lows, highs)
+            n_centres, position = take_block(kept, n, position, sentence, settings, state, block)
             if n_centres == 0:
                 break
             draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out)
@@ -325,8 +278,8 @@ def make_cbow(row_size):
     scores_of, add_products = make_products(row_size)
 
     @kernel(fastmath=True)
-    def cbow(ids, start, stop, keep, table, settings, w_in, w_out, learning_rate, state, control):
-        """Train on ``ids[start:stop]``; arguments and result as those of `make_skipgram`'s kernel.
+    def cbow(ids, keep, table, settings, w_in, w_out, learning_rate, state, control):
+        """Train on `ids`; arguments and result as those of `make_skipgram`'s kernel.
 
         The hidden vector of a centre is the mean of its context rows; the shared negatives of a block meet all its
         hidden vectors. Both the means and the spreading of the gradient over the context rows are matrix
@@ -334,8 +287,8 @@ def make_cbow(row_size):
         """
         n_outputs = BLOCK + settings.n_shared
         max_rows = BLOCK + 2 * settings.window + TILE_ROWS
-        kept = np.empty(stop - start, np.int32)
-        n, n_words = subsample(ids, start, stop, keep, state, kept)
+        kept = np.empty(len(ids), np.int32)
+        n, n_words = subsample(ids, keep, state, kept)
         renumber(kept, n, settings.n_private, settings.private)
         inputs_before = np.empty((settings.n_private, row_size), np.float32)
         outputs_before = np.empty((settings.n_private, row_size), np.float32)
@@ -347,6 +300,7 @@ def make_cbow(row_size):
         places = np.zeros(BLOCK, np.int64)
         lows = np.zeros(BLOCK, np.int64)
         highs = np.zeros(BLOCK, np.int64)
+        block = (outputs, places, lows, highs)
         sentence = np.array([0, -1])
         iota = np.arange(max(max_rows, n_outputs))
         buffer = aligned_rows(n_outputs, row_size)
@@ -367,7 +321,7 @@ def make_cbow(row_size):
         while position < n and control[0] == 0:
             for k in range(BLOCK, n_outputs):
                 outputs[k] = following[k]
-            n_centres, position = take_block(kept, n, position, sentence, settings, state, outputs, places, lows, highs)
+            n_centres, position = take_block(kept, n, position, sentence, settings, state, block)
             if n_centres == 0:
                 break
             draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out)

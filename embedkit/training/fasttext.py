@@ -130,8 +130,8 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
         With `word_rows` and `ngram_vectors`; `vectors` are the means of both.
     """
     from embedkit.kernels.fasttext import Model, flush_all
-    from embedkit.kernels.math import aligned_zeros, padded_size
     from embedkit.kernels.private import private_rows
+    from embedkit.kernels.simd import aligned_zeros, padded_size
 
     if config.keep_output and config.loss == "hs":
         raise ConfigError(
@@ -247,7 +247,6 @@ def _step(
 ) -> Callable[..., Any]:
     """The kernel of the run, closed over what stays the same; `private`: where each thread's private rows are."""
     from embedkit.kernels.fasttext import Settings, make_train
-    from embedkit.kernels.rows import TILE
     from embedkit.kernels.sampling import alias_table
 
     vocabulary = corpus.vocabulary
@@ -261,10 +260,10 @@ def _step(
         max_outputs = negative + 1
         table = alias_table(vocabulary.negative_distribution(config.ns_exponent))
     elif config.loss == "hs":
-        from embedkit.kernels.word2vec_exact import huffman_paths
+        from embedkit.kernels.outputs import huffman_paths
 
         table = huffman_paths(vocabulary.counts)
-        max_outputs = int(np.diff(table.offsets).max(initial=1))
+        max_outputs = int(np.diff(table.indptr).max(initial=1))
     else:
         table = np.zeros((1, 1), np.uint32)
         max_outputs = len(vocabulary)
@@ -274,7 +273,7 @@ def _step(
         negative,
         n_drawn,
         config.cbow_gradient == "mean",
-        max_outputs + -max_outputs % TILE,
+        max_outputs,
     )
     of_worker = [settings._replace(**each) for each in private]
     train = make_train(cbow, config.loss)
@@ -283,7 +282,7 @@ def _step(
         worker: int, ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray, control: np.ndarray
     ) -> tuple[int, float, float]:
         result: tuple[int, float, float] = train(
-            ids, start, stop, keep, table, of_worker[worker], model, rate, state, control
+            ids[start:stop], keep, table, of_worker[worker], model, rate, state, control
         )
         return result
 

@@ -127,7 +127,7 @@ def fit(
     KeyedVectors
         float32 (n_words, vector_size): word plus context vectors, or one of them (``glove_vectors``).
     """
-    from embedkit.kernels.math import LANES
+    from embedkit.kernels.simd import LANES
 
     counts = counts_for(corpus, config, run, cooccurrences, vocabulary)
     vocabulary = counts.vocabulary

@@ -93,8 +93,8 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     KeyedVectors
         float32 (n_words, vector_size).
     """
-    from embedkit.kernels.math import aligned_zeros, padded_size
     from embedkit.kernels.private import private_rows
+    from embedkit.kernels.simd import aligned_zeros, padded_size
 
     if config.keep_output and config.loss == "hs":
         raise ConfigError(
@@ -259,15 +259,14 @@ def _step(
         table = alias_table(vocabulary.negative_distribution(config.ns_exponent))
         train = make_cbow(row_size) if cbow else make_skipgram(row_size)
     else:
-        from embedkit.kernels.word2vec_exact import ExactSettings, huffman_paths, make_exact
+        from embedkit.kernels.outputs import huffman_paths
+        from embedkit.kernels.word2vec_softmax import SoftmaxSettings, make_softmax
 
-        softmax = config.loss == "softmax"
         table = huffman_paths(vocabulary.counts)
-        max_outputs = len(vocabulary) if softmax else int(np.diff(table.offsets).max(initial=1))
-        settings = ExactSettings(
-            config.window, config.shrink_windows, cbow, mean, softmax, max_outputs + (-max_outputs) % 4
-        )
-        train = make_exact(row_size)
+        longest = int(np.diff(table.indptr).max(initial=1))
+        max_outputs = longest if config.loss == "hs" else len(vocabulary)
+        settings = SoftmaxSettings(config.window, config.shrink_windows, mean, max_outputs)
+        train = make_softmax(cbow, config.loss)
 
     of_worker = [settings] * config.workers
     if n_private:
@@ -281,7 +280,7 @@ def _step(
         worker: int, ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray, control: np.ndarray
     ) -> tuple[int, float, float]:
         result: tuple[int, float, float] = train(
-            ids, start, stop, keep, table, of_worker[worker], w_in, w_out, rate, state, control
+            ids[start:stop], keep, table, of_worker[worker], w_in, w_out, rate, state, control
         )
         return result
 

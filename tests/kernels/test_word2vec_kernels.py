@@ -5,14 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embedkit.kernels import math as vector_math
 from embedkit.kernels import word2vec
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.math import LANES, TILE_ROWS, aligned_zeros, logistic_steps, padded_size
+from embedkit.kernels.outputs import Paths, huffman_paths
 from embedkit.kernels.private import private_rows
+from embedkit.kernels.products import TILE_ROWS, make_products
 from embedkit.kernels.sampling import alias_table, draw
+from embedkit.kernels.simd import LANES, aligned_zeros, chunks_and_groups, logistic_steps, padded_size
 from embedkit.kernels.word2vec import BLOCK, Settings, make_cbow, make_skipgram
-from embedkit.kernels.word2vec_exact import ExactSettings, Paths, huffman_paths, make_exact
+from embedkit.kernels.word2vec_softmax import SoftmaxSettings, make_softmax
 from tests import reference
 
 SIZE = 24
@@ -38,8 +39,6 @@ def matrices(seed):
 def run(train, ids, keep, table, chosen, w_in, w_out, rate, seed):
     return train(
         ids,
-        0,
-        len(ids),
         keep,
         table,
         chosen,
@@ -106,14 +105,16 @@ def test_one_thread_and_small_vocabularies_have_no_private_rows():
     assert private_rows(1_000, 2) < private_rows(100_000, 2) == private_rows(100_000, 16) == 64
 
 
-@pytest.mark.parametrize("softmax", [True, False])
+@pytest.mark.parametrize("loss", ["hs", "softmax"])
 @pytest.mark.parametrize("cbow", [True, False])
 @pytest.mark.parametrize("mean_gradient", [True, False])
-def test_exact_losses_agree_with_the_reference(softmax, cbow, mean_gradient):
+def test_softmaxes_agree_with_the_reference(loss, cbow, mean_gradient):
+    def oracle(*arguments):
+        reference.softmax(*arguments, cbow, loss)
+
     paths = huffman_paths(np.arange(N_WORDS, 0, -1))
-    max_outputs = 32 if softmax else 12
-    chosen = ExactSettings(3, True, cbow, mean_gradient, softmax, max_outputs)
-    compare(make_exact(ROW), reference.exact, paths, chosen, seed=3, tolerance=5e-4)
+    chosen = SoftmaxSettings(3, True, mean_gradient, 30 if loss == "softmax" else 9)
+    compare(make_softmax(cbow, loss), oracle, paths, chosen, seed=3, tolerance=5e-4)
 
 
 def test_the_loss_is_the_mean_over_the_blocks_that_it_was_computed_of():
@@ -138,7 +139,7 @@ def pairs_of(sentence, window):
     position, pairs = 0, []
     while True:
         n, position = word2vec.take_block(
-            kept, len(kept), position, bounds, chosen, state, outputs, places, lows, highs
+            kept, len(kept), position, bounds, chosen, state, (outputs, places, lows, highs)
         )
         if n == 0:
             return pairs
@@ -190,10 +191,10 @@ def test_windows_are_drawn_uniformly():
     ids = np.zeros(40_000, np.int32)
     chosen = Settings(4, True, 0, np.float32(0), False)
     kept, bounds, state = ids, np.array([0, -1]), np.ones(1, np.uint64)
-    arrays = [np.zeros(BLOCK, np.int64) for _ in range(4)]
+    arrays = tuple(np.zeros(BLOCK, np.int64) for _ in range(4))
     position, reaches = 0, []
     while position < len(kept):
-        _, position = word2vec.take_block(kept, len(kept), position, bounds, chosen, state, *arrays)
+        _, position = word2vec.take_block(kept, len(kept), position, bounds, chosen, state, arrays)
         reaches += list(arrays[3] - arrays[1])
     shares = np.bincount(reaches[10:-10], minlength=5)[1:] / len(reaches)
     np.testing.assert_allclose(shares, 0.25, atol=0.015)
@@ -202,14 +203,14 @@ def test_windows_are_drawn_uniformly():
 def test_the_plain_network_on_four_words_starts_at_ln_4_and_falls():
     ids = np.array([0, 1, 2, 3, -1] * 20, np.int32)
     paths = huffman_paths(np.array([5, 5, 5, 5]))
-    chosen = ExactSettings(1, False, False, False, True, 4)
+    chosen = SoftmaxSettings(1, False, False, 4)
     w_in, w_out = aligned_zeros(4, ROW), aligned_zeros(4, ROW)
     w_in[:, :SIZE] = np.random.default_rng(1).normal(0, 0.1, (4, SIZE))
     keep = np.ones(4, np.float32)
     losses = []
     for epoch in range(30):
         rate = 0.0 if epoch == 0 else 0.2
-        _, loss, n = run(make_exact(ROW), ids, keep, paths, chosen, w_in, w_out, rate, epoch)
+        _, loss, n = run(make_softmax(False, "softmax"), ids, keep, paths, chosen, w_in, w_out, rate, epoch)
         losses.append(loss / n)
     assert losses[0] == pytest.approx(np.log(4), abs=1e-6)
     assert losses[-1] < 0.9
@@ -223,8 +224,6 @@ def test_training_stops_soon_after_control_is_set():
     before = w_in.copy()
     make_skipgram(ROW)(
         ids,
-        0,
-        len(ids),
         np.ones(N_WORDS, np.float32),
         NEGATIVES,
         chosen,
@@ -269,7 +268,7 @@ def test_huffman_paths_are_a_shortest_prefix_code(counts):
 
     counts = np.array(sorted(counts, reverse=True))
     paths = huffman_paths(counts)
-    lengths = np.diff(paths.offsets)
+    lengths = np.diff(paths.indptr)
     heap = list(counts)
     heapq.heapify(heap)
     cost = 0
@@ -281,23 +280,23 @@ def test_huffman_paths_are_a_shortest_prefix_code(counts):
     assert (2.0**-lengths).sum() == pytest.approx(1)
     codes = {
         tuple(zip(paths.nodes[a:b], paths.labels[a:b], strict=True))
-        for a, b in zip(paths.offsets[:-1], paths.offsets[1:], strict=True)
+        for a, b in zip(paths.indptr[:-1], paths.indptr[1:], strict=True)
     }
     assert len(codes) == len(counts)
     assert paths.nodes.max() == len(counts) - 2
-    assert all(paths.nodes[a] == len(counts) - 2 for a in paths.offsets[:-1])
+    assert all(paths.nodes[a] == len(counts) - 2 for a in paths.indptr[:-1])
 
 
 def test_a_vocabulary_of_one_word_has_an_empty_path():
     paths = huffman_paths(np.array([7]))
     assert isinstance(paths, Paths)
-    assert list(paths.offsets) == [0, 0]
+    assert list(paths.indptr) == [0, 0]
 
 
 @pytest.mark.parametrize("size", [1, 16, 100, 128, 300, 1000])
 def test_padded_sizes_are_whole_groups_of_vectors(size):
     row = padded_size(size)
-    chunks, groups = vector_math.chunks_and_groups(row)
+    chunks, groups = chunks_and_groups(row)
     assert row >= size
     assert row % LANES == 0
     assert chunks * groups * LANES == row
@@ -308,7 +307,7 @@ def test_padded_sizes_are_whole_groups_of_vectors(size):
 @pytest.mark.parametrize("size", [100, 300])
 def test_matrix_products_agree_with_numpy(size):
     row = padded_size(size)
-    scores_of, add_products = word2vec.make_products(row)
+    scores_of, add_products = make_products(row)
     random = np.random.default_rng(size)
     matrix = random.normal(size=(40, row)).astype(np.float32)
     others = random.normal(size=(12, row)).astype(np.float32)

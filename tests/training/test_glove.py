@@ -10,7 +10,7 @@ from embedkit.counting.files import count_to_file
 from embedkit.errors import ConfigError, CorpusError, TrainingError
 from embedkit.formats import load
 from embedkit.kernels.glove import group_of, make_train_block
-from embedkit.kernels.math import LANES
+from embedkit.kernels.simd import LANES
 from embedkit.training import TrainingConfig, glove, train
 from embedkit.training.run import Run
 from embedkit.vocabulary.corpus import Corpus
