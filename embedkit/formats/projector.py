@@ -16,7 +16,8 @@ from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks, decoded, show
-from embedkit.formats.text_rows import BOM, WRITE_KERNEL_ABOVE, WRITE_ROWS, format_rows, line_end, lines_at, place
+from embedkit.formats.text_rows import BOM, WRITE_ROWS, format_rows, line_end, lines_at, place
+from embedkit.kernels import thresholds
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.vocabulary.words import Words
 
@@ -116,6 +117,6 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
     with atomic_open(path) as stream, atomic_open(metadata_file(path)) as metadata:
         for low in range(0, len(vectors), WRITE_ROWS):
             block = vectors.vectors[low : low + WRITE_ROWS]
-            for text in format_rows(block, vectors.vectors.size >= WRITE_KERNEL_ABOVE):
+            for text in format_rows(block, vectors.vectors.size >= thresholds.PRINTED_NUMBERS):
                 stream.write(text[1:].replace(b" ", b"\t") + b"\n")
         metadata.writelines(word + b"\n" for word in words)

@@ -19,13 +19,12 @@ import numpy as np
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import decoded, show
+from embedkit.kernels import thresholds
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.vocabulary.words import Words
 
-KERNEL_ABOVE = 12 << 20  # bytes; importing numba and its compiled code costs what Python needs for these
 SEGMENT = 4 << 20
 LONGEST_LINE = 64 << 20
-WRITE_KERNEL_ABOVE = 1_000_000  # numbers
 WRITE_ROWS = 4096
 SAMPLE_LINES = 100
 GAPS = re.compile(rb"[ \t]+")
@@ -60,7 +59,7 @@ def read_rows(
     file: MappedFile, start: int, size: int, encoding_errors: str
 ) -> Iterator[tuple[list[bytes], np.ndarray]]:
     """Blocks of words and float32 (k, size) from byte `start` to the end of the file."""
-    large = file.size - start >= KERNEL_ABOVE
+    large = file.size - start >= thresholds.PARSED_BYTES
     segments = _segments(file, start)
     if not large:
         for low, high in segments:
@@ -219,7 +218,7 @@ def write_rows(vectors: KeyedVectors, stream: BinaryIO, format: str) -> None:
         encoded = [words.encoded(row) for row in range(low, min(low + WRITE_ROWS, len(vectors)))]
         for word in encoded:
             check_word(word, format)
-        texts = format_rows(vectors.vectors[low : low + WRITE_ROWS], vectors.vectors.size >= WRITE_KERNEL_ABOVE)
+        texts = format_rows(vectors.vectors[low : low + WRITE_ROWS], vectors.vectors.size >= thresholds.PRINTED_NUMBERS)
         stream.writelines(word + text + b"\n" for word, text in zip(encoded, texts, strict=True))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedkit.errors import ConfigError, UnknownWordError
+from embedkit.kernels import thresholds
 from embedkit.query import neighbours
 from embedkit.rows.quantization import QuantizedRows
 from embedkit.vocabulary.words import WordIndex, Words, find_normalised
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from embedkit.rows.composing import SparseRows
     from embedkit.rows.subwords import Subwords
 
-BULK = 2000  # unknown words; for fewer, importing numba costs more than it saves
 Query = str | np.ndarray
 Answers = list[tuple[str, float]]
 ANALOGY_METHODS = ("3cosadd", "3cosmul")
@@ -168,7 +168,7 @@ class KeyedVectors:
         words = list(words)
         known = [self.row(word) for word in words]
         unknown = [i for i, row in enumerate(known) if row < 0]
-        if len(unknown) < BULK or self.subwords is None or self.ngram_vectors is None:
+        if len(unknown) < thresholds.HASHED_WORDS or self.subwords is None or self.ngram_vectors is None:
             rows = [self[word] for word in words]
             return np.stack(rows) if rows else np.zeros((0, self.vector_size), np.float32)
         from embedkit.rows.composing import compose

@@ -13,12 +13,12 @@ from itertools import pairwise
 import numpy as np
 
 from embedkit.errors import ConfigError
+from embedkit.kernels import thresholds
 from embedkit.threads import for_each
 
 METRICS = ("cosine", "l2", "dot")
 ROWS_PER_BLOCK = 16384
 QUERIES_PER_BLOCK = 1024
-KERNEL_ABOVE = 400_000_000  # scores; from there on importing and running the kernel pays
 KERNEL_ROWS = 4096
 KERNEL_TOPN = 128  # its insertions are not made for more
 COSINES_PER_BLOCK = 1 << 24
@@ -183,7 +183,7 @@ def _search(
     if len(queries) == 1:
         return [best(scores_of(vectors, norms, queries, metric)[0], wanted[0])]
     most = max(wanted)
-    if len(queries) * len(vectors) >= KERNEL_ABOVE and most <= KERNEL_TOPN:
+    if len(queries) * len(vectors) >= thresholds.SCORES and most <= KERNEL_TOPN:
         return _search_kernel(vectors, norms, queries, wanted, metric)
     rows = np.zeros((len(queries), 0), np.int64)
     scores = np.zeros((len(queries), 0), np.float32)

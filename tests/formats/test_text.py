@@ -11,6 +11,7 @@ from embedkit import formats
 from embedkit.errors import FormatError
 from embedkit.formats import glove_text, text_rows
 from embedkit.formats.text_rows import format_rows
+from embedkit.kernels import thresholds
 from tests import reference_vectors as reference
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -20,7 +21,7 @@ DECIMALS = st.from_regex(r"[+-]?([0-9]{1,25}(\.[0-9]{0,25})?|\.[0-9]{1,25})([eE]
 @pytest.fixture(params=["python", "kernel"])
 def parser(request, monkeypatch):
     """Both ways that a text can be parsed, whatever its size."""
-    monkeypatch.setattr(text_rows, "KERNEL_ABOVE", 0 if request.param == "kernel" else 1 << 60)
+    monkeypatch.setattr(thresholds, "PARSED_BYTES", 0 if request.param == "kernel" else 1 << 60)
     return request.param
 
 
@@ -212,7 +213,7 @@ def test_going_through_a_file_gives_its_memory_back(tmp_path, monkeypatch):
 
 
 def test_several_segments_in_several_threads_keep_their_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(text_rows, "KERNEL_ABOVE", 0)
+    monkeypatch.setattr(thresholds, "PARSED_BYTES", 0)
     monkeypatch.setattr(text_rows, "SEGMENT", 1000)
     rng = np.random.default_rng(9)
     vectors = rng.standard_normal((3000, 5)).astype(np.float32)

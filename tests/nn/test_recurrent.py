@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from embedkit.errors import ConfigError, FormatError
-from embedkit.nn.layers import recurrent
+from embedkit.kernels import thresholds
 from embedkit.nn.layers.parameters import load_state
 from embedkit.nn.layers.recurrent import GRU, LSTM, RNN
 from tests.nn.gradients import check_gradients
@@ -87,7 +87,7 @@ def test_kernels_agree_with_numpy(kind, workers, monkeypatch):
     dy = rng.standard_normal((11, 8, 74), dtype=np.float32)
     results = []
     for above in (1 << 62, 0):
-        monkeypatch.setattr(recurrent, "KERNELS_ABOVE", above)
+        monkeypatch.setattr(thresholds, "RECURRENT_PRODUCTS", above)
         y, cache = layer.forward(x, lengths)
         dx, dstate, grads = layer.backward_state(dy, cache.state, cache)
         results.append([y, *as_tuple(cache.state), dx, *as_tuple(dstate), *grads.values()])

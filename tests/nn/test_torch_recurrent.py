@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from embedkit.nn.layers import recurrent
+from embedkit.kernels import thresholds
 from embedkit.nn.layers.parameters import load_state
 from embedkit.nn.layers.recurrent import GRU, LSTM, RNN
 
@@ -28,7 +28,7 @@ def numpy_of(value):
     "dtype, tolerance, above", [("float64", 1e-10, 1 << 62), ("float32", 1e-5, 1 << 62), ("float32", 1e-5, 0)]
 )
 def test_outputs_and_gradients(kind, both, dtype, tolerance, above, monkeypatch):
-    monkeypatch.setattr(recurrent, "KERNELS_ABOVE", above)
+    monkeypatch.setattr(thresholds, "RECURRENT_PRODUCTS", above)
     ours_kind, theirs_kind, options = KINDS[kind]
     torch.manual_seed(1)
     theirs = theirs_kind(10, 24, 2, bidirectional=both, batch_first=True, dtype=getattr(torch, dtype), **options)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from embedkit.errors import ConfigError, UnknownWordError
-from embedkit.query import neighbours
+from embedkit.kernels import thresholds
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import best, nearest, row_norms
 from embedkit.vocabulary.words import DICT_AFTER, WordIndex, Words
@@ -26,7 +26,7 @@ def model():
 @pytest.mark.parametrize("metric", ["cosine", "l2", "dot"])
 @pytest.mark.parametrize("n", [3, 50])
 def test_nearest_agrees_with_the_plain_reference(metric, n, with_kernel, monkeypatch):
-    monkeypatch.setattr(neighbours, "KERNEL_ABOVE", 0 if with_kernel else 1 << 60)
+    monkeypatch.setattr(thresholds, "SCORES", 0 if with_kernel else 1 << 60)
     rng = np.random.default_rng(7)
     vectors = rng.standard_normal((20_000, 8)).astype(np.float32)
     vectors[77] = 0
@@ -55,7 +55,7 @@ def test_the_kernel_keeps_the_best_and_of_equal_ones_the_earlier_row():
 
 
 def test_fewer_rows_than_asked_for(monkeypatch):
-    monkeypatch.setattr(neighbours, "KERNEL_ABOVE", 0)
+    monkeypatch.setattr(thresholds, "SCORES", 0)
     model = KeyedVectors(["a", "b", "c"], np.eye(3))
     answers = model.most_similar_batch(np.eye(3)[:2], 10, exclude=[["a"], []])
     assert [[word for word, _ in found] for found in answers] == [["b", "c"], ["b", "a", "c"]]

@@ -15,9 +15,8 @@ from embedkit.files.atomic import atomic_open
 from embedkit.formats import load
 from embedkit.formats.npy import NpyWriter
 from embedkit.formats.text_rows import format_rows
+from embedkit.kernels import thresholds
 from embedkit.query.keyed_vectors import KeyedVectors
-
-KERNEL_AFTER = 500_000  # numbers; from there on importing numba pays
 
 
 @click.command(epilog="Example: embedkit vectors model.safetensors king queen")
@@ -95,7 +94,7 @@ def _text_lines(with_word: bool) -> Callable[[list[str], np.ndarray], None]:
     def show(lines: list[str], rows: np.ndarray) -> None:
         nonlocal done
         done += rows.size
-        for line, text in zip(lines, format_rows(rows, done >= KERNEL_AFTER), strict=True):
+        for line, text in zip(lines, format_rows(rows, done >= thresholds.PRINTED_NUMBERS), strict=True):
             values = text.decode("ascii")
             print_line(f"{line}{values}" if with_word else values[1:])
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from embedkit.errors import ConfigError
+from embedkit.kernels import thresholds
 from embedkit.nn.layers import recurrent_steps
 from embedkit.nn.layers.buffers import BufferPool
 from embedkit.nn.layers.dense import Dropout
@@ -25,9 +26,6 @@ from embedkit.nn.layers.parameters import Array, Gradients, Parameters, uniform
 from embedkit.threads import for_each
 
 State = Array | tuple[Array, ...]  # h : float (layers × directions, batch, hidden); for the LSTM (h, c)
-
-# Multiplications of one direction of one layer above which starting numba pays: a sentence stays in NumPy.
-KERNELS_ABOVE = 1 << 22
 
 
 @dataclass
@@ -279,7 +277,7 @@ class _Recurrent:
         for_each(run, shares, 1 if alone else len(shares), "recurrent")
 
     def _backend(self, work: int) -> ModuleType:
-        if self.dtype == np.float32 and work > KERNELS_ABOVE:
+        if self.dtype == np.float32 and work > thresholds.RECURRENT_PRODUCTS:
             from embedkit.kernels import recurrent as kernels
 
             return kernels

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from embedkit.errors import FormatError
+from embedkit.kernels import thresholds
 from embedkit.nn.layers.bag import Bags
 from embedkit.rows.subwords import Subwords
 from embedkit.vocabulary.words import WordIndex, Words, find_normalised
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 MIN_BUCKET_WORDS = 2
 MIN_COUNT = 2
-HASH_IN_BULK = 2000
 
 
 class WordLookup:
@@ -141,7 +141,7 @@ def join_bags(own: np.ndarray, offsets: np.ndarray, piece_rows: np.ndarray) -> B
 
 def bucket_lists(subwords: Subwords, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """The buckets of all tokens' n-grams: offsets int64 (n + 1,), buckets int64; by a kernel where they are many."""
-    if len(tokens) < HASH_IN_BULK:
+    if len(tokens) < thresholds.HASHED_WORDS:
         lists = [subwords.buckets(token) for token in tokens]
         offsets = np.concatenate([[0], np.cumsum([len(b) for b in lists])]).astype(np.int64)
         return offsets, np.concatenate(lists) if lists else np.zeros(0, np.int64)
