@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedkit.analysis.operations import mapped
-from embedkit.analysis.testsets import numbered_lines
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import unit
+from embedkit.text.lines import numbered_lines, shortened
 
 RANKS = (1, 5, 10)
 RESTRICT_VOCAB = 30_000
@@ -71,14 +71,16 @@ def read_dictionary(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
     ------
     FormatError
         With file and line, where a line does not hold two words or none remains.
+    CorpusError
+        When the file cannot be read.
     """
     pairs: list[tuple[str, str]] = []
-    for number, line in numbered_lines(path):
+    for place, line in numbered_lines(path):
         if not line.strip() or line.startswith("#"):
             continue
         words = [word.strip() for word in line.split("\t")] if "\t" in line else line.split()
         if len(words) != 2 or not all(words):
-            raise FormatError(f"{path}, line {number}: expected a word and its translation, found {line[:60]!r}")
+            raise FormatError(f"{place}: expected a word and its translation, found {shortened(line)}")
         pairs.append((words[0], words[1]))
     if not pairs:
         raise FormatError(f"{path}: expected lines of a word and its translation, found none")

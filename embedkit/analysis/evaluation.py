@@ -19,6 +19,7 @@ from embedkit.analysis.correlation import Correlation, bootstrap
 from embedkit.analysis.testsets import Analogies, WordPairs
 from embedkit.errors import ConfigError, UnknownWordError
 from embedkit.progress import Progress, ProgressCallback
+from embedkit.query.neighbours import COSMUL_EPSILON
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -29,7 +30,6 @@ RESTRICT_VOCAB = 300_000
 _QUESTIONS = 512  # questions and words of one block of scores:
 _WORDS = 8_192  # 16 MB of float32, which stays in the last-level cache
 _TIE = 1e-5  # answers closer than this are decided by rounding
-_COSMUL_EPSILON = 1e-6
 _TOPN = 5  # gensim looks for the answer among so many neighbours
 
 
@@ -166,7 +166,8 @@ def evaluate_analogies(
         From `embedkit.analysis.testsets.read_analogies`.
     method : {"3cosadd", "3cosmul"}
         The largest cos(x, b) - cos(x, a) + cos(x, c) (Mikolov et al. 2013), or the largest
-        cos(x, b) cos(x, c) / (cos(x, a) + 1e-6) with cosines moved to 0..1 (Levy and Goldberg 2014, equation 4).
+        cos(x, b) cos(x, c) / (cos(x, a) + ε) with cosines moved to 0..1 (Levy and Goldberg 2014, equation 4;
+        ε is `embedkit.query.neighbours.COSMUL_EPSILON`).
     restrict_vocab : int
         Only the first so many words, the most frequent ones, take part: as questions and as answers.
     case_sensitive : bool
@@ -177,6 +178,11 @@ def evaluate_analogies(
     -------
     AnalogiesResult
         Questions hold the words as they were compared: in upper case unless `case_sensitive`.
+
+    Notes
+    -----
+    An expected word with ``/`` in it stands for itself and for each of the alternatives between the slashes (BATS):
+    any of them is right, and one that is known suffices.
     """
     _check_restriction(restrict_vocab)
     if method not in METHODS:
@@ -188,17 +194,17 @@ def evaluate_analogies(
         (name, [tuple(_spelt(fold(word), rows) for word in question) for question in questions])
         for name, questions in analogies.sections
     ]
-    known = [q for _, questions in folded for q in questions if all(word in rows for word in q)]
+    known = [q for _, questions in folded for q in questions if _is_known(q, rows)]
     ids = np.array([[rows[word] for word in question[:3]] for question in known], np.int64).reshape(-1, 3)
     search = _Search(np.asarray(vectors.vectors[: len(words)]), method)
     answers = iter(search.answers(ids, [_excluded(q, rows, variants) for q in known], progress))
     results = []
     for name, questions in folded:
-        section = SectionResult(name, skipped=sum(not all(word in rows for word in q) for q in questions))
+        section = SectionResult(name, skipped=sum(not _is_known(q, rows) for q in questions))
         for question in questions:
-            if all(word in rows for word in question):
+            if _is_known(question, rows):
                 answer = next(answers)
-                right = answer >= 0 and fold(words[answer]) == question[3]
+                right = answer >= 0 and fold(words[answer]) in _accepted(question[3], rows)
                 (section.correct if right else section.incorrect).append(question)
         results.append(section)
     return AnalogiesResult(analogies.name, results)
@@ -275,7 +281,7 @@ class _Search:
             cosines = (unit[needed] @ words + 1) / 2
             scores = np.take(cosines, local[:, 1], axis=0, out=buffer[: block.stop - first], mode="clip")
             scores *= cosines[local[:, 2]]
-            scores /= cosines[local[:, 0]] + np.float32(_COSMUL_EPSILON)
+            scores /= cosines[local[:, 0]] + np.float32(COSMUL_EPSILON)
             yield block, scores
 
     def _as_gensim(self, question: np.ndarray, excluded: list[int]) -> int:
@@ -288,13 +294,25 @@ class _Search:
                 scores = np.dot(self.vectors, target) / self.norms
             else:
                 a, b, c = ((1 + np.dot(self.vectors, word) / self.norms) / 2 for word in unit)
-                scores = b * c / (a + _COSMUL_EPSILON)
+                scores = b * c / (a + COSMUL_EPSILON)
         scores = -np.where(self.usable, scores, np.nan)  # sorted last
         keep = _TOPN + 3
         nearest = np.argpartition(scores, keep)[:keep] if keep < len(scores) else np.arange(len(scores))
         nearest = nearest[np.argsort(scores[nearest])]
         candidates = [int(row) for row in nearest if row not in question and self.usable[row]][:_TOPN]
         return next((row for row in candidates if row not in excluded), candidates[-1] if candidates else -1)
+
+
+def _is_known(question: tuple[str, ...], rows: dict[str, int]) -> bool:
+    return all(word in rows for word in question[:3]) and bool(_accepted(question[3], rows))
+
+
+def _accepted(expected: str, rows: dict[str, int]) -> list[str]:
+    """The known words among those that answer a question: the expected one as it stands, or its alternatives."""
+    if "/" not in expected:
+        return [expected] if expected in rows else []
+    words = (_spelt(word.strip(), rows) for word in (expected, *expected.split("/")))
+    return [word for word in words if word in rows]
 
 
 def _excluded(question: tuple[str, ...], rows: dict[str, int], variants: dict[str, list[int]]) -> list[int]:

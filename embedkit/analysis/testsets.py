@@ -1,82 +1,138 @@
-"""Test sets of human judgement as files: word pairs with scores, and analogies by section."""
+"""Test sets of human judgement as files: word pairs with scores, and analogies by section.
+
+Layouts that are read: WordSim-353, MEN, SimLex-999 and Multi-SimLex (word pairs in any columns of a text, CSV or TSV
+file, with a decimal point or comma), questions-words.txt, and the folders and files of BATS (Gladkova, Drozd and
+Matsuoka 2016). What is passed over is counted in `notes`.
+"""
 
 from __future__ import annotations
 
+import csv
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from embedkit.errors import FormatError
+from embedkit.errors import ConfigError, FormatError
+from embedkit.text.lines import numbered_lines, shortened
 
 Question = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
 class WordPairs:
-    """A test set of word pairs: `words[i]` were judged to be as similar as `scores[i]` says."""
+    """A test set of word pairs.
+
+    Attributes
+    ----------
+    name : str
+    words : list of (str, str)
+    scores : float64 (n_pairs,)
+        ``words[i]`` were judged to be as similar as ``scores[i]`` says.
+    notes : tuple of str
+        What was passed over, a line each.
+    """
 
     name: str
     words: list[tuple[str, str]]
-    scores: np.ndarray  # float64 (n_pairs,)
+    scores: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Analogies:
-    """A test set of analogies: sections of questions (a, b, c, expected)."""
+    """A test set of analogies.
+
+    Attributes
+    ----------
+    name : str
+    sections : list of (str, list of Question)
+        Questions (a, b, c, expected) by section. Alternatives of the expected word stand with ``/`` between them.
+    notes : tuple of str
+        What was passed over, a line each.
+    """
 
     name: str
     sections: list[tuple[str, list[Question]]]
+    notes: tuple[str, ...] = ()
 
 
-def read_pairs(path: str | os.PathLike[str]) -> WordPairs:
-    """Read word pairs: two words and a score a line, separated by tabs, commas or white space.
+def read_pairs(path: str | os.PathLike[str], columns: Sequence[int] | None = None) -> WordPairs:
+    """Read word pairs: two words and a score a line, separated by tabs, semicolons, commas or white space.
 
-    The first line with words tells the separator; it may be a header. Blank lines and lines that begin with ``#``
-    are passed over.
+    The first line with words tells the separator. It may be a header: its score is a name then, which begins with a
+    letter; `notes` says so. Blank lines and lines that begin with ``#`` are passed over.
+
+    Parameters
+    ----------
+    path : path
+    columns : three int, optional
+        Which columns hold the first word, the second word and the score, counted from 1; a line may have others. By
+        default a line has these three.
 
     Raises
     ------
     FormatError
         With file and line, where a line is not of this form or nothing remains.
+    ConfigError
+        When `columns` are not three different numbers from 1.
+    CorpusError
+        When the file cannot be read.
     """
+    if columns is not None and (len(set(columns)) != 3 or len(columns) != 3 or min(columns) < 1):
+        raise ConfigError(
+            f"columns are three different numbers from 1: first word, second word, score; got {list(columns)}"
+        )
     words: list[tuple[str, str]] = []
     scores: list[float] = []
+    notes: list[str] = []
     split: Callable[[str], list[str]] | None = None
-    for number, line in numbered_lines(path):
+    comma_splits = False
+    for place, line in numbered_lines(path):
         if not line.strip() or line.startswith("#"):
             continue
         header_allowed = split is None
-        split = split or _separator(line)
-        values = [value.strip() for value in split(line)]
-        score = _finite(values[2]) if len(values) == 3 else None
-        if score is not None and values[0] and values[1]:
+        if split is None:
+            split, comma_splits = _separator(line)
+        values = _chosen(split(line), columns)
+        score = None if values is None else _score(values[2], decimal_comma=not comma_splits)
+        if values is not None and score is not None and values[0] and values[1]:
             words.append((values[0], values[1]))
             scores.append(score)
-        elif not (header_allowed and len(values) == 3):
-            raise FormatError(
-                f"{path}, line {number}: expected two words and a score, separated by tabs, commas or "
-                f"spaces; found {_shortened(line)!r}"
-            )
+        elif header_allowed and values is not None and _is_name(values[2]):
+            notes.append(f"{place}: taken for a header: {shortened(line)}")
+        else:
+            raise FormatError(f"{place}: {_expected(split(line), columns)}; found {shortened(line)}")
     if not words:
-        raise FormatError(f"{path}: expected lines of two words and a score, found none")
-    return WordPairs(Path(path).name, words, np.array(scores, np.float64))
+        raise FormatError(f"{os.fspath(path)}: expected lines of two words and a score, found none")
+    return WordPairs(Path(path).name, words, np.array(scores, np.float64), tuple(notes))
 
 
 def read_analogies(path: str | os.PathLike[str]) -> Analogies:
-    """Read analogies: four words a line, in sections that begin with a line ``: name``.
+    """Read analogies: four words a line, in sections that begin with a line ``: name``; or BATS.
 
-    Questions before the first such line form a section named after the file. Blank lines are passed over.
+    Questions before the first such line form a section named after the file. Blank lines are passed over, and so are
+    lines of more than four words, which `notes` counts. A folder holds the files of BATS: lines ``word<TAB>answers``,
+    alternatives with ``/`` between them; every two lines make a question each way.
 
     Raises
     ------
     FormatError
-        With file and line, where a line does not hold four words or no question remains.
+        With file and line, where a line holds fewer than four words or no question remains.
+    CorpusError
+        When a file cannot be read.
     """
+    if os.path.isdir(path):
+        files = sorted(file for file in Path(path).rglob("*.txt") if not file.name.startswith("."))
+        if not files:
+            raise FormatError(f"{os.fspath(path)}: expected the files of BATS (.txt) in this folder, found none")
+        return Analogies(Path(path).name, [(file.stem, _bats_questions(file)) for file in files])
     sections: list[tuple[str, list[Question]]] = []
-    for number, line in numbered_lines(path):
+    too_long: list[str] = []
+    for place, line in numbered_lines(path):
         words = line.split()
         if (line.startswith(":") and len(words) != 4) or line.startswith(": "):
             sections.append((line.lstrip(": ").strip(), []))
@@ -84,38 +140,81 @@ def read_analogies(path: str | os.PathLike[str]) -> Analogies:
             if not sections:
                 sections.append((Path(path).stem, []))
             sections[-1][1].append((words[0], words[1], words[2], words[3]))
+        elif len(words) > 4:
+            too_long.append(place)
+        elif "\t" in line and not sections and not too_long:
+            return Analogies(Path(path).name, [(Path(path).stem, _bats_questions(path))])
         elif words:
             raise FormatError(
-                f"{path}, line {number}: expected four words (a is to b as c is to d) or ': section', "
-                f"found {len(words)}: {_shortened(line)!r}"
+                f"{place}: expected four words (a is to b as c is to d) or ': section', "
+                f"found {len(words)}: {shortened(line)}"
             )
+    notes = [f"{len(too_long)} lines of more than four words left out, the first at {too_long[0]}"] if too_long else []
     if not any(questions for _, questions in sections):
-        raise FormatError(f"{path}: expected lines of four words, found none")
-    return Analogies(Path(path).name, sections)
+        raise FormatError(f"{os.fspath(path)}: expected lines of four words, found none{_because(notes)}")
+    return Analogies(Path(path).name, sections, tuple(notes))
 
 
-def numbered_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
-    """Numbered lines of a UTF-8 file, without a byte order mark."""
-    with open(path, "rb") as stream:
-        for number, raw in enumerate(stream, start=1):
-            try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise FormatError(
-                    f"{path}, line {number}: expected UTF-8 text, found the byte "
-                    f"0x{raw[error.start]:02x}; convert the file to UTF-8"
-                ) from error
-            yield number, line.rstrip("\r\n")
+def _bats_questions(path: str | os.PathLike[str]) -> list[Question]:
+    """All questions of one file of BATS: the first answer of a line stands in the question, all count as right."""
+    pairs: list[tuple[str, str]] = []
+    for place, line in numbered_lines(path):
+        columns = [column.strip() for column in line.split("\t")]
+        if len(columns) == 2 and all(columns):
+            pairs.append((columns[0], columns[1]))
+        elif line.strip():
+            raise FormatError(f"{place}: expected a word, a tab and its answers, found {shortened(line)}")
+    if len(pairs) < 2:
+        raise FormatError(f"{os.fspath(path)}: expected two lines of a word and its answers or more")
+    return [
+        (a, b.split("/")[0], c, d)
+        for i, (a, b) in enumerate(pairs)
+        for j, (c, d) in enumerate(pairs)
+        if i != j and a != c
+    ]
 
 
-def _separator(line: str) -> Callable[[str], list[str]]:
-    for mark in ("\t", ",", ";"):
-        if line.count(mark) >= 2:
-            return lambda text: text.rstrip(mark).split(mark)
-    return str.split
+def _chosen(values: list[str], columns: Sequence[int] | None) -> tuple[str, str, str] | None:
+    """The two words and the score of a line; None where it has not the columns."""
+    if columns is None:
+        return (values[0].strip(), values[1].strip(), values[2].strip()) if len(values) == 3 else None
+    if len(values) < max(columns):
+        return None
+    first, second, score = (values[column - 1].strip() for column in columns)
+    return first, second, score
 
 
-def _finite(text: str) -> float | None:
+def _expected(values: list[str], columns: Sequence[int] | None) -> str:
+    if columns is None and len(values) > 3:
+        return (
+            f"expected two words and a score, found {len(values)} columns; tell which hold the words and the score "
+            "(columns, e.g. 1,2,4)"
+        )
+    if columns is not None:
+        return f"expected two words and a score in the columns {', '.join(map(str, columns))}"
+    return "expected two words and a score, separated by tabs, semicolons, commas or spaces"
+
+
+def _separator(line: str) -> tuple[Callable[[str], list[str]], bool]:
+    """How to split a line, and whether at commas."""
+    if line.count("\t") >= 2:
+        return lambda text: text.rstrip("\t").split("\t"), False
+    mark = next((mark for mark in (";", ",") if line.count(mark) >= 2), None)
+    if mark is None:
+        return str.split, False
+    return lambda text: _quoted_values(text.rstrip(mark), mark), mark == ","
+
+
+def _quoted_values(line: str, mark: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=mark), [])
+    except csv.Error:
+        return []
+
+
+def _score(text: str, *, decimal_comma: bool) -> float | None:
+    if decimal_comma and re.fullmatch(r"[-+]?\d+,\d+", text):
+        text = text.replace(",", ".")
     try:
         value = float(text)
     except ValueError:
@@ -123,5 +222,10 @@ def _finite(text: str) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _shortened(line: str) -> str:
-    return line if len(line) <= 60 else line[:57] + "..."
+def _is_name(text: str) -> bool:
+    """Whether what stands where a score should names the column: it begins with a letter and is no missing value."""
+    return text[:1].isalpha() and text.lower() not in ("nan", "na", "n/a", "inf", "infinity", "none", "null", "missing")
+
+
+def _because(notes: Sequence[str]) -> str:
+    return f" ({'; '.join(notes)})" if notes else ""

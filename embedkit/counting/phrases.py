@@ -23,9 +23,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedkit.errors import ConfigError
+from embedkit.kernels import SENTENCE_END
 from embedkit.vocabulary.words import Words
 
-SENTENCE_END = -1
 JOINT = "_"
 BLOCK_IDS = 1 << 22
 DEFAULT_THRESHOLD = 100.0

@@ -23,9 +23,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from embedkit.kernels import SENTENCE_END
 from embedkit.kernels.compiling import kernel
 
-SENTENCE_END = -1
 PADDING = 16  # bytes after the text in every buffer: a line feed, then spaces
 BATCH = 128
 POSITION, N_OUT, N_WORDS, ARENA_USED, NEEDED, BAD_BYTE, N_LINES, N_UNKNOWN = range(8)

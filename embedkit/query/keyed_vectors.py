@@ -328,7 +328,7 @@ class KeyedVectors:
         topn : int, default 10
         method : {"3cosadd", "3cosmul"}
             Equations 3 and 4 of Levy and Goldberg 2014, "Linguistic Regularities in Sparse and Explicit Word
-            Representations"; 3cosmul with cosines moved to [0, 1] and ε = 1e-6 as there.
+            Representations"; 3cosmul with cosines moved to [0, 1] and ε = 1e-6 as gensim's; theirs is 0.001.
         restrict_vocab : int, optional
             Search the first so many words only.
         exclude : iterable of str

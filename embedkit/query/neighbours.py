@@ -22,6 +22,9 @@ QUERIES_PER_BLOCK = 1024
 KERNEL_ROWS = 4096
 KERNEL_TOPN = 128  # its insertions are not made for more
 COSINES_PER_BLOCK = 1 << 24
+# Added to the denominator of 3CosMul, whose cosines are moved to 0..1: gensim's value, so that answers are the same.
+# Levy and Goldberg 2014, equation 4, write 0.001.
+COSMUL_EPSILON = 1e-6
 
 Hits = tuple[np.ndarray, np.ndarray]
 
@@ -135,7 +138,7 @@ def nearest_3cosmul(
     Returns
     -------
     list of (rows int64 (k,), values float32 (k,))
-        Equation 4 of Levy and Goldberg 2014, with their ε of 0.001 replaced by gensim's 1e-6.
+        Equation 4 of Levy and Goldberg 2014 with `COSMUL_EPSILON`.
     """
     hits: list[Hits] = []
     step = max(1, COSINES_PER_BLOCK // (3 * len(vectors) or 1))
@@ -145,7 +148,7 @@ def nearest_3cosmul(
         cosines += 1
         cosines /= 2
         cosines = cosines.reshape(len(block), 3, len(vectors))
-        scores = cosines[:, 1] * cosines[:, 2] / (cosines[:, 0] + np.float32(1e-6))
+        scores = cosines[:, 1] * cosines[:, 2] / (cosines[:, 0] + np.float32(COSMUL_EPSILON))
         for row_scores, left_out in zip(scores, skip[low : low + len(block)], strict=True):
             rows = best(row_scores, topn + len(left_out))
             rows = rows[~np.isin(rows, left_out)][:topn]

@@ -7,14 +7,12 @@ was expected.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedkit.errors import CorpusError
-from embedkit.text.reading import read_lines
-
-Source = str | os.PathLike[str]
+from embedkit.text.lines import Source, numbered_lines, shortened
 
 
 @dataclass
@@ -25,7 +23,7 @@ class LabelledTexts:
     ----------
     texts, labels : list of str
     places : list of str
-        ``"FILE line N"`` of each, for messages.
+        ``"FILE, line N"`` of each, for messages.
     empty : list of str
         The places of the lines that held no text and were left out.
     """
@@ -51,16 +49,6 @@ class TaggedSentences:
         return len(self.sentences)
 
 
-def numbered_lines(sources: Source | Iterable[Source], encoding_errors: str = "strict") -> Iterator[tuple[str, str]]:
-    """Lines with their places, ``("FILE line N", line)``; ``-`` is standard input."""
-    if isinstance(sources, (str, os.PathLike)):
-        sources = [sources]
-    for source in sources:
-        name = "standard input" if str(source) == "-" else str(source)
-        for number, line in enumerate(read_lines(source, encoding_errors=encoding_errors), 1):
-            yield f"{name} line {number}", line.rstrip("\r\n")
-
-
 def read_labelled(sources: Source | Iterable[Source], encoding_errors: str = "strict") -> LabelledTexts:
     """Read ``text<TAB>label`` lines; the last tab is the one that counts.
 
@@ -78,9 +66,9 @@ def read_labelled(sources: Source | Iterable[Source], encoding_errors: str = "st
         if not line.strip():
             data.empty.append(place)
         elif not tab:
-            raise CorpusError(f"{place}: expected text<TAB>label, found one column: {_short(line)}")
+            raise CorpusError(f"{place}: expected text<TAB>label, found one column: {shortened(line, 40)}")
         elif not label.strip():
-            raise CorpusError(f"{place}: expected text<TAB>label, found no label after the tab: {_short(line)}")
+            raise CorpusError(f"{place}: expected text<TAB>label, found no label after the tab: {shortened(line, 40)}")
         elif not text.strip():
             data.empty.append(place)
         else:
@@ -114,7 +102,7 @@ def read_tagged(sources: Source | Iterable[Source], encoding_errors: str = "stri
             tokens, tags = [], []
 
     for place, line in numbered_lines(sources, encoding_errors):
-        if place.endswith(" line 1") or not line.strip():
+        if place.endswith(", line 1") or not line.strip():
             finish()
         if not line.strip():
             continue
@@ -122,7 +110,7 @@ def read_tagged(sources: Source | Iterable[Source], encoding_errors: str = "stri
         if len(columns) != 2 or not columns[0].strip() or not columns[1].strip():
             raise CorpusError(
                 f"{place}: tags do not line up with tokens: expected one token<TAB>tag, "
-                f"found {_columns(columns)}: {_short(line)}"
+                f"found {_columns(columns)}: {shortened(line, 40)}"
             )
         if not tokens:
             start = place
@@ -138,10 +126,6 @@ def _columns(columns: list[str]) -> str:
     if len(columns) == 2:
         return "an empty column"
     return "one column" if len(columns) == 1 else f"{len(columns)} columns"
-
-
-def _short(line: str) -> str:
-    return repr(line if len(line) <= 40 else line[:37] + "...")
 
 
 def _names(sources: Source | Iterable[Source]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedkit.errors import ConfigError, CorpusError, EmptyCorpusError
+from embedkit.kernels import SENTENCE_END
 from embedkit.progress import ProgressCallback
 from embedkit.text.reading import Sources
 from embedkit.text.tokenizers import get_tokenizer
@@ -19,7 +20,7 @@ from embedkit.vocabulary.words import Words
 if TYPE_CHECKING:
     from embedkit.vocabulary.word_table import WordTable
 
-SENTENCE_END = -1
+_COUNTED_AT_ONCE = 1 << 22  # ids
 
 
 class Corpus:
@@ -104,7 +105,8 @@ class Corpus:
         max_vocab : int, optional
             Keep at most so many words, the most frequent ones.
         vocabulary : Vocabulary, optional
-            Encode with this one instead of counting; `min_count` and `max_vocab` are not used then.
+            Encode with this one instead of counting; `min_count` and `max_vocab` are not used then. Where it has no
+            counts (a plain list of words), the corpus gives them.
         workers : int, optional
             Threads; all cores by default. The result does not depend on it.
         mmap_above : int
@@ -167,7 +169,7 @@ class Corpus:
         ids = stream.finish(lambda piece, table, out: renumber(piece, mappings[table], out, state))
         if state[1] == 0:
             raise EmptyCorpusError("the text holds no word of the vocabulary")
-        return cls(ids, vocabulary, int(state[1]), int(state[2]), n_raw, options)
+        return cls(ids, _with_counts(vocabulary, ids), int(state[1]), int(state[2]), n_raw, options)
 
     @classmethod
     def from_sentences(
@@ -220,6 +222,7 @@ class Corpus:
         ids = ids[~((ids == SENTENCE_END) & np.concatenate([[True], ids[:-1] == SENTENCE_END]))]
         if len(ids) == 0:
             raise CorpusError("the sentences hold no word of the vocabulary")
+        vocabulary = _with_counts(vocabulary, ids)
         return cls(ids, vocabulary, n_raw_tokens=int(counts.sum()), options=options)
 
     def shards(self, n: int) -> list[tuple[int, int]]:
@@ -305,6 +308,17 @@ def _counted(
         progress=progress,
         keep_ids=False,
     ).words
+
+
+def _with_counts(vocabulary: Vocabulary, ids: np.ndarray) -> Vocabulary:
+    """The vocabulary itself, or where it has no counts, the same words with those of `ids`."""
+    if vocabulary.has_counts:
+        return vocabulary
+    counts = np.zeros(len(vocabulary), np.int64)
+    for start in range(0, len(ids), _COUNTED_AT_ONCE):
+        part = ids[start : start + _COUNTED_AT_ONCE]
+        counts += np.bincount(part[part >= 0], minlength=len(vocabulary))
+    return Vocabulary(vocabulary.index_to_key, counts)
 
 
 def _check(min_count: int, max_vocab: int | None, workers: int | None) -> None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
-from embedkit.errors import CorpusError, FormatError
+from embedkit.errors import ConfigError, CorpusError, FormatError
 from embedkit.files.atomic import atomic_open
+from embedkit.text.lines import numbered_lines, shortened
+from embedkit.text.reading import SNIFFED_BYTES
+from embedkit.text.sniffing import describe_binary
 from embedkit.vocabulary.words import WordIndex, Words
 
 _WRITTEN_AT_ONCE = 1 << 16
+_BREAKS_LINES = re.compile("[\n\r\ud800-\udfff]")
+_BREAKS_LINES_AND_SPACES = re.compile("[\n\r\t\ud800-\udfff]")
 
 
 class Vocabulary:
@@ -62,6 +67,11 @@ class Vocabulary:
         return cls([word for word, _ in kept], [count for _, count in kept])
 
     @property
+    def has_counts(self) -> bool:
+        """Whether any word was counted; a plain list of words has zeros only."""
+        return bool(self.counts.any())
+
+    @property
     def total(self) -> int:
         """The sum of all counts."""
         return int(self.counts.sum())
@@ -102,9 +112,18 @@ class Vocabulary:
     def negative_distribution(self, ns_exponent: float) -> np.ndarray:
         """The distribution of negative samples, float64 (n_words,): ``counts ** ns_exponent``, summing to 1.
 
-        Mikolov et al. 2013, "Distributed Representations", section 2.2.
+        Mikolov et al. 2013, "Distributed Representations", section 2.2. A word that was counted 0 times is never
+        drawn.
+
+        Raises
+        ------
+        ConfigError
+            When no word was counted: there is nothing to weigh by.
         """
-        weights = self.counts.astype(np.float64) ** ns_exponent
+        if not self.has_counts:
+            raise ConfigError("the vocabulary has no counts: give 'word count' lines, or count its words in a corpus")
+        weights = np.where(self.counts > 0, self.counts.astype(np.float64), 0.0)
+        weights[self.counts > 0] **= ns_exponent
         return weights / weights.sum()
 
     def save(self, path: str | os.PathLike[str], separator: str = " ") -> None:
@@ -113,50 +132,71 @@ class Vocabulary:
         Raises
         ------
         FormatError
-            When a word is empty or holds a line feed, which such a file cannot express.
+            When a word could not be read back: it is empty or holds a line end, or the separator's own tab; or a
+            byte that is not UTF-8.
         """
-        for word in self.index_to_key:
-            if not word or "\n" in word:
-                raise FormatError(f"a vocabulary file cannot hold the word {word!r}: it is empty or has a line feed")
+        broken = _BREAKS_LINES if separator == "\t" else _BREAKS_LINES_AND_SPACES
         with atomic_open(path) as stream:
             for start in range(0, len(self), _WRITTEN_AT_ONCE):
                 stop = start + _WRITTEN_AT_ONCE
-                rows = zip(self.index_to_key[start:stop], self.counts[start:stop].tolist(), strict=True)
-                stream.write("".join(f"{word}{separator}{count}\n" for word, count in rows).encode())
+                words = self.index_to_key[start:stop]
+                for word in words:
+                    if not word or broken.search(word):
+                        raise FormatError(
+                            f"a vocabulary file cannot hold the word {word!r}: it is empty, not UTF-8, or has a line "
+                            "end or a tab"
+                        )
+                if start == 0 and words and words[0].startswith("\ufeff"):
+                    raise FormatError(f"a vocabulary file cannot begin with the byte order mark of {words[0]!r}")
+                rows = zip(words, self.counts[start:stop].tolist(), strict=True)
+                data = "".join(f"{word}{separator}{count}\n" for word, count in rows).encode()
+                if start == 0 and (what := describe_binary(data[:SNIFFED_BYTES])):
+                    raise FormatError(
+                        f"these words are no vocabulary that could be read back: it would look like {what}"
+                    )
+                stream.write(data)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Vocabulary:
-        """Read what `save` or GloVe's ``vocab_count`` wrote; the words stay in the file's order.
+        """Read what `save` or GloVe's ``vocab_count`` wrote, or a plain list, a word a line.
+
+        The words stay in the file's order. The first line tells whether there are counts; without them every count
+        is 0 (`has_counts`), and what encodes a corpus counts the words there.
 
         Raises
         ------
         FormatError
-            When the file is missing, or a line is not ``word count``, not UTF-8, or a repetition.
+            When a line is not ``word count`` (in a list: is), or a word stands there twice, or there is none.
+        CorpusError
+            When the file cannot be read, or is not text or not UTF-8.
         """
         words: list[str] = []
         counts: list[int] = []
-        seen: dict[str, int] = {}
-        try:
-            data = Path(path).read_bytes()
-        except OSError as error:
-            raise FormatError(f"{os.fspath(path)}: cannot be read: {error.strerror}") from error
-        for number, line in enumerate(data.split(b"\n"), 1):
+        places: dict[str, str] = {}
+        counted = True
+        for place, line in numbered_lines(path):
             if not line.strip():
                 continue
-            word, _, count = line.rstrip(b"\r").rpartition(b"\t" if b"\t" in line else b" ")
-            if not word or not count.isdigit() or len(count) > 19 or int(count) >= 2**63:
-                raise FormatError(f"{os.fspath(path)}, line {number}: expected 'word count', found {line[:60]!r}")
-            try:
-                text = word.decode()
-            except UnicodeDecodeError:
-                raise FormatError(f"{os.fspath(path)}, line {number}: the word is not UTF-8: {word[:60]!r}") from None
-            if text in seen:
-                raise FormatError(f"{os.fspath(path)}, line {number}: {text!r} stands in line {seen[text]} already")
-            seen[text] = number
-            words.append(text)
-            counts.append(int(count))
+            word, count = _word_and_count(line)
+            if not words:
+                counted = count is not None
+            if counted and count is None:
+                raise FormatError(
+                    f"{place}: expected 'word count' as in the lines before, found {shortened(line)}; a plain list of "
+                    "words has no counts at all"
+                )
+            if not counted and count is not None:
+                raise FormatError(
+                    f"{place}: expected a word without a count as in the lines before, found {shortened(line)}"
+                )
+            word = word if counted else line.strip()
+            if word in places:
+                raise FormatError(f"{place}: {word!r} stands in {places[word]} already")
+            places[word] = place
+            words.append(word)
+            counts.append(count or 0)
         if not words:
-            raise FormatError(f"{os.fspath(path)}: expected 'word count' lines, found none")
+            raise FormatError(f"{os.fspath(path)}: expected 'word count' lines, or a word a line, found none")
         return cls(words, counts)
 
     def digest(self) -> str:
@@ -166,6 +206,14 @@ class Vocabulary:
         digest.update(np.diff(words.offsets).astype("<i8").tobytes())
         digest.update(words.blob[words.offsets[0] : words.offsets[-1]].tobytes())
         return digest.hexdigest()
+
+
+def _word_and_count(line: str) -> tuple[str, int | None]:
+    """The two parts of a ``word count`` line; no count where it has none."""
+    word, _, count = line.rpartition("\t" if "\t" in line else " ")
+    if word and count.isascii() and count.isdigit() and len(count) <= 19 and int(count) < 2**63:
+        return word, int(count)
+    return line, None
 
 
 def nothing_left(n_distinct: int, largest: int, min_count: int) -> CorpusError:

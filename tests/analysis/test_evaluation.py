@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from embedkit.analysis import correlation, evaluation
 from embedkit.analysis.testsets import Analogies, WordPairs, read_analogies, read_pairs
 from embedkit.cli import main
-from embedkit.errors import ConfigError, FormatError
+from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.subwords import Subwords
 from tests import reference_evaluation as reference
@@ -234,12 +234,17 @@ def test_pairs_with_any_separator_header_comments_and_bom(tmp_path, mark):
         ("", "found none"),
         ("word\tword\tscore\n", "found none"),
         (b"a\tb\t1\n\xff\tc\t2\n", "line 2"),
+        ("a\tb\t7,5x\nc\td\t1\n", "line 1"),
+        ("a\tb\tn/a\nc\td\t1\n", "line 1"),
+        ("a\tb\t?\nc\td\t1\n", "line 1"),
+        ("a\tb\t\nc\td\t1\n", "line 1"),
+        ("a\tb\tV\t7\t8\n", "found 5 columns; tell which"),
         ("one word\n", "line 1"),
     ],
 )
 def test_malformed_pairs_name_file_and_line(tmp_path, text, place):
     path = written(tmp_path, text)
-    with pytest.raises(FormatError, match=place) as error:
+    with pytest.raises(EmbedkitError, match=place) as error:
         read_pairs(path)
     assert "set.txt" in str(error.value)
 
@@ -255,11 +260,50 @@ def test_analogies_in_sections(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "place"),
-    [(": s\na b c d\na b c\n", "line 3"), (": s\na b c d e\n", "line 2"), (": s\n", "found none"), ("", "found none")],
+    [
+        (": s\na b c d\na b c\n", "line 3"),
+        (": s\na b c d e\n", "1 lines of more than four words left out, the first at .* line 2"),
+        (": s\n", "found none"),
+        ("", "found none"),
+    ],
 )
 def test_malformed_analogies_name_file_and_line(tmp_path, text, place):
     with pytest.raises(FormatError, match=place):
         read_analogies(written(tmp_path, text))
+
+
+def test_a_header_is_told_and_a_malformed_first_line_is_no_header(tmp_path):
+    found = read_pairs(written(tmp_path, "Word 1,Word 2,Human (mean)\nlove,sex,6.77\n"))
+    assert found.words == [("love", "sex")]
+    assert len(found.notes) == 1 and "line 1: taken for a header: 'Word 1,Word 2,Human (mean)'" in found.notes[0]
+    assert read_pairs(written(tmp_path, "love\tsex\t6.77\n")).notes == ()
+
+
+def test_columns_decimal_commas_and_quoted_values(tmp_path):
+    simlex = "word1\tword2\tPOS\tSimLex999\told\tnew\nA\t1.58\t2\t7.3\nhard\teasy\tA\t0,95\t9\n"
+    found = read_pairs(written(tmp_path, simlex.replace("A\t1.58\t2\t7.3\n", "")), columns=[1, 2, 4])
+    assert (found.words, found.scores.tolist()) == ([("hard", "easy")], [0.95])
+    found = read_pairs(written(tmp_path, '7.5;"new york; city";seoul\n1,25;"a";b\n'), columns=[2, 3, 1])
+    assert found.words == [("new york; city", "seoul"), ("a", "b")]
+    assert found.scores.tolist() == [7.5, 1.25]
+    with pytest.raises(FormatError, match="line 2: expected two words and a score in the columns 1, 2, 4"):
+        read_pairs(written(tmp_path, "a\tb\tN\t1\na\tb\tN\n"), columns=[1, 2, 4])
+    with pytest.raises(ConfigError, match="three different numbers"):
+        read_pairs(written(tmp_path, "a\tb\t1\n"), columns=[1, 1, 3])
+
+
+def test_longer_lines_of_analogies_are_counted(tmp_path):
+    found = read_analogies(written(tmp_path, ": s\na b c d\na b c d e\na b c d e f\n"))
+    assert found.sections == [("s", [("a", "b", "c", "d")])]
+    assert found.notes[0].startswith("2 lines of more than four words left out") and "line 3" in found.notes[0]
+
+
+def test_bats_files_and_folders(tmp_path):
+    (tmp_path / "bats" / "1_x").mkdir(parents=True)
+    capitals = written(tmp_path / "bats" / "1_x", "korea\tseoul/서울\njapan\ttokyo\n", "E01 capitals.txt")
+    questions = [("korea", "seoul", "japan", "tokyo"), ("japan", "tokyo", "korea", "seoul/서울")]
+    assert read_analogies(tmp_path / "bats").sections == [("E01 capitals", questions)]
+    assert read_analogies(capitals).sections == [("E01 capitals", questions)]
 
 
 @settings(max_examples=60)
@@ -270,7 +314,7 @@ def test_any_bytes_are_a_test_set_or_a_clear_error(tmp_path_factory, content):
     for read in (read_pairs, read_analogies):
         try:
             read(path)
-        except FormatError as error:
+        except EmbedkitError as error:
             assert "set.txt" in str(error)
 
 
@@ -304,7 +348,7 @@ def test_the_command_prints_one_table_for_models_and_files(files, capsys):
     )
     out, err = capsys.readouterr()
     rows = [line.split("\t") for line in out.splitlines()]
-    assert (status, err) == (0, "")
+    assert status == 0 and err.count("only 3 of 4 pairs of pairs.tsv are covered") == len(err.splitlines()) == 2
     assert rows[0][:5] == ["model", "test", "section", "measure", "value"]
     assert [row[0] for row in rows[1:]] == ["m.safetensors", "n.safetensors"] * 6
     assert {row[3] for row in rows[1:]} == {"spearman", "pearson", "3cosadd", "3cosmul"}
@@ -353,3 +397,28 @@ def test_a_malformed_or_missing_file_is_one_line(files, capsys):
         assert main(["evaluate", str(files / "m.safetensors"), "--analogies", str(files / name)]) == 1
         err = capsys.readouterr().err
         assert name in err and len(err.splitlines()) == 1
+
+
+def test_notes_and_few_pairs_are_told(files, capsys):
+    written(files, "a\tb\tscore\nw1\tw2\t3\nw3\tw4\t1\nw5\tw6\t2\n", "named.tsv")
+    assert main(["evaluate", str(files / "m.safetensors"), "--pairs", str(files / "named.tsv")]) == 0
+    err = capsys.readouterr().err
+    assert "named.tsv, line 1: taken for a header" in err
+    assert "only 3 of 3 pairs of named.tsv are covered" in err
+    written(files, "".join(f"w{i}\tw{i + 1}\tx\t{i % 7}\n" for i in range(30)), "many.tsv")
+    arguments = ["evaluate", str(files / "m.safetensors"), "--pairs", str(files / "many.tsv"), "--columns", "1,2,4"]
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert err == "" and out.splitlines()[1].split("\t")[7:9] == ["30", "30"]
+
+
+def test_any_alternative_is_a_right_answer_and_one_known_suffices():
+    vectors = model()
+    plain = [("w1", "w2", "w3", "w4")]
+    answer = evaluation.evaluate_analogies(vectors, Analogies("t", [("s", plain)]))
+    best = vectors.analogy("w1", "w2", "w3", topn=1)[0][0]
+    for expected in (f"nowhere/{best}", f"{best}/w9"):
+        found = evaluation.evaluate_analogies(vectors, Analogies("t", [("s", [("w1", "w2", "w3", expected)])]))
+        assert found.total.accuracy == 1.0
+    found = evaluation.evaluate_analogies(vectors, Analogies("t", [("s", [("w1", "w2", "w3", "no/where")])]))
+    assert found.total.skipped == 1 and answer.total.skipped == 0

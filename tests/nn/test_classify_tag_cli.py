@@ -157,10 +157,10 @@ def test_tagging_lines(folder):
         (
             ["classify", "evaluate", "c.safetensors", "strange.tsv"],
             1,
-            "strange.tsv line 2: the label 'meh' was never seen in training; expected one of neg, pos",
+            "strange.tsv, line 2: the label 'meh' was never seen in training; expected one of neg, pos",
         ),
-        (["classify", "train", "one.tsv", "-o", "x"], 1, "one.tsv line 1: expected text<TAB>label, found one column"),
-        (["tag", "train", "one.tsv", "-o", "x"], 1, "one.tsv line 1: tags do not line up with tokens"),
+        (["classify", "train", "one.tsv", "-o", "x"], 1, "one.tsv, line 1: expected text<TAB>label, found one column"),
+        (["tag", "train", "one.tsv", "-o", "x"], 1, "one.tsv, line 1: tags do not line up with tokens"),
         (["classify", "train", "blank.tsv", "-o", "x"], 1, "there is nothing to work on"),
         (["classify", "train", "reviews.tsv", "-o", "x", "--resume"], 2, "--resume needs --checkpoint"),
         (

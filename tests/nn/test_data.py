@@ -30,13 +30,13 @@ def test_windows_line_ends_tabs_in_the_text_and_empty_lines(tmp_path):
     data = read_labelled(write(tmp_path, "a\tb\t1\r\n\r\n \t0\r\nlast\t0"))
     assert (data.texts, data.labels) == (["a\tb", "last"], ["1", "0"])
     assert [place.rsplit("line ")[1] for place in data.empty] == ["2", "3"]
-    assert data.places[1].endswith("data.tsv line 4")
+    assert data.places[1].endswith("data.tsv, line 4")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("good\t1\nno label here\n", r"data.tsv line 2: expected text<TAB>label, found one column: 'no label here'"),
+        ("good\t1\nno label here\n", r"data.tsv, line 2: expected text<TAB>label, found one column: 'no label here'"),
         ("good\t1\nno label\t \n", r"line 2: expected text<TAB>label, found no label after the tab"),
         ("\n\n", r"no text<TAB>label lines in .*data.tsv: there is nothing to work on"),
     ],

@@ -1,11 +1,16 @@
 """Counts, order, subsampling and negative-sampling distributions of a vocabulary, and its file."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embedkit.errors import CorpusError, EmbedkitError, FormatError
+from embedkit.errors import ConfigError, CorpusError, EmbedkitError, FormatError
+from embedkit.text.ranges import byte_ranges
+from embedkit.vocabulary.corpus import Corpus, count_all_words, count_words
+from embedkit.vocabulary.merging import add_counts, merge_vocabularies
 from embedkit.vocabulary.vocabulary import Vocabulary, frequency_order
 from embedkit.vocabulary.words import Words
 
@@ -72,7 +77,7 @@ def test_counts_are_64_bit(tmp_path):
 @given(
     st.lists(
         st.tuples(
-            st.text(st.characters(codec="utf-8", exclude_characters="\n\r\t"), min_size=1, max_size=9),
+            st.text(st.characters(codec="utf-8", exclude_categories=["Cc"], exclude_characters="\ufeff"), min_size=1),
             st.integers(0, 2**63 - 1),
         ),
         min_size=1,
@@ -95,23 +100,24 @@ def test_tabs_are_read_too(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"king\n", "line 1: expected 'word count'"),
+        (b"king\nqueen 3\n", "line 2: expected a word without a count"),
         (b"king 3\nqueen x\n", "line 2: expected 'word count'"),
-        (b"king 3\n\xff\xfe 3\n", "line 2: the word is not UTF-8"),
-        (b"king 3\nqueen 2\nking 1\n", "line 3: 'king' stands in line 1 already"),
+        (b"king 3\n\xff\xfe 3\n", "line 2: byte 0xff"),
+        (b"king 3\nqueen 2\nking 1\n", "line 3: 'king' stands in .*line 1 already"),
+        (b"king\nqueen\nking\n", "line 3: 'king' stands in .*line 1 already"),
         (b"\n", "found none"),
     ],
 )
 def test_bad_files_name_the_line(tmp_path, data, message):
     (tmp_path / "v.txt").write_bytes(data)
-    with pytest.raises(FormatError, match=message):
+    with pytest.raises(EmbedkitError, match=message):
         Vocabulary.load(tmp_path / "v.txt")
 
 
 def test_a_missing_file_and_words_that_a_file_cannot_hold(tmp_path):
-    with pytest.raises(FormatError, match="cannot be read"):
+    with pytest.raises(CorpusError, match="no such file"):
         Vocabulary.load(tmp_path / "none.txt")
-    for word in ("", "new\nyork"):
+    for word in ("", "new\nyork", "a\rb", "tab\tbed", "byte\udcff"):
         with pytest.raises(FormatError, match="cannot hold"):
             Vocabulary([word], [1]).save(tmp_path / "v.txt")
     assert list(tmp_path.iterdir()) == []
@@ -123,3 +129,80 @@ def test_the_digest_depends_on_words_and_their_order_alone():
     a = Vocabulary(["ab", "c"], [2, 1]).digest()
     assert a == Vocabulary(["ab", "c"], [5, 5]).digest()
     assert len({a, Vocabulary(["a", "bc"], [2, 1]).digest(), Vocabulary(["c", "ab"], [2, 1]).digest()}) == 3
+
+
+@pytest.mark.parametrize("data", [b"\xef\xbb\xbfking 3\nqueen 0\n", b"king 3\r\nqueen 0\r\n", b"king\t3\rqueen\t0"])
+def test_byte_order_marks_and_every_line_end_are_read(tmp_path, data):
+    (tmp_path / "v.txt").write_bytes(data)
+    found = Vocabulary.load(tmp_path / "v.txt")
+    assert (list(found), found.counts.tolist()) == (["king", "queen"], [3, 0])
+
+
+def test_a_word_that_was_never_counted_is_never_drawn():
+    probabilities = Vocabulary(["a", "b", "c"], [16, 0, 1]).negative_distribution(0.75)
+    np.testing.assert_allclose(probabilities, [8 / 9, 0, 1 / 9])
+    assert Vocabulary(["a", "b"], [3, 0]).negative_distribution(0.0).tolist() == [1, 0]
+    with pytest.raises(ConfigError, match="no counts"):
+        Vocabulary(["a", "b"], [0, 0]).negative_distribution(0.75)
+
+
+def test_a_plain_list_of_words_is_counted_in_the_corpus(tmp_path):
+    (tmp_path / "words.txt").write_text("queen\nnew york\n왕\n", encoding="utf-8")
+    (tmp_path / "c.txt").write_text("왕 queen king queen\nqueen\n", encoding="utf-8")
+    listed = Vocabulary.load(tmp_path / "words.txt")
+    assert not listed.has_counts
+    for corpus in (
+        Corpus.from_text(tmp_path / "c.txt", vocabulary=listed),
+        Corpus.from_sentences([["왕", "queen", "king", "queen"], ["queen"]], vocabulary=listed),
+    ):
+        assert list(corpus.vocabulary) == ["queen", "new york", "왕"]
+        assert corpus.vocabulary.counts.tolist() == [3, 0, 1]
+        assert np.isfinite(corpus.vocabulary.negative_distribution(0.75)).all()
+
+
+words = st.text(st.characters(codec="utf-8"), max_size=6)
+
+
+@settings(max_examples=200)
+@given(st.dictionaries(words, st.integers(0, 2**62), min_size=1, max_size=8), st.sampled_from([" ", "\t"]))
+def test_what_is_written_reads_back_or_is_refused(tmp_path_factory, counts, separator):
+    path = tmp_path_factory.mktemp("v") / "v.txt"
+    vocabulary = Vocabulary(list(counts), list(counts.values()))
+    try:
+        vocabulary.save(path, separator)
+    except FormatError:
+        return
+    assert Vocabulary.load(path) == vocabulary
+
+
+parts = st.lists(st.dictionaries(words, st.integers(1, 2**40), min_size=1, max_size=6), min_size=1, max_size=5)
+
+
+@settings(max_examples=100)
+@given(parts, st.randoms())
+def test_merging_is_exact_and_does_not_depend_on_order_or_grouping(found, random):
+    expected = sum((Counter(part) for part in found), Counter())
+    in_order = sorted(expected.items(), key=lambda item: (-item[1], item[0].encode()))
+    vocabularies = [Vocabulary(list(part), list(part.values())) for part in found]
+    whole = merge_vocabularies(vocabularies)
+    assert list(zip(whole, whole.counts.tolist(), strict=True)) == in_order
+    random.shuffle(vocabularies)
+    cut = random.randrange(len(vocabularies) + 1)
+    grouped = [
+        random.choice([merge_vocabularies, add_counts])(group)
+        for group in (vocabularies[:cut], vocabularies[cut:])
+        if group
+    ]
+    assert merge_vocabularies(grouped) == whole
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text("ab한 \n\r\t", max_size=60).filter(str.strip), st.integers(1, 9))
+def test_the_counts_of_byte_ranges_merge_to_those_of_the_whole(tmp_path_factory, text, size):
+    path = tmp_path_factory.mktemp("c") / "c.txt"
+    path.write_bytes(text.encode())
+    counted = [count_all_words([part], workers=1) for part in byte_ranges([str(path)], size)]
+    whole = count_words([path], workers=1)
+    assert merge_vocabularies(counted) == whole
+    ranged = Corpus.from_text(byte_ranges([str(path)], size), min_count=1, workers=1)
+    assert ranged.ids.tolist() == Corpus.from_text([path], min_count=1, workers=1).ids.tolist()

@@ -142,6 +142,6 @@ def _features(path: str) -> np.ndarray:
 
 
 def _captions(path: str) -> list[str]:
-    from embedkit.text.reading import read_lines
+    from embedkit.text.lines import plain_lines
 
-    return [line.rstrip("\r\n") for line in read_lines(path)]
+    return list(plain_lines(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from math import isnan
 from pathlib import Path
@@ -21,6 +22,19 @@ if TYPE_CHECKING:
     from embedkit.analysis.evaluation import AnalogiesResult, PairsResult
 
 COLUMNS = ["model", "test", "section", "measure", "value", "low", "high", "used", "total"]
+FEW_PAIRS = 20  # below that a correlation says next to nothing
+
+
+class Columns(click.ParamType):
+    """Three column numbers such as 1,2,4."""
+
+    name = "columns"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        parts = value if isinstance(value, list) else str(value).split(",")
+        if len(parts) != 3 or not all(str(part).strip().isdigit() for part in parts):
+            self.fail(f"expected three column numbers such as 1,2,4, got {value!r}", param, ctx)
+        return [int(part) for part in parts]
 
 
 @click.command(epilog="Example: embedkit evaluate model.safetensors --pairs ws353.tsv")
@@ -30,14 +44,20 @@ COLUMNS = ["model", "test", "section", "measure", "value", "low", "high", "used"
     multiple=True,
     type=click.Path(),
     metavar="FILE",
-    help="Two words and a score a line, separated by tabs, commas or spaces; repeatable.",
+    help="Two words and a score a line, separated by tabs, semicolons, commas or spaces; repeatable.",
+)
+@click.option(
+    "--columns",
+    type=Columns(),
+    metavar="A,B,SCORE",
+    help="Which columns of --pairs hold the words and the score, e.g. 1,2,4 for SimLex-999.",
 )
 @click.option(
     "--analogies",
     multiple=True,
     type=click.Path(),
     metavar="FILE",
-    help="Four words a line in sections that begin with ': name'; repeatable.",
+    help="Four words a line in sections that begin with ': name', or a folder of BATS; repeatable.",
 )
 @click.option(
     "--method",
@@ -75,6 +95,7 @@ COLUMNS = ["model", "test", "section", "measure", "value", "low", "high", "used"
 def evaluate(
     models: tuple[str, ...],
     pairs: tuple[str, ...],
+    columns: list[int] | None,
     analogies: tuple[str, ...],
     methods: tuple[str, ...],
     restrict_vocab: int,
@@ -94,7 +115,13 @@ def evaluate(
     """
     if not pairs and not analogies:
         raise ConfigError("nothing to evaluate on: give --pairs FILE or --analogies FILE")
-    pair_sets, analogy_sets = [read_pairs(path) for path in pairs], [read_analogies(path) for path in analogies]
+    if columns and not pairs:
+        raise ConfigError("--columns is for --pairs")
+    pair_sets = [read_pairs(path, columns) for path in pairs]
+    analogy_sets = [read_analogies(path) for path in analogies]
+    passed_over = [test.notes for test in pair_sets] + [test.notes for test in analogy_sets]
+    for line in itertools.chain.from_iterable(passed_over):
+        note(f"note: {line}", quiet)
     names = _short_names(models)
     rows: list[tuple[Any, ...]] = []
     with progress_bar(quiet) as progress:
@@ -143,6 +170,9 @@ def evaluate(
         with Results([*COLUMNS, "protocol"], as_json, header=True) as results:
             for row in rows:
                 results.row(*row, protocols[row[2] is None])
+    for name, test, used, total in dict.fromkeys((row[0], row[1], row[7], row[8]) for row in rows if row[2] is None):
+        if 0 < used < FEW_PAIRS:
+            warn(f"warning: {name}: only {used} of {total} pairs of {test} are covered: too few to mean anything")
     empty = dict.fromkeys((row[0], row[1]) for row in rows if row[7] == 0 and row[2] in (None, "total"))
     for name, test in empty:
         warn(f"error: {name}: no line of {test} has all its words in the vocabulary")

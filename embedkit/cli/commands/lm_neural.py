@@ -215,7 +215,7 @@ def vectors(model: str, files: tuple[str, ...], layers: str | None, npy: str | N
 def _lines(sources: Iterable[str]) -> list[str]:
     from embedkit.text.reading import read_lines
 
-    return [line.rstrip("\r\n") for line in read_lines(list(sources))]
+    return [line.rstrip("\r") for line in read_lines(list(sources))]
 
 
 def _weights(text: str | None) -> list[float] | None:

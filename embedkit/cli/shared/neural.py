@@ -201,11 +201,11 @@ def line_batches(files: Sequence[str]) -> Iterator[list[str]]:
     once.
     """
     if files and list(files) != ["-"]:
-        from embedkit.text.reading import read_lines
+        from embedkit.text.lines import plain_lines
 
         block: list[str] = []
-        for line in read_lines(list(files)):
-            block.append(line.rstrip("\r"))
+        for line in plain_lines(files):
+            block.append(line)
             if len(block) == BLOCK:
                 yield block
                 block = []

@@ -49,11 +49,11 @@ def _changed(
     unit: bool,
 ) -> KeyedVectors:
     from embedkit.analysis import operations
-    from embedkit.analysis.testsets import numbered_lines
     from embedkit.formats import load
+    from embedkit.text.lines import read_words
 
     if keep_words or top_words:
-        words = None if keep_words is None else (line.strip() for _, line in numbered_lines(keep_words))
+        words = None if keep_words is None else read_words(keep_words)
         vectors = operations.keep_words(vectors, words, top_words)
     if concat:
         vectors = operations.concatenate(vectors, load(concat))

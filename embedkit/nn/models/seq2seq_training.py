@@ -20,7 +20,7 @@ from embedkit.nn.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from embedkit.nn.words.token_table import TokenTable, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
 from embedkit.progress import ProgressCallback
-from embedkit.text.labelled import numbered_lines
+from embedkit.text.lines import numbered_lines
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors

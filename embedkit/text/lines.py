@@ -1,0 +1,79 @@
+"""Lines of small files, each with its place: labelled texts, dictionaries, word lists, word pairs, vocabularies.
+
+All of them are read here, so that all take the same files: UTF-8 with or without a byte order mark, compressed or not,
+standard input, lines that end as on Unix, on Windows (CR LF) or on old Macs (CR alone).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+
+from embedkit.errors import CorpusError
+from embedkit.text.reading import STDIN, read_lines
+
+Source = str | os.PathLike[str]
+
+
+def numbered_lines(sources: Source | Iterable[Source], encoding_errors: str = "strict") -> Iterator[tuple[str, str]]:
+    """Lines with their places, ``("FILE, line N", line)``, without line ends; ``-`` is standard input.
+
+    Parameters
+    ----------
+    sources : path or iterable of paths
+    encoding_errors : {"strict", "replace", "ignore"}
+
+    Raises
+    ------
+    CorpusError
+        When a file is missing, unreadable, cut off, binary, or not UTF-8 (strict).
+    """
+    if isinstance(sources, (str, os.PathLike)):
+        sources = [sources]
+    for source in sources:
+        name = "standard input" if os.fspath(source) == STDIN else os.fspath(source)
+        for number, line in enumerate(_lines(source, encoding_errors), 1):
+            yield f"{name}, line {number}", line
+
+
+def plain_lines(sources: Source | Iterable[Source], encoding_errors: str = "strict") -> Iterator[str]:
+    """The lines of `numbered_lines` without their places."""
+    for _, line in numbered_lines(sources, encoding_errors):
+        yield line
+
+
+def read_words(source: Source) -> list[str]:
+    """The words of a list, a word a line; blank lines are passed over, a word that stands there twice counts once.
+
+    Raises
+    ------
+    CorpusError
+        As `numbered_lines`, and where the list holds no word.
+    """
+    words = list(dict.fromkeys(word for line in plain_lines(source) if (word := line.strip())))
+    if not words:
+        raise CorpusError(f"{os.fspath(source)}: expected a word a line, found none")
+    return words
+
+
+def shortened(line: str, length: int = 60) -> str:
+    """A line as an error message shows it."""
+    return repr(line if len(line) <= length else line[: length - 3] + "...")
+
+
+def _lines(source: Source, encoding_errors: str) -> Iterator[str]:
+    lines = read_lines(source, encoding_errors=encoding_errors)
+    first = next(lines, None)
+    if first is None:
+        return
+    if "\r" not in first.rstrip("\r"):
+        yield first.rstrip("\r")
+    else:
+        second = next(lines, None)
+        if second is None:  # no line feed in all of the file
+            yield from first.removesuffix("\r").split("\r")
+            return
+        yield first.rstrip("\r")
+        yield second.rstrip("\r")
+    for line in lines:
+        yield line.rstrip("\r")
