@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from embedkit.cli.shared.options import json_option, quiet_option, seed_option
+from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError
@@ -58,6 +58,8 @@ def align(
     from embedkit.analysis.alignment import read_dictionary, shared_words
     from embedkit.formats import load, save
 
+    if held_out == 0:
+        refuse(("seed", "restrict_vocab"), "with `held_out` 0, which leaves nothing to measure")
     pairs = read_dictionary(dictionary) if dictionary else None
     a, b = load(source), load(target)
     pairs = pairs or shared_words(a, b)

@@ -10,6 +10,7 @@ import numpy as np
 from embedkit.cli.shared.neural import (
     load_vectors,
     log_file,
+    refuse_idle_training,
     report_history,
     take_training_options,
     tokenizer_choice,
@@ -68,6 +69,7 @@ def train(
 
     if valid:
         raise ConfigError("--valid names one file, captions need two: use --valid-fraction")
+    refuse_idle_training(vectors, ())
     training = take_training_options(options)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
         model, history = train_captioner(

@@ -12,13 +12,14 @@ from embedkit.cli.shared.neural import (
     load_encoder,
     load_vectors,
     log_file,
+    refuse_idle_training,
     report_history,
     report_scores,
     take_training_options,
     training_options,
     vectors_option,
 )
-from embedkit.cli.shared.options import json_option, quiet_option
+from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError
@@ -83,6 +84,14 @@ def train(
     from embedkit.nn.models.classifier_training import train_classifier
     from embedkit.text.labelled import read_labelled
 
+    refuse_idle_training(vectors, valid)
+    model = options["model"]
+    if model == "mean":
+        refuse(("hidden_size", "num_layers"), "with `model` mean, which has no encoder")
+    if model != "transformer":
+        refuse(["heads"], f"with `model` {model}: it is for transformer")
+    if model not in ("rnn", "gru", "lstm"):
+        refuse(["bidirectional"], f"with `model` {model}: it is for recurrent models")
     training = take_training_options(options)
     settings = {name: options.pop(name) for name in ("valid_fraction", "vector_size", "unfreeze_after")}
     texts = _read(read_labelled, data, quiet)

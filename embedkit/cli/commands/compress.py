@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from embedkit.cli.shared.options import json_option, quiet_option, seed_option
+from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError
@@ -64,10 +64,12 @@ def compress(
         raise ConfigError(
             f"compressed vectors are native files: expected a name that ends with .safetensors, found {output}"
         )
-    if pairs and not report:
-        raise ConfigError("--pairs is for --report")
-    if subvectors is not None and kind != "pq" and not report:
-        raise ConfigError("--subvectors is for --quantize pq")
+    if not report:
+        refuse(("pairs", "as_json"), "without `report`")
+        if kind != "pq":
+            refuse(("subvectors", "seed"), f"with `kind` {kind}: it is for pq")
+    if not output:
+        refuse(["kind"], "without `output`: `report` tells of every kind")
     from embedkit.analysis.compression import compress as compress_vectors
     from embedkit.analysis.compression import costs
     from embedkit.analysis.testsets import read_pairs

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedkit.cli.shared.cluster import cluster_engine, cluster_option, refuse_with_cluster
-from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, workers_option
+from embedkit.cli.shared.options import READING, corpus_options, json_option, quiet_option, refuse, workers_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError
@@ -114,6 +114,7 @@ def cooccur(
     from embedkit.vocabulary import Vocabulary
 
     _check(output, table, ratio, probes, shard, vocab, merge)
+    _refuse_idle(corpus, output, bool(table or ratio), vocab, merge)
     refuse_with_cluster(cluster, workers=workers, memory=memory, temporary=temporary, shard=shard, merge=merge)
     if cluster and output is None:
         raise click.UsageError("--cluster writes counts: give -o FILE, then look at the file with --table or --ratio")
@@ -196,6 +197,24 @@ def _check(
         )
     if merge and (table or ratio or shard):
         raise ConfigError("--merge adds up files of counts; look at the result in a second step")
+
+
+_OF_COUNTING = ("window", "symmetric", "weighting", "min_count", "max_vocab", *READING)
+
+
+def _refuse_idle(corpus: tuple[str, ...], output: str | None, shown: bool, vocab: str | None, merge: bool) -> None:
+    from embedkit.counting import native
+
+    if merge:
+        refuse((*_OF_COUNTING, "save_vocab", "mmap_above"), "with `merge`, which adds up counts that were made before")
+    if output is None:
+        refuse(("memory", "temporary", "save_vocab", "format_", "shard"), "without `output`")
+        if len(corpus) == 1 and os.path.isfile(corpus[0]) and native.is_native(corpus[0]):
+            refuse(_OF_COUNTING, f"on {corpus[0]}, which holds counts that were made before")
+    if not shown:
+        refuse(["as_json"], "without `table` or `ratio`")
+    if vocab:
+        refuse(("min_count", "max_vocab"), "with `vocab`, which names the words")
 
 
 def _looked_at(

@@ -12,7 +12,7 @@ import click
 
 from embedkit.analysis.evaluation import METHODS, RESTRICT_VOCAB, evaluate_analogies, evaluate_pairs
 from embedkit.analysis.testsets import read_analogies, read_pairs
-from embedkit.cli.shared.options import json_option, quiet_option, seed_option
+from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError
@@ -115,8 +115,10 @@ def evaluate(
     """
     if not pairs and not analogies:
         raise ConfigError("nothing to evaluate on: give --pairs FILE or --analogies FILE")
-    if columns and not pairs:
-        raise ConfigError("--columns is for --pairs")
+    if not analogies:
+        refuse(["methods"], "without `analogies`")
+    if not pairs:
+        refuse(("columns", "subwords", "resamples", "seed"), "without `pairs`")
     pair_sets = [read_pairs(path, columns) for path in pairs]
     analogy_sets = [read_analogies(path) for path in analogies]
     passed_over = [test.notes for test in pair_sets] + [test.notes for test in analogy_sets]

@@ -13,13 +13,14 @@ from embedkit.cli.commands.lm import model_option
 from embedkit.cli.shared.neural import (
     load_vectors,
     log_file,
+    refuse_idle_training,
     report_history,
     take_training_options,
     tokenizer_choice,
     training_options,
     vectors_option,
 )
-from embedkit.cli.shared.options import json_option, quiet_option, seed_option, topn_option
+from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option, topn_option
 from embedkit.cli.shared.output import Results, note, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError
@@ -87,6 +88,9 @@ def train(
     """Train on CORPUS: files, folders or - for standard input, a text a line."""
     from embedkit.nn.models.language_training import train_language_model
 
+    refuse_idle_training(vectors, valid)
+    if model not in ("transformer", "masked"):
+        refuse(["heads"], f"with `model` {model}: it is for transformer and masked")
     training = take_training_options(options)
     config = LanguageModelConfig(model, hidden_size, num_layers, heads, dropout, context)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
@@ -147,6 +151,8 @@ def generate(
     model: str, prompt: str, count: int, max_tokens: int, temperature: float, topk: int | None, seed: int, as_json: bool
 ) -> None:
     """Draw texts from the MODEL, a line each, that begin with the prompt."""
+    if temperature == 0:
+        refuse(("topk", "seed"), "with `temperature` 0, which always takes the likeliest")
     language_model = LanguageModel.load(model)
     start = language_model.cut(prompt)
     rng = np.random.default_rng(seed)

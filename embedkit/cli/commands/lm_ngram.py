@@ -13,6 +13,7 @@ from embedkit.cli.shared.options import (
     corpus_options,
     json_option,
     quiet_option,
+    refuse,
     seed_option,
     topn_option,
     workers_option,
@@ -70,6 +71,8 @@ def train(
     """Count the n-grams of CORPUS: files, folders or - for standard input, a sentence a line."""
     from embedkit.vocabulary.corpus import Corpus
 
+    if smoothing != "add-k":
+        refuse(["k"], f"with `smoothing` {smoothing}: it is for add-k")
     reading: dict[str, Any] = {
         "tokenizer": tokenizer,
         "lowercase": lowercase,
@@ -146,6 +149,8 @@ def generate(
     model: str, prompt: str, count: int, max_tokens: int, temperature: float, topk: int | None, seed: int, as_json: bool
 ) -> None:
     """Draw sentences from the MODEL, a line each, that begin with the prompt."""
+    if temperature == 0:
+        refuse(("topk", "seed"), "with `temperature` 0, which always takes the likeliest")
     ngrams = NgramModel.load(model)
     start = _tokens(ngrams, prompt)
     rng = np.random.default_rng(seed)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from embedkit.cli.shared.cluster import cluster_engine, cluster_option, refuse_with_cluster
-from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, workers_option
+from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, refuse, workers_option
 from embedkit.cli.shared.output import Results, note, print_text
 from embedkit.cli.shared.progress import progress_bar
 
@@ -71,6 +71,8 @@ def phrases(
     from embedkit.files.atomic import atomic_open
     from embedkit.vocabulary.corpus import Corpus
 
+    if npmi:
+        refuse(["delta"], "with `npmi`: it belongs to word2phrase's score")
     if as_json and not as_list:
         raise click.UsageError("--json goes with --list")
     if as_list and output is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from embedkit.cli.shared.options import quiet_option
+from embedkit.cli.shared.options import quiet_option, refuse
 from embedkit.cli.shared.output import note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError
@@ -117,6 +118,7 @@ def plot(
     word's neighbours on a click. The other formats need matplotlib: pip install 'embedkit[plot]'.
     """
     on_page = Path(output).suffix.lower() == ".html"
+    _refuse_idle(output, logs, cooccurrences, [*([model] if model else []), *words], analogies, method)
     look: dict[str, Any] = {"title": title, "dpi": dpi, "dark": dark, "say": lambda text: note(f"note: {text}", quiet)}
     if size:
         look["size"] = size
@@ -147,6 +149,37 @@ def plot(
             "most_frequent": top or (MOST_FREQUENT_ON_PAGE if on_page else MOST_FREQUENT),
         }
         _draw_words(model, output, look, selection, method, perplexity, quiet)
+
+
+def _refuse_idle(
+    output: str, logs: Sequence[str], cooccurrences: str | None, words: Sequence[str], analogies: Any, method: str
+) -> None:
+    suffix = Path(output).suffix.lower()
+    of_words = ("neighbours", "analogies", "method", "perplexity")
+    if suffix == ".html":
+        refuse(("size", "dpi", "dark"), "on a page: it fits its window and follows the reader's own setting")
+    elif suffix != ".png":
+        refuse(["dpi"], f"in a {suffix or 'picture'}: it is for .png")
+    if logs:
+        refuse((*of_words, "top", "vocab", "window"), "with `logs`: curves show no words")
+    elif cooccurrences:
+        from embedkit.counting import native
+
+        refuse(of_words, "with `cooccurrences`: it belongs to pictures of vectors")
+        if words:
+            refuse(["top"], "beside words")
+        if cooccurrences.endswith(".bin") or native.is_native(cooccurrences):
+            refuse(["window"], f"on {cooccurrences}: its counts were made before")
+        if not cooccurrences.endswith(".bin"):
+            refuse(["vocab"], f"on {cooccurrences}: it is for a cooccurrence.bin")
+    else:
+        refuse(("vocab", "window"), "without `cooccurrences`")
+        if method != "tsne":
+            refuse(["perplexity"], f"with `method` {method}: it is for tsne")
+        if len(words) > 1 or analogies:  # the first is the model
+            refuse(["top"], "beside words")
+        else:
+            refuse(["neighbours"], "without words: the most frequent ones are shown by themselves")
 
 
 def _draw_words(

@@ -10,13 +10,14 @@ from embedkit.cli.shared.neural import (
     line_batches,
     load_vectors,
     log_file,
+    refuse_idle_training,
     report_history,
     take_training_options,
     tokenizer_choice,
     training_options,
     vectors_option,
 )
-from embedkit.cli.shared.options import json_option, quiet_option
+from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.nn.models.seq2seq import SEQ2SEQ_MODELS, Seq2Seq, Seq2SeqConfig
@@ -93,6 +94,11 @@ def train(
     """Train on files of source<TAB>target lines; - is standard input. No source is in both parts of the data."""
     from embedkit.nn.models.seq2seq_training import read_pairs, train_seq2seq
 
+    refuse_idle_training(vectors, valid, target_vectors)
+    if model == "transformer":
+        refuse(["attention"], "with `model` transformer: it is for recurrent models")
+    else:
+        refuse(["heads"], f"with `model` {model}: it is for transformer")
     training = take_training_options(options)
     pairs = read_pairs(data)
     if pairs.empty:

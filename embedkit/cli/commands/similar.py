@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import numpy as np
 
-from embedkit.cli.shared.options import json_option, quiet_option, topn_option
+from embedkit.cli.shared.options import json_option, quiet_option, refuse, topn_option
 from embedkit.cli.shared.output import Results
 from embedkit.cli.shared.queries import known, query_batches, words_of
 from embedkit.formats import load
@@ -56,6 +56,8 @@ def similar(
     query<TAB>neighbour<TAB>value. A word outside the vocabulary is composed from its n-grams where the model has
     them; else it is an error that names close spellings, the other queries go on, and the exit status is 1.
     """
+    if index_file:
+        refuse(("metric", "restrict_vocab"), "with `index_file`: it answers for cosine and the whole vocabulary")
     vectors = load(model)
     index = None
     if index_file:

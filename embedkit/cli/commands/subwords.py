@@ -7,7 +7,7 @@ from typing import Any
 import click
 import numpy as np
 
-from embedkit.cli.shared.options import json_option, quiet_option
+from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.queries import query_batches
 from embedkit.errors import ConfigError, EmbedkitError
@@ -40,12 +40,12 @@ def subwords(words: tuple[str, ...], model: str | None, as_json: bool, quiet: bo
     """
     given = {name: value for name, value in lengths.items() if value is not None}
     if model is not None:
-        if given:
-            option = next(iter(given)).replace("_", "-").replace("kind", "subwords")
-            raise ConfigError(f"--vectors splits words as the model does; leave out --{option}")
+        refuse(lengths, "with `model`, which says how words are split")
         _shares(model, words, as_json, quiet)
         return
     kind = given.pop("kind", "chars")
+    own = {"chars": ("min_n", "max_n"), "jamo": ("min_jamo", "max_jamo", "min_syllables", "max_syllables")}[kind]
+    refuse([name for name in lengths if name not in (*own, "kind")], f"with `kind` {kind}")
     with Results(["word", "subwords"], as_json) as results:
         for batch in query_batches(words):
             for word in batch:

@@ -12,13 +12,14 @@ from embedkit.cli.shared.neural import (
     load_encoder,
     load_vectors,
     log_file,
+    refuse_idle_training,
     report_history,
     report_scores,
     take_training_options,
     training_options,
     vectors_option,
 )
-from embedkit.cli.shared.options import json_option, quiet_option
+from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import note, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.nn.models.tagger import OUTPUTS, TAGGER_TRAINING, Tagger, TaggerConfig
@@ -83,6 +84,9 @@ def train(
     from embedkit.nn.models.tagger_training import train_tagger
     from embedkit.text.labelled import read_tagged
 
+    refuse_idle_training(vectors, valid)
+    if options["model"] == "mean":
+        refuse(("hidden_size", "num_layers"), "with `model` mean, which has no encoder")
     training = take_training_options(options)
     settings = {name: options.pop(name) for name in ("valid_fraction", "vector_size", "unfreeze_after")}
     sentences = read_tagged(list(data))

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from embedkit.cli.shared.cluster import cluster_engine, cluster_option
-from embedkit.cli.shared.options import corpus_options, quiet_option
+from embedkit.cli.shared.options import corpus_options, quiet_option, refuse
 from embedkit.cli.shared.output import note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError
@@ -77,6 +77,10 @@ def tfidf(
 
     if not output.lower().endswith((".npz", ".mtx")):
         raise ConfigError(f"cannot tell the format of {output}: use .mtx (Matrix Market) or .npz (SciPy)")
+    if weighting == "count":
+        refuse(("sublinear", "idf", "norm"), "with `weighting` count")
+    if vocab:
+        refuse(("min_count", "max_vocab"), "with `vocab`, which names the words")
     options["vocabulary"] = Vocabulary.load(vocab) if vocab else None
     if cluster is not None:
         from embedkit.cluster import documents as on_cluster

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from embedkit.cli.shared.options import given, json_option, options_of, quiet_option
+from embedkit.cli.shared.options import given, json_option, options_of, quiet_option, refuse
 from embedkit.training.options import CONFIGS, MODELS, OPTIONS
 
 
@@ -62,6 +62,10 @@ def train(
     """Train word vectors on text files, folders, or standard input (-)."""
     from embedkit.cli.shared.training import show_plan, train_and_save
 
+    if not dry_run:
+        refuse(["as_json"], "without `dry_run`")
+    if options["checkpoint"] is None:
+        refuse(["checkpoint_every"], "without `checkpoint`")
     asked = set(given(OPTIONS))
     options = {name: value for name, value in options.items() if name in asked or name not in OPTIONS}
     if mmap_above is not None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import click
 import numpy as np
 
-from embedkit.cli.shared.options import json_option, quiet_option
+from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import note, print_json, print_line
 from embedkit.cli.shared.queries import known, query_batches
 from embedkit.files.atomic import atomic_open
@@ -38,6 +38,8 @@ def vectors(model: str, words: tuple[str, ...], npy: str | None, mean: bool, as_
     cut by the tokenizer that the model was trained with, gives one line v1 v2 …; a text without a known word has
     the zero vector.
     """
+    if npy is not None:
+        refuse(["as_json"], "with `npy`")
     source = load(model)
     status = 0
     batches = _means(source, words, quiet) if mean else _words(source, words, quiet)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from embedkit.cli.shared.cluster import cluster_engine, cluster_option, refuse_with_cluster
-from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, workers_option
+from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, refuse, workers_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 
@@ -56,6 +56,8 @@ def vocab(
     Prints word<TAB>count, the most frequent first, equal counts in UTF-8 order.
     """
     refuse_with_cluster(cluster, workers=workers)
+    if output is not None:
+        refuse(["as_json"], "with `output`")
     options: dict[str, Any] = {
         "tokenizer": tokenizer,
         "lowercase": lowercase,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
-from embedkit.cli.shared.options import quiet_option, seed_option
+from embedkit.cli.shared.options import quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import note
 from embedkit.errors import ConfigError
 
@@ -159,6 +159,21 @@ def take_training_options(options: dict[str, Any]) -> Any:
     from embedkit.nn.learning.loop import TrainingOptions
 
     return TrainingOptions(**{name: options.pop(name) for name in _TRAINING})
+
+
+def refuse_idle_training(vectors: str | None, valid: Sequence[str], target_vectors: str | None = None) -> None:
+    """Refuse options of `training_options` and `vectors_option` that would do nothing.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if valid:
+        refuse(["valid_fraction"], "with `valid`, which is all that measures")
+    if vectors and (target_vectors or "target_vectors" not in click.get_current_context().params):
+        refuse(["vector_size"], "with `vectors`, whose size it is")
+    if not vectors and not target_vectors:
+        refuse(("frozen", "unfreeze_after"), "without `vectors`")
 
 
 @contextlib.contextmanager

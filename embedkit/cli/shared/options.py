@@ -77,7 +77,8 @@ def option_of(options: type[Any], name: str, **changes: Any) -> Callable[[F], F]
 
 
 # How text is read: keyword arguments of the same names in embedkit.vocabulary.corpus.Corpus.from_text.
-corpus_options = chain(*(option_of(ReadingOptions, name) for name in defaults(ReadingOptions)))
+READING = tuple(defaults(ReadingOptions))
+corpus_options = chain(*(option_of(ReadingOptions, name) for name in READING))
 
 
 def options_of(classes: Mapping[str, type[Any]]) -> Callable[[F], F]:
