@@ -9,6 +9,10 @@ import click
 _NAME = re.compile(r"`([a-z][a-z0-9]*(?:_[a-z0-9]+)*)`")
 
 
+# What the library calls otherwise than the command line, where a command has no parameter of the first name.
+_COMMAND_LINE_NAMES = {"vocabulary": "vocab", "folder": "temporary"}
+
+
 def with_flags(message: str, command: click.Command | None) -> str:
     """`message` with the flags of `command` for the parameters that it names.
 
@@ -38,4 +42,7 @@ def flags_of(command: click.Command) -> dict[str, str]:
         if isinstance(parameter, click.Option) and parameter.name and long:
             plain = f"--{parameter.name.replace('_', '-')}"
             flags[parameter.name] = plain if plain in long else long[0]
+    for name, spelling in _COMMAND_LINE_NAMES.items():
+        if spelling in flags:
+            flags.setdefault(name, flags[spelling])
     return flags

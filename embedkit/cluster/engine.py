@@ -112,7 +112,7 @@ def connected(address: str) -> Iterator[DaskEngine]:
         import dask
         from distributed import Client, LocalCluster
     except ImportError as error:
-        raise ConfigError("a cluster needs the package distributed: pip install 'embedkit[dask]'") from error
+        raise EmbedkitError("a cluster needs the package distributed: pip install 'embedkit[dask]'") from error
     with contextlib.ExitStack() as opened, dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
         if kind == "local":
             cluster = LocalCluster(

@@ -105,7 +105,7 @@ class Cooccurrences:
         """
         n = len(self.vocabulary)
         if n > 5000:
-            raise ConfigError(f"a table of {n} x {n} counts is too large to look at; limit it with --max-vocab 30")
+            raise ConfigError(f"a table of {n} x {n} counts is too large to look at; limit it with `max_vocab` 30")
         dense = np.zeros((n, n))
         dense[np.repeat(np.arange(n), np.diff(self.offsets)), self.columns] = self.values
         return dense

@@ -53,8 +53,8 @@ def tokens_within(memory: int, n_words: int, workers: int) -> int:
     least = fixed_bytes(n_words, workers) + _TOKEN_BYTES * _FEWEST_TOKENS
     if memory < least:
         raise ConfigError(
-            f"--memory {_size(memory)} is too small: a vocabulary of {n_words:,} words and {workers} threads need "
-            f"{_size(least)}; give more memory, fewer --workers or a smaller vocabulary (--min-count, --max-vocab)"
+            f"`memory` {_size(memory)} is too small: a vocabulary of {n_words:,} words and {workers} threads need "
+            f"{_size(least)}; give more memory, fewer `workers` or a smaller vocabulary (`min_count`, `max_vocab`)"
         )
     return min((memory - fixed_bytes(n_words, workers)) // _TOKEN_BYTES, _MOST_TOKENS)
 

@@ -43,10 +43,12 @@ def load(
     """
     if native.is_native(path):
         return native.read(path, vocabulary)
+    if os.path.getsize(path) == 0:
+        raise FormatError(f"{os.fspath(path)}: expected counts, found an empty file")
     if vocabulary is None:
         raise ConfigError(
             f"{os.fspath(path)}: not counts in embedkit's own format, and GloVe's carry no "
-            "vocabulary; give it with --vocab FILE"
+            "vocabulary; give it as `vocabulary`"
         )
     return glove_format.read(path, vocabulary, workers=workers, progress=progress)
 
@@ -156,8 +158,10 @@ def merge_files(
                     "only counts of the same window add up"
                 )
             window = window or counts.window
+        elif os.path.getsize(path) == 0:
+            raise FormatError(f"{os.fspath(path)}: expected counts, found an empty file")
     if vocabulary is None:
-        raise ConfigError("none of the files carries its vocabulary (GloVe's format does not); give --vocab FILE")
+        raise ConfigError("none of the files carries its vocabulary (GloVe's format does not); give `vocabulary`")
     n_words = len(vocabulary)
     at_once = _SORTED_AT_ONCE if memory is None else tokens_within(memory, n_words, workers) // 5
     with tempfile.TemporaryDirectory(prefix="embedkit-counts-", dir=folder or Path(output).absolute().parent) as held:

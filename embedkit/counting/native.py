@@ -108,7 +108,7 @@ def read(path: str | os.PathLike[str], vocabulary: Vocabulary | None = None) -> 
     ConfigError
         When the counts have another vocabulary.
     """
-    file = SafetensorsFile(path, expected=f"{COUNTS.what} (counts in GloVe's format are read with --vocab FILE)")
+    file = SafetensorsFile(path, expected=f"{COUNTS.what} (counts in GloVe's format are read with `vocabulary`)")
     file.require(COUNTS)
     arrays = file.tensors(_LAYOUT, _LAYOUT)
     words, n_words = Words(arrays["words"], arrays["word_offsets"]), len(arrays["word_counts"])

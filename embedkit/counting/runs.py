@@ -114,7 +114,7 @@ def spill(blocks: Iterable[RowBlock], base: Path) -> SpilledRun:
     except OSError as error:
         raise EmbedkitError(
             f"cannot spill counts to {base.parent}: {error.strerror or error}; what was spilled is removed; give more "
-            "--memory, or the name of a folder with more room as --temporary"
+            "`memory`, or the name of a folder with more room as `folder`"
         ) from error
     return run
 

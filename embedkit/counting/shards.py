@@ -16,7 +16,7 @@ def parse_shard(text: str) -> tuple[int, int]:
     """
     part, slash, parts = text.partition("/")
     if not slash or not part.isdigit() or not parts.isdigit() or not 1 <= int(part) <= int(parts):
-        raise ConfigError(f"--shard takes I/N, the I-th of N parts, e.g. 2/5; got {text!r}")
+        raise ConfigError(f"`shard` takes I/N, the I-th of N parts, e.g. 2/5; got {text!r}")
     return int(part), int(parts)
 
 

@@ -28,7 +28,7 @@ from embedkit.files.safetensors import (
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
 OLD_NAME = "checkpoint.npz"  # word vectors until version 0.1
-_ADVICE = "train again without --resume"
+_ADVICE = "train again without `resume`"
 
 
 class Checkpoint(NamedTuple):

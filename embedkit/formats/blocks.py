@@ -179,6 +179,6 @@ def decoded(words: list[bytes], encoding_errors: str, place: Callable[[int], str
         except UnicodeDecodeError as error:
             raise FormatError(
                 f"{place(i)}: expected UTF-8, found the word {word[:60]!r} ({error.reason}); convert "
-                "the file with --encoding-errors replace or ignore"
+                "the file with `encoding_errors` replace or ignore"
             ) from error
     return words

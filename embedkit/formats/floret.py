@@ -101,7 +101,7 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, words: str | N
             f"values, but only {file.size - header.end():,} bytes follow"
         )
     if words is None:
-        raise ConfigError(f"{file.name} is a floret table of n-grams without words: give --words FILE, a word a line")
+        raise ConfigError(f"{file.name} holds n-grams without words: give `words`, a file with a word a line")
     listed = [word for word in read_words(words) if word]
     return Blocks(file.name, table.vector_size, len(listed), _compose(file, header.end(), table, listed))
 

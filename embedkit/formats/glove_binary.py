@@ -52,7 +52,7 @@ def blocks(
     source = Path(vocab) if vocab else Path(file.name).with_name("vocab.txt")
     if not source.is_file():
         raise ConfigError(
-            f"{file.name} holds no words: give --vocab FILE with lines of word and count (looked for {source})"
+            f"{file.name} holds no words: give `vocab`, a file with lines of word and count (looked for {source})"
         )
     words, counts = read_vocabulary(source)
     n_rows = 2 * len(words)

@@ -51,7 +51,7 @@ def read(path: str | os.PathLike[str], name: str | None = None, words: str | Non
     source = Path(words) if words else words_file(name)
     if not source.is_file():
         raise ConfigError(
-            f"{name} holds a matrix without words: give --words FILE, a word a line (looked for {source})"
+            f"{name} holds a matrix without words: give `words`, a file with a word a line (looked for {source})"
         )
     keys = read_words(source)
     if len(keys) != len(vectors):

@@ -156,7 +156,7 @@ def _what(head: bytes) -> str:
     if known and not known.startswith("binary data"):
         return known
     if _cooccurrences(head):
-        return "GloVe's co-occurrence counts (cooccurrence.bin); train vectors on them with --cooccurrences"
+        return "GloVe's co-occurrence counts (cooccurrence.bin); train vectors on them with `cooccurrences`"
     if _binary(head):
         return (
             "binary data of an unknown kind; GloVe's vectors.bin has no header: embedkit convert --from "

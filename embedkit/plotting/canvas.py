@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.files.atomic import atomic_path
 
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -55,13 +55,13 @@ def matplotlib() -> Any:
 
     Raises
     ------
-    ConfigError
+    EmbedkitError
         When it is not installed: names the extra.
     """
     try:
         import matplotlib
     except ImportError as error:
-        raise ConfigError(
+        raise EmbedkitError(
             "pictures need matplotlib: pip install 'embedkit[plot]' (an .html page needs nothing more)"
         ) from error
     matplotlib.use("Agg")

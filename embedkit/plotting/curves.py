@@ -43,13 +43,13 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
             if number == len(lines) and not line.endswith("\n"):
                 break
             raise FormatError(
-                f"{path}, line {number}: expected a JSON object as --log writes them, found {line.strip()[:40]!r}"
+                f"{path}, line {number}: expected a JSON object as `log` writes them, found {line.strip()[:40]!r}"
             ) from error
         if not isinstance(record, dict):
             raise FormatError(f"{path}, line {number}: expected a JSON object, found {line.strip()[:40]!r}")
         records.append(record)
     if not records:
-        raise FormatError(f"{path}: expected a log as --log writes it, found no record")
+        raise FormatError(f"{path}: expected a log as `log` of training writes it, found no record")
     return records
 
 

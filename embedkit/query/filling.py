@@ -39,6 +39,7 @@ def fill(model: KeyedVectors, text: str, topn: int = 10) -> list[tuple[str, floa
     ConfigError
         When there is not exactly one gap.
     """
+    _parts(text)
     outputs = _outputs(model)
     hidden = np.mean([model[word] for word in context_of(model, text)], axis=0, dtype=np.float64)
     scores = (outputs @ hidden.astype(np.float32)).astype(np.float64)
@@ -53,9 +54,7 @@ def context_of(model: KeyedVectors, text: str) -> list[str]:
     """The words with a vector that stand at most a window away from the gap."""
     from embedkit.text.tokenizers import get_tokenizer
 
-    parts = text.split(GAP)
-    if len(parts) != 2:
-        raise ConfigError(f"expected one gap, written {GAP}, found {len(parts) - 1} in {text!r}")
+    parts = _parts(text)
     tokenizer = get_tokenizer(model.config.get("tokenizer") or "whitespace", bool(model.config.get("lowercase")))
     window = int(model.config.get("window") or 5)
     left, right = ([word for word in tokenizer.tokens(part) if model.has_vector(word)] for part in parts)
@@ -63,6 +62,14 @@ def context_of(model: KeyedVectors, text: str) -> list[str]:
     if not words:
         raise EmbedkitError(f"no word around the gap in {text!r} has a vector in this model")
     return words
+
+
+def _parts(text: str) -> list[str]:
+    """What stands before and behind the gap."""
+    parts = text.split(GAP)
+    if len(parts) != 2:
+        raise ConfigError(f"expected one gap, written {GAP}, found {len(parts) - 1} in {text!r}")
+    return parts
 
 
 def _negative_sampling(model: KeyedVectors) -> bool:

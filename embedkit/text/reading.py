@@ -279,7 +279,7 @@ def _json_text(line: bytes, field: str, encoding_errors: str, place: str) -> byt
         value = json.loads(line.decode("utf-8", encoding_errors))
     except UnicodeDecodeError as error:
         raise CorpusError(
-            f"{place}: byte {error.start + 1} of the line is not UTF-8; --encoding-errors replace or ignore reads on"
+            f"{place}: byte {error.start + 1} of the line is not UTF-8; `encoding_errors` replace or ignore reads on"
         ) from None
     except (ValueError, RecursionError) as error:
         raise CorpusError(f"{place}: expected a JSON object on each line: {error}") from None
@@ -295,7 +295,7 @@ def _json_text(line: bytes, field: str, encoding_errors: str, place: str) -> byt
     except UnicodeEncodeError:
         if encoding_errors == "strict":
             raise CorpusError(
-                f"{place}: the field {field!r} holds half a surrogate pair; --encoding-errors replace or "
+                f"{place}: the field {field!r} holds half a surrogate pair; `encoding_errors` replace or "
                 "ignore reads on"
             ) from None
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", encoding_errors).encode()
@@ -308,7 +308,7 @@ def not_utf8(block: Block, bad_byte: int, n_lines_before: int) -> CorpusError:
     hint = (
         f"it looks like {encoding}: iconv -f {encoding} -t UTF-8 FILE converts it"
         if encoding
-        else "--encoding-errors replace or ignore reads on"
+        else "`encoding_errors` replace or ignore reads on"
     )
     return CorpusError(
         f"{block.name}, line {line}: byte 0x{block.buffer[bad_byte]:02x} at offset "

@@ -28,7 +28,7 @@ from functools import cache
 
 import numpy as np
 
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, EmbedkitError
 
 TOKENIZERS = ("whitespace", "words", "chars", "korean", "morphemes")
 
@@ -168,7 +168,7 @@ def _morphemes() -> Callable[[str], str]:
     try:
         from kiwipiepy import Kiwi
     except ImportError:
-        raise ConfigError(
+        raise EmbedkitError(
             "the tokenizer morphemes needs the package kiwipiepy: pip install 'embedkit[korean]'"
         ) from None
     kiwi = Kiwi()

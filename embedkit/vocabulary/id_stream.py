@@ -153,7 +153,7 @@ def _write_all(file: Any, data: memoryview) -> None:
     except OSError as error:
         raise CorpusError(
             f"cannot keep the id stream in {tempfile.gettempdir()}: {os.strerror(error.errno or 0)}; set "
-            "TMPDIR to a folder with more room, or raise --mmap-above to stay in memory"
+            "TMPDIR to a folder with more room, or raise `mmap_above` to stay in memory"
         ) from error
 
 

@@ -222,7 +222,7 @@ def nothing_left(n_distinct: int, largest: int, min_count: int) -> CorpusError:
         return CorpusError("the corpus holds no words: expected text, found nothing but white space")
     return CorpusError(
         f"no word occurs {min_count} times: the corpus has {n_distinct:,} distinct words and the most frequent one "
-        f"occurs {largest:,} time{'s' if largest != 1 else ''}; lower --min-count or give more text"
+        f"occurs {largest:,} time{'s' if largest != 1 else ''}; lower `min_count` or give more text"
     )
 
 

@@ -180,11 +180,11 @@ def test_merging_refuses_what_does_not_belong_together(tmp_path):
         merge_files([tmp_path / "a.safetensors", tmp_path / "b.safetensors"], tmp_path / "o.safetensors")
     with pytest.raises(ConfigError, match="same window"):
         merge_files([tmp_path / "a.safetensors", tmp_path / "c.safetensors"], tmp_path / "o.safetensors")
-    with pytest.raises(ConfigError, match="--vocab"):
+    with pytest.raises(ConfigError, match="`vocabulary`"):
         merge_files([tmp_path / "d.bin"], tmp_path / "o.safetensors")
     with pytest.raises(ConfigError, match="another vocabulary"):
         load(tmp_path / "a.safetensors", b.vocabulary)
-    with pytest.raises(ConfigError, match="--vocab"):
+    with pytest.raises(ConfigError, match="`vocabulary`"):
         load(tmp_path / "d.bin")
     for missing in (lambda: load(tmp_path / "none"), lambda: merge_files([tmp_path / "none"], tmp_path / "o.bin")):
         with pytest.raises(FormatError, match="none: cannot be read: No such file"):
@@ -347,7 +347,7 @@ def test_a_full_disk_while_spilling(monkeypatch, tmp_path):
         lambda *a, **k: Full(open(*a, **k)),  # noqa: SIM115
         raising=False,
     )
-    with pytest.raises(EmbedkitError, match=r"cannot spill counts to .*: No space left on device; .*--temporary"):
+    with pytest.raises(EmbedkitError, match=r"cannot spill counts to .*: No space left on device; .*`folder`"):
         count_to_file(random_corpus(), tmp_path / "o.safetensors", memory=1 << 40)
     assert written > 100_000 and list(tmp_path.iterdir()) == []
 

@@ -34,7 +34,7 @@ def test_what_does_not_belong_here_is_refused(tmp_path):
     save_checkpoint(tmp_path, "glove", STATE, ARRAYS, version=2)
     with pytest.raises(TrainingError, match=r"expected a checkpoint of word2vec, found one of glove"):
         load_checkpoint(tmp_path, "word2vec")
-    with pytest.raises(TrainingError, match=r"version 2 .* install a newer embedkit; or train again without --resume"):
+    with pytest.raises(TrainingError, match=r"version 2 .* install a newer embedkit; or train again without `resume`"):
         load_checkpoint(tmp_path, "glove")
     assert load_checkpoint(tmp_path, "glove", version=2) is not None
     path = tmp_path / CHECKPOINT_NAME
@@ -44,7 +44,7 @@ def test_what_does_not_belong_here_is_refused(tmp_path):
         load_checkpoint(tmp_path, "glove", version=2)
     for broken in (b"", b"{}", content[:-1], content[:70]):
         path.write_bytes(broken)
-        with pytest.raises(TrainingError, match=r"train again without --resume"):
+        with pytest.raises(TrainingError, match=r"train again without `resume`"):
             load_checkpoint(tmp_path, "glove", version=2)
 
 

@@ -48,7 +48,7 @@ def test_word2vec_binary_with_and_without_line_feeds(tmp_path, start, end):
 def test_a_word_cut_inside_a_syllable_is_named_or_mended(tmp_path):
     cut = ("가" * 33).encode()[:98]
     (tmp_path / "m").write_bytes(b"2 1\nthe " + bytes(4) + b"\n" + cut + b" " + bytes(4) + b"\n")
-    with pytest.raises(FormatError, match=r"row 1: expected UTF-8, found the word .* --encoding-errors"):
+    with pytest.raises(FormatError, match=r"row 1: expected UTF-8, found the word .* `encoding_errors`"):
         formats.load(tmp_path / "m")
     assert formats.load(tmp_path / "m", encoding_errors="ignore").index_to_key[1] == "가" * 32
     assert formats.load(tmp_path / "m", encoding_errors="replace").index_to_key[1] == "가" * 32 + "\ufffd"
@@ -81,7 +81,7 @@ def test_glove_binary_with_another_vocabulary(tmp_path):
     with pytest.raises(FormatError, match="line 2: expected a word and its count, found 'b'"):
         formats.load(path, "glove-binary")
     (tmp_path / "vocab.txt").unlink()
-    with pytest.raises(ConfigError, match="give --vocab FILE"):
+    with pytest.raises(ConfigError, match="give `vocab`, a file"):
         formats.load(path, "glove-binary")
 
 
@@ -146,7 +146,7 @@ def test_floret_words_are_the_mean_of_their_pieces_rows(tmp_path):
     rows = [h % 7 for ngram in ngrams for h in murmur3(ngram.encode(), 2166136261)[:2]]
     np.testing.assert_allclose(model["학교"], table[rows].mean(axis=0), rtol=1e-6)
     assert Table(7, 3, 2, 3, 2, 2166136261, "<", ">").rows_of("학교") == rows
-    with pytest.raises(ConfigError, match="give --words FILE"):
+    with pytest.raises(ConfigError, match="give `words`, a file"):
         formats.load(path)
     (tmp_path / "short.floret").write_text(path.read_text()[: path.read_text().rindex("6 ")])
     with pytest.raises(FormatError, match="expected a word and 3 values"):

@@ -16,7 +16,7 @@ pytest.importorskip("distributed")
 from embedkit.cluster import cooccurrence, words
 from embedkit.cluster.engine import DaskEngine, connected
 from embedkit.counting import Window
-from embedkit.errors import ConfigError, CorpusError, EmbedkitError
+from embedkit.errors import CorpusError, EmbedkitError
 from embedkit.vocabulary.corpus import count_words
 
 
@@ -112,5 +112,5 @@ def test_wrong_usage_is_one_line(text):
 
 def test_without_the_package_one_line_says_what_to_install(text, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ConfigError, match=r"pip install 'embedkit\[dask\]'"), connected("local:1"):
+    with pytest.raises(EmbedkitError, match=r"pip install 'embedkit\[dask\]'"), connected("local:1"):
         pass

@@ -94,7 +94,7 @@ def test_a_finished_run_resumes_to_its_end(tmp_path):
 def test_checkpoints_of_other_runs_are_refused(tmp_path):
     with pytest.raises(TrainingError, match=r"nothing to resume: .* does not exist"):
         fit(LeastSquares(), OPTIONS, checkpoint=tmp_path, resume=True)
-    with pytest.raises(ConfigError, match=r"--resume needs --checkpoint"):
+    with pytest.raises(ConfigError, match=r"`resume` needs `checkpoint`"):
         fit(LeastSquares(), OPTIONS, resume=True)
     fit(LeastSquares(), OPTIONS, checkpoint=tmp_path)
     other = TrainingOptions(**{**OPTIONS.__dict__, "seed": 7})

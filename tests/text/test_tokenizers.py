@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.kernels import punctuation
 from embedkit.kernels.punctuation import drop_punctuation
 from embedkit.text import tokenizers
@@ -99,5 +99,5 @@ def test_an_unknown_tokenizer_names_the_known_ones():
 
 def test_morphemes_without_the_package_name_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "kiwipiepy", None)
-    with pytest.raises(ConfigError, match=r"pip install 'embedkit\[korean\]'"):
+    with pytest.raises(EmbedkitError, match=r"pip install 'embedkit\[korean\]'"):
         get_tokenizer("morphemes")

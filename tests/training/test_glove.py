@@ -201,7 +201,7 @@ def test_counts_carry_their_vocabulary(tmp_path):
     with pytest.raises(ConfigError, match="another vocabulary"):
         train(cooccurrences=tmp_path / "c.safetensors", vocabulary=corpus(9, 1).vocabulary, model="glove", **OF_COUNTS)
     count_to_file(text, tmp_path / "c.bin")
-    with pytest.raises(ConfigError, match="--vocab"):
+    with pytest.raises(ConfigError, match="`vocabulary`"):
         train(cooccurrences=tmp_path / "c.bin", model="glove", **OF_COUNTS)
 
 

@@ -188,7 +188,7 @@ def test_a_full_disk_is_one_clear_line(tmp_path, monkeypatch):
     monkeypatch.setattr(id_stream.tempfile, "TemporaryFile", lambda **options: Full())
     path = tmp_path / "text.txt"
     path.write_bytes(b"the cat\n" * 1000)
-    with pytest.raises(CorpusError, match=r"No space left on device; set TMPDIR .* or raise --mmap-above"):
+    with pytest.raises(CorpusError, match=r"No space left on device; set TMPDIR .* or raise `mmap_above`"):
         Corpus.from_text(path, mmap_above=1000)
 
 

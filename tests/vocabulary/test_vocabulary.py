@@ -26,7 +26,7 @@ def test_most_frequent_first_and_ties_in_utf8_order():
 
 
 def test_nothing_left_says_what_there_was():
-    with pytest.raises(CorpusError, match=r"no word occurs 5 times: .* 2 distinct words .* 3 times; lower --min-count"):
+    with pytest.raises(CorpusError, match=r"no word occurs 5 times: .* 2 distinct words .* 3 times; lower `min_count`"):
         Vocabulary.from_counts({"a": 3, "b": 1})
     with pytest.raises(CorpusError, match="holds no words"):
         Vocabulary.from_counts({})

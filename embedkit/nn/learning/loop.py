@@ -198,7 +198,7 @@ class _Run:
             loss, grads = self.model.loss_and_gradients(batch, self.rng)
         place = f"in epoch {self.epoch}, step {self.step + 1} of {self.n_steps}"
         if not np.isfinite(loss):
-            raise TrainingError(f"the loss became {loss} {place}; try a smaller --learning-rate or --clip")
+            raise TrainingError(f"the loss became {loss} {place}; try a smaller `learning_rate` or `clip`")
         try:
             norm = clip_gradients(grads, self.options.clip)
         except TrainingError as error:
@@ -277,10 +277,10 @@ class _Run:
     def restore(self) -> None:
         """Go back to the state in the checkpoint."""
         if self.folder is None:
-            raise ConfigError("--resume needs --checkpoint, the folder to go on from")
+            raise ConfigError("`resume` needs `checkpoint`, the folder to go on from")
         path = self.folder / CHECKPOINT_NAME
         if not path.exists():
-            raise TrainingError(f"nothing to resume: {path} does not exist; leave out --resume to start")
+            raise TrainingError(f"nothing to resume: {path} does not exist; leave out `resume` to start")
         _, _, config, tensors = load_model(path, "checkpoint")
         changed = [
             f"{name} was {config['options'].get(name)}, now {value}"

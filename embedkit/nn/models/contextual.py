@@ -101,7 +101,7 @@ class ContextualEncoder:
         if (own == "chars") != (other == "chars"):
             raise ConfigError(
                 f"the language model reads tokens of the tokenizer {own}, the task's are those of "
-                f"{other}; train it with --tokenizer {other}"
+                f"{other}; train it with `tokenizer` {other}"
             )
 
     def ids(self, tokens: Sequence[str]) -> Array:

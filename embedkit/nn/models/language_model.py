@@ -297,7 +297,7 @@ class LanguageModel:
         if len(gaps) != 1:
             raise ConfigError(f"expected one gap ___ in the text, found {len(gaps)}")
         if self.config.model != "masked":
-            raise ConfigError("only a masked-word model fills gaps: train with --model masked")
+            raise ConfigError("only a masked-word model fills gaps: train with `model` masked")
         ids = np.concatenate([[END_ID], self.table.encode(tokens), [END_ID]])
         ids[gaps[0] + 1] = MASK_ID
         low = max(0, min(gaps[0] + 1 - self.config.context // 2, len(ids) - self.config.context))

@@ -51,7 +51,7 @@ class TokenTable:
             key=lambda w: (-counts[w], w.encode("utf-8", "surrogateescape")),
         )
         if not kept:
-            raise CorpusError(f"no token occurs at least {min_count} times: lower --min-count or give more text")
+            raise CorpusError(f"no token occurs at least {min_count} times: lower `min_count` or give more text")
         return cls(kept[:max_vocab])
 
     def __len__(self) -> int:
