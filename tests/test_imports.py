@@ -18,6 +18,7 @@ ROOMS = [
     "options",
     "progress",
     "threads",
+    "interrupts",
     "_version",
     "manual",
     "kernels",

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ def train(
     checkpoint: Source | None = None,
     resume: bool = False,
     checkpoint_every: float = 60.0,
+    note: Callable[[str], None] | None = None,
     mmap_above: int | None = None,
     vector_size: int | None = None,
     workers: int | None = None,
@@ -126,9 +127,12 @@ def train(
     log : path, optional
         Gets the training curve as JSON lines.
     checkpoint : path, optional
-        A folder for the state of the run, written every `checkpoint_every` seconds.
+        A folder for the state of the run, written every `checkpoint_every` seconds and on Ctrl-C. It stays there
+        when training ends: delete it once the vectors are saved.
     resume : bool
-        Go on from the checkpoint, where there is one.
+        Go on from the checkpoint, where there is one. More `epochs` than before are possible, and any `workers`.
+    note : callable, optional
+        Is told in one line what a user should know: that there was no checkpoint, what more epochs mean.
     mmap_above : int, optional
         Keep the id stream on disk when it is larger than so many bytes.
     vector_size : int, optional
@@ -226,7 +230,7 @@ def train(
         from embedkit.formats import load
 
         init = load(init)
-    run = Run(progress, log, checkpoint, resume, checkpoint_every, init)
+    run = Run(progress, log, checkpoint, resume, checkpoint_every, init, note)
     if isinstance(vocabulary, (str, os.PathLike)):
         vocabulary = Vocabulary.load(vocabulary)
     refuse_idle(corpus, settled, given, vocabulary, cooccurrences, mmap_above)

@@ -6,111 +6,22 @@ fastText keeps there is the noise it started from, which says nothing about a wo
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from embedkit.errors import ConfigError, CorpusError
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.rows.composing import SparseRows, hash_words, mean_rows
-from embedkit.rows.subwords import Subwords, default_lengths
+from embedkit.rows.composing import SparseRows, mean_rows
 from embedkit.training.options import TrainingConfig
-from embedkit.training.run import Run, corpus_digest
-from embedkit.training.word2vec import Tasks, fill_initial, slices_of, train_slices
+from embedkit.training.run import Run
+from embedkit.training.slices import Result, check_corpus, train_slices
+from embedkit.training.starting import Start, fill_random, start_from
+from embedkit.training.subword_layout import EAGER_ROWS, flush_intervals, layout_of, subwords_of
 from embedkit.vocabulary.corpus import Corpus
 
-EAGER_ROWS = 2000  # rows that are never updated lazily; measured, see embedkit/kernels/fasttext.py
-PRIVATE_INPUTS = 256  # of these, those that each thread has for itself
-FLUSHES = 500  # how often in a run a word's pending updates are flushed into its lazy rows
-SHORTEST_INTERVAL = 3  # words that would be flushed more often are not worth a cache
+PRIVATE_INPUTS = 256  # of the eager rows, those that each thread has for itself
 POOL_REUSE = 4  # how often a negative is used, on average, while it is in the pool
-
-
-def subwords_of(config: TrainingConfig, vocabulary: Any) -> Subwords:
-    """How the words of a run are split; n-gram lengths that were not given suit the vocabulary's script.
-
-    Raises
-    ------
-    ConfigError
-        When the lengths contradict each other.
-    """
-    if config.subwords == "jamo":
-        return Subwords(
-            "jamo",
-            bucket=config.bucket,
-            min_jamo=config.min_jamo,
-            max_jamo=config.max_jamo,
-            min_syllables=config.min_syllables,
-            max_syllables=config.max_syllables,
-        )
-    shortest, longest = config.min_n, config.max_n
-    if shortest is None or longest is None:
-        usual = default_lengths(vocabulary.index_to_key, vocabulary.counts)
-        if longest is None:
-            longest = max(usual[1], shortest or 1)
-        if shortest is None:
-            shortest = min(usual[0], longest)
-    return Subwords("chars", bucket=config.bucket, min_n=shortest, max_n=longest)
-
-
-@dataclass
-class Layout:
-    """Where the rows of words and n-grams are while training: the most used ones first.
-
-    Attributes
-    ----------
-    indptr : int64 (n_words + 1,)
-    ngrams : int32 (n_ngrams,)
-        The n-grams' numbers in `buckets`, word by word in fastText's order.
-    buckets : int64 (n_used,)
-        The buckets in use, ascending.
-    number : int32 (n_words + n_used,)
-        The row of each word and then of each used bucket.
-    entries_indptr, entries : int64 (n_words + 1,), int32 (n_words + n_ngrams,)
-        The rows of each word, its own included, ascending.
-    """
-
-    indptr: np.ndarray
-    ngrams: np.ndarray
-    buckets: np.ndarray
-    number: np.ndarray
-    entries_indptr: np.ndarray
-    entries: np.ndarray
-
-
-def layout_of(subwords: Subwords, words: Any, uses: np.ndarray) -> Layout:
-    """Number the rows by how often they are used.
-
-    Parameters
-    ----------
-    subwords : Subwords
-    words : sequence of str
-    uses : float64 (n_words,)
-        How often each word is trained on.
-    """
-    n_words = len(words)
-    indptr, hashed = hash_words(subwords, words)
-    lengths = np.diff(indptr)
-    in_use = np.zeros(subwords.bucket, bool)
-    in_use[hashed] = True
-    buckets = np.flatnonzero(in_use)
-    place = np.zeros(subwords.bucket, np.int32)
-    place[buckets] = np.arange(len(buckets), dtype=np.int32)
-    ngrams = place[hashed]
-    weights = np.concatenate([uses, np.bincount(ngrams, np.repeat(uses, lengths), len(buckets))])
-    number = np.empty(len(weights), np.int32)
-    number[np.argsort(-weights, kind="stable")] = np.arange(len(weights), dtype=np.int32)
-    entries_indptr = indptr + np.arange(n_words + 1)
-    entries = np.empty(n_words + len(ngrams), np.int64)
-    is_word = np.zeros(len(entries), bool)
-    is_word[entries_indptr[:-1]] = True
-    entries[is_word] = number[:n_words]
-    entries[~is_word] = number[n_words + ngrams]
-    entries += np.repeat(np.arange(n_words), lengths + 1) * len(number)
-    entries.sort()
-    return Layout(indptr, ngrams, buckets, number, entries_indptr, (entries % len(number)).astype(np.int32))
 
 
 def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
@@ -129,41 +40,147 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     KeyedVectors
         With `word_rows` and `ngram_vectors`; `vectors` are the means of both.
     """
-    from embedkit.kernels.fasttext import Model, flush_all
-    from embedkit.kernels.private import private_rows
-    from embedkit.kernels.simd import aligned_zeros, padded_size
+    check_corpus(corpus)
+    return train_slices(FastText(corpus, config), corpus, config, run)
 
-    if config.keep_output and config.loss == "hs":
-        raise ConfigError(
-            "--keep-output: hierarchical softmax has no output vector for each word; use --loss ns or softmax"
+
+class FastText:
+    """The matrices of a subword model, which rows belong to which word, and the kernel that trains them.
+
+    Attributes
+    ----------
+    w_in : float32 (n_rows, vector_size)
+        Rows of words and n-grams, the most used ones first (`embedkit.training.subword_layout.Layout`).
+    w_out : float32 (n_words, vector_size)
+        Both are views of the padded matrices.
+    """
+
+    kind = "fasttext"
+
+    def __init__(self, corpus: Corpus, config: TrainingConfig) -> None:
+        from embedkit.kernels.fasttext import Model
+        from embedkit.kernels.simd import aligned_zeros, padded_size
+
+        self.vocabulary, self.config = corpus.vocabulary, config
+        self.subwords = subwords_of(config, corpus.vocabulary)
+        keep = np.asarray(corpus.vocabulary.keep_probabilities(config.sample), np.float32)
+        uses = np.asarray(corpus.vocabulary.counts * keep, np.float64)
+        self.layout = layout = layout_of(self.subwords, corpus.vocabulary.index_to_key, uses)
+        interval, lazy_start = flush_intervals(layout, uses)
+        n_rows, n_words, row_size = len(layout.number), len(uses), padded_size(config.vector_size)
+        private = _private_rows(config, n_rows, n_words)
+        self.model = Model(
+            layout.entries_indptr,
+            lazy_start,
+            layout.entries,
+            aligned_zeros(n_rows + config.workers * private[0]["n_inputs"], row_size),
+            aligned_zeros(n_words + config.workers * private[0]["n_outputs"], row_size),
+            aligned_zeros(2 * len(interval), row_size),
+            interval.copy(),
+            interval,
         )
-    if corpus.n_tokens == 0:
-        raise CorpusError("the corpus holds no word of the vocabulary; there is nothing to train on")
-    vocabulary = corpus.vocabulary
-    words = vocabulary.index_to_key
-    subwords = subwords_of(config, vocabulary)
-    keep = np.asarray(vocabulary.keep_probabilities(config.sample), np.float32)
-    uses = np.asarray(vocabulary.counts * keep, np.float64)
-    layout = layout_of(subwords, words, uses)
-    interval, lazy_start = flush_intervals(layout, uses * config.epochs)
-    digest = corpus_digest(vocabulary.digest(), corpus.ids)
-    tasks = Tasks(slices_of(corpus, config), config.epochs, config.seed)
-    row_size = padded_size(config.vector_size)
-    n_rows, n_words = len(layout.number), len(words)
+        self.w_in = self.model.w_in[:n_rows, : config.vector_size]
+        self.w_out = self.model.w_out[:n_words, : config.vector_size]
+        self._kernel, table, settings = _kernel(corpus, config)
+        self._fixed = (keep, table)
+        self._settings = [settings._replace(**rows) for rows in private]
+
+    def start(self, init: KeyedVectors | None) -> None:
+        from embedkit.kernels.fasttext import flush_all
+
+        fill_random(self.w_in, self.config.seed, 1)
+        if init is not None:
+            self._take_over(init, start_from(init, self.vocabulary.index_to_key, self.config.vector_size))
+        flush_all(self.model)
+
+    def _take_over(self, init: KeyedVectors, start: Start) -> None:
+        """Where `init` has the same subwords, its rows are taken over one by one. Otherwise the words' own rows are
+        set so that the mean over the word's rows is the vector given."""
+        layout, w_in = self.layout, self.w_in
+        n_words = len(self.vocabulary)
+        if init.subwords == self.subwords and init.ngram_vectors is not None and init.word_rows is not None:
+            w_in[layout.number[n_words:]] = init.ngram_vectors[layout.buckets]
+            w_in[layout.number[start.rows]] = init.word_rows[start.there]
+        else:
+            for row, vector in zip(start.rows.tolist(), start.vectors, strict=True):
+                word_row = layout.number[row]
+                entries = layout.entries[layout.entries_indptr[row] : layout.entries_indptr[row + 1]]
+                w_in[word_row] = 0
+                w_in[word_row] = vector * len(entries) - w_in[entries].sum(axis=0)
+        if start.output is not None:
+            self.w_out[start.rows] = start.output
+
+    def shapes(self) -> dict[str, tuple[tuple[int, ...], type]]:
+        n_words, size, n_cached = len(self.vocabulary), self.config.vector_size, len(self.model.uses)
+        found: dict[str, tuple[tuple[int, ...], type]] = {
+            "word_rows": ((n_words, size), np.float32),
+            "ngram_rows": ((len(self.layout.buckets), size), np.float32),
+            "w_out": ((n_words, size), np.float32),
+        }
+        if n_cached:
+            found["lazy_sums"] = found["pending"] = ((n_cached, size), np.float32)
+            found["uses_left"] = ((n_cached,), np.int32)
+        return found
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        n_words, size = len(self.vocabulary), self.config.vector_size
+        found = {
+            "word_rows": self.w_in[self.layout.number[:n_words]],
+            "ngram_rows": self.w_in[self.layout.number[n_words:]],
+            "w_out": self.w_out,
+        }
+        if len(self.model.uses):
+            cache = self.model.cache[:, :size]
+            found.update(lazy_sums=cache[0::2], pending=cache[1::2], uses_left=self.model.uses)
+        return found
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        n_words, size = len(self.vocabulary), self.config.vector_size
+        self.w_in[self.layout.number[:n_words]] = arrays["word_rows"]
+        self.w_in[self.layout.number[n_words:]] = arrays["ngram_rows"]
+        self.w_out[...] = arrays["w_out"]
+        if len(self.model.uses):
+            left = arrays["uses_left"]
+            if (left < 1).any() or (left > self.model.interval).any():
+                raise ValueError("uses_left is outside of its intervals")
+            cache = self.model.cache[:, :size]
+            cache[0::2], cache[1::2] = arrays["lazy_sums"], arrays["pending"]
+            self.model.uses[...] = left
+
+    def step(
+        self, worker: int, ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray, control: Any
+    ) -> Result:
+        result: Result = self._kernel(
+            ids[start:stop], *self._fixed, self._settings[worker], self.model, rate, state, control
+        )
+        return result
+
+    def finish(self) -> KeyedVectors:
+        from embedkit.kernels.fasttext import flush_all
+
+        flush_all(self.model)
+        n_words, subwords, layout = len(self.vocabulary), self.subwords, self.layout
+        word_rows, ngrams = self.w_in[layout.number[:n_words]], self.w_in[layout.number[n_words:]]
+        lengths = {"min_n": subwords.min_n, "max_n": subwords.max_n} if subwords.kind == "chars" else {}
+        return KeyedVectors(
+            self.vocabulary.index_to_key,
+            mean_rows(layout.indptr, layout.ngrams, ngrams, word_rows, self.config.workers),
+            counts=self.vocabulary.counts,
+            subwords=subwords,
+            ngram_vectors=SparseRows(layout.buckets, ngrams, subwords.bucket),
+            word_rows=word_rows,
+            output_vectors=np.ascontiguousarray(self.w_out) if self.config.keep_output else None,
+            config={**self.config.to_dict(), **lengths},
+        )
+
+
+def _private_rows(config: TrainingConfig, n_rows: int, n_words: int) -> list[dict[str, Any]]:
+    """How many rows each thread has for itself, and where they begin: fields of the kernel's settings."""
+    from embedkit.kernels.private import private_rows
+
     n_inputs = min(private_rows(n_rows, config.workers, PRIVATE_INPUTS), EAGER_ROWS)
     n_outputs = private_rows(n_words, config.workers) if config.loss == "ns" else 0
-    model = Model(
-        layout.entries_indptr,
-        lazy_start,
-        layout.entries,
-        aligned_zeros(n_rows + config.workers * n_inputs, row_size),
-        aligned_zeros(n_words + config.workers * n_outputs, row_size),
-        aligned_zeros(2 * len(interval), row_size),
-        interval.copy(),
-        interval,
-    )
-    arrays = {"w_in": model.w_in[:n_rows], "w_out": model.w_out[:n_words], "cache": model.cache, "uses": model.uses}
-    private = [
+    return [
         {
             "n_inputs": n_inputs,
             "inputs": n_rows + worker * n_inputs,
@@ -173,79 +190,10 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
         }
         for worker in range(config.workers)
     ]
-    stored = run.load_state(config, digest)
-    if stored is not None:
-        first, saved, figures = stored
-        for name, array in arrays.items():
-            array[...] = saved[name]
-        done = int(figures["done"])
-    else:
-        first, done = 0, 0
-        fill_initial(arrays["w_in"], config, 1)
-        if run.init is not None:
-            start_from(run.init, subwords, words, layout, model.w_in[:, : config.vector_size], model.w_out)
-        flush_all(model)
-    step = _step(corpus, config, model, keep, private)
-    train_slices(corpus, config, run, step, tasks, first, done, arrays, digest)
-    flush_all(model)
-    return _result(corpus, config, subwords, layout, model)
 
 
-def flush_intervals(layout: Layout, uses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """After how many uses each cached word is flushed, and where its lazily updated rows begin among its entries.
-
-    Returns
-    -------
-    interval : int32 (n_cached,)
-        The cached words are the first ones, the most frequent.
-    lazy_start : int64 (n_words,)
-    """
-    interval = np.minimum(uses / FLUSHES, 1e9).astype(np.int32)
-    rare = np.flatnonzero(interval < SHORTEST_INTERVAL)
-    interval = interval[: rare[0] if len(rare) else len(interval)]
-    n_words = len(uses)
-    word_of = np.repeat(np.arange(n_words), np.diff(layout.entries_indptr))
-    lazy_start = layout.entries_indptr[:-1] + np.bincount(word_of[layout.entries < EAGER_ROWS], minlength=n_words)
-    return interval, lazy_start
-
-
-def start_from(
-    init: KeyedVectors, subwords: Subwords, words: Any, layout: Layout, w_in: np.ndarray, w_out: np.ndarray
-) -> None:
-    """Make the words that `init` knows start from its vectors.
-
-    Where it has the same subwords, its rows are taken over one by one. Otherwise the words' own rows are set so that
-    the mean over the word's rows is the vector given.
-
-    Raises
-    ------
-    ConfigError
-        When the sizes differ or no word is known.
-    """
-    size = w_in.shape[1]
-    if init.vector_size != size:
-        raise ConfigError(f"--init: its vectors have {init.vector_size} numbers; use --vector-size {init.vector_size}")
-    known = np.array([row for row, word in enumerate(words) if word in init], np.int64)
-    if not len(known):
-        raise ConfigError("--init: none of its words occurs in this corpus's vocabulary")
-    there = np.array([init.row(words[row]) for row in known], np.int64)
-    if init.subwords == subwords and init.ngram_vectors is not None and init.word_rows is not None:
-        w_in[layout.number[len(words) :]] = init.ngram_vectors[layout.buckets]
-        w_in[layout.number[known]] = init.word_rows[there]
-    else:
-        for row, vector in zip(known.tolist(), init.vectors[there], strict=True):
-            word_row = layout.number[row]
-            entries = layout.entries[layout.entries_indptr[row] : layout.entries_indptr[row + 1]]
-            w_in[word_row] = 0
-            w_in[word_row] = vector * len(entries) - w_in[entries].sum(axis=0)
-    if init.output_vectors is not None and len(init.output_vectors) == len(init):
-        w_out[known, :size] = init.output_vectors[there]
-
-
-def _step(
-    corpus: Corpus, config: TrainingConfig, model: Any, keep: np.ndarray, private: list[dict[str, Any]]
-) -> Callable[..., Any]:
-    """The kernel of the run, closed over what stays the same; `private`: where each thread's private rows are."""
+def _kernel(corpus: Corpus, config: TrainingConfig) -> tuple[Any, Any, Any]:
+    """The kernel of the run, its table of outputs and its settings."""
     from embedkit.kernels.fasttext import Settings, make_train
     from embedkit.kernels.sampling import alias_table
 
@@ -275,36 +223,4 @@ def _step(
         config.cbow_gradient == "mean",
         max_outputs,
     )
-    of_worker = [settings._replace(**each) for each in private]
-    train = make_train(cbow, config.loss)
-
-    def step(
-        worker: int, ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray, control: np.ndarray
-    ) -> tuple[int, float, float]:
-        result: tuple[int, float, float] = train(
-            ids[start:stop], keep, table, of_worker[worker], model, rate, state, control
-        )
-        return result
-
-    return step
-
-
-def _result(corpus: Corpus, config: TrainingConfig, subwords: Subwords, layout: Layout, model: Any) -> KeyedVectors:
-    vocabulary = corpus.vocabulary
-    n_words, size = len(vocabulary), config.vector_size
-    word_rows = model.w_in[layout.number[:n_words], :size]
-    ngrams = model.w_in[layout.number[n_words:], :size]
-    vectors = mean_rows(layout.indptr, layout.ngrams, ngrams, word_rows, config.workers)
-    output = np.ascontiguousarray(model.w_out[:, :size]) if config.keep_output else None
-    return KeyedVectors(
-        vocabulary.index_to_key,
-        vectors,
-        counts=vocabulary.counts,
-        subwords=subwords,
-        ngram_vectors=SparseRows(layout.buckets, ngrams, subwords.bucket),
-        word_rows=word_rows,
-        output_vectors=output,
-        config={**config.to_dict(), "min_n": subwords.min_n, "max_n": subwords.max_n}
-        if subwords.kind == "chars"
-        else config.to_dict(),
-    )
+    return make_train(cbow, config.loss), table, settings

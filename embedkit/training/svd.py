@@ -19,7 +19,7 @@ from embedkit.counting import Cooccurrences
 from embedkit.counting.sparse import SparseMatrix, truncated_svd
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.training.glove import counts_for
+from embedkit.training.counts import counts_for
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
 from embedkit.vocabulary import Vocabulary

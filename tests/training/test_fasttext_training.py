@@ -8,8 +8,7 @@ from embedkit.errors import ConfigError
 from embedkit.formats import load
 from embedkit.rows.subwords import Subwords
 from embedkit.training import TrainingConfig
-from embedkit.training import fasttext as family
-from embedkit.training.run import Run
+from embedkit.training import subword_layout as family
 from embedkit.vocabulary import Vocabulary
 
 PLACES = ["학교", "집", "바다", "시장"]
@@ -88,29 +87,6 @@ def test_two_workers_learn_the_same_thing():
     assert model.similarity("학교에서", "학교는") > model.similarity("학교에서", "바다는") + 0.2
 
 
-def test_a_resumed_run_ends_bit_for_bit_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr(family, "FLUSHES", 20)  # so that some updates are pending in the checkpoint
-    options = {**OPTIONS, "epochs": 40}
-    whole = embedkit.train(CORPUS, **options)
-    save = Run.save_state
-    positions = []
-
-    def save_and_stop(run, config, digest, position, arrays, figures):
-        save(run, config, digest, position, arrays, figures)
-        positions.append(position)
-        if position > 0:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Run, "save_state", save_and_stop)
-    with pytest.raises(KeyboardInterrupt):
-        embedkit.train(CORPUS, checkpoint=tmp_path, checkpoint_every=0.0, **options)
-    monkeypatch.setattr(Run, "save_state", save)
-    assert 0 < positions[-1] < 40
-    resumed = embedkit.train(CORPUS, checkpoint=tmp_path, resume=True, **options)
-    assert np.array_equal(resumed.vectors, whole.vectors)
-    assert np.array_equal(resumed.ngram_vectors.values, whole.ngram_vectors.values)
-
-
 def test_jamo_of_both_normal_forms(tmp_path):
     import unicodedata
 
@@ -136,7 +112,7 @@ def test_starting_from_given_vectors(model):
     assert np.allclose(taken_over["학교만"], model["학교만"], atol=1e-6)
     foreign = train(init=model, bucket=77, **config)
     assert np.allclose(foreign.vectors, model.vectors, atol=1e-5)
-    with pytest.raises(ConfigError, match="use --vector-size 12"):
+    with pytest.raises(ConfigError, match="vector_size` 12"):
         train(init=model, vector_size=10)
 
 

@@ -11,7 +11,7 @@ from embedkit.errors import ConfigError, CorpusError, TrainingError
 from embedkit.formats import load
 from embedkit.kernels.glove import group_of, make_train_block
 from embedkit.kernels.simd import LANES
-from embedkit.training import TrainingConfig, glove, train
+from embedkit.training import TrainingConfig, glove, glove_records, train
 from embedkit.training.run import Run
 from embedkit.vocabulary.corpus import Corpus
 from tests import reference_counting as reference
@@ -95,18 +95,18 @@ def test_gradients_are_clipped():
 
 @pytest.mark.parametrize("n_words", [1, 5, 8, 70, 2001, 131_000])
 def test_every_word_has_one_row(n_words):
-    n_groups = glove.groups_for(n_words)
-    rows = [glove.members(g, n_groups, n_words) for g in range(n_groups)]
+    n_groups = glove_records.groups_for(n_words)
+    rows = [glove_records.members(g, n_groups, n_words) for g in range(n_groups)]
     assert sorted(np.concatenate(rows).tolist()) == list(range(n_words))
     for g, words in enumerate(rows):
         assert all(group_of(w, n_groups) == g and w // n_groups == row for row, w in enumerate(words.tolist()))
-        assert len(words) <= glove.MAX_GROUP_ROWS
+        assert len(words) <= glove_records.MAX_GROUP_ROWS
 
 
 def test_records_are_the_counts_shuffled():
     counts = count_cooccurrences(corpus())
     config = TrainingConfig.create("glove", x_max=10, **SMALL)
-    records = glove.Records(counts, config, Run())
+    records = glove.Records(counts, config)
     found = []
     for i in range(records.n_groups):
         for j in range(records.n_groups):
@@ -205,68 +205,25 @@ def test_counts_carry_their_vocabulary(tmp_path):
         train(cooccurrences=tmp_path / "c.bin", model="glove", **OF_COUNTS)
 
 
-class Stop(Exception):
-    pass
-
-
-def stop_after(n):
-    """A replacement for `round_blocks` that gives up after n rounds."""
-
-    def blocks(*args):
-        counted.append(1)
-        if len(counted) > n:
-            raise Stop
-        return round_blocks(*args)
-
-    counted, round_blocks = [], glove.round_blocks
-    return blocks
-
-
-@pytest.mark.parametrize("rounds", [5, 17, 25])
-def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path, monkeypatch, rounds):
-    text = corpus()
-    options = {**SMALL, "model": "glove", "epochs": 4, "workers": 1, "checkpoint": tmp_path, "checkpoint_every": 0.0}
-    whole = train(text, log=tmp_path / "whole.jsonl", **options)
-    (tmp_path / "checkpoint.npz").unlink()
-    with monkeypatch.context() as patched, pytest.raises(Stop):
-        patched.setattr(glove, "round_blocks", stop_after(rounds))
-        train(text, **options)
-    resumed = train(text, resume=True, log=tmp_path / "resumed.jsonl", **options)
-    np.testing.assert_array_equal(whole.vectors, resumed.vectors)
-
-    def costs(name):
-        lines = [json.loads(line) for line in (tmp_path / name).read_text(encoding="utf-8").splitlines()]
-        return {line["epoch"]: line["cost"] for line in lines if line["event"] == "epoch"}
-
-    before, after = costs("whole.jsonl"), costs("resumed.jsonl")
-    assert after and all(after[epoch] == pytest.approx(before[epoch], rel=1e-12) for epoch in after)
-
-
-def test_a_cost_that_is_no_number_stops_the_run_and_keeps_the_last_good_state(tmp_path):
-    text = corpus()
-    options = {**SMALL, "model": "glove", "checkpoint": tmp_path, "checkpoint_every": 0.0}
-    train(text, **options)
-    good = (tmp_path / "checkpoint.npz").read_bytes()
-    counts = count_cooccurrences(text)
+def test_a_cost_that_is_no_number_stops_the_run(tmp_path):
+    counts = count_cooccurrences(corpus())
     broken = Cooccurrences(counts.vocabulary, counts.offsets, counts.columns, counts.values.copy())
     broken.values[len(broken) // 2] = np.nan
     config = TrainingConfig.create("glove", **SMALL)
     with pytest.raises(TrainingError, match="diverged: the cost is nan in epoch 1"):
-        glove.fit(None, config, Run(checkpoint=tmp_path, checkpoint_every=1e9), broken)
-    assert (tmp_path / "checkpoint.npz").read_bytes() == good
+        glove.fit(None, config, Run(), broken)
 
 
 def test_starting_from_vectors_goes_on_where_they_stopped():
     text = corpus()
     first = train(text, model="glove", keep_output=True, **SMALL)
-    config = TrainingConfig.create("glove", **SMALL)
-    words, contexts = glove.initial_parameters(len(first), config, LANES)
-    glove.copy_known(first, text.vocabulary, config, words, contexts)
-    np.testing.assert_allclose(words[:, 2:12] + contexts[:, 2:12], first.vectors, rtol=1e-5, atol=1e-7)
-    np.testing.assert_array_equal(contexts[:, 2:12], first.output_vectors)
+    family = glove.GloVe(text.vocabulary, TrainingConfig.create("glove", **SMALL), np.arange(len(first))[::-1])
+    family.start(first)
+    np.testing.assert_allclose(family.finish().vectors, first.vectors, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(family.arrays()["contexts"], first.output_vectors)
     second = train(text, model="glove", init=first, **SMALL)
     assert not np.array_equal(second.vectors, first.vectors)
-    with pytest.raises(ConfigError, match="--vector-size 10"):
+    with pytest.raises(ConfigError, match="vector_size` 10"):
         train(text, model="glove", init=first, **{**SMALL, "vector_size": 12})
 
 

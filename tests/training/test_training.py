@@ -12,10 +12,11 @@ import pytest
 
 import embedkit
 from embedkit.errors import ConfigError, CorpusError, TrainingError
+from embedkit.training.monitor import Monitor
 from embedkit.training.options import TrainingConfig
 from embedkit.training.plan import plan
-from embedkit.training.run import CHECKPOINT_NAME, Monitor, Run
-from embedkit.training.word2vec import Tasks
+from embedkit.training.run import Run
+from embedkit.training.slices import Tasks
 from embedkit.vocabulary.corpus import Corpus
 
 OPTIONS = {"vector_size": 16, "min_count": 1, "epochs": 3, "workers": 1}
@@ -83,63 +84,7 @@ def test_the_log_has_a_falling_loss_for_each_epoch(text, tmp_path):
     assert 0 < epochs[2]["loss"] < epochs[0]["loss"] < 6
 
 
-def test_a_stopped_run_resumes_to_the_same_bits(text, tmp_path):
-    whole = embedkit.train(text, **OPTIONS)
-    reports = []
-
-    def stop_in_the_middle(report):
-        reports.append(report)
-        if report.stage == "training" and report.done > 10_000:
-            raise KeyboardInterrupt
-
-    corpus = Corpus.from_text(text, min_count=1)
-    options = {name: value for name, value in OPTIONS.items() if name != "min_count"}
-    from embedkit.training import word2vec
-
-    slow = word2vec._step
-
-    def slowly(*arguments):
-        step = slow(*arguments)
-
-        def wait(*values):
-            time.sleep(0.02)
-            return step(*values)
-
-        return wait
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(word2vec, "_step", slowly)
-        embedkit.train(corpus, checkpoint=tmp_path, checkpoint_every=0.1, progress=stop_in_the_middle, **options)
-    assert (tmp_path / CHECKPOINT_NAME).exists()
-    resumed = embedkit.train(corpus, checkpoint=tmp_path, resume=True, **options)
-    np.testing.assert_array_equal(resumed.vectors, whole.vectors)
-    with pytest.raises(TrainingError, match="window was 5, is 3"):
-        embedkit.train(corpus, checkpoint=tmp_path, resume=True, window=3, **options)
-    other = Corpus.from_sentences([["a", "b"]] * 9, min_count=1)
-    with pytest.raises(TrainingError, match="another corpus"):
-        embedkit.train(other, checkpoint=tmp_path, resume=True, **options)
-    (tmp_path / CHECKPOINT_NAME).write_bytes(b"PK nonsense")
-    with pytest.raises(TrainingError, match="damaged"):
-        embedkit.train(corpus, checkpoint=tmp_path, resume=True, **options)
-
-
-def test_resume_without_a_checkpoint_folder_is_refused(text):
-    with pytest.raises(ConfigError, match="--checkpoint DIR"):
-        embedkit.train(text, resume=True, **OPTIONS)
-
-
-def test_divergence_stops_with_a_message_and_keeps_the_last_state(text, tmp_path):
-    run = Run(checkpoint=tmp_path)
-    config = TrainingConfig.create(**OPTIONS)
-    good = np.ones((2, 3), np.float32)
-    run.save_state(config, "d", 3, {"w": good})
-    bad = good.copy()
-    bad[1, 2] = np.nan
-    with pytest.raises(TrainingError, match="w holds a NaN"):
-        run.save_state(config, "d", 4, {"w": bad})
-    position, arrays, _ = Run(checkpoint=tmp_path, resume=True).load_state(config, "d")
-    assert position == 3
-    np.testing.assert_array_equal(arrays["w"], good)
+def test_divergence_stops_with_a_message_and_writes_nothing(text, tmp_path):
     done = cli("train", text, "-o", tmp_path / "x.safetensors", "--learning-rate", "1e30", "--min-count", "1", "-q")
     assert done.returncode == 1
     assert "diverged" in done.stderr
@@ -153,7 +98,7 @@ def test_init_starts_from_given_vectors_by_name(text):
     on = embedkit.train(text, init=first, **{**OPTIONS, "learning_rate": 1e-9})
     assert on.index_to_key == first.index_to_key
     np.testing.assert_allclose(on.vectors, first.vectors, atol=1e-6)
-    with pytest.raises(ConfigError, match="--vector-size 16"):
+    with pytest.raises(ConfigError, match="vector_size` 16"):
         embedkit.train(text, init=first, **{**OPTIONS, "vector_size": 1})
     stranger = embedkit.KeyedVectors(["nothing"], np.ones((1, 16), np.float32))
     with pytest.raises(ConfigError, match="none of its words"):
@@ -319,3 +264,23 @@ def test_each_epoch_takes_every_slice_once_in_an_order_of_its_own():
     assert [again[index] for index in range(150)] == [tasks[index] for index in range(150)]
     assert [other[index] for index in range(150)] != [tasks[index] for index in range(150)]
     assert [tasks[index][3] for index in range(150)] == pytest.approx(np.arange(150) / 150)
+
+
+@pytest.mark.parametrize(("model", "rate"), [("glove", 5.0), ("cbow", 30.0)])
+def test_training_that_goes_wrong_says_so(text, model, rate):
+    """GloVe's numbers stay finite when it diverges: the cost tells, by that of vectors that know nothing."""
+    with pytest.raises(TrainingError, match=r"training diverged: the (loss|cost) .* lower `learning_rate`"):
+        embedkit.train(text, model=model, **{**OPTIONS, "learning_rate": rate})
+
+
+def test_a_loss_that_ends_above_its_start_is_a_warning():
+    with Monitor(Run(), 100, untrained=4.0) as monitor:
+        monitor.add(50, 3.0 * 8, 8, 0)
+        monitor.add(50, 4.5 * 8, 8, 1)
+        with pytest.warns(RuntimeWarning, match=r"rose from 4 to 4\.5 .* lower `learning_rate`"):
+            monitor.end()
+    with Monitor(Run(), 100) as monitor:
+        monitor.add(50, 2.0 * 8, 8, 0)
+        with pytest.raises(TrainingError, match="rose from 2 to 25 in epoch 2"):
+            monitor.add(50, 25.0 * 8, 8, 1)
+            monitor.tick()

@@ -35,13 +35,13 @@ def train_and_save(
         raise ConfigError(f"unknown format {format!r}; use one of {', '.join(FORMATS)}")
     start = time.perf_counter()
     with progress_bar(quiet) as progress:
-        vectors = train(corpus, progress=progress, **options)
+        vectors = train(corpus, progress=progress, note=lambda text: note(f"note: {text}", quiet), **options)
     seconds = time.perf_counter() - start
     save(vectors, output, format)
     if options.get("checkpoint"):
-        from embedkit.training.run import Run
+        from embedkit.files.checkpoint import clear_checkpoint
 
-        Run(checkpoint=options["checkpoint"]).clear_state()
+        clear_checkpoint(options["checkpoint"])
     if vectors.subwords is not None and vectors.subwords.kind == "chars" and config.min_n is config.max_n is None:
         lengths = vectors.subwords.min_n, vectors.subwords.max_n
         why = " (most of the vocabulary's characters are Hangul)" if lengths == SYLLABLE_LENGTHS else ""

@@ -1,0 +1,119 @@
+"""Whether a run goes on from a checkpoint: the same rules and words for every kind of training.
+
+- ``resume`` without a checkpoint in the folder starts from the beginning and says so;
+- a folder that holds a checkpoint is not used for a new run by accident;
+- a checkpoint of a run with other options or other data is refused, naming what differs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from embedkit.errors import ConfigError, TrainingError
+from embedkit.files.checkpoint import CHECKPOINT_NAME, Checkpoint, load_checkpoint, make_folder
+
+
+def find_checkpoint(
+    folder: str | os.PathLike[str] | None,
+    kind: str,
+    *,
+    resume: bool,
+    note: Callable[[str], None] | None = None,
+    version: int = 1,
+) -> Checkpoint | None:
+    """The checkpoint that a run is to go on from, or None where it starts from the beginning.
+
+    Parameters
+    ----------
+    folder : path or None
+        Made where it does not exist.
+    kind, version
+        As in `embedkit.files.checkpoint.load_checkpoint`.
+    resume : bool
+        Whether going on was asked for.
+    note : callable, optional
+        Is told in one line when there is nothing to go on from.
+
+    Raises
+    ------
+    ConfigError
+        When `resume` was asked for without a folder.
+    TrainingError
+        When the checkpoint cannot be used.
+    """
+    check_folder(folder, resume=resume)
+    if folder is None or not resume:
+        return None
+    found = load_checkpoint(folder, kind, version=version)
+    if found is None and note is not None:
+        note(f"{folder} holds no checkpoint: starting from the beginning")
+    return found
+
+
+def check_folder(folder: str | os.PathLike[str] | None, *, resume: bool) -> None:
+    """Refuse, before any work is done, a folder that a run cannot use.
+
+    Raises
+    ------
+    ConfigError
+        When `resume` was asked for without a folder, or the folder holds a checkpoint and it was not.
+    EmbedkitError
+        When the folder cannot be made or written.
+    """
+    if folder is None:
+        if resume:
+            raise ConfigError("`resume` needs the folder of the checkpoint: give `checkpoint` too")
+        return
+    make_folder(folder)
+    path = Path(folder) / CHECKPOINT_NAME
+    if not resume and path.exists():
+        raise ConfigError(
+            f"{folder} holds the checkpoint of a run that was stopped: give `resume` to go on with it, "
+            f"or delete {path} or name another folder to start again"
+        )
+
+
+def check_same_run(
+    folder: str | os.PathLike[str],
+    was: Mapping[str, Any],
+    now: Mapping[str, Any],
+    *,
+    may_change: Collection[str] = (),
+    data_was: str = "",
+    data_now: str = "",
+    data: str = "corpus",
+) -> None:
+    """Refuse to go on from a checkpoint of another run.
+
+    Parameters
+    ----------
+    folder : path
+    was, now : mapping
+        The options of the run of the checkpoint and of this one.
+    may_change : collection of str
+        Names that need not agree.
+    data_was, data_now : str
+        Digests of what was and is trained on.
+    data : str
+        What to call it.
+
+    Raises
+    ------
+    TrainingError
+        Naming each option that differs.
+    """
+    names = [*now, *(name for name in was if name not in now)]
+    changed = [name for name in names if name not in may_change and now.get(name) != was.get(name)]
+    if changed:
+        what = ", ".join(f"`{name}` was {was.get(name)!r}, is {now.get(name)!r}" for name in changed)
+        raise TrainingError(
+            f"{folder}: the checkpoint is of a run with other options ({what}); give the same ones, "
+            "or name another folder to start again"
+        )
+    if data_was != data_now:
+        raise TrainingError(
+            f"{folder}: the checkpoint is of another {data}; give the same one, or name another folder to start again"
+        )
