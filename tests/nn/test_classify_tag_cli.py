@@ -162,11 +162,11 @@ def test_tagging_lines(folder):
         (["classify", "train", "one.tsv", "-o", "x"], 1, "one.tsv, line 1: expected text<TAB>label, found one column"),
         (["tag", "train", "one.tsv", "-o", "x"], 1, "one.tsv, line 1: tags do not line up with tokens"),
         (["classify", "train", "blank.tsv", "-o", "x"], 1, "there is nothing to work on"),
-        (["classify", "train", "reviews.tsv", "-o", "x", "--resume"], 2, "--resume needs --checkpoint"),
+        (["classify", "train", "reviews.tsv", "-o", "x", "--resume"], 2, "needs the folder of the checkpoint"),
         (
             ["classify", "train", "reviews.tsv", "-o", "x", "--model", "mean", "--lr", "1e30", "--optimizer", "sgd"],
             1,
-            "--learning-rate",
+            "try a smaller",
         ),
         (
             ["classify", "train", "reviews.tsv", "-o", "nowhere/x", "--epochs", "1"],

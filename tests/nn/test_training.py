@@ -1,17 +1,25 @@
 """The training loop on a least-squares problem: resuming, stopping, exploding, NaN, Ctrl-C."""
 
 import json
+import os
 import signal
 
 import numpy as np
 import pytest
 
-from embedkit.errors import ConfigError, TrainingError
+from embedkit.errors import ConfigError, EmbedkitError, TrainingError
+from embedkit.files.checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from embedkit.nn.layers.parameters import RowGradient
-from embedkit.nn.learning.loop import CHECKPOINT_NAME, fit
+from embedkit.nn.learning import loop
+from embedkit.nn.learning.identity import Identity, digest
 from embedkit.nn.learning.options import TrainingOptions
 
+IDENTITY = Identity("test", {"dropout": 0.1}, {"training data": ["a", "b"]})
 OPTIONS = TrainingOptions(epochs=5, batch_size=4, learning_rate=0.05, patience=5)
+
+
+def fit(model, options, identity=IDENTITY, **rest):
+    return loop.fit(model, options, identity=identity, **rest)
 
 
 class LeastSquares:
@@ -91,19 +99,105 @@ def test_a_finished_run_resumes_to_its_end(tmp_path):
     np.testing.assert_array_equal(again.parameters["w"], whole.parameters["w"])
 
 
-def test_checkpoints_of_other_runs_are_refused(tmp_path):
-    with pytest.raises(TrainingError, match=r"nothing to resume: .* does not exist"):
-        fit(LeastSquares(), OPTIONS, checkpoint=tmp_path, resume=True)
-    with pytest.raises(ConfigError, match=r"`resume` needs `checkpoint`"):
+def test_nothing_to_resume_starts_with_a_note_and_a_used_folder_is_refused_without_resume(tmp_path):
+    notes, model = [], LeastSquares()
+    fit(model, OPTIONS, checkpoint=tmp_path, resume=True, note=notes.append)
+    assert notes == [f"{tmp_path} holds no checkpoint: starting from the beginning"] and model.steps == 50
+    with pytest.raises(ConfigError, match=r"holds the checkpoint of a run that was stopped: give `resume`"):
+        fit(LeastSquares(), OPTIONS, checkpoint=tmp_path)
+    with pytest.raises(ConfigError, match=r"`resume` needs the folder of the checkpoint: give `checkpoint` too"):
         fit(LeastSquares(), OPTIONS, resume=True)
-    fit(LeastSquares(), OPTIONS, checkpoint=tmp_path)
-    other = TrainingOptions(**{**OPTIONS.__dict__, "seed": 7})
-    with pytest.raises(TrainingError, match=r"of another run: seed was 1, now 7"):
-        fit(LeastSquares(), other, checkpoint=tmp_path, resume=True)
-    larger = LeastSquares()
-    larger.parameters["w"] = np.zeros(4)
-    with pytest.raises(TrainingError, match=r"the model or the training data differ"):
-        fit(larger, OPTIONS, checkpoint=tmp_path, resume=True)
+
+
+def stopped_at(step, folder, options=OPTIONS):
+    model = LeastSquares()
+    model.on_step = lambda: model.steps == step and signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, options, checkpoint=folder)
+
+
+def test_checkpoints_of_other_runs_are_refused_and_say_what_differs(tmp_path):
+    stopped_at(12, tmp_path)
+
+    def message(options=OPTIONS, identity=IDENTITY, start=0.0):
+        model = LeastSquares()
+        model.parameters["w"][:] = start
+        with pytest.raises(TrainingError) as caught:
+            fit(model, options, identity, checkpoint=tmp_path, resume=True)
+        assert model.steps == 0
+        return str(caught.value)
+
+    assert "`seed` was 1, is 7" in message(TrainingOptions(**{**OPTIONS.__dict__, "seed": 7}))
+    assert "`dropout` was 0.1, is 0.2" in message(identity=IDENTITY._replace(settings={"dropout": 0.2}))
+    assert "of another training data" in message(identity=IDENTITY._replace(data={"training data": ["a", "c"]}))
+    assert "of another validation data" in message(
+        identity=IDENTITY._replace(data={**IDENTITY.data, "validation data": ["a"]})
+    )
+    assert "of another vectors or language model" in message(start=1.0)
+    assert "expected a checkpoint of tag" in message(identity=IDENTITY._replace(kind="tag"))
+
+
+def test_more_epochs_go_on_and_say_what_the_learning_rate_does(tmp_path):
+    stopped_at(23, tmp_path)
+    notes, model = [], LeastSquares()
+    longer = TrainingOptions(**{**OPTIONS.__dict__, "epochs": 10})
+    history = fit(model, longer, checkpoint=tmp_path, resume=True, note=notes.append)
+    assert model.steps == 77 and len(history.epochs) == 10
+    assert notes == [
+        "going on in epoch 3 with 10 epochs instead of 5: the learning rate was 0.028 where the run stopped, "
+        "goes on from 0.0385 and ends at 0.0005"
+    ]
+
+
+def test_fewer_epochs_than_are_done_are_refused(tmp_path):
+    stopped_at(25, tmp_path)
+    with pytest.raises(TrainingError, match="in epoch 3, which is more than `epochs` 2"):
+        fit(LeastSquares(), TrainingOptions(**{**OPTIONS.__dict__, "epochs": 2}), checkpoint=tmp_path, resume=True)
+
+
+def test_digests_tell_apart_what_is_not_the_same():
+    parts = [["ab"], ["a", "b"], [["a"], "b"], "ab", None, [], "", 1, "1", np.zeros(2), np.zeros((2, 1)), {"a": "b"}]
+    parts += [np.zeros(2, np.float32), ["a", "c"], {"a": ["b"]}]
+    assert len({digest(part) for part in parts}) == len(parts)
+    assert digest(["한국", np.arange(3)]) == digest(("한국", np.arange(3)))
+
+
+def damage(rng, value):
+    """One place of a tree of dictionaries and lists replaced by something else."""
+    junk = [None, -1, 2**70, "x", [], {}, float("nan"), True, 1e300, [1, 2, 3]]
+    if isinstance(value, dict) and value and rng.random() < 0.85:
+        key = list(value)[rng.integers(len(value))]
+        rest = {k: v for k, v in value.items() if k != key}
+        return rest if rng.random() < 0.2 else {**value, key: damage(rng, value[key])}
+    if isinstance(value, list) and value and rng.random() < 0.7:
+        place = rng.integers(len(value))
+        return [damage(rng, v) if i == place else v for i, v in enumerate(value)]
+    return junk[rng.integers(len(junk))]
+
+
+CASES = int(os.environ.get("EMBEDKIT_FUZZ_CASES", "300"))
+
+
+def test_damaged_checkpoints_are_refused_or_harmless(tmp_path):
+    stopped_at(23, tmp_path)
+    good = load_checkpoint(tmp_path, "test")
+    rng = np.random.default_rng(1)
+    refused = 0
+    for _ in range(CASES):
+        metadata, arrays = good.metadata, dict(good.arrays)
+        if rng.random() < 0.5:
+            metadata = damage(rng, metadata)
+        else:
+            name = list(arrays)[rng.integers(len(arrays))]
+            other = [np.zeros(0), np.zeros((2, 2)), arrays[name].astype(np.float32), arrays[name] * np.nan, None]
+            arrays[name] = other[rng.integers(len(other))]
+            arrays = {k: v for k, v in arrays.items() if v is not None}
+        save_checkpoint(tmp_path, "test", metadata, arrays)
+        try:
+            fit(LeastSquares(), OPTIONS, checkpoint=tmp_path, resume=True)
+        except EmbedkitError:
+            refused += 1
+    assert refused > CASES // 2
 
 
 def test_early_stopping_restores_the_best_epoch():
@@ -142,7 +236,7 @@ def test_exploding_gradients_are_clipped_and_reported():
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (np.nan, r"the loss became nan in epoch 1, step 1 of 10; try a smaller --learning-rate"),
+        (np.nan, r"the loss became nan in epoch 1, step 1 of 10; try a smaller `learning_rate`"),
         (np.inf, r"the loss became (inf|nan) in epoch 1, step 1"),
     ],
 )

@@ -12,6 +12,7 @@ from embedkit.cli.shared.neural import (
     log_file,
     refuse_idle_training,
     report_history,
+    save_result,
     take_training_options,
     tokenizer_choice,
     training_options,
@@ -86,7 +87,7 @@ def train(
             resume=resume,
             **options,
         )
-        model.save(out)
+        save_result(model, out, checkpoint)
     report_history(history, "perplexity", out, quiet)
 
 

@@ -15,6 +15,7 @@ from embedkit.cli.shared.neural import (
     refuse_idle_training,
     report_history,
     report_scores,
+    save_result,
     take_training_options,
     training_options,
     vectors_option,
@@ -110,7 +111,7 @@ def train(
             resume=resume,
             **settings,
         )
-        model.save(out)
+        save_result(model, out, checkpoint)
     report_history(history, "accuracy", out, quiet)
 
 

@@ -15,6 +15,7 @@ from embedkit.cli.shared.neural import (
     log_file,
     refuse_idle_training,
     report_history,
+    save_result,
     take_training_options,
     tokenizer_choice,
     training_options,
@@ -108,7 +109,7 @@ def train(
             resume=resume,
             **options,
         )
-        trained.save(out)
+        save_result(trained, out, checkpoint)
     report_history(history, "perplexity", out, quiet)
 
 

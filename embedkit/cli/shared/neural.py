@@ -142,7 +142,7 @@ def training_options(defaults: Any) -> Callable[[F], F]:
         click.option(
             "--checkpoint", type=click.Path(file_okay=False), metavar="DIR", help="Keep the state of the run here."
         ),
-        click.option("--resume", is_flag=True, help="Go on from --checkpoint."),
+        click.option("--resume", is_flag=True, help="Go on from the checkpoint, where there is one."),
         quiet_option,
     ]
 
@@ -156,7 +156,7 @@ def training_options(defaults: Any) -> Callable[[F], F]:
 
 def take_training_options(options: dict[str, Any]) -> Any:
     """Take the fields of `TrainingOptions` out of a command's options."""
-    from embedkit.nn.learning.loop import TrainingOptions
+    from embedkit.nn.learning.options import TrainingOptions
 
     return TrainingOptions(**{name: options.pop(name) for name in _TRAINING})
 
@@ -184,6 +184,15 @@ def log_file(path: str | None, resume: bool) -> Iterator[TextIO | None]:
         return
     with open(path, "a" if resume else "w", encoding="utf-8") as stream:
         yield stream
+
+
+def save_result(model: Any, out: str, checkpoint: str | None) -> None:
+    """Write the trained model; its run's checkpoint has done its work then."""
+    model.save(out)
+    if checkpoint is not None:
+        from embedkit.files.checkpoint import clear_checkpoint
+
+        clear_checkpoint(checkpoint)
 
 
 def report_history(history: Any, score: str, out: str, quiet: bool) -> None:

@@ -7,29 +7,27 @@ with the same parameters, bit for bit, as one that was not interrupted.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 import numpy as np
 
-from embedkit.errors import ConfigError, TrainingError
-from embedkit.files.model_file import load_model, save_model
+from embedkit.errors import TrainingError
+from embedkit.files.checkpoint import Checkpoint, save_checkpoint
+from embedkit.files.resuming import find_checkpoint
+from embedkit.interrupts import Interrupts, held_back
 from embedkit.nn.layers.parameters import Gradients, RowGradient
-from embedkit.nn.learning.optimizers import EarlyStopping, clip_gradients
+from embedkit.nn.learning.identity import Identity
+from embedkit.nn.learning.optimizers import clip_gradients
 from embedkit.nn.learning.options import TrainingOptions
-from embedkit.nn.learning.schedules import get_schedule
+from embedkit.nn.learning.run_state import VERSION, History, RunState, check_identity, identity_record, say_what_changes
+from embedkit.nn.learning.schedules import Schedule, get_schedule
 from embedkit.progress import Progress, ProgressCallback
 
-CHECKPOINT_NAME = "checkpoint.safetensors"
 CHECKPOINT_SECONDS = 60.0
-SUMS = ("loss", "examples", "clipped", "exploded", "largest_norm", "learning_rate")
 EXPLODED = 10.0  # a norm above so many times the clipping norm is reported as exploding
 
 
@@ -51,34 +49,15 @@ class Trainable(Protocol):
         """Told before each epoch, from 1."""
 
 
-@dataclass
-class History:
-    """What happened in training.
-
-    Attributes
-    ----------
-    epochs : list of dict
-        One record an epoch, as in the log.
-    best_epoch : int
-    best_score : float
-    seconds, seconds_to_best : float
-        All in all, and up to the end of the best epoch.
-    exploded : int
-        Steps whose gradient's norm was more than ten times the clipping norm.
-    """
-
-    epochs: list[dict[str, Any]] = field(default_factory=list)
-    best_epoch: int = 0
-    best_score: float = float("nan")
-    seconds: float = 0.0
-    seconds_to_best: float = 0.0
-    exploded: int = 0
+class _Stopped(Exception):
+    """Somebody asks the run to stop while it validates."""
 
 
 def fit(
     model: Trainable,
     options: TrainingOptions,
     *,
+    identity: Identity,
     higher_is_better: bool = True,
     progress: ProgressCallback | None = None,
     note: Callable[[str], None] | None = None,
@@ -92,37 +71,44 @@ def fit(
     ----------
     model : Trainable
     options : TrainingOptions
+    identity : Identity
+        What must not differ between a run and the run that goes on from its checkpoint.
     higher_is_better : bool
         Whether the first figure of ``model.validate`` is an accuracy or a loss.
     progress : callable, optional
     note : callable, optional
-        Is told in one line what a user should know: exploding gradients.
+        Is told in one line what a user should know: exploding gradients, nothing to resume, a changed learning rate.
     log : text stream, optional
         Receives one JSON object an epoch.
     checkpoint : path, optional
-        Folder for the state of the run, written every minute, after each epoch and on Ctrl-C.
+        Folder for the state of the run, written every minute, after each epoch and on Ctrl-C. One that holds a
+        checkpoint already is refused without `resume`.
     resume : bool
-        Go on from `checkpoint`.
+        Go on from `checkpoint`; starts from the beginning, with a note, where there is none.
 
     Raises
     ------
+    ConfigError
+        When `resume` has no `checkpoint`, or a used checkpoint no `resume`.
     TrainingError
-        When a loss or gradient is NaN or infinite, or the checkpoint is of another run.
+        When a loss or gradient is NaN or infinite, or the checkpoint is damaged or of another run.
     KeyboardInterrupt
         On Ctrl-C, after the step that was under way and, where there is one, the checkpoint.
     """
-    with _interruptible() as check:
-        run = _Run(model, options, higher_is_better, Path(checkpoint) if checkpoint else None, check)
-        if resume:
-            run.restore()
-        while run.epoch <= options.epochs and not run.stopping.should_stop:
+    say = note or (lambda _text: None)
+    found = find_checkpoint(checkpoint, identity.kind, resume=resume, note=say, version=VERSION)
+    with held_back() as interrupts:
+        run = _Run(model, options, higher_is_better, identity, checkpoint, interrupts, say)
+        if found is not None:
+            run.restore(found.metadata, found.arrays)
+        while run.state.epoch <= options.epochs and not run.state.stopping.should_stop:
             run.train_epoch(progress)
             record = run.finish_epoch()
             if log is not None:
                 log.write(json.dumps(record) + "\n")
                 log.flush()
-            if note is not None and record["exploded"]:
-                note(
+            if record["exploded"]:
+                say(
                     f"epoch {record['epoch']}: exploding gradients in {record['exploded']} of {record['steps']} steps"
                     f" (norm up to {record['largest_norm']:.3g}), clipped to {options.clip:g}"
                 )
@@ -131,204 +117,159 @@ def fit(
 
 
 class _Run:
-    """The state of one training run: what a checkpoint holds, and the steps that change it."""
+    """One training run: the steps that change its state, and where that state is kept."""
 
     def __init__(
         self,
         model: Trainable,
         options: TrainingOptions,
         higher_is_better: bool,
-        folder: Path | None,
-        check: Callable[[], None],
+        identity: Identity,
+        folder: str | Path | None,
+        interrupts: Interrupts,
+        say: Callable[[str], None],
     ) -> None:
-        self.model, self.options, self.folder, self.check = model, options, folder, check
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-        self.optimizers = {"rows": options.make_optimizer(options.embedding_rate), "dense": options.make_optimizer(1.0)}
-        self.rng = np.random.default_rng(np.random.SeedSequence(options.seed).spawn(1)[0])
-        self.stopping = EarlyStopping(options.patience, higher_is_better)
-        self.history = History()
-        self.epoch, self.step, self.n_steps = 1, 0, 0
-        self.sums = dict.fromkeys(SUMS, 0.0)
-        self.seconds = 0.0
+        self.model, self.options, self.folder, self.kind = model, options, folder, identity.kind
+        self.interrupts, self.say = interrupts, say
+        self.identity = identity_record(identity, options, model.parameters) if folder is not None else {}
+        self.state = RunState(model.parameters, options, higher_is_better)
+        self.n_steps = 0
         self.saved_at = time.monotonic()
+
+    def schedule(self, n_steps: int, epochs: int) -> Schedule:
+        """From the step, counted over all epochs, to a factor on the learning rate."""
+        total = n_steps * epochs
+        return get_schedule(self.options.schedule, total, int(self.options.warmup * total))
+
+    def epoch_batches(self) -> list[np.ndarray]:
+        """The batches of this epoch: the same each time they are asked for."""
+        return self.model.batches(np.random.default_rng([self.options.seed, self.state.epoch]))
 
     def train_epoch(self, progress: ProgressCallback | None) -> None:
         """Take the steps of this epoch that are still to take."""
-        options = self.options
-        batches = self.model.batches(np.random.default_rng([options.seed, self.epoch]))
-        total = len(batches) * options.epochs
-        schedule = get_schedule(options.schedule, total, int(options.warmup * total))
+        state, batches = self.state, self.epoch_batches()
+        schedule = self.schedule(len(batches), self.options.epochs)
         self.n_steps = len(batches)
-        self.model.start_epoch(self.epoch)
+        self.model.start_epoch(state.epoch)
         begun = reported = time.monotonic()
-        first, started = self.step, begun
-        while self.step < len(batches):
-            factor = schedule((self.epoch - 1) * len(batches) + self.step)
-            self.sums["learning_rate"] = factor * options.learning_rate
-            self._step(batches[self.step], factor)
-            self.step += 1
+        first, started = state.step, begun
+        while state.step < len(batches):
+            done = (state.epoch - 1) * len(batches) + state.step
+            factor = schedule(done)
+            state.sums["learning_rate"] = factor * self.options.learning_rate
+            self._step(batches[state.step], factor)
+            state.step += 1
             now = time.monotonic()
-            if progress is not None and (now - reported > 0.2 or self.step == len(batches)):
+            if progress is not None and (now - reported > 0.2 or state.step == len(batches)):
                 reported = now
-                loss = self.sums["loss"] / self.sums["examples"]
-                progress(
-                    Progress(
-                        "training",
-                        (self.epoch - 1) * len(batches) + self.step,
-                        total,
-                        "batches",
-                        {"epoch": self.epoch, "loss": loss, "rate": (self.step - first) / (now - started + 1e-9)},
-                    )
-                )
+                loss, rate = state.sums["loss"] / state.sums["examples"], (state.step - first) / (now - started + 1e-9)
+                fields = {"epoch": state.epoch, "loss": loss, "rate": rate}
+                progress(Progress("training", done + 1, len(batches) * self.options.epochs, "batches", fields))
             if self.folder is not None and now - self.saved_at > CHECKPOINT_SECONDS:
-                self.seconds += now - begun
+                state.seconds += now - begun
                 begun = now
                 self.save()
-            try:
-                self.check()
-            except KeyboardInterrupt:
-                self.seconds += time.monotonic() - begun
-                self.save()
-                raise
-        self.seconds += time.monotonic() - begun
+            if self.interrupts:
+                state.seconds += time.monotonic() - begun
+                self._stop()
+        state.seconds += time.monotonic() - begun
+
+    def _stop(self) -> None:
+        """Keep the state, then do what was asked for: Ctrl-C raises KeyboardInterrupt."""
+        self.save()
+        if self.folder is not None:
+            self.say(f"the state of the run is in {self.folder}: give `resume` to go on")
+        self.interrupts.let_through()
 
     def _step(self, batch: np.ndarray, factor: float) -> None:
+        state, clip = self.state, self.options.clip
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            loss, grads = self.model.loss_and_gradients(batch, self.rng)
-        place = f"in epoch {self.epoch}, step {self.step + 1} of {self.n_steps}"
+            loss, grads = self.model.loss_and_gradients(batch, state.rng)
+        place = f"in epoch {state.epoch}, step {state.step + 1} of {self.n_steps}"
         if not np.isfinite(loss):
             raise TrainingError(f"the loss became {loss} {place}; try a smaller `learning_rate` or `clip`")
         try:
-            norm = clip_gradients(grads, self.options.clip)
+            norm = clip_gradients(grads, clip)
         except TrainingError as error:
             raise TrainingError(f"{error} ({place})") from None
-        for name, optimizer in self.optimizers.items():
+        for name, optimizer in state.optimizers.items():
             chosen = {key: g for key, g in grads.items() if isinstance(g, RowGradient) == (name == "rows")}
             optimizer.step(self.model.parameters, chosen, factor)
-        self.sums["loss"] += loss * len(batch)
-        self.sums["examples"] += len(batch)
-        self.sums["clipped"] += norm > self.options.clip
-        self.sums["exploded"] += norm > EXPLODED * self.options.clip
-        self.sums["largest_norm"] = max(self.sums["largest_norm"], norm)
+        state.sums["loss"] += loss * len(batch)
+        state.sums["examples"] += len(batch)
+        state.sums["clipped"] += norm > clip
+        state.sums["exploded"] += norm > EXPLODED * clip
+        state.sums["largest_norm"] = max(state.sums["largest_norm"], norm)
 
     def finish_epoch(self) -> dict[str, Any]:
         """Validate, note the epoch and go on to the next one."""
-        begun = time.monotonic()
+        state, begun = self.state, time.monotonic()
+
+        def check() -> None:
+            if self.interrupts:
+                raise _Stopped
+
         try:
-            figures = self.model.validate(self.check)
-        except KeyboardInterrupt:
-            self.save()
+            figures = self.model.validate(check)
+        except _Stopped:
+            self._stop()
             raise
-        self.seconds += time.monotonic() - begun
+        state.seconds += time.monotonic() - begun
         score = next(iter(figures.values()))
-        best = self.stopping.update(score, self.model.parameters)
+        best = state.stopping.update(score, self.model.parameters)
+        sums = state.sums
         record: dict[str, Any] = {
-            "epoch": self.epoch,
-            "loss": self.sums["loss"] / max(self.sums["examples"], 1),
+            "epoch": state.epoch,
+            "loss": sums["loss"] / max(sums["examples"], 1),
             **figures,
             "best": best,
-            "learning_rate": self.sums["learning_rate"],
-            "steps": self.step,
-            "clipped": int(self.sums["clipped"]),
-            "exploded": int(self.sums["exploded"]),
-            "largest_norm": self.sums["largest_norm"],
-            "seconds": round(self.seconds, 3),
+            "learning_rate": sums["learning_rate"],
+            "steps": state.step,
+            "clipped": int(sums["clipped"]),
+            "exploded": int(sums["exploded"]),
+            "largest_norm": sums["largest_norm"],
+            "seconds": round(state.seconds, 3),
         }
-        self.history.epochs.append(record)
-        self.history.exploded += record["exploded"]
+        state.history.epochs.append(record)
+        state.history.exploded += record["exploded"]
         if best:
-            self.history.seconds_to_best = self.seconds
-        self.epoch, self.step = self.epoch + 1, 0
-        self.sums = dict.fromkeys(self.sums, 0.0)
+            state.history.seconds_to_best = state.seconds
+        state.epoch, state.step = state.epoch + 1, 0
+        state.sums = dict.fromkeys(sums, 0.0)
         return record
 
     def result(self) -> History:
         """Put the best parameters back and say how it went."""
-        self.stopping.restore(self.model.parameters)
-        history = self.history
-        history.best_epoch = self.stopping.best_epoch
-        history.best_score = float("nan") if self.stopping.best_score is None else self.stopping.best_score
-        history.seconds = self.seconds
+        stopping, history = self.state.stopping, self.state.history
+        stopping.restore(self.model.parameters)
+        history.best_epoch = stopping.best_epoch
+        history.best_score = float("nan") if stopping.best_score is None else stopping.best_score
+        history.seconds = self.state.seconds
         return history
 
     def save(self) -> None:
         """Write the checkpoint, where there is one."""
         if self.folder is None:
             return
-        tensors = {f"model/{name}": array for name, array in self.model.parameters.items()}
-        tensors |= {f"best/{name}": array for name, array in self.stopping.best.items()}
-        for name, optimizer in self.optimizers.items():
-            tensors |= {f"optimizer/{name}/{key}": array for key, array in optimizer.state.items()}
-        config = {
-            "options": asdict(self.options),
-            "epoch": self.epoch,
-            "step": self.step,
-            "sums": self.sums,
-            "seconds": self.seconds,
-            "rng": self.rng.bit_generator.state,
-            "history": asdict(self.history),
-            "optimizer_steps": {name: optimizer.steps for name, optimizer in self.optimizers.items()},
-            "stopping": [self.stopping.epoch, self.stopping.best_epoch, self.stopping.best_score],
-        }
-        save_model(self.folder / CHECKPOINT_NAME, "checkpoint", self.options.optimizer, config, tensors)
+        metadata, arrays = self.state.to_checkpoint()
+        save_checkpoint(self.folder, self.kind, {**metadata, "identity": self.identity}, arrays, version=VERSION)
         self.saved_at = time.monotonic()
 
-    def restore(self) -> None:
+    def restore(self, metadata: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Go back to the state in the checkpoint."""
-        if self.folder is None:
-            raise ConfigError("`resume` needs `checkpoint`, the folder to go on from")
-        path = self.folder / CHECKPOINT_NAME
-        if not path.exists():
-            raise TrainingError(f"nothing to resume: {path} does not exist; leave out `resume` to start")
-        _, _, config, tensors = load_model(path, "checkpoint")
-        changed = [
-            f"{name} was {config['options'].get(name)}, now {value}"
-            for name, value in asdict(self.options).items()
-            if name not in ("epochs", "patience") and config["options"].get(name) != value
-        ]
-        shapes = {name: array.shape for name, array in _part(tensors, "model/").items()}
-        if shapes != {name: array.shape for name, array in self.model.parameters.items()}:
-            changed.append("the model or the training data differ")
-        if changed:
-            raise TrainingError(f"{path} is the checkpoint of another run: {'; '.join(changed)}")
-        for name, array in _part(tensors, "model/").items():
-            self.model.parameters[name][...] = array
-        for name, optimizer in self.optimizers.items():
-            optimizer.state = {key: a.copy() for key, a in _part(tensors, f"optimizer/{name}/").items()}
-            optimizer.steps = config["optimizer_steps"][name]
-        self.stopping.best = {name: array.copy() for name, array in _part(tensors, "best/").items()}
-        self.stopping.epoch, self.stopping.best_epoch, self.stopping.best_score = config["stopping"]
-        self.rng.bit_generator.state = config["rng"]
-        self.history = History(**config["history"])
-        self.epoch, self.step, self.sums = config["epoch"], config["step"], config["sums"]
-        self.seconds = config["seconds"]
+        try:
+            check_identity(str(self.folder), metadata["identity"], self.identity)
+            self.state.restore(Checkpoint(metadata, arrays))
+            was = int(metadata["identity"]["settings"]["epochs"])
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, IndexError) as error:
+            raise TrainingError(
+                f"{self.folder}: the checkpoint is damaged ({error}); name another folder to start again"
+            ) from error
+        self.n_steps = len(self.epoch_batches())
+        if self.state.step > self.n_steps:
+            raise TrainingError(f"{self.folder}: the checkpoint is damaged (step {self.state.step} of {self.n_steps})")
 
+        def rate(step: int, epochs: int) -> float:
+            return self.schedule(self.n_steps, epochs)(step) * self.options.learning_rate
 
-def _part(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name[len(prefix) :]: array for name, array in tensors.items() if name.startswith(prefix)}
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[Callable[[], None]]:
-    """Hold Ctrl-C back until `check` is called, so that it never stops an optimiser half-way through a step."""
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: None
-        return
-    pressed = False
-
-    def remember(_signal: int, _frame: Any) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-
-    def check() -> None:
-        if pressed:
-            raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, remember)
-    try:
-        yield check
-    finally:
-        signal.signal(signal.SIGINT, before)
+        say_what_changes(self.state, was, self.options.epochs, self.n_steps, rate, self.say)

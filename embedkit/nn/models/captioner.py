@@ -19,6 +19,7 @@ from embedkit.nn.layers.losses import cross_entropy, log_softmax
 from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, load_state, with_prefix
 from embedkit.nn.layers.recurrent import LSTM
 from embedkit.nn.learning.batches import bucketed_batches, hold_out, padded
+from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.decoding import Decoded, beam_search, greedy
@@ -269,9 +270,22 @@ def train_captioner(
     task = _Task(
         model, features, [table.encode(text) for text in texts], kept, held, options.batch_size, unfreeze_after
     )
+    identity = Identity(
+        Captioner.TASK,
+        {
+            **asdict(config),
+            **{name: settings.get(name) for name in ("tokenizer", "lowercase")},
+            "min_count": min_count,
+            "frozen": frozen,
+            "unfreeze_after": unfreeze_after,
+            "valid_fraction": valid_fraction,
+        },
+        {"training data": [features, captions]},
+    )
     history = fit(
         task,
         options,
+        identity=identity,
         higher_is_better=False,
         progress=progress,
         note=note,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -11,6 +12,7 @@ import numpy as np
 from embedkit.nn.layers.losses import cross_entropy
 from embedkit.nn.layers.parameters import Gradients
 from embedkit.nn.learning.batches import bucketed_batches, encode_labels, hold_out, label_set, padded
+from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.metrics import Scores, score_labels
 from embedkit.nn.learning.options import TrainingOptions
@@ -104,7 +106,23 @@ def train_classifier(
     classifier = Classifier(config, labels, words, tokenizer=settings, rng=rng)
     types = TokenTypes([sentence[: classifier.encoder.max_length] for sentence in sentences])
     task = _Task(classifier, types, train, targets[train], held_out, valid_targets, options.batch_size, unfreeze_after)
-    history = fit(task, options, progress=progress, note=note, log=log, checkpoint=checkpoint, resume=resume)
+    identity = Identity(
+        Classifier.TASK,
+        {
+            **asdict(config),
+            **{name: settings.get(name) for name in ("tokenizer", "lowercase")},
+            "unfreeze_after": unfreeze_after,
+            "valid_fraction": valid_fraction if valid is None else None,
+        },
+        {
+            "set of labels": labels,
+            "training data": [data.texts, data.labels],
+            "validation data": None if valid is None else [valid.texts, valid.labels],
+        },
+    )
+    history = fit(
+        task, options, identity=identity, progress=progress, note=note, log=log, checkpoint=checkpoint, resume=resume
+    )
     return classifier, history
 
 

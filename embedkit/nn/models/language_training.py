@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
@@ -11,6 +12,7 @@ import numpy as np
 from embedkit.errors import CorpusError
 from embedkit.nn.layers.parameters import Array, Gradients
 from embedkit.nn.learning.batches import bucketed_batches, hold_out
+from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.language_model import LanguageModel, LanguageModelConfig
@@ -117,9 +119,23 @@ def train_language_model(
         options.batch_size,
         unfreeze_after,
     )
+    identity = Identity(
+        LanguageModel.TASK,
+        {
+            **asdict(config),
+            **{name: settings.get(name) for name in ("tokenizer", "lowercase")},
+            "min_count": min_count,
+            "max_vocab": max_vocab,
+            "frozen": frozen,
+            "unfreeze_after": unfreeze_after,
+            "valid_fraction": valid_fraction if valid is None else None,
+        },
+        {"training data": lines, "validation data": valid},
+    )
     history = fit(
         task,
         options,
+        identity=identity,
         higher_is_better=False,
         progress=progress,
         note=note,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
@@ -14,6 +14,7 @@ from embedkit.errors import CorpusError
 from embedkit.nn.layers.parameters import Array, Gradients
 from embedkit.nn.learning.batches import bucketed_batches, hold_out
 from embedkit.nn.learning.bleu import bleu
+from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.seq2seq import Seq2Seq, Seq2SeqConfig
@@ -160,9 +161,23 @@ def train_seq2seq(
     encoded = [
         [tuple(table.encode(side) for table, side in zip(tables, pair, strict=True)) for pair in part] for part in texts
     ]
+    identity = Identity(
+        Seq2Seq.TASK,
+        {
+            **asdict(config),
+            "source": dict(source_settings),
+            "target": dict(target_settings),
+            "min_count": min_count,
+            "max_vocab": max_vocab,
+            "frozen": frozen,
+            "unfreeze_after": unfreeze_after,
+        },
+        {"training data": [pairs.sources, pairs.targets], "validation data": [valid.sources, valid.targets]},
+    )
     history = fit(
         _Task(model, encoded[0], encoded[1], options.batch_size, unfreeze_after),
         options,
+        identity=identity,
         higher_is_better=False,
         progress=progress,
         note=note,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from embedkit.nn.layers.parameters import Gradients
 from embedkit.nn.learning.batches import bucketed_batches, encode_labels, hold_out, label_set, padded
+from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.metrics import Scores, score_labels
 from embedkit.nn.learning.options import TrainingOptions
@@ -74,7 +76,22 @@ def train_tagger(
     )
     tagger = Tagger(config, labels, words, tokenizer=settings, rng=rng)
     task = _Task(tagger, TokenTypes(sentences), targets, train, held_out, options.batch_size, unfreeze_after)
-    history = fit(task, options, progress=progress, note=note, log=log, checkpoint=checkpoint, resume=resume)
+    identity = Identity(
+        Tagger.TASK,
+        {
+            **asdict(config),
+            "unfreeze_after": unfreeze_after,
+            "valid_fraction": valid_fraction if valid is None else None,
+        },
+        {
+            "set of tags": labels,
+            "training data": [data.sentences, data.tags],
+            "validation data": None if valid is None else [valid.sentences, valid.tags],
+        },
+    )
+    history = fit(
+        task, options, identity=identity, progress=progress, note=note, log=log, checkpoint=checkpoint, resume=resume
+    )
     return tagger, history
 
 
