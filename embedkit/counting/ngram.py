@@ -21,6 +21,7 @@ place of its first n - 1 words in level n - 1, so that what follows a context li
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,12 +33,14 @@ from embedkit.counting.ngram_counts import Level, check_levels, count_levels, di
 from embedkit.errors import ConfigError, FormatError
 from embedkit.files.model_file import load_model, save_model
 from embedkit.progress import ProgressCallback
+from embedkit.text.tokenizers import TOKENIZERS
 from embedkit.vocabulary.words import Words
 
 if TYPE_CHECKING:
     from embedkit.vocabulary.corpus import Corpus
 
 SMOOTHINGS = ("kneser-ney", "add-k", "mle")
+LONGEST = 10  # words in an n-gram
 UNKNOWN, END, START = "<unk>", "</s>", "<s>"
 _CORPUS_OPTIONS = ("tokenizer", "lowercase", "json_field", "encoding_errors")
 
@@ -135,7 +138,7 @@ class NgramModel:
         corpus : Corpus
             Encoded with ``min_count=1``, so that no token is missing between its neighbours.
         order : int
-            1 to 10; 2 predicts from one word.
+            1 to `LONGEST`; 2 predicts from one word.
         smoothing, k
             See the module's table.
         min_count : int
@@ -149,8 +152,8 @@ class NgramModel:
         ConfigError
             When an option has a value that cannot work.
         """
-        if not 1 <= order <= 10:
-            raise ConfigError(f"order must be between 1 and 10, got {order}")
+        if not 1 <= order <= LONGEST:
+            raise ConfigError(f"order must be between 1 and {LONGEST}, got {order}")
         counts = corpus.vocabulary.counts
         n_words = int(np.count_nonzero(counts >= min_count))
         words = Words.from_strings(corpus.vocabulary.index_to_key[:n_words])
@@ -176,20 +179,29 @@ class NgramModel:
         FormatError
             When the file is damaged or of another model.
         """
+        name = os.fspath(path)
         _, kind, config, tensors = load_model(path, "lm")
         if kind != "ngram":
-            raise FormatError(f"{os.fspath(path)}: expected an n-gram model, found a language model of kind {kind}")
+            raise FormatError(f"{name}: expected an n-gram model, found a language model of kind {kind}")
+        order, smoothing, k = (config.pop(key, None) for key in ("order", "smoothing", "k"))
+        if type(order) is not int or not 1 <= order <= LONGEST:
+            raise FormatError(f"{name}: damaged: expected an order from 1 to {LONGEST}, found {str(order)[:60]!r}")
+        if type(k) not in (int, float) or not 0 < k <= sys.float_info.max or smoothing not in SMOOTHINGS:
+            found = f"{str(smoothing)[:60]!r} with k = {str(k)[:60]}"
+            raise FormatError(f"{name}: damaged: expected a smoothing of {', '.join(SMOOTHINGS)}, found {found}")
         try:
-            order, smoothing, k = int(config.pop("order")), str(config.pop("smoothing")), float(config.pop("k"))
-            words = Words(tensors["words"], tensors["word_offsets"])
+            words = Words.checked(tensors["words"], tensors["word_offsets"])
             levels = [
-                Level(*(tensors[f"{name}_{n}"] for name in ("keys", "counts", "continuations")))
+                Level(*(tensors[f"{part}_{n}"] for part in ("keys", "counts", "continuations")))
                 for n in range(1, order + 1)
             ]
-        except (KeyError, ValueError, TypeError) as error:
-            raise FormatError(f"{os.fspath(path)}: damaged: no usable {error} in the n-gram model") from error
-        check_levels(os.fspath(path), words, levels)
-        return cls(words, levels, smoothing, k, config)
+        except KeyError as error:
+            raise FormatError(f"{name}: damaged: no {error} in the n-gram model") from error
+        except FormatError as error:
+            raise FormatError(f"{name}: damaged: {error}") from error
+        check_levels(name, words, levels)
+        _check_reading(name, config)
+        return cls(words, levels, smoothing, float(k), config)
 
     def score(self, corpus: Corpus) -> Score:
         """Score a text that was encoded with ``min_count=1``; see `score_sentences`."""
@@ -361,6 +373,17 @@ class NgramModel:
             possible = self.n_symbols - 1
             return np.where(used, (here + self.k) / (sums + self.k * possible), lower)
         return np.where(used, here / np.maximum(sums, 1.0), lower)
+
+
+def _check_reading(name: str, config: dict[str, Any]) -> None:
+    """Refuse settings of reading that no `embedkit.vocabulary.corpus.Corpus.from_text` takes."""
+    kinds = {"tokenizer": (str,), "lowercase": (bool,), "json_field": (str, type(None)), "encoding_errors": (str,)}
+    for key, kind in kinds.items():
+        if key in config and not isinstance(config[key], kind):
+            raise FormatError(f"{name}: damaged: expected how text is read, found {key} = {str(config[key])[:60]!r}")
+    tokenizer = config.get("tokenizer", "whitespace")
+    if tokenizer not in TOKENIZERS:
+        raise FormatError(f"{name}: damaged: expected a tokenizer of {', '.join(TOKENIZERS)}, found {tokenizer[:60]!r}")
 
 
 def _draw(weights: np.ndarray, temperature: float, topk: int | None, rng: np.random.Generator) -> int:

@@ -14,7 +14,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from embedkit.errors import EmbedkitError
+from embedkit.errors import EmbedkitError, FormatError
 
 DICT_AFTER = 2000
 DECODE_BLOCK = 65536
@@ -69,6 +69,26 @@ class Words(Sequence[str]):
         offsets = np.zeros(len(encoded) + 1, np.int64)
         np.cumsum(np.fromiter((len(word) for word in encoded), np.int64, len(encoded)), out=offsets[1:])
         return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+
+    @classmethod
+    def checked(cls, blob: np.ndarray, offsets: np.ndarray, order: np.ndarray | None = None) -> Words:
+        """Words from arrays that a file brought.
+
+        Raises
+        ------
+        FormatError
+            When the arrays cannot be read as words.
+        """
+        if blob.dtype != np.uint8 or blob.ndim != 1 or offsets.dtype != np.int64 or offsets.ndim != 1:
+            raise FormatError("expected words as one row of bytes and one row of int64 offsets")
+        n = len(offsets) - 1
+        if n < 0 or offsets[0] < 0 or (np.diff(offsets) < 0).any() or offsets[-1] > len(blob):
+            raise FormatError(f"the offsets of the words do not cut {len(blob)} bytes into {n} words")
+        if order is not None and (
+            order.dtype.kind != "i" or order.shape != (n,) or (n and (order.min() < 0 or order.max() >= n))
+        ):
+            raise FormatError(f"the order of the words does not name {n} words")
+        return cls(blob, offsets, order)
 
     @property
     def order(self) -> np.ndarray:

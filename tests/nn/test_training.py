@@ -1,7 +1,6 @@
 """The training loop on a least-squares problem: resuming, stopping, exploding, NaN, Ctrl-C."""
 
 import json
-import os
 import signal
 
 import numpy as np
@@ -13,6 +12,7 @@ from embedkit.nn.layers.parameters import RowGradient
 from embedkit.nn.learning import loop
 from embedkit.nn.learning.identity import Identity, digest
 from embedkit.nn.learning.options import TrainingOptions
+from tests.nn.damage import CASES, damaged_json
 
 IDENTITY = Identity("test", {"dropout": 0.1}, {"training data": ["a", "b"]})
 OPTIONS = TrainingOptions(epochs=5, batch_size=4, learning_rate=0.05, patience=5)
@@ -162,31 +162,16 @@ def test_digests_tell_apart_what_is_not_the_same():
     assert digest(["한국", np.arange(3)]) == digest(("한국", np.arange(3)))
 
 
-def damage(rng, value):
-    """One place of a tree of dictionaries and lists replaced by something else."""
-    junk = [None, -1, 2**70, "x", [], {}, float("nan"), True, 1e300, [1, 2, 3]]
-    if isinstance(value, dict) and value and rng.random() < 0.85:
-        key = list(value)[rng.integers(len(value))]
-        rest = {k: v for k, v in value.items() if k != key}
-        return rest if rng.random() < 0.2 else {**value, key: damage(rng, value[key])}
-    if isinstance(value, list) and value and rng.random() < 0.7:
-        place = rng.integers(len(value))
-        return [damage(rng, v) if i == place else v for i, v in enumerate(value)]
-    return junk[rng.integers(len(junk))]
-
-
-CASES = int(os.environ.get("EMBEDKIT_FUZZ_CASES", "300"))
-
-
 def test_damaged_checkpoints_are_refused_or_harmless(tmp_path):
     stopped_at(23, tmp_path)
     good = load_checkpoint(tmp_path, "test")
     rng = np.random.default_rng(1)
     refused = 0
-    for _ in range(CASES):
+    cases = CASES or 300
+    for _ in range(cases):
         metadata, arrays = good.metadata, dict(good.arrays)
         if rng.random() < 0.5:
-            metadata = damage(rng, metadata)
+            metadata = damaged_json(rng, metadata)
         else:
             name = list(arrays)[rng.integers(len(arrays))]
             other = [np.zeros(0), np.zeros((2, 2)), arrays[name].astype(np.float32), arrays[name] * np.nan, None]
@@ -197,7 +182,7 @@ def test_damaged_checkpoints_are_refused_or_harmless(tmp_path):
             fit(LeastSquares(), OPTIONS, checkpoint=tmp_path, resume=True)
         except EmbedkitError:
             refused += 1
-    assert refused > CASES // 2
+    assert refused > cases // 2
 
 
 def test_early_stopping_restores_the_best_epoch():

@@ -5,24 +5,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
 from embedkit.errors import ConfigError, CorpusError, FormatError
-from embedkit.files.model_file import load_model, save_model
+from embedkit.files.model_file import save_model
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.embedding import Embedding
 from embedkit.nn.layers.losses import cross_entropy, log_softmax
-from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, load_state, with_prefix
+from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, with_prefix
 from embedkit.nn.layers.recurrent import LSTM
 from embedkit.nn.learning.batches import bucketed_batches, hold_out, padded
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.decoding import Decoded, beam_search, greedy
+from embedkit.nn.models.loading import Recipe, check_sizes, open_model
 from embedkit.nn.words.token_table import END_ID, MASK_ID, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
 from embedkit.progress import ProgressCallback
@@ -40,6 +41,9 @@ class CaptionConfig:
     hidden_size: int = 128
     num_layers: int = 1
     dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        check_sizes(self, "hidden_size", "num_layers")
 
 
 class Captioner:
@@ -181,24 +185,25 @@ class Captioner:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Captioner:
         """Open a model file; a `FormatError` says where one is damaged or of another task."""
-        file, name = load_model(path, cls.TASK), os.fspath(path)
-        try:
-            config = CaptionConfig(**{f.name: file.config[f.name] for f in fields(CaptionConfig)})
-            tensors = dict(file.tensors)
+
+        def make(recipe: Recipe) -> Captioner:
+            mean, scale = (recipe.row(f"features.{name}") for name in ("mean", "scale"))
+            if len(mean) != len(scale):
+                raise FormatError(f"means of {len(mean)} features, scales of {len(scale)}")
             model = cls(
-                config,
-                len(tensors["features.mean"]),
-                TokenTable.from_tensors(tensors, "table."),
-                np.array(tensors["embedding.weight"]),
-                tokenizer=file.config["tokenizer"],
-                mean=tensors["features.mean"],
-                scale=tensors["features.scale"],
-                rng=np.random.default_rng(0),
+                recipe.config(CaptionConfig),
+                len(mean),
+                TokenTable.from_tensors(recipe.tensors, "table."),
+                np.array(recipe.matrix("embedding.weight")),
+                tokenizer=recipe.tokenizer("tokenizer"),
+                mean=mean,
+                scale=scale,
+                rng=recipe.rng,
             )
-            load_state(model, {k: a for k, a in tensors.items() if not k.startswith(("table.", "features."))})
-        except (KeyError, TypeError, ValueError, FormatError) as error:
-            raise FormatError(f"{name}: damaged: the model cannot be built again ({error})") from error
-        return model
+            recipe.fill(model, beside=("table.", "features."))
+            return model
+
+        return open_model(path, cls.TASK, make)
 
 
 def train_captioner(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from embedkit.errors import ConfigError
-from embedkit.files.model_file import load_model, save_model
+from embedkit.files.model_file import save_model
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.encoder import Encoder, EncoderCache
 from embedkit.nn.layers.losses import softmax
@@ -18,7 +18,7 @@ from embedkit.nn.layers.parameters import Gradients, Parameters, with_prefix
 from embedkit.nn.layers.pooling import Pooling, PoolingCache
 from embedkit.nn.learning.batches import bucketed_batches, padded
 from embedkit.nn.learning.options import TrainingOptions
-from embedkit.nn.models.loading import build_from_file
+from embedkit.nn.models.loading import build, check_sizes, open_model
 from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer
 from embedkit.nn.words.word_input import TypeRows, WordInput, WordInputCache
 
@@ -58,6 +58,7 @@ class ClassifierConfig:
     frozen: bool = False
 
     def __post_init__(self) -> None:
+        check_sizes(self, "hidden_size", "num_layers", "heads")
         if self.pooling is None:
             object.__setattr__(self, "pooling", "max" if self.model in ("rnn", "gru", "lstm") else "mean")
 
@@ -272,4 +273,4 @@ class Classifier:
         ConfigError
             When the vectors' width is not the model's.
         """
-        return build_from_file(cls, ClassifierConfig, load_model(path, cls.TASK), path, vectors)
+        return open_model(path, cls.TASK, lambda recipe: build(cls, ClassifierConfig, recipe), vectors)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from embedkit.nn.layers.losses import softmax, softmax_backward
 from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, merge_gradients, with_prefix
 from embedkit.nn.layers.stacks import StackCache, StackState
 from embedkit.nn.models.language_model import LanguageModel, LanguageModelConfig
+from embedkit.nn.models.loading import Recipe
 from embedkit.nn.words.token_table import END_ID, TokenTable
 from embedkit.nn.words.tokens import TokenizerSettings
 
@@ -183,20 +184,17 @@ class ContextualEncoder:
         return {**with_prefix(prefix, {**kept, **mixture}), **self.model.table.to_tensors(f"{prefix}.table.")}
 
     @classmethod
-    def from_file(cls, config: dict[str, Any], tensors: dict[str, np.ndarray], prefix: str) -> ContextualEncoder:
-        """The inverse of `to_config` and `to_tensors`."""
-        saved = config["language_model"]
+    def from_recipe(cls, recipe: Recipe) -> ContextualEncoder:
+        """The inverse of `to_config` and `to_tensors`; `recipe` is of the part of the file that they wrote."""
+        config, weight = recipe.config(LanguageModelConfig), np.array(recipe.matrix("embedding.weight"))
+        table = TokenTable.from_tensors(recipe.tensors, "table.")
         model = LanguageModel(
-            LanguageModelConfig(**{f.name: saved[f.name] for f in fields(LanguageModelConfig)}),
-            TokenTable.from_tensors(tensors, f"{prefix}.table."),
-            np.array(tensors[f"{prefix}.embedding.weight"]),
-            tokenizer=config["tokenizer"],
-            rng=np.random.default_rng(0),
+            config, table, weight, tokenizer=recipe.tokenizer("tokenizer"), rng=recipe.rng, output=False
         )
-        encoder = cls(model, bool(config["tuned"]))
-        for key, array in {**model.parameters, **encoder.parameters}.items():
-            if not key.startswith("output."):
-                array[...] = tensors[f"{prefix}.{key}"]
+        encoder = cls(model, recipe.flag("tuned"))
+        recipe.fill(model, beside=("table.", "mix", "gamma"))
+        if not encoder.tuned:
+            recipe.fill(encoder, beside=(*model.parameters, "table."))
         return encoder
 
 

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from embedkit.errors import ConfigError, FormatError
-from embedkit.files.model_file import load_model, save_model
+from embedkit.errors import ConfigError
+from embedkit.files.model_file import save_model
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.embedding import Embedding
 from embedkit.nn.layers.losses import cross_entropy, log_softmax, softmax
@@ -31,13 +31,13 @@ from embedkit.nn.layers.parameters import (
     Gradients,
     Layer,
     Parameters,
-    load_state,
     merge_gradients,
     values_of,
     with_prefix,
 )
 from embedkit.nn.layers.stacks import CELLS, RecurrentStack, StackState, TransformerStack
 from embedkit.nn.learning.batches import padded
+from embedkit.nn.models.loading import Recipe, check_sizes, open_model
 from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, TokenTable, join_tokens, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings
 
@@ -69,6 +69,7 @@ class LanguageModelConfig:
     context: int = 64
 
     def __post_init__(self) -> None:
+        check_sizes(self, "hidden_size", "num_layers", "heads", "context")
         if self.model not in LANGUAGE_MODELS:
             raise ConfigError(f"unknown language model {self.model!r}: choose one of {', '.join(LANGUAGE_MODELS)}")
 
@@ -86,6 +87,8 @@ class LanguageModel:
         ``tokenizer`` and ``lowercase``.
     rng : numpy.random.Generator
         First values of the rest.
+    output : bool
+        Without it the model has no softmax: it only gives vectors.
     """
 
     TASK = "lm"
@@ -98,6 +101,7 @@ class LanguageModel:
         *,
         tokenizer: TokenizerSettings,
         rng: np.random.Generator,
+        output: bool = True,
     ) -> None:
         self.config, self.table, self.tokenizer = config, table, tokenizer
         self.cut = token_cutter(tokenizer)
@@ -122,9 +126,11 @@ class LanguageModel:
                     cell, width, size, config.num_layers, config.dropout, rng=rng, dtype=dtype
                 )
         self.dropout = Dropout(config.dropout)
-        self.output = Linear(size, len(table), rng=rng, dtype=dtype)
+        parts: dict[str, Layer] = {"embedding": self.embedding, **self.stacks}
+        if output:
+            self.output = Linear(size, len(table), rng=rng, dtype=dtype)
+            parts["output"] = self.output
         self.parameters: Parameters = {}
-        parts: dict[str, Layer] = {"embedding": self.embedding, **self.stacks, "output": self.output}
         for name, part in parts.items():
             self.parameters |= with_prefix(name, part.parameters)
 
@@ -372,25 +378,16 @@ class LanguageModel:
         FormatError
             When the file is damaged or no neural language model.
         """
-        file = load_model(path, cls.TASK)
-        name = os.fspath(path)
-        if file.kind not in LANGUAGE_MODELS:
-            raise FormatError(f"{name}: expected a neural language model, found one of kind {file.kind}")
-        try:
-            config = LanguageModelConfig(**{f.name: file.config[f.name] for f in fields(LanguageModelConfig)})
-            tensors = dict(file.tensors)
-            table = TokenTable.from_tensors(tensors, "table.")
-            model = cls(
-                config,
-                table,
-                np.array(tensors["embedding.weight"]),
-                tokenizer=file.config["tokenizer"],
-                rng=np.random.default_rng(0),
-            )
-            load_state(model, {key: a for key, a in tensors.items() if not key.startswith("table.")})
-        except (KeyError, TypeError, ValueError, FormatError) as error:
-            raise FormatError(f"{name}: damaged: the model cannot be built again ({error})") from error
-        return model
+
+        def make(recipe: Recipe) -> LanguageModel:
+            recipe.require_kind(LANGUAGE_MODELS)
+            config, weight = recipe.config(LanguageModelConfig), np.array(recipe.matrix("embedding.weight"))
+            table = TokenTable.from_tensors(recipe.tensors, "table.")
+            model = cls(config, table, weight, tokenizer=recipe.tokenizer("tokenizer"), rng=recipe.rng)
+            recipe.fill(model, beside=("table.",))
+            return model
+
+        return open_model(path, cls.TASK, make)
 
 
 def _draw(p: Array, temperature: float, topk: int | None, rng: np.random.Generator) -> int:

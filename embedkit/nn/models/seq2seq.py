@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import NamedTuple, Unpack
 
 import numpy as np
 
-from embedkit.errors import ConfigError, FormatError
-from embedkit.files.model_file import load_model, save_model
+from embedkit.errors import ConfigError
+from embedkit.files.model_file import save_model
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.embedding import Embedding
 from embedkit.nn.layers.losses import cross_entropy, log_softmax
-from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, load_state, with_prefix
+from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, with_prefix
 from embedkit.nn.layers.stacks import CELLS
 from embedkit.nn.learning.batches import padded
 from embedkit.nn.models.decoding import beam_search, greedy
+from embedkit.nn.models.loading import Recipe, check_sizes, open_model
 from embedkit.nn.models.translators import ATTENTIONS, EncodedCache, RecurrentPair, TransformerPair
 from embedkit.nn.words.token_table import END, END_ID, MASK_ID, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings
@@ -49,6 +50,7 @@ class Seq2SeqConfig:
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
+        check_sizes(self, "hidden_size", "num_layers", "heads")
         if self.model not in SEQ2SEQ_MODELS:
             raise ConfigError(f"unknown model {self.model!r}: choose one of {', '.join(SEQ2SEQ_MODELS)}")
         if self.attention not in ATTENTIONS:
@@ -258,25 +260,18 @@ class Seq2Seq:
         FormatError
             When the file is damaged or no seq2seq model.
         """
-        file, name = load_model(path, cls.TASK), os.fspath(path)
-        try:
-            config = Seq2SeqConfig(**{f.name: file.config[f.name] for f in fields(Seq2SeqConfig)})
-            tensors = dict(file.tensors)
-            tables = [TokenTable.from_tensors(tensors, f"{side}.") for side in ("source", "target")]
-            weights = [np.array(tensors[f"{side}_embedding.weight"]) for side in ("source", "target")]
-            model = cls(
-                config,
-                tables[0],
-                tables[1],
-                weights[0],
-                weights[1],
-                tokenizers=file.config["tokenizers"],
-                rng=np.random.default_rng(0),
-            )
-            load_state(model, {key: a for key, a in tensors.items() if not key.startswith(("source.", "target."))})
-        except (KeyError, TypeError, ValueError, FormatError) as error:
-            raise FormatError(f"{name}: damaged: the model cannot be built again ({error})") from error
-        return model
+
+        def make(recipe: Recipe) -> Seq2Seq:
+            sides = ("source", "target")
+            source, target = (TokenTable.from_tensors(recipe.tensors, f"{side}.") for side in sides)
+            of_source, of_target = (np.array(recipe.matrix(f"{side}_embedding.weight")) for side in sides)
+            tokenizers = {side: recipe.tokenizer("tokenizers", side) for side in sides}
+            config = recipe.config(Seq2SeqConfig)
+            model = cls(config, source, target, of_source, of_target, tokenizers=tokenizers, rng=recipe.rng)
+            recipe.fill(model, beside=("source.", "target."))
+            return model
+
+        return open_model(path, cls.TASK, make)
 
 
 def _shifted(targets: Sequence[Array]) -> tuple[Array, Array, Array]:

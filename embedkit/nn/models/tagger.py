@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from embedkit.errors import ConfigError
-from embedkit.files.model_file import load_model, save_model
+from embedkit.files.model_file import save_model
 from embedkit.nn.layers.crf import ConditionalRandomField
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.encoder import Encoder, EncoderCache
@@ -19,7 +19,7 @@ from embedkit.nn.layers.losses import cross_entropy
 from embedkit.nn.layers.parameters import Gradients, Layer, Parameters, with_prefix
 from embedkit.nn.learning.batches import bucketed_batches, padded
 from embedkit.nn.learning.options import TrainingOptions
-from embedkit.nn.models.loading import build_from_file
+from embedkit.nn.models.loading import build, check_sizes, open_model
 from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer
 from embedkit.nn.words.word_input import TypeRows, WordInput, WordInputCache
 
@@ -59,6 +59,7 @@ class TaggerConfig:
     frozen: bool = False
 
     def __post_init__(self) -> None:
+        check_sizes(self, "hidden_size", "num_layers")
         if self.output not in OUTPUTS:
             raise ConfigError(f"unknown output {self.output!r}: choose one of {', '.join(OUTPUTS)}")
         if self.model == "transformer":
@@ -191,4 +192,4 @@ class Tagger:
     @classmethod
     def load(cls, path: str | os.PathLike[str], vectors: KeyedVectors | None = None) -> Tagger:
         """Open a model file; parameters and errors as `embedkit.nn.models.classifier.Classifier.load`."""
-        return build_from_file(cls, TaggerConfig, load_model(path, cls.TASK), path, vectors)
+        return open_model(path, cls.TASK, lambda recipe: build(cls, TaggerConfig, recipe), vectors)

@@ -112,14 +112,15 @@ class WordLookup:
         FormatError
             When the words cannot be cut out of their bytes.
         """
-        blob, offsets, order = tensors["words"], tensors["word_offsets"], tensors["word_order"]
-        n = len(offsets) - 1
-        if n < 0 or offsets[0] < 0 or (np.diff(offsets) < 0).any() or offsets[-1] > len(blob):
-            raise FormatError(f"word_offsets do not cut {len(blob)} bytes into {n} words")
-        if len(order) != n or (n and (order.min() < 0 or order.max() >= n)):
-            raise FormatError(f"word_order does not name {n} words")
-        words = Words(blob, offsets, order)
-        return cls(words, Subwords.from_config(subwords) if subwords else None, tensors.get("buckets"))
+        words = Words.checked(tensors["words"], tensors["word_offsets"], tensors["word_order"])
+        if subwords is None:
+            return cls(words)
+        if not isinstance(subwords, dict):
+            raise FormatError(f"expected how words are cut into n-grams, found {str(subwords)[:60]!r}")
+        buckets = tensors["buckets"]
+        if buckets.dtype != np.int64 or buckets.ndim != 1 or (np.diff(buckets) <= 0).any():
+            raise FormatError("the buckets are no ascending row of int64")
+        return cls(words, Subwords.from_config(subwords), buckets)
 
 
 def join_bags(own: np.ndarray, offsets: np.ndarray, piece_rows: np.ndarray) -> Bags:

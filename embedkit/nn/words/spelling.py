@@ -99,4 +99,5 @@ class SpellingLookup:
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, np.ndarray]) -> SpellingLookup:
-        return cls(Words(tensors["features.words"], tensors["features.word_offsets"], tensors["features.word_order"]))
+        parts = (tensors[f"features.{name}"] for name in ("words", "word_offsets", "word_order"))
+        return cls(Words.checked(*parts))

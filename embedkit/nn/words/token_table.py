@@ -78,7 +78,7 @@ class TokenTable:
     def from_tensors(cls, tensors: dict[str, np.ndarray], prefix: str = "") -> TokenTable:
         """The inverse of `to_tensors`."""
         parts = [tensors[f"{prefix}{name}"] for name in ("words", "word_offsets", "word_order")]
-        return cls(list(Words(*parts)))
+        return cls(list(Words.checked(*parts)))
 
     def first_vectors(self, vectors: KeyedVectors | None, vector_size: int, rng: np.random.Generator) -> np.ndarray:
         """First rows of an embedding, float32 (n, d), of a standard deviation of about 1/√d.
