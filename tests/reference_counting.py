@@ -14,15 +14,19 @@ START, END, UNKNOWN = "<s>", "</s>", "<unk>"
 def count_cooccurrences(
     sentences: Sequence[Sequence[int]], window: int, symmetric: bool = True, inverse: bool = True
 ) -> dict[tuple[int, int], float]:
-    """What stands how often near what: ``{(row, column): weight}``, from both sides when `symmetric`."""
+    """What stands how often near what: ``{(row, column): weight}``, from both sides when `symmetric`.
+
+    Otherwise as GloVe's ``cooccur -symmetric 0``: its inner loop adds to row ``w1``, a word of the left context, and
+    column ``w2``, the current word.
+    """
     counts: dict[tuple[int, int], float] = defaultdict(float)
     for sentence in sentences:
         for i, row in enumerate(sentence):
             for distance in range(1, min(window, i) + 1):
                 weight = 1 / distance if inverse else 1.0
-                counts[row, sentence[i - distance]] += weight
+                counts[sentence[i - distance], row] += weight
                 if symmetric:
-                    counts[sentence[i - distance], row] += weight
+                    counts[row, sentence[i - distance]] += weight
     return dict(counts)
 
 

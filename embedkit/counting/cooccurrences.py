@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedkit.counting.rows import RowBlock
+from embedkit.counting.sparse import SparseMatrix
 from embedkit.counting.window import Window
 from embedkit.errors import ConfigError, UnknownWordError
 from embedkit.progress import ProgressCallback
@@ -33,6 +34,11 @@ class Cooccurrences:
         Above 0.
     window : Window or None
         How they were counted; None where a file does not say.
+
+    Attributes
+    ----------
+    matrix : SparseMatrix
+        The cells, (n_words, n_words).
     """
 
     def __init__(
@@ -44,10 +50,20 @@ class Cooccurrences:
         window: Window | None = None,
     ) -> None:
         self.vocabulary = vocabulary
-        self.offsets = offsets
-        self.columns = columns
-        self.values = values
+        self.matrix = SparseMatrix(offsets, columns, values, len(vocabulary))
         self.window = window
+
+    @property
+    def offsets(self) -> np.ndarray:
+        return self.matrix.offsets
+
+    @property
+    def columns(self) -> np.ndarray:
+        return self.matrix.columns
+
+    @property
+    def values(self) -> np.ndarray:
+        return self.matrix.values
 
     def __len__(self) -> int:
         """The number of cells that are not 0."""
@@ -90,25 +106,27 @@ class Cooccurrences:
         ------
         UnknownWordError
         """
-        i = self._id(word)
-        dense = np.zeros(len(self.vocabulary))
-        dense[self.columns[self.offsets[i] : self.offsets[i + 1]]] = self.values[self.offsets[i] : self.offsets[i + 1]]
-        return dense
+        return self.matrix.row(self._id(word))
 
-    def table(self) -> np.ndarray:
-        """The whole matrix, float64 (n_words, n_words).
+    def table(self, words: Sequence[str] | None = None) -> np.ndarray:
+        """The counts of some words with each other, of all by default: float64 (n_words, n_words).
 
         Raises
         ------
         ConfigError
             With more than 5000 words, where it would not be a table for anybody.
+        UnknownWordError
+            For a word that was not counted.
         """
-        n = len(self.vocabulary)
+        n = len(self.vocabulary) if words is None else len(words)
         if n > 5000:
-            raise ConfigError(f"a table of {n} x {n} counts is too large to look at; limit it with `max_vocab` 30")
-        dense = np.zeros((n, n))
-        dense[np.repeat(np.arange(n), np.diff(self.offsets)), self.columns] = self.values
-        return dense
+            raise ConfigError(
+                f"a table of {n} x {n} counts is too large to look at; name some words, or count with `max_vocab` 30"
+            )
+        if words is None:
+            return self.matrix.toarray()
+        ids = [self._id(word) for word in words]
+        return np.stack([self.matrix.row(i)[ids] for i in ids])
 
     def ratios(self, first: str, second: str, probes: Sequence[str]) -> list[Ratio]:
         """How much more often each probe stands near one word than near another.

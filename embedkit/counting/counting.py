@@ -132,8 +132,8 @@ def _count_part(
     starts = np.zeros(n_words + 1, np.int64)
     positions = np.empty(last - first, np.int32)
     invert(view, begin, begin + last - first, starts, positions)
-    left, scale = weights
-    right = left if window.symmetric else left[:0]
+    right, scale = weights
+    left = right if window.symmetric else right[:0]  # a row of a one-sided count is the word that stands first
     occurrences = np.diff(starts)
     most = np.minimum(n_words, occurrences * (len(left) + len(right)))
     blocks = cut_rows(most)

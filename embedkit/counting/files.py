@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedkit.counting import glove_format, native
+from embedkit.counting import glove_format, long_table, native
 from embedkit.counting.cooccurrences import Cooccurrences
 from embedkit.counting.counting import count_blocks, tokens_within
 from embedkit.counting.rows import RowBlock
@@ -24,7 +24,7 @@ from embedkit.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from embedkit.vocabulary.corpus import Corpus
 
-FORMATS = ("native", "glove")
+FORMATS = ("native", "glove", "csv", "tsv", "parquet")
 Path_ = str | os.PathLike[str]
 _SORTED_AT_ONCE = 1 << 24  # records of an unsorted file, without a bound of memory
 
@@ -60,12 +60,19 @@ def save(
     window: Window | None = None,
     format: str | None = None,
 ) -> int:
-    """Write counts as their rows come: ``"glove"`` by default for ``.bin``, else ``"native"``. Returns the cells."""
-    format = format or ("glove" if os.fspath(path).lower().endswith(".bin") else "native")
+    """Write counts as their rows come; returns the number of cells.
+
+    The format is what the suffix says: ``.bin`` GloVe's, ``.csv``, ``.tsv`` and ``.parquet`` a long table (see
+    `embedkit.counting.long_table`), all others the native one.
+    """
+    suffix = Path(path).suffix.lower()
+    format = format or ("glove" if suffix == ".bin" else suffix[1:] if suffix in long_table.SUFFIXES else "native")
     if format not in FORMATS:
         raise ConfigError(f"no format of counts named {format!r}; there are {', '.join(FORMATS)}")
     if format == "glove":
         return glove_format.write(path, blocks)
+    if format != "native":
+        return long_table.write(path, vocabulary, blocks, format)
     return native.write(path, vocabulary, blocks, window)
 
 
@@ -88,7 +95,7 @@ def count_to_file(
     path : path
     window : Window, optional
         15 words to both sides, weighted 1/distance, by default.
-    format : {"native", "glove"}, optional
+    format : {"native", "glove", "csv", "tsv", "parquet"}, optional
         See `save`.
     workers : int, optional
         All cores by default.
@@ -121,6 +128,7 @@ def merge_files(
     output: Path_,
     *,
     vocabulary: Vocabulary | None = None,
+    window: Window | None = None,
     format: str | None = None,
     workers: int | None = None,
     memory: int | None = None,
@@ -135,6 +143,10 @@ def merge_files(
         Of either format.
     vocabulary : Vocabulary, optional
         Needed when none of the files carries it.
+    window : Window, optional
+        How the files were counted that do not say so themselves (GloVe's). Where the window is known, the counts are
+        added as the whole numbers that they were divided from, so that parts add up to one count of the whole, bit
+        for bit.
     output, format, workers, memory, folder, progress
         As in `count_to_file`.
 
@@ -146,7 +158,6 @@ def merge_files(
         When one is damaged.
     """
     workers = workers or os.cpu_count() or 1
-    window: Window | None = None
     opened: dict[Path_, Cooccurrences] = {}
     for path in paths:
         if native.is_native(path):
@@ -162,7 +173,8 @@ def merge_files(
             raise FormatError(f"{os.fspath(path)}: expected counts, found an empty file")
     if vocabulary is None:
         raise ConfigError("none of the files carries its vocabulary (GloVe's format does not); give `vocabulary`")
-    n_words = len(vocabulary)
+    n_words, most_frequent = len(vocabulary), int(vocabulary.counts.max(initial=0))
+    scale = 1.0 if window is None else window.weights(most_frequent)[1]
     at_once = _SORTED_AT_ONCE if memory is None else tokens_within(memory, n_words, workers) // 5
     with tempfile.TemporaryDirectory(prefix="embedkit-counts-", dir=folder or Path(output).absolute().parent) as held:
         runs: list[Run] = []
@@ -171,7 +183,9 @@ def merge_files(
                 runs.append(_MappedRun(opened[path]))
             else:
                 runs += _glove_runs(path, n_words, at_once, Path(held) / f"sorted{k}", progress)
-        blocks = merge_runs(runs, n_words, workers=workers, folder=Path(held), memory=memory, progress=progress)
+        if window is not None:
+            runs = [_WholeRun(run, window, most_frequent) for run in runs]
+        blocks = merge_runs(runs, n_words, scale, workers=workers, folder=Path(held), memory=memory, progress=progress)
         with contextlib.closing(blocks):
             return save(output, vocabulary, blocks, window, format)
 
@@ -187,6 +201,20 @@ class _MappedRun:
 
     def read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         return self._counts.columns[start:stop], self._counts.values[start:stop]
+
+
+class _WholeRun:
+    """A run of counts as the whole numbers that they were divided from."""
+
+    def __init__(self, run: Run, window: Window, most_frequent: int) -> None:
+        self._run, self._window, self._most_frequent = run, window, most_frequent
+
+    def offsets(self, first: int, last: int) -> np.ndarray:
+        return self._run.offsets(first, last)
+
+    def read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        columns, values = self._run.read(start, stop)
+        return columns, self._window.whole_numbers(values, self._most_frequent)
 
 
 class _GloveRun:

@@ -14,7 +14,8 @@ tensor            dtype    shape          content
 ================  =======  =============  =========================================================================
 
 In SciPy: ``csr_matrix((values, columns, row_offsets))``. The metadata holds ``format``
-("embedkit-cooccurrences"), ``format_version`` ("1"), ``vocabulary`` (`Vocabulary.digest`) and ``window`` (JSON).
+("embedkit-cooccurrences"), ``format_version`` ("2"), ``vocabulary`` (`Vocabulary.digest`) and ``window`` (JSON).
+In version 1 the counts of a one-sided window were transposed; they are turned when they are read.
 
 Values come first, so that the file can be written in a stream; columns wait in a second temporary file meanwhile.
 """
@@ -33,6 +34,7 @@ import numpy as np
 
 from embedkit.counting.cooccurrences import Cooccurrences, Window
 from embedkit.counting.rows import RowBlock
+from embedkit.counting.sparse import SparseMatrix
 from embedkit.errors import ConfigError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.safetensors import COUNTS, SafetensorsFile, SafetensorsWriter, metadata_of
@@ -122,12 +124,16 @@ def read(path: str | os.PathLike[str], vocabulary: Vocabulary | None = None) -> 
             f"{len(vocabulary):,}); counts fit the vocabulary they were made with only"
         )
     _check_cells(file.name, arrays, n_words)
+    window = _window(file.name, file.metadata.get("window"))
+    cells = SparseMatrix(arrays["row_offsets"], arrays["columns"], arrays["values"], n_words)
+    if file.metadata.get("format_version") == "1" and window is not None and not window.symmetric:
+        cells = cells.transpose()
     return Cooccurrences(
         held,
-        arrays["row_offsets"],
-        arrays["columns"],
-        arrays["values"],
-        _window(file.name, file.metadata.get("window")),
+        cells.offsets,
+        cells.columns,
+        cells.values,
+        window,
     )
 
 

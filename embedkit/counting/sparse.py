@@ -24,7 +24,7 @@ class SparseMatrix:
     offsets : int64 (n_rows + 1,)
         Row i is ``columns[offsets[i]:offsets[i + 1]]`` and the same of `values`.
     columns : int32 (n,)
-    values : float32 (n,)
+    values : float32 or float64 (n,)
     n_columns : int
     """
 
@@ -38,9 +38,16 @@ class SparseMatrix:
         return len(self.offsets) - 1, self.n_columns
 
     def toarray(self) -> np.ndarray:
-        """As a dense float32 matrix; cells that stand twice add up."""
-        dense = np.zeros(self.shape, np.float32)
+        """As a dense matrix of the values' dtype; cells that stand twice add up."""
+        dense = np.zeros(self.shape, self.values.dtype)
         np.add.at(dense, (np.repeat(np.arange(self.shape[0]), np.diff(self.offsets)), self.columns), self.values)
+        return dense
+
+    def row(self, i: int) -> np.ndarray:
+        """One row, dense: (n_columns,) of the values' dtype."""
+        dense = np.zeros(self.n_columns, self.values.dtype)
+        cells = slice(self.offsets[i], self.offsets[i + 1])
+        np.add.at(dense, self.columns[cells], self.values[cells])
         return dense
 
     def transpose(self) -> SparseMatrix:

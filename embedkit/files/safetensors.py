@@ -61,7 +61,7 @@ class Format(NamedTuple):
 
 
 VECTORS = Format("embedkit", 1, "word vectors")
-COUNTS = Format("embedkit-cooccurrences", 1, "counts of embedkit cooccur")
+COUNTS = Format("embedkit-cooccurrences", 2, "counts of embedkit cooccur")
 MODEL = Format("embedkit-model", 1, "a trained model")
 CHECKPOINT = Format("embedkit-checkpoint", 1, "a training checkpoint")
 FORMATS = {kind.name: kind for kind in (VECTORS, COUNTS, MODEL, CHECKPOINT)}

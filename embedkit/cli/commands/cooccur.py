@@ -9,15 +9,26 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedkit.cli.shared.cluster import cluster_engine, cluster_option, refuse_with_cluster
-from embedkit.cli.shared.options import READING, corpus_options, json_option, quiet_option, refuse, workers_option
+from embedkit.cli.shared.options import (
+    READING,
+    corpus_options,
+    given,
+    json_option,
+    quiet_option,
+    refuse,
+    workers_option,
+)
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from embedkit.counting import Cooccurrences, Window
     from embedkit.progress import ProgressCallback
     from embedkit.vocabulary import Vocabulary
+
+_WINDOW = ("window", "symmetric", "weighting")
 
 
 class Size(click.ParamType):
@@ -36,8 +47,18 @@ class Size(click.ParamType):
 
 @click.command(epilog="Example: embedkit cooccur corpus.txt -o counts.safetensors --window 10 --memory 4G")
 @click.argument("corpus", nargs=-1, required=True, type=click.Path(), metavar="CORPUS...")
-@click.option("--output", "-o", type=click.Path(), help="The file of counts; .bin is GloVe's cooccurrence.bin.")
-@click.option("--format", "format_", type=click.Choice(["native", "glove"]), help="Of the output, whatever its name.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(),
+    help="The file of counts; .bin is GloVe's cooccurrence.bin; .csv, .tsv and .parquet are long tables, a cell a row.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["native", "glove", "csv", "tsv", "parquet"]),
+    help="Of the output, whatever its name.",
+)
 @click.option(
     "--window",
     "--ws",
@@ -46,7 +67,12 @@ class Size(click.ParamType):
     type=click.IntRange(1, 100_000),
     help="Words to either side, within the line.",
 )
-@click.option("--symmetric/--left-only", default=True, show_default=True, help="Neighbours on both sides or before.")
+@click.option(
+    "--symmetric/--left-only",
+    default=True,
+    show_default=True,
+    help="Count each pair from both sides, or only as word (row) before neighbour (column), as GloVe's -symmetric 0.",
+)
 @click.option(
     "--weighting",
     default="inverse",
@@ -72,7 +98,8 @@ class Size(click.ParamType):
 )
 @click.option("--shard", metavar="I/N", help="Count the I-th of N parts of the corpus; needs --vocab.")
 @click.option("--merge", is_flag=True, help="CORPUS... are files of counts: add them up.")
-@click.option("--table", is_flag=True, help="Print the matrix of a small text.")
+@click.option("--table", is_flag=True, help="Print the matrix of a small text, or of the words of --words.")
+@click.option("--words", metavar="W,...|FILE", help="The words of --table: with commas, or a file, a word a line.")
 @click.option("--ratio", metavar="A,B", help="Print P(k|A), P(k|B) and their ratio for the words k of --with.")
 @click.option("--with", "probes", metavar="K,...", help="The words k of --ratio.")
 @corpus_options
@@ -96,6 +123,7 @@ def cooccur(
     shard: str | None,
     merge: bool,
     table: bool,
+    words: str | None,
     ratio: str | None,
     probes: str | None,
     as_json: bool,
@@ -119,12 +147,20 @@ def cooccur(
     if cluster and output is None:
         raise click.UsageError("--cluster writes counts: give -o FILE, then look at the file with --table or --ratio")
     vocabulary = Vocabulary.load(vocab) if vocab else None
+    if shard and vocabulary is not None and not vocabulary.has_counts:
+        raise ConfigError(
+            f"{vocab} is a list of words without counts, which each part would count for itself: --shard needs "
+            "the counts of the whole corpus (embedkit vocab CORPUS -o vocab.txt)"
+        )
+    if words and not table:
+        raise ConfigError("--words goes with --table")
     with progress_bar(quiet) as progress:
         if merge:
             cells = merge_files(
                 corpus,
                 str(output),
                 vocabulary=vocabulary,
+                window=Window(window, symmetric, weighting) if given(_WINDOW) else None,
                 format=format_,
                 workers=workers,
                 memory=memory,
@@ -168,7 +204,7 @@ def cooccur(
 
             counts = load(output, vocabulary if vocab or not save_vocab else Vocabulary.load(save_vocab))
     if table:
-        _print_table(counts, as_json)
+        _print_table(counts, word_list(words) if words else None, as_json)
     if ratio:
         _print_ratios(counts, ratio, str(probes), as_json)
 
@@ -195,18 +231,23 @@ def _check(
             "--shard needs --vocab FILE: parts add up only when all are counted with one vocabulary "
             "(embedkit vocab CORPUS > vocab.txt)"
         )
+    if output is not None and (table or ratio) and output.lower().endswith((".csv", ".tsv", ".parquet")):
+        raise ConfigError(
+            f"--table and --ratio do not look at {output}; give a file of counts, e.g. -o counts.safetensors"
+        )
     if merge and (table or ratio or shard):
         raise ConfigError("--merge adds up files of counts; look at the result in a second step")
 
 
-_OF_COUNTING = ("window", "symmetric", "weighting", "min_count", "max_vocab", *READING)
+_OF_COUNTING = (*_WINDOW, "min_count", "max_vocab", *READING)
 
 
 def _refuse_idle(corpus: tuple[str, ...], output: str | None, shown: bool, vocab: str | None, merge: bool) -> None:
     from embedkit.counting import native
 
     if merge:
-        refuse((*_OF_COUNTING, "save_vocab", "mmap_above"), "with `merge`, which adds up counts that were made before")
+        idle = ("min_count", "max_vocab", *READING, "save_vocab", "mmap_above")  # the window is that of GloVe's files
+        refuse(idle, "with `merge`, which adds up counts that were made before")
     if output is None:
         refuse(("memory", "temporary", "save_vocab", "format_", "shard"), "without `output`")
         if len(corpus) == 1 and os.path.isfile(corpus[0]) and native.is_native(corpus[0]):
@@ -297,10 +338,11 @@ def _count_on_cluster(
     return cells
 
 
-def _print_table(counts: Cooccurrences, as_json: bool) -> None:
-    words = list(counts.vocabulary.index_to_key)
+def _print_table(counts: Cooccurrences, words: list[str] | None, as_json: bool) -> None:
+    table = counts.table(words)
+    words = words or list(counts.vocabulary.index_to_key)
     with Results(["word", *words], as_json, header=True) as results:
-        for word, row in zip(words, counts.table().tolist(), strict=True):
+        for word, row in zip(words, table.tolist(), strict=True):
             results.row(word, *(int(value) if value == int(value) else value for value in row))
 
 

@@ -1,0 +1,27 @@
+"""Words given on the command line: with commas between them, or in a file, a word a line."""
+
+from __future__ import annotations
+
+import os
+
+from embedkit.errors import ConfigError
+
+
+def word_list(text: str) -> list[str]:
+    """The words of ``a,b,c``, or of the file of that name.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no word.
+    CorpusError
+        When the file cannot be read or holds none.
+    """
+    if os.path.isfile(text):
+        from embedkit.text.lines import read_words
+
+        return read_words(text)
+    words = list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    if not words:
+        raise ConfigError(f"expected words with commas between them, or a file, found {text!r}")
+    return words
