@@ -20,8 +20,8 @@ from embedkit._version import __version__
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "14")
 
 if TYPE_CHECKING:
-    from embedkit.formats import load, save
     from embedkit.query.keyed_vectors import KeyedVectors
+    from embedkit.query.storing import load, save
     from embedkit.training import train
     from embedkit.training.options import (
         CBOWConfig,
@@ -42,8 +42,8 @@ _HOMES = {
     "Corpus": "embedkit.vocabulary.corpus",
     "KeyedVectors": "embedkit.query.keyed_vectors",
     "Vocabulary": "embedkit.vocabulary",
-    "load": "embedkit.formats",
-    "save": "embedkit.formats",
+    "load": "embedkit.query.storing",
+    "save": "embedkit.query.storing",
     "train": "embedkit.training",
 }
 

@@ -45,9 +45,6 @@ ROOMS = [
     "__main__",
 ]
 
-# Arrows that still run up; each goes away with the room it ties.
-STILL_UPWARD = {("formats", "query")}
-
 
 def imports_of(path):
     """(module, at top level of the file) of every import in a file, type checking left out."""
@@ -119,11 +116,9 @@ def test_imports_run_downward(path):
             continue
         assert module != "embedkit", f"{path} imports the package's root"
         other = room_of(module.removeprefix("embedkit."))
-        if (room, other) not in STILL_UPWARD:
-            assert ROOMS.index(other) <= ROOMS.index(room), f"{path} imports {module} from above"
+        assert ROOMS.index(other) <= ROOMS.index(room), f"{path} imports {module} from above"
 
 
-@pytest.mark.xfail(reason="the files of vectors still return what asks them", strict=True)
 def test_no_circles():
     names = {name_of(path): path for path in FILES}
     arrows = {}

@@ -12,7 +12,7 @@ from embedkit.analysis.operations import mapped
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.query.neighbours import unit
+from embedkit.rows.norms import unit
 from embedkit.text.lines import numbered_lines, shortened
 
 RANKS = (1, 5, 10)

@@ -10,7 +10,8 @@ import numpy as np
 from embedkit.errors import EmbedkitError
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.query.neighbours import nearest, unit
+from embedkit.query.neighbours import nearest
+from embedkit.rows.norms import unit
 
 RESTRICT_VOCAB = 10_000
 _WORDS = 1024  # words compared between two reports of progress

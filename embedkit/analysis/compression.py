@@ -13,7 +13,7 @@ from embedkit.analysis.operations import keep_words
 from embedkit.analysis.testsets import WordPairs
 from embedkit.progress import ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.query.neighbours import unit
+from embedkit.rows.norms import unit
 from embedkit.rows.quantization import KINDS, quantize
 
 
@@ -56,7 +56,7 @@ def compress(
     """
     ngrams = vectors.ngram_vectors
     if ngrams is not None:
-        ngrams = quantize(ngrams[:], kind, subvectors=subvectors, seed=seed, progress=progress)
+        ngrams = quantize(ngrams, kind, subvectors=subvectors, seed=seed, progress=progress)
     return KeyedVectors(
         vectors.index_to_key,
         quantize(vectors.vectors, kind, subvectors=subvectors, seed=seed, progress=progress),
@@ -88,11 +88,7 @@ def costs(
 
 
 def _cost(kind: str, original: KeyedVectors, smaller: KeyedVectors, pairs: Sequence[WordPairs], words: int) -> Cost:
-    size = sum(
-        rows.nbytes
-        for rows in (smaller.quantized if smaller.quantized is not None else smaller.vectors, smaller.ngram_vectors)
-        if rows is not None
-    )
+    size = sum(rows.nbytes for rows in (smaller.table.vectors, smaller.ngram_vectors) if rows is not None)
     first = slice(0, words)
     cosine = float(np.mean(np.sum(unit(original.vectors[first]) * unit(smaller.vectors[first]), axis=1)))
     topn = min(10, len(original) - 1, words - 1)

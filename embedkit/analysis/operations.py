@@ -13,8 +13,7 @@ import numpy as np
 
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.rows.composing import SparseRows
-from embedkit.rows.quantization import QuantizedRows
+from embedkit.rows.protocol import Rows
 
 _ROWS = 16_384  # rows worked on at once
 
@@ -112,7 +111,7 @@ def keep_words(vectors: KeyedVectors, words: Iterable[str] | None = None, top: i
     if not len(rows):
         raise EmbedkitError("none of the words to keep is in the vocabulary")
 
-    def cut(values: np.ndarray | None) -> np.ndarray | None:
+    def cut(values: Rows | None) -> np.ndarray | None:
         return None if values is None or len(values) != len(vectors) else np.asarray(values[rows])
 
     return KeyedVectors(
@@ -180,7 +179,7 @@ def mapped(
     )
 
 
-def _map(rows: np.ndarray | QuantizedRows | SparseRows, affine: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def _map(rows: Rows, affine: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     width = affine(np.zeros((1, rows.shape[1]))).shape[1]
     result = np.empty((len(rows), width), np.float32)
     for start in range(0, len(rows), _ROWS):

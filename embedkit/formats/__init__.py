@@ -1,8 +1,9 @@
 """On-disk formats: one file each, with its specification as docstring; here the table.
 
-A format's module has ``read(path, name=None, **options) -> KeyedVectors``, or ``blocks`` with the same parameters
-where the file is gone through once (`embedkit.formats.blocks`), and ``write(vectors, path, **options)`` where it can
-be written. Readers recognise files by content (`embedkit.formats.sniffing`), never by suffix.
+A format's module has ``read(path, name=None, **options) -> EmbeddingTable``, or ``blocks`` with the same parameters
+where the file is gone through once (`embedkit.formats.blocks`), and ``write(table, path, **options)`` where it can be
+written. Readers recognise files by content (`embedkit.formats.sniffing`), never by suffix. What asks questions of a
+table stands above (`embedkit.query`); ``embedkit.load`` and ``embedkit.save`` are in `embedkit.query.storing`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from embedkit.errors import ConfigError, EmbedkitError, FormatError
 
 if TYPE_CHECKING:
     from embedkit.progress import ProgressCallback
-    from embedkit.query.keyed_vectors import KeyedVectors
+    from embedkit.rows.table import EmbeddingTable
 
 # name: (module, suffix that chooses it for writing)
 FORMATS: dict[str, tuple[str, str]] = {
@@ -41,17 +42,16 @@ JAMO_IN_BIN = (
     "cannot write fastText .bin: it has no place for jamo subwords, its readers would cut words into "
     "characters; use .safetensors (everything) or .vec (the words' vectors)"
 )
-SPILL_ABOVE = 64 << 20  # bytes of a file that is parsed on its way into another
 
 
-def load(
+def read(
     path: str | os.PathLike[str],
     format: str | None = None,
     *,
     spill_to: str | os.PathLike[str] | None = None,
     progress: ProgressCallback | None = None,
     **options: Any,
-) -> KeyedVectors:
+) -> EmbeddingTable:
     """Open a file of word vectors.
 
     Parameters
@@ -80,7 +80,7 @@ def load(
     name = format or sniff(path)
     module = _module(name)
     _check_exists(path)
-    reader = getattr(module, "blocks", None) or getattr(module, "read", None)
+    reader = reader_of(name)
     if reader is None:
         raise ConfigError(f"{name} can be written, not read")
     _check_options(name, reader, options)
@@ -93,10 +93,10 @@ def load(
         if spill_to is None:
             return collect(found, progress)
         spill(found, spill_to, progress)
-    return load(spill_to, "native")
+    return read(spill_to, "native")
 
 
-def save(vectors: KeyedVectors, path: str | os.PathLike[str], format: str | None = None, **options: Any) -> None:
+def write(table: EmbeddingTable, path: str | os.PathLike[str], format: str | None = None, **options: Any) -> None:
     """Write word vectors; the format is `format`, or what the suffix of `path` says.
 
     Raises
@@ -104,17 +104,17 @@ def save(vectors: KeyedVectors, path: str | os.PathLike[str], format: str | None
     ConfigError
         When neither names a format, or an option is not one of the format.
     EmbedkitError
-        When the file cannot be written or the format cannot express the vectors.
+        When the file cannot be written or the format cannot express the table.
     """
-    name = format or format_for(path, vectors)
+    name = format or format_for(path, table)
     writer = getattr(_module(name), "write", None)
     if writer is None:
         raise ConfigError(f"{name} can be read, not written")
     _check_options(name, writer, options)
-    writer(vectors, path, **options)
+    writer(table, path, **options)
 
 
-def format_for(path: str | os.PathLike[str], vectors: KeyedVectors | None = None, subwords: str = "none") -> str:
+def format_for(path: str | os.PathLike[str], table: EmbeddingTable | None = None, subwords: str = "none") -> str:
     """The format that the suffix of a file to be written chooses.
 
     ``.bin`` is fastText's where the model has character subwords, else word2vec's; with jamo subwords it is refused.
@@ -122,7 +122,7 @@ def format_for(path: str | os.PathLike[str], vectors: KeyedVectors | None = None
     Parameters
     ----------
     path : path
-    vectors : KeyedVectors, optional
+    table : EmbeddingTable, optional
         What is to be written.
     subwords : {"none", "chars", "jamo"}
         The subwords of a model that is still to be trained.
@@ -135,7 +135,7 @@ def format_for(path: str | os.PathLike[str], vectors: KeyedVectors | None = None
         For a ``.bin`` with jamo subwords.
     """
     suffix = Path(path).suffix.lower()
-    kind = vectors.subwords.kind if vectors is not None and vectors.subwords is not None else subwords
+    kind = table.subwords.kind if table is not None and table.subwords is not None else subwords
     if suffix == ".bin" and kind == "chars":
         return "fasttext"
     if suffix == ".bin" and kind == "jamo":
@@ -155,58 +155,15 @@ def sniff(path: str | os.PathLike[str]) -> str:
     return sniffing.sniff(path)
 
 
-def convert(
-    source: str | os.PathLike[str],
-    target: str | os.PathLike[str],
-    source_format: str | None = None,
-    target_format: str | None = None,
-    progress: ProgressCallback | None = None,
-    change: Callable[[KeyedVectors], KeyedVectors] | None = None,
-    **options: Any,
-) -> KeyedVectors:
-    """Turn one file of vectors into another, with no more in memory than the words where the formats allow it.
+def reader_of(format: str) -> Callable[..., Any] | None:
+    """What reads a format: its ``blocks`` where the file is gone through once, else its ``read``."""
+    module = _module(format)
+    return getattr(module, "blocks", None) or getattr(module, "read", None)
 
-    Parameters
-    ----------
-    source, target : path
-    source_format, target_format : str, optional
-        Names of formats; by the content of `source` and the suffix of `target` otherwise.
-    progress : callable, optional
-    change : callable, optional
-        What to do with the vectors on the way (`embedkit.analysis.operations`).
-    **options
-        What the reader takes (``encoding_errors``, ``vocab``, ``words``), or else the writer.
 
-    Returns
-    -------
-    KeyedVectors
-        What was converted.
-    """
-    import inspect
-    import tempfile
-
-    source_format = source_format or sniff(source)
-    reading = _module(source_format)
-    target_format = target_format or (format_for(target) if Path(target).suffix.lower() != ".bin" else None)
-    reader = getattr(reading, "blocks", None) or getattr(reading, "read", None)
-    taken = inspect.signature(reader).parameters if reader else {}
-    for_reader = {key: value for key, value in options.items() if key in taken}
-    for_writer = {key: value for key, value in options.items() if key not in taken}
-    streams = hasattr(reading, "blocks")
-    if streams and target_format == "native" and not for_writer and change is None:
-        return load(source, source_format, spill_to=target, progress=progress, **for_reader)
-    if not streams or os.path.getsize(source) < SPILL_ABOVE:
-        vectors = load(source, source_format, progress=progress, **for_reader)
-        vectors = vectors if change is None else change(vectors)
-        save(vectors, target, target_format, **for_writer)
-        return vectors
-    with tempfile.TemporaryDirectory(
-        prefix=".embedkit-", dir=Path(target).absolute().parent, ignore_cleanup_errors=True
-    ) as folder:
-        vectors = load(source, source_format, spill_to=Path(folder) / "rows", progress=progress, **for_reader)
-        vectors = vectors if change is None else change(vectors)
-        save(vectors, target, target_format, **for_writer)
-        return vectors
+def streams(format: str) -> bool:
+    """Whether a format is parsed block by block rather than mapped."""
+    return hasattr(_module(format), "blocks")
 
 
 def _check_exists(path: str | os.PathLike[str]) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 from embedkit.errors import ConfigError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.progress import Progress, ProgressCallback
-from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.query.neighbours import row_norms
+from embedkit.rows.norms import row_norms
+from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words
 
 ENCODING_POLICIES = ("strict", "replace", "ignore")
@@ -48,7 +48,7 @@ class Blocks:
     config: dict[str, Any] = field(default_factory=dict)
 
 
-def collect(blocks: Blocks, progress: ProgressCallback | None = None) -> KeyedVectors:
+def collect(blocks: Blocks, progress: ProgressCallback | None = None) -> EmbeddingTable:
     """Gather all blocks in memory."""
     vectors = np.empty((blocks.n_words, blocks.vector_size), np.float32)
     norms = np.empty(blocks.n_words, np.float32)
@@ -65,7 +65,7 @@ def collect(blocks: Blocks, progress: ProgressCallback | None = None) -> KeyedVe
         words.extend(encoded)
         kept.append(positions)
     vectors.resize((len(words), blocks.vector_size), refcheck=False)
-    return KeyedVectors(
+    return EmbeddingTable(
         Words.from_bytes(words), vectors, norms=norms[: len(words)], counts=_counts(blocks, kept), config=blocks.config
     )
 

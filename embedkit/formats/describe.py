@@ -6,46 +6,44 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.rows.protocol import stored_arrays
+from embedkit.rows.quantization import QuantizedRows
+from embedkit.rows.table import EmbeddingTable
 
 
-def describe(vectors: KeyedVectors) -> dict[str, Any]:
-    """What a model holds.
+def describe(table: EmbeddingTable) -> dict[str, Any]:
+    """What a file of vectors holds.
 
     Returns
     -------
     dict
         ``words``, ``vector_size``; ``memory_bytes`` of all arrays that are in memory and ``mapped_bytes`` of those that
         are read from the file as they are needed; ``first_words``; ``tokens_seen`` (the sum of the counts) where it
-        is known; ``zero_vectors``; ``quantization``, ``subwords`` and ``config`` where there are any.
+        is known; ``zero_vectors`` where the lengths are; ``quantization``, ``subwords`` and ``config`` where there are
+        any.
     """
-    matrices = [vectors.word_rows, vectors.ngram_vectors, vectors.output_vectors, vectors.counts, vectors.quantized]
-    if vectors.has_matrix:
-        matrices += [vectors.vectors, vectors.norms]
-    held = {
-        id(array): array
-        for rows in matrices
-        if rows is not None  # packed matrices may share centroids
-        for array in getattr(rows, "arrays", [rows])
-    }.values()
+    matrices = [table.vectors, table.word_rows, table.ngram_vectors, table.output_vectors]
+    held = [array for rows in matrices if rows is not None for array in stored_arrays(rows)]
+    held += [array for array in (table.counts, table.norms) if array is not None]
+    distinct = {(array.ctypes.data, array.nbytes): array for array in held}.values()  # packed matrices share centroids
     facts: dict[str, Any] = {
-        "words": len(vectors),
-        "vector_size": vectors.vector_size,
-        "memory_bytes": sum(array.nbytes for array in held if not _mapped(array)),
-        "mapped_bytes": sum(array.nbytes for array in held if _mapped(array)),
-        "first_words": list(vectors.index_to_key[:5]),
+        "words": len(table),
+        "vector_size": table.vector_size,
+        "memory_bytes": sum(array.nbytes for array in distinct if not _mapped(array)),
+        "mapped_bytes": sum(array.nbytes for array in distinct if _mapped(array)),
+        "first_words": list(table.words[:5]),
     }
-    if vectors.quantized is not None:
-        facts["quantization"] = vectors.quantized.kind
-    if vectors.counts is not None:
-        facts["tokens_seen"] = int(vectors.counts.sum())
-    if vectors.has_matrix:
-        facts["zero_vectors"] = int(np.count_nonzero(vectors.norms == 0))
-    facts["output_vectors"] = vectors.output_vectors is not None
-    if vectors.subwords is not None:
-        facts["subwords"] = vectors.subwords.to_config()
-    if vectors.config:
-        facts["config"] = vectors.config
+    if isinstance(table.vectors, QuantizedRows):
+        facts["quantization"] = table.vectors.kind
+    if table.counts is not None:
+        facts["tokens_seen"] = int(table.counts.sum())
+    if table.norms is not None:
+        facts["zero_vectors"] = int(np.count_nonzero(table.norms == 0))
+    facts["output_vectors"] = table.output_vectors is not None
+    if table.subwords is not None:
+        facts["subwords"] = table.subwords.to_config()
+    if table.config:
+        facts["config"] = table.config
     return facts
 
 

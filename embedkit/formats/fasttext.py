@@ -24,9 +24,8 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -36,9 +35,10 @@ from embedkit.files.mapped import MappedFile
 from embedkit.formats import JAMO_IN_BIN
 from embedkit.formats.blocks import show
 from embedkit.formats.fasttext_quantized import FastTextCodes
-from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.query.neighbours import row_norms
+from embedkit.rows.composed import ComposedRows
+from embedkit.rows.protocol import Rows
 from embedkit.rows.subwords import Subwords
+from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words
 
 MAGIC, NEWEST, OLDEST = 793712314, 12, 11
@@ -99,7 +99,7 @@ class _Reader:
         return FormatError(f"{self.file.name}: cut off or damaged fastText file: {problem}")
 
 
-def read(path: str | os.PathLike[str], name: str | None = None) -> KeyedVectors:
+def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTable:
     """Open a fastText model, memory-mapped: a word or an unknown word touches its own rows.
 
     Words that are not UTF-8 keep their bytes (surrogateescape).
@@ -133,8 +133,8 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> KeyedVectors:
 
 
 def _vectors(
-    reader: _Reader, arguments: dict[str, Any], dictionary: Dictionary, rows: Any, output: Any
-) -> KeyedVectors:
+    reader: _Reader, arguments: dict[str, Any], dictionary: Dictionary, rows: Rows, output: Rows
+) -> EmbeddingTable:
     n_words = len(dictionary.words)
     words = Words.from_bytes(dictionary.words)
     own, ngrams = _split(rows, n_words)
@@ -143,47 +143,23 @@ def _vectors(
     if arguments["bucket"] > 0 and longest >= shortest and dictionary.kept != ():
         subwords = Subwords("chars", min_n=shortest, max_n=longest, bucket=arguments["bucket"], kept=dictionary.kept)
     config = {"tool": "fasttext", **arguments, "n_tokens": dictionary.n_tokens}
-    keeps_output = (
-        isinstance(output, np.ndarray) and arguments["model"] != "supervised" and arguments["loss"] in ("ns", "softmax")
-    )
-    return KeyedVectors(
+    kept_output = arguments["model"] != "supervised" and arguments["loss"] in ("ns", "softmax")
+    return EmbeddingTable(
         words,
-        _composer(reader.file.name, words, subwords, own, ngrams),
+        ComposedRows(words, own, subwords, None if subwords is None else ngrams, reader.file.name),
         counts=dictionary.counts,
         subwords=subwords,
         ngram_vectors=None if subwords is None else ngrams,
         word_rows=own,
-        output_vectors=output if keeps_output else None,
+        output_vectors=output if kept_output and isinstance(output, np.ndarray) else None,
         config=config,
     )
 
 
-def _split(rows: Any, n_words: int) -> tuple[Any, Any]:
+def _split(rows: Rows, n_words: int) -> tuple[Rows, Rows]:
     if isinstance(rows, FastTextCodes):
         return rows.rows(0, n_words), rows.rows(n_words, len(rows))
     return rows[:n_words], rows[n_words:]
-
-
-def _composer(name: str, words: Words, subwords: Subwords | None, own: Any, ngrams: Any) -> Callable[[], np.ndarray]:
-    """What gives all word vectors when they are first needed."""
-
-    def compose_all() -> np.ndarray:
-        if subwords is None:
-            vectors = np.array(own, np.float32)
-        else:
-            from embedkit.rows.composing import compose
-
-            vectors, _ = compose(subwords, list(words), ngrams, own)
-        finite = np.isfinite(row_norms(vectors))
-        if not finite.all():
-            bad = int(np.argmin(finite))
-            raise FormatError(
-                f"{name}: the vector of {show(words.encoded(bad))} (row {bad}): expected finite "
-                "numbers, found NaN, an infinity or values too large for float32"
-            )
-        return vectors
-
-    return compose_all
 
 
 def _arguments(reader: _Reader) -> tuple[dict[str, Any], bool]:
@@ -280,7 +256,7 @@ def _dictionary(reader: _Reader, old: bool) -> Dictionary:
     return Dictionary(words[:n_words], counts, n_labels, n_tokens, kept, at)
 
 
-def _matrix(reader: _Reader, old: bool, what: str) -> Any:
+def _matrix(reader: _Reader, old: bool, what: str) -> np.ndarray | FastTextCodes:
     packed = 0 if old else reader.take("B", what)[0]
     if packed > 1:
         raise reader.damaged(f"expected 0 or 1 before {what}, found {packed}")
@@ -317,7 +293,7 @@ def _quantiser(reader: _Reader, columns: int, what: str) -> tuple[int, int, np.n
     return parts, part_size, reader.array("<f4", dim * 256, f"the centroids of {what}")
 
 
-def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
+def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write a model with character subwords (or none) as fastText's version 12.
 
     The ``fasttext`` package gives bit-identical vectors for known and unknown words. Without output vectors, or with
@@ -329,14 +305,14 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
         For jamo subwords and pruned models, which the format cannot express, for vectors whose rows were not kept,
         and for a word with a NUL byte.
     """
-    own, ngrams = _expressible(vectors)
-    words = Words.from_strings(vectors.index_to_key)
-    size, n_words = vectors.vector_size, len(vectors)
-    counts = np.ones(n_words, np.int64) if vectors.counts is None else vectors.counts
-    subwords = vectors.subwords
+    own, ngrams = _expressible(table)
+    words = table.packed_words
+    size, n_words = table.vector_size, len(table)
+    counts = np.ones(n_words, np.int64) if table.counts is None else table.counts
+    subwords = table.subwords
     with atomic_open(path) as stream:
-        stream.write(struct.pack("<2i", MAGIC, NEWEST) + _argument_bytes(vectors))
-        n_tokens = max(int(counts.sum()), int(vectors.config.get("n_tokens") or 0))
+        stream.write(struct.pack("<2i", MAGIC, NEWEST) + _argument_bytes(table))
+        n_tokens = max(int(counts.sum()), int(table.config.get("n_tokens") or 0))
         stream.write(struct.pack("<3i2q", n_words, n_words, 0, n_tokens, -1))
         for row in range(n_words):
             word = words.encoded(row)
@@ -348,20 +324,20 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
             stream.write(word + struct.pack("<xqb", int(counts[row]), 0))
         stream.write(struct.pack("<b2q", 0, n_words + (subwords.bucket if subwords else 0), size))
         _write_rows(stream, own)
-        if subwords is not None:
+        if ngrams is not None:
             _write_rows(stream, ngrams)
         stream.write(struct.pack("<b2q", 0, n_words, size))
-        output = vectors.output_vectors
-        if output is None or output.shape != (n_words, size) or vectors.config.get("loss") == "hs":
+        output = table.output_vectors
+        if output is None or output.shape != (n_words, size) or table.config.get("loss") == "hs":
             output = np.broadcast_to(np.float32(0), (n_words, size))
         _write_rows(stream, output)
 
 
-def _expressible(vectors: KeyedVectors) -> tuple[Any, Any]:
+def _expressible(table: EmbeddingTable) -> tuple[Rows, Rows | None]:
     """The words' own rows and the n-grams' rows, where a .bin can hold them."""
-    subwords = vectors.subwords
+    subwords = table.subwords
     if subwords is None:
-        return vectors.vectors, None
+        return table.vectors, None
     if subwords.kind != "chars":
         raise EmbedkitError(JAMO_IN_BIN)
     if subwords.kept is not None:
@@ -369,16 +345,16 @@ def _expressible(vectors: KeyedVectors) -> tuple[Any, Any]:
             "cannot write fastText .bin: the model's n-grams were pruned, and fastText reads pruned "
             "models only when they are quantised; use .safetensors or .vec"
         )
-    if vectors.word_rows is None or vectors.ngram_vectors is None:
+    if table.word_rows is None or table.ngram_vectors is None:
         raise EmbedkitError(
             "cannot write fastText .bin: the rows of words and n-grams were not kept with these "
             "vectors; use .vec, or convert the model they came from"
         )
-    return vectors.word_rows, vectors.ngram_vectors
+    return table.word_rows, table.ngram_vectors
 
 
-def _argument_bytes(vectors: KeyedVectors) -> bytes:
-    config, subwords = vectors.config, vectors.subwords
+def _argument_bytes(table: EmbeddingTable) -> bytes:
+    config, subwords = table.config, table.subwords
     number = {
         **dict.fromkeys(ARGUMENTS, 0),
         "window": 5,
@@ -392,7 +368,7 @@ def _argument_bytes(vectors: KeyedVectors) -> bytes:
         if isinstance(value, int) and 0 <= value < 2**31:
             number[name] = value
     number |= {
-        "vector_size": vectors.vector_size,
+        "vector_size": table.vector_size,
         "word_ngrams": 1,
         "loss": 2,
         "model": 1 if config.get("model") == "cbow" else 2,
@@ -406,7 +382,7 @@ def _argument_bytes(vectors: KeyedVectors) -> bytes:
     )
 
 
-def _write_rows(stream: Any, rows: Any) -> None:
+def _write_rows(stream: BinaryIO, rows: Rows) -> None:
     for low in range(0, len(rows), WRITE_ROWS):
         block = np.ascontiguousarray(rows[low : low + WRITE_ROWS], "<f4")
         if block.size:

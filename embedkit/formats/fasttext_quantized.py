@@ -6,12 +6,12 @@ byte a sub-vector. Where norms are quantised apart, the row is scaled by one of 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from embedkit.rows.protocol import EncodedRows
 
-class FastTextCodes:
+
+class FastTextCodes(EncodedRows):
     """A float32 matrix (n_rows, vector_size) that is unpacked row by row when it is read.
 
     Parameters
@@ -23,8 +23,6 @@ class FastTextCodes:
     norms : float32 (n_rows,), optional
         What each row is scaled by.
     """
-
-    dtype = np.dtype(np.float32)
 
     def __init__(
         self,
@@ -40,38 +38,25 @@ class FastTextCodes:
         self.norms = norms
         self.shape = (len(codes), vector_size)
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
     @property
     def arrays(self) -> list[np.ndarray]:
         """What is really stored."""
         return [array for array in (self.codes, self.centroids, self.norms) if array is not None]
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of what is stored."""
-        return sum(array.nbytes for array in self.arrays)
-
-    def __getitem__(self, index: Any) -> np.ndarray:
-        """Rows by slice, array of row numbers or single row number."""
-        numbers = np.arange(*index.indices(len(self))) if isinstance(index, slice) else np.asarray(index)
-        if numbers.ndim == 0:
-            return self[numbers[None]][0]
-        rows = np.empty((len(numbers), self.shape[1]), np.float32)
-        for part in range(self.codes.shape[1]):
+    def decode(self, index: slice | np.ndarray) -> np.ndarray:
+        """Some rows: float32 (k, vector_size)."""
+        codes = self.codes[index]
+        rows = np.empty((len(codes), self.shape[1]), np.float32)
+        for part in range(codes.shape[1]):
             low = part * self.part_size
             high = min(low + self.part_size, self.shape[1])
             centroids = self.centroids[low * 256 : high * 256].reshape(256, high - low)
-            rows[:, low:high] = centroids[self.codes[numbers, part]]
+            rows[:, low:high] = centroids[codes[:, part]]
         if self.norms is not None:
-            rows *= self.norms[numbers][:, None]
+            rows *= self.norms[index][:, None]
         return rows
 
     def rows(self, low: int, high: int) -> FastTextCodes:
         """The rows `low` to ``high - 1``, still packed."""
         norms = None if self.norms is None else self.norms[low:high]
         return FastTextCodes(self.codes[low:high], self.centroids, self.shape[1], self.part_size, norms)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self[:].astype(dtype or np.float32, copy=False)

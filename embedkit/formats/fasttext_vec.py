@@ -13,22 +13,21 @@ import numpy as np
 from embedkit.files.atomic import atomic_open
 from embedkit.formats.text_rows import check_word
 from embedkit.formats.word2vec_text import blocks
-from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.vocabulary.words import Words
+from embedkit.rows.table import EmbeddingTable
 
 __all__ = ["blocks", "write"]
 
 ROWS = 4096
 
 
-def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
+def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write words and vectors as fastText does; a word with white space is refused."""
-    words = Words.from_strings(vectors.index_to_key)
-    line = b" ".join([b"%.5g"] * vectors.vector_size) + b" \n"
+    words = table.packed_words
+    line = b" ".join([b"%.5g"] * table.vector_size) + b" \n"
     with atomic_open(path) as stream:
-        stream.write(b"%d %d\n" % (len(vectors), vectors.vector_size))
-        for low in range(0, len(vectors), ROWS):
-            values = np.asarray(vectors.vectors[low : low + ROWS]).tolist()
+        stream.write(b"%d %d\n" % (len(table), table.vector_size))
+        for low in range(0, len(table), ROWS):
+            values = np.asarray(table.vectors[low : low + ROWS]).tolist()
             for row, row_values in enumerate(values, low):
                 word = words.encoded(row)
                 check_word(word, "fastText .vec")

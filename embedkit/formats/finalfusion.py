@@ -26,8 +26,8 @@ from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import decoded
 from embedkit.formats.npy import finite_norms
-from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.query.neighbours import safe_norms
+from embedkit.rows.norms import safe_norms
+from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words
 
 SIMPLE, NDARRAY, BUCKET, QUANTIZED, METADATA, NORMS, FASTTEXT, EXPLICIT = 1, 2, 3, 4, 5, 6, 7, 8
@@ -36,7 +36,7 @@ MOST_CHUNKS = 64
 ROWS = 16384
 
 
-def read(path: str | os.PathLike[str], name: str | None = None) -> KeyedVectors:
+def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTable:
     """Read words, vectors and norms.
 
     Raises
@@ -62,10 +62,10 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> KeyedVectors:
             raise FormatError(f"{file.name}: damaged: {len(norms):,} norms for {len(words):,} words")
         with np.errstate(over="ignore", invalid="ignore"):
             vectors = vectors * norms[: len(words), None]
-    return KeyedVectors(words, vectors, norms=finite_norms(vectors, words, file.name))
+    return EmbeddingTable(words, vectors, norms=finite_norms(vectors, words, file.name))
 
 
-def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
+def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write words, unit vectors and norms.
 
     Raises
@@ -73,22 +73,22 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
     EmbedkitError
         When a word is not valid Unicode.
     """
-    words = Words.from_strings(vectors.index_to_key).to_bytes()
+    words = table.packed_words.to_bytes()
     try:
         decoded(words, "strict", lambda i: f"cannot write finalfusion: row {i}")
     except FormatError as error:
         raise EmbedkitError(str(error)) from error
-    n, size = vectors.vectors.shape
+    n, size = len(table), table.vector_size
     with atomic_open(path) as stream:
         stream.write(b"FiFu" + struct.pack("<5I", 0, 3, SIMPLE, NDARRAY, NORMS))
         stream.write(struct.pack("<IQQ", SIMPLE, 8 + sum(4 + len(word) for word in words), n))
         stream.writelines(struct.pack("<I", len(word)) + word for word in words)
         _start(stream, NDARRAY, struct.pack("<QII", n, size, FLOAT32), 4 * n * size)
         for low in range(0, n, ROWS):
-            norms = safe_norms(vectors.norms[low : low + ROWS])
-            stream.write((vectors.vectors[low : low + ROWS] / norms[:, None]).astype("<f4").tobytes())
+            norms = safe_norms(table.lengths()[low : low + ROWS])
+            stream.write((table.vectors[low : low + ROWS] / norms[:, None]).astype("<f4").tobytes())
         _start(stream, NORMS, struct.pack("<QI", n, FLOAT32), 4 * n)
-        stream.write(vectors.norms.astype("<f4").tobytes())
+        stream.write(table.lengths().astype("<f4").tobytes())
 
 
 def _start(stream: BinaryIO, kind: int, head: bytes, n_bytes: int) -> None:

@@ -19,8 +19,7 @@ from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks, decoded
 from embedkit.formats.text_rows import check_word
-from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.vocabulary.words import Words
+from embedkit.rows.table import EmbeddingTable
 
 ROWS = 8192
 WHICH = ("sum", "word", "context")
@@ -96,17 +95,17 @@ def _rows(matrix: np.ndarray, words: list[bytes], which: str) -> Iterator[tuple[
             yield words[low:high], rows.astype(np.float32)
 
 
-def write(vectors: KeyedVectors, path: str | os.PathLike[str], vocab: str | None = None) -> None:
+def write(table: EmbeddingTable, path: str | os.PathLike[str], vocab: str | None = None) -> None:
     """Write vectors and, beside them, ``vocab.txt`` or what `vocab` names."""
-    words = Words.from_strings(vectors.index_to_key).to_bytes()
+    words = table.packed_words.to_bytes()
     for word in words:
         check_word(word, "GloVe binary")
-    counts = vectors.counts if vectors.counts is not None else np.zeros(len(words), np.int64)
+    counts = table.counts if table.counts is not None else np.zeros(len(words), np.int64)
     target = vocab or Path(path).with_name("vocab.txt")
     with atomic_open(path) as stream, atomic_open(target) as listing:
-        for source in (vectors.vectors, None):
+        for source in (table.vectors, None):
             for low in range(0, len(words), ROWS):
-                rows = np.zeros((min(ROWS, len(words) - low), vectors.vector_size + 1), "<f8")
+                rows = np.zeros((min(ROWS, len(words) - low), table.vector_size + 1), "<f8")
                 if source is not None:
                     rows[:, :-1] = source[low : low + ROWS]
                 stream.write(rows.tobytes())

@@ -13,7 +13,7 @@ from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks
 from embedkit.formats.text_rows import BOM, SAMPLE_LINES, lines_at, read_rows, width_of, write_rows
-from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.rows.table import EmbeddingTable
 
 
 def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_errors: str = "strict") -> Blocks:
@@ -46,7 +46,7 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_error
     return Blocks(file.name, size, estimate, read_rows(file, start, size, encoding_errors))
 
 
-def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
+def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write words and vectors; a word with white space is refused."""
     with atomic_open(path) as stream:
-        write_rows(vectors, stream, "GloVe text")
+        write_rows(table, stream, "GloVe text")

@@ -34,18 +34,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.safetensors import VECTORS, SafetensorsFile, SafetensorsWriter, metadata_of
-from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.query.neighbours import row_norms
-from embedkit.rows.composing import SparseRows
+from embedkit.rows.norms import row_norms
+from embedkit.rows.protocol import Rows, as_array
 from embedkit.rows.quantization import CENTROIDS, QuantizedRows
+from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words
+
+if TYPE_CHECKING:
+    from embedkit.rows.subwords import Subwords
 
 EXPECTED = {  # dtype and number of dimensions of what embedkit reads
     "vectors": ("F32", 2),
@@ -68,7 +71,7 @@ PER_WORD = ("norms", "word_order", "counts", "word_rows")
 WRITE_ROWS = 16384
 
 
-def read(path: str | os.PathLike[str], name: str | None = None) -> KeyedVectors:
+def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTable:
     """Open a native file, memory-mapped.
 
     Raises
@@ -90,7 +93,7 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> KeyedVectors:
 
         subwords = Subwords.from_config(file.json("subwords"))
     words = Words(tensors["words"], tensors["word_offsets"], tensors["word_order"])
-    return KeyedVectors(
+    return EmbeddingTable(
         words,
         tensors["vectors"],
         norms=tensors["norms"],
@@ -103,22 +106,22 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> KeyedVectors:
     )
 
 
-def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
+def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write a model with all it has, in a stream; the old file stays until the new one is whole."""
-    words = Words.from_strings(vectors.index_to_key)
-    rows = vectors.vectors if vectors.quantized is None else vectors.quantized
+    words = table.packed_words
+    quantized = table.vectors if isinstance(table.vectors, QuantizedRows) else None
     with atomic_open(path) as stream:
-        writer = NativeWriter(stream, vectors.vector_size, vectors.config, vectors.subwords, vectors.quantized)
-        for low in range(0, len(vectors), WRITE_ROWS):
+        writer = NativeWriter(stream, table.vector_size, table.config, table.subwords, quantized)
+        for low in range(0, len(table), WRITE_ROWS):
             writer.add(
-                [words.encoded(row) for row in range(low, min(low + WRITE_ROWS, len(vectors)))],
-                rows[low : low + WRITE_ROWS],
+                [words.encoded(row) for row in range(low, min(low + WRITE_ROWS, len(table)))],
+                table.vectors[low : low + WRITE_ROWS],
             )
         writer.finish(
-            counts=vectors.counts,
-            word_rows=vectors.word_rows,
-            ngram_vectors=vectors.ngram_vectors,
-            output_vectors=vectors.output_vectors,
+            counts=table.counts,
+            word_rows=table.word_rows,
+            ngram_vectors=table.ngram_vectors,
+            output_vectors=table.output_vectors,
         )
 
 
@@ -143,7 +146,7 @@ class NativeWriter:
         stream: BinaryIO,
         vector_size: int,
         config: dict[str, Any] | None = None,
-        subwords: Any = None,
+        subwords: Subwords | None = None,
         quantized: QuantizedRows | None = None,
     ) -> None:
         self.vector_size = vector_size
@@ -175,8 +178,8 @@ class NativeWriter:
         self,
         *,
         counts: np.ndarray | None = None,
-        word_rows: np.ndarray | None = None,
-        ngram_vectors: np.ndarray | QuantizedRows | SparseRows | None = None,
+        word_rows: Rows | None = None,
+        ngram_vectors: Rows | None = None,
         output_vectors: np.ndarray | None = None,
     ) -> None:
         """Write everything but the vectors, then the header."""
@@ -184,7 +187,7 @@ class NativeWriter:
         if self.quantized is None:
             file.close("vectors", "<f4", (len(words), self.vector_size))
             if isinstance(ngram_vectors, QuantizedRows):
-                ngram_vectors = ngram_vectors.decode()
+                ngram_vectors = as_array(ngram_vectors)
         quantized = {
             key: rows
             for key, rows in (("vectors", self.quantized), ("ngram_vectors", ngram_vectors))

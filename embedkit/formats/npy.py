@@ -17,8 +17,8 @@ from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import decoded, show
-from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.query.neighbours import row_norms
+from embedkit.rows.norms import row_norms
+from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words
 
 HEADER = 128
@@ -30,7 +30,7 @@ def words_file(path: str | os.PathLike[str]) -> Path:
     return Path(path).with_suffix(".words.txt")
 
 
-def read(path: str | os.PathLike[str], name: str | None = None, words: str | None = None) -> KeyedVectors:
+def read(path: str | os.PathLike[str], name: str | None = None, words: str | None = None) -> EmbeddingTable:
     """Map a matrix and read its words.
 
     Parameters
@@ -56,7 +56,7 @@ def read(path: str | os.PathLike[str], name: str | None = None, words: str | Non
     keys = read_words(source)
     if len(keys) != len(vectors):
         raise FormatError(f"{source}: expected {len(vectors):,} words, one for each row of {name}, found {len(keys):,}")
-    return KeyedVectors(keys, vectors, norms=finite_norms(vectors, keys, name))
+    return EmbeddingTable(keys, vectors, norms=finite_norms(vectors, keys, name))
 
 
 def read_words(path: str | os.PathLike[str]) -> Words:
@@ -103,9 +103,9 @@ def finite_norms(vectors: np.ndarray, words: Words, name: str) -> np.ndarray:
     return norms
 
 
-def write(vectors: KeyedVectors, path: str | os.PathLike[str], words: str | None = None) -> None:
+def write(table: EmbeddingTable, path: str | os.PathLike[str], words: str | None = None) -> None:
     """Write the matrix, and the words beside it; a word with a line feed is refused."""
-    keys = Words.from_strings(vectors.index_to_key)
+    keys = table.packed_words
     lines = keys.to_bytes()
     for word in lines:
         if b"\n" in word or word.endswith(b"\r"):
@@ -114,9 +114,9 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str], words: str | None
                 "npz, parquet or sqlite instead"
             )
     with atomic_open(path) as stream, atomic_open(words or words_file(path)) as list_of_words:
-        writer = NpyWriter(stream, vectors.vector_size)
-        for low in range(0, len(vectors), ROWS):
-            writer.add(vectors.vectors[low : low + ROWS])
+        writer = NpyWriter(stream, table.vector_size)
+        for low in range(0, len(table), ROWS):
+            writer.add(table.vectors[low : low + ROWS])
         writer.finish()
         list_of_words.writelines(word + b"\n" for word in lines)
 

@@ -17,7 +17,8 @@ from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.formats.blocks import show
 from embedkit.formats.npy import as_matrix, finite_norms
-from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.rows.protocol import as_array
+from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words, encode
 
 WORD_NAMES = ("words", "vocab", "labels", "index_to_key")
@@ -25,7 +26,7 @@ WIDEST_WORDS = 4 << 30
 LARGEST_RATIO = 1100  # what deflate can do at best, so nothing beyond is justified
 
 
-def read(path: str | os.PathLike[str], name: str | None = None) -> KeyedVectors:
+def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTable:
     """Read vectors and words.
 
     Raises
@@ -61,7 +62,7 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> KeyedVectors:
             keys_list = Words.from_strings(words.tolist())
         except EmbedkitError as error:
             raise FormatError(f"{name}: {error}") from error
-    return KeyedVectors(keys_list, matrix, counts=counts, norms=finite_norms(matrix, keys_list, name))
+    return EmbeddingTable(keys_list, matrix, counts=counts, norms=finite_norms(matrix, keys_list, name))
 
 
 def _check_sizes(path: str | os.PathLike[str], name: str) -> None:
@@ -72,9 +73,9 @@ def _check_sizes(path: str | os.PathLike[str], name: str) -> None:
         raise FormatError(f"{name}: damaged: {size:,} bytes cannot unpack to {total:,}")
 
 
-def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
+def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write vectors, words and counts, so that ``numpy.load`` needs no pickle."""
-    words = list(vectors.index_to_key)
+    words = list(table.words)
     for word in words:
         if word.endswith("\0"):
             raise EmbedkitError(
@@ -87,8 +88,8 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
             f"cannot write npz: NumPy gives each of {len(words):,} words the room of the longest, "
             f"{longest:,} characters; convert to native, parquet or sqlite instead"
         )
-    arrays = {"vectors": vectors.vectors, "words": np.array(words, f"U{max(longest, 1)}")}
-    if vectors.counts is not None:
-        arrays["counts"] = vectors.counts
+    arrays = {"vectors": as_array(table.vectors), "words": np.array(words, f"U{max(longest, 1)}")}
+    if table.counts is not None:
+        arrays["counts"] = table.counts
     with atomic_open(path) as stream:
         np.savez(stream, **arrays)  # type: ignore[arg-type]

@@ -15,8 +15,7 @@ import numpy as np
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_path
 from embedkit.formats.blocks import Blocks, decoded, rows_from
-from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.vocabulary.words import Words
+from embedkit.rows.table import EmbeddingTable
 
 ROWS = 8192
 
@@ -83,7 +82,7 @@ def _rows(pa: Any, file: Any, size: int, name: str) -> Iterator[tuple[list[bytes
             row += len(batch)
 
 
-def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
+def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write words and vectors in row groups.
 
     Raises
@@ -94,16 +93,16 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
     pa = _pyarrow()
     import pyarrow.parquet as pq
 
-    words = Words.from_strings(vectors.index_to_key)
-    schema = pa.schema([("word", pa.string()), ("vector", pa.list_(pa.float32(), vectors.vector_size))])
+    words = table.packed_words
+    schema = pa.schema([("word", pa.string()), ("vector", pa.list_(pa.float32(), table.vector_size))])
     with atomic_path(path) as temporary, pq.ParquetWriter(str(temporary), schema) as writer:
-        for low in range(0, len(vectors), ROWS):
-            rows = np.ascontiguousarray(vectors.vectors[low : low + ROWS])
+        for low in range(0, len(table), ROWS):
+            rows = np.ascontiguousarray(table.vectors[low : low + ROWS])
             try:
                 texts = [words.encoded(row).decode() for row in range(low, low + len(rows))]
             except UnicodeDecodeError as error:
                 raise EmbedkitError(f"cannot write parquet: the word {error.object!r} is not valid Unicode") from error
-            lists = pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), vectors.vector_size)
+            lists = pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), table.vector_size)
             writer.write_table(pa.table({"word": pa.array(texts, pa.string()), "vector": lists}, schema=schema))
 
 

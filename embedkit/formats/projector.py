@@ -18,8 +18,7 @@ from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks, decoded, show
 from embedkit.formats.text_rows import BOM, WRITE_ROWS, format_rows, line_end, lines_at, place
 from embedkit.kernels import thresholds
-from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.vocabulary.words import Words
+from embedkit.rows.table import EmbeddingTable
 
 ROWS = 4096
 
@@ -104,9 +103,9 @@ def _block(rows: list[list[float]], done: int, words: list[bytes], metadata: str
         return np.array(rows, np.float64).astype(np.float32)
 
 
-def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
+def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write the pair of files; a word with a tab or the end of a line is refused."""
-    words = Words.from_strings(vectors.index_to_key).to_bytes()
+    words = table.packed_words.to_bytes()
     for word in words:
         if not word or any(byte in word for byte in b"\t\n\r"):
             what = "is empty" if not word else "holds a tab or the end of a line"
@@ -115,8 +114,8 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
                 "parquet or sqlite instead"
             )
     with atomic_open(path) as stream, atomic_open(metadata_file(path)) as metadata:
-        for low in range(0, len(vectors), WRITE_ROWS):
-            block = vectors.vectors[low : low + WRITE_ROWS]
-            for text in format_rows(block, vectors.vectors.size >= thresholds.PRINTED_NUMBERS):
+        for low in range(0, len(table), WRITE_ROWS):
+            block = table.vectors[low : low + WRITE_ROWS]
+            for text in format_rows(block, len(table) * table.vector_size >= thresholds.PRINTED_NUMBERS):
                 stream.write(text[1:].replace(b" ", b"\t") + b"\n")
         metadata.writelines(word + b"\n" for word in words)

@@ -21,8 +21,7 @@ from embedkit._version import __version__
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_path
 from embedkit.formats.blocks import Blocks, decoded, rows_from, show
-from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.vocabulary.words import Words
+from embedkit.rows.table import EmbeddingTable
 
 ROWS = 4096
 
@@ -71,7 +70,7 @@ def _rows(path: str | os.PathLike[str], name: str, size: int) -> Iterator[tuple[
             done += len(found)
 
 
-def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
+def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write words and vectors.
 
     Raises
@@ -81,9 +80,9 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
     """
     meta = {
         "format_version": "1",
-        "vector_size": str(vectors.vector_size),
+        "vector_size": str(table.vector_size),
         "embedkit_version": __version__,
-        "config": json.dumps(vectors.config, ensure_ascii=False),
+        "config": json.dumps(table.config, ensure_ascii=False),
     }
     with atomic_path(path) as temporary:
         try:
@@ -92,7 +91,7 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
                 database.execute("CREATE TABLE vectors(word TEXT PRIMARY KEY, vector BLOB)")
                 database.execute("CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT)")
                 database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-                database.executemany("INSERT INTO vectors VALUES (?, ?)", _pairs(vectors))
+                database.executemany("INSERT INTO vectors VALUES (?, ?)", _pairs(table))
                 database.commit()
         except sqlite3.IntegrityError as error:
             raise EmbedkitError(f"cannot write {path}: a word stands twice ({error})") from error
@@ -100,10 +99,10 @@ def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
             raise EmbedkitError(f"cannot write {path}: {error}") from error
 
 
-def _pairs(vectors: KeyedVectors) -> Iterator[tuple[str, bytes]]:
-    words = Words.from_strings(vectors.index_to_key)
-    for low in range(0, len(vectors), ROWS):
-        for row, values in enumerate(np.asarray(vectors.vectors[low : low + ROWS], "<f4"), low):
+def _pairs(table: EmbeddingTable) -> Iterator[tuple[str, bytes]]:
+    words = table.packed_words
+    for low in range(0, len(table), ROWS):
+        for row, values in enumerate(np.asarray(table.vectors[low : low + ROWS], "<f4"), low):
             word = words.encoded(row)
             try:
                 yield word.decode(), values.tobytes()

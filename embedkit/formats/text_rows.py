@@ -20,8 +20,7 @@ from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import decoded, show
 from embedkit.kernels import thresholds
-from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.vocabulary.words import Words
+from embedkit.rows.table import EmbeddingTable
 
 SEGMENT = 4 << 20
 LONGEST_LINE = 64 << 20
@@ -205,7 +204,7 @@ def _finish(
     return decoded(words, encoding_errors, lambda i: place(file, int(places[i]))), vectors
 
 
-def write_rows(vectors: KeyedVectors, stream: BinaryIO, format: str) -> None:
+def write_rows(table: EmbeddingTable, stream: BinaryIO, format: str) -> None:
     """Write every row as a line; the digits give the float32 back exactly.
 
     Raises
@@ -213,12 +212,13 @@ def write_rows(vectors: KeyedVectors, stream: BinaryIO, format: str) -> None:
     EmbedkitError
         When a word cannot stand in such a line: it is empty or holds a space, a tab or a line feed.
     """
-    words = Words.from_strings(vectors.index_to_key)
-    for low in range(0, len(vectors), WRITE_ROWS):
-        encoded = [words.encoded(row) for row in range(low, min(low + WRITE_ROWS, len(vectors)))]
+    words = table.packed_words
+    for low in range(0, len(table), WRITE_ROWS):
+        encoded = [words.encoded(row) for row in range(low, min(low + WRITE_ROWS, len(table)))]
         for word in encoded:
             check_word(word, format)
-        texts = format_rows(vectors.vectors[low : low + WRITE_ROWS], vectors.vectors.size >= thresholds.PRINTED_NUMBERS)
+        with_kernel = len(table) * table.vector_size >= thresholds.PRINTED_NUMBERS
+        texts = format_rows(table.vectors[low : low + WRITE_ROWS], with_kernel)
         stream.writelines(word + text + b"\n" for word, text in zip(encoded, texts, strict=True))
 
 

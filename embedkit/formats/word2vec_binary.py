@@ -16,8 +16,7 @@ from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks, decoded, rows_from, show
 from embedkit.formats.word2vec_text import read_header
-from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.vocabulary.words import Words
+from embedkit.rows.table import EmbeddingTable
 
 ROWS = 8192
 LONGEST_WORD = 1 << 16  # bytes; a search for the space ends there in a damaged file
@@ -74,13 +73,13 @@ def _rows(
         )
 
 
-def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
+def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write words and vectors; a word with a space or line feed is refused."""
-    words = Words.from_strings(vectors.index_to_key)
+    words = table.packed_words
     with atomic_open(path) as stream:
-        stream.write(b"%d %d\n" % (len(vectors), vectors.vector_size))
-        for low in range(0, len(vectors), ROWS):
-            rows = np.ascontiguousarray(vectors.vectors[low : low + ROWS], "<f4")
+        stream.write(b"%d %d\n" % (len(table), table.vector_size))
+        for low in range(0, len(table), ROWS):
+            rows = np.ascontiguousarray(table.vectors[low : low + ROWS], "<f4")
             for row, values in enumerate(rows, low):
                 word = words.encoded(row)
                 if b" " in word or b"\n" in word:

@@ -17,7 +17,7 @@ from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks
 from embedkit.formats.text_rows import BOM, read_rows, write_rows
-from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.rows.table import EmbeddingTable
 
 HEADER = re.compile(rb"[ \t]*(\d{1,15})[ \t]+(\d{1,15})[ \t]*\r?\n")
 
@@ -60,11 +60,11 @@ def read_header(file: MappedFile) -> tuple[int, int, int]:
     return int(header[1]), int(header[2]), header.end()
 
 
-def write(vectors: KeyedVectors, path: str | os.PathLike[str]) -> None:
+def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write words and vectors; a word with white space is refused."""
     with atomic_open(path) as stream:
-        stream.write(b"%d %d\n" % (len(vectors), vectors.vector_size))
-        write_rows(vectors, stream, "word2vec text")
+        stream.write(b"%d %d\n" % (len(table), table.vector_size))
+        write_rows(table, stream, "word2vec text")
 
 
 def _counted(

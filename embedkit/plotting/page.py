@@ -16,6 +16,7 @@ import numpy as np
 from embedkit.files.atomic import atomic_open
 from embedkit.plotting.selection import Selection
 from embedkit.query import neighbours
+from embedkit.rows.norms import row_norms
 from embedkit.text.escaping import escape, to_json
 
 HERE = Path(__file__).parent
@@ -86,7 +87,5 @@ def nearest_within(vectors: np.ndarray, topn: int = NEIGHBOURS) -> tuple[np.ndar
     """
     vectors = np.ascontiguousarray(vectors, np.float32)
     n = len(vectors)
-    hits = neighbours.nearest(
-        vectors, neighbours.row_norms(vectors), vectors, min(topn, n - 1), "cosine", [[i] for i in range(n)]
-    )
+    hits = neighbours.nearest(vectors, row_norms(vectors), vectors, min(topn, n - 1), "cosine", [[i] for i in range(n)])
     return np.stack([rows for rows, _ in hits]), np.stack([found for _, found in hits])

@@ -8,7 +8,7 @@ from embedkit.errors import ConfigError
 from embedkit.plotting.pca import pca
 from embedkit.plotting.tsne import tsne
 from embedkit.progress import ProgressCallback
-from embedkit.query.neighbours import unit
+from embedkit.rows.norms import unit
 
 METHODS = ("pca", "tsne")
 

@@ -24,7 +24,8 @@ from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.query.neighbours import Hits, nearest, unit, values
+from embedkit.query.neighbours import Hits, nearest, values
+from embedkit.rows.norms import unit
 
 MAGIC = b"EMBKHNSW"
 CONNECTIVITY = 24  # neighbours of a node; 16 stays below a recall of .95 on 250,000 trained words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +11,14 @@ import numpy as np
 from embedkit.errors import ConfigError, UnknownWordError
 from embedkit.kernels import thresholds
 from embedkit.query import neighbours
-from embedkit.rows.quantization import QuantizedRows
+from embedkit.rows.composed import compose_word
+from embedkit.rows.norms import row_norms, unit
+from embedkit.rows.protocol import Rows, as_array
+from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import WordIndex, Words, find_normalised
 
 if TYPE_CHECKING:
     from embedkit.query.index import NeighbourIndex
-    from embedkit.rows.composing import SparseRows
     from embedkit.rows.subwords import Subwords
 
 Query = str | np.ndarray
@@ -31,24 +33,28 @@ class KeyedVectors:
     ----------
     words : sequence of str
         The most frequent first where that is known. Of equal words the first row counts.
-    vectors : float32 (n_words, vector_size), QuantizedRows, or a function that returns them
-        May be a read-only memory map. A function is called when the whole matrix is first needed: a format that
-        stores n-grams of words composes single words from `word_rows` and `ngram_vectors` until then. Quantised rows
-        are decoded likewise, all when the matrix is needed and one by one until then.
+    vectors : float32 (n_words, vector_size), or other rows (`embedkit.rows.protocol`)
+        May be a read-only memory map, or rows that are decoded: one by one while single words are asked for, all when
+        the whole matrix is first needed.
     counts : int64 (n_words,), optional
         How often each word was seen in training.
     norms : float32 (n_words,), optional
         The rows' lengths; worked out when first needed.
     subwords : Subwords, optional
         How words are split into n-grams; with `ngram_vectors` unknown words have vectors too.
-    ngram_vectors : float32 (bucket, vector_size), QuantizedRows or SparseRows, optional
+    ngram_vectors : float32 (bucket, vector_size) or other rows, optional
         The n-grams' rows.
-    word_rows : float32 (n_words, vector_size), optional
+    word_rows : float32 (n_words, vector_size) or other rows, optional
         The words' own rows, before the n-grams were added.
     output_vectors : float32 (n_words, vector_size), optional
         The output layer, for `fill` and for going on with training.
     config : dict, optional
         The full training configuration.
+
+    Attributes
+    ----------
+    table : EmbeddingTable
+        All of these as they are stored: what is written to a file.
 
     Raises
     ------
@@ -59,64 +65,87 @@ class KeyedVectors:
     def __init__(
         self,
         words: Sequence[str],
-        vectors: np.ndarray | QuantizedRows | Callable[[], np.ndarray],
+        vectors: Any,
         *,
         counts: np.ndarray | None = None,
         norms: np.ndarray | None = None,
         subwords: Subwords | None = None,
-        ngram_vectors: np.ndarray | QuantizedRows | SparseRows | None = None,
-        word_rows: np.ndarray | None = None,
+        ngram_vectors: Rows | None = None,
+        word_rows: Rows | None = None,
         output_vectors: np.ndarray | None = None,
         config: dict[str, Any] | None = None,
     ) -> None:
-        self.index_to_key: Sequence[str] = words if isinstance(words, Words | list) else list(words)
-        self.key_to_index: Mapping[str, int] = WordIndex(self.index_to_key)
-        self.counts = None if counts is None else np.asarray(counts, np.int64)
-        self.subwords = subwords
-        self.ngram_vectors = ngram_vectors
-        self.word_rows = word_rows
-        self.output_vectors = output_vectors
-        self.config: dict[str, Any] = dict(config or {})
-        self._norms = norms
-        self.quantized = vectors if isinstance(vectors, QuantizedRows) else None
-        whole = vectors.decode if isinstance(vectors, QuantizedRows) else vectors
-        self._compose_all = whole if callable(whole) else None
-        self._vectors = None if callable(whole) else _matrix(whole, len(self.index_to_key))
-        if self._vectors is None and self.quantized is None and word_rows is None:
-            raise ConfigError("vectors given as a function need word_rows beside them")
-        for name, rows in (
-            ("counts", self.counts),
-            ("norms", norms),
-            ("word_rows", word_rows),
-            ("quantised vectors", self.quantized),
-        ):
-            if rows is not None and len(rows) != len(self):
-                raise ConfigError(f"{name} has {len(rows)} rows for {len(self)} words")
+        self._open(
+            EmbeddingTable(
+                words, vectors, counts, norms, subwords, ngram_vectors, word_rows, output_vectors, config or {}
+            )
+        )
+
+    @classmethod
+    def from_table(cls, table: EmbeddingTable) -> KeyedVectors:
+        """Answer questions about what a file holds."""
+        vectors = cls.__new__(cls)
+        vectors._open(table)
+        return vectors
+
+    def _open(self, table: EmbeddingTable) -> None:
+        self.table = table
+        self.key_to_index: Mapping[str, int] = WordIndex(table.words)
+        self._matrix = table.vectors if isinstance(table.vectors, np.ndarray) else None
+
+    @property
+    def index_to_key(self) -> Sequence[str]:
+        """The words by row."""
+        return self.table.words
+
+    @property
+    def counts(self) -> np.ndarray | None:
+        """How often each word was seen in training, int64 (n_words,), where that is known."""
+        return self.table.counts
+
+    @property
+    def subwords(self) -> Subwords | None:
+        """How words are split into n-grams."""
+        return self.table.subwords
+
+    @property
+    def ngram_vectors(self) -> Rows | None:
+        """The n-grams' rows."""
+        return self.table.ngram_vectors
+
+    @property
+    def word_rows(self) -> Rows | None:
+        """The words' own rows, before the n-grams were added."""
+        return self.table.word_rows
+
+    @property
+    def output_vectors(self) -> np.ndarray | None:
+        """The output layer, where it was kept."""
+        return self.table.output_vectors
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The training configuration."""
+        return self.table.config
 
     @property
     def vectors(self) -> np.ndarray:
         """All word vectors: float32 (n_words, vector_size)."""
-        if self._vectors is None and self._compose_all is not None:
-            self._vectors = _matrix(self._compose_all(), len(self))
-        return self._vectors  # type: ignore[return-value]
-
-    @property
-    def has_matrix(self) -> bool:
-        """Whether all word vectors are at hand, not still to be composed."""
-        return self._vectors is not None
+        if self._matrix is None:
+            self._matrix = as_array(self.table.vectors)
+        return self._matrix
 
     @property
     def norms(self) -> np.ndarray:
         """Lengths of the word vectors: float32 (n_words,)."""
-        if self._norms is None:
-            self._norms = neighbours.row_norms(self.vectors)
-        return self._norms
+        if self.table.norms is None:
+            self.table.norms = row_norms(self.vectors)
+        return self.table.norms
 
     @property
     def vector_size(self) -> int:
         """Dimensions of a vector."""
-        held = (rows for rows in (self._vectors, self.quantized, self.word_rows) if rows is not None)
-        return int(next(held).shape[1])
+        return self.table.vector_size
 
     def __len__(self) -> int:
         return len(self.index_to_key)
@@ -133,7 +162,9 @@ class KeyedVectors:
 
     def has_vector(self, word: str) -> bool:
         """Whether a word is in the vocabulary or can be composed from its n-grams."""
-        return self.row(word) >= 0 or self._buckets(word) is not None
+        if self.row(word) >= 0:
+            return True
+        return self.subwords is not None and self.ngram_vectors is not None and len(self.subwords.buckets(word)) > 0
 
     def __getitem__(self, word: str) -> np.ndarray:
         """The vector of a word: float32 (vector_size,); composed from its n-grams where the word is unknown.
@@ -144,16 +175,14 @@ class KeyedVectors:
             When the word is neither known nor composable; it names close spellings.
         """
         row = self.row(word)
-        if row < 0:
-            buckets = self._buckets(word)
-            if buckets is None:
-                raise UnknownWordError(word, self.close_spellings(word))
-            return self._compose(None, buckets)
-        if self._vectors is not None:
-            return self._vectors[row]
-        if self.quantized is not None:
-            return self.quantized[row]
-        return self._compose(row, self._buckets(self.index_to_key[row]))
+        if row >= 0:
+            return self.table.vectors[row] if self._matrix is None else self._matrix[row]
+        composed = None
+        if self.subwords is not None and self.ngram_vectors is not None:
+            composed = compose_word(self.subwords, word, self.ngram_vectors)
+        if composed is None:
+            raise UnknownWordError(word, self.close_spellings(word))
+        return composed
 
     def get_vectors(self, words: Iterable[str]) -> np.ndarray:
         """The vectors of several words: float32 (n, vector_size).
@@ -200,25 +229,6 @@ class KeyedVectors:
             [(self.index_to_key[row], value) for row, value in zip(rows.tolist(), found.tolist(), strict=True)]
             for rows, found in hits
         ]
-
-    def _buckets(self, word: str) -> np.ndarray | None:
-        if self.subwords is None or self.ngram_vectors is None:
-            return None
-        buckets = self.subwords.buckets(word)
-        return buckets if len(buckets) else None
-
-    def _compose(self, row: int | None, buckets: np.ndarray | None) -> np.ndarray:
-        """The mean of a word's own row and its n-grams' rows, summed in fastText's order in float32."""
-        total = np.zeros(self.vector_size, np.float32)
-        n = 0
-        if row is not None and self.word_rows is not None:
-            total += self.word_rows[row]
-            n += 1
-        if buckets is not None and self.ngram_vectors is not None:
-            for ngram in self.ngram_vectors[buckets]:
-                total += ngram
-            n += len(buckets)
-        return total * np.float32(1.0 / max(n, 1))
 
     def most_similar(
         self,
@@ -307,7 +317,7 @@ class KeyedVectors:
                 vector = self[item] if isinstance(item, str) else np.asarray(item)
                 if vector.shape != (self.vector_size,):
                     raise ConfigError(f"expected a vector of shape ({self.vector_size},), found {vector.shape}")
-                total += sign * (neighbours.unit(vector) if metric == "cosine" else vector)
+                total += sign * (unit(vector) if metric == "cosine" else vector)
         return (total / max(len(positive) + len(negative), 1)).astype(np.float32)
 
     def analogy(
@@ -373,8 +383,8 @@ class KeyedVectors:
         """The word that lies farthest (by cosine) from the mean of all of them, each at unit length."""
         if len(words) < 2:
             raise ConfigError(f"expected at least two words to find the odd one out, found {len(words)}")
-        vectors = neighbours.unit(self.get_vectors(words))
-        return words[int(np.argmin(vectors @ neighbours.unit(vectors.mean(axis=0))))]
+        vectors = unit(self.get_vectors(words))
+        return words[int(np.argmin(vectors @ unit(vectors.mean(axis=0))))]
 
     def fill(self, text: str, topn: int = 10) -> Answers:
         """The likeliest words for the gap in a text, with probabilities; see `embedkit.query.filling.fill`."""
@@ -386,16 +396,7 @@ class KeyedVectors:
         """Write the vectors; the format is `format`, or what the suffix says, see `embedkit.formats`."""
         from embedkit import formats
 
-        formats.save(self, path, format, **options)
-
-
-def _matrix(vectors: np.ndarray, n_words: int) -> np.ndarray:
-    matrix = np.asarray(vectors)
-    if matrix.dtype != np.float32:
-        matrix = matrix.astype(np.float32)
-    if matrix.ndim != 2 or len(matrix) != n_words:
-        raise ConfigError(f"expected vectors of shape ({n_words}, vector_size), found {matrix.shape}")
-    return matrix
+        formats.write(self.table, path, format, **options)
 
 
 def _several(items: Query | Sequence[Query]) -> list[Query]:

@@ -1,78 +1,17 @@
-"""N-grams and vectors of many words at once, by kernels; one word needs only `embedkit.rows.subwords`.
-
-Also the rows of n-grams where most buckets were never touched: a trained model uses some hundred thousand of two
-million, and holds only those.
-"""
+"""N-grams and vectors of many words at once, by kernels; one word needs only `embedkit.rows.subwords`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
+from embedkit.rows.protocol import Rows
 from embedkit.rows.subwords import Subwords, encode_word
 from embedkit.threads import for_each
 
 WORDS_AT_ONCE = 4096
-
-
-class SparseRows:
-    """A float32 matrix (n_rows, vector_size) most of whose rows are zero, held as the others.
-
-    Parameters
-    ----------
-    buckets : int64 (n_used,)
-        The rows that are not zero, ascending.
-    values : float32 (n_used, vector_size)
-        Those rows.
-    n_rows : int
-        Rows in all.
-    """
-
-    dtype = np.dtype(np.float32)
-
-    def __init__(self, buckets: np.ndarray, values: np.ndarray, n_rows: int) -> None:
-        self.buckets = buckets
-        self.values = values
-        self.shape = (n_rows, values.shape[1])
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes in memory."""
-        return int(self.buckets.nbytes + self.values.nbytes)
-
-    def positions(self, buckets: np.ndarray) -> np.ndarray:
-        """Where the rows of `buckets` are in `values`, -1 for zero rows: int32, the shape of `buckets`."""
-        places = np.searchsorted(self.buckets, buckets)
-        found = places < len(self.buckets)
-        found[found] = self.buckets[places[found]] == buckets[found]
-        return np.where(found, places, -1).astype(np.int32)
-
-    def __getitem__(self, index: Any) -> np.ndarray:
-        """Rows by slice, array of row numbers or single row number, as of the full matrix."""
-        if isinstance(index, slice):
-            low, high, step = index.indices(len(self))
-            if step == 1:
-                first, last = np.searchsorted(self.buckets, (low, max(low, high)))
-                rows = np.zeros((max(0, high - low), self.shape[1]), np.float32)
-                rows[self.buckets[first:last] - low] = self.values[first:last]
-                return rows
-            index = np.arange(low, high, step)
-        numbers = np.asarray(index)
-        if numbers.ndim == 0:
-            return self[numbers[None]][0]
-        places = self.positions(numbers)
-        rows = np.zeros((len(numbers), self.shape[1]), np.float32)
-        rows[places >= 0] = self.values[places[places >= 0]]
-        return rows
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self[:].astype(dtype or np.float32, copy=False)
 
 
 def hash_words(subwords: Subwords, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -121,7 +60,11 @@ def _only_kept(kept: Sequence[int], indptr: np.ndarray, buckets: np.ndarray) -> 
 
 
 def compose(
-    subwords: Subwords, words: Sequence[str], ngram_vectors: Any, word_rows: Any = None, workers: int | None = None
+    subwords: Subwords,
+    words: Sequence[str],
+    ngram_vectors: Rows,
+    word_rows: Rows | None = None,
+    workers: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Vectors of many words from their n-grams: what fastText computes, bit for bit.
 
@@ -129,9 +72,9 @@ def compose(
     ----------
     subwords : Subwords
     words : sequence of str
-    ngram_vectors : float32 (subwords.n_rows, vector_size)
-        An array, a memory map or `SparseRows`.
-    word_rows : float32 (n_words, vector_size), optional
+    ngram_vectors : Rows (subwords.n_rows, vector_size)
+        Of rows that are not an array, those that the words need are decoded, a stretch of words at a time.
+    word_rows : Rows (n_words, vector_size), optional
         The words' own rows; without them the words are unknown ones.
     workers : int, optional
         Threads; all cores by default.
@@ -144,10 +87,8 @@ def compose(
     """
     from embedkit.kernels import subword
 
-    sparse = ngram_vectors if isinstance(ngram_vectors, SparseRows) else None
-    matrix = _read_only(np.asarray(ngram_vectors) if sparse is None else sparse.values)
-    size = matrix.shape[1]
-    rows_of_words = _read_only(np.zeros((0, size), np.float32) if word_rows is None else np.asarray(word_rows))
+    size = ngram_vectors.shape[1]
+    rows_of_words: Rows = np.zeros((0, size), np.float32) if word_rows is None else word_rows
     data, offsets = _join(subwords, words)
     vectors = np.empty((len(words), size), np.float32)
     n_ngrams = np.empty(len(words), np.int64)
@@ -155,11 +96,15 @@ def compose(
     def do(first: int, last: int) -> None:
         indptr, rows = _hash(subwords, data, offsets[first : last + 1])
         n_ngrams[first:last] = np.diff(indptr)
+        matrix = ngram_vectors
+        if not isinstance(matrix, np.ndarray):
+            used, rows = np.unique(rows, return_inverse=True)
+            matrix, rows = ngram_vectors[used], rows.astype(np.int32)
         subword.mean_rows(
             indptr,
-            rows if sparse is None else sparse.positions(rows),
-            matrix,
-            rows_of_words[first:last],
+            rows,
+            _read_only(matrix),
+            _read_only(rows_of_words[first:last]),
             0,
             last - first,
             vectors[first:last],

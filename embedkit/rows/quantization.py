@@ -6,12 +6,12 @@ Quantised rows are decoded to float32 when they are asked for; all that computes
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from embedkit.errors import ConfigError
 from embedkit.progress import Progress, ProgressCallback
+from embedkit.rows.protocol import EncodedRows, Rows
 
 KINDS = ("float16", "int8", "pq")
 CENTROIDS = 256
@@ -20,11 +20,10 @@ _ITERATIONS = 12
 _ROWS = 16_384  # rows worked on at once
 
 
-@dataclass(frozen=True)
-class QuantizedRows:
+class QuantizedRows(EncodedRows):
     """A matrix in fewer bytes; indexing decodes.
 
-    Attributes
+    Parameters
     ----------
     kind : {"float16", "int8", "pq"}
     size : int
@@ -35,49 +34,31 @@ class QuantizedRows:
         ``scales`` float32 (n,), a row is its scale times the centroids that its codes name, one after the other.
     """
 
-    kind: str
-    size: int
-    parts: Mapping[str, np.ndarray]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self.parts["rows"]), self.size
+    def __init__(self, kind: str, size: int, parts: Mapping[str, np.ndarray]) -> None:
+        self.kind = kind
+        self.parts = parts
+        self.shape = (len(parts["rows"]), size)
 
     @property
     def arrays(self) -> list[np.ndarray]:
         """What is really stored."""
         return list(self.parts.values())
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of what is stored."""
-        return sum(array.nbytes for array in self.arrays)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, rows: int | slice | np.ndarray) -> np.ndarray:
-        """Decode some rows: float32 (size,) for a number, (n, size) otherwise."""
-        codes = self.parts["rows"][rows]
+    def decode(self, index: slice | np.ndarray) -> np.ndarray:
+        """Some rows: float32 (k, size)."""
+        codes = self.parts["rows"][index]
         if self.kind == "float16":
             return codes.astype(np.float32)
-        scales = np.asarray(self.parts["scales"][rows])[..., None]
+        scales = self.parts["scales"][index][:, None]
         if self.kind == "int8":
             return codes.astype(np.float32) * scales
         centroids = self.parts["centroids"]
         decoded = centroids[np.arange(len(centroids)), codes]
-        return decoded.reshape(*codes.shape[:-1], -1)[..., : self.size] * scales
-
-    def decode(self) -> np.ndarray:
-        """All rows: float32 (n, size)."""
-        result = np.empty(self.shape, np.float32)
-        for start in range(0, len(result), _ROWS):
-            result[start : start + _ROWS] = self[start : start + _ROWS]
-        return result
+        return decoded.reshape(len(codes), centroids.shape[0] * centroids.shape[2])[:, : self.shape[1]] * scales
 
 
 def quantize(
-    rows: np.ndarray,
+    rows: Rows,
     kind: str,
     *,
     subvectors: int | None = None,
@@ -88,7 +69,7 @@ def quantize(
 
     Parameters
     ----------
-    rows : float32 (n, size)
+    rows : Rows float32 (n, size)
     kind : {"float16", "int8", "pq"}
         Two bytes a number; one byte a number and four a row; one byte a subvector and four a row.
     subvectors : int, optional
@@ -114,7 +95,7 @@ def quantize(
     return QuantizedRows(kind, rows.shape[1], encoders[kind]())
 
 
-def _float16(rows: np.ndarray) -> dict[str, np.ndarray]:
+def _float16(rows: Rows) -> dict[str, np.ndarray]:
     largest = np.finfo(np.float16).max
     codes = np.empty(rows.shape, np.float16)
     for start in range(0, len(rows), _ROWS):
@@ -125,7 +106,7 @@ def _float16(rows: np.ndarray) -> dict[str, np.ndarray]:
     return {"rows": codes}
 
 
-def _int8(rows: np.ndarray) -> dict[str, np.ndarray]:
+def _int8(rows: Rows) -> dict[str, np.ndarray]:
     codes, scales = np.empty(rows.shape, np.int8), np.zeros(len(rows), np.float32)
     for start in range(0, len(rows), _ROWS):
         block = rows[start : start + _ROWS]
@@ -135,9 +116,7 @@ def _int8(rows: np.ndarray) -> dict[str, np.ndarray]:
     return {"rows": codes, "scales": scales}
 
 
-def _product(
-    rows: np.ndarray, subvectors: int | None, seed: int, progress: ProgressCallback | None
-) -> dict[str, np.ndarray]:
+def _product(rows: Rows, subvectors: int | None, seed: int, progress: ProgressCallback | None) -> dict[str, np.ndarray]:
     """Product quantisation of directions (Jégou, Douze and Schmid 2011), lengths apart so that they stay exact."""
     n, size = rows.shape
     pieces = max(1, size // 2) if subvectors is None else subvectors

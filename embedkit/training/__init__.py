@@ -227,7 +227,7 @@ def train(
     given = {name: value for name, value in locals().items() if name in OPTIONS and value is not None}
     settled = settle(model, config, given)
     if isinstance(init, (str, os.PathLike)):
-        from embedkit.formats import load
+        from embedkit.query.storing import load
 
         init = load(init)
     run = Run(progress, log, checkpoint, resume, checkpoint_every, init, note)
@@ -238,10 +238,10 @@ def train(
         fit = family(settled).fit
         vectors: KeyedVectors = fit(None, settled, run, cooccurrences=Path(cooccurrences), vocabulary=vocabulary)
         idle = OF_CORPUS | OF_COUNTING
-        vectors.config = {name: value for name, value in vectors.config.items() if name not in idle}
+        vectors.table.config = {name: value for name, value in vectors.config.items() if name not in idle}
         return vectors
     encoded = read_corpus(corpus, settled, vocabulary, progress, mmap_above)
     vectors = family(settled).fit(encoded, settled, run)
     kept = {name: value for name, value in vectors.config.items() if name not in OF_CORPUS}
-    vectors.config = {**kept, **encoded.options}
+    vectors.table.config = {**kept, **encoded.options}
     return vectors

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.rows.composing import SparseRows, mean_rows
+from embedkit.rows.composing import mean_rows
+from embedkit.rows.sparse import SparseRows
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
 from embedkit.training.slices import Result, check_corpus, train_slices

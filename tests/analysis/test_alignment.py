@@ -9,8 +9,8 @@ from embedkit.analysis import alignment, comparison
 from embedkit.analysis.alignment import align, procrustes, read_dictionary, shared_words
 from embedkit.cli import main
 from embedkit.errors import EmbedkitError, FormatError
-from embedkit.formats import load
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.query.storing import load
 
 
 def rotation(size, seed=0):

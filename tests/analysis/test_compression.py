@@ -12,8 +12,8 @@ from embedkit.analysis.compression import compress, costs
 from embedkit.analysis.testsets import WordPairs
 from embedkit.cli import main
 from embedkit.errors import ConfigError, FormatError
-from embedkit.formats import load
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.query.storing import load
 from embedkit.rows import quantization
 from embedkit.rows.quantization import KINDS, quantize
 from embedkit.rows.subwords import Subwords
@@ -46,20 +46,20 @@ def subword_model():
 
 @given(MATRICES)
 def test_float16_is_numpys(matrix):
-    np.testing.assert_array_equal(quantize(matrix, "float16").decode(), matrix.astype(np.float16).astype(np.float32))
+    np.testing.assert_array_equal(quantize(matrix, "float16")[:], matrix.astype(np.float16).astype(np.float32))
 
 
 @given(MATRICES)
 def test_int8_is_off_by_half_a_step_at_most(matrix):
     step = np.abs(matrix).max(axis=1, keepdims=True) / 127
-    assert (np.abs(quantize(matrix, "int8").decode() - matrix) <= step * 0.5001 + 1e-12).all()
+    assert (np.abs(quantize(matrix, "int8")[:] - matrix) <= step * 0.5001 + 1e-12).all()
 
 
 @settings(deadline=None, max_examples=30)
 @given(MATRICES, st.integers(1, 7))
 def test_pq_of_few_rows_is_exact_and_keeps_lengths(matrix, subvectors):
     """Fewer rows than centroids: every piece is a centroid."""
-    found = quantize(matrix, "pq", subvectors=min(subvectors, matrix.shape[1])).decode()
+    found = quantize(matrix, "pq", subvectors=min(subvectors, matrix.shape[1]))[:]
     # directions that are closer than float32 squares can tell apart may share a centroid
     assert (np.linalg.norm(found - matrix, axis=1) <= 2e-3 * np.linalg.norm(matrix, axis=1)).all()
 
@@ -74,7 +74,7 @@ def test_pq_decodes_to_the_nearest_centroids_with_the_original_length():
         for piece in range(5):
             off = np.linalg.norm(centroids[piece] - directions[row, 2 * piece : 2 * piece + 2], axis=1)
             assert off[codes[row, piece]] <= off.min() + 1e-6
-    np.testing.assert_allclose(np.linalg.norm(found.decode(), axis=1), np.linalg.norm(matrix, axis=1), rtol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(found[:], axis=1), np.linalg.norm(matrix, axis=1), rtol=1e-5)
 
 
 def test_k_means_is_better_than_its_start(monkeypatch):
@@ -82,7 +82,7 @@ def test_k_means_is_better_than_its_start(monkeypatch):
     errors = []
     for iterations in (0, 12):
         monkeypatch.setattr(quantization, "_ITERATIONS", iterations)
-        errors.append(np.square(quantize(matrix, "pq", subvectors=1).decode() - matrix).sum())
+        errors.append(np.square(quantize(matrix, "pq", subvectors=1)[:] - matrix).sum())
     assert errors[1] < 0.85 * errors[0]
 
 
@@ -90,7 +90,7 @@ def test_k_means_is_better_than_its_start(monkeypatch):
 def test_single_rows_slices_and_lists_decode_alike(kind, monkeypatch):
     monkeypatch.setattr(quantization, "_ROWS", 64)
     found = quantize(rows(), kind)
-    whole = found.decode()
+    whole = found[:]
     np.testing.assert_array_equal(found[7], whole[7])
     np.testing.assert_array_equal(found[5:9], whole[5:9])
     np.testing.assert_array_equal(found[np.array([3, 399, 3])], whole[[3, 399, 3]])
@@ -105,7 +105,7 @@ def test_zero_rows_stay_zero(kind):
 
 
 def test_subvectors_need_not_divide_the_size():
-    assert quantize(rows(size=7), "pq", subvectors=3).decode().shape == (400, 7)
+    assert quantize(rows(size=7), "pq", subvectors=3)[:].shape == (400, 7)
 
 
 def test_what_cannot_be_quantised_is_refused():
@@ -124,9 +124,9 @@ def test_a_compressed_file_answers_like_the_model_in_memory(kind, tmp_path):
     smaller = compress(model(), kind)
     smaller.save(tmp_path / "m.safetensors")
     opened = load(tmp_path / "m.safetensors")
-    assert opened.quantized.kind == kind
+    assert opened.table.vectors.kind == kind
     np.testing.assert_array_equal(opened["낱말5"], smaller["낱말5"])
-    assert not opened.has_matrix  # one word decodes one row
+    assert not isinstance(opened.table.vectors, np.ndarray)  # one word decodes one row
     np.testing.assert_array_equal(opened.vectors, smaller.vectors)
     np.testing.assert_allclose(opened.norms, np.linalg.norm(opened.vectors, axis=1), rtol=1e-5)
     assert opened.most_similar("낱말3", topn=5) == smaller.most_similar("낱말3", topn=5)
@@ -148,7 +148,7 @@ def test_other_tools_open_compressed_files(kind, tmp_path):
     smaller = compress(model(), kind)
     smaller.save(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(
-        safetensors.load_file(tmp_path / "m.safetensors")["vectors"], smaller.quantized.parts["rows"]
+        safetensors.load_file(tmp_path / "m.safetensors")["vectors"], smaller.table.vectors.parts["rows"]
     )
 
 
@@ -220,7 +220,7 @@ def test_the_command_writes_and_reports(tmp_path, capsys):
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [record["quantize"] for record in records] == ["float32", *KINDS]
     assert set(records[0]) == {"quantize", "bytes", "share", "cosine", "overlap", "spearman pairs.tsv"}
-    assert load(out).quantized.parts["rows"].shape == (400, 2)
+    assert load(out).table.vectors.parts["rows"].shape == (400, 2)
     assert main(["similar", str(out), "낱말3"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 10
 

@@ -6,8 +6,8 @@ import pytest
 from embedkit.analysis import operations
 from embedkit.cli import main
 from embedkit.errors import ConfigError, EmbedkitError
-from embedkit.formats import load
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.query.storing import load
 from embedkit.rows.subwords import Subwords
 
 

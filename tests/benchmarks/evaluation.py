@@ -21,8 +21,9 @@ import numpy as np
 
 from embedkit.analysis.evaluation import evaluate_analogies
 from embedkit.analysis.testsets import read_analogies
-from embedkit.formats import load
-from embedkit.query.neighbours import nearest, unit
+from embedkit.query.neighbours import nearest
+from embedkit.query.storing import load
+from embedkit.rows.norms import unit
 
 RESTRICT = 30_000
 

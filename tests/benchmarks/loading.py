@@ -20,8 +20,8 @@ import time, embedkit; from embedkit.formats import native
 start = time.perf_counter(); model = embedkit.load({path!r}); print(time.perf_counter() - start)
 """
 CONVERT = """
-import time; from embedkit import formats
-start = time.perf_counter(); formats.convert({path!r}, {native!r}); print(time.perf_counter() - start)
+import time; from embedkit.query import storing
+start = time.perf_counter(); storing.convert({path!r}, {native!r}); print(time.perf_counter() - start)
 """
 GENSIM = """
 import time; from gensim.models import KeyedVectors

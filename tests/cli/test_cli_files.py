@@ -9,6 +9,7 @@ import pytest
 
 from embedkit import formats
 from embedkit.cli import main
+from embedkit.query import storing
 from embedkit.query.keyed_vectors import KeyedVectors
 
 WORDS = ["we", "watched", "a", "good", "movie", "film", "서울"]
@@ -145,7 +146,7 @@ def test_convert_by_suffix_and_by_name(run, path, model, tmp_path):
     assert err == f"{tmp_path / 'm.txt'}: 7 words, 4 dimensions\n"
     assert run("convert", tmp_path / "m.txt", tmp_path / "m.dat", "--to", "glove-text", "--quiet") == (0, "", "")
     assert formats.sniff(tmp_path / "m.dat") == "glove-text"
-    np.testing.assert_array_equal(formats.load(tmp_path / "m.dat").vectors, model.vectors)
+    np.testing.assert_array_equal(storing.load(tmp_path / "m.dat").vectors, model.vectors)
     status, _, err = run("convert", path, tmp_path / "m.xyz")
     assert status == 2
     assert "cannot tell the format from the suffix" in err

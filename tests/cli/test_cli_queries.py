@@ -9,8 +9,8 @@ import threading
 import numpy as np
 import pytest
 
-from embedkit import formats
 from embedkit.cli import main
+from embedkit.query import storing
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.subwords import Subwords
 from tests import reference_vectors as reference
@@ -221,7 +221,7 @@ def test_unknown_words_are_composed_with_a_note_and_status_0(ask, subword_model,
 
 
 def test_a_composed_word_is_the_mean_of_its_ngrams(ask, subword_model):
-    model = formats.load(subword_model)
+    model = storing.load(subword_model)
     _, rows, _ = ask("vectors", subword_model, "학교에서", "--quiet")
     expected = model.ngram_vectors[model.subwords.buckets("학교에서")].mean(axis=0)
     np.testing.assert_allclose(np.array(rows[0][0].split(" ")[1:], np.float64), expected, rtol=1e-5)

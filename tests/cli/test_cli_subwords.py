@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from embedkit.cli import main
-from embedkit.formats import load
+from embedkit.query.storing import load
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_shares_of_a_model_add_up_to_one(run, model):
         (["train", "CORPUS", "-o", "x.bin", "--model", "fasttext", "--subwords", "jamo"], "no place for jamo", 1),
         (["train", "CORPUS", "-o", "x.vec", "--format", "fasttext", "--subwords", "jamo"], "no place for jamo", 1),
         (["train", "CORPUS", "-o", "x.bin", "--model", "fasttext", "--bucket", 0], "bucket", 2),
-        (["train", "CORPUS", "-o", "x.bin", "--model", "fasttext", "--min-n", 4, "--max-n", 3], "min_n", 2),
+        (["train", "CORPUS", "-o", "x.bin", "--model", "fasttext", "--min-n", 4, "--max-n", 3], "--min-n", 2),
     ],
 )
 def test_what_cannot_work_is_one_line(run, corpus, model, tmp_path, monkeypatch, arguments, message, expected):

@@ -49,11 +49,10 @@ def test_a_model_of_another_task_is_refused_by_name(tmp_path):
 
 
 def test_word_vectors_are_no_model(tmp_path):
-    from embedkit.formats import native
     from embedkit.query.keyed_vectors import KeyedVectors
 
     path = tmp_path / "v.safetensors"
-    native.write(KeyedVectors(["a"], np.ones((1, 2), np.float32)), path)
+    KeyedVectors(["a"], np.ones((1, 2), np.float32)).save(path, "native")
     with pytest.raises(FormatError, match=r"these are word vectors.*embedkit classify train --vectors"):
         load_model(path, "classify")
 

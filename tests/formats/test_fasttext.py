@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedkit.errors import EmbedkitError, FormatError
-from embedkit.formats import load, save, sniff
+from embedkit.formats import sniff
 from embedkit.formats.describe import describe
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.query.storing import load, save
 from embedkit.rows.subwords import Subwords
 
 MAGIC = 793712314
@@ -338,6 +339,6 @@ def test_a_known_name_saves_over_nothing_half_written(tmp_path):
 def test_the_facts_of_a_quantised_file_count_what_is_stored(tmp_path):
     data, _ = packed_file(False, None)
     model = load(put(tmp_path, data))
-    facts = describe(model)
+    facts = describe(model.table)
     assert facts["words"] == N_WORDS
     assert 0 < facts["memory_bytes"] + facts["mapped_bytes"] <= len(data)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embedkit import formats
 from embedkit.errors import ConfigError, FormatError
 from embedkit.formats.floret import Table, murmur3
+from embedkit.query import storing
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 WORDS = ["the", "naïve", "여왕", "new_york", "x"]
@@ -26,7 +26,7 @@ VECTORS = np.array(
 
 @pytest.mark.parametrize("name", ["gensim_vectors.txt", "gensim_vectors.bin", "gensim_glove.txt", "numpy_vectors.npz"])
 def test_golden_files(name):
-    model = formats.load(GOLDEN / name)
+    model = storing.load(GOLDEN / name)
     assert list(model.index_to_key) == WORDS
     np.testing.assert_array_equal(model.vectors.view(np.uint32), VECTORS.view(np.uint32))
 
@@ -37,21 +37,21 @@ def test_word2vec_binary_with_and_without_line_feeds(tmp_path, start, end):
         start + word.encode() + b" " + row.tobytes() + end for word, row in zip(WORDS, VECTORS, strict=True)
     )
     (tmp_path / "m").write_bytes(b"5 3\n" + rows)
-    model = formats.load(tmp_path / "m")
+    model = storing.load(tmp_path / "m")
     assert list(model.index_to_key) == WORDS
     np.testing.assert_array_equal(model.vectors, VECTORS)
     (tmp_path / "m").write_bytes(b"4 3\n" + rows)
     with pytest.raises(FormatError, match="expected the end of the file after 4 words"):
-        formats.load(tmp_path / "m")
+        storing.load(tmp_path / "m")
 
 
 def test_a_word_cut_inside_a_syllable_is_named_or_mended(tmp_path):
     cut = ("가" * 33).encode()[:98]
     (tmp_path / "m").write_bytes(b"2 1\nthe " + bytes(4) + b"\n" + cut + b" " + bytes(4) + b"\n")
     with pytest.raises(FormatError, match=r"row 1: expected UTF-8, found the word .* `encoding_errors`"):
-        formats.load(tmp_path / "m")
-    assert formats.load(tmp_path / "m", encoding_errors="ignore").index_to_key[1] == "가" * 32
-    assert formats.load(tmp_path / "m", encoding_errors="replace").index_to_key[1] == "가" * 32 + "\ufffd"
+        storing.load(tmp_path / "m")
+    assert storing.load(tmp_path / "m", encoding_errors="ignore").index_to_key[1] == "가" * 32
+    assert storing.load(tmp_path / "m", encoding_errors="replace").index_to_key[1] == "가" * 32 + "\ufffd"
 
 
 def glove_files(folder):
@@ -65,7 +65,7 @@ def glove_files(folder):
 @pytest.mark.parametrize("which", ["sum", "word", "context"])
 def test_glove_binary(tmp_path, which):
     path, matrix = glove_files(tmp_path)
-    model = formats.load(path, "glove-binary", vocab=tmp_path / "vocab.txt", glove_vectors=which)
+    model = storing.load(path, "glove-binary", vocab=tmp_path / "vocab.txt", glove_vectors=which)
     expected = {"sum": matrix[:3] + matrix[3:], "word": matrix[:3], "context": matrix[3:]}[which][:, :4]
     np.testing.assert_array_equal(model.vectors, expected.astype(np.float32))
     assert list(model.index_to_key) == ["the", "여왕", "king"]
@@ -76,13 +76,13 @@ def test_glove_binary_with_another_vocabulary(tmp_path):
     path, _ = glove_files(tmp_path)
     (tmp_path / "vocab.txt").write_text("a 1\nb 1\nc 1\nd 1\n")
     with pytest.raises(FormatError, match="as many as there are words in"):
-        formats.load(path, "glove-binary")
+        storing.load(path, "glove-binary")
     (tmp_path / "vocab.txt").write_text("a 1\nb\n")
     with pytest.raises(FormatError, match="line 2: expected a word and its count, found 'b'"):
-        formats.load(path, "glove-binary")
+        storing.load(path, "glove-binary")
     (tmp_path / "vocab.txt").unlink()
     with pytest.raises(ConfigError, match="give `vocab`, a file"):
-        formats.load(path, "glove-binary")
+        storing.load(path, "glove-binary")
 
 
 def finalfusion(words, rows, norms, listed=None):
@@ -106,7 +106,7 @@ def test_finalfusion_restores_lengths(tmp_path, word, listed):
     rows = np.array([[0.6, 0.8], [1, 0]], np.float32)
     norms = np.array([5, 2], np.float32)
     (tmp_path / "m").write_bytes(finalfusion([word, "여왕".encode()], rows, norms, listed))
-    model = formats.load(tmp_path / "m")
+    model = storing.load(tmp_path / "m")
     np.testing.assert_allclose(model.vectors, [[3, 4], [2, 0]], rtol=1e-6)
     model.save(tmp_path / "back.fifu")
     if listed is None:
@@ -116,14 +116,14 @@ def test_finalfusion_restores_lengths(tmp_path, word, listed):
 def test_projector_metadata_with_several_columns(tmp_path):
     (tmp_path / "vectors.tsv").write_text("1\t2\n3\t4\n")
     (tmp_path / "metadata.tsv").write_text("Count\tWord\n10\tthe\n5\tking\n")
-    model = formats.load(tmp_path / "vectors.tsv")
+    model = storing.load(tmp_path / "vectors.tsv")
     assert list(model.index_to_key) == ["the", "king"]
     (tmp_path / "metadata.tsv").write_text("the\n")
     with pytest.raises(FormatError, match="expected a word for each vector, found 1"):
-        formats.load(tmp_path / "vectors.tsv")
+        storing.load(tmp_path / "vectors.tsv")
     (tmp_path / "metadata.tsv").unlink()
     with pytest.raises(FormatError, match="expected the words in"):
-        formats.load(tmp_path / "vectors.tsv")
+        storing.load(tmp_path / "vectors.tsv")
 
 
 def test_murmur_hash_against_published_values():
@@ -141,16 +141,16 @@ def test_floret_words_are_the_mean_of_their_pieces_rows(tmp_path):
         + "".join(f"{i} {' '.join(map(str, row.tolist()))}\n" for i, row in enumerate(table))
     )
     words.write_text("학교\nking\n", encoding="utf-8")
-    model = formats.load(path, words=words)
+    model = storing.load(path, words=words)
     ngrams = ["<학교>", "<학", "학교", "교>", "<학교", "학교>"]
     rows = [h % 7 for ngram in ngrams for h in murmur3(ngram.encode(), 2166136261)[:2]]
     np.testing.assert_allclose(model["학교"], table[rows].mean(axis=0), rtol=1e-6)
     assert Table(7, 3, 2, 3, 2, 2166136261, "<", ">").rows_of("학교") == rows
     with pytest.raises(ConfigError, match="give `words`, a file"):
-        formats.load(path)
+        storing.load(path)
     (tmp_path / "short.floret").write_text(path.read_text()[: path.read_text().rindex("6 ")])
     with pytest.raises(FormatError, match="expected a word and 3 values"):
-        formats.load(tmp_path / "short.floret", words=words)
+        storing.load(tmp_path / "short.floret", words=words)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_parquet_of_other_shapes(tmp_path, columns, message):
 
     parquet.write_table(pa.table(columns), tmp_path / "m.parquet")
     with pytest.raises(FormatError, match=message):
-        formats.load(tmp_path / "m.parquet")
+        storing.load(tmp_path / "m.parquet")
 
 
 def test_a_database_with_a_view_in_place_of_the_table_is_refused(tmp_path):
@@ -181,4 +181,4 @@ def test_a_database_with_a_view_in_place_of_the_table_is_refused(tmp_path):
         )
     database.close()
     with pytest.raises(FormatError, match=r"expected a table vectors\(word, vector\), found vectors"):
-        formats.load(tmp_path / "m.sqlite")
+        storing.load(tmp_path / "m.sqlite")

@@ -9,9 +9,9 @@ import warnings
 import numpy as np
 import pytest
 
-from embedkit import formats
 from embedkit.errors import ConfigError, FormatError
 from embedkit.formats.sniffing import sniff
+from embedkit.query import storing
 from tests.formats.samples import NEEDS_EXTRA, WRITABLE, sample, write
 
 MOST_PLACES = 250
@@ -40,7 +40,7 @@ def attempt(name, path, options):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            model = formats.load(path, name, **options)
+            model = storing.load(path, name, **options)
             list(model.index_to_key)
             assert np.isfinite(model.vectors).all() or name == "native"
             return model
@@ -52,7 +52,7 @@ def attempt(name, path, options):
 def test_cut_off_anywhere(file):
     name, path, options = file
     content = path.read_bytes()
-    whole = formats.load(path, name, **options)
+    whole = storing.load(path, name, **options)
     step = max(1, len(content) // MOST_PLACES)
     for length in range(0, len(content) - 1, step):
         path.write_bytes(content[:length])
@@ -81,7 +81,7 @@ def test_random_bytes_are_refused_or_read(tmp_path):
         for _ in range(20):
             path.write_bytes(rng.bytes(size))
             with contextlib.suppress(FormatError, ConfigError):
-                formats.load(path)
+                storing.load(path)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_absurd_sizes_take_no_memory(tmp_path, name, content):
     tracemalloc.start()
     try:
         with pytest.raises(FormatError):
-            formats.load(path, name, **options)
+            storing.load(path, name, **options)
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()
@@ -138,7 +138,7 @@ def test_files_of_another_kind_are_named(tmp_path, content, told):
     path = tmp_path / "m.bin"
     path.write_bytes(content)
     with pytest.raises(FormatError, match=told):
-        formats.load(path)
+        storing.load(path)
 
 
 def test_a_pytorch_file_is_named(tmp_path):
@@ -147,7 +147,7 @@ def test_a_pytorch_file_is_named(tmp_path):
     with zipfile.ZipFile(tmp_path / "m.pt", "w") as archive:
         archive.writestr("archive/data.pkl", b"\x80\x02.")
     with pytest.raises(FormatError, match="a PyTorch file"):
-        formats.load(tmp_path / "m.pt")
+        storing.load(tmp_path / "m.pt")
 
 
 def test_nothing_is_unpickled(tmp_path):
@@ -161,5 +161,5 @@ def test_nothing_is_unpickled(tmp_path):
     (tmp_path / "m.words.txt").write_text("a\n")
     for name in ("m.npz", "m.npy"):
         with pytest.raises(FormatError, match=r"[Pp]ickle|[Oo]bject"):
-            formats.load(tmp_path / name)
+            storing.load(tmp_path / name)
     assert not (tmp_path / "exploded").exists()

@@ -10,6 +10,7 @@ import pytest
 
 from embedkit import formats
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
+from embedkit.query import storing
 from embedkit.query.keyed_vectors import KeyedVectors
 from tests.formats.samples import EXACT, NEEDS_EXTRA, WORDS, WRITABLE, sample, write
 
@@ -30,7 +31,7 @@ def test_vectors_and_words_come_back(name, tmp_path, shape):
     path, options = write(model, name, tmp_path)
     if name == "glove-text" and shape == (5, 1):
         options = {"format": name}
-    after = formats.load(path, **options)
+    after = storing.load(path, **options)
     assert list(after.index_to_key) == WORDS[: shape[0]]
     if name in EXACT:
         np.testing.assert_array_equal(after.vectors.view(np.uint32), model.vectors.view(np.uint32))
@@ -48,16 +49,16 @@ def test_the_format_is_recognised_by_content_not_by_suffix(name, tmp_path):
 
 
 def test_converting_gives_the_same_as_loading_and_saving(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(formats, "SPILL_ABOVE", 0)
+    monkeypatch.setattr(storing, "SPILL_ABOVE", 0)
     model = sample()
     path, options = write(model, name, tmp_path)
     options["source_format"] = options.pop("format", None)
     before = set(tmp_path.iterdir())
-    formats.convert(path, tmp_path / "out.safetensors", **options)
-    formats.convert(path, tmp_path / "out.bin", **options)
+    storing.convert(path, tmp_path / "out.safetensors", **options)
+    storing.convert(path, tmp_path / "out.bin", **options)
     assert set(tmp_path.iterdir()) - before == {tmp_path / "out.safetensors", tmp_path / "out.bin"}
     for out in ("out.safetensors", "out.bin"):
-        after = formats.load(tmp_path / out)
+        after = storing.load(tmp_path / out)
         assert list(after.index_to_key) == WORDS
         np.testing.assert_allclose(
             after.vectors,
@@ -72,9 +73,9 @@ def test_no_words_at_all(name, tmp_path):
     path, options = write(model, name, tmp_path)
     if name in ("glove-text", "glove-binary", "projector"):  # nothing says how wide the vectors are
         with pytest.raises(FormatError):
-            formats.load(path, **options)
+            storing.load(path, **options)
     else:
-        after = formats.load(path, **options)
+        after = storing.load(path, **options)
         assert after.vectors.shape == (0, 4)
         assert after.most_similar(np.ones(4)) == []
 
@@ -96,7 +97,7 @@ def test_words_come_back_or_are_refused_by_name(name, tmp_path, word):
         assert list(tmp_path.iterdir()) == []
     else:
         path, options = write(with_word(word), name, tmp_path)
-        assert list(formats.load(path, **options).index_to_key) == ["the", word]
+        assert list(storing.load(path, **options).index_to_key) == ["the", word]
 
 
 def test_a_full_disk_is_one_line_and_keeps_the_old_file(name, tmp_path):
@@ -133,13 +134,13 @@ def test_compressed_files_are_read_as_they_are(tmp_path, pack, source):
     path, _ = write(sample(), source, tmp_path)
     packed = tmp_path / "packed"
     packed.write_bytes(pack(path.read_bytes()))
-    after = formats.load(packed)
+    after = storing.load(packed)
     np.testing.assert_array_equal(after.vectors, sample().vectors)
     content = packed.read_bytes()
     for length in range(20, len(content), 7):
         os.truncate(packed, len(content) - length)
         with pytest.raises(FormatError):
-            formats.load(packed)
+            storing.load(packed)
         packed.write_bytes(content)
 
 
@@ -149,15 +150,15 @@ def test_an_archive_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(compressed, "ALWAYS_FINE", 1 << 16)
     (tmp_path / "bomb").write_bytes(gzip.compress(b"1000000 100\n" + b"0 " * 5_000_000))
     with pytest.raises(FormatError, match="unpacks to more than 100 times its size"):
-        formats.load(tmp_path / "bomb", "word2vec-text")
+        storing.load(tmp_path / "bomb", "word2vec-text")
 
 
 def test_options_that_a_format_does_not_take_are_wrong_usage(tmp_path):
     path, _ = write(sample(), "native", tmp_path)
     with pytest.raises(ConfigError, match="takes no option 'vocab'"):
-        formats.load(path, vocab="v.txt")
+        storing.load(path, vocab="v.txt")
     with pytest.raises(ConfigError, match="unknown format 'word2vec'"):
-        formats.load(path, "word2vec")
+        storing.load(path, "word2vec")
     with pytest.raises(ConfigError, match="cannot tell the format from the suffix"):
         sample().save(tmp_path / "m.xyz")
     with pytest.raises(ConfigError, match="floret can be read, not written"):

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embedkit import formats
 from embedkit.errors import FormatError
 from embedkit.formats import glove_text, text_rows
 from embedkit.formats.text_rows import format_rows
 from embedkit.kernels import thresholds
+from embedkit.query import storing
 from tests import reference_vectors as reference
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -28,7 +28,7 @@ def parser(request, monkeypatch):
 def load(tmp_path, content, name="glove-text", **options):
     path = tmp_path / "m.txt"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return formats.load(path, name, **options)
+    return storing.load(path, name, **options)
 
 
 def parse_with_kernel(texts):

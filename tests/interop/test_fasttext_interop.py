@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import embedkit
-from embedkit.formats import load
+from embedkit.query.storing import load
 from tests.training.test_fasttext_training import CORPUS
 
 fasttext = pytest.importorskip("fasttext")

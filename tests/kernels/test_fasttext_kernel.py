@@ -11,7 +11,8 @@ from embedkit.kernels.outputs import huffman_paths
 from embedkit.kernels.rows import SCORES, TILE, add_row, dot_rows, update_rows
 from embedkit.kernels.sampling import alias_table
 from embedkit.kernels.simd import LANES, aligned_rows, padded_size
-from embedkit.rows.composing import SparseRows, compose, hash_words, mean_rows
+from embedkit.rows.composing import compose, hash_words, mean_rows
+from embedkit.rows.sparse import SparseRows
 from embedkit.rows.subwords import Subwords
 from tests import reference_fasttext as reference
 

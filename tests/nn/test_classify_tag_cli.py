@@ -11,7 +11,6 @@ import time
 import numpy as np
 import pytest
 
-from embedkit.formats import native
 from embedkit.nn.models.classifier import Classifier
 from embedkit.nn.models.tagger import Tagger
 from embedkit.query.keyed_vectors import KeyedVectors
@@ -49,8 +48,8 @@ def folder(tmp_path_factory):
     (path / "pos.tsv").write_text("the\tDET\ncat\tNOUN\nruns\tVERB\n\nthe\tDET\ndog\tNOUN\n\n" * 20, encoding="utf-8")
     words = [*GOOD, *BAD, *PLAIN, "cat", "dog"]
     rows = np.random.default_rng(0).normal(size=(len(words), 6)).astype(np.float32)
-    native.write(KeyedVectors(words, rows, config={"tokenizer": "whitespace"}), path / "v.safetensors")
-    native.write(KeyedVectors(words, rows[:, :4]), path / "narrow.safetensors")
+    KeyedVectors(words, rows, config={"tokenizer": "whitespace"}).save(path / "v.safetensors")
+    KeyedVectors(words, rows[:, :4]).save(path / "narrow.safetensors")
     embedkit(
         "classify",
         "train",

@@ -8,7 +8,9 @@ import pytest
 from embedkit.errors import ConfigError, UnknownWordError
 from embedkit.kernels import thresholds
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.query.neighbours import best, nearest, row_norms
+from embedkit.query.neighbours import best, nearest
+from embedkit.rows.composed import ComposedRows
+from embedkit.rows.norms import row_norms
 from embedkit.vocabulary.words import DICT_AFTER, WordIndex, Words
 from tests import reference_vectors as reference
 
@@ -132,12 +134,15 @@ class TwoPieces:
         return np.array([ord(word[0]) % 7, ord(word[-1]) % 7]) if word else np.zeros(0, np.int64)
 
 
-def test_unknown_words_are_the_mean_of_their_pieces():
+def test_unknown_words_are_the_mean_of_their_pieces(monkeypatch):
+    monkeypatch.setattr(
+        "embedkit.query.keyed_vectors.as_array", lambda rows: pytest.fail("the whole matrix was composed for one word")
+    )
     rows = np.random.default_rng(1).standard_normal((7, 4)).astype(np.float32)
     words = np.random.default_rng(2).standard_normal((2, 4)).astype(np.float32)
     model = KeyedVectors(
         ["ab", "cd"],
-        lambda: pytest.fail("the whole matrix was composed for one word"),
+        ComposedRows(["ab", "cd"], words, TwoPieces(), rows),
         subwords=TwoPieces(),
         ngram_vectors=rows,
         word_rows=words,

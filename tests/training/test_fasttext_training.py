@@ -5,7 +5,7 @@ import pytest
 
 import embedkit
 from embedkit.errors import ConfigError
-from embedkit.formats import load
+from embedkit.query.storing import load
 from embedkit.rows.subwords import Subwords
 from embedkit.training import TrainingConfig
 from embedkit.training import subword_layout as family

@@ -8,9 +8,9 @@ import pytest
 from embedkit.counting import Cooccurrences, count_cooccurrences
 from embedkit.counting.files import count_to_file
 from embedkit.errors import ConfigError, CorpusError, TrainingError
-from embedkit.formats import load
 from embedkit.kernels.glove import group_of, make_train_block
 from embedkit.kernels.simd import LANES
+from embedkit.query.storing import load
 from embedkit.training import TrainingConfig, glove, glove_records, train
 from embedkit.training.run import Run
 from embedkit.vocabulary.corpus import Corpus

@@ -56,7 +56,7 @@ def align(
     """
     from embedkit.analysis.alignment import align as rotate
     from embedkit.analysis.alignment import read_dictionary, shared_words
-    from embedkit.formats import load, save
+    from embedkit.query.storing import load, save
 
     if held_out == 0:
         refuse(("seed", "restrict_vocab"), "with `held_out` 0, which leaves nothing to measure")

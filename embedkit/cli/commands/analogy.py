@@ -8,8 +8,8 @@ from embedkit.cli.shared.options import json_option, quiet_option, topn_option
 from embedkit.cli.shared.output import Results, warn
 from embedkit.cli.shared.queries import known, query_batches
 from embedkit.errors import ConfigError
-from embedkit.formats import load
 from embedkit.query.keyed_vectors import ANALOGY_METHODS
+from embedkit.query.storing import load
 
 
 @click.command(epilog="Example: embedkit analogy model.safetensors man king woman")

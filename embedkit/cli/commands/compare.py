@@ -39,7 +39,7 @@ def compare(first: str, second: str, topn: int, changed: int, restrict_vocab: in
     others the words that changed most with the nearest neighbours that only A and only B gives them.
     """
     from embedkit.analysis.comparison import compare as compare_models
-    from embedkit.formats import load
+    from embedkit.query.storing import load
 
     with progress_bar(quiet) as progress:
         found = compare_models(load(first), load(second), topn=topn, restrict_vocab=restrict_vocab, progress=progress)

@@ -73,7 +73,7 @@ def compress(
     from embedkit.analysis.compression import compress as compress_vectors
     from embedkit.analysis.compression import costs
     from embedkit.analysis.testsets import read_pairs
-    from embedkit.formats import load, save
+    from embedkit.query.storing import load, save
 
     pair_sets = [read_pairs(path) for path in pairs]
     vectors = load(model)

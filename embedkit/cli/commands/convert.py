@@ -11,7 +11,7 @@ from embedkit.cli.shared.options import quiet_option
 from embedkit.cli.shared.output import note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.formats import FORMATS
-from embedkit.formats import convert as convert_file
+from embedkit.query.storing import convert as convert_file
 
 
 @click.command(epilog="Example: embedkit convert glove.6B.100d.txt glove.safetensors")

@@ -16,7 +16,7 @@ from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError
-from embedkit.formats import load
+from embedkit.query.storing import load
 
 if TYPE_CHECKING:
     from embedkit.analysis.evaluation import AnalogiesResult, PairsResult

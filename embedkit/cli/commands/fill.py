@@ -8,7 +8,7 @@ from embedkit.cli.shared.options import json_option, topn_option
 from embedkit.cli.shared.output import Results, warn
 from embedkit.cli.shared.queries import query_batches
 from embedkit.errors import EmbedkitError
-from embedkit.formats import load
+from embedkit.query.storing import load
 
 
 @click.command(epilog='Example: embedkit fill model.safetensors "the capital of ___ is paris"')

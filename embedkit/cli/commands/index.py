@@ -37,8 +37,8 @@ def index(
     """
     import numpy as np
 
-    from embedkit.formats import load
     from embedkit.query.index import TOPN, NeighbourIndex
+    from embedkit.query.storing import load
 
     vectors = load(model)
     target = output or f"{model}.index"

@@ -8,7 +8,7 @@ import click
 
 from embedkit.cli.shared.options import json_option
 from embedkit.cli.shared.output import Results, print_json
-from embedkit.formats import FORMATS, load, sniff
+from embedkit.formats import FORMATS, read, sniff
 from embedkit.text.escaping import to_json
 
 
@@ -30,7 +30,7 @@ def info(model: str, source_format: str | None, as_json: bool) -> None:
     from embedkit.formats.describe import describe
 
     name = source_format or sniff(model)
-    facts = {"file": model, "format": name, "file_bytes": os.path.getsize(model), **describe(load(model, name))}
+    facts = {"file": model, "format": name, "file_bytes": os.path.getsize(model), **describe(read(model, name))}
     if as_json:
         print_json(facts)
         return

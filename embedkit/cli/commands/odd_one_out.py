@@ -7,7 +7,7 @@ import click
 from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results
 from embedkit.cli.shared.queries import known
-from embedkit.formats import load
+from embedkit.query.storing import load
 
 
 @click.command(epilog="Example: embedkit odd-one-out model.safetensors breakfast lunch dinner kitchen")

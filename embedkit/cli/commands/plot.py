@@ -194,9 +194,9 @@ def _draw_words(
     on_page = Path(output).suffix.lower() == ".html"
     if not on_page:
         check_target(output)
-    from embedkit.formats import load
     from embedkit.plotting.projection import project
     from embedkit.plotting.selection import select
+    from embedkit.query.storing import load
 
     vectors = load(model)
     chosen = select(vectors, **selection)

@@ -8,8 +8,8 @@ import numpy as np
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, topn_option
 from embedkit.cli.shared.output import Results
 from embedkit.cli.shared.queries import known, query_batches, words_of
-from embedkit.formats import load
 from embedkit.query.neighbours import METRICS
+from embedkit.query.storing import load
 
 
 @click.command(epilog="Example: embedkit similar model.safetensors king queen --topn 5")

@@ -70,7 +70,7 @@ def _checked(word: str) -> str:
 
 def _shares(model: str, words: tuple[str, ...], as_json: bool, quiet: bool) -> None:
     """Print for each subword its share of the word's vector h of n rows: (row · h) / (n h · h)."""
-    from embedkit.formats import load
+    from embedkit.query.storing import load
 
     vectors = load(model)
     if vectors.subwords is None or vectors.ngram_vectors is None:

@@ -12,11 +12,11 @@ from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import note, print_json, print_line
 from embedkit.cli.shared.queries import known, query_batches
 from embedkit.files.atomic import atomic_open
-from embedkit.formats import load
 from embedkit.formats.npy import NpyWriter
 from embedkit.formats.text_rows import format_rows
 from embedkit.kernels import thresholds
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.query.storing import load
 
 
 @click.command(epilog="Example: embedkit vectors model.safetensors king queen")

@@ -213,7 +213,7 @@ def load_vectors(path: str | None) -> Any:
     """The vectors at `path`, None for no path."""
     if path is None:
         return None
-    from embedkit.formats import load
+    from embedkit.query.storing import load
 
     return load(path)
 

@@ -49,7 +49,7 @@ def _changed(
     unit: bool,
 ) -> KeyedVectors:
     from embedkit.analysis import operations
-    from embedkit.formats import load
+    from embedkit.query.storing import load
     from embedkit.text.lines import read_words
 
     if keep_words or top_words:

@@ -18,7 +18,8 @@ def train_and_save(
     corpus: list[str] | None, output: Path, format: str | None, options: dict[str, Any], quiet: bool
 ) -> None:
     """Train and write the result, after checking that it can be written."""
-    from embedkit.formats import FORMATS, JAMO_IN_BIN, format_for, save
+    from embedkit.formats import FORMATS, JAMO_IN_BIN, format_for
+    from embedkit.query.storing import save
     from embedkit.rows.subwords import SYLLABLE_LENGTHS
     from embedkit.training import TrainingConfig, train
 

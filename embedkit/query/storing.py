@@ -1,0 +1,115 @@
+"""Vectors from files and into files: ``embedkit.load``, ``embedkit.save``, and one file turned into another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from embedkit import formats
+from embedkit.progress import ProgressCallback
+from embedkit.query.keyed_vectors import KeyedVectors
+
+SPILL_ABOVE = 64 << 20  # bytes of a file that is parsed on its way into another
+
+
+def load(
+    path: str | os.PathLike[str],
+    format: str | None = None,
+    *,
+    spill_to: str | os.PathLike[str] | None = None,
+    progress: ProgressCallback | None = None,
+    **options: Any,
+) -> KeyedVectors:
+    """Open a file of word vectors.
+
+    Parameters
+    ----------
+    path : path
+        Any of the formats in `embedkit.formats.FORMATS`; compressed with gzip, bzip2, xz or zstd or not.
+    format : str, optional
+        Its name, where the content does not tell; sniffed by default.
+    spill_to : path, optional
+        Where the format is one that must be parsed, write a native file there and open that, so that vectors larger
+        than the memory can be handled. Not touched where the format can be mapped as it is.
+    progress : callable, optional
+        Receives `embedkit.progress.Progress` reports.
+    **options
+        What the format's reader takes: ``encoding_errors``, ``vocab``, ``words``.
+
+    Raises
+    ------
+    FormatError
+        When the file is missing, cut off, damaged or of another kind.
+    ConfigError
+        For an unknown format or an option that it does not take.
+    """
+    return KeyedVectors.from_table(formats.read(path, format, spill_to=spill_to, progress=progress, **options))
+
+
+def save(vectors: KeyedVectors, path: str | os.PathLike[str], format: str | None = None, **options: Any) -> None:
+    """Write word vectors; the format is `format`, or what the suffix of `path` says.
+
+    Raises
+    ------
+    ConfigError
+        When neither names a format, or an option is not one of the format.
+    EmbedkitError
+        When the file cannot be written or the format cannot express the vectors.
+    """
+    vectors.save(path, format, **options)
+
+
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    source_format: str | None = None,
+    target_format: str | None = None,
+    progress: ProgressCallback | None = None,
+    change: Callable[[KeyedVectors], KeyedVectors] | None = None,
+    **options: Any,
+) -> KeyedVectors:
+    """Turn one file of vectors into another, with no more in memory than the words where the formats allow it.
+
+    Parameters
+    ----------
+    source, target : path
+    source_format, target_format : str, optional
+        Names of formats; by the content of `source` and the suffix of `target` otherwise.
+    progress : callable, optional
+    change : callable, optional
+        What to do with the vectors on the way (`embedkit.analysis.operations`).
+    **options
+        What the reader takes (``encoding_errors``, ``vocab``, ``words``), or else the writer.
+
+    Returns
+    -------
+    KeyedVectors
+        What was converted.
+    """
+    import inspect
+    import tempfile
+
+    source_format = source_format or formats.sniff(source)
+    target_format = target_format or (formats.format_for(target) if Path(target).suffix.lower() != ".bin" else None)
+    reader = formats.reader_of(source_format)
+    taken = inspect.signature(reader).parameters if reader else {}
+    for_reader = {key: value for key, value in options.items() if key in taken}
+    for_writer = {key: value for key, value in options.items() if key not in taken}
+    parsed = formats.streams(source_format)
+    if parsed and target_format == "native" and not for_writer and change is None:
+        return load(source, source_format, spill_to=target, progress=progress, **for_reader)
+
+    def through(vectors: KeyedVectors) -> KeyedVectors:
+        vectors = vectors if change is None else change(vectors)
+        save(vectors, target, target_format, **for_writer)
+        return vectors
+
+    if not parsed or os.path.getsize(source) < SPILL_ABOVE:
+        return through(load(source, source_format, progress=progress, **for_reader))
+    with tempfile.TemporaryDirectory(
+        prefix=".embedkit-", dir=Path(target).absolute().parent, ignore_cleanup_errors=True
+    ) as folder:
+        spilled = Path(folder) / "rows"
+        return through(load(source, source_format, spill_to=spilled, progress=progress, **for_reader))

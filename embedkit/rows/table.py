@@ -1,0 +1,113 @@
+"""What a file of vectors holds, whatever its format and however its rows are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedkit.errors import ConfigError
+from embedkit.rows.norms import row_norms
+from embedkit.rows.protocol import EncodedRows, Rows, blocks_of
+from embedkit.vocabulary.words import Words
+
+if TYPE_CHECKING:
+    from embedkit.rows.subwords import Subwords
+
+
+@dataclass
+class EmbeddingTable:
+    """Words and their vectors, with all that may stand beside them in a file.
+
+    Readers of formats return it, writers take it, `embedkit.query.keyed_vectors.KeyedVectors` answers questions about
+    it. Everything but words and vectors is optional.
+
+    Attributes
+    ----------
+    words : sequence of str
+        The most frequent first where that is known. Of equal words the first row counts.
+    vectors : Rows (n_words, vector_size)
+        An array, a memory map, or rows that are decoded when they are asked for.
+    counts : int64 (n_words,), optional
+        How often each word was seen in training.
+    norms : float32 (n_words,), optional
+        The lengths of the rows, where they are known.
+    subwords : Subwords, optional
+        How words are split into n-grams.
+    ngram_vectors : Rows (subwords.n_rows, vector_size), optional
+        The n-grams' rows.
+    word_rows : Rows (n_words, vector_size), optional
+        The words' own rows, before the n-grams were added.
+    output_vectors : float32 (n_outputs, vector_size), optional
+        The output layer; a row a word, but for hierarchical softmax.
+    config : dict
+        The training configuration.
+
+    Raises
+    ------
+    ConfigError
+        When the shapes do not fit together.
+    """
+
+    words: Sequence[str]
+    vectors: Rows
+    counts: np.ndarray | None = None
+    norms: np.ndarray | None = None
+    subwords: Subwords | None = None
+    ngram_vectors: Rows | None = None
+    word_rows: Rows | None = None
+    output_vectors: np.ndarray | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.words, Words | list):
+            self.words = list(self.words)
+        self.vectors = as_rows(self.vectors)
+        self.config = dict(self.config)
+        if self.counts is not None:
+            self.counts = np.asarray(self.counts, np.int64)
+        n = len(self.words)
+        if len(self.vectors.shape) != 2 or len(self.vectors) != n:
+            raise ConfigError(f"expected vectors of shape ({n}, vector_size), found {self.vectors.shape}")
+        for name in ("counts", "norms", "word_rows"):
+            rows = getattr(self, name)
+            if rows is not None and len(rows) != n:
+                raise ConfigError(f"{name} has {len(rows)} rows for {n} words")
+
+    @property
+    def vector_size(self) -> int:
+        """Dimensions of a vector."""
+        return int(self.vectors.shape[1])
+
+    @property
+    def packed_words(self) -> Words:
+        """The words as bytes.
+
+        Raises
+        ------
+        EmbedkitError
+            When a word holds a lone surrogate that stands for no byte.
+        """
+        return Words.from_strings(self.words)
+
+    def lengths(self) -> np.ndarray:
+        """The lengths of the rows, worked out once: float32 (n_words,)."""
+        if self.norms is None:
+            norms = np.empty(len(self), np.float32)
+            for low, block in blocks_of(self.vectors):
+                norms[low : low + len(block)] = row_norms(block)
+            self.norms = norms
+        return self.norms
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+
+def as_rows(vectors: Any) -> Rows:
+    """Rows as they are, anything else as an array of float32."""
+    if isinstance(vectors, EncodedRows):
+        return vectors
+    matrix = np.asarray(vectors)
+    return matrix if matrix.dtype == np.float32 else matrix.astype(np.float32)
