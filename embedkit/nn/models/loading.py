@@ -17,8 +17,6 @@ import numpy as np
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.model_file import ModelFile, load_model
 from embedkit.nn.layers.parameters import Array, Layer, without_prefix
-from embedkit.nn.words.lookup import WordLookup
-from embedkit.nn.words.spelling import SpellingLookup
 from embedkit.nn.words.tokens import TokenizerSettings
 from embedkit.nn.words.word_input import WordInput
 from embedkit.text.tokenizers import TOKENIZERS
@@ -223,31 +221,6 @@ def open_model(
             )
         words.borrow_from(vectors)
     return model
-
-
-def build(kind: Callable[..., M], config_kind: type, recipe: Recipe) -> M:
-    """Build a `Classifier` or `Tagger`, whose words are a `WordInput`."""
-    from embedkit.nn.models.contextual import ContextualEncoder
-
-    lookup = WordLookup.from_tensors(recipe.tensors, recipe.settings.get("subwords"))
-    weight = recipe.matrix("embedding.weight")
-    config: Any = recipe.config(config_kind)
-    if len(weight) != lookup.n_rows:
-        raise FormatError(f"expected {lookup.n_rows} rows of word vectors, found {len(weight)}")
-    inner = recipe.part("context", "context")
-    words = WordInput(
-        lookup,
-        weight,
-        frozen=config.frozen,
-        scale=recipe.number("scale"),
-        spelling=SpellingLookup.from_tensors(recipe.tensors) if "features.words" in recipe.tensors else None,
-        spelling_size=getattr(config, "spelling_size", 0),
-        rng=recipe.rng,
-        context=None if inner is None else ContextualEncoder.from_recipe(inner),
-    )
-    model: Any = kind(config, recipe.labels(), words, tokenizer=recipe.tokenizer("tokenizer"), rng=recipe.rng)
-    recipe.fill(model, beside=("words", "word_offsets", "word_order", "buckets", "features.", "context."))
-    return cast(M, model)
 
 
 def _checked(name: str, kind: str, value: Any) -> Any:

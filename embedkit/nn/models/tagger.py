@@ -19,7 +19,8 @@ from embedkit.nn.layers.losses import cross_entropy
 from embedkit.nn.layers.parameters import Gradients, Layer, Parameters, with_prefix
 from embedkit.nn.learning.batches import bucketed_batches, padded
 from embedkit.nn.learning.options import TrainingOptions
-from embedkit.nn.models.loading import build, check_sizes, open_model
+from embedkit.nn.models.building import build
+from embedkit.nn.models.loading import check_sizes, open_model
 from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer
 from embedkit.nn.words.word_input import TypeRows, WordInput, WordInputCache
 
