@@ -199,7 +199,7 @@ def test_damaged_files_are_format_errors(tmp_path):
     whole = path.read_bytes()
     for old, new, message in [
         (b'"output.weight"', b'"output.waight"', "expected output.weight"),
-        (b'\\"scale\\"', b'\\"skale\\"', "cannot be built again"),
+        (b'\\"scale\\"', b'\\"skale\\"', "expected scale to be float"),
         (b'\\"pooling\\": \\"m', b'\\"pooling\\": \\"n', "unknown pooling"),
     ]:
         assert old in whole
