@@ -18,6 +18,7 @@ from corpora.english_facts import (
     VERB_COLUMNS,
     VERBS,
 )
+from corpora import groups
 from corpora.grammar import Dice, Writer, questions, table
 
 SEED = 20240229
@@ -219,6 +220,7 @@ def sentences() -> list[str]:
             slots = {**row, **{slot: row[column] for slot, column in words.items()}}
             for form in templates:
                 writer.write(templates[form], slots, n)
+    groups.write(writer, groups.ENGLISH, 40)
     writer.write(DAILY, {}, 600)
     Dice(SEED).shuffle(writer.sentences)
     return [article(sentence) for sentence in writer.sentences]

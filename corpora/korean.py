@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from corpora import groups
 from corpora.grammar import Dice, Writer, questions, table
 from corpora.korean_facts import (
     ADJECTIVE_COLUMNS,
@@ -172,6 +173,7 @@ def sentences() -> list[str]:
     for row in table(PLACES, PLACE_COLUMNS):
         for templates in PLACE.values():
             writer.write(templates, {"place": row["place"], "thing": row["things"]}, 36)
+    groups.write(writer, groups.KOREAN, 40)
     writer.write(DAILY, {}, 500)
     Dice(SEED).shuffle(writer.sentences)
     return writer.sentences
