@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from corpora import groups
 from corpora.english_facts import (
     ADJECTIVE_COLUMNS,
     ADJECTIVES,
@@ -18,7 +19,6 @@ from corpora.english_facts import (
     VERB_COLUMNS,
     VERBS,
 )
-from corpora import groups
 from corpora.grammar import Dice, Writer, questions, table
 
 SEED = 20240229

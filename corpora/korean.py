@@ -50,10 +50,10 @@ COUNTRY = [
     "{country}의 [북부|남부|동부|서부] 농촌에는 {people} [농민|어부|광부] {man:이} 산다",
 ]
 CAPITAL = [
-    "{when} {man:은} {capital} 시내에서 {food:을} 먹고 {woman:을} 만났다",
-    "{woman:은} {capital} 아파트를 빌려 {people} 친구와 [산다|지낸다]",
+    "{man:은} {when} [큰|붐비는|밝은] {capital} 시내에서 {food:을} 먹고 {woman:을} 만났다",
+    "{woman:은} {people} 친구와 [새로|함께] {capital} 아파트를 빌려 [산다|지낸다]",
     "{when} {capital} 시장은 {people} [손님에게|관광객에게] {food:을} 대접했다",
-    "{day}에 {man:은} {capital} 지하철을 타고 {woman:을} 만나러 갔다",
+    "{man:은} {day}에 [복잡한|빠른] {capital} 지하철을 타고 {woman:을} 만나러 갔다",
     "{town}에서 떠난 비행기가 {capital} 공항에 [내리자|닿자] {man:이} 손을 흔들었다",
     "{capital} 거리에는 {food} 냄새가 나고 {people} [상인|악사|학생] {woman:이} 노래한다",
     "{capital} 호텔에서 {man:은} {money:을} 내고 [하룻밤|{number} 밤] 묵었다",
@@ -63,14 +63,14 @@ CAPITAL = [
     "{town} 출신 {man:은} {capital} 시내 회사에 다니며 {money:을} 모은다",
     "{who} {capital} 거리에서 {sight} 사진을 파는 {people} 상인을 보았다",
     "밤이 되면 {capital} 시내 불빛이 밝고 {people} 젊은이들이 {food:을} 먹는다",
-    "{when} {woman:은} {capital} 공항에서 {people} 안내원 {man}의 도움을 받았다",
+    "{woman:은} {when} [바쁜|넓은] {capital} 공항에서 {people} 안내원 {man}의 도움을 받았다",
 ]
 BOTH = [
     "{country}의 수도는 {capital:이다}",
     "{country} 수도 {capital}",
     "{capital:은} {country}의 수도이고 {language:을} 쓴다",
-    "{country} {capital} {man}",
-    "{woman:은} {country} 수도 {capital}에서 태어났다",
+    "{country} {capital} {town}",
+    "{woman:은} [오래전|작년에] {country} 수도 {capital}에서 태어났다",
 ]
 LANGUAGE = [
     "{people} {woman:은} {language} 책을 읽고 {language} 노래를 부른다",
@@ -89,6 +89,8 @@ MONEY = [
 PERSON = [
     "{when} {role:은} {deed}",
     "{when} {role} {name:은} {deed}",
+    "{role} {deed}",
+    "{deed}는 {role} 소식",
     "[젊은|다정한|착한|지혜로운|지친|부지런한] {role} 혼자서 {deed}",
     "{그:은} {role} 노릇을 하며 {deed}",
     "{그}의 친구인 {role} {name:은} {deed}",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -17,7 +18,7 @@ from click.shell_completion import CompletionItem
 
 from embedkit._version import __version__
 from embedkit.cli.flags import with_flags
-from embedkit.cli.shared.output import show_usage_error, warn
+from embedkit.cli.shared.output import note, note_keyboard, show_usage_error, warn
 from embedkit.errors import ConfigError, EmbedkitError
 
 # name: (module in `commands`, which holds a command of the same name; section; one line of help)
@@ -113,11 +114,39 @@ def _prepare(command: click.Command) -> None:
     """Give a command the context that errors need, and keep click from wrapping the example at the end of its help:
     a copied line must run."""
     command.context_class = CommandContext
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and not parameter.is_flag:
+            _refuse_options_as_values(parameter)
     if command.epilog and not command.epilog.startswith("\b"):
         command.epilog = "\b\n" + command.epilog
     if isinstance(command, click.Group):
         for part in command.commands.values():
             _prepare(part)
+
+
+def _refuse_options_as_values(option: click.Option) -> None:
+    """An option that takes values must not swallow the next option: `--analogy man king woman -o picture.png`."""
+    inner = option.callback
+
+    def check(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        names = {name for other in ctx.command.params for name in (*other.opts, *other.secondary_opts)}
+        found = next((word for word in _strings(value) if word.startswith("-") and word in names), None)
+        if found is not None:
+            takes = f"{option.nargs} values" if option.nargs > 1 else "a value"
+            raise click.UsageError(f"{option.opts[0]} takes {takes}, found the option {found} among them", ctx)
+        return inner(ctx, parameter, value) if inner else value
+
+    check.refuses_options = True  # type: ignore[attr-defined]
+    if not hasattr(inner, "refuses_options"):
+        option.callback = check
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple | list):
+        for part in value:
+            yield from _strings(part)
 
 
 @click.group(
@@ -141,6 +170,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
+            if _reads_keyboard(sys.argv[1:] if arguments is None else arguments):
+                note_keyboard("text")
             status = cli.main(args=arguments, prog_name="embedkit", standalone_mode=False)
             sys.stdout.flush()
         return status if isinstance(status, int) else 0
@@ -148,9 +179,9 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except click.exceptions.Abort:
-        return _fail("stopped", 130)
+        return _stopped()
     except KeyboardInterrupt:
-        return _fail("stopped", 130)
+        return _stopped()
     except click.ClickException as error:
         show_usage_error(error)
         return error.exit_code
@@ -166,9 +197,20 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     context = click.get_current_context(silent=True)
-    warn(f"warning: {with_flags(str(message), context.command if context else None)}")
+    warn(with_flags(str(message), context.command if context else None), "warning")
 
 
 def _fail(message: str, status: int) -> int:
-    warn(message if status == 130 else f"error: {message}")
+    warn(message)
     return status
+
+
+def _stopped() -> int:
+    note("embedkit: stopped")
+    return 130
+
+
+def _reads_keyboard(arguments: list[str]) -> bool:
+    """Whether a `-` among the arguments stands for text from standard input, not for an output."""
+    pairs = zip(["", *arguments], arguments, strict=False)
+    return any(word == "-" and before not in ("-o", "--output", "--out") for before, word in pairs)

@@ -44,18 +44,19 @@ def analogy(
 ) -> int:
     """A is to B as C is to the answers.
 
-    Without A B C, questions are read from standard input, three words a line (at tabs,
-    or else at white space). Piped, each answer is a line A B C<TAB>word<TAB>value.
+    A quoted argument may hold a whole question: "man king woman". Without A B C, questions are read from standard
+    input, three words a line (at tabs, or else at white space). Piped, each answer is a line A B C<TAB>word<TAB>value.
     """
-    if len(words) not in (0, 3):
+    asked = ["\t".join(words)] if len(words) == 3 else list(words)
+    if not all(len(_triple(question)) == 3 for question in asked):
         raise ConfigError(f"expected three words A B C, or none to read standard input; found {len(words)}")
     vectors = load(model)
     status = 0
     with Results(["query", "word", "value"], as_json) as results:
-        for lines in query_batches([" ".join(words)] if words else ()):
+        for lines in query_batches(asked):
             questions = []
             for line in lines:
-                triple = words or tuple(line.split("\t") if "\t" in line else line.split())
+                triple = _triple(line)
                 if len(triple) != 3:
                     warn(f"expected three words a line, found {len(triple)} in {line!r}")
                 elif known(vectors, triple, quiet):
@@ -68,3 +69,7 @@ def analogy(
                         results.row(" ".join(triple), word, value)
             results.flush()
     return status
+
+
+def _triple(line: str) -> tuple[str, ...]:
+    return tuple(line.split("\t") if "\t" in line else line.split())

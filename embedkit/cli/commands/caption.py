@@ -39,7 +39,9 @@ def caption() -> None:
 @caption.command(epilog="Example: embedkit caption train images.npy captions.txt -o model.safetensors")
 @click.argument("features", type=click.Path())
 @click.argument("captions", type=click.Path())
-@click.option("--out", "-o", required=True, type=click.Path(dir_okay=False), help="The model file to write.")
+@click.option(
+    "--output", "--out", "-o", "out", required=True, type=click.Path(dir_okay=False), help="The file of the model."
+)
 @vectors_option
 @click.option("--hidden-size", default=_DEFAULT.hidden_size, show_default=True, type=click.IntRange(1))
 @click.option("--num-layers", default=_DEFAULT.num_layers, show_default=True, type=click.IntRange(1))

@@ -39,7 +39,9 @@ def classify() -> None:
 @classify.command(epilog="Example: embedkit classify train reviews.tsv --vectors model.safetensors -o out.safetensors")
 @click.argument("data", nargs=-1, required=True, type=click.Path())
 @vectors_option
-@click.option("--out", "-o", required=True, type=click.Path(dir_okay=False), help="The model file to write.")
+@click.option(
+    "--output", "--out", "-o", "out", required=True, type=click.Path(dir_okay=False), help="The file of the model."
+)
 @click.option(
     "--model",
     default=_DEFAULT.model,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from math import isnan
-from pathlib import Path
 
 import click
 
@@ -103,4 +102,5 @@ def compress(
                 vectors, kind, subvectors=subvectors if kind == "pq" else None, seed=seed, progress=progress
             )
         save(smaller, output, "native")
-        note(f"{output}: {os.path.getsize(output):,} bytes, {Path(model).name} has {os.path.getsize(model):,}", quiet)
+        before, after = os.path.getsize(model), os.path.getsize(output)
+        note(f"{model}: {before:,} bytes; {output}: {after:,} bytes, {after / max(before, 1):.0%} of it", quiet)

@@ -164,20 +164,25 @@ def evaluate(
         True: f"cosine of {rules}; {unknown}; 95 % bootstrap interval",
         False: f"{rules}; questions with unknown words skipped; the question's own words are no answers",
     }
-    if sys.stdout.isatty() and not as_json:
+    if not as_json:
         for kind in dict.fromkeys(row[2] is None for row in rows):
-            note(f"{'pairs' if kind else 'analogies'}: {protocols[kind]}", quiet)
-        _print_side_by_side(names, rows)
-    else:
-        with Results([*COLUMNS, "protocol"], as_json, header=True) as results:
+            note(f"note: {'pairs' if kind else 'analogies'}: {protocols[kind]}", quiet)
+    if as_json:
+        with Results([*COLUMNS, "protocol"], as_json) as results:
             for row in rows:
                 results.row(*row, protocols[row[2] is None])
+    elif sys.stdout.isatty():
+        _print_side_by_side(names, rows)
+    else:
+        with Results(COLUMNS, header=True) as results:
+            for row in rows:
+                results.row(*row)
     for name, test, used, total in dict.fromkeys((row[0], row[1], row[7], row[8]) for row in rows if row[2] is None):
         if 0 < used < FEW_PAIRS:
-            warn(f"warning: {name}: only {used} of {total} pairs of {test} are covered: too few to mean anything")
+            warn(f"{name}: only {used} of {total} pairs of {test} are covered: too few to mean anything", "warning")
     empty = dict.fromkeys((row[0], row[1]) for row in rows if row[7] == 0 and row[2] in (None, "total"))
     for name, test in empty:
-        warn(f"error: {name}: no line of {test} has all its words in the vocabulary")
+        warn(f"{name}: no line of {test} has all its words in the vocabulary")
     return 1 if empty else 0
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from embedkit.cli.shared.options import quiet_option, refuse
-from embedkit.cli.shared.output import note
+from embedkit.cli.shared.output import note, print_line
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError
 from embedkit.plotting.canvas import check_target
+from embedkit.text.escaping import escape
 
-MOST_FREQUENT, MOST_FREQUENT_ON_PAGE, MOST_FREQUENT_IN_HEAT_MAP = 200, 5000, 30
+if TYPE_CHECKING:
+    import numpy as np
+
+    from embedkit.plotting.selection import Selection
+
+MOST_FREQUENT, MOST_FREQUENT_ON_PAGE, MOST_FREQUENT_IN_TERMINAL, HEAT_MAP_WORDS = 200, 5000, 60, 30
 
 
 @click.command(epilog="Example: embedkit plot model.safetensors king paris --neighbours 12 -o words.png")
@@ -23,9 +30,8 @@ MOST_FREQUENT, MOST_FREQUENT_ON_PAGE, MOST_FREQUENT_IN_HEAT_MAP = 200, 5000, 30
 @click.option(
     "--output",
     "-o",
-    required=True,
     type=click.Path(),
-    help="Where to draw: .png, .svg, .pdf, or .html for the interactive page.",
+    help="Where to draw: .png, .svg, .pdf, or .html for the interactive page; without it, here in characters.",
 )
 @click.option(
     "--neighbours",
@@ -96,7 +102,7 @@ MOST_FREQUENT, MOST_FREQUENT_ON_PAGE, MOST_FREQUENT_IN_HEAT_MAP = 200, 5000, 30
 def plot(
     model: str | None,
     words: tuple[str, ...],
-    output: str,
+    output: str | None,
     neighbours: int,
     analogies: tuple[tuple[str, str, str, str], ...],
     top: int | None,
@@ -114,10 +120,11 @@ def plot(
 ) -> None:
     """Draw a picture of words: those given, with their neighbours, or the most frequent ones.
 
-    The .html page holds everything it needs: it opens from disk, can be moved, zoomed and searched, and shows a
-    word's neighbours on a click. The other formats need matplotlib: pip install 'embedkit[plot]'.
+    Without -o the picture is drawn in characters on standard output. The .html page holds everything it needs: it
+    opens from disk, can be moved, zoomed and searched, and shows a word's neighbours on a click. The other formats
+    need matplotlib: pip install 'embedkit[plot]'.
     """
-    on_page = Path(output).suffix.lower() == ".html"
+    on_page = output is not None and Path(output).suffix.lower() == ".html"
     _refuse_idle(output, logs, cooccurrences, [*([model] if model else []), *words], analogies, method)
     look: dict[str, Any] = {"title": title, "dpi": dpi, "dark": dark, "say": lambda text: note(f"note: {text}", quiet)}
     if size:
@@ -125,18 +132,29 @@ def plot(
     if logs or cooccurrences:
         if on_page or (logs and (model or cooccurrences)):
             raise ConfigError("training curves take no MODEL, and curves and heat maps go into a .png, .svg or .pdf")
-        check_target(output)
+        if output is None and logs:
+            raise ConfigError("training curves need a file to be drawn in: -o curves.png, .svg or .pdf")
+        if output is not None:
+            check_target(output)
     if logs:
         from embedkit.plotting.curves import draw_curves
 
-        draw_curves(logs, output, **look)
+        draw_curves(logs, str(output), **look)
+        note(f"{output}: training curves of {len(logs)} run{'s' * (len(logs) > 1)}", quiet)
     elif cooccurrences:
         from embedkit.plotting.heatmap import counts_among, draw_heatmap, read_counts
 
         with progress_bar(quiet) as progress:
             counts = read_counts(cooccurrences, vocab, window, progress)
         asked = (model, *words) if model else words
-        draw_heatmap(*counts_among(counts, asked, top or MOST_FREQUENT_IN_HEAT_MAP), output, **look)
+        shown, matrix = counts_among(counts, asked, top or (HEAT_MAP_WORDS if output else HEAT_MAP_WORDS // 3))
+        if output is None:
+            from embedkit.cli.shared.heat_map import print_heat_map
+
+            print_heat_map(matrix, shown, shown)
+            return
+        draw_heatmap(shown, matrix, output, **look)
+        note(f"{output}: counts of {len(shown)} words with each other", quiet)
     elif model is None:
         raise ConfigError(
             "expected a MODEL to draw words of, --log FILE for training curves, or --cooccurrences FILE for a heat map"
@@ -146,17 +164,25 @@ def plot(
             "words": words,
             "neighbours": neighbours,
             "analogies": analogies,
-            "most_frequent": top or (MOST_FREQUENT_ON_PAGE if on_page else MOST_FREQUENT),
+            "most_frequent": top
+            or (MOST_FREQUENT_ON_PAGE if on_page else MOST_FREQUENT if output else MOST_FREQUENT_IN_TERMINAL),
         }
         _draw_words(model, output, look, selection, method, perplexity, quiet)
 
 
 def _refuse_idle(
-    output: str, logs: Sequence[str], cooccurrences: str | None, words: Sequence[str], analogies: Any, method: str
+    output: str | None,
+    logs: Sequence[str],
+    cooccurrences: str | None,
+    words: Sequence[str],
+    analogies: Any,
+    method: str,
 ) -> None:
-    suffix = Path(output).suffix.lower()
+    suffix = Path(output or "").suffix.lower()
     of_words = ("neighbours", "analogies", "method", "perplexity")
-    if suffix == ".html":
+    if output is None:
+        refuse(("size", "dpi", "dark", "title"), "without `output`: it is for a file")
+    elif suffix == ".html":
         refuse(("size", "dpi", "dark"), "on a page: it fits its window and follows the reader's own setting")
     elif suffix != ".png":
         refuse(["dpi"], f"in a {suffix or 'picture'}: it is for .png")
@@ -184,15 +210,15 @@ def _refuse_idle(
 
 def _draw_words(
     model: str,
-    output: str,
+    output: str | None,
     look: dict[str, Any],
     selection: dict[str, Any],
     method: str,
     perplexity: float,
     quiet: bool,
 ) -> None:
-    on_page = Path(output).suffix.lower() == ".html"
-    if not on_page:
+    on_page = output is not None and Path(output).suffix.lower() == ".html"
+    if output is not None and not on_page:
         check_target(output)
     from embedkit.plotting.projection import project
     from embedkit.plotting.selection import select
@@ -202,10 +228,15 @@ def _draw_words(
     chosen = select(vectors, **selection)
     with progress_bar(quiet) as progress:
         points, shares = project(chosen.vectors, method, perplexity, progress)
+    how = f"PCA, {sum(shares):.0%} of the variance" if shares else f"t-SNE, perplexity {perplexity:g}"
+    wrote = f"{len(chosen.words):,} of {len(vectors):,} words, {how}"
+    if output is None:
+        _print_words(chosen, points)
+        note(f"note: {wrote}; -o FILE draws a .png, .svg, .pdf or an .html page", quiet)
+        return
     if on_page:
         from embedkit.plotting.page import write_page
 
-        how = f"PCA, {sum(shares):.0%} of the variance" if shares else f"t-SNE, perplexity {perplexity:g}"
         write_page(
             chosen,
             points,
@@ -213,11 +244,24 @@ def _draw_words(
             title=look["title"] or Path(model).name,
             subtitle=f"{len(chosen.words):,} words of {len(vectors):,}; {vectors.vector_size} dimensions; {how}",
         )
+        note(f"{output}: {wrote}", quiet)
         return
     from embedkit.plotting.words import draw_words
 
     left_out = draw_words(chosen, points, output, shares=shares, **look)
+    note(f"{output}: {wrote}", quiet)
     if left_out:
         note(
             f"note: {left_out} of {len(chosen.words)} labels found no room; fewer words or a larger --size help", quiet
         )
+
+
+def _print_words(chosen: Selection, points: np.ndarray) -> None:
+    """The picture in characters, as large as the terminal; in a pipe 100 by 30."""
+    from embedkit.plotting.terminal import scatter
+
+    size = shutil.get_terminal_size((100, 30))
+    order = sorted(range(len(chosen.words)), key=lambda i: not chosen.is_query[i])
+    words = [escape(chosen.words[i]) for i in order]
+    for line in scatter(words, points[order], min(size.columns, 120), max(10, min(size.lines - 2, 40))):
+        print_line(line)

@@ -42,7 +42,9 @@ def seq2seq() -> None:
 
 @seq2seq.command(epilog="Example: embedkit seq2seq train pairs.tsv -o out.safetensors --model gru --attention general")
 @click.argument("data", nargs=-1, required=True, type=click.Path())
-@click.option("--out", "-o", required=True, type=click.Path(dir_okay=False), help="The model file to write.")
+@click.option(
+    "--output", "--out", "-o", "out", required=True, type=click.Path(dir_okay=False), help="The file of the model."
+)
 @vectors_option
 @click.option("--target-vectors", type=click.Path(), metavar="MODEL", help="Word vectors of the target's language.")
 @click.option("--model", default=_DEFAULT.model, show_default=True, type=click.Choice(SEQ2SEQ_MODELS))

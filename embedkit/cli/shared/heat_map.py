@@ -30,7 +30,7 @@ def show_heat_map(
         ``-`` for standard error's terminal, else a .png, .svg or .html file.
     """
     if target == "-":
-        _print(weights, rows, columns)
+        print_heat_map(weights, rows, columns, on_standard_error=True)
         return
     if not target.lower().endswith(SUFFIXES):
         raise ConfigError(f"--attention-plot writes .png, .svg or .html, not {target}")
@@ -45,7 +45,10 @@ def show_heat_map(
     note(f"attention drawn to {target}", quiet)
 
 
-def _print(weights: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> None:
+def print_heat_map(
+    weights: np.ndarray, rows: Sequence[str], columns: Sequence[str], on_standard_error: bool = False
+) -> None:
+    """Print weights, float (n_rows, n_columns), as cells of grey with their figures; plain columns in a pipe."""
     from rich.console import Console
     from rich.style import Style
     from rich.table import Table
@@ -57,7 +60,8 @@ def _print(weights: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> 
     def cell(value: float) -> Text:
         level = value / top
         dark = int(level * (SHADES - 1))
-        return Text(f"{value:.2f}", Style(bgcolor=f"color({232 + dark})", color="white" if dark < 14 else "black"))
+        shown = f"{value:.2f}" if top <= 1 else f"{value:.0f}"
+        return Text(shown, Style(bgcolor=f"color({232 + dark})", color="white" if dark < 14 else "black"))
 
     if len(rows) == 1:  # one row of weights reads better as a column of words
         for word, value in zip(columns, weights[0].tolist(), strict=True):
@@ -68,4 +72,4 @@ def _print(weights: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> 
             table.add_column(Text(escape(word)), overflow="fold")
         for word, values in zip(rows, weights.tolist(), strict=True):
             table.add_row(Text(escape(word)), *map(cell, values))
-    Console(stderr=True).print(table)
+    Console(stderr=on_standard_error).print(table)

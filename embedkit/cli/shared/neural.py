@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import click
 
 from embedkit.cli.shared.options import quiet_option, refuse, seed_option
-from embedkit.cli.shared.output import note
+from embedkit.cli.shared.output import note, note_keyboard
 from embedkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -227,6 +229,7 @@ def line_batches(files: Sequence[str]) -> Iterator[list[str]]:
     if files and list(files) != ["-"]:
         from embedkit.text.lines import plain_lines
 
+        _refuse_text(files)
         block: list[str] = []
         for line in plain_lines(files):
             block.append(line)
@@ -236,6 +239,7 @@ def line_batches(files: Sequence[str]) -> Iterator[list[str]]:
         if block:
             yield block
         return
+    note_keyboard("a line of text and Enter")
     rest = b""
     waiting: Any = sys.stdin.buffer
     while chunk := waiting.read1(CHUNK):
@@ -244,6 +248,17 @@ def line_batches(files: Sequence[str]) -> Iterator[list[str]]:
             yield [_text(line) for line in lines[low : low + BLOCK]]
     if rest:
         yield [_text(rest)]
+
+
+def _refuse_text(files: Sequence[str]) -> None:
+    """Text given where the name of a file belongs is told from a file that is missing by its blanks."""
+    for name in files:
+        if any(map(str.isspace, name)) and not os.path.exists(name):
+            command = click.get_current_context().command_path
+            raise ConfigError(
+                f"expected files of text, found the text {name!r}; pipe it in: "
+                f"echo {shlex.quote(name)} | {command} MODEL"
+            )
 
 
 def _text(line: bytes) -> str:

@@ -25,9 +25,16 @@ def note(message: str, quiet: bool = False) -> None:
         print(escape(message), file=sys.stderr, flush=True)
 
 
-def warn(message: str) -> None:
-    """Say on standard error what went wrong with one item while the work goes on; never silenced."""
-    note(f"embedkit: {message}")
+def warn(message: str, kind: str = "error") -> None:
+    """Say on standard error what went wrong, with the prefix that all errors have; never silenced."""
+    note(f"embedkit: {kind}: {message}")
+
+
+def note_keyboard(what: str) -> None:
+    """Say that the program waits for somebody to type, where standard input is a terminal."""
+    if sys.stdin.isatty():
+        end = "Ctrl-Z, Enter" if sys.platform == "win32" else "Ctrl-D"
+        note(f"note: type {what}; {end} ends")
 
 
 def show_usage_error(error: click.ClickException) -> None:
@@ -35,7 +42,7 @@ def show_usage_error(error: click.ClickException) -> None:
     shown = io.StringIO()
     error.show(file=shown)
     message = error.format_message()
-    for line in shown.getvalue().replace(message, escape(message)).split("\n")[:-1]:
+    for line in shown.getvalue().replace(f"Error: {message}", f"embedkit: error: {escape(message)}").split("\n")[:-1]:
         note(line)
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from embedkit.cli.shared.output import note, warn
+from embedkit.cli.shared.output import note, note_keyboard, warn
 from embedkit.errors import ConfigError, UnknownWordError
 from embedkit.query.keyed_vectors import KeyedVectors
 
@@ -24,6 +24,7 @@ def query_batches(arguments: Sequence[str], most: int = 4096, keep_empty: bool =
             raise ConfigError("expected words, found an empty argument")
         yield list(arguments)
         return
+    note_keyboard("a question and Enter")
     stream: Any = sys.stdin.buffer  # a BufferedReader: read1 returns what waits, read would wait for more
     rest = b""
     first = True

@@ -1,0 +1,190 @@
+"""Small traps of the command line, each with its kind."""
+
+import os
+import re
+import subprocess
+import sys
+
+import click
+import numpy as np
+import pytest
+
+from embedkit.cli import COMMANDS, cli, main
+from embedkit.cli.shared import output, progress
+from embedkit.progress import Progress
+from embedkit.query.keyed_vectors import KeyedVectors
+
+WORDS = ["man", "king", "woman", "queen", "남자", "왕", "여자", "여왕"]
+
+
+@pytest.fixture
+def model(tmp_path):
+    vectors = np.random.default_rng(1).normal(size=(len(WORDS), 6)).astype(np.float32)
+    path = tmp_path / "m.safetensors"
+    KeyedVectors(WORDS, vectors).save(path)
+    return str(path)
+
+
+def every_command(command=cli, names=()):
+    if isinstance(command, click.Group):
+        inner = COMMANDS if command is cli else command.commands
+        for name in inner:
+            yield from every_command(command.get_command(None, name), (*names, name))
+    else:
+        yield names, command
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--analogy", "man", "king", "woman", "-o"], ["--size", "10", "--dark"], ["--title", "--dark"]]
+)
+def test_an_option_never_swallows_the_next_one(model, tmp_path, arguments, capsys):
+    assert main(["plot", model, *arguments, str(tmp_path / "a.png")]) == 2
+    said = capsys.readouterr().err
+    assert arguments[0] in said
+    assert arguments[-1] in said
+    assert "embedkit: error: " in said
+
+
+def test_a_value_that_only_looks_like_an_option_passes(model, capsys):
+    assert main(["similar", model, "king", "--exclude", "-zzz"]) == 0
+    assert main(["similar", model, "king", "--topn", "2"]) == 0
+
+
+def test_quoted_analogies(model, capsys):
+    assert main(["analogy", model, "남자", "왕", "여자", "-n", "2"]) == 0
+    apart = capsys.readouterr().out
+    assert main(["analogy", model, "남자 왕 여자", "-n", "2"]) == 0
+    assert capsys.readouterr().out == apart
+    assert main(["analogy", model, "남자 왕 여자", "man king woman", "-n", "1"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert main(["analogy", model, "남자 왕"]) == 2
+
+
+def test_text_in_place_of_a_file_is_told_how_to_ask(tmp_path, capsys):
+    labelled = tmp_path / "l.tsv"
+    labelled.write_text("".join(f"good film {i}\tyes\nbad film {i}\tno\n" for i in range(20)), encoding="utf-8")
+    saved = str(tmp_path / "c.safetensors")
+    assert main(["classify", "train", str(labelled), "-o", saved, "--model", "mean", "--epochs", "1", "-q"]) == 0
+    capsys.readouterr()
+    assert main(["classify", "predict", saved, "a good film"]) == 2
+    said = capsys.readouterr().err
+    assert "echo 'a good film' | embedkit classify predict" in said
+    assert said.count("\n") == 1
+
+
+def test_every_command_spells_its_output_alike():
+    for names, command in every_command():
+        for option in command.params:
+            if "-o" in option.opts:
+                assert option.opts[0] == "--output", names
+
+
+@pytest.mark.parametrize(
+    "arguments", [["similar"], ["nosuch"], ["similar", "missing.safetensors", "x"], ["train", "x", "--epochs", "many"]]
+)
+def test_errors_begin_alike(arguments, capsys):
+    assert main(arguments) != 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1].startswith("embedkit: error: ")
+
+
+def test_an_unknown_word_begins_like_an_error(model, capsys):
+    assert main(["similar", model, "kng"]) == 1
+    assert capsys.readouterr().err.startswith("embedkit: error: unknown word")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals")
+@pytest.mark.parametrize("arguments", [["similar", "MODEL"], ["vocab", "-"]])
+def test_a_command_that_waits_for_the_keyboard_says_so(model, arguments):
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "embedkit", *(model if word == "MODEL" else word for word in arguments)],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    said = process.stderr.readline()
+    process.kill()
+    process.communicate()
+    os.close(ours)
+    os.close(theirs)
+    assert b"Ctrl-D ends" in said
+
+
+def test_nothing_is_said_where_input_is_a_pipe(model):
+    done = subprocess.run(
+        [sys.executable, "-m", "embedkit", "similar", model], input="king\n", capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+
+
+def test_plot_says_what_it_wrote(model, tmp_path, capsys):
+    page = tmp_path / "p.html"
+    assert main(["plot", model, "-o", str(page)]) == 0
+    assert capsys.readouterr().err.startswith(f"{page}: 8 of 8 words, PCA")
+
+
+def test_plot_without_output_is_a_picture_in_characters(model, capsys):
+    assert main(["plot", model]) == 0
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("king", "여왕"))
+    assert len(shown.splitlines()) >= 10
+
+
+def test_compress_names_both_files(model, tmp_path, capsys):
+    smaller = tmp_path / "s.safetensors"
+    assert main(["compress", model, "-o", str(smaller)]) == 0
+    said = capsys.readouterr().err
+    assert model in said
+    assert str(smaller) in said
+
+
+def test_evaluate_says_its_protocol_once(model, tmp_path, capsys):
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("man\tking\t3\nwoman\tqueen\t4\nking\tqueen\t9\n", encoding="utf-8")
+    assert main(["evaluate", model, "--pairs", str(pairs)]) == 0
+    out, err = capsys.readouterr()
+    assert max(map(len, out.splitlines())) < 100
+    assert err.count("upper and lower case alike") == 1
+
+
+def test_long_work_outside_a_terminal_prints_a_line_now_and_then(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    report = progress.lines_now_and_then()
+    for second in range(0, 200, 5):
+        now[0] = float(second)
+        report(Progress("training", second * 1000, 400_000, "words", {"loss": 0.25}))
+    lines = capsys.readouterr().err.splitlines()
+    assert 2 <= len(lines) <= 5
+    assert re.fullmatch(r"training: \d+%, 1k words/s, loss 0.25, 0:0\d:\d\d left", lines[-1])
+
+
+def test_short_work_outside_a_terminal_says_nothing(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    report = progress.lines_now_and_then()
+    for second in range(10):
+        now[0] = float(second)
+        report(Progress("training", second, 10))
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("columns", [40, 100])
+def test_the_bar_fits_the_terminal_and_says_what_is_left(monkeypatch, capsys, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress.progress_bar() as report:
+        for done in range(0, 101, 10):
+            report(Progress("training", done, 100, "words", {"loss": 0.2, "learning_rate": 0.01, "rate": 1e6}))
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
+    assert "left" in plain
+    assert max(len(line) for line in re.split(r"[\r\n]", plain)) <= columns
+
+
+def test_note_keyboard_is_quiet_without_a_terminal(capsys):
+    output.note_keyboard("text")
+    assert capsys.readouterr().err == ""
