@@ -69,7 +69,7 @@ def main() -> None:
     start = time.monotonic()
     print(
         "The bundled corpora are small worlds: sentences made by pattern from tables (corpora/make.py). They are\n"
-        "learnt in seconds, and their analogies come out right by construction. For vectors worth using, take real text."
+        "learnt in seconds, and their analogies come out right by construction. Vectors worth using need real text."
     )
     (ROOT / "demo").mkdir(exist_ok=True)
     for title, commands in COMMANDS:

@@ -77,7 +77,7 @@ def test_an_unknown_word_in_a_stream_is_one_line_and_the_stream_goes_on(ask, mod
     status, rows, err = ask("similar", model, "--topn", 1, stdin="king\r\nquean\n\nman\n")
     assert status == 1
     assert [row[0] for row in rows] == ["king", "man"]
-    assert err == "embedkit: unknown word 'quean'; did you mean queen?\n"
+    assert err == "embedkit: error: unknown word 'quean'; did you mean queen?\n"
 
 
 def test_standard_input_may_start_with_a_bom_and_hold_bad_bytes(model):

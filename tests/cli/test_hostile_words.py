@@ -133,6 +133,8 @@ CASES = {
            (["lm", "generate", "lstm.safetensors", "--prompt", ESCAPE], "")],
     "seq2seq": [(["seq2seq", "predict", "translator.safetensors", "--attention-plot"], ASKED)],
     "caption": [(["caption", "predict", "captioner.safetensors", "images.npy"], "")],
+    "manual": [(["manual", "un\x1bknown"], ""), (["manual", "--search", ESCAPE], "")],
+    "help": [(["help", "no\x1bsuch"], "")],
     "completion": [(["completion", "ba\x1bsh"], "")],
 }  # fmt: skip
 STREAMS_TEXT = {"phrases"}  # a text comes out as it went in, but for a terminal

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from embedkit.cli.shared.output import Results
+from embedkit.cli.shared.output import Results, print_text
 from embedkit.errors import ConfigError
 
 
@@ -45,7 +45,7 @@ def manual(topic: str | None, list_: bool, search: str | None) -> None:
 def show(markdown: str) -> None:
     """Print a page: laid out on a terminal, as it is in a pipe."""
     if not sys.stdout.isatty():
-        click.echo(markdown, nl=False)
+        print_text([markdown.encode("utf-8")])
         return
     from rich.console import Console
     from rich.markdown import Markdown

@@ -54,7 +54,8 @@ def tag() -> None:
 )
 @click.option("--num-layers", default=_DEFAULT.num_layers, show_default=True, type=click.IntRange(1))
 @click.option(
-    "--output",
+    "--output-layer",
+    "output",
     default=_DEFAULT.output,
     show_default=True,
     type=click.Choice(OUTPUTS),
