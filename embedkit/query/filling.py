@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedkit.errors import ConfigError, EmbedkitError
-from embedkit.query.neighbours import best
+from embedkit.query.neighbours import answers_wanted, best
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 GAP = "___"
 
 
-def fill(model: KeyedVectors, text: str, topn: int = 10) -> list[tuple[str, float]]:
+def fill(model: KeyedVectors, text: str, topn: int | None = 10) -> list[tuple[str, float]]:
     """The likeliest words for the gap ``___`` in `text`, with their probabilities.
 
     The hidden vector is the mean of the vectors of the words within the training window around the gap, the
@@ -30,7 +30,8 @@ def fill(model: KeyedVectors, text: str, topn: int = 10) -> list[tuple[str, floa
         Trained with ``keep_output``.
     text : str
         Cut by the tokenizer that the model was trained with; words without a vector are left out.
-    topn : int, default 10
+    topn : int or None, default 10
+        None: all words.
 
     Raises
     ------
@@ -40,6 +41,7 @@ def fill(model: KeyedVectors, text: str, topn: int = 10) -> list[tuple[str, floa
         When there is not exactly one gap.
     """
     _parts(text)
+    wanted = answers_wanted(topn, len(model))
     outputs = _outputs(model)
     hidden = np.mean([model[word] for word in context_of(model, text)], axis=0, dtype=np.float64)
     scores = (outputs @ hidden.astype(np.float32)).astype(np.float64)
@@ -47,7 +49,7 @@ def fill(model: KeyedVectors, text: str, topn: int = 10) -> list[tuple[str, floa
         scores += float(model.config.get("ns_exponent", 0.75)) * np.log(np.maximum(model.counts, 1))
     probabilities = np.exp(scores - scores.max())
     probabilities /= probabilities.sum()
-    return [(model.index_to_key[row], float(probabilities[row])) for row in best(probabilities, topn).tolist()]
+    return [(model.index_to_key[row], float(probabilities[row])) for row in best(probabilities, wanted).tolist()]
 
 
 def context_of(model: KeyedVectors, text: str) -> list[str]:

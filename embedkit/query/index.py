@@ -123,7 +123,7 @@ class NeighbourIndex:
             if skip is not None
             else [np.zeros(0, np.int64)] * len(prepared)
         )
-        wanted = min(len(self.vectors), max(topn + max(map(len, left_out), default=0), 2 * topn))
+        wanted = min(len(self.vectors), max(topn + max(map(len, left_out), default=0), 2 * topn, 1))
         self.graph.expansion_search = max(self.expansion, wanted)
         matches = self.graph.search(np.concatenate([prepared, prepared[:1]]), wanted)  # two at least: always a batch
         hits: list[Hits] = []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from embedkit.query.index import NeighbourIndex
     from embedkit.rows.subwords import Subwords
 
-Query = str | np.ndarray
+Query = str | np.ndarray | tuple[str | np.ndarray, float]
 Answers = list[tuple[str, float]]
 ANALOGY_METHODS = ("3cosadd", "3cosmul")
 
@@ -166,14 +166,46 @@ class KeyedVectors:
             return True
         return self.subwords is not None and self.ngram_vectors is not None and len(self.subwords.buckets(word)) > 0
 
-    def __getitem__(self, word: str) -> np.ndarray:
-        """The vector of a word: float32 (vector_size,); composed from its n-grams where the word is unknown.
+    def __iter__(self) -> Iterator[str]:
+        """The words, by row."""
+        return iter(self.index_to_key)
+
+    @overload
+    def __getitem__(self, words: str | int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, words: Sequence[str] | Sequence[int] | slice | np.ndarray) -> np.ndarray: ...
+    def __getitem__(self, words: Any) -> np.ndarray:
+        """The vector of a word, or the vectors of several; words that are unknown are composed from their n-grams.
+
+        Parameters
+        ----------
+        words : str, sequence of str, int, slice or row numbers
+            A word gives float32 (vector_size,), ``model[["king", "queen"]]`` float32 (2, vector_size). Numbers and
+            slices are rows: ``model[:100]`` is the vectors of the first hundred words.
 
         Raises
         ------
         UnknownWordError
-            When the word is neither known nor composable; it names close spellings.
+            When a word is neither known nor composable; it names close spellings.
+        IndexError
+            When a row is out of bounds.
+        ConfigError
+            For anything else.
         """
+        if isinstance(words, str):
+            return self._vector(words)
+        rows = self.table.vectors if self._matrix is None else self._matrix
+        if isinstance(words, slice | int | np.integer) and not isinstance(words, bool):
+            return rows[words]
+        if isinstance(words, Iterable):
+            items = list(words)
+            if all(isinstance(item, str) for item in items):
+                return self.get_vectors(items)
+            if all(isinstance(item, int | np.integer) and not isinstance(item, bool) for item in items):
+                return rows[np.array(items, np.int64)]
+        raise ConfigError(f"expected a word, several words, row numbers or a slice, found {words!r:.60}")
+
+    def _vector(self, word: str) -> np.ndarray:
         row = self.row(word)
         if row >= 0:
             return self.table.vectors[row] if self._matrix is None else self._matrix[row]
@@ -198,7 +230,7 @@ class KeyedVectors:
         known = [self.row(word) for word in words]
         unknown = [i for i, row in enumerate(known) if row < 0]
         if len(unknown) < thresholds.HASHED_WORDS or self.subwords is None or self.ngram_vectors is None:
-            rows = [self[word] for word in words]
+            rows = [self._vector(word) for word in words]
             return np.stack(rows) if rows else np.zeros((0, self.vector_size), np.float32)
         from embedkit.rows.composing import compose
 
@@ -232,9 +264,9 @@ class KeyedVectors:
 
     def most_similar(
         self,
-        positive: Query | Sequence[Query],
+        positive: Query | Sequence[Query] = (),
         negative: Query | Sequence[Query] = (),
-        topn: int = 10,
+        topn: int | None = 10,
         exclude: Iterable[str] = (),
         restrict_vocab: int | None = None,
         metric: str = "cosine",
@@ -243,9 +275,11 @@ class KeyedVectors:
 
         Parameters
         ----------
-        positive, negative : str, vector, or several of them
-            With ``cosine`` each is brought to unit length first, as in Mikolov et al. 2013 (3CosAdd).
-        topn : int, default 10
+        positive, negative : str, vector, (word or vector, weight), or several of them
+            With ``cosine`` each is brought to unit length first, as in Mikolov et al. 2013 (3CosAdd), then multiplied
+            by its weight: ``most_similar([("king", 2), "woman"], ["man"])``. `negative` may stand alone.
+        topn : int or None, default 10
+            None: all.
         exclude : iterable of str
             Words that must not be among the answers, beside the query's own.
         restrict_vocab : int, optional
@@ -266,7 +300,8 @@ class KeyedVectors:
         if not plus and not minus:
             raise ConfigError("nothing to compare with: give at least one word or vector")
         query = self.combine(plus, minus, metric)
-        skip = [item for item in (*plus, *minus, *exclude) if isinstance(item, str)]
+        asked = [_weighted(item)[0] for item in (*plus, *minus)]
+        skip = [item for item in (*asked, *exclude) if isinstance(item, str)]
         return self.most_similar_batch(
             query[None, :], topn, exclude=[skip], restrict_vocab=restrict_vocab, metric=metric
         )[0]
@@ -274,7 +309,7 @@ class KeyedVectors:
     def most_similar_batch(
         self,
         queries: np.ndarray,
-        topn: int = 10,
+        topn: int | None = 10,
         *,
         exclude: Sequence[Sequence[str]] | None = None,
         restrict_vocab: int | None = None,
@@ -286,7 +321,8 @@ class KeyedVectors:
         Parameters
         ----------
         queries : float32 (q, vector_size)
-        topn : int, default 10
+        topn : int or None, default 10
+            None: all.
         exclude : sequence of sequences of str, optional
             For each query the words that must not be among its answers.
         restrict_vocab : int, optional
@@ -298,7 +334,11 @@ class KeyedVectors:
         queries = np.ascontiguousarray(queries, np.float32)
         if queries.ndim != 2 or queries.shape[1] != self.vector_size:
             raise ConfigError(f"expected queries of shape (q, {self.vector_size}), found {queries.shape}")
-        limit = len(self) if restrict_vocab is None else min(restrict_vocab, len(self))
+        if not np.isfinite(queries).all():
+            row = int(np.argmin(np.isfinite(queries).all(axis=1)))
+            raise ConfigError(f"expected finite numbers, found NaN or an infinity in query {row}")
+        limit = neighbours.rows_searched(restrict_vocab, len(self))
+        topn = neighbours.answers_wanted(topn, limit)
         skip = None if exclude is None else [self._rows_of(words) for words in exclude]
         if index is not None:
             if metric != "cosine" or restrict_vocab is not None:
@@ -311,21 +351,25 @@ class KeyedVectors:
 
         With ``cosine`` each is brought to unit length first.
         """
-        total = np.zeros(self.vector_size, np.float64)
+        total, weights = np.zeros(self.vector_size, np.float64), 0.0
         for sign, items in ((1.0, positive), (-1.0, negative)):
             for item in items:
-                vector = self[item] if isinstance(item, str) else np.asarray(item)
+                what, weight = _weighted(item)
+                vector = self._vector(what) if isinstance(what, str) else np.asarray(what)
                 if vector.shape != (self.vector_size,):
                     raise ConfigError(f"expected a vector of shape ({self.vector_size},), found {vector.shape}")
-                total += sign * (unit(vector) if metric == "cosine" else vector)
-        return (total / max(len(positive) + len(negative), 1)).astype(np.float32)
+                if not np.isfinite(vector).all():
+                    raise ConfigError("expected a vector of finite numbers, found NaN or an infinity")
+                total += sign * weight * (unit(vector) if metric == "cosine" else vector)
+                weights += abs(weight)
+        return (total / (weights or 1.0)).astype(np.float32)
 
     def analogy(
         self,
         a: str,
         b: str,
         c: str,
-        topn: int = 10,
+        topn: int | None = 10,
         method: str = "3cosadd",
         restrict_vocab: int | None = None,
         exclude: Iterable[str] = (),
@@ -335,7 +379,8 @@ class KeyedVectors:
         Parameters
         ----------
         a, b, c : str
-        topn : int, default 10
+        topn : int or None, default 10
+            None: all.
         method : {"3cosadd", "3cosmul"}
             Equations 3 and 4 of Levy and Goldberg 2014, "Linguistic Regularities in Sparse and Explicit Word
             Representations"; 3cosmul with cosines moved to [0, 1] and ε = 1e-6 as gensim's; theirs is 0.001.
@@ -349,7 +394,7 @@ class KeyedVectors:
     def analogy_batch(
         self,
         triples: Sequence[tuple[str, str, str]],
-        topn: int = 10,
+        topn: int | None = 10,
         method: str = "3cosadd",
         restrict_vocab: int | None = None,
         exclude: Iterable[str] = (),
@@ -357,7 +402,10 @@ class KeyedVectors:
         """`analogy` for many (a, b, c) at once, by blocked matrix products."""
         if method not in ANALOGY_METHODS:
             raise ConfigError(f"unknown analogy method {method!r}: expected {' or '.join(ANALOGY_METHODS)}")
-        limit = len(self) if restrict_vocab is None else min(restrict_vocab, len(self))
+        limit = neighbours.rows_searched(restrict_vocab, len(self))
+        topn = neighbours.answers_wanted(topn, limit)
+        if not triples:
+            return []
         also = list(exclude)
         skip = [self._rows_of([*triple, *also]) for triple in triples]
         vectors, norms = self.vectors[:limit], self.norms[:limit]
@@ -386,7 +434,7 @@ class KeyedVectors:
         vectors = unit(self.get_vectors(words))
         return words[int(np.argmin(vectors @ unit(vectors.mean(axis=0))))]
 
-    def fill(self, text: str, topn: int = 10) -> Answers:
+    def fill(self, text: str, topn: int | None = 10) -> Answers:
         """The likeliest words for the gap in a text, with probabilities; see `embedkit.query.filling.fill`."""
         from embedkit.query.filling import fill
 
@@ -400,6 +448,21 @@ class KeyedVectors:
 
 
 def _several(items: Query | Sequence[Query]) -> list[Query]:
-    if isinstance(items, str) or (isinstance(items, np.ndarray) and items.ndim == 1):
-        return [items]
+    if isinstance(items, str) or (isinstance(items, np.ndarray) and items.ndim == 1) or _is_pair(items):
+        return [items]  # type: ignore[list-item]
     return list(items)
+
+
+def _is_pair(item: Any) -> bool:
+    """Whether this is (word or vector, weight)."""
+    return isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], int | float | np.number)
+
+
+def _weighted(item: Query) -> tuple[str | np.ndarray, float]:
+    """A word or vector and its weight, 1 by default."""
+    if not _is_pair(item):
+        return item, 1.0  # type: ignore[return-value]
+    what, weight = cast("tuple[str | np.ndarray, float]", item)
+    if not np.isfinite(weight):
+        raise ConfigError(f"expected a finite weight, found {weight!r}")
+    return what, float(weight)

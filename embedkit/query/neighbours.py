@@ -36,6 +36,36 @@ def check_metric(metric: str) -> None:
         raise ConfigError(f"unknown metric {metric!r}: expected one of {', '.join(METRICS)}")
 
 
+def answers_wanted(topn: int | None, n: int) -> int:
+    """How many of `n` rows are asked for: all for None.
+
+    Raises
+    ------
+    ConfigError
+        For anything but None and a whole number from 0 up.
+    """
+    if topn is None:
+        return n
+    if isinstance(topn, bool) or not isinstance(topn, int | np.integer) or topn < 0:
+        raise ConfigError(f"topn must be a whole number from 0 up, or None for all, got {topn!r}")
+    return min(int(topn), n)
+
+
+def rows_searched(restrict_vocab: int | None, n: int) -> int:
+    """How many of `n` rows are searched: all for None.
+
+    Raises
+    ------
+    ConfigError
+        For anything but None and a whole number from 1 up.
+    """
+    if restrict_vocab is None:
+        return n
+    if isinstance(restrict_vocab, bool) or not isinstance(restrict_vocab, int | np.integer) or restrict_vocab < 1:
+        raise ConfigError(f"restrict_vocab must be a whole number from 1 up, or None, got {restrict_vocab!r}")
+    return min(int(restrict_vocab), n)
+
+
 def best(scores: np.ndarray, n: int) -> np.ndarray:
     """Positions of the `n` largest of float32 (m,), largest first, equal ones by position."""
     if n < len(scores):
