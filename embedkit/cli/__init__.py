@@ -6,6 +6,7 @@ one line on standard error and an exit status here, once.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import warnings
@@ -19,6 +20,7 @@ from click.shell_completion import CompletionItem
 from embedkit._version import __version__
 from embedkit.cli.flags import with_flags
 from embedkit.cli.shared.output import note, note_keyboard, show_usage_error, warn
+from embedkit.cli.shared.signals import stopping_signals
 from embedkit.errors import ConfigError, EmbedkitError
 
 # name: (module in `commands`, which holds a command of the same name; section; one line of help)
@@ -162,37 +164,36 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    0 done, 1 the work failed, 2 wrong usage, 130 after Ctrl-C.
+    0 done, 1 the work failed, 2 wrong usage, 130 after Ctrl-C, 128 + n after another signal n that ends a process.
     """
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
-            if _reads_keyboard(sys.argv[1:] if arguments is None else arguments):
-                note_keyboard("text")
-            status = cli.main(args=arguments, prog_name="embedkit", standalone_mode=False)
-            sys.stdout.flush()
-        return status if isinstance(status, int) else 0
-    except (BrokenPipeError, _ClosedPipe):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except click.exceptions.Abort:
-        return _stopped()
-    except KeyboardInterrupt:
-        return _stopped()
-    except click.ClickException as error:
-        show_usage_error(error)
-        return error.exit_code
-    except EmbedkitError as error:
-        message = with_flags(str(error), getattr(error, "command", None))
-        return _fail(message, 2 if isinstance(error, ConfigError) else 1)
-    except MemoryError:
-        return _fail("out of memory: this needs more memory than the machine has free", 1)
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{place}{error.strerror or error}", 1)
+    with stopping_signals() as stopped:
+        try:
+            with warnings.catch_warnings():
+                warnings.showwarning = _show_warning
+                if _reads_keyboard(sys.argv[1:] if arguments is None else arguments):
+                    note_keyboard("text")
+                status = cli.main(args=arguments, prog_name="embedkit", standalone_mode=False)
+                sys.stdout.flush()
+            return status if isinstance(status, int) else 0
+        except (BrokenPipeError, _ClosedPipe):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except (click.exceptions.Abort, KeyboardInterrupt):
+            return _stopped(stopped.status)
+        except click.ClickException as error:
+            show_usage_error(error)
+            return error.exit_code
+        except EmbedkitError as error:
+            message = with_flags(str(error), getattr(error, "command", None))
+            return _fail(message, 2 if isinstance(error, ConfigError) else 1)
+        except MemoryError:
+            return _fail("out of memory: this needs more memory than the machine has free", 1)
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            return _fail(f"{place}{error.strerror or error}", 1)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -201,13 +202,15 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 def _fail(message: str, status: int) -> int:
-    warn(message)
+    with contextlib.suppress(OSError):  # a terminal that hung up takes no last words
+        warn(message)
     return status
 
 
-def _stopped() -> int:
-    note("embedkit: stopped")
-    return 130
+def _stopped(status: int) -> int:
+    with contextlib.suppress(OSError):  # a terminal that hung up takes no last words
+        note("embedkit: stopped")
+    return status
 
 
 def _reads_keyboard(arguments: list[str]) -> bool:

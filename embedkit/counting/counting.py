@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import mmap
 import os
-import tempfile
 import time
 from collections.abc import Generator, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +20,7 @@ from embedkit.counting.rows import BLOCK_RECORDS, BlockWorkers, RowBlock, cut_ro
 from embedkit.counting.runs import Run, merge_runs, spill
 from embedkit.counting.window import Window
 from embedkit.errors import ConfigError
+from embedkit.files.temporary import temporary_folder
 from embedkit.progress import Progress, ProgressCallback
 
 if TYPE_CHECKING:
@@ -102,16 +101,14 @@ def count_blocks(
     if parts <= 1:
         yield from _count_part(corpus.ids, (0, length), n_words, window, (weights, scale), workers, report)
         return
-    with tempfile.TemporaryDirectory(prefix="embedkit-counts-", dir=folder) as spilled:
+    with temporary_folder(folder, "counts") as spilled:
         runs: list[Run] = []
         for k in range(parts):
             part = (length * k // parts, length * (k + 1) // parts)
             blocks = _count_part(corpus.ids, part, n_words, window, (weights, 1.0), workers, report)
-            runs.append(spill(blocks, Path(spilled) / f"run{k}"))
+            runs.append(spill(blocks, spilled / f"run{k}"))
             _let_go(corpus.ids)
-        yield from merge_runs(
-            runs, n_words, scale, workers=workers, folder=Path(spilled), memory=memory, progress=progress
-        )
+        yield from merge_runs(runs, n_words, scale, workers=workers, folder=spilled, memory=memory, progress=progress)
 
 
 def _count_part(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,8 @@ from embedkit.counting.rows import RowBlock
 from embedkit.counting.runs import Run, merge_runs, spill
 from embedkit.counting.window import Window
 from embedkit.errors import ConfigError, FormatError
+from embedkit.files.outputs import spill_folder
+from embedkit.files.temporary import temporary_folder
 from embedkit.progress import ProgressCallback
 from embedkit.vocabulary import Vocabulary
 
@@ -116,7 +117,7 @@ def count_to_file(
         window,
         workers=workers or os.cpu_count() or 1,
         memory=memory,
-        folder=folder or Path(path).absolute().parent,
+        folder=folder or spill_folder(path),
         progress=progress,
     )
     with contextlib.closing(blocks):
@@ -176,16 +177,16 @@ def merge_files(
     n_words, most_frequent = len(vocabulary), int(vocabulary.counts.max(initial=0))
     scale = 1.0 if window is None else window.weights(most_frequent)[1]
     at_once = _SORTED_AT_ONCE if memory is None else tokens_within(memory, n_words, workers) // 5
-    with tempfile.TemporaryDirectory(prefix="embedkit-counts-", dir=folder or Path(output).absolute().parent) as held:
+    with temporary_folder(folder or spill_folder(output), "counts") as held:
         runs: list[Run] = []
         for k, path in enumerate(paths):
             if path in opened:
                 runs.append(_MappedRun(opened[path]))
             else:
-                runs += _glove_runs(path, n_words, at_once, Path(held) / f"sorted{k}", progress)
+                runs += _glove_runs(path, n_words, at_once, held / f"sorted{k}", progress)
         if window is not None:
             runs = [_WholeRun(run, window, most_frequent) for run in runs]
-        blocks = merge_runs(runs, n_words, scale, workers=workers, folder=Path(held), memory=memory, progress=progress)
+        blocks = merge_runs(runs, n_words, scale, workers=workers, folder=held, memory=memory, progress=progress)
         with contextlib.closing(blocks):
             return save(output, vocabulary, blocks, window, format)
 

@@ -25,9 +25,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,7 +35,9 @@ from embedkit.counting.rows import RowBlock
 from embedkit.counting.sparse import SparseMatrix
 from embedkit.errors import ConfigError, FormatError
 from embedkit.files.atomic import atomic_open
+from embedkit.files.outputs import spill_folder
 from embedkit.files.safetensors import COUNTS, SafetensorsFile, SafetensorsWriter, metadata_of
+from embedkit.files.temporary import nameless_file
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.words import Words
 
@@ -57,7 +57,7 @@ def write(
 ) -> int:
     """Write counts as their rows come; the old file stays until the new one is whole. Returns the number of cells."""
     metadata = metadata_of(COUNTS, vocabulary=vocabulary.digest(), window=json.dumps(window and window.to_dict()))
-    with atomic_open(path) as stream, tempfile.TemporaryFile(dir=Path(path).parent, buffering=1 << 20) as columns:
+    with atomic_open(path) as stream, nameless_file(spill_folder(path), 1 << 20) as columns:
         file = SafetensorsWriter(stream, metadata, len(_LAYOUT))
         lengths = [np.zeros(0, np.int64)]
         for block in blocks:

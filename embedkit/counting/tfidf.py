@@ -198,7 +198,7 @@ def _save_matrix_market(matrix: SparseMatrix, path: str | os.PathLike[str]) -> N
     """``row column value`` lines, both counted from 1."""
     whole = bool((matrix.values == np.round(matrix.values)).all())
     rows = np.repeat(np.arange(1, matrix.shape[0] + 1), np.diff(matrix.offsets))
-    with atomic_open(path) as stream:
+    with atomic_open(path, streamed=True) as stream:
         field = "integer" if whole else "real"
         stream.write(
             f"%%MatrixMarket matrix coordinate {field} general\n"

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
+from embedkit.files.atomic import check_pair
+from embedkit.files.outputs import same_file
 
 if TYPE_CHECKING:
     from embedkit.progress import ProgressCallback
@@ -145,6 +147,40 @@ def format_for(path: str | os.PathLike[str], table: EmbeddingTable | None = None
             return name
     known = " ".join(sorted({chosen_by for _, chosen_by in FORMATS.values() if chosen_by}))
     raise ConfigError(f"cannot tell the format from the suffix of {path}: use one of {known}, or name the format")
+
+
+def check_target(
+    path: str | os.PathLike[str],
+    format: str | None = None,
+    subwords: str = "none",
+    vocabulary: str | os.PathLike[str] | None = None,
+) -> None:
+    """Refuse before the work what `save` would refuse: an unknown format, or a second file of another model.
+
+    Parameters
+    ----------
+    path : path
+    format : str, optional
+        By the suffix of `path` otherwise.
+    subwords : {"none", "chars", "jamo"}
+        Of the model that is to be written.
+    vocabulary : path, optional
+        The file that the model's words come from; it may stand where the format keeps the words.
+
+    Raises
+    ------
+    ConfigError, EmbedkitError
+    """
+    name = format or format_for(path, subwords=subwords)
+    module = _module(name)
+    if name == "fasttext" and subwords == "jamo":
+        raise EmbedkitError(JAMO_IN_BIN)
+    if not hasattr(module, "write"):
+        raise ConfigError(f"{name} can be read, not written")
+    if hasattr(module, "companion"):
+        beside = module.companion(path)
+        if vocabulary is None or not same_file(vocabulary, beside):
+            check_pair(path, beside, lambda: module.are_a_pair(path, beside))
 
 
 def sniff(path: str | os.PathLike[str]) -> str:

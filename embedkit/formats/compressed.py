@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from embedkit.errors import CorpusError, EmbedkitError, FormatError
+from embedkit.files.temporary import temporary_path
 
 MAGICS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
 CHUNK = 1 << 20
@@ -42,17 +43,14 @@ def unpacked(path: str | os.PathLike[str]) -> Iterator[Path]:
     if not is_compressed(path):
         yield Path(path)
         return
-    import tempfile
-
-    handle, copy = tempfile.mkstemp(prefix="embedkit-")
-    try:
-        with os.fdopen(handle, "wb") as out, _stream(path) as stream:
+    with temporary_path(stem="unpacked") as copy:
+        with open(copy, "xb", opener=_private) as out, _stream(path) as stream:
             _unpack(path, stream, out)
-        yield Path(copy)
-    finally:
-        # Windows keeps a file that is still mapped; its temporary folder is swept by the system.
-        with contextlib.suppress(OSError):
-            os.unlink(copy)
+        yield copy
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def peek(path: str | os.PathLike[str], n: int) -> bytes:

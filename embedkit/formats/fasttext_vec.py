@@ -24,7 +24,7 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write words and vectors as fastText does; a word with white space is refused."""
     words = table.packed_words
     line = b" ".join([b"%.5g"] * table.vector_size) + b" \n"
-    with atomic_open(path) as stream:
+    with atomic_open(path, streamed=True) as stream:
         stream.write(b"%d %d\n" % (len(table), table.vector_size))
         for low in range(0, len(table), ROWS):
             values = np.asarray(table.vectors[low : low + ROWS]).tolist()

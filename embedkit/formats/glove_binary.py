@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from embedkit.errors import ConfigError, FormatError
-from embedkit.files.atomic import atomic_open
+from embedkit.errors import ConfigError, EmbedkitError, FormatError
+from embedkit.files.atomic import atomic_pair
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks, decoded
 from embedkit.formats.text_rows import check_word
@@ -23,6 +23,11 @@ from embedkit.rows.table import EmbeddingTable
 
 ROWS = 8192
 WHICH = ("sum", "word", "context")
+
+
+def companion(path: str | os.PathLike[str]) -> Path:
+    """Where the words of a file of vectors stand unless told otherwise: ``vocab.txt`` beside it."""
+    return Path(path).with_name("vocab.txt")
 
 
 def blocks(
@@ -48,7 +53,7 @@ def blocks(
     if glove_vectors not in WHICH:
         raise ConfigError(f"unknown glove_vectors {glove_vectors!r}: expected one of {', '.join(WHICH)}")
     file = MappedFile(path, name)
-    source = Path(vocab) if vocab else Path(file.name).with_name("vocab.txt")
+    source = Path(vocab) if vocab else companion(file.name)
     if not source.is_file():
         raise ConfigError(
             f"{file.name} holds no words: give `vocab`, a file with lines of word and count (looked for {source})"
@@ -95,14 +100,30 @@ def _rows(matrix: np.ndarray, words: list[bytes], which: str) -> Iterator[tuple[
             yield words[low:high], rows.astype(np.float32)
 
 
+def are_a_pair(path: str | os.PathLike[str], vocab: Path) -> bool:
+    """Whether the size of the vectors fits the number of words; False where either cannot be read."""
+    try:
+        n_rows = 2 * len(read_vocabulary(vocab)[0])
+        return n_rows > 0 and os.path.getsize(path) % (8 * n_rows) == 0
+    except (EmbedkitError, OSError):
+        return False
+
+
 def write(table: EmbeddingTable, path: str | os.PathLike[str], vocab: str | None = None) -> None:
     """Write vectors and, beside them, ``vocab.txt`` or what `vocab` names."""
     words = table.packed_words.to_bytes()
     for word in words:
         check_word(word, "GloVe binary")
     counts = table.counts if table.counts is not None else np.zeros(len(words), np.int64)
-    target = vocab or Path(path).with_name("vocab.txt")
-    with atomic_open(path) as stream, atomic_open(target) as listing:
+    beside = Path(vocab) if vocab else companion(path)
+
+    def unchanged() -> bool:
+        if not beside.exists():
+            return False
+        found, numbers = read_vocabulary(beside)
+        return found == words and np.array_equal(numbers, counts)
+
+    with atomic_pair(path, beside, lambda: are_a_pair(path, beside), unchanged) as (stream, listing):
         for source in (table.vectors, None):
             for low in range(0, len(words), ROWS):
                 rows = np.zeros((min(ROWS, len(words) - low), table.vector_size + 1), "<f8")

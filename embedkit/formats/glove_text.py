@@ -48,5 +48,5 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_error
 
 def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write words and vectors; a word with white space is refused."""
-    with atomic_open(path) as stream:
+    with atomic_open(path, streamed=True) as stream:
         write_rows(table, stream, "GloVe text")

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
-from embedkit.files.atomic import atomic_open
+from embedkit.files.atomic import atomic_pair
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import decoded, show
 from embedkit.rows.norms import row_norms
@@ -25,7 +25,7 @@ HEADER = 128
 ROWS = 16384
 
 
-def words_file(path: str | os.PathLike[str]) -> Path:
+def companion(path: str | os.PathLike[str]) -> Path:
     """Where the words of a matrix stand unless told otherwise: ``model.words.txt`` beside ``model.npy``."""
     return Path(path).with_suffix(".words.txt")
 
@@ -48,7 +48,7 @@ def read(path: str | os.PathLike[str], name: str | None = None, words: str | Non
     """
     name = name or os.fspath(path)
     vectors = read_matrix(path, name)
-    source = Path(words) if words else words_file(name)
+    source = Path(words) if words else companion(name)
     if not source.is_file():
         raise ConfigError(
             f"{name} holds a matrix without words: give `words`, a file with a word a line (looked for {source})"
@@ -113,12 +113,25 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str], words: str | None
                 f"cannot write npy: the word {show(word)} holds the end of a line; convert to native, "
                 "npz, parquet or sqlite instead"
             )
-    with atomic_open(path) as stream, atomic_open(words or words_file(path)) as list_of_words:
+    beside = Path(words) if words else companion(path)
+
+    def unchanged() -> bool:
+        return beside.exists() and read_words(beside).to_bytes() == lines
+
+    with atomic_pair(path, beside, lambda: are_a_pair(path, beside), unchanged) as (stream, list_of_words):
         writer = NpyWriter(stream, table.vector_size)
         for low in range(0, len(table), ROWS):
             writer.add(table.vectors[low : low + ROWS])
         writer.finish()
         list_of_words.writelines(word + b"\n" for word in lines)
+
+
+def are_a_pair(path: str | os.PathLike[str], words: Path) -> bool:
+    """Whether there are as many words as the matrix has rows; False where either cannot be read."""
+    try:
+        return len(read_matrix(path, os.fspath(path))) == len(read_words(words))
+    except (EmbedkitError, OSError):
+        return False
 
 
 class NpyWriter:

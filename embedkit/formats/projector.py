@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from embedkit.errors import EmbedkitError, FormatError
-from embedkit.files.atomic import atomic_open
+from embedkit.files.atomic import atomic_pair
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks, decoded, show
 from embedkit.formats.text_rows import BOM, WRITE_ROWS, format_rows, line_end, lines_at, place
@@ -23,7 +23,7 @@ from embedkit.rows.table import EmbeddingTable
 ROWS = 4096
 
 
-def metadata_file(path: str | os.PathLike[str]) -> Path:
+def companion(path: str | os.PathLike[str]) -> Path:
     """Where the words of a file of vectors are written."""
     path = Path(path)
     return path.with_name("metadata.tsv") if path.name == "vectors.tsv" else path.with_suffix(".metadata.tsv")
@@ -38,11 +38,11 @@ def blocks(path: str | os.PathLike[str], name: str | None = None) -> Blocks:
         When the metadata file is missing or has another number of words, or a value is not a number.
     """
     file = MappedFile(path, name)
-    metadata = metadata_file(file.name)
+    metadata = companion(file.name)
     if not metadata.is_file():
         metadata = metadata.with_name("metadata.tsv")
     if not metadata.is_file():
-        raise FormatError(f"{file.name}: expected the words in {metadata_file(file.name)}, found no such file")
+        raise FormatError(f"{file.name}: expected the words in {companion(file.name)}, found no such file")
     words = _read_words(metadata)
     start = len(BOM) if file.bytes[:3] == BOM else 0
     first = lines_at(file, start, 1)
@@ -103,6 +103,15 @@ def _block(rows: list[list[float]], done: int, words: list[bytes], metadata: str
         return np.array(rows, np.float64).astype(np.float32)
 
 
+def are_a_pair(path: str | os.PathLike[str], metadata: Path) -> bool:
+    """Whether there are as many words as vectors; False where either cannot be read."""
+    try:
+        with open(path, "rb") as stream:
+            return sum(1 for line in stream if line.strip()) == len(_read_words(metadata))
+    except (EmbedkitError, OSError):
+        return False
+
+
 def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write the pair of files; a word with a tab or the end of a line is refused."""
     words = table.packed_words.to_bytes()
@@ -113,7 +122,12 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
                 f"cannot write projector: the word {show(word)} {what}; convert to native, npz, "
                 "parquet or sqlite instead"
             )
-    with atomic_open(path) as stream, atomic_open(metadata_file(path)) as metadata:
+    beside = companion(path)
+
+    def unchanged() -> bool:
+        return beside.exists() and _read_words(beside) == words
+
+    with atomic_pair(path, beside, lambda: are_a_pair(path, beside), unchanged) as (stream, metadata):
         for low in range(0, len(table), WRITE_ROWS):
             block = table.vectors[low : low + WRITE_ROWS]
             for text in format_rows(block, len(table) * table.vector_size >= thresholds.PRINTED_NUMBERS):

@@ -76,7 +76,7 @@ def _rows(
 def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write words and vectors; a word with a space or line feed is refused."""
     words = table.packed_words
-    with atomic_open(path) as stream:
+    with atomic_open(path, streamed=True) as stream:
         stream.write(b"%d %d\n" % (len(table), table.vector_size))
         for low in range(0, len(table), ROWS):
             rows = np.ascontiguousarray(table.vectors[low : low + ROWS], "<f4")

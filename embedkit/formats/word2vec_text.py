@@ -62,7 +62,7 @@ def read_header(file: MappedFile) -> tuple[int, int, int]:
 
 def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write words and vectors; a word with white space is refused."""
-    with atomic_open(path) as stream:
+    with atomic_open(path, streamed=True) as stream:
         stream.write(b"%d %d\n" % (len(table), table.vector_size))
         write_rows(table, stream, "word2vec text")
 

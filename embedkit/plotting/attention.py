@@ -100,7 +100,7 @@ def write_attention_page(
         )
         lines.append(f"<tr><th>{word}</th>{cells}</tr>")
     page = PAGE.format(title=title, columns="".join(f"<th>{column}</th>" for column in columns), rows="\n".join(lines))
-    with atomic_open(path) as stream:
+    with atomic_open(path, streamed=True) as stream:
         stream.write(page.encode())
 
 

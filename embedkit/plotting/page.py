@@ -57,7 +57,7 @@ def write_page(
         script=(HERE / "page.js").read_text(encoding="utf-8"),
         data=safe_json(data),
     )
-    with atomic_open(path) as stream:
+    with atomic_open(path, streamed=True) as stream:
         stream.write(text.encode("utf-8"))
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from embedkit import formats
+from embedkit.files.outputs import spill_folder
+from embedkit.files.temporary import temporary_folder
 from embedkit.progress import ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
 
@@ -89,7 +91,6 @@ def convert(
         What was converted.
     """
     import inspect
-    import tempfile
 
     source_format = source_format or formats.sniff(source)
     target_format = target_format or (formats.format_for(target) if Path(target).suffix.lower() != ".bin" else None)
@@ -108,8 +109,5 @@ def convert(
 
     if not parsed or os.path.getsize(source) < SPILL_ABOVE:
         return through(load(source, source_format, progress=progress, **for_reader))
-    with tempfile.TemporaryDirectory(
-        prefix=".embedkit-", dir=Path(target).absolute().parent, ignore_cleanup_errors=True
-    ) as folder:
-        spilled = Path(folder) / "rows"
-        return through(load(source, source_format, spill_to=spilled, progress=progress, **for_reader))
+    with temporary_folder(spill_folder(target), "convert") as folder:
+        return through(load(source, source_format, spill_to=folder / "rows", progress=progress, **for_reader))

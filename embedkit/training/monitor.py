@@ -7,11 +7,12 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
-from embedkit.errors import EmbedkitError, TrainingError
+from embedkit.errors import TrainingError
+from embedkit.files.log import LogFile
 from embedkit.progress import Progress
 from embedkit.training.run import Run
 
@@ -64,14 +65,11 @@ class Monitor:
     by_part: dict[int, list[float]] = field(default_factory=dict)
     _since_log: list[float] = field(default_factory=lambda: [0.0, 0.0])
     _latest: int = -1
-    _stream: TextIO | None = None
+    _stream: LogFile | None = None
 
     def __enter__(self) -> Monitor:
         if self.run.log is not None:
-            try:
-                self._stream = open(self.run.log, "a" if self.run.resume else "w", encoding="utf-8")
-            except OSError as error:
-                raise EmbedkitError(f"cannot write the log {self.run.log}: {error.strerror}") from error
+            self._stream = LogFile(self.run.log, append=self.run.resume)
         self._start = self._logged = time.monotonic()
         self._before = self.done
         return self
@@ -170,4 +168,3 @@ class Monitor:
             self.loss_name: total / n if n else None,
         }
         self._stream.write(json.dumps(record) + "\n")
-        self._stream.flush()

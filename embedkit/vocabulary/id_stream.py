@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from embedkit.errors import CorpusError
+from embedkit.files.temporary import nameless_file
 
 BLOCK_IDS = 1 << 22  # 16 MB
 DEFAULT_MMAP_ABOVE = 4 << 30
@@ -103,7 +104,7 @@ class IdStream:
             yield spans
 
     def _move_to_disk(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="embedkit-ids-", buffering=0)  # noqa: SIM115
+        self._file = nameless_file(buffering=0)
         for i, block in enumerate(self._blocks):
             self._write(block if i < len(self._blocks) - 1 else block[: self._used])
             self._blocks[i] = block[:0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
@@ -11,15 +12,15 @@ from embedkit.errors import ConfigError
 
 
 @click.command(epilog="Example: embedkit align ko.vec en.vec --dictionary ko-en.tsv -o out.vec")
-@click.argument("source", type=click.Path(), metavar="A")
-@click.argument("target", type=click.Path(), metavar="B")
+@click.argument("source", type=INPUT, metavar="A")
+@click.argument("target", type=INPUT, metavar="B")
 @click.option(
     "--dictionary",
-    type=click.Path(),
+    type=INPUT,
     metavar="PAIRS",
     help="A word of A and its translation in B a line; the first 5000 words that both hold by default.",
 )
-@click.option("--output", "-o", type=click.Path(), metavar="OUT", help="Write A in the space of B; any format.")
+@click.option("--output", "-o", type=OUTPUT, metavar="OUT", help="Write A in the space of B; any format.")
 @click.option(
     "--held-out",
     default=0.2,

@@ -7,6 +7,7 @@ from typing import Any
 import click
 import numpy as np
 
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.neural import (
     load_vectors,
     log_file,
@@ -37,11 +38,9 @@ def caption() -> None:
 
 
 @caption.command(epilog="Example: embedkit caption train images.npy captions.txt -o model.safetensors")
-@click.argument("features", type=click.Path())
-@click.argument("captions", type=click.Path())
-@click.option(
-    "--output", "--out", "-o", "out", required=True, type=click.Path(dir_okay=False), help="The file of the model."
-)
+@click.argument("features", type=INPUT)
+@click.argument("captions", type=INPUT)
+@click.option("--output", "--out", "-o", "out", required=True, type=OUTPUT, help="The file of the model.")
 @vectors_option
 @click.option("--hidden-size", default=_DEFAULT.hidden_size, show_default=True, type=click.IntRange(1))
 @click.option("--num-layers", default=_DEFAULT.num_layers, show_default=True, type=click.IntRange(1))
@@ -94,9 +93,9 @@ def train(
 
 
 @caption.command(epilog="Example: embedkit caption evaluate model.safetensors images.npy captions.txt")
-@click.argument("model", type=click.Path())
-@click.argument("features", type=click.Path())
-@click.argument("captions", type=click.Path())
+@click.argument("model", type=INPUT)
+@click.argument("features", type=INPUT)
+@click.argument("captions", type=INPUT)
 @beam_option
 @json_option
 def evaluate(model: str, features: str, captions: str, beam: int, as_json: bool) -> None:
@@ -121,8 +120,8 @@ def evaluate(model: str, features: str, captions: str, beam: int, as_json: bool)
 
 
 @caption.command(epilog="Example: embedkit caption predict model.safetensors images.npy")
-@click.argument("model", type=click.Path())
-@click.argument("features", type=click.Path())
+@click.argument("model", type=INPUT)
+@click.argument("features", type=INPUT)
 @beam_option
 @click.option("--max-tokens", default=50, show_default=True, type=click.IntRange(1), help="The longest caption.")
 @json_option

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.neural import (
     encoder_options,
     line_batches,
@@ -37,11 +38,9 @@ def classify() -> None:
 
 
 @classify.command(epilog="Example: embedkit classify train reviews.tsv --vectors model.safetensors -o out.safetensors")
-@click.argument("data", nargs=-1, required=True, type=click.Path())
+@click.argument("data", nargs=-1, required=True, type=INPUT)
 @vectors_option
-@click.option(
-    "--output", "--out", "-o", "out", required=True, type=click.Path(dir_okay=False), help="The file of the model."
-)
+@click.option("--output", "--out", "-o", "out", required=True, type=OUTPUT, help="The file of the model.")
 @click.option(
     "--model",
     default=_DEFAULT.model,
@@ -118,8 +117,8 @@ def train(
 
 
 @classify.command(epilog="Example: embedkit classify evaluate reviews.safetensors test.tsv")
-@click.argument("model", type=click.Path())
-@click.argument("data", nargs=-1, required=True, type=click.Path())
+@click.argument("model", type=INPUT)
+@click.argument("data", nargs=-1, required=True, type=INPUT)
 @vectors_option
 @click.option("--per-label", is_flag=True, help="Precision, recall and F1 of each label.")
 @json_option
@@ -136,14 +135,14 @@ def evaluate(
 
 
 @classify.command(epilog="Example: echo 'a moving film' | embedkit classify predict reviews.safetensors --explain")
-@click.argument("model", type=click.Path())
-@click.argument("files", nargs=-1, type=click.Path(), metavar="[FILE]...")
+@click.argument("model", type=INPUT)
+@click.argument("files", nargs=-1, type=INPUT, metavar="[FILE]...")
 @vectors_option
 @click.option("--explain", is_flag=True, help="Add the weight of each word, as word:weight.")
 @click.option(
     "--attention-plot",
     metavar="FILE",
-    type=click.Path(dir_okay=False),
+    type=OUTPUT,
     is_flag=False,
     flag_value="-",
     help="The attention of each line as a heat map: on the terminal, or as .png, .svg or .html of the first.",

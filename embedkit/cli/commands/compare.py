@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
+from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, topn_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 
 
 @click.command(epilog="Example: embedkit compare before.safetensors after.safetensors --changed 20")
-@click.argument("first", type=click.Path(), metavar="A")
-@click.argument("second", type=click.Path(), metavar="B")
+@click.argument("first", type=INPUT, metavar="A")
+@click.argument("second", type=INPUT, metavar="B")
 @topn_option
 @click.option(
     "--changed",

@@ -7,6 +7,7 @@ from math import isnan
 
 import click
 
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
@@ -15,8 +16,8 @@ from embedkit.rows.quantization import KINDS
 
 
 @click.command(epilog="Example: embedkit compress model.safetensors --report --pairs ws353.tsv")
-@click.argument("model", type=click.Path())
-@click.option("--output", "-o", type=click.Path(), metavar="OUT", help="Write the compressed model: a native file.")
+@click.argument("model", type=INPUT)
+@click.option("--output", "-o", type=OUTPUT, metavar="OUT", help="Write the compressed model: a native file.")
 @click.option(
     "--quantize",
     "kind",
@@ -32,7 +33,7 @@ from embedkit.rows.quantization import KINDS
 @click.option(
     "--pairs",
     multiple=True,
-    type=click.Path(),
+    type=INPUT,
     metavar="FILE",
     help="Word pairs that the report measures Spearman's correlation on; repeatable.",
 )
@@ -72,6 +73,7 @@ def compress(
     from embedkit.analysis.compression import compress as compress_vectors
     from embedkit.analysis.compression import costs
     from embedkit.analysis.testsets import read_pairs
+    from embedkit.files.outputs import is_stream
     from embedkit.query.storing import load, save
 
     pair_sets = [read_pairs(path) for path in pairs]
@@ -102,5 +104,6 @@ def compress(
                 vectors, kind, subvectors=subvectors if kind == "pq" else None, seed=seed, progress=progress
             )
         save(smaller, output, "native")
-        before, after = os.path.getsize(model), os.path.getsize(output)
-        note(f"{model}: {before:,} bytes; {output}: {after:,} bytes, {after / max(before, 1):.0%} of it", quiet)
+        if not is_stream(output):
+            before, after = os.path.getsize(model), os.path.getsize(output)
+            note(f"{model}: {before:,} bytes; {output}: {after:,} bytes, {after / max(before, 1):.0%} of it", quiet)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from embedkit.cli.shared.files import INPUT, OutputFile
 from embedkit.cli.shared.operations import change_of, operation_options
 from embedkit.cli.shared.options import quiet_option
 from embedkit.cli.shared.output import note
@@ -15,8 +16,8 @@ from embedkit.query.storing import convert as convert_file
 
 
 @click.command(epilog="Example: embedkit convert glove.6B.100d.txt glove.safetensors")
-@click.argument("source", metavar="IN", type=click.Path())
-@click.argument("target", metavar="OUT", type=click.Path())
+@click.argument("source", metavar="IN", type=INPUT)
+@click.argument("target", metavar="OUT", type=OutputFile("source"))
 @click.option(
     "--from",
     "source_format",
@@ -36,8 +37,8 @@ from embedkit.query.storing import convert as convert_file
     type=click.Choice(["strict", "replace", "ignore"]),
     help="What to do with words that are not UTF-8; strict by default.",
 )
-@click.option("--vocab", type=click.Path(), help="glove-binary: the file of words and counts.")
-@click.option("--words", type=click.Path(), help="npy: the file of words, a word a line. floret: the words to compose.")
+@click.option("--vocab", type=INPUT, help="glove-binary: the file of words and counts.")
+@click.option("--words", type=INPUT, help="npy: the file of words, a word a line. floret: the words to compose.")
 @click.option(
     "--glove-vectors",
     type=click.Choice(["sum", "word", "context"]),

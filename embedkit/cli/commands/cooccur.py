@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedkit.cli.shared.cluster import cluster_engine, cluster_option, refuse_with_cluster
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import (
     READING,
     corpus_options,
@@ -46,11 +47,11 @@ class Size(click.ParamType):
 
 
 @click.command(epilog="Example: embedkit cooccur corpus.txt -o counts.safetensors --window 10 --memory 4G")
-@click.argument("corpus", nargs=-1, required=True, type=click.Path(), metavar="CORPUS...")
+@click.argument("corpus", nargs=-1, required=True, type=INPUT, metavar="CORPUS...")
 @click.option(
     "--output",
     "-o",
-    type=click.Path(),
+    type=OUTPUT,
     help="The file of counts; .bin is GloVe's cooccurrence.bin; .csv, .tsv and .parquet are long tables, a cell a row.",
 )
 @click.option(
@@ -80,8 +81,8 @@ class Size(click.ParamType):
     type=click.Choice(["inverse", "flat"]),
     help="A neighbour at distance d counts 1/d, or 1.",
 )
-@click.option("--vocab", type=click.Path(), metavar="FILE", help="Count these words: lines of 'word count'.")
-@click.option("--save-vocab", type=click.Path(), metavar="FILE", help="Write the words that were counted there.")
+@click.option("--vocab", type=INPUT, metavar="FILE", help="Count these words: lines of 'word count'.")
+@click.option("--save-vocab", type=OUTPUT, metavar="FILE", help="Write the words that were counted there.")
 @click.option(
     "--min-count",
     "--minCount",

@@ -12,6 +12,7 @@ import click
 
 from embedkit.analysis.evaluation import METHODS, RESTRICT_VOCAB, evaluate_analogies, evaluate_pairs
 from embedkit.analysis.testsets import read_analogies, read_pairs
+from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
@@ -38,11 +39,11 @@ class Columns(click.ParamType):
 
 
 @click.command(epilog="Example: embedkit evaluate model.safetensors --pairs ws353.tsv")
-@click.argument("models", nargs=-1, required=True, type=click.Path(), metavar="MODEL...")
+@click.argument("models", nargs=-1, required=True, type=INPUT, metavar="MODEL...")
 @click.option(
     "--pairs",
     multiple=True,
-    type=click.Path(),
+    type=INPUT,
     metavar="FILE",
     help="Two words and a score a line, separated by tabs, semicolons, commas or spaces; repeatable.",
 )
@@ -55,7 +56,7 @@ class Columns(click.ParamType):
 @click.option(
     "--analogies",
     multiple=True,
-    type=click.Path(),
+    type=INPUT,
     metavar="FILE",
     help="Four words a line in sections that begin with ': name', or a folder of BATS; repeatable.",
 )

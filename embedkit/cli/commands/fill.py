@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, topn_option
 from embedkit.cli.shared.output import Results, warn
 from embedkit.cli.shared.queries import query_batches
@@ -12,7 +13,7 @@ from embedkit.query.storing import load
 
 
 @click.command(epilog='Example: embedkit fill model.safetensors "the capital of ___ is paris"')
-@click.argument("model", type=click.Path())
+@click.argument("model", type=INPUT)
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @topn_option
 @json_option

@@ -7,14 +7,15 @@ import time
 
 import click
 
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, seed_option, workers_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 
 
 @click.command(epilog="Example: embedkit index model.safetensors")
-@click.argument("model", type=click.Path())
-@click.option("--output", "-o", type=click.Path(), metavar="FILE", help="MODEL.index by default.")
+@click.argument("model", type=INPUT)
+@click.option("--output", "-o", type=OUTPUT, metavar="FILE", help="MODEL.index by default.")
 @click.option(
     "--recall",
     default=0.95,
@@ -37,6 +38,7 @@ def index(
     """
     import numpy as np
 
+    from embedkit.files.outputs import is_stream
     from embedkit.query.index import TOPN, NeighbourIndex
     from embedkit.query.storing import load
 
@@ -57,7 +59,7 @@ def index(
             len(vectors),
             found.recall,
             found.expansion,
-            os.path.getsize(target),
+            None if is_stream(target) else os.path.getsize(target),
             (between - begun) / len(queries) * 1e3,
             (ended - between) / len(queries) * 1e3,
         )

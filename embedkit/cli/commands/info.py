@@ -6,6 +6,7 @@ import os
 
 import click
 
+from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option
 from embedkit.cli.shared.output import Results, print_json
 from embedkit.formats import FORMATS, read, sniff
@@ -13,7 +14,7 @@ from embedkit.text.escaping import to_json
 
 
 @click.command(epilog="Example: embedkit info model.safetensors")
-@click.argument("model", type=click.Path())
+@click.argument("model", type=INPUT)
 @click.option(
     "--from",
     "source_format",

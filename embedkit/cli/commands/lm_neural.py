@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from embedkit.cli.commands.lm import model_option
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.neural import (
     load_vectors,
     log_file,
@@ -33,10 +34,8 @@ _DEFAULT = LanguageModelConfig()
 
 
 @click.command(epilog="Example: embedkit lm train corpus.txt -o lm.safetensors --model lstm --vectors m.safetensors")
-@click.argument("corpus", nargs=-1, required=True, type=click.Path(), metavar="CORPUS...")
-@click.option(
-    "--output", "--out", "-o", "out", required=True, type=click.Path(dir_okay=False), help="The file of the model."
-)
+@click.argument("corpus", nargs=-1, required=True, type=INPUT, metavar="CORPUS...")
+@click.option("--output", "--out", "-o", "out", required=True, type=OUTPUT, help="The file of the model.")
 @model_option
 @vectors_option
 @click.option(
@@ -114,8 +113,8 @@ def train(
 
 
 @click.command(epilog="Example: embedkit lm evaluate lm.safetensors test.txt")
-@click.argument("model", type=click.Path())
-@click.argument("corpus", nargs=-1, required=True, type=click.Path(), metavar="CORPUS...")
+@click.argument("model", type=INPUT)
+@click.argument("corpus", nargs=-1, required=True, type=INPUT, metavar="CORPUS...")
 @json_option
 @quiet_option
 def evaluate(model: str, corpus: tuple[str, ...], as_json: bool, quiet: bool) -> None:
@@ -132,7 +131,7 @@ def evaluate(model: str, corpus: tuple[str, ...], as_json: bool, quiet: bool) ->
 
 
 @click.command(epilog="Example: embedkit lm generate lm.safetensors --prompt 'the king' --count 5 --temperature 0.8")
-@click.argument("model", type=click.Path())
+@click.argument("model", type=INPUT)
 @click.option("--prompt", default="", help="How the text begins.")
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1), help="How many texts.")
 @click.option(
@@ -167,7 +166,7 @@ def generate(
 
 
 @click.command(epilog="Example: embedkit lm predict lm.safetensors 'the king of' --topn 5")
-@click.argument("model", type=click.Path())
+@click.argument("model", type=INPUT)
 @click.argument("beginnings", nargs=-1, required=True, metavar="TEXT...")
 @topn_option
 @json_option
@@ -188,10 +187,10 @@ def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool) -
 
 
 @click.command(epilog="Example: echo 'the bank of the river' | embedkit lm vectors elmo.safetensors")
-@click.argument("model", type=click.Path())
-@click.argument("files", nargs=-1, type=click.Path(), metavar="[FILE]...")
+@click.argument("model", type=INPUT)
+@click.argument("files", nargs=-1, type=INPUT, metavar="[FILE]...")
 @click.option("--layers", metavar="W1,W2,...", help="How much each layer counts, the lowest first; equal by default.")
-@click.option("--npy", type=click.Path(dir_okay=False), metavar="FILE", help="Write all vectors to this .npy instead.")
+@click.option("--npy", type=OUTPUT, metavar="FILE", help="Write all vectors to this .npy instead.")
 @quiet_option
 def vectors(model: str, files: tuple[str, ...], layers: str | None, npy: str | None, quiet: bool) -> None:
     """The vector of each token in its context: token v1 v2 ..., a blank line after each text.

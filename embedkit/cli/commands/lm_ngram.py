@@ -9,6 +9,7 @@ import click
 import numpy as np
 
 from embedkit.cli.commands.lm import model_option
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import (
     corpus_options,
     json_option,
@@ -24,8 +25,8 @@ from embedkit.counting.ngram import SMOOTHINGS, NgramModel
 
 
 @click.command(epilog="Example: embedkit lm train corpus.txt -o lm.safetensors --model ngram --order 3")
-@click.argument("corpus", nargs=-1, required=True, type=click.Path(), metavar="CORPUS...")
-@click.option("--output", "-o", required=True, type=click.Path(), help="The file of the model.")
+@click.argument("corpus", nargs=-1, required=True, type=INPUT, metavar="CORPUS...")
+@click.option("--output", "-o", required=True, type=OUTPUT, help="The file of the model.")
 @model_option
 @click.option(
     "--order",
@@ -96,8 +97,8 @@ def train(
 
 
 @click.command(epilog="Example: embedkit lm evaluate lm.safetensors test.txt --sentences")
-@click.argument("model", type=click.Path())
-@click.argument("corpus", nargs=-1, required=True, type=click.Path(), metavar="CORPUS...")
+@click.argument("model", type=INPUT)
+@click.argument("corpus", nargs=-1, required=True, type=INPUT, metavar="CORPUS...")
 @click.option("--sentences", is_flag=True, help="A line for each sentence instead of one for all.")
 @json_option
 @workers_option
@@ -129,7 +130,7 @@ def evaluate(
 
 
 @click.command(epilog="Example: embedkit lm generate lm.safetensors --prompt 'the king' --count 5 --seed 1")
-@click.argument("model", type=click.Path())
+@click.argument("model", type=INPUT)
 @click.option("--prompt", default="", help="How the sentence begins.")
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1), help="How many sentences.")
 @click.option(
@@ -164,7 +165,7 @@ def generate(
 
 
 @click.command(epilog="Example: embedkit lm predict lm.safetensors 'the king of' --topn 5")
-@click.argument("model", type=click.Path())
+@click.argument("model", type=INPUT)
 @click.argument("beginnings", nargs=-1, required=True, metavar="TEXT...")
 @topn_option
 @json_option

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results
 from embedkit.cli.shared.queries import known
@@ -11,7 +12,7 @@ from embedkit.query.storing import load
 
 
 @click.command(epilog="Example: embedkit odd-one-out model.safetensors breakfast lunch dinner kitchen")
-@click.argument("model", type=click.Path())
+@click.argument("model", type=INPUT)
 @click.argument("words", nargs=-1, required=True, metavar="WORD...")
 @json_option
 @quiet_option

@@ -8,16 +8,15 @@ from typing import Any
 import click
 
 from embedkit.cli.shared.cluster import cluster_engine, cluster_option, refuse_with_cluster
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, refuse, workers_option
 from embedkit.cli.shared.output import Results, note, print_text
 from embedkit.cli.shared.progress import progress_bar
 
 
 @click.command(epilog="Example: embedkit phrases corpus.txt --passes 2 -o joined.txt")
-@click.argument("corpus", nargs=-1, required=True, metavar="CORPUS...")
-@click.option(
-    "--output", "-o", type=click.Path(), metavar="FILE", help="Write the text there; standard output by default."
-)
+@click.argument("corpus", nargs=-1, required=True, type=INPUT, metavar="CORPUS...")
+@click.option("--output", "-o", type=OUTPUT, metavar="FILE", help="Write the text there; standard output by default.")
 @click.option("--threshold", type=float, help="Join pairs that score higher.  [default: 100; 0.5 with --npmi]")
 @click.option("--npmi", is_flag=True, help="Score by normalised pointwise mutual information, -1 to 1.")
 @click.option(
@@ -111,6 +110,6 @@ def phrases(
         if output is None:
             print_text(text)
         else:
-            with atomic_open(output) as stream:
+            with atomic_open(output, streamed=True) as stream:
                 stream.writelines(text)
     note(f"{len(found):,} phrases", quiet)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import quiet_option, refuse
 from embedkit.cli.shared.output import note, print_line
 from embedkit.cli.shared.progress import progress_bar
@@ -25,12 +26,12 @@ MOST_FREQUENT, MOST_FREQUENT_ON_PAGE, MOST_FREQUENT_IN_TERMINAL, HEAT_MAP_WORDS 
 
 
 @click.command(epilog="Example: embedkit plot model.safetensors king paris --neighbours 12 -o words.png")
-@click.argument("model", required=False, type=click.Path())
+@click.argument("model", required=False, type=INPUT)
 @click.argument("words", nargs=-1, metavar="[WORD]...")
 @click.option(
     "--output",
     "-o",
-    type=click.Path(),
+    type=OUTPUT,
     help="Where to draw: .png, .svg, .pdf, or .html for the interactive page; without it, here in characters.",
 )
 @click.option(
@@ -73,18 +74,18 @@ MOST_FREQUENT, MOST_FREQUENT_ON_PAGE, MOST_FREQUENT_IN_TERMINAL, HEAT_MAP_WORDS 
     "--log",
     "logs",
     multiple=True,
-    type=click.Path(),
+    type=INPUT,
     metavar="FILE",
     help="Draw the training curves of a log that train --log wrote; repeatable, no MODEL.",
 )
 @click.option(
     "--cooccurrences",
-    type=click.Path(),
+    type=INPUT,
     metavar="FILE",
     help="Draw a heat map of the counts in this file (of embedkit cooccur, or a small text), no MODEL: of "
     "the WORDs, or the --top 30.",
 )
-@click.option("--vocab", type=click.Path(), metavar="FILE", help="The words of a cooccurrence.bin, with their counts.")
+@click.option("--vocab", type=INPUT, metavar="FILE", help="The words of a cooccurrence.bin, with their counts.")
 @click.option(
     "--window",
     default=15,

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.neural import (
     line_batches,
     load_vectors,
@@ -41,12 +42,10 @@ def seq2seq() -> None:
 
 
 @seq2seq.command(epilog="Example: embedkit seq2seq train pairs.tsv -o out.safetensors --model gru --attention general")
-@click.argument("data", nargs=-1, required=True, type=click.Path())
-@click.option(
-    "--output", "--out", "-o", "out", required=True, type=click.Path(dir_okay=False), help="The file of the model."
-)
+@click.argument("data", nargs=-1, required=True, type=INPUT)
+@click.option("--output", "--out", "-o", "out", required=True, type=OUTPUT, help="The file of the model.")
 @vectors_option
-@click.option("--target-vectors", type=click.Path(), metavar="MODEL", help="Word vectors of the target's language.")
+@click.option("--target-vectors", type=INPUT, metavar="MODEL", help="Word vectors of the target's language.")
 @click.option("--model", default=_DEFAULT.model, show_default=True, type=click.Choice(SEQ2SEQ_MODELS))
 @click.option(
     "--attention",
@@ -128,8 +127,8 @@ def train(
 
 
 @seq2seq.command(epilog="Example: embedkit seq2seq evaluate translator.safetensors test.tsv --beam 4")
-@click.argument("model", type=click.Path())
-@click.argument("data", nargs=-1, required=True, type=click.Path())
+@click.argument("model", type=INPUT)
+@click.argument("data", nargs=-1, required=True, type=INPUT)
 @beam_option
 @max_tokens_option
 @json_option
@@ -146,14 +145,14 @@ def evaluate(model: str, data: tuple[str, ...], beam: int, max_tokens: int, as_j
 
 
 @seq2seq.command(epilog="Example: echo 'how are you ?' | embedkit seq2seq predict translator.safetensors")
-@click.argument("model", type=click.Path())
-@click.argument("files", nargs=-1, type=click.Path(), metavar="[FILE]...")
+@click.argument("model", type=INPUT)
+@click.argument("files", nargs=-1, type=INPUT, metavar="[FILE]...")
 @beam_option
 @max_tokens_option
 @click.option(
     "--attention-plot",
     metavar="FILE",
-    type=click.Path(dir_okay=False),
+    type=OUTPUT,
     is_flag=False,
     flag_value="-",
     help="What each word looked at: on the terminal, or as .png, .svg or .html of the first line.",

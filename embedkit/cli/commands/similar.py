@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import numpy as np
 
+from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, topn_option
 from embedkit.cli.shared.output import Results
 from embedkit.cli.shared.queries import known, query_batches, words_of
@@ -13,7 +14,7 @@ from embedkit.query.storing import load
 
 
 @click.command(epilog="Example: embedkit similar model.safetensors king queen --topn 5")
-@click.argument("model", type=click.Path())
+@click.argument("model", type=INPUT)
 @click.argument("words", nargs=-1, metavar="[WORD]...")
 @topn_option
 @click.option(
@@ -33,7 +34,7 @@ from embedkit.query.storing import load
 @click.option(
     "--index",
     "index_file",
-    type=click.Path(),
+    type=INPUT,
     metavar="FILE",
     help="Ask this index, made by embedkit index, rather than compare with every vector.",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results, warn
 from embedkit.cli.shared.queries import known, query_batches
@@ -13,7 +14,7 @@ from embedkit.query.storing import load
 
 
 @click.command(epilog="Example: embedkit similarity model.safetensors king queen")
-@click.argument("model", type=click.Path())
+@click.argument("model", type=INPUT)
 @click.argument("words", nargs=-1, metavar="[A B]")
 @click.option(
     "--metric",

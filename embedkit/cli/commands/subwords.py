@@ -7,6 +7,7 @@ from typing import Any
 import click
 import numpy as np
 
+from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.queries import query_batches
@@ -19,7 +20,7 @@ from embedkit.rows.subwords import KINDS, Subwords, default_lengths
 @click.option(
     "--vectors",
     "model",
-    type=click.Path(),
+    type=INPUT,
     metavar="MODEL",
     help="Split as this model does, and tell how much each subword carries.",
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.neural import (
     encoder_options,
     line_batches,
@@ -37,11 +38,9 @@ def tag() -> None:
 
 
 @tag.command(epilog="Example: embedkit tag train pos.tsv --vectors model.safetensors -o pos.safetensors")
-@click.argument("data", nargs=-1, required=True, type=click.Path())
+@click.argument("data", nargs=-1, required=True, type=INPUT)
 @vectors_option
-@click.option(
-    "--output", "--out", "-o", "out", required=True, type=click.Path(dir_okay=False), help="The file of the model."
-)
+@click.option("--output", "--out", "-o", "out", required=True, type=OUTPUT, help="The file of the model.")
 @click.option(
     "--model",
     default=_DEFAULT.model,
@@ -114,8 +113,8 @@ def train(
 
 
 @tag.command(epilog="Example: embedkit tag evaluate pos.safetensors test.tsv")
-@click.argument("model", type=click.Path())
-@click.argument("data", nargs=-1, required=True, type=click.Path())
+@click.argument("model", type=INPUT)
+@click.argument("data", nargs=-1, required=True, type=INPUT)
 @vectors_option
 @click.option("--per-label", is_flag=True, help="Precision, recall and F1 of each tag.")
 @json_option
@@ -129,8 +128,8 @@ def evaluate(model: str, data: tuple[str, ...], vectors: str | None, per_label: 
 
 
 @tag.command(epilog="Example: echo 'I like turtles' | embedkit tag predict pos.safetensors")
-@click.argument("model", type=click.Path())
-@click.argument("files", nargs=-1, type=click.Path(), metavar="[FILE]...")
+@click.argument("model", type=INPUT)
+@click.argument("files", nargs=-1, type=INPUT, metavar="[FILE]...")
 @vectors_option
 @click.option("--tokens", is_flag=True, help="One token a line, a blank line between sentences.")
 @json_option

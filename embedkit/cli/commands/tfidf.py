@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from embedkit.cli.shared.cluster import cluster_engine, cluster_option
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import corpus_options, quiet_option, refuse
 from embedkit.cli.shared.output import note
 from embedkit.cli.shared.progress import progress_bar
@@ -14,10 +15,8 @@ from embedkit.errors import ConfigError
 
 
 @click.command(epilog="Example: embedkit tfidf corpus.txt -o documents.npz --save-vocab words.txt")
-@click.argument("corpus", nargs=-1, required=True, type=click.Path(), metavar="CORPUS...")
-@click.option(
-    "--output", "-o", required=True, type=click.Path(), help=".npz for SciPy's load_npz, .mtx for Matrix Market."
-)
+@click.argument("corpus", nargs=-1, required=True, type=INPUT, metavar="CORPUS...")
+@click.option("--output", "-o", required=True, type=OUTPUT, help=".npz for SciPy's load_npz, .mtx for Matrix Market.")
 @click.option(
     "--weighting",
     default="tfidf",
@@ -40,8 +39,8 @@ from embedkit.errors import ConfigError
     type=click.Choice(["l2", "none"]),
     help="Give each document length 1, or not.",
 )
-@click.option("--vocab", type=click.Path(), metavar="FILE", help="Use the words of this 'word count' file.")
-@click.option("--save-vocab", type=click.Path(), metavar="FILE", help="Write the columns' words there.")
+@click.option("--vocab", type=INPUT, metavar="FILE", help="Use the words of this 'word count' file.")
+@click.option("--save-vocab", type=OUTPUT, metavar="FILE", help="Write the columns' words there.")
 @click.option(
     "--min-count",
     "--minCount",

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import given, json_option, options_of, quiet_option, refuse
 from embedkit.training.options import CONFIGS, MODELS, OPTIONS
 
@@ -14,8 +15,8 @@ from embedkit.training.options import CONFIGS, MODELS, OPTIONS
 @click.command(
     epilog="Example: embedkit train corpus.txt -o model.safetensors --model skipgram --vector-size 100",
 )
-@click.argument("corpus", nargs=-1, metavar="CORPUS...")
-@click.option("--output", "-o", type=click.Path(), help="The file of vectors to write; its suffix names the format.")
+@click.argument("corpus", nargs=-1, type=INPUT, metavar="CORPUS...")
+@click.option("--output", "-o", type=OUTPUT, help="The file of vectors to write; its suffix names the format.")
 @click.option(
     "--model",
     default="skipgram",
@@ -26,23 +27,23 @@ from embedkit.training.options import CONFIGS, MODELS, OPTIONS
 @click.option(
     "--vocab",
     "vocabulary",
-    type=click.Path(),
+    type=INPUT,
     metavar="FILE",
     help="Use the words of this `word count` file instead of counting.",
 )
 @click.option(
     "--cooccurrences",
-    type=click.Path(),
+    type=INPUT,
     metavar="FILE",
     help="glove, svd: counts from `embedkit cooccur` instead of a corpus (.bin: with --vocab).",
 )
-@click.option("--init", type=click.Path(), metavar="VECTORS", help="Start from these vectors, matched by word.")
+@click.option("--init", type=INPUT, metavar="VECTORS", help="Start from these vectors, matched by word.")
 @click.option("--checkpoint", type=click.Path(), metavar="DIR", help="Keep the state of the run in this folder.")
 @click.option(
     "--checkpoint-every", default=60.0, show_default=True, metavar="SECONDS", help="How often to write the checkpoint."
 )
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint, where there is one.")
-@click.option("--log", type=click.Path(), metavar="FILE", help="Write the training curve as JSON lines.")
+@click.option("--log", type=OUTPUT, metavar="FILE", help="Write the training curve as JSON lines.")
 @click.option("--mmap-above", metavar="SIZE", help="Keep the id stream on disk above this size, e.g. 4G.")
 @click.option("--format", "format_", metavar="NAME", help="Of the output, where the suffix does not tell.")
 @click.option("--dry-run", is_flag=True, help="Only say what it would take: words, memory, disk, time.")

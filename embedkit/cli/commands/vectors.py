@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import click
 import numpy as np
 
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import note, print_json, print_line
 from embedkit.cli.shared.queries import known, query_batches
@@ -20,11 +21,11 @@ from embedkit.query.storing import load
 
 
 @click.command(epilog="Example: embedkit vectors model.safetensors king queen")
-@click.argument("model", type=click.Path())
+@click.argument("model", type=INPUT)
 @click.argument("words", nargs=-1, metavar="[WORD]...")
 @click.option(
     "--npy",
-    type=click.Path(),
+    type=OUTPUT,
     metavar="FILE",
     help="Write a float32 matrix instead, a row a query; unknown words are rows of NaN.",
 )

@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from embedkit.cli.shared.cluster import cluster_engine, cluster_option, refuse_with_cluster
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, refuse, workers_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 
 
 @click.command(epilog="Example: embedkit vocab corpus.txt --min-count 10 | head")
-@click.argument("corpus", nargs=-1, required=True, metavar="CORPUS...")
+@click.argument("corpus", nargs=-1, required=True, type=INPUT, metavar="CORPUS...")
 @click.option(
     "--min-count",
     "--minCount",
@@ -28,7 +29,7 @@ from embedkit.cli.shared.progress import progress_bar
 @click.option(
     "--output",
     "-o",
-    type=click.Path(),
+    type=OUTPUT,
     metavar="FILE",
     help="Write there instead; other commands take the file as --vocab, and so do the GloVe tools.",
 )

@@ -7,10 +7,11 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import note, note_keyboard
 from embedkit.errors import ConfigError
@@ -28,7 +29,7 @@ def encoder_options(command: F) -> F:
     command = click.option("--tune-encoder", is_flag=True, help="Train the language model too.")(command)
     return click.option(
         "--encoder",
-        type=click.Path(),
+        type=INPUT,
         metavar="LM",
         help="A model of embedkit lm train: words also get its vectors in their sentence.",
     )(command)
@@ -45,7 +46,7 @@ def load_encoder(path: str | None, tuned: bool) -> Any:
     return ContextualEncoder.open(path, tuned)
 
 
-vectors_option = click.option("--vectors", type=click.Path(), metavar="MODEL", help="Word vectors, any format.")
+vectors_option = click.option("--vectors", type=INPUT, metavar="MODEL", help="Word vectors, any format.")
 _TRAINING = (
     "epochs",
     "batch_size",
@@ -68,7 +69,7 @@ def training_options(defaults: Any) -> Callable[[F], F]:
         click.option(
             "--valid",
             multiple=True,
-            type=click.Path(),
+            type=INPUT,
             metavar="FILE",
             help="Tells the best epoch; by default a random part of the training data.",
         ),
@@ -140,7 +141,7 @@ def training_options(defaults: Any) -> Callable[[F], F]:
             help="Stop after so many epochs without a better score.",
         ),
         seed_option,
-        click.option("--log", type=click.Path(dir_okay=False), metavar="FILE", help="One JSON object an epoch."),
+        click.option("--log", type=OUTPUT, metavar="FILE", help="One JSON object an epoch."),
         click.option(
             "--checkpoint", type=click.Path(file_okay=False), metavar="DIR", help="Keep the state of the run here."
         ),
@@ -179,12 +180,14 @@ def refuse_idle_training(vectors: str | None, valid: Sequence[str], target_vecto
 
 
 @contextlib.contextmanager
-def log_file(path: str | None, resume: bool) -> Iterator[TextIO | None]:
+def log_file(path: str | None, resume: bool) -> Iterator[Any]:
     """The log to write to, if any; a resumed run goes on in it."""
     if path is None:
         yield None
         return
-    with open(path, "a" if resume else "w", encoding="utf-8") as stream:
+    from embedkit.files.log import LogFile
+
+    with LogFile(path, append=resume) as stream:
         yield stream
 
 

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import chain
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
 
 operation_options = chain(
-    click.option("--keep-words", type=click.Path(), metavar="FILE", help="Keep the words of this file, a word a line."),
+    click.option("--keep-words", type=INPUT, metavar="FILE", help="Keep the words of this file, a word a line."),
     click.option("--top-words", type=click.IntRange(1), metavar="N", help="Keep the first N words."),
     click.option(
         "--concat",
-        type=click.Path(),
+        type=INPUT,
         metavar="OTHER",
         help="Put the vectors of this file behind those of IN, for the words that both hold.",
     ),

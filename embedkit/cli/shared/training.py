@@ -8,7 +8,7 @@ from typing import Any
 
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
-from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.errors import ConfigError
 
 # Options of `embedkit.train` that are no fields of TrainingConfig.
 _SURROUNDINGS = ("vocabulary", "cooccurrences", "init", "log", "checkpoint", "resume", "checkpoint_every", "mmap_above")
@@ -18,22 +18,13 @@ def train_and_save(
     corpus: list[str] | None, output: Path, format: str | None, options: dict[str, Any], quiet: bool
 ) -> None:
     """Train and write the result, after checking that it can be written."""
-    from embedkit.formats import FORMATS, JAMO_IN_BIN, format_for
+    from embedkit.formats import check_target
     from embedkit.query.storing import save
     from embedkit.rows.subwords import SYLLABLE_LENGTHS
     from embedkit.training import TrainingConfig, train
 
-    if not output.parent.is_dir():
-        raise EmbedkitError(f"cannot write {output}: the folder {output.parent} does not exist; create it first")
-    if output.is_dir():
-        raise EmbedkitError(f"cannot write {output}: it is a folder; give a file name")
     config = TrainingConfig.create(**_config_options(options))
-    if format is None:
-        format_for(output, subwords=config.subwords)
-    elif format == "fasttext" and config.subwords == "jamo":
-        raise EmbedkitError(JAMO_IN_BIN)
-    elif format not in FORMATS:
-        raise ConfigError(f"unknown format {format!r}; use one of {', '.join(FORMATS)}")
+    check_target(output, format, subwords=config.subwords, vocabulary=options["vocabulary"])
     start = time.perf_counter()
     with progress_bar(quiet) as progress:
         vectors = train(corpus, progress=progress, note=lambda text: note(f"note: {text}", quiet), **options)

@@ -1,0 +1,75 @@
+"""The types of arguments that name files: what is read, and what is written and therefore must not be read too.
+
+Every command declares its files with these two types, so that one rule holds for all: a file that is written must not
+be one that is read, or another one that is written, also through links and inside folders; and what cannot be written
+is told before the work begins.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from embedkit.errors import ConfigError
+from embedkit.files.outputs import check_output, refuse_overwriting, same_file
+
+_SEEN = "embedkit.files"
+
+
+class InputFile(click.Path):
+    """A file or folder that the command reads; whether it exists is told by what reads it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = os.fsdecode(super().convert(value, param, ctx))
+        if ctx is not None and not ctx.resilient_parsing:
+            inputs, outputs = _seen(ctx)
+            inputs.append((_name(param), path))
+            for output, output_type in outputs:
+                output_type.compare(output, [(_name(param), path)])
+        return path
+
+
+class OutputFile(click.Path):
+    """A file that the command writes.
+
+    Parameters
+    ----------
+    in_place_of : str, optional
+        The parameter whose file may be replaced.
+    """
+
+    def __init__(self, in_place_of: str | None = None) -> None:
+        super().__init__()
+        self.in_place_of = in_place_of
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = os.fsdecode(super().convert(value, param, ctx))
+        if ctx is not None and not ctx.resilient_parsing:
+            inputs, outputs = _seen(ctx)
+            self.compare(path, inputs)
+            for other, _ in outputs:
+                if same_file(path, other):
+                    raise ConfigError(f"two outputs go to one file, {path}; name two")
+            check_output(path)
+            outputs.append((path, self))
+        return path
+
+    def compare(self, output: str, inputs: list[tuple[str | None, str]]) -> None:
+        """Refuse an output that is one of the (parameter, path) inputs."""
+        refuse_overwriting(output, [path for name, path in inputs if name is None or name != self.in_place_of])
+
+
+def _name(param: click.Parameter | None) -> str | None:
+    return None if param is None else param.name
+
+
+def _seen(ctx: click.Context) -> tuple[list[tuple[str | None, str]], list[tuple[str, OutputFile]]]:
+    """What the command line has named so far: inputs with their parameters, outputs with their types."""
+    found: Any = ctx.meta.setdefault(_SEEN, ([], []))
+    return found
+
+
+INPUT = InputFile()
+OUTPUT = OutputFile()
