@@ -12,7 +12,7 @@ START, END, UNKNOWN = "<s>", "</s>", "<unk>"
 
 
 def count_cooccurrences(
-    sentences: Sequence[Sequence[int]], window: int, symmetric: bool = True, inverse: bool = True
+    sentences: Sequence[Sequence[int]], window: int, symmetric: bool = True, weighting: str = "inverse"
 ) -> dict[tuple[int, int], float]:
     """What stands how often near what: ``{(row, column): weight}``, from both sides when `symmetric`.
 
@@ -23,7 +23,7 @@ def count_cooccurrences(
     for sentence in sentences:
         for i, row in enumerate(sentence):
             for distance in range(1, min(window, i) + 1):
-                weight = 1 / distance if inverse else 1.0
+                weight = {"inverse": 1 / distance, "flat": 1.0, "linear": (window + 1 - distance) / window}[weighting]
                 counts[sentence[i - distance], row] += weight
                 if symmetric:
                     counts[row, sentence[i - distance]] += weight

@@ -10,7 +10,7 @@ import numpy as np
 
 from embedkit.errors import ConfigError
 
-WEIGHTINGS = ("inverse", "flat")
+WEIGHTINGS = ("inverse", "flat", "linear")
 _EXACT = 2**53
 _ROUNDED_BY = 1e-6  # of a weight at most
 
@@ -26,8 +26,9 @@ class Window:
     symmetric : bool
         Both sides, or one only: cell (i, j) then counts how often word i stands before word j, in its left context.
         That is what GloVe's ``cooccur -symmetric 0`` writes.
-    weighting : {"inverse", "flat"}
-        A neighbour at distance d counts 1/d, or 1.
+    weighting : {"inverse", "flat", "linear"}
+        A neighbour at distance d counts 1/d, or 1, or (size + 1 - d) / size: what it counts on average where each
+        window is drawn from 1 .. size, as word2vec does (Levy, Goldberg and Dagan 2015, section 3.1, "dyn").
     """
 
     size: int = 15
@@ -36,9 +37,9 @@ class Window:
 
     def __post_init__(self) -> None:
         if not 1 <= self.size <= 100_000:
-            raise ConfigError(f"window must be between 1 and 100000, got {self.size}")
+            raise ConfigError(f"`window` must be between 1 and 100000, got {self.size}")
         if self.weighting not in WEIGHTINGS:
-            raise ConfigError(f"weighting must be one of {', '.join(WEIGHTINGS)}, got {self.weighting!r}")
+            raise ConfigError(f"`weighting` must be one of {', '.join(WEIGHTINGS)}, got {self.weighting!r}")
 
     def weights(self, most_frequent: int) -> tuple[np.ndarray, float]:
         """The weight at distance 1, 2, ... times a scale, float64 (size,), and that scale.
@@ -53,6 +54,8 @@ class Window:
         distances = np.arange(1, self.size + 1)
         if self.weighting == "flat":
             return np.ones(self.size), 1.0
+        if self.weighting == "linear":
+            return np.arange(self.size, 0, -1, dtype=np.float64), float(self.size)
         largest_sum = 2 * float(np.sum(1 / distances)) * max(most_frequent, 1)
         scale = lcm(*range(1, self.size + 1)) if self.size <= 40 else _EXACT  # lcm(1 .. 41) > 2**53
         if scale * largest_sum < _EXACT:

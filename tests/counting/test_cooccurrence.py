@@ -40,7 +40,7 @@ def random_corpus(n=300, seed=0):
 def dense(corpus, window):
     counts = np.zeros((len(corpus.vocabulary),) * 2)
     cells = reference.count_cooccurrences(
-        [s.tolist() for s in corpus.sentences()], window.size, window.symmetric, window.weighting == "inverse"
+        [s.tolist() for s in corpus.sentences()], window.size, window.symmetric, window.weighting
     )
     for (row, column), count in cells.items():
         counts[row, column] = count
@@ -83,6 +83,7 @@ def text_file(path, corpus):
         Window(4, weighting="flat"),
         Window(50),
         Window(2, symmetric=False, weighting="flat"),
+        Window(4, weighting="linear"),
     ],
 )
 def test_counts_are_the_definition_for_any_number_of_threads(window):
@@ -98,7 +99,7 @@ def test_counts_are_the_definition_for_any_number_of_threads(window):
     sentences=st.lists(st.lists(st.sampled_from("abcde"), min_size=1, max_size=9), min_size=1, max_size=8),
     size=st.integers(1, 12),
     symmetric=st.booleans(),
-    weighting=st.sampled_from(["inverse", "flat"]),
+    weighting=st.sampled_from(["inverse", "flat", "linear"]),
 )
 def test_any_text_any_window(sentences, size, symmetric, weighting):
     corpus, window = Corpus.from_sentences(sentences, min_count=1), Window(size, symmetric, weighting)

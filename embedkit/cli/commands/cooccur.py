@@ -78,8 +78,8 @@ class Size(click.ParamType):
     "--weighting",
     default="inverse",
     show_default=True,
-    type=click.Choice(["inverse", "flat"]),
-    help="A neighbour at distance d counts 1/d, or 1.",
+    type=click.Choice(["inverse", "flat", "linear"]),
+    help="A neighbour at distance d counts 1/d, or 1, or (window + 1 - d) / window as on average in word2vec.",
 )
 @click.option("--vocab", type=INPUT, metavar="FILE", help="Count these words: lines of 'word count'.")
 @click.option("--save-vocab", type=OUTPUT, metavar="FILE", help="Write the words that were counted there.")
