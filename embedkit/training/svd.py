@@ -93,7 +93,7 @@ def ppmi(counts: Cooccurrences, shift: float = 1.0, context_smoothing: float = 0
 
 def vectors_of(matrix: SparseMatrix, vocabulary: Vocabulary, config: TrainingConfig, run: Run) -> KeyedVectors:
     """The rows of U · Σ ** p as vectors of the words, which are the rows of the matrix."""
-    u, singular_values = truncated_svd(
+    u, singular_values, *_ = truncated_svd(
         matrix, config.vector_size, seed=config.seed, workers=config.workers, progress=run.progress
     )
     found = np.zeros((len(vocabulary), config.vector_size), np.float32)

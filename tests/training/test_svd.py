@@ -63,17 +63,50 @@ def test_an_orthonormal_basis_of_what_is_left_of_dependent_columns():
 @pytest.mark.parametrize("shape", [(400, 300), (300, 400)])
 def test_the_random_svd_is_the_exact_one(shape):
     matrix = random_matrix(*shape, decay=0.8)
-    u, values = truncated_svd(matrix, 10, seed=3)
+    u, values, share, error = truncated_svd(matrix, 10, seed=3, exact=False)
     left, exact, _ = np.linalg.svd(matrix.toarray().astype(np.float64))
     np.testing.assert_allclose(values, exact[:10], rtol=1e-4)
+    assert share == pytest.approx(np.sum(exact[:10] ** 2) / np.sum(exact**2), rel=1e-4)
+    assert np.abs(values / exact[:10] - 1).max() <= error < 0.05
     np.testing.assert_allclose(np.abs(np.sum(u * left[:, :10], axis=0)), 1, atol=1e-3)
     np.testing.assert_allclose(u.T @ u, np.eye(10), atol=1e-4)
     assert (u[np.abs(u).argmax(axis=0), np.arange(10)] > 0).all()
 
 
+def test_more_power_iterations_come_nearer_and_the_bound_holds():
+    matrix = random_matrix(400, 300)  # no direction stands out: the hard case
+    exact = truncated_svd(matrix, 10, exact=True)
+    assert exact.error == 0
+    errors = []
+    for iterations in (0, 2, 8):
+        found = truncated_svd(matrix, 10, iterations=iterations, exact=False)
+        nearest = np.abs(found.singular_values - exact.singular_values) / found.singular_values
+        assert nearest.max() <= found.error
+        assert found.share <= exact.share * (1 + 1e-5)
+        errors.append(found.error)
+    assert errors[0] > errors[1] > errors[2]
+
+
+@pytest.mark.parametrize("shape", [(90, 70), (70, 90), (5000, 40)])
+def test_the_exact_decomposition(shape):
+    matrix = random_matrix(*shape)
+    found = truncated_svd(matrix, 10, exact=True)
+    left, values, _ = np.linalg.svd(matrix.toarray().astype(np.float64), full_matrices=False)
+    np.testing.assert_allclose(found.singular_values, values[:10], rtol=1e-10)
+    np.testing.assert_allclose(np.abs(np.sum(found.u * left[:, :10], axis=0)), 1, atol=1e-5)
+
+
+def test_small_matrices_are_decomposed_whole(monkeypatch):
+    matrix = random_matrix(60, 50)
+    assert truncated_svd(matrix, 5).error == 0
+    monkeypatch.setattr(sparse, "EXACT_UP_TO", 49)
+    assert truncated_svd(matrix, 5).error > 0
+
+
 def test_the_svd_does_not_depend_on_threads_but_on_the_seed_only_in_its_last_digits():
     matrix = random_matrix(400, 300, decay=0.8)
-    (a, x), (b, y), (c, z) = (truncated_svd(matrix, 8, seed=s, workers=w) for s, w in ((1, 1), (1, 4), (2, 1)))
+    runs = (truncated_svd(matrix, 8, seed=s, workers=w, exact=False) for s, w in ((1, 1), (1, 4), (2, 1)))
+    (a, x), (b, y), (c, z) = (found[:2] for found in runs)
     np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(x, y)
     assert not np.array_equal(a, c)
@@ -83,12 +116,12 @@ def test_the_svd_does_not_depend_on_threads_but_on_the_seed_only_in_its_last_dig
 
 def test_low_rank_and_small_matrices(monkeypatch):
     dense = np.outer(np.arange(1, 61), np.arange(1, 51)).astype(np.float32)
-    u, values = truncated_svd(from_dense(dense), 5)
+    u, values, *_ = truncated_svd(from_dense(dense), 5, exact=False)
     assert u.shape == (60, 1) and values == pytest.approx([np.linalg.norm(dense)], rel=1e-5)
-    u, values = truncated_svd(random_matrix(6, 4, 0.9), 100)
+    u, values, *_ = truncated_svd(random_matrix(6, 4, 0.9), 100)
     assert u.shape == (6, 4) and len(values) == 4
     monkeypatch.setattr(sparse, "OVERSAMPLING", 2)
-    assert truncated_svd(random_matrix(60, 50), 30)[0].shape == (60, 30)
+    assert truncated_svd(random_matrix(60, 50), 30, exact=False).u.shape == (60, 30)
 
 
 @pytest.mark.parametrize(("shift", "smoothing"), [(1.0, 1.0), (1.0, 0.75), (3.0, 0.75)])
