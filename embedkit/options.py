@@ -172,6 +172,8 @@ def _idle(options: Any, facts: Option) -> str | None:
 def _check_effect(options: Any, name: str, facts: Option) -> None:
     other = _idle(options, facts)
     if other is not None:
+        if getattr(options, other) is True:
+            raise ConfigError(f"`{name}` has no effect with `{other}`")
         raise ConfigError(
             f"`{name}` has no effect with `{other}` {getattr(options, other)}: "
             f"it is for `{other}` {' or '.join(map(str, facts.only[other]))}"

@@ -95,9 +95,11 @@ def train(
     x_max: float | None = None,
     weight_exponent: float | None = None,
     glove_vectors: str | None = None,
+    eigenvalue_weighting: float | None = None,
+    exact: bool | None = None,
+    power_iterations: int | None = None,
     shift: float | None = None,
     context_smoothing: float | None = None,
-    eigenvalue_weighting: float | None = None,
     min_count: int | None = None,
     max_vocab: int | None = None,
     tokenizer: str | None = None,
@@ -144,14 +146,15 @@ def train(
     window : int, optional
         skipgram, cbow, fasttext, glove, svd: Words to each side. Default 5; glove 15.
     shrink_windows : bool, optional
-        skipgram, cbow, fasttext: Draw each window from 1..window, as word2vec does. Default True.
+        skipgram, cbow, fasttext, svd: Draw each window from 1..window, as word2vec does. Default True; svd a
+        neighbour counts 1/distance.
     epochs : int, optional
         skipgram, cbow, fasttext, glove: Passes over the text. Default 5; glove 25.
     learning_rate : float, optional
         skipgram, cbow, fasttext, glove: At the start; falls to nothing. Default 0.05; skipgram 0.025.
     sample : float, optional
-        skipgram, cbow, fasttext: Leave out words more frequent than this now and then; 0: never. Default 0.001;
-        fasttext 0.0001.
+        skipgram, cbow, fasttext, svd: Leave out words more frequent than this now and then; 0: never. Default
+        0.001; fasttext 0.0001; svd 0.0.
     loss : {"ns", "hs", "softmax"}, optional
         skipgram, cbow, fasttext: Negative sampling, hierarchical or full softmax. Default 'ns'.
     negative : int, optional
@@ -185,12 +188,16 @@ def train(
         glove: Exponent of the weighting. Default 0.75.
     glove_vectors : {"sum", "word", "context"}, optional
         glove: Which vectors are the result. Default 'sum'.
+    eigenvalue_weighting : float, optional
+        svd, lsa: Singular values to this power. Default 0.25; lsa 1.0.
+    exact : bool, optional
+        svd, lsa: Decompose the whole matrix, rather than a projection. Default up to 500 words.
+    power_iterations : int, optional
+        svd, lsa: More make the projection sharper. Default 4.
     shift : float, optional
         svd: PMI less the logarithm of this. Default 1.0.
     context_smoothing : float, optional
         svd: Contexts count to this power. Default 0.75.
-    eigenvalue_weighting : float, optional
-        svd, lsa: Singular values to this power. Default 0.25; lsa 1.0.
     min_count : int, optional
         Leave out words that are rarer than this. Default 5.
     max_vocab : int, optional

@@ -18,10 +18,12 @@ def counts_for(
     run: Run,
     cooccurrences: Path | Cooccurrences | None,
     vocabulary: Vocabulary | None,
+    weighting: str = "inverse",
 ) -> Cooccurrences:
-    """The counts of a corpus, or those of a file."""
+    """The counts of a corpus, or those of a file; `weighting` is that of `Window`."""
     if corpus is not None:
-        counts = count_cooccurrences(corpus, Window(config.window), workers=config.workers, progress=run.progress)
+        window = Window(config.window, weighting=weighting)
+        counts = count_cooccurrences(corpus, window, workers=config.workers, progress=run.progress)
     elif isinstance(cooccurrences, Cooccurrences):
         counts = cooccurrences
     elif cooccurrences is not None:

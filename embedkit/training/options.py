@@ -164,22 +164,38 @@ class GloVeConfig(TrainingConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SVDConfig(TrainingConfig):
+class DecompositionConfig(TrainingConfig):
+    """What the factorised matrices share."""
+
+    eigenvalue_weighting: float = option(0.25, "Singular values to this power.", least=-10, most=10)
+    exact: bool | None = option(
+        None, "Decompose the whole matrix, rather than a projection.", default_help="up to 500 words"
+    )
+    power_iterations: int = option(
+        4, "More make the projection sharper.", least=0, most=1000, only={"exact": (None, False)}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SVDConfig(DecompositionConfig):
     """Factorised positive pointwise mutual information."""
 
     model = "svd"
     window: int = changed(PredictionConfig, "window", 5)
+    shrink_windows: bool | None = changed(
+        PredictionConfig, "shrink_windows", None, default_help="a neighbour counts 1/distance"
+    )
+    sample: float = changed(PredictionConfig, "sample", 0.0)
     shift: float = option(1.0, "PMI less the logarithm of this.", above=0)
     context_smoothing: float = option(0.75, "Contexts count to this power.", "--cds", least=-10, most=10)
-    eigenvalue_weighting: float = option(0.25, "Singular values to this power.", least=-10, most=10)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LSAConfig(TrainingConfig):
+class LSAConfig(DecompositionConfig):
     """Latent semantic analysis: the factorised matrix of words and lines."""
 
     model = "lsa"
-    eigenvalue_weighting: float = changed(SVDConfig, "eigenvalue_weighting", 1.0)
+    eigenvalue_weighting: float = changed(DecompositionConfig, "eigenvalue_weighting", 1.0)
 
 
 CONFIGS: dict[str, type[TrainingConfig]] = {

@@ -3,7 +3,9 @@
 Levy, Goldberg and Dagan 2015, "Improving Distributional Similarity with Lessons Learned from Word Embeddings",
 sections 2 and 3, with three of their settings: shifted PMI (``shift``, their k), context distribution smoothing
 (``context_smoothing``, their cds: contexts count to that power), and the weighting of singular values
-(``eigenvalue_weighting``, their eig: the vectors are U · Σ ** p).
+(``eigenvalue_weighting``, their eig: the vectors are U · Σ ** p). Two more are theirs by other names: their sub is
+`sample`, words left out of the text before it is counted, and their dyn is `shrink_windows`, a neighbour at distance d
+counting (window + 1 - d) / window; without it counts 1, and by default 1/d, which neither of them has.
 
 On 18.8 M words of English (window 5 weighted 1/distance, 300 dimensions) WS353 and analogies were .690 and .429 with
 p = 0, .691 and .439 with p = ¼, .684 and .447 with p = ½, .610 and .439 with p = 1: so p is ¼ by default.
@@ -17,6 +19,7 @@ import numpy as np
 
 from embedkit.counting import Cooccurrences
 from embedkit.counting.sparse import SparseMatrix, truncated_svd
+from embedkit.counting.subsampling import subsample
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.training.counts import counts_for
@@ -57,14 +60,17 @@ def fit(
         When nothing is left above zero.
     """
     refuse_passes(config, run)
-    counts = counts_for(corpus, config, run, cooccurrences, vocabulary)
+    weighting = {None: "inverse", True: "linear", False: "flat"}[config.shrink_windows]
+    if corpus is not None:
+        corpus = subsample(corpus, config.sample, config.seed)
+    counts = counts_for(corpus, config, run, cooccurrences, vocabulary, weighting)
     vocabulary = counts.vocabulary
     matrix = ppmi(counts, config.shift, config.context_smoothing)
     del counts
     if len(matrix.values) == 0:
         raise CorpusError(
             f"no pair of words stands together more often than by chance with shift {config.shift}; "
-            "lower --shift or give more text"
+            "lower `shift` or give more text"
         )
     return vectors_of(matrix, vocabulary, config, run)
 
@@ -93,9 +99,17 @@ def ppmi(counts: Cooccurrences, shift: float = 1.0, context_smoothing: float = 0
 
 def vectors_of(matrix: SparseMatrix, vocabulary: Vocabulary, config: TrainingConfig, run: Run) -> KeyedVectors:
     """The rows of U · Σ ** p as vectors of the words, which are the rows of the matrix."""
-    u, singular_values, *_ = truncated_svd(
-        matrix, config.vector_size, seed=config.seed, workers=config.workers, progress=run.progress
+    u, singular_values, share, error = truncated_svd(
+        matrix,
+        config.vector_size,
+        seed=config.seed,
+        workers=config.workers,
+        iterations=config.power_iterations,
+        exact=config.exact,
+        progress=run.progress,
     )
+    how = f"singular values within {error:.1%}" if error else "an exact decomposition"
+    run.say(f"{len(singular_values)} directions hold {share:.0%} of the matrix of {len(vocabulary):,} words; {how}")
     found = np.zeros((len(vocabulary), config.vector_size), np.float32)
     found[:, : u.shape[1]] = u * singular_values**config.eigenvalue_weighting
     return KeyedVectors(vocabulary.index_to_key, found, counts=vocabulary.counts, config=config.to_dict())
@@ -111,15 +125,14 @@ def refuse_passes(config: TrainingConfig, run: Run) -> None:
     asked = [
         name
         for name, given in (
-            ("--checkpoint", run.checkpoint),
-            ("--log", run.log),
-            ("--init", run.init),
-            ("--keep-output", config.keep_output),
+            ("checkpoint", run.checkpoint),
+            ("log", run.log),
+            ("init", run.init),
         )
         if given
     ]
     if asked:
         raise ConfigError(
-            f"{asked[0]} is not for model {config.model}, which is computed in one go, "
+            f"`{asked[0]}` is not for model {config.model}, which is computed in one go, "
             "without passes or output vectors; leave it out"
         )

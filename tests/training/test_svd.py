@@ -4,6 +4,7 @@ import pytest
 from embedkit.counting import Window, count_cooccurrences, sparse
 from embedkit.counting.files import count_to_file
 from embedkit.counting.sparse import SparseMatrix, orthonormal, truncated_svd
+from embedkit.counting.subsampling import subsample
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.training import train
 from embedkit.training.svd import ppmi
@@ -152,6 +153,30 @@ def test_the_weighting_of_singular_values():
     np.testing.assert_allclose(lengths[1] ** 2, lengths[2], rtol=1e-4)
 
 
+@pytest.mark.parametrize(("shrink", "weighting"), [(None, "inverse"), (True, "linear"), (False, "flat")])
+@pytest.mark.parametrize("sample", [0.0, 0.05])
+def test_windows_and_subsampling_are_those_of_the_reference(shrink, weighting, sample):
+    corpus = Corpus.from_sentences(topics(), min_count=1)
+    options = {"window": 4, "vector_size": 4, "eigenvalue_weighting": 1.0, "sample": sample, "seed": 7}
+    found = train(corpus, model="svd", shrink_windows=shrink, **options)
+    table = np.zeros((len(corpus.vocabulary),) * 2)
+    sentences = [s.tolist() for s in subsample(corpus, sample, 7).sentences()]
+    for (row, column), count in reference.count_cooccurrences(sentences, 4, weighting=weighting).items():
+        table[row, column] = count
+    left, values, _ = np.linalg.svd(reference.ppmi(table, 1.0, 0.75))
+    expected = left[:, :4] * values[:4]
+    np.testing.assert_allclose(found.vectors @ found.vectors.T, expected @ expected.T, rtol=1e-4, atol=1e-4)
+
+
+def test_an_exact_svd_and_what_it_says():
+    said = []
+    exact = train(topics(), model="svd", vector_size=3, min_count=1, exact=True, note=said.append)
+    assert exact.config["exact"] is True and "power_iterations" not in exact.config
+    assert len(said) == 1 and said[0].startswith("3 directions hold") and said[0].endswith("an exact decomposition")
+    with pytest.raises(ConfigError, match="`power_iterations` has no effect with `exact`"):
+        train(topics(), model="lsa", min_count=1, exact=True, power_iterations=9)
+
+
 def test_svd_from_counts_is_svd_of_the_corpus(tmp_path):
     corpus = Corpus.from_sentences(topics(), min_count=1)
     count_to_file(corpus, tmp_path / "counts.safetensors", Window(5))
@@ -168,9 +193,9 @@ def test_vectors_behind_the_rank_are_zero():
 def test_what_does_not_work_says_so(tmp_path):
     with pytest.raises(ConfigError, match="model svd has no option `keep_output`"):
         train(topics(), model="svd", min_count=1, keep_output=True)
-    with pytest.raises(ConfigError, match="--checkpoint is not for model lsa"):
+    with pytest.raises(ConfigError, match="`checkpoint` is not for model lsa"):
         train(topics(), model="lsa", min_count=1, checkpoint=tmp_path)
     with pytest.raises(ConfigError, match="`shift` must be a number above 0"):
         train(topics(), model="svd", shift=0.0)
-    with pytest.raises(CorpusError, match="lower --shift"):
+    with pytest.raises(CorpusError, match="lower `shift`"):
         train(topics(), model="svd", min_count=1, shift=1e6)
