@@ -141,8 +141,8 @@ def test_a_misspelt_option_is_guessed():
 def test_fill_does_not_correct_glove_for_negative_sampling():
     vectors = embedkit.train(SENTENCES, model="glove", keep_output=True, **SMALL)
     now = vectors.fill("sun ___ star")
-    vectors.config |= {"loss": "ns", "ns_exponent": 0.75}  # as earlier versions stored it
-    vectors.counts = vectors.counts * range(1, 9)
+    vectors.config.update(loss="ns", ns_exponent=0.75)  # as earlier versions stored it
+    vectors.table.counts = vectors.counts * range(1, 9)
     assert vectors.fill("sun ___ star") == now
 
 
