@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import check_pair
@@ -22,22 +22,31 @@ if TYPE_CHECKING:
     from embedkit.progress import ProgressCallback
     from embedkit.rows.table import EmbeddingTable
 
-# name: (module, suffix that chooses it for writing)
-FORMATS: dict[str, tuple[str, str]] = {
-    "native": ("embedkit.formats.native", ".safetensors"),
-    "word2vec-text": ("embedkit.formats.word2vec_text", ".txt"),
-    "word2vec-binary": ("embedkit.formats.word2vec_binary", ".bin"),
-    "fasttext": ("embedkit.formats.fasttext", ""),
-    "fasttext-vec": ("embedkit.formats.fasttext_vec", ".vec"),
-    "glove-text": ("embedkit.formats.glove_text", ""),
-    "glove-binary": ("embedkit.formats.glove_binary", ""),
-    "floret": ("embedkit.formats.floret", ".floret"),
-    "finalfusion": ("embedkit.formats.finalfusion", ".fifu"),
-    "npz": ("embedkit.formats.npz", ".npz"),
-    "npy": ("embedkit.formats.npy", ".npy"),
-    "parquet": ("embedkit.formats.parquet", ".parquet"),
-    "projector": ("embedkit.formats.projector", ".tsv"),
-    "sqlite": ("embedkit.formats.sqlite", ".sqlite"),
+
+class Format(NamedTuple):
+    """A format: its module, the suffix that chooses it for writing, and what it keeps beside words and vectors."""
+
+    module: str
+    suffix: str
+    keeps: frozenset[str] = frozenset()
+
+
+_EVERYTHING = frozenset({"n-grams", "output vectors"})
+FORMATS: dict[str, Format] = {
+    "native": Format("embedkit.formats.native", ".safetensors", _EVERYTHING),
+    "word2vec-text": Format("embedkit.formats.word2vec_text", ".txt"),
+    "word2vec-binary": Format("embedkit.formats.word2vec_binary", ".bin"),
+    "fasttext": Format("embedkit.formats.fasttext", "", _EVERYTHING),
+    "fasttext-vec": Format("embedkit.formats.fasttext_vec", ".vec"),
+    "glove-text": Format("embedkit.formats.glove_text", ""),
+    "glove-binary": Format("embedkit.formats.glove_binary", ""),
+    "floret": Format("embedkit.formats.floret", ".floret"),
+    "finalfusion": Format("embedkit.formats.finalfusion", ".fifu"),
+    "npz": Format("embedkit.formats.npz", ".npz"),
+    "npy": Format("embedkit.formats.npy", ".npy"),
+    "parquet": Format("embedkit.formats.parquet", ".parquet"),
+    "projector": Format("embedkit.formats.projector", ".tsv"),
+    "sqlite": Format("embedkit.formats.sqlite", ".sqlite"),
 }
 
 JAMO_IN_BIN = (
@@ -98,8 +107,28 @@ def read(
     return read(spill_to, "native")
 
 
-def write(table: EmbeddingTable, path: str | os.PathLike[str], format: str | None = None, **options: Any) -> None:
+def write(
+    table: EmbeddingTable,
+    path: str | os.PathLike[str],
+    format: str | None = None,
+    *,
+    words_only: bool = False,
+    **options: Any,
+) -> None:
     """Write word vectors; the format is `format`, or what the suffix of `path` says.
+
+    What the table holds and the format does not keep is a warning (`losses`).
+
+    Parameters
+    ----------
+    table : EmbeddingTable
+    path : path
+    format : str, optional
+        One of `FORMATS`.
+    words_only : bool
+        Words and vectors are all that is wanted: no warning.
+    **options
+        What the format's writer takes.
 
     Raises
     ------
@@ -114,6 +143,55 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str], format: str | Non
         raise ConfigError(f"{name} can be read, not written")
     _check_options(name, writer, options)
     writer(table, path, **options)
+    lost = [] if words_only else losses(table, name)
+    if lost:
+        import warnings
+
+        warnings.warn(f"{path}: {name} does not keep {_and(lost)}{_keeping(name)}", stacklevel=2)
+
+
+def losses(table: EmbeddingTable, format: str) -> list[str]:
+    """What a table holds, or its file held, beside words and vectors that a format does not keep.
+
+    Counts, the training configuration and the words' own rows are not told of: no text format has them.
+    """
+    keeps, lost = FORMATS[format].keeps, []
+    if table.subwords is not None and table.ngram_vectors is not None and "n-grams" not in keeps:
+        lost.append("the n-grams (unknown words will have no vectors)")
+    if table.output_vectors is not None and (
+        "output vectors" not in keeps
+        or (format == "fasttext" and (table.config.get("loss") == "hs" or len(table.output_vectors) != len(table)))
+    ):
+        lost.append("the output vectors")
+    return [*lost, *table.left_behind]
+
+
+def refuse_losses(table: EmbeddingTable, path: str | os.PathLike[str], format: str, why: str) -> None:
+    """Refuse to write where something would be lost.
+
+    Raises
+    ------
+    EmbedkitError
+    """
+    lost = losses(table, format)
+    if lost:
+        raise EmbedkitError(
+            f"not written: {path} {why}, and {name_of(format)} does not keep {_and(lost)}; write another file, "
+            "or give `words_only` where words and vectors are all that is wanted"
+        )
+
+
+def name_of(format: str) -> str:
+    """A format's name for a sentence."""
+    return "the native format" if format == "native" else format
+
+
+def _and(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _keeping(format: str) -> str:
+    return "" if FORMATS[format].keeps else "; .safetensors keeps what embedkit reads"
 
 
 def format_for(path: str | os.PathLike[str], table: EmbeddingTable | None = None, subwords: str = "none") -> str:
@@ -142,10 +220,10 @@ def format_for(path: str | os.PathLike[str], table: EmbeddingTable | None = None
         return "fasttext"
     if suffix == ".bin" and kind == "jamo":
         raise EmbedkitError(JAMO_IN_BIN)
-    for name, (_, chosen_by) in FORMATS.items():
+    for name, (_, chosen_by, _) in FORMATS.items():
         if suffix and suffix == chosen_by:
             return name
-    known = " ".join(sorted({chosen_by for _, chosen_by in FORMATS.values() if chosen_by}))
+    known = " ".join(sorted({found.suffix for found in FORMATS.values() if found.suffix}))
     raise ConfigError(f"cannot tell the format from the suffix of {path}: use one of {known}, or name the format")
 
 
@@ -212,7 +290,7 @@ def _check_exists(path: str | os.PathLike[str]) -> None:
 def _module(format: str) -> Any:
     if format not in FORMATS:
         raise ConfigError(f"unknown format {format!r}: expected one of {', '.join(FORMATS)}")
-    return import_module(FORMATS[format][0])
+    return import_module(FORMATS[format].module)
 
 
 def _check_options(format: str, function: Callable[..., Any], options: dict[str, Any]) -> None:

@@ -19,8 +19,8 @@ def describe(table: EmbeddingTable) -> dict[str, Any]:
     dict
         ``words``, ``vector_size``; ``memory_bytes`` of all arrays that are in memory and ``mapped_bytes`` of those that
         are read from the file as they are needed; ``first_words``; ``tokens_seen`` (the sum of the counts) where it
-        is known; ``zero_vectors`` where the lengths are; ``quantization``, ``subwords`` and ``config`` where there are
-        any.
+        is known; ``zero_vectors`` where the lengths are; ``quantization``, ``subwords``, ``config`` and ``not_read``
+        (what the file holds besides) where there are any.
     """
     matrices = [table.vectors, table.word_rows, table.ngram_vectors, table.output_vectors]
     held = [array for rows in matrices if rows is not None for array in stored_arrays(rows)]
@@ -42,6 +42,8 @@ def describe(table: EmbeddingTable) -> dict[str, Any]:
     facts["output_vectors"] = table.output_vectors is not None
     if table.subwords is not None:
         facts["subwords"] = table.subwords.to_config()
+    if table.left_behind:
+        facts["not_read"] = list(table.left_behind)
     if table.config:
         facts["config"] = table.config
     return facts

@@ -153,7 +153,12 @@ def _vectors(
         word_rows=own,
         output_vectors=output if kept_output and isinstance(output, np.ndarray) else None,
         config=config,
+        left_behind=_left_behind(arguments["model"] == "supervised", dictionary.n_labels),
     )
+
+
+def _left_behind(supervised: bool, n_labels: int) -> tuple[str, ...]:
+    return (f"the classifier of {n_labels:,} labels",) if supervised else ()
 
 
 def _split(rows: Rows, n_words: int) -> tuple[Rows, Rows]:

@@ -70,6 +70,7 @@ def convert(
     target_format: str | None = None,
     progress: ProgressCallback | None = None,
     change: Callable[[KeyedVectors], KeyedVectors] | None = None,
+    words_only: bool = False,
     **options: Any,
 ) -> KeyedVectors:
     """Turn one file of vectors into another, with no more in memory than the words where the formats allow it.
@@ -82,6 +83,10 @@ def convert(
     progress : callable, optional
     change : callable, optional
         What to do with the vectors on the way (`embedkit.analysis.operations`).
+    words_only : bool
+        Words and vectors are all that is wanted. Otherwise what the target's format does not keep (n-grams, output
+        vectors, a classifier) is a warning, and an error where nothing would be left of it: where `target` is
+        `source`, or a fastText model is written from a classifier.
     **options
         What the reader takes (``encoding_errors``, ``vocab``, ``words``), or else the writer.
 
@@ -89,6 +94,11 @@ def convert(
     -------
     KeyedVectors
         What was converted.
+
+    Raises
+    ------
+    EmbedkitError
+        When something would be lost unasked.
     """
     import inspect
 
@@ -103,8 +113,15 @@ def convert(
         return load(source, source_format, spill_to=target, progress=progress, **for_reader)
 
     def through(vectors: KeyedVectors) -> KeyedVectors:
+        left_behind = vectors.table.left_behind
         vectors = vectors if change is None else change(vectors)
-        save(vectors, target, target_format, **for_writer)
+        vectors.table.left_behind = left_behind
+        name = target_format or formats.format_for(target, vectors.table)
+        if not words_only and os.path.exists(target) and os.path.samefile(source, target):
+            formats.refuse_losses(vectors.table, target, name, "is the file that was read")
+        if not words_only and left_behind and name == "fasttext":
+            formats.refuse_losses(vectors.table, target, name, "would look like the same model")
+        save(vectors, target, name, words_only=words_only, **for_writer)
         return vectors
 
     if not parsed or os.path.getsize(source) < SPILL_ABOVE:

@@ -44,6 +44,8 @@ class EmbeddingTable:
         The output layer; a row a word, but for hierarchical softmax.
     config : dict
         The training configuration.
+    left_behind : tuple of str
+        What the file holds besides and was not read, in words for a message (``"the classifier of 3 labels"``).
 
     Raises
     ------
@@ -60,6 +62,7 @@ class EmbeddingTable:
     word_rows: Rows | None = None
     output_vectors: np.ndarray | None = None
     config: dict[str, Any] = field(default_factory=dict)
+    left_behind: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.words, Words | list):

@@ -44,6 +44,11 @@ from embedkit.query.storing import convert as convert_file
     type=click.Choice(["sum", "word", "context"]),
     help="glove-binary: which rows make the vectors; sum by default, as the C tool prints them.",
 )
+@click.option(
+    "--words-only",
+    is_flag=True,
+    help="Words and vectors are all that is wanted: no word about n-grams, output vectors or a classifier left behind.",
+)
 @operation_options
 @quiet_option
 def convert(
@@ -55,6 +60,7 @@ def convert(
     vocab: str | None,
     words: str | None,
     glove_vectors: str | None,
+    words_only: bool,
     quiet: bool,
     **operations: Any,
 ) -> None:
@@ -65,6 +71,9 @@ def convert(
     .tsv projector, .sqlite. Other formats: glove-text, glove-binary, floret (in only). Vectors pass by in blocks
     where the format allows it: files larger than the memory can be converted. Operations work on the whole matrix,
     in this order: --keep-words, --top-words, --concat, --center, --all-but-the-top, --unit.
+
+    What the format of OUT does not keep (n-grams, output vectors, a classifier) is said, and refused where IN itself
+    would lose it.
     """
     options = {"encoding_errors": encoding_errors, "vocab": vocab, "words": words, "glove_vectors": glove_vectors}
     with progress_bar(quiet) as progress:
@@ -75,6 +84,7 @@ def convert(
             target_format,
             progress,
             change=change_of(operations),
+            words_only=words_only,
             **{name: value for name, value in options.items() if value is not None},
         )
     note(f"{target}: {len(vectors):,} words, {vectors.vector_size} dimensions", quiet)
