@@ -317,7 +317,7 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     subwords = table.subwords
     with atomic_open(path) as stream:
         stream.write(struct.pack("<2i", MAGIC, NEWEST) + _argument_bytes(table))
-        n_tokens = max(int(counts.sum()), int(table.config.get("n_tokens") or 0))
+        n_tokens = max(int(counts.sum()), table.setting("n_tokens", 0))
         stream.write(struct.pack("<3i2q", n_words, n_words, 0, n_tokens, -1))
         for row in range(n_words):
             word = words.encoded(row)

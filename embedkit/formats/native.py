@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from embedkit.errors import EmbedkitError, FormatError
+from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.safetensors import VECTORS, SafetensorsFile, SafetensorsWriter, metadata_of
 from embedkit.rows.norms import row_norms
@@ -87,23 +87,29 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTabl
         for key in ("vectors", "ngram_vectors"):
             _gather(file.name, tensors, key, kind, file.metadata.get("vector_size"))
     _check(file.name, tensors)
-    subwords = None
-    if "subwords" in file.metadata:
-        from embedkit.rows.subwords import Subwords
-
-        subwords = Subwords.from_config(file.json("subwords"))
     words = Words(tensors["words"], tensors["word_offsets"], tensors["word_order"])
-    return EmbeddingTable(
-        words,
-        tensors["vectors"],
-        norms=tensors["norms"],
-        counts=tensors.get("counts"),
-        subwords=subwords,
-        ngram_vectors=tensors.get("ngram_vectors"),
-        word_rows=tensors.get("word_rows"),
-        output_vectors=tensors.get("output_vectors"),
-        config=file.json("config", "{}"),
-    )
+    try:
+        return EmbeddingTable(
+            words,
+            tensors["vectors"],
+            norms=tensors["norms"],
+            counts=tensors.get("counts"),
+            subwords=_subwords(file),
+            ngram_vectors=tensors.get("ngram_vectors"),
+            word_rows=tensors.get("word_rows"),
+            output_vectors=tensors.get("output_vectors"),
+            config=file.json("config", "{}"),
+        )
+    except ConfigError as error:
+        raise FormatError(f"{file.name}: damaged: {error}") from error
+
+
+def _subwords(file: SafetensorsFile) -> Subwords | None:
+    if "subwords" not in file.metadata:
+        return None
+    from embedkit.rows.subwords import Subwords
+
+    return Subwords.from_config(file.json("subwords"))
 
 
 def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
@@ -234,7 +240,7 @@ def _gather(name: str, tensors: dict[str, Any], key: str, kind: str, size: Any) 
     if key not in tensors:
         return
     missing = [key + suffix for suffix in QUANTIZED[kind] if key + suffix not in tensors]
-    if missing or not str(size).isdecimal():
+    if missing or not (str(size).isascii() and str(size).isdecimal() and len(str(size)) < 10):
         raise FormatError(f"{name}: damaged: expected {(missing or ['vector_size'])[0]} beside quantised {key}")
     parts = {suffix.removeprefix("_") or "rows": tensors.pop(key + suffix) for suffix in QUANTIZED[kind]}
     codes, scales, centroids = parts["rows"], parts.get("scales"), parts.get("centroids")
@@ -254,13 +260,10 @@ def _gather(name: str, tensors: dict[str, Any], key: str, kind: str, size: Any) 
 
 
 def _check(name: str, tensors: dict[str, Any]) -> None:
-    n_words, size = tensors["vectors"].shape
+    n_words = len(tensors["vectors"])
     for key in PER_WORD:
         if key in tensors and len(tensors[key]) != n_words:
             raise FormatError(f"{name}: damaged: expected {n_words} rows in {key}, found {len(tensors[key])}")
-    for key in ("word_rows", "ngram_vectors", "output_vectors"):
-        if key in tensors and tensors[key].shape[1] != size:
-            raise FormatError(f"{name}: damaged: expected {size} columns in {key}, found {tensors[key].shape[1]}")
     offsets = tensors["word_offsets"]
     if (
         len(offsets) != n_words + 1

@@ -46,7 +46,7 @@ def fill(model: KeyedVectors, text: str, topn: int | None = 10) -> list[tuple[st
     hidden = np.mean([model[word] for word in context_of(model, text)], axis=0, dtype=np.float64)
     scores = (outputs @ hidden.astype(np.float32)).astype(np.float64)
     if _negative_sampling(model) and model.counts is not None:
-        scores += float(model.config.get("ns_exponent", 0.75)) * np.log(np.maximum(model.counts, 1))
+        scores += model.table.setting("ns_exponent", 0.75) * np.log(np.maximum(model.counts, 1))
     probabilities = np.exp(scores - scores.max())
     probabilities /= probabilities.sum()
     return [(model.index_to_key[row], float(probabilities[row])) for row in best(probabilities, wanted).tolist()]
@@ -57,8 +57,8 @@ def context_of(model: KeyedVectors, text: str) -> list[str]:
     from embedkit.text.tokenizers import get_tokenizer
 
     parts = _parts(text)
-    tokenizer = get_tokenizer(model.config.get("tokenizer") or "whitespace", bool(model.config.get("lowercase")))
-    window = int(model.config.get("window") or 5)
+    tokenizer = get_tokenizer(model.table.setting("tokenizer", "whitespace"), model.table.setting("lowercase", False))
+    window = max(1, model.table.setting("window", 5))
     left, right = ([word for word in tokenizer.tokens(part) if model.has_vector(word)] for part in parts)
     words = left[-window:] + right[:window]
     if not words:

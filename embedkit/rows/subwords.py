@@ -91,6 +91,10 @@ class Subwords:
             raise ConfigError(f"subwords must be one of {', '.join(KINDS)}, got {self.kind!r}")
         if not 1 <= self.bucket <= MAX_BUCKET:
             raise ConfigError(f"bucket must be between 1 and {MAX_BUCKET}, got {self.bucket}")
+        if self.kept is not None and (
+            len(set(self.kept)) < len(self.kept) or not all(0 <= bucket < self.bucket for bucket in self.kept)
+        ):
+            raise ConfigError(f"kept must name buckets from 0 to {self.bucket - 1}, each once")
         pairs = {"chars": [("min_n", "max_n")], "jamo": [("min_jamo", "max_jamo"), ("min_syllables", "max_syllables")]}[
             self.kind
         ]
@@ -98,6 +102,8 @@ class Subwords:
             shortest, longest = getattr(self, low), getattr(self, high)
             if shortest < 1:
                 raise ConfigError(f"{low} must be at least 1, got {shortest}")
+            if longest > MAX_BUCKET:
+                raise ConfigError(f"{high} must not be above {MAX_BUCKET}, got {longest}")
             if shortest > longest:
                 raise ConfigError(f"{low} must not be above {high}, got {low} {shortest} and {high} {longest}")
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.rows.norms import row_norms
 from embedkit.rows.protocol import EncodedRows, Rows, blocks_of
 from embedkit.vocabulary.words import Words
 
 if TYPE_CHECKING:
     from embedkit.rows.subwords import Subwords
+
+T = TypeVar("T", bool, int, float, str)
 
 
 @dataclass
@@ -78,6 +80,15 @@ class EmbeddingTable:
             rows = getattr(self, name)
             if rows is not None and len(rows) != n:
                 raise ConfigError(f"{name} has {len(rows)} rows for {n} words")
+        # Kernels read these rows by number, without asking again.
+        for name in ("word_rows", "ngram_vectors", "output_vectors"):
+            rows = getattr(self, name)
+            if rows is not None and tuple(rows.shape[1:]) != (self.vector_size,):
+                raise ConfigError(f"{name} has the shape {tuple(rows.shape)} beside {self.vector_size} dimensions")
+        if self.subwords is not None and self.ngram_vectors is not None:
+            expected, found = self.subwords.n_rows, len(self.ngram_vectors)
+            if found < expected:
+                raise ConfigError(f"ngram_vectors has {found:,} rows, the subwords name {expected:,} buckets")
 
     @property
     def vector_size(self) -> int:
@@ -103,6 +114,22 @@ class EmbeddingTable:
                 norms[low : low + len(block)] = row_norms(block)
             self.norms = norms
         return self.norms
+
+    def setting(self, name: str, default: T) -> T:
+        """A value of the configuration, which comes from a file, checked to be of the kind of `default`.
+
+        Raises
+        ------
+        EmbedkitError
+            When it is of another kind, not finite, or beyond ±2**31.
+        """
+        value: Any = self.config.get(name)
+        if value is None or (value == "" and isinstance(default, str)):
+            return default
+        kinds = (int, float) if type(default) is float else (type(default),)
+        if type(value) in kinds and (isinstance(value, str) or -(2**31) < value < 2**31):
+            return cast(T, type(default)(value))
+        raise EmbedkitError(f"damaged: the configuration's {name} is {str(value)[:60]!r}, not {type(default).__name__}")
 
     def __len__(self) -> int:
         return len(self.words)

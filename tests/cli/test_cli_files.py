@@ -141,7 +141,7 @@ def test_info_of_a_native_file(run, path, model):
 
 
 def test_convert_by_suffix_and_by_name(run, path, model, tmp_path):
-    status, out, err = run("convert", path, tmp_path / "m.txt")
+    status, out, err = run("convert", path, tmp_path / "m.txt", "--words-only")
     assert (status, out) == (0, "")
     assert err == f"{tmp_path / 'm.txt'}: 7 words, 4 dimensions\n"
     assert run("convert", tmp_path / "m.txt", tmp_path / "m.dat", "--to", "glove-text", "--quiet") == (0, "", "")

@@ -76,7 +76,7 @@ def _words(model: KeyedVectors, words: tuple[str, ...], quiet: bool) -> Iterator
 def _means(model: KeyedVectors, texts: tuple[str, ...], quiet: bool) -> Iterator[tuple[list[str], np.ndarray, bool]]:
     from embedkit.text.tokenizers import get_tokenizer
 
-    tokenizer = get_tokenizer(model.config.get("tokenizer") or "whitespace", bool(model.config.get("lowercase")))
+    tokenizer = get_tokenizer(model.table.setting("tokenizer", "whitespace"), model.table.setting("lowercase", False))
     without = n = 0
     for lines in query_batches(texts, keep_empty=True):
         rows = np.zeros((len(lines), model.vector_size), np.float32)
