@@ -57,16 +57,25 @@ class Score:
         Tokens and sentence ends.
     n_unknown : int
         Tokens outside the vocabulary, predicted as ``<unk>``.
+    known_log_probability : float
+        Of the others alone.
     """
 
     log_probability: float
     n_predicted: int
     n_unknown: int
+    known_log_probability: float
 
     @property
     def perplexity(self) -> float:
         """``exp(-log_probability / n_predicted)``; infinity where something has probability 0."""
         return float(np.exp(-self.log_probability / self.n_predicted))
+
+    @property
+    def known_perplexity(self) -> float:
+        """The same without tokens outside the vocabulary, as KenLM's "excluding OOVs"; NaN where nothing is left."""
+        n = self.n_predicted - self.n_unknown
+        return float(np.exp(-self.known_log_probability / n)) if n else float("nan")
 
 
 class NgramModel:
@@ -210,6 +219,7 @@ class NgramModel:
             float(sum(s.log_probability for s in scores)),
             sum(s.n_predicted for s in scores),
             sum(s.n_unknown for s in scores),
+            float(sum(s.known_log_probability for s in scores)),
         )
 
     def score_sentences(self, corpus: Corpus) -> Iterator[Score]:
@@ -228,8 +238,9 @@ class NgramModel:
         ends = np.flatnonzero(stream == self.end)
         begin = 0
         for end in ends.tolist():
-            unknown = int(np.count_nonzero(stream[begin : end + 1] == self.unknown))
-            yield Score(float(logs[begin + 1 : end + 1].sum()), end - begin, unknown)
+            found = logs[begin + 1 : end + 1]
+            unknown = stream[begin + 1 : end + 1] == self.unknown
+            yield Score(float(found.sum()), end - begin, int(unknown.sum()), float(found[~unknown].sum()))
             begin = end + 1
 
     def distribution(self, context: Sequence[str]) -> np.ndarray:

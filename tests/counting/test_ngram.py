@@ -199,3 +199,14 @@ def test_bad_usage_is_one_clear_line(tmp_path, arguments, status, message):
     done = embedkit("lm", *(text if a == "TEXT" else a for a in arguments), check=False)
     assert done.returncode == status
     assert message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_known_perplexity_leaves_unknown_words_out():
+    model = NgramModel.train(corpus(["a b a", "b a b"]), order=2, smoothing="add-k")
+    score = model.score(corpus(["a zzz b"]))
+    p = [model.distribution([])[model.ids["a"]], model.distribution(["a"])[model.unknown]]
+    p += [model.distribution(["a", "zzz"])[model.ids["b"]], model.distribution(["b"])[model.end]]
+    assert score.perplexity == pytest.approx(np.prod(p) ** (-1 / 4))
+    assert score.known_perplexity == pytest.approx((p[0] * p[2] * p[3]) ** (-1 / 3))
+    sure = NgramModel.train(corpus(["a b a", "b a b"]), order=1, smoothing="mle").score(corpus(["a zzz"]))
+    assert sure.perplexity == np.inf and np.isfinite(sure.known_perplexity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 from embedkit.cli import main
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models import captioner
 from embedkit.nn.models.captioner import CaptionConfig, Captioner, train_captioner
+from embedkit.nn.models.decoding import Search
 from embedkit.nn.words.token_table import TokenTable
 from tests.nn.gradients import check_gradients
 
@@ -57,6 +60,36 @@ def test_learns_and_comes_back_from_its_file(tmp_path):
     assert again.caption(test[:0]) == []
     with pytest.raises(ConfigError, match=r"features of width 5, found an array of shape \(1, 4\)"):
         again.caption(test[:1, :4])
+
+
+def test_images_not_captions_are_held_out(monkeypatch):
+    features, captions = images(12, 1)
+    seen = {}
+
+    class Spy(captioner._Task):
+        def __init__(self, model, features, captions, kept, held, *rest):
+            seen.update(kept=features[kept], held=features[held])
+            super().__init__(model, features, captions, kept, held, *rest)
+
+    monkeypatch.setattr(captioner, "_Task", Spy)
+    several = np.repeat(features[:12], 5, axis=0)
+    options = TrainingOptions(epochs=1, batch_size=8)
+    train_captioner(several, [c for c in captions[:12] for _ in range(5)], options=options, vector_size=4)
+    assert len(seen["held"]) % 5 == 0 and len(seen["held"]) > 0
+    assert not {row.tobytes() for row in seen["kept"]} & {row.tobytes() for row in seen["held"]}
+
+
+def test_features_that_are_no_numbers_are_refused_by_predict(tmp_path):
+    features, captions = images(20, 1)
+    options = TrainingOptions(epochs=1, batch_size=8)
+    model, _ = train_captioner(features, captions, options=options, vector_size=4)
+    broken = features[:3].copy()
+    broken[1, 0] = np.nan
+    with pytest.raises(CorpusError, match="row 2 of the features holds NaN"):
+        model.caption(broken)
+    found = model.captions(features[:2], Search(4, 5, n_best=3))
+    assert [len(several) for several in found] == [3, 3]
+    assert all(a[1] >= b[1] for several in found for a, b in itertools.pairwise(several))
 
 
 def test_commands_and_bad_input(tmp_path, capsys):

@@ -106,7 +106,6 @@ def test_explaining_gives_each_word_a_weight(folder):
     run = embedkit("classify", "predict", folder / "c.safetensors", "--explain", "--json", stdin="the 좋다 film\n")
     answer = json.loads(run.stdout)
     assert [w["word"] for w in answer["weights"]] == ["the", "좋다", "film"]
-    assert sum(w["weight"] for w in answer["weights"]) == pytest.approx(1, abs=1e-5)
     text = embedkit("classify", "predict", folder / "c.safetensors", "--explain", stdin="the 좋다 film\n").stdout
     pairs = dict(pair.rsplit(":", 1) for pair in text.rstrip("\n").split("\t")[2].split(" "))
     assert max(pairs, key=lambda word: float(pairs[word])) == max(answer["weights"], key=lambda w: w["weight"])["word"]

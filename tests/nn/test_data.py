@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedkit.errors import CorpusError
-from embedkit.nn.learning.batches import bucketed_batches, encode_labels, hold_out, label_set, padded
+from embedkit.nn.learning.batches import bucketed_batches, encode_labels, hold_out, hold_out_groups, label_set, padded
 from embedkit.text.labelled import read_labelled, read_tagged
 
 field = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).filter(lambda s: s.strip())
@@ -31,6 +31,34 @@ def test_windows_line_ends_tabs_in_the_text_and_empty_lines(tmp_path):
     assert (data.texts, data.labels) == (["a\tb", "last"], ["1", "0"])
     assert [place.rsplit("line ")[1] for place in data.empty] == ["2", "3"]
     assert data.places[1].endswith("data.tsv, line 4")
+
+
+def test_headers_and_fasttext_labels_are_recognised(tmp_path):
+    data = read_labelled(write(tmp_path, "Text\tLabel\ngood\tpos\nlabel\ttext\n"))
+    assert (data.texts, data.labels) == (["good", "label"], ["pos", "text"])
+    assert len(data.headers) == 1 and data.headers[0].endswith("line 1")
+
+
+def test_fasttext_lines_have_their_label_first(tmp_path):
+    data = read_labelled(write(tmp_path, "__label__pos a\tfine film\n__label__neg dull\n"))
+    assert (data.texts, data.labels) == (["a fine film", "dull"], ["pos", "neg"])
+    with pytest.raises(CorpusError, match="expected one label a text, found 2: __label__a __label__b"):
+        read_labelled(write(tmp_path, "__label__a __label__b text\n"))
+
+
+def test_almost_as_many_labels_as_lines_are_refused_with_the_reason():
+    with pytest.raises(CorpusError, match=r"found 30 different labels in 30 places.*the other way round"):
+        label_set([f"a whole sentence {i}" for i in range(30)])
+    assert len(label_set([str(i) for i in range(10)])) == 10
+    assert len(label_set([str(i % 15) for i in range(30)])) == 15
+
+
+def test_whole_groups_are_held_out():
+    groups = np.repeat(np.arange(20), 5)
+    kept, held = hold_out_groups(groups, 0.1, np.random.default_rng(0))
+    assert len(kept) == 90 and len(held) == 10 and not set(groups[kept]) & set(groups[held])
+    with pytest.raises(CorpusError, match="at least two different items"):
+        hold_out_groups(np.zeros(4, np.int64), 0.5, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(

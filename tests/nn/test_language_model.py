@@ -12,7 +12,13 @@ from embedkit.cli import main
 from embedkit.errors import ConfigError, CorpusError, FormatError
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.language_model import LANGUAGE_MODELS, LanguageModel, LanguageModelConfig
-from embedkit.nn.models.language_training import evaluate_language_model, perplexity, train_language_model
+from embedkit.nn.models.language_training import (
+    evaluate_language_model,
+    hide_some,
+    perplexity,
+    train_language_model,
+    words_seen_once,
+)
 from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
 from tests.nn.gradients import check_gradients
 
@@ -91,6 +97,40 @@ def test_perplexity_is_what_the_probabilities_say():
     assert score.log_probability == pytest.approx(total, rel=1e-5)
     assert score.perplexity == pytest.approx(np.exp(-total / 6), rel=1e-5)
     assert perplexity(model, [model.table.encode(["a", "zzz"])]).n_unknown == 1
+
+
+def test_known_perplexity_leaves_unknown_words_out():
+    model = make("gru", context=2, dtype=np.float32)
+    tokens = ["a", "zzz", "b", "yyy"]
+    ids = model.table.encode(tokens)
+    p = [softmax_with_mask(model, ["a", "<unk>", "b", "<unk>"][:i]) for i in range(5)]
+    logs = np.log([row[wanted] for row, wanted in zip(p, [*ids, END_ID], strict=True)])
+    found = perplexity(model, [ids])
+    assert (found.n_unknown, found.n_predicted) == (2, 5)
+    assert found.perplexity == pytest.approx(np.exp(-logs.mean()), rel=1e-5)
+    assert found.known_perplexity == pytest.approx(np.exp(-logs[[0, 2, 4]].mean()), rel=1e-5)
+
+
+def test_unknown_is_trained_where_the_vocabulary_holds_every_word():
+    rng = np.random.default_rng(0)
+    names = [f"name{i}" for i in range(150)]  # each once
+    lines = [f"my name is {name} and {rng.choice(['yes', 'no'])} it is" for name in names]
+    options = TrainingOptions(epochs=25, batch_size=16, learning_rate=1e-2, patience=25)
+    config = LanguageModelConfig("gru", hidden_size=16)
+    model, _ = train_language_model(lines, config=config, options=options, vector_size=12)
+    p = model.next_probabilities(["my", "name", "is"])
+    assert p[UNKNOWN_ID] > 0.2  # about half of the names that stood there were read as unknown
+    assert model.next_probabilities(["my"])[UNKNOWN_ID] < 0.1
+
+
+def test_hapaxes_are_hidden_only_where_nothing_else_is_unknown():
+    texts = [np.array([3, 4, 4]), np.array([5, 3])]
+    once = words_seen_once(texts, 6)
+    assert once.tolist() == [False] * 5 + [True]
+    seen = {tuple(hide_some(texts[1], once, np.random.default_rng(i))) for i in range(20)}
+    assert seen == {(5, 3), (UNKNOWN_ID, 3)}
+    assert hide_some(texts[0], once, np.random.default_rng(0)) is texts[0]
+    assert words_seen_once([np.array([0, 5])], 6) is None
 
 
 def softmax_with_mask(model, tokens):

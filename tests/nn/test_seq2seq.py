@@ -15,7 +15,7 @@ from embedkit.cli import main
 from embedkit.errors import ConfigError, CorpusError, FormatError
 from embedkit.nn.learning.bleu import bleu
 from embedkit.nn.learning.options import TrainingOptions
-from embedkit.nn.models.decoding import beam_search, greedy
+from embedkit.nn.models.decoding import Search, beam_search, greedy, repeating
 from embedkit.nn.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from embedkit.nn.models.seq2seq_training import (
     Pairs,
@@ -89,26 +89,62 @@ def toy_step(table):
     return lambda ids, state: (table[ids], state, None)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_a_wide_beam_finds_the_best_text(seed):
-    table = np.log(np.random.default_rng(seed).dirichlet(np.ones(4) * 0.5, size=4))
-    best = -np.inf
-    for length in range(4):
+def all_texts(table, longest, penalty):
+    """Every text of at most `longest` tokens with its score, the best first."""
+    found = []
+    for length in range(longest + 1):
         for text in itertools.product([0, 2, 3], repeat=length):
             path = [END_ID, *text, END_ID]
-            score = sum(table[a, b] for a, b in itertools.pairwise(path)) / ((5 + length + 1) / 6) ** 0.6
-            best = max(best, score)
-    state = (np.zeros((1, 1)),)
-    found = beam_search(toy_step(table), state, 3, beam=40)
-    # texts that are cut at the longest length end there without </s>
-    cut = [
-        sum(table[a, b] for a, b in itertools.pairwise([END_ID, *text, last])) / ((5 + 4) / 6) ** 0.6
-        for text in itertools.product([0, 2, 3], repeat=3)
-        for last in range(4)
-    ]
-    assert found.score == pytest.approx(max(best, *cut))
-    narrow = beam_search(toy_step(table), state, 3, beam=1, length_penalty=0.0)
-    assert narrow.ids == greedy(toy_step(table), state, 3)[0].ids
+            score = sum(table[a, b] for a, b in itertools.pairwise(path)) / ((5 + length + 1) / 6) ** penalty
+            found.append((score, list(text)))
+    return sorted(found, reverse=True)
+
+
+STATE = (np.zeros((1, 1)),)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("longest", [1, 2, 3, 4])
+@pytest.mark.parametrize("penalty", [0.0, 0.6, 1.5])
+def test_a_wide_beam_is_an_exhaustive_search(seed, longest, penalty):
+    table = np.log(np.random.default_rng(seed).dirichlet(np.ones(4) * 0.5, size=4))
+    table[:, END_ID] -= 2  # so that the best text often is as long as is allowed
+    expected = all_texts(table, longest, penalty)[:4]
+    found = beam_search(toy_step(table), STATE, longest, beam=90, length_penalty=penalty, n_best=4)
+    assert [one.ids for one in found] == [text for _, text in expected]
+    np.testing.assert_allclose([one.score for one in found], [score for score, _ in expected])
+
+
+def test_greedy_is_a_beam_of_one_and_ends_at_the_longest_length():
+    table = np.log(np.random.default_rng(3).dirichlet(np.ones(4), size=4))
+    table[:, END_ID] = -50.0
+    found = greedy(toy_step(table), STATE, 3)[0]
+    path = [END_ID, *found.ids, END_ID]
+    assert len(found.ids) == 3
+    assert found.score == pytest.approx(sum(table[a, b] for a, b in itertools.pairwise(path)))
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_no_repeat_forbids_ngrams_that_stand_in_the_text(beam):
+    table = np.full((4, 4), -9.0)
+    table[END_ID, 2] = table[2, 3] = table[3, 2] = -0.1  # 2 3 2 3 2 3 ... for ever
+    for n in (1, 2, 3):
+        found = Search(beam, 8, no_repeat=n).run(toy_step(table), STATE)[0][0].ids
+        ngrams = [tuple(found[i : i + n]) for i in range(len(found) - n + 1)]
+        assert len(set(ngrams)) == len(ngrams)
+    assert Search(beam, 8).run(toy_step(table), STATE)[0][0].ids == [2, 3] * 4
+
+
+def test_repeating_by_hand():
+    assert repeating([5, 6, 7, 5, 6], 3) == [7]
+    assert repeating([5, 6, 5, 7, 5], 2) == [6, 7]
+    assert repeating([5, 6], 1) == [5, 6] and repeating([5, 5], 0) == [] and repeating([5], 3) == []
+
+
+@pytest.mark.parametrize("wrong", [{"n_best": 3}, {"beam": 0}, {"max_tokens": 0}, {"length_penalty": float("nan")}])
+def test_searches_that_cannot_work(wrong):
+    with pytest.raises(ConfigError):
+        Search(**{"beam": 2, **wrong})
 
 
 def test_bleu_by_hand():
@@ -240,9 +276,21 @@ def test_commands_and_other_bad_input(tmp_path, capsys):
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 3
     assert "line 2 is empty" in captured.err
+    lines.write_text("a b\n" + "a " * 1001 + "\nc d\n")
+    assert main(["seq2seq", "predict", model, str(lines), "--beam", "3", "--n-best", "2", "--max-tokens", "5"]) == 0
+    captured = capsys.readouterr()
+    assert [line.split("\t")[:2] for line in captured.out.splitlines()] == [
+        ["1", "1"],
+        ["1", "2"],
+        ["2", "–"],
+        ["3", "1"],
+        ["3", "2"],
+    ]
+    assert captured.err.endswith(": line 2 is too long, 1001 tokens of at most 1000: split it into sentences\n")
+    assert main(["seq2seq", "predict", model, str(lines), "--n-best", "9"]) == 2
+    assert "--n-best" in capsys.readouterr().err
     lines.write_text("a " * 1001)
     for arguments, message in [
-        (["seq2seq", "predict", model, str(lines)], "1001 tokens is too long, at most 1000"),
         (["seq2seq", "predict", model, str(data), "--attention-plot", "-"], "needs a model with attention"),
         (["lm", "generate", model], "expected a model of embedkit lm"),
     ]:

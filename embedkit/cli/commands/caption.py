@@ -11,9 +11,12 @@ from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.neural import (
     load_vectors,
     log_file,
+    n_best_option,
     refuse_idle_training,
     report_history,
     save_result,
+    search_options,
+    take_search,
     take_training_options,
     tokenizer_choice,
     training_options,
@@ -27,9 +30,6 @@ from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captio
 from embedkit.text.tokenizers import TOKENIZERS
 
 _DEFAULT = CaptionConfig()
-beam_option = click.option(
-    "--beam", default=3, show_default=True, type=click.IntRange(1), help="Beginnings kept in beam search; 1 is greedy."
-)
 
 
 @click.group(epilog="Example: embedkit caption train images.npy captions.txt -o model.safetensors")
@@ -96,9 +96,9 @@ def train(
 @click.argument("model", type=INPUT)
 @click.argument("features", type=INPUT)
 @click.argument("captions", type=INPUT)
-@beam_option
+@search_options(beam=3, max_tokens=50, what="caption")
 @json_option
-def evaluate(model: str, features: str, captions: str, beam: int, as_json: bool) -> None:
+def evaluate(model: str, features: str, captions: str, as_json: bool, **options: Any) -> None:
     """BLEU and the share of exact matches; equal rows of features share their captions as references."""
     from embedkit.nn.learning.bleu import bleu
 
@@ -113,7 +113,8 @@ def evaluate(model: str, features: str, captions: str, beam: int, as_json: bool)
     for i, (row, text) in enumerate(zip(rows, texts, strict=True)):
         references.setdefault(row.tobytes(), []).append(cut(text))
         first.setdefault(row.tobytes(), i)
-    found = [cut(text) for text, _ in captioner.caption(rows[list(first.values())], beam=beam)]
+    answers = captioner.captions(rows[list(first.values())], take_search(options))
+    found = [cut(several[0][0]) for several in answers]
     exact = sum(tokens in several for tokens, several in zip(found, references.values(), strict=True)) / len(found)
     with Results(["bleu", "exact", "images", "references"], as_json, header=True) as results:
         results.row(bleu(found, list(references.values())), exact, len(found), len(texts))
@@ -122,16 +123,18 @@ def evaluate(model: str, features: str, captions: str, beam: int, as_json: bool)
 @caption.command(epilog="Example: embedkit caption predict model.safetensors images.npy")
 @click.argument("model", type=INPUT)
 @click.argument("features", type=INPUT)
-@beam_option
-@click.option("--max-tokens", default=50, show_default=True, type=click.IntRange(1), help="The longest caption.")
+@search_options(beam=3, max_tokens=50, what="caption")
+@n_best_option
 @json_option
 @quiet_option
-def predict(model: str, features: str, beam: int, max_tokens: int, as_json: bool, quiet: bool) -> None:
+def predict(model: str, features: str, as_json: bool, quiet: bool, **options: Any) -> None:
     """A caption for each row of FEATURES: caption<TAB>score."""
-    captioner = Captioner.load(model)
-    with Results(["caption", "score"], as_json) as results:
-        for text, score in captioner.caption(_features(features), beam=beam, max_tokens=max_tokens):
-            results.row(text, score)
+    captioner, search = Captioner.load(model), take_search(options)
+    several = search.n_best > 1
+    with Results([*(["line", "rank"] if several else []), "caption", "score"], as_json) as results:
+        for number, found in enumerate(captioner.captions(_features(features), search), 1):
+            for rank, (text, score) in enumerate(found, 1):
+                results.row(*([number, rank] if several else []), text, score)
 
 
 def _features(path: str) -> np.ndarray:

@@ -160,8 +160,8 @@ def predict(
 ) -> None:
     """Label the lines of files or of standard input: label<TAB>probability, a line for each line.
 
-    With --explain a third column holds the words and their weights. With attention pooling these are the attention's
-    and sum to 1; other models give gradient times vector: above 0 speaks for the label, below 0 against it.
+    With --explain a third column holds the words and their weights: by how much the label's log odds fall when the word
+    is left out. Above 0 a word speaks for the label, below 0 against it.
     """
     classifier = Classifier.load(model, load_vectors(vectors))
     if attention_plot is not None and not classifier.has_attention:
@@ -215,4 +215,6 @@ def _read(reader: Any, files: tuple[str, ...], quiet: bool) -> Any:
     data = reader(list(files))
     if data.empty:
         note(f"left out {len(data.empty)} empty lines, the first at {data.empty[0]}", quiet)
+    for place in data.headers:
+        note(f"left out {place}, which names the columns", quiet)
     return data

@@ -24,14 +24,18 @@ from embedkit.text.escaping import to_json
 )
 @json_option
 def info(model: str, source_format: str | None, as_json: bool) -> None:
-    """Format, shape, training configuration and memory of a file of word vectors.
+    """Format, shape, training configuration and memory of a file of word vectors; what any file of embedkit holds.
 
     Piped, each line is property<TAB>value; --json prints one object.
     """
+    from embedkit.files.describe import describe_own
     from embedkit.formats.describe import describe
 
-    name = source_format or sniff(model)
-    facts = {"file": model, "format": name, "file_bytes": os.path.getsize(model), **describe(read(model, name))}
+    facts = {} if source_format else describe_own(model)
+    if not facts:
+        name = source_format or sniff(model)
+        facts = {"format": name, "file_bytes": os.path.getsize(model), **describe(read(model, name))}
+    facts = {"file": model, **facts}
     if as_json:
         print_json(facts)
         return

@@ -121,13 +121,17 @@ def evaluate(model: str, corpus: tuple[str, ...], as_json: bool, quiet: bool) ->
     """Perplexity of the MODEL on CORPUS, ends of lines included.
 
     Of a masked-word model on a random 15 % of the words (the same each time), of ELMo the mean of both
-    directions. Words outside the vocabulary count as <unk>; the column unknown says how many there were.
+    directions. Words outside the vocabulary are guessed as <unk>; the column unknown says how many there were, and
+    known_perplexity leaves them out.
     """
     from embedkit.nn.models.language_training import evaluate_language_model
 
     score = evaluate_language_model(LanguageModel.load(model), _lines(corpus))
-    with Results(["perplexity", "log10_probability", "tokens", "unknown"], as_json, header=True) as results:
-        results.row(score.perplexity, score.log_probability / natural_log(10), score.n_predicted, score.n_unknown)
+    with Results(
+        ["perplexity", "log10_probability", "tokens", "unknown", "known_perplexity"], as_json, header=True
+    ) as results:
+        figures = (score.log_probability / natural_log(10), score.n_predicted, score.n_unknown)
+        results.row(score.perplexity, *figures, score.known_perplexity)
 
 
 @click.command(epilog="Example: embedkit lm generate lm.safetensors --prompt 'the king' --count 5 --temperature 0.8")

@@ -108,8 +108,8 @@ def evaluate(
 ) -> None:
     """Perplexity of the MODEL on CORPUS, sentence ends included.
 
-    With --sentences, each sentence's probability as well. Words outside the vocabulary count as <unk>; the column
-    unknown says how many there were.
+    With --sentences, each sentence's probability as well. Words outside the vocabulary are predicted as <unk>; the
+    column unknown says how many there were, and known_perplexity leaves them out.
     """
     from embedkit.vocabulary.corpus import Corpus
 
@@ -118,7 +118,7 @@ def evaluate(
         encoded = Corpus.from_text(
             list(corpus), min_count=1, workers=workers, progress=progress, **ngrams.corpus_options()
         )
-    columns = ["perplexity", "log10_probability", "tokens", "unknown"]
+    columns = ["perplexity", "log10_probability", "tokens", "unknown", "known_perplexity"]
     if not sentences:
         with Results(columns, as_json, header=True) as results:
             results.row(*_figures(ngrams.score(encoded)))
@@ -190,5 +190,6 @@ def _tokens(ngrams: NgramModel, text: str) -> list[str]:
     return get_tokenizer(options.get("tokenizer", "whitespace"), options.get("lowercase", False)).tokens(text)
 
 
-def _figures(score: Any) -> tuple[float, float, int, int]:
-    return score.perplexity, score.log_probability / log(10), score.n_predicted, score.n_unknown
+def _figures(score: Any) -> tuple[float, float, int, int, float]:
+    counts = (score.n_predicted, score.n_unknown)
+    return score.perplexity, score.log_probability / log(10), *counts, score.known_perplexity

@@ -11,9 +11,12 @@ from embedkit.cli.shared.neural import (
     line_batches,
     load_vectors,
     log_file,
+    n_best_option,
     refuse_idle_training,
     report_history,
     save_result,
+    search_options,
+    take_search,
     take_training_options,
     tokenizer_choice,
     training_options,
@@ -28,12 +31,6 @@ from embedkit.nn.models.translators import ATTENTIONS
 from embedkit.text.tokenizers import TOKENIZERS
 
 _DEFAULT = Seq2SeqConfig()
-beam_option = click.option(
-    "--beam", default=4, show_default=True, type=click.IntRange(1), help="Beginnings kept in beam search; 1 is greedy."
-)
-max_tokens_option = click.option(
-    "--max-tokens", default=100, show_default=True, type=click.IntRange(1), help="The longest answer."
-)
 
 
 @click.group(epilog="Example: embedkit seq2seq train pairs.tsv -o model.safetensors")
@@ -129,17 +126,16 @@ def train(
 @seq2seq.command(epilog="Example: embedkit seq2seq evaluate translator.safetensors test.tsv --beam 4")
 @click.argument("model", type=INPUT)
 @click.argument("data", nargs=-1, required=True, type=INPUT)
-@beam_option
-@max_tokens_option
+@search_options(beam=4, max_tokens=100, what="answer")
 @json_option
-def evaluate(model: str, data: tuple[str, ...], beam: int, max_tokens: int, as_json: bool) -> None:
+def evaluate(model: str, data: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """BLEU and the share of exact matches on source<TAB>target lines.
 
     Lines with the same source are references of one translation.
     """
     from embedkit.nn.models.seq2seq_training import evaluate_seq2seq, read_pairs
 
-    score = evaluate_seq2seq(Seq2Seq.load(model), read_pairs(data), beam=beam, max_tokens=max_tokens)
+    score = evaluate_seq2seq(Seq2Seq.load(model), read_pairs(data), take_search(options))
     with Results(["bleu", "exact", "sources", "references"], as_json, header=True) as results:
         results.row(*score)
 
@@ -147,8 +143,8 @@ def evaluate(model: str, data: tuple[str, ...], beam: int, max_tokens: int, as_j
 @seq2seq.command(epilog="Example: echo 'how are you ?' | embedkit seq2seq predict translator.safetensors")
 @click.argument("model", type=INPUT)
 @click.argument("files", nargs=-1, type=INPUT, metavar="[FILE]...")
-@beam_option
-@max_tokens_option
+@search_options(beam=4, max_tokens=100, what="answer")
+@n_best_option
 @click.option(
     "--attention-plot",
     metavar="FILE",
@@ -162,11 +158,10 @@ def evaluate(model: str, data: tuple[str, ...], beam: int, max_tokens: int, as_j
 def predict(
     model: str,
     files: tuple[str, ...],
-    beam: int,
-    max_tokens: int,
     attention_plot: str | None,
     as_json: bool,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Translate the lines of files or of standard input, a line for each: target<TAB>score.
 
@@ -174,25 +169,33 @@ def predict(
     """
     from embedkit.nn.words.token_table import END
 
-    translator = Seq2Seq.load(model)
+    translator, search = Seq2Seq.load(model), take_search(options)
+    several = search.n_best > 1
     number, plot = 0, attention_plot
-    with Results(["target", "score"], as_json) as results:
+    with Results([*(["line", "rank"] if several else []), "target", "score"], as_json) as results:
         for lines in line_batches(files):
-            full = [line for line in lines if translator.cut_source(line)]
-            answers = iter(translator.translate(full, beam=beam, max_tokens=max_tokens))
-            for line in lines:
+            reasons = [_reason(translator, line) for line in lines]
+            full = [line for line, reason in zip(lines, reasons, strict=True) if reason is None]
+            found = iter(translator.translations(full, search))
+            for line, reason in zip(lines, reasons, strict=True):
                 number += 1
-                if not translator.cut_source(line):
-                    warn(f"line {number} is empty: nothing to translate")
-                    results.row(None, None)
+                if reason is not None:
+                    warn(f"line {number} {reason}")
+                    results.row(*([number, None] if several else []), None, None)
                     continue
-                answer = next(answers)
-                results.row(answer.text, answer.score)
+                answers = next(found)
+                for rank, answer in enumerate(answers, 1):
+                    results.row(*([number, rank] if several else []), answer.text, answer.score)
                 if plot is not None:
                     results.flush()
-                    _draw(answer, [*answer.tokens, END], line, plot, quiet)
+                    _draw(answers[0], [*answers[0].tokens, END], line, plot, quiet)
                     plot = plot if plot == "-" else None
             results.flush()
+
+
+def _reason(translator: Seq2Seq, line: str) -> str | None:
+    """Why a line gets no answer, None where it gets one."""
+    return translator.too_long(line) if translator.cut_source(line) else "is empty: nothing to translate"
 
 
 seq2seq.add_command(predict, "translate")

@@ -179,6 +179,61 @@ def refuse_idle_training(vectors: str | None, valid: Sequence[str], target_vecto
         refuse(("frozen", "unfreeze_after"), "without `vectors`")
 
 
+def search_options(beam: int, max_tokens: int, what: str) -> Callable[[F], F]:
+    """How the best text is searched for: fields of `embedkit.nn.models.decoding.Search`, see `take_search`."""
+    decorators = [
+        click.option(
+            "--beam",
+            default=beam,
+            show_default=True,
+            type=click.IntRange(1),
+            help="Beginnings kept in beam search; 1 is greedy.",
+        ),
+        click.option(
+            "--max-tokens", default=max_tokens, show_default=True, type=click.IntRange(1), help=f"The longest {what}."
+        ),
+        click.option(
+            "--length-penalty",
+            default=0.6,
+            show_default=True,
+            type=click.FloatRange(0),
+            help="Of beam search: 0 favours short texts, 1 the best mean per token.",
+        ),
+        click.option(
+            "--no-repeat",
+            default=0,
+            show_default=True,
+            type=click.IntRange(0),
+            metavar="N",
+            help="No N tokens in a row stand in a text twice; 0 allows it.",
+        ),
+    ]
+
+    def wrap(command: F) -> F:
+        for decorate in reversed(decorators):
+            command = decorate(command)
+        return command
+
+    return wrap
+
+
+n_best_option = click.option(
+    "--n-best",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="The N best of the --beam, the best first, with the columns line and rank.",
+)
+
+
+def take_search(options: dict[str, Any]) -> Any:
+    """The `Search` that `search_options` and `n_best_option` ask for."""
+    from embedkit.nn.models.decoding import Search
+
+    return Search(**options)
+
+
 @contextlib.contextmanager
 def log_file(path: str | None, resume: bool) -> Iterator[Any]:
     """The log to write to, if any; a resumed run goes on in it."""

@@ -8,16 +8,27 @@ import numpy as np
 
 from embedkit.errors import CorpusError
 
+FROZEN_WITHOUT_VECTORS = (
+    "`frozen` and `unfreeze_after` need `vectors`: random vectors that never train say nothing of the words"
+)
+FEW_LINES = 20  # below, every line may have a label of its own
 
-def label_set(labels: Iterable[str]) -> list[str]:
+
+def label_set(labels: Iterable[str], what: str = "label", expected: str = "text<TAB>label") -> list[str]:
     """The different labels in sorted order.
 
     Raises
     ------
     CorpusError
-        Where there are fewer than two: nothing can be learned then.
+        Where there are fewer than two, or almost as many as labelled things: nothing can be learned then.
     """
+    labels = list(labels)
     names = sorted(set(labels))
+    if len(labels) >= FEW_LINES and len(names) > len(labels) // 2:
+        raise CorpusError(
+            f"found {len(names)} different {what}s in {len(labels)} places, as {names[0][:30]!r}: expected "
+            f"{expected}; are the columns the other way round?"
+        )
     if len(names) < 2:
         raise CorpusError(
             f"expected at least two different labels, found only {names[0]!r}; is the label in the last column?"
@@ -56,6 +67,26 @@ def hold_out(n: int, fraction: float, rng: np.random.Generator) -> tuple[np.ndar
     order = rng.permutation(n)
     n_valid = min(max(round(n * fraction), 1), n - 1) if n > 1 else 0
     return np.sort(order[n_valid:]), np.sort(order[:n_valid])
+
+
+def hold_out_groups(groups: np.ndarray, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """`hold_out` of whole items: rows of one group, such as the captions of one image, stay on one side.
+
+    Parameters
+    ----------
+    groups : int64 (n,)
+        The group of each row, from 0.
+
+    Raises
+    ------
+    CorpusError
+        Where all rows are of one group: nothing can be held out then.
+    """
+    n_groups = int(groups.max()) + 1
+    if n_groups < 2:
+        raise CorpusError("expected at least two different items to hold one out, found one")
+    kept, held = hold_out(n_groups, fraction, rng)
+    return np.flatnonzero(np.isin(groups, kept)), np.flatnonzero(np.isin(groups, held))
 
 
 def bucketed_batches(

@@ -18,11 +18,11 @@ from embedkit.nn.layers.embedding import Embedding
 from embedkit.nn.layers.losses import cross_entropy, log_softmax
 from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, with_prefix
 from embedkit.nn.layers.recurrent import LSTM
-from embedkit.nn.learning.batches import bucketed_batches, hold_out, padded
+from embedkit.nn.learning.batches import FROZEN_WITHOUT_VECTORS, bucketed_batches, hold_out_groups, padded
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions
-from embedkit.nn.models.decoding import Decoded, beam_search, greedy
+from embedkit.nn.models.decoding import Search
 from embedkit.nn.models.loading import Recipe, check_sizes, open_model
 from embedkit.nn.words.token_table import END_ID, MASK_ID, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
@@ -136,12 +136,18 @@ class Captioner:
         return float(log_p[np.arange(len(log_p)), wanted[mask]].sum(dtype=np.float64)), len(log_p)
 
     def caption(self, features: Array, *, beam: int = 1, max_tokens: int = 50) -> list[tuple[str, float]]:
-        """Captions and their scores for features, float (n, n_features).
+        """The best caption and its score for each row of features; parameters and errors as `captions`."""
+        return [found[0] for found in self.captions(features, Search(beam, max_tokens))]
+
+    def captions(self, features: Array, search: Search) -> list[list[tuple[str, float]]]:
+        """Captions and their scores for features, float (n, n_features), the best first.
 
         Raises
         ------
         ConfigError
             When the features are of another width than the model's.
+        CorpusError
+            When one is NaN or infinite.
         """
         features = np.atleast_2d(features)
         if features.ndim != 2 or features.shape[1] != self.n_features:
@@ -149,15 +155,14 @@ class Captioner:
                 f"expected features of width {self.n_features}, found an array of shape "
                 f"{features.shape}: use the image network that the model was trained with"
             )
-        state = (self._first_state(features)[1],)
+        check_finite_rows(features)
         if not len(features):
             return []
-        found: list[Decoded]
-        if beam == 1:
-            found = greedy(self._step, state, max_tokens)
-        else:
-            found = [beam_search(self._step, (state[0][i : i + 1],), max_tokens, beam) for i in range(len(features))]
-        return [(join_tokens(self.table.decode(one.ids), self.tokenizer), one.score) for one in found]
+        found = search.run(self._step, (self._first_state(features)[1],))
+        return [
+            [(join_tokens(self.table.decode(one.ids), self.tokenizer), one.score) for one in several]
+            for several in found
+        ]
 
     def _step(self, ids: Array, state: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...], None]:
         x, _ = self.embedding.forward(ids[:, None])
@@ -243,6 +248,8 @@ def train_captioner(
     ------
     CorpusError
         When captions and features are not as many, or a feature is not finite.
+    ConfigError
+        When vectors are to be frozen and there are none.
     """
     config, options = config or CaptionConfig(), options or CAPTION_TRAINING
     if features.ndim != 2 or len(features) != len(captions) or len(captions) < 2:
@@ -250,13 +257,15 @@ def train_captioner(
             "expected a matrix with one row of features for each caption, and at least two, found "
             f"features of shape {features.shape} and {len(captions)} captions"
         )
-    if not np.isfinite(features).all():
-        raise CorpusError("the features hold NaN or infinity: expected finite numbers")
+    check_finite_rows(features)
+    if vectors is None and (frozen or unfreeze_after is not None):
+        raise ConfigError(FROZEN_WITHOUT_VECTORS)
     settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)
     rng = np.random.default_rng(options.seed)
     cut = token_cutter(settings)
     texts = [cut(caption) for caption in captions]
-    kept, held = hold_out(len(texts), valid_fraction, rng)
+    _, images = np.unique(features, axis=0, return_inverse=True)
+    kept, held = hold_out_groups(images.reshape(-1), valid_fraction, rng)
     table = TokenTable.from_texts([texts[i] for i in kept], min_count)
     scale = 1.0 / np.maximum(features[kept].std(axis=0), 1e-6)
     model = Captioner(
@@ -299,6 +308,19 @@ def train_captioner(
         resume=resume,
     )
     return model, history
+
+
+def check_finite_rows(features: Array) -> None:
+    """Refuse features that are no numbers.
+
+    Raises
+    ------
+    CorpusError
+        Naming the first row that holds NaN or infinity.
+    """
+    bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if len(bad):
+        raise CorpusError(f"row {bad[0] + 1} of the features holds NaN or infinity: expected finite numbers")
 
 
 def _shifted(captions: Sequence[Array]) -> tuple[Array, Array, Array]:

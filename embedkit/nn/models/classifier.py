@@ -19,6 +19,7 @@ from embedkit.nn.layers.pooling import Pooling, PoolingCache
 from embedkit.nn.learning.batches import bucketed_batches, padded
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.building import build
+from embedkit.nn.models.explaining import word_weights
 from embedkit.nn.models.loading import check_sizes, open_model
 from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer
 from embedkit.nn.words.word_input import TypeRows, WordInput, WordInputCache
@@ -224,33 +225,32 @@ class Classifier:
         return self.config.pooling == "attention" or self.config.model == "transformer"
 
     def explain(self, text: str) -> Explanation:
-        """A prediction with the weight of each word.
+        """A prediction with the weight of each word: how far the label's log odds fall without it.
 
-        With attention pooling the weights are the attention's and sum to 1. For other models they are the product of
-        each word's vector with the gradient of the label's log odds (Shrikumar et al. 2017, "gradient × input"),
-        divided by the sum of their magnitudes: above 0 speaks for the label, below 0 against it.
+        Above 0 a word speaks for the label, below 0 against it; the same for every model
+        (`embedkit.nn.models.explaining`).
         """
         tokens = self.tokens(text)
         if not tokens:
             raise ConfigError("nothing to explain: the text holds no words")
-        rows = self.words.rows(tokens)
+        rows = self.words.rows([*tokens, ""])  # the last stands for a text without words
+
+        def probabilities(texts: list[Sequence[str]]) -> Array:
+            place = {token: i for i, token in enumerate(tokens)}
+            ids = [np.array([place[token] for token in t] or [len(tokens)], np.int64) for t in texts]
+            return self.type_probabilities(ids, rows, lambda: None)
+
+        weights, row = word_weights(probabilities, tokens)
+        return Explanation(self._prediction(row), tokens, weights, self._attention(tokens, rows))
+
+    def _attention(self, tokens: list[str], rows: TypeRows) -> Array | None:
+        """The weights of self-attention (n, n) or of attention pooling (n,), None where there are none."""
+        if not self.has_attention:
+            return None
         types, mask = np.arange(len(tokens))[None], np.ones((1, len(tokens)), bool)
-        logits, cache = self.forward(types, mask, rows)
-        prediction = self._prediction(softmax(logits)[0])
-        attention = self.encoder.attention(cache.encoder)
-        if self.pooling.kind == "attention":
-            weights = np.asarray(cache.pooling.weights)[0]
-            return Explanation(prediction, tokens, weights, weights if attention is None else attention[0])
-        # d log(p / (1 − p)) of the label: 1 for itself, minus the others' shares among themselves
-        best = self.labels.index(prediction.label)
-        others = np.delete(np.arange(len(self.labels)), best)
-        dlogits = np.ones_like(logits)
-        dlogits[0, others] = -softmax(logits[:, others])[0]
-        dx, _ = self.backward(dlogits, cache)
-        x, _ = self.words.forward(types, mask, rows)
-        weights = (x * dx).sum(2)[0]
-        weights = weights / max(float(np.abs(weights).sum()), 1e-12)
-        return Explanation(prediction, tokens, weights, None if attention is None else attention[0])
+        _, cache = self.forward(types, mask, rows)
+        looked = self.encoder.attention(cache.encoder)
+        return looked[0] if looked is not None else np.asarray(cache.pooling.weights)[0]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file (`embedkit.files.model_file`)."""

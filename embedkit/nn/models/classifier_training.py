@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
+from embedkit.errors import ConfigError
 from embedkit.nn.layers.losses import cross_entropy
 from embedkit.nn.layers.parameters import Gradients
-from embedkit.nn.learning.batches import bucketed_batches, encode_labels, hold_out, label_set, padded
+from embedkit.nn.learning.batches import (
+    FROZEN_WITHOUT_VECTORS,
+    bucketed_batches,
+    encode_labels,
+    hold_out,
+    label_set,
+    padded,
+)
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.metrics import Scores, score_labels
@@ -82,6 +90,8 @@ def train_classifier(
         When a loss or a gradient is NaN or infinite.
     """
     config, options = config or ClassifierConfig(), options or CLASSIFIER_TRAINING
+    if vectors is None and (config.frozen or unfreeze_after is not None):
+        raise ConfigError(FROZEN_WITHOUT_VECTORS)
     labels = label_set(data.labels)
     targets = encode_labels(data.labels, labels, data.places)
     settings = tokenizer or (

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,7 +39,7 @@ from embedkit.nn.layers.parameters import (
 from embedkit.nn.layers.stacks import CELLS, RecurrentStack, StackState, TransformerStack
 from embedkit.nn.learning.batches import padded
 from embedkit.nn.models.loading import Recipe, check_sizes, open_model
-from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, TokenTable, join_tokens, token_cutter
+from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings
 
 LANGUAGE_MODELS = (*CELLS, "transformer", "elmo", "masked")
@@ -72,6 +73,15 @@ class LanguageModelConfig:
         check_sizes(self, "hidden_size", "num_layers", "heads", "context")
         if self.model not in LANGUAGE_MODELS:
             raise ConfigError(f"unknown language model {self.model!r}: choose one of {', '.join(LANGUAGE_MODELS)}")
+
+
+class Scored(NamedTuple):
+    """Natural log-probability of all guesses and their number, and of those of ``<unk>`` alone."""
+
+    log_probability: float
+    n_predicted: int
+    unknown_log_probability: float
+    n_unknown: int
 
 
 class LanguageModel:
@@ -151,19 +161,21 @@ class LanguageModel:
             values_of(gradient)[...] *= scale
         return loss / max(count, 1), grads
 
-    def score(self, texts: Sequence[Array], rng: np.random.Generator) -> tuple[float, int]:
-        """Sum of the log-probabilities of what is to be guessed, and how many guesses those are."""
-        loss, count = 0.0, 0
+    def score(self, texts: Sequence[Array], rng: np.random.Generator) -> Scored:
+        """How probable texts are; `rng` chooses what is hidden from a masked-word model."""
+        total = np.zeros(4)
         for name, ids, targets, mask in self._views(texts, rng):
             state: StackState = None
             for low in range(0, ids.shape[1], self.config.context):
                 part = slice(low, low + self.config.context)
                 hidden, state = self._hidden(name, ids[:, part], mask[:, part], state)
                 wanted = targets[:, part]
-                log_p = log_softmax(self.output.forward(hidden[wanted >= 0])[0])
-                loss += float(log_p[np.arange(len(log_p)), wanted[wanted >= 0]].sum(dtype=np.float64))
-                count += len(log_p)
-        return loss, count
+                guessed = wanted >= 0
+                log_p = log_softmax(self.output.forward(hidden[guessed])[0])
+                found = log_p[np.arange(len(log_p)), wanted[guessed]].astype(np.float64)
+                unknown = wanted[guessed] == UNKNOWN_ID
+                total += found.sum(), len(found), found[unknown].sum(), unknown.sum()
+        return Scored(float(total[0]), int(total[1]), float(total[2]), int(total[3]))
 
     def _views(self, texts: Sequence[Array], rng: np.random.Generator) -> list[tuple[str, Array, Array, Array]]:
         """For each stack its name, what it reads, what it is to guess (−1: nothing), and which places are real.

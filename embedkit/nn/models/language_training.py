@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import numpy as np
 
-from embedkit.errors import CorpusError
+from embedkit.errors import ConfigError, CorpusError
 from embedkit.nn.layers.parameters import Array, Gradients
-from embedkit.nn.learning.batches import bucketed_batches, hold_out
+from embedkit.nn.learning.batches import FROZEN_WITHOUT_VECTORS, bucketed_batches, hold_out
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.language_model import LanguageModel, LanguageModelConfig
-from embedkit.nn.words.token_table import UNKNOWN_ID, TokenTable, token_cutter
+from embedkit.nn.words.token_table import SPECIALS, UNKNOWN_ID, TokenTable, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
 from embedkit.progress import ProgressCallback
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LANGUAGE_TRAINING = TrainingOptions(epochs=10, batch_size=32, learning_rate=2e-3, clip=1.0, patience=2)
 SCORED_TOGETHER = 32
+HIDDEN = 0.5
 
 
 class Perplexity(NamedTuple):
@@ -33,14 +34,17 @@ class Perplexity(NamedTuple):
     Attributes
     ----------
     perplexity : float
-        exp of the mean negative log-probability of a guess.
+        exp of the mean negative log-probability of a guess; tokens outside the vocabulary are guessed as ``<unk>``.
+    known_perplexity : float
+        The same without those tokens. Two models compare by it only where their vocabularies are the same.
     log_probability : float
         Natural logarithm, summed.
     n_predicted, n_unknown : int
-        Guesses, and tokens of the text outside the vocabulary, which count as ``<unk>``.
+        Guesses, and tokens of the text outside the vocabulary.
     """
 
     perplexity: float
+    known_perplexity: float
     log_probability: float
     n_predicted: int
     n_unknown: int
@@ -97,6 +101,8 @@ def train_language_model(
         When there are fewer than two lines with words.
     """
     config, options = config or LanguageModelConfig(), options or LANGUAGE_TRAINING
+    if vectors is None and (frozen or unfreeze_after is not None):
+        raise ConfigError(FROZEN_WITHOUT_VECTORS)
     settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)
     rng = np.random.default_rng(options.seed)
     cut = token_cutter(settings)
@@ -163,13 +169,39 @@ def evaluate_language_model(model: LanguageModel, lines: Sequence[str]) -> Perpl
 def perplexity(model: LanguageModel, texts: Sequence[Array], check: Callable[[], None] = lambda: None) -> Perplexity:
     """`evaluate_language_model` on encoded texts; `check` is called between batches."""
     rng = np.random.default_rng(0)  # the same words are hidden each time
-    total, count = 0.0, 0
+    parts = []
     for batch in bucketed_batches(np.array([len(text) for text in texts]), SCORED_TOGETHER, None):
-        part, n = model.score([texts[i] for i in batch], rng)
-        total, count = total + part, count + n
+        parts.append(model.score([texts[i] for i in batch], rng))
         check()
-    unknown = sum(int((text == UNKNOWN_ID).sum()) for text in texts)
-    return Perplexity(float(np.exp(-total / count)), total, count, unknown)
+    total, count, of_unknown, guessed_unknown = (sum(column) for column in zip(*parts, strict=True))
+    known = count - guessed_unknown
+    return Perplexity(
+        float(np.exp(-total / count)),
+        float(np.exp((of_unknown - total) / known)) if known else float("nan"),
+        total,
+        int(count),
+        sum(int((text == UNKNOWN_ID).sum()) for text in texts),
+    )
+
+
+def words_seen_once(texts: Sequence[Array], n_tokens: int) -> Array | None:
+    """Which tokens occur once: bool (n_tokens,); None where ``<unk>`` occurs, so that it is learnt anyway."""
+    counts = np.bincount(np.concatenate(texts), minlength=n_tokens)
+    once = counts == 1
+    once[: len(SPECIALS)] = False
+    return None if counts[UNKNOWN_ID] or not once.any() else once
+
+
+def hide_some(text: Array, once: Array | None, rng: np.random.Generator) -> Array:
+    """Half of the words that occur once read and guessed as ``<unk>``, others each time.
+
+    Without it a model whose vocabulary holds every word of its text has never seen ``<unk>``, and what it says of
+    unknown words is chance. A word seen once is as good as unknown (Lample et al. 2016, section 4.3, who replace half
+    of them).
+    """
+    if once is None or not (rare := once[text]).any():
+        return text
+    return np.where(rare & (rng.random(len(text)) < HIDDEN), UNKNOWN_ID, text)
 
 
 class _Task:
@@ -182,6 +214,7 @@ class _Task:
         self.texts, self.held = texts, held
         self.lengths = np.array([len(text) for text in texts])
         self.batch_size, self.unfreeze_after = batch_size, unfreeze_after
+        self.once = words_seen_once(texts, len(model.table))
 
     def batches(self, rng: np.random.Generator) -> list[Array]:
         return bucketed_batches(self.lengths, self.batch_size, rng)
@@ -191,7 +224,7 @@ class _Task:
             self.model.embedding.frozen = epoch <= self.unfreeze_after
 
     def loss_and_gradients(self, batch: Array, rng: np.random.Generator) -> tuple[float, Gradients]:
-        return self.model.loss_and_gradients([self.texts[i] for i in batch], rng)
+        return self.model.loss_and_gradients([hide_some(self.texts[i], self.once, rng) for i in batch], rng)
 
     def validate(self, check: Callable[[], None]) -> dict[str, float]:
         return {"valid_perplexity": perplexity(self.model, self.held, check).perplexity}

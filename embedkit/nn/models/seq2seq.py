@@ -17,7 +17,7 @@ from embedkit.nn.layers.losses import cross_entropy, log_softmax
 from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, with_prefix
 from embedkit.nn.layers.stacks import CELLS
 from embedkit.nn.learning.batches import padded
-from embedkit.nn.models.decoding import beam_search, greedy
+from embedkit.nn.models.decoding import Decoded, Search
 from embedkit.nn.models.loading import Recipe, check_sizes, open_model
 from embedkit.nn.models.translators import ATTENTIONS, EncodedCache, RecurrentPair, TransformerPair
 from embedkit.nn.words.token_table import END, END_ID, MASK_ID, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
@@ -185,19 +185,32 @@ class Seq2Seq:
         return Encoded(state, ids, mask, cache)
 
     def translate(
-        self, lines: Sequence[str], *, beam: int = 1, max_tokens: int = 100, length_penalty: float = 0.6
+        self,
+        lines: Sequence[str],
+        *,
+        beam: int = 1,
+        max_tokens: int = 100,
+        length_penalty: float = 0.6,
+        no_repeat: int = 0,
     ) -> list[Translation]:
-        """Target texts for source texts.
+        """The best target text for each source text; parameters and errors as `translations`."""
+        search = Search(beam, max_tokens, length_penalty, 1, no_repeat)
+        return [found[0] for found in self.translations(lines, search)]
+
+    def too_long(self, line: str) -> str | None:
+        """Why a source cannot be translated, None where it can."""
+        n = len(self.cut_source(line))
+        if n <= LONGEST_SOURCE:
+            return None
+        return f"is too long, {n} tokens of at most {LONGEST_SOURCE}: split it into sentences"
+
+    def translations(self, lines: Sequence[str], search: Search) -> list[list[Translation]]:
+        """Target texts for each source text, the best first.
 
         Parameters
         ----------
         lines : sequence of str
-        beam : int
-            Beginnings kept in beam search; 1 takes the likeliest word each time.
-        max_tokens : int
-            The longest target.
-        length_penalty : float
-            See `embedkit.nn.models.decoding.beam_search`.
+        search : Search
 
         Raises
         ------
@@ -205,33 +218,22 @@ class Seq2Seq:
             For a source of more than 1000 tokens.
         """
         cuts = [self.cut_source(line) for line in lines]
-        for tokens in cuts:
-            if len(tokens) > LONGEST_SOURCE:
-                raise ConfigError(
-                    f"a source of {len(tokens)} tokens is too long, at most {LONGEST_SOURCE}: split it into sentences"
-                )
+        for line in lines:
+            if reason := self.too_long(line):
+                raise ConfigError(f"a source {reason}")
         order = sorted(range(len(cuts)), key=lambda i: len(cuts[i]))
-        answers: dict[int, Translation] = {}
+        answers: dict[int, list[Translation]] = {}
         for low in range(0, len(order), TRANSLATED_TOGETHER):
             batch = order[low : low + TRANSLATED_TOGETHER]
             state = self._encode([self.source.encode(cuts[i]) for i in batch]).state
-            if beam == 1:
-                found = greedy(self._step, state, max_tokens)
-            else:
-                found = [
-                    beam_search(
-                        self._step, tuple(part[row : row + 1] for part in state), max_tokens, beam, length_penalty
-                    )
-                    for row in range(len(batch))
-                ]
-            for i, one in zip(batch, found, strict=True):
-                tokens = self.target.decode(one.ids)
-                read = [*cuts[i], END]
-                weights = np.array([w[: len(read)] for w in one.weights]) if one.weights else None
-                answers[i] = Translation(
-                    join_tokens(tokens, self.tokenizers["target"]), tokens, one.score, read, weights
-                )
+            for i, found in zip(batch, search.run(self._step, state), strict=True):
+                answers[i] = [self._translation(cuts[i], one) for one in found]
         return [answers[i] for i in range(len(cuts))]
+
+    def _translation(self, source: list[str], found: Decoded) -> Translation:
+        tokens, read = self.target.decode(found.ids), [*source, END]
+        weights = np.array([w[: len(read)] for w in found.weights]) if found.weights else None
+        return Translation(join_tokens(tokens, self.tokenizers["target"]), tokens, found.score, read, weights)
 
     def _step(self, ids: Array, state: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...], Array | None]:
         x, _ = self.target_embedding.forward(ids[:, None])

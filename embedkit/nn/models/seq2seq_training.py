@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import numpy as np
 
-from embedkit.errors import CorpusError
+from embedkit.errors import ConfigError, CorpusError
 from embedkit.nn.layers.parameters import Array, Gradients
-from embedkit.nn.learning.batches import bucketed_batches, hold_out
+from embedkit.nn.learning.batches import FROZEN_WITHOUT_VECTORS, bucketed_batches, hold_out
 from embedkit.nn.learning.bleu import bleu
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models.decoding import Search
 from embedkit.nn.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from embedkit.nn.words.token_table import TokenTable, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
@@ -133,6 +134,8 @@ def train_seq2seq(
         See `embedkit.nn.learning.loop.fit`.
     """
     config, options = config or Seq2SeqConfig(), options or SEQ2SEQ_TRAINING
+    if vectors is None and target_vectors is None and (frozen or unfreeze_after is not None):
+        raise ConfigError(FROZEN_WITHOUT_VECTORS)
     source_settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)
     target_settings = target_tokenizer or (
         tokenizer_settings(target_vectors) if target_vectors is not None else source_settings
@@ -188,12 +191,12 @@ def train_seq2seq(
     return model, history
 
 
-def evaluate_seq2seq(model: Seq2Seq, pairs: Pairs, *, beam: int = 1, max_tokens: int = 100) -> Translated:
+def evaluate_seq2seq(model: Seq2Seq, pairs: Pairs, search: Search | None = None) -> Translated:
     """BLEU and exact matches on pairs; lines with the same source are references of one translation."""
     references: dict[str, list[list[str]]] = {}
     for source, target in zip(pairs.sources, pairs.targets, strict=True):
         references.setdefault(source, []).append(model.cut_target(target))
-    found = [answer.tokens for answer in model.translate(list(references), beam=beam, max_tokens=max_tokens)]
+    found = [answers[0].tokens for answers in model.translations(list(references), search or Search())]
     exact = sum(tokens in texts for tokens, texts in zip(found, references.values(), strict=True))
     return Translated(bleu(found, list(references.values())), exact / len(found), len(found), len(pairs.sources))
 

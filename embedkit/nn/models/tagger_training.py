@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
+from embedkit.errors import ConfigError
 from embedkit.nn.layers.parameters import Gradients
-from embedkit.nn.learning.batches import bucketed_batches, encode_labels, hold_out, label_set, padded
+from embedkit.nn.learning.batches import (
+    FROZEN_WITHOUT_VECTORS,
+    bucketed_batches,
+    encode_labels,
+    hold_out,
+    label_set,
+    padded,
+)
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.metrics import Scores, score_labels
@@ -47,7 +55,9 @@ def train_tagger(
 ) -> tuple[Tagger, History]:
     """Train a tagger; parameters, answer and errors as `embedkit.nn.models.classifier_training.train_classifier`."""
     config, options = config or TaggerConfig(), options or TAGGER_TRAINING
-    labels = label_set(tag for tags in data.tags for tag in tags)
+    if vectors is None and (config.frozen or unfreeze_after is not None):
+        raise ConfigError(FROZEN_WITHOUT_VECTORS)
+    labels = label_set((tag for tags in data.tags for tag in tags), "tag", "token<TAB>tag")
     targets = _targets(data, labels)
     rng = np.random.default_rng(options.seed)
     sentences = data.sentences

@@ -1,0 +1,49 @@
+"""What ``embedkit info`` says of the files that embedkit writes beside word vectors."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from embedkit.errors import FormatError
+from embedkit.files.safetensors import FORMATS, VECTORS, SafetensorsFile
+
+LONGEST_LIST = 20  # labels and the like; of longer ones the number is said
+
+
+def describe_own(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Kind, configuration and tensors of a trained model, a checkpoint or counts; nothing for other files.
+
+    Raises
+    ------
+    FormatError
+        When the file is one of these and damaged.
+    """
+    try:
+        file = SafetensorsFile(path)
+    except (FormatError, OSError):
+        return {}
+    name = file.metadata.get("format", "")
+    if name not in FORMATS or name == VECTORS.name:
+        return {}
+    file.require(FORMATS[name])
+    tensors = file.tensors()
+    facts: dict[str, Any] = {"format": name, "file_bytes": os.path.getsize(path), "what": FORMATS[name].what}
+    for key, value in file.metadata.items():
+        if key != "format":
+            facts[key] = _shortened(file.json(key)) if value.lstrip().startswith("{") else value
+    facts["values"] = sum(tensor.size for tensor in tensors.values())
+    facts["tensors"] = {key: f"{tensor.dtype} {list(tensor.shape)}" for key, tensor in tensors.items()}
+    return facts
+
+
+def _shortened(value: Any) -> Any:
+    """The same with long lists as their lengths and long objects cut off below the first level."""
+    if isinstance(value, dict):
+        return {key: _shortened(inner) if isinstance(inner, list) else _plain(inner) for key, inner in value.items()}
+    return f"{len(value):,} entries" if len(value) > LONGEST_LIST else value
+
+
+def _plain(value: Any) -> Any:
+    return f"{len(value):,} entries" if isinstance(value, dict) and len(json.dumps(value)) > 400 else value

@@ -1,0 +1,46 @@
+"""``embedkit info`` opens every file that embedkit writes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from embedkit.cli import main
+from embedkit.counting.ngram import NgramModel
+from embedkit.files.checkpoint import save_checkpoint
+from embedkit.files.model_file import save_model
+from embedkit.vocabulary.corpus import Corpus
+
+
+def facts(path, capsys):
+    assert main(["info", str(path), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_trained_models(tmp_path, capsys):
+    path = tmp_path / "m.safetensors"
+    save_model(
+        path, "classify", "gru", {"hidden_size": 3, "labels": [str(i) for i in range(50)]}, {"w": np.ones((2, 3))}
+    )
+    found = facts(path, capsys)
+    assert (found["what"], found["task"], found["kind"], found["values"]) == ("a trained model", "classify", "gru", 6)
+    assert found["config"] == {"hidden_size": 3, "labels": "50 entries"}
+    assert found["tensors"] == {"w": "float64 [2, 3]"} and found["file_bytes"] == path.stat().st_size
+    assert main(["info", str(path)]) == 0
+    assert "config.hidden_size\t3\n" in capsys.readouterr().out
+
+
+def test_ngram_models_and_checkpoints(tmp_path, capsys):
+    NgramModel.train(Corpus.from_sentences([["a", "b"]], min_count=1), order=2).save(tmp_path / "lm")
+    assert facts(tmp_path / "lm", capsys)["config"]["order"] == 2
+    save_checkpoint(tmp_path, "tag", {"epoch": 2}, {"w": np.zeros(3)})
+    found = facts(tmp_path / "checkpoint.safetensors", capsys)
+    assert (found["what"], found["kind"], found["state"]["epoch"]) == ("a training checkpoint", "tag", 2)
+
+
+@pytest.mark.parametrize("content", [b"", b"neither one nor the other\n\xff\xff\xff"])
+def test_other_files_are_refused_as_before(tmp_path, capsys, content):
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    assert main(["info", str(path)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
