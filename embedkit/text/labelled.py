@@ -1,18 +1,15 @@
-"""Labelled lines: ``text<TAB>label`` for classification, ``token<TAB>tag`` for tagging.
+"""Labelled lines, ``text<TAB>label``, for classification.
 
-A tagging file has a blank line between sentences. What is wrong with a line is said with its file, its number and what
-was expected.
+What is wrong with a line is said with its file, its number and what was expected.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from embedkit.errors import CorpusError
-from embedkit.text.lines import Source, numbered_lines, shortened
+from embedkit.text.lines import Source, names_of, numbered_lines, shortened
 
 FASTTEXT_LABEL = "__label__"
 # What the first line of a file names its two columns, in either order.
@@ -48,18 +45,6 @@ class LabelledTexts:
         return len(self.texts)
 
 
-@dataclass
-class TaggedSentences:
-    """The sentences of a tagging file: as many tags as tokens in each."""
-
-    sentences: list[list[str]] = field(default_factory=list)
-    tags: list[list[str]] = field(default_factory=list)
-    places: list[str] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.sentences)
-
-
 def read_labelled(sources: Source | Iterable[Source], encoding_errors: str = "strict") -> LabelledTexts:
     """Read ``text<TAB>label`` lines, of which the last tab counts, or fastText's ``__label__name text``.
 
@@ -89,7 +74,7 @@ def read_labelled(sources: Source | Iterable[Source], encoding_errors: str = "st
             data.labels.append(label.strip())
             data.places.append(place)
     if not data.texts:
-        raise CorpusError(f"no text<TAB>label lines in {_names(sources)}: there is nothing to work on")
+        raise CorpusError(f"no text<TAB>label lines in {names_of(sources)}: there is nothing to work on")
     return data
 
 
@@ -100,57 +85,3 @@ def _fasttext_line(place: str, line: str) -> tuple[str, str]:
     if len(labels) > 1:
         raise CorpusError(f"{place}: expected one label a text, found {len(labels)}: {' '.join(labels[:3])}")
     return " ".join(token for token in tokens if token != labels[0]), labels[0].removeprefix(FASTTEXT_LABEL)
-
-
-def read_tagged(sources: Source | Iterable[Source], encoding_errors: str = "strict") -> TaggedSentences:
-    """Read ``token<TAB>tag`` lines with a blank line between sentences (and between files).
-
-    Raises
-    ------
-    CorpusError
-        For a line that has not exactly a token and a tag, and where nothing is left.
-    """
-    data = TaggedSentences()
-    tokens: list[str] = []
-    tags: list[str] = []
-    start = ""
-
-    def finish() -> None:
-        nonlocal tokens, tags
-        if tokens:
-            data.sentences.append(tokens)
-            data.tags.append(tags)
-            data.places.append(start)
-            tokens, tags = [], []
-
-    for place, line in numbered_lines(sources, encoding_errors):
-        if place.endswith(", line 1") or not line.strip():
-            finish()
-        if not line.strip():
-            continue
-        columns = line.split("\t")
-        if len(columns) != 2 or not columns[0].strip() or not columns[1].strip():
-            raise CorpusError(
-                f"{place}: tags do not line up with tokens: expected one token<TAB>tag, "
-                f"found {_columns(columns)}: {shortened(line, 40)}"
-            )
-        if not tokens:
-            start = place
-        tokens.append(columns[0].strip())
-        tags.append(columns[1].strip())
-    finish()
-    if not data.sentences:
-        raise CorpusError(f"no token<TAB>tag lines in {_names(sources)}: there is nothing to work on")
-    return data
-
-
-def _columns(columns: list[str]) -> str:
-    if len(columns) == 2:
-        return "an empty column"
-    return "one column" if len(columns) == 1 else f"{len(columns)} columns"
-
-
-def _names(sources: Source | Iterable[Source]) -> str:
-    if isinstance(sources, (str, os.PathLike)):
-        return str(sources)
-    return ", ".join(str(Path(s)) for s in sources)

@@ -153,7 +153,7 @@ def test_tagging_lines(folder):
             "the vectors have 4 dimensions, the model",
         ),
         (
-            ["classify", "evaluate", "c.safetensors", "strange.tsv"],
+            ["classify", "train", "reviews.tsv", "--valid", "strange.tsv", "-o", "x"],
             1,
             "strange.tsv, line 2: the label 'meh' was never seen in training; expected one of neg, pos",
         ),

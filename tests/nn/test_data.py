@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from embedkit.errors import CorpusError
 from embedkit.nn.learning.batches import bucketed_batches, encode_labels, hold_out, hold_out_groups, label_set, padded
-from embedkit.text.labelled import read_labelled, read_tagged
+from embedkit.text.labelled import read_labelled
+from embedkit.text.tagged import read_tagged
 
 field = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).filter(lambda s: s.strip())
 
@@ -88,16 +89,49 @@ def test_tagged_sentences_end_at_blank_lines_and_at_ends_of_files(tmp_path):
     [
         (
             "I\tPRON\nlike\n",
-            r"line 2: tags do not line up with tokens: expected one token<TAB>tag, found one column: 'like'",
+            r"line 2: tags do not line up with tokens: expected a token and a tag .*, found one column: 'like'",
         ),
         ("I\tPRON\textra\n", "found 3 columns"),
-        ("I\t\n", "found an empty column"),
+        ("I\t\n", "found an empty one in 2 columns"),
         ("\n", "no token<TAB>tag lines"),
     ],
 )
 def test_tags_that_do_not_line_up(tmp_path, text, message):
     with pytest.raises(CorpusError, match=message):
         read_tagged(write(tmp_path, text))
+
+
+CONLLU = """# sent_id = 1
+# text = don't # stop
+1-2\tdon't\t_\t_\t_\t_\t_\t_\t_\t_
+1\tdo\tdo\tAUX\tVB\t_\t0\troot\t_\t_
+2\tn't\tnot\tPART\tRB\t_\t1\tadvmod\t_\t_
+2.1\tgo\tgo\tVERB\tVB\t_\t_\t_\t_\t_
+3\t#\t#\tSYM\tNN\t_\t1\tdep\t_\t_
+
+"""
+
+
+def test_conllu(tmp_path):
+    data = read_tagged(write(tmp_path, CONLLU))
+    assert (data.sentences, data.tags) == ([["do", "n't", "#"]], [["AUX", "PART", "SYM"]])
+    assert read_tagged(write(tmp_path, CONLLU.replace("2.1\tgo", "4\tgo")), (2, 4)).sentences[0][2] == "go"
+
+
+def test_conll_2003_by_its_columns_and_separated_by_spaces(tmp_path):
+    path = write(tmp_path, "-DOCSTART- -X- O O\n\nEU NNP I-NP B-ORG\n# NN I-NP O\n\nRome NNP I-NP B-LOC\n")
+    for columns in ((1, 4), (1, -1)):
+        data = read_tagged(path, columns)
+        assert (data.sentences, data.tags) == ([["EU", "#"], ["Rome"]], [["B-ORG", "O"], ["B-LOC"]])
+    with pytest.raises(CorpusError, match=r"line 3: .* found 4 columns: .*`columns`, as 1,4"):
+        read_tagged(path)
+    with pytest.raises(CorpusError, match="in the columns 1 and 7"):
+        read_tagged(path, (1, 7))
+
+
+def test_tokens_that_are_white_space(tmp_path):
+    data = read_tagged(write(tmp_path, "a\tX\n\u3000\tSP\n \tSP\n\nb\tX\n"))
+    assert (data.sentences, data.tags) == ([["a", "\u3000", " "], ["b"]], [["X", "SP", "SP"], ["X"]])
 
 
 def test_labels():

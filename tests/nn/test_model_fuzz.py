@@ -23,7 +23,8 @@ from embedkit.nn.models.tagger_training import train_tagger
 from embedkit.plotting.curves import read_log, series
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.subwords import Subwords
-from embedkit.text.labelled import LabelledTexts, TaggedSentences
+from embedkit.text.labelled import LabelledTexts
+from embedkit.text.tagged import TaggedSentences
 from embedkit.vocabulary.corpus import Corpus
 from tests.nn.damage import CASES, damaged_array, damaged_json
 

@@ -17,7 +17,8 @@ from embedkit.nn.models.seq2seq_training import Pairs, train_seq2seq
 from embedkit.nn.models.tagger import TaggerConfig
 from embedkit.nn.models.tagger_training import train_tagger
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.text.labelled import LabelledTexts, TaggedSentences
+from embedkit.text.labelled import LabelledTexts
+from embedkit.text.tagged import TaggedSentences
 
 ONE, TWO = (TrainingOptions(epochs=n, batch_size=8) for n in (1, 2))
 LINES = ["a b c", "b c a", "c a b", "a a b", "b b c", "c c a"] * 2

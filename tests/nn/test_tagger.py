@@ -13,7 +13,7 @@ from embedkit.nn.words.lookup import build_lookup
 from embedkit.nn.words.spelling import SpellingLookup
 from embedkit.nn.words.word_input import WordInput
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.text.labelled import TaggedSentences
+from embedkit.text.tagged import TaggedSentences
 from tests.nn.gradients import check_gradients
 
 FAST = TrainingOptions(epochs=5, batch_size=8, learning_rate=0.02, embedding_rate=3.0)
@@ -75,7 +75,7 @@ def test_gradients_through_the_whole_model(config):
 @pytest.mark.parametrize("config", [TaggerConfig(hidden_size=8), TaggerConfig("gru", hidden_size=8, output="linear")])
 def test_it_learns_from_context_and_survives_a_file(tmp_path, config):
     tagger, history = train_tagger(sentences(), vectors(), config=config, options=FAST)
-    assert evaluate_tagger(tagger, sentences(40, seed=9)).accuracy > 0.97 and history.best_score > 0.97
+    assert evaluate_tagger(tagger, sentences(40, seed=9)).words.accuracy > 0.97 and history.best_score > 0.97
     assert tagger.tag([["the", "fish", "fishs"], [], ["the"]]) == [["DET", "NOUN", "VERB"], [], ["DET"]]
     tagger.save(tmp_path / "m")
     again = Tagger.load(tmp_path / "m")
@@ -108,8 +108,9 @@ def test_bad_input():
         sentences(20), vectors(), options=TrainingOptions(epochs=1), config=TaggerConfig(hidden_size=4)
     )
     strange = TaggedSentences([["a"]], [["X"]], ["t.tsv line 4"])
+    assert evaluate_tagger(tagger, strange).words.accuracy == 0 and evaluate_tagger(tagger, strange).n_unseen == 1
     with pytest.raises(CorpusError, match=r"t.tsv line 4: the label 'X' was never seen in training"):
-        evaluate_tagger(tagger, strange)
+        train_tagger(sentences(20), vectors(), valid=strange)
     with pytest.raises(ConfigError, match=r"unknown output 'softmax'"):
         TaggerConfig(output="softmax")
     with pytest.raises(ConfigError, match=r"not transformer"):

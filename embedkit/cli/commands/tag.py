@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,18 +23,43 @@ from embedkit.cli.shared.neural import (
     vectors_option,
 )
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
-from embedkit.cli.shared.output import note, print_json, print_line
+from embedkit.cli.shared.output import Results, note, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.nn.learning.entities import SCHEMES, check_legal, recognise
 from embedkit.nn.models.tagger import OUTPUTS, TAGGER_TRAINING, Tagger, TaggerConfig
 
+if TYPE_CHECKING:
+    from embedkit.text.tagged import TaggedSentences
+
 _DEFAULT = TaggerConfig()
+
+
+class Columns(click.ParamType):
+    """Two column numbers with a comma between them."""
+
+    name = "TOKEN,TAG"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        parts = str(value).split(",")
+        if len(parts) != 2 or not all(re.fullmatch(r"-?[1-9]\d*", part.strip()) for part in parts):
+            self.fail(f"{value!r}: expected the numbers of two columns, from 1, as 1,4 or 1,-1", param, ctx)
+        return int(parts[0]), int(parts[1])
+
+
+columns_option = click.option(
+    "--columns",
+    type=Columns(),
+    help="Which columns hold token and tag, as 1,4; by default two columns or CoNLL-U.",
+)
 
 
 @click.group(epilog="Example: embedkit tag train pos.tsv --vectors model.safetensors -o pos.safetensors")
 def tag() -> None:
     """Label every word of a sentence: parts of speech, names.
 
-    Files hold token<TAB>tag lines with a blank line between sentences.
+    Files hold token<TAB>tag lines with a blank line between sentences, or are CoNLL-U; see --columns for others.
     """
 
 
@@ -67,6 +93,13 @@ def tag() -> None:
     type=click.IntRange(0),
     help="Width of the vector of a word's ends, beginning and shape; 0 for none.",
 )
+@click.option(
+    "--scheme",
+    type=click.Choice([*SCHEMES, "none"]),
+    show_default="recognised by the tags",
+    help="How tags mark entities, so that impossible ones never follow each other; none for other tags.",
+)
+@columns_option
 @click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
 @encoder_options
 @training_options(TAGGER_TRAINING)
@@ -74,6 +107,8 @@ def train(
     data: tuple[str, ...],
     vectors: str | None,
     out: str,
+    scheme: str | None,
+    columns: tuple[int, int] | None,
     encoder: str | None,
     tune_encoder: bool,
     valid: tuple[str, ...],
@@ -85,21 +120,21 @@ def train(
 ) -> None:
     """Train on files of token<TAB>tag lines; - is standard input."""
     from embedkit.nn.models.tagger_training import train_tagger
-    from embedkit.text.labelled import read_tagged
+    from embedkit.text.tagged import read_tagged
 
     refuse_idle_training(vectors, valid)
     if options["model"] == "mean":
         refuse(("hidden_size", "num_layers"), "with `model` mean, which has no encoder")
     training = take_training_options(options)
     settings = {name: options.pop(name) for name in ("valid_fraction", "vector_size", "unfreeze_after")}
-    sentences = read_tagged(list(data))
+    sentences = read_tagged(list(data), columns)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
         model, history = train_tagger(
             sentences,
             load_vectors(vectors),
-            config=TaggerConfig(**options),
+            config=TaggerConfig(**options, scheme=_scheme(sentences, scheme, quiet)),
             options=training,
-            valid=read_tagged(list(valid)) if valid else None,
+            valid=read_tagged(list(valid), columns) if valid else None,
             progress=progress,
             note=lambda message: note(message, quiet),
             encoder=load_encoder(encoder, tune_encoder),
@@ -116,15 +151,38 @@ def train(
 @click.argument("model", type=INPUT)
 @click.argument("data", nargs=-1, required=True, type=INPUT)
 @vectors_option
-@click.option("--per-label", is_flag=True, help="Precision, recall and F1 of each tag.")
+@columns_option
+@click.option("--per-label", is_flag=True, help="Precision, recall and F1 of each tag, or of each type of entity.")
 @json_option
-def evaluate(model: str, data: tuple[str, ...], vectors: str | None, per_label: bool, as_json: bool) -> None:
-    """Accuracy a word at a time and mean F1 on files of token<TAB>tag lines."""
+@quiet_option
+def evaluate(
+    model: str,
+    data: tuple[str, ...],
+    vectors: str | None,
+    columns: tuple[int, int] | None,
+    per_label: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Accuracy a word at a time and mean F1 on files of token<TAB>tag lines.
+
+    Where tags mark entities, precision, recall and F1 of whole entities too. Tags that training never saw count as
+    wrong.
+    """
     from embedkit.nn.models.tagger_training import evaluate_tagger
-    from embedkit.text.labelled import read_tagged
+    from embedkit.text.tagged import read_tagged
 
     tagger = Tagger.load(model, load_vectors(vectors))
-    report_scores(evaluate_tagger(tagger, read_tagged(list(data))), "words", as_json, per_label)
+    words, entities, n_unseen = evaluate_tagger(tagger, read_tagged(list(data), columns))
+    if n_unseen:
+        note(f"{n_unseen} tags are none that the model knows: they count as wrong", quiet)
+    if entities is None or per_label:
+        report_scores(words if entities is None else entities, "words", as_json, per_label)
+        return
+    names = ["accuracy", "macro_f1", "words", "precision", "recall", "f1", "entities"]
+    with Results(names, as_json, header=True) as results:
+        figures = (entities.precision, entities.recall, entities.f1, entities.count)
+        results.row(words.accuracy, words.macro_f1, words.count, *figures)
 
 
 @tag.command(epilog="Example: echo 'I like turtles' | embedkit tag predict pos.safetensors")
@@ -137,21 +195,41 @@ def evaluate(model: str, data: tuple[str, ...], vectors: str | None, per_label: 
 def predict(model: str, files: tuple[str, ...], vectors: str | None, tokens: bool, as_json: bool, quiet: bool) -> None:
     """Tag the lines of files or of standard input: token<TAB>tag lines, a blank line after each sentence.
 
-    A line is a sentence, cut into words as the vectors' training text was.
+    A line is a sentence, cut into words as the vectors' training text was. --json also gives the probability of each
+    tag and, where tags mark entities, these with their first token, the one behind the last, and their confidence.
     """
     import sys
 
     tagger = Tagger.load(model, load_vectors(vectors))
     for lines in _sentences(files) if tokens else line_batches(files):
         sentences = [line if isinstance(line, list) else tagger.tokens(line) for line in lines]
-        for words, tags in zip(sentences, tagger.tag(sentences), strict=True):
+        for answer in tagger.answers(sentences, sure=as_json):
             if as_json:
-                print_json({"tokens": words, "tags": tags})
+                spans = {"spans": tagger.entities(answer)} if tagger.config.scheme else {}
+                print_json({**answer._asdict(), **spans})
                 continue
-            for word, label in zip(words, tags, strict=True):
+            for word, label in zip(answer.tokens, answer.tags, strict=True):
                 print_line(word, label)
             print_line()
         sys.stdout.flush()
+
+
+def _scheme(data: TaggedSentences, chosen: str | None, quiet: bool) -> str | None:
+    """The scheme of the tags: the one asked for, or the one they are of."""
+    if chosen is not None:
+        return None if chosen == "none" else chosen
+    from embedkit.errors import CorpusError
+
+    found = recognise(tag for tags in data.tags for tag in tags)
+    if found is None:
+        return None
+    try:
+        check_legal(data.tags, data.places, found)
+    except CorpusError as error:
+        note(f"the tags look like entities, but {error}; training without --scheme", quiet)
+        return None
+    note(f"the tags mark entities as {found} does: --scheme {found} (none for other tags)", quiet)
+    return found
 
 
 def _sentences(files: tuple[str, ...]) -> Any:

@@ -17,6 +17,8 @@ from numpy.typing import DTypeLike
 from embedkit.errors import ConfigError
 
 Array = np.ndarray
+Legal = tuple[Array, Array, Array]
+FORBIDDEN = -1e9  # in nats; infinity would turn sums of it into NaN
 
 
 class CRFCache(NamedTuple):
@@ -41,6 +43,8 @@ class ConditionalRandomField:
         For the initial weights, uniform in ±0.1.
     dtype : numpy dtype
         Of the parameters.
+    legal : (bool (K, K), bool (K,), bool (K,)), optional
+        Which tags may follow which, begin and end a sentence; what may not has probability 0.
 
     Attributes
     ----------
@@ -48,7 +52,9 @@ class ConditionalRandomField:
         ``transitions`` (K, K), from row to column, ``start`` (K,), ``end`` (K,).
     """
 
-    def __init__(self, n_tags: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> None:
+    def __init__(
+        self, n_tags: int, rng: np.random.Generator, dtype: DTypeLike = np.float32, legal: Legal | None = None
+    ) -> None:
         if n_tags < 1:
             raise ConfigError(f"a CRF needs at least one tag, got {n_tags}")
         self.parameters = {
@@ -56,6 +62,14 @@ class ConditionalRandomField:
             "start": rng.uniform(-0.1, 0.1, n_tags).astype(dtype),
             "end": rng.uniform(-0.1, 0.1, n_tags).astype(dtype),
         }
+        self.penalties = [np.where(allowed, 0.0, FORBIDDEN) for allowed in legal] if legal is not None else None
+
+    def scores(self) -> tuple[Array, Array, Array]:
+        """Transitions, start and end as they count, float64: what is not legal costs more than anything can bring."""
+        given = [self.parameters[name].astype(np.float64) for name in ("transitions", "start", "end")]
+        if self.penalties is not None:
+            given = [score + penalty for score, penalty in zip(given, self.penalties, strict=True)]
+        return given[0], given[1], given[2]
 
     def forward(self, emissions: Array, tags: Array, mask: Array) -> tuple[Array, CRFCache]:
         """Negative log-likelihood of the given tags.
@@ -93,7 +107,7 @@ class ConditionalRandomField:
             As `parameters`.
         """
         emissions, tags, mask, alpha, log_z, dtype = cache
-        transitions = self.parameters["transitions"]
+        transitions, _, _ = self.scores()
         batch, time = mask.shape
         weight = (dloss[:, None] * mask)[..., None]
         beta = self._beta(emissions, mask)
@@ -127,33 +141,8 @@ class ConditionalRandomField:
         }
 
     def decode(self, emissions: Array, mask: Array) -> Array:
-        """The best tag sequences (Viterbi 1967).
-
-        Returns
-        -------
-        int64 (batch, time)
-            Zero under the padding.
-        """
-        transitions = self.parameters["transitions"]
-        batch, time, n_tags = emissions.shape
-        emissions = emissions.astype(np.float64)
-        best = self.parameters["start"] + emissions[:, 0]
-        came_from = np.zeros((batch, time, n_tags), np.int32)
-        for t in range(1, time):
-            scores = best[:, :, None] + transitions
-            came_from[:, t] = scores.argmax(1)
-            step = np.take_along_axis(scores, came_from[:, t, None].astype(np.int64), 1)[:, 0] + emissions[:, t]
-            best = np.where(mask[:, t, None], step, best)
-        last = mask.sum(1) - 1
-        tags = np.zeros((batch, time), np.int64)
-        rows = np.arange(batch)
-        tag = (best + self.parameters["end"]).argmax(1)
-        for t in range(time - 1, -1, -1):
-            inside = t <= last
-            tags[inside, t] = tag[inside]
-            if t:
-                tag = np.where(inside, came_from[rows, t, tag], tag)
-        return tags
+        """The best tag sequences, see `viterbi`: int64 (batch, time), zero under the padding."""
+        return viterbi(emissions, mask, *self.scores())
 
     def marginals(self, emissions: Array, mask: Array) -> Array:
         """Probability of every tag at every token, (batch, time, K); zero under the padding."""
@@ -162,35 +151,67 @@ class ConditionalRandomField:
         return np.exp(alpha + self._beta(emissions, mask) - log_z[:, None, None]) * mask[..., None]
 
     def _alpha(self, emissions: Array, mask: Array) -> tuple[Array, Array]:
-        transitions = self.parameters["transitions"]
+        transitions, start, end = self.scores()
         alpha = np.empty_like(emissions)
-        alpha[:, 0] = self.parameters["start"] + emissions[:, 0]
+        alpha[:, 0] = start + emissions[:, 0]
         for t in range(1, emissions.shape[1]):
             step = _logsumexp(alpha[:, t - 1, :, None] + transitions, 1) + emissions[:, t]
             alpha[:, t] = np.where(mask[:, t, None], step, alpha[:, t - 1])
-        return alpha, _logsumexp(alpha[:, -1] + self.parameters["end"], 1)
+        return alpha, _logsumexp(alpha[:, -1] + end, 1)
 
     def _beta(self, emissions: Array, mask: Array) -> Array:
-        transitions = self.parameters["transitions"]
+        transitions, _, end = self.scores()
         beta = np.empty_like(emissions)
-        beta[:, -1] = self.parameters["end"]
+        beta[:, -1] = end
         for t in range(emissions.shape[1] - 2, -1, -1):
             step = _logsumexp(transitions + (emissions[:, t + 1] + beta[:, t + 1])[:, None, :], 2)
-            beta[:, t] = np.where(mask[:, t + 1, None], step, self.parameters["end"])
+            beta[:, t] = np.where(mask[:, t + 1, None], step, end)
         return beta
 
     def _score(self, emissions: Array, tags: Array, mask: Array) -> Array:
         rows, tags = np.arange(len(tags)), np.where(mask, tags, 0)
+        transitions, start, end = self.scores()
         own = np.take_along_axis(emissions, tags[..., None], 2)[..., 0]
-        steps = self.parameters["transitions"][tags[:, :-1], tags[:, 1:]]
+        steps = transitions[tags[:, :-1], tags[:, 1:]]
         last = mask.sum(1) - 1
-        score: Array = (
-            (own * mask).sum(1)
-            + (steps * mask[:, 1:]).sum(1)
-            + self.parameters["start"][tags[:, 0]]
-            + self.parameters["end"][tags[rows, last]]
-        )
+        score: Array = (own * mask).sum(1) + (steps * mask[:, 1:]).sum(1) + start[tags[:, 0]] + end[tags[rows, last]]
         return score
+
+
+def viterbi(emissions: Array, mask: Array, transitions: Array, start: Array, end: Array) -> Array:
+    """The tag sequences of the highest score (Viterbi 1967).
+
+    Parameters
+    ----------
+    emissions : floating (batch, time, K)
+    mask : bool (batch, time)
+        True for real tokens, which come first in every row; each row has at least one.
+    transitions, start, end : floating (K, K), (K,), (K,)
+
+    Returns
+    -------
+    int64 (batch, time)
+        Zero under the padding.
+    """
+    batch, time, n_tags = emissions.shape
+    emissions = emissions.astype(np.float64)
+    best = start + emissions[:, 0]
+    came_from = np.zeros((batch, time, n_tags), np.int32)
+    for t in range(1, time):
+        scores = best[:, :, None] + transitions
+        came_from[:, t] = scores.argmax(1)
+        step = np.take_along_axis(scores, came_from[:, t, None].astype(np.int64), 1)[:, 0] + emissions[:, t]
+        best = np.where(mask[:, t, None], step, best)
+    last = mask.sum(1) - 1
+    tags = np.zeros((batch, time), np.int64)
+    rows = np.arange(batch)
+    tag = (best + end).argmax(1)
+    for t in range(time - 1, -1, -1):
+        inside = t <= last
+        tags[inside, t] = tag[inside]
+        if t:
+            tag = np.where(inside, came_from[rows, t, tag], tag)
+    return tags
 
 
 def _logsumexp(x: Array, axis: int) -> Array:

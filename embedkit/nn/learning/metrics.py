@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,27 @@ class Scores:
     macro_f1: float
     count: int
     labels: list[LabelScore]
+
+
+def f1_of(both: int, found: int, expected: int) -> float:
+    """2 · both / (found + expected), 0 where there is neither."""
+    return 2 * both / max(found + expected, 1)
+
+
+def with_unseen(labels: Iterable[str], names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """Numbers of labels, int64 (n,), and all names: those never seen in training come behind, so that they count.
+
+    An answer can only be one of `names`, so an unseen label is always wrong.
+    """
+    names = list(names)
+    index = {name: i for i, name in enumerate(names)}
+    numbers = []
+    for label in labels:
+        if label not in index:
+            index[label] = len(names)
+            names.append(label)
+        numbers.append(index[label])
+    return np.array(numbers, np.int64), names
 
 
 def score_labels(targets: np.ndarray, found: np.ndarray, names: Sequence[str]) -> Scores:

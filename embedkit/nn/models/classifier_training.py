@@ -22,7 +22,7 @@ from embedkit.nn.learning.batches import (
 )
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
-from embedkit.nn.learning.metrics import Scores, score_labels
+from embedkit.nn.learning.metrics import Scores, score_labels, with_unseen
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.classifier import CLASSIFIER_TRAINING, Classifier, ClassifierConfig
 from embedkit.nn.words.lookup import build_lookup
@@ -137,15 +137,9 @@ def train_classifier(
 
 
 def evaluate_classifier(classifier: Classifier, data: LabelledTexts) -> Scores:
-    """Accuracy and more on labelled texts.
-
-    Raises
-    ------
-    CorpusError
-        For a label never seen in training; the message names the line.
-    """
-    targets = encode_labels(data.labels, classifier.labels, data.places)
-    return score_labels(targets, classifier.probabilities(data.texts).argmax(1), classifier.labels)
+    """Accuracy and more on labelled texts; a label that training never saw counts as wrong."""
+    targets, names = with_unseen(data.labels, classifier.labels)
+    return score_labels(targets, classifier.probabilities(data.texts).argmax(1), names)
 
 
 class _Task:

@@ -12,12 +12,13 @@ import numpy as np
 
 from embedkit.errors import ConfigError
 from embedkit.files.model_file import save_model
-from embedkit.nn.layers.crf import ConditionalRandomField
+from embedkit.nn.layers.crf import FORBIDDEN, ConditionalRandomField, viterbi
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.encoder import Encoder, EncoderCache
-from embedkit.nn.layers.losses import cross_entropy
+from embedkit.nn.layers.losses import cross_entropy, softmax
 from embedkit.nn.layers.parameters import Gradients, Layer, Parameters, with_prefix
 from embedkit.nn.learning.batches import bucketed_batches, padded
+from embedkit.nn.learning.entities import SCHEMES, legal, spans
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.building import build
 from embedkit.nn.models.loading import check_sizes, open_model
@@ -49,6 +50,8 @@ class TaggerConfig:
         On the words' vectors, between layers and before the output.
     frozen : bool
         Keep the pretrained vectors as they are.
+    scheme : {"bio", "bioes", "io"}, optional
+        Of tags that mark entities: tags that it does not allow after each other never are.
     """
 
     model: str = "lstm"
@@ -58,11 +61,14 @@ class TaggerConfig:
     spelling_size: int = 100
     dropout: float = 0.3
     frozen: bool = False
+    scheme: str | None = None
 
     def __post_init__(self) -> None:
         check_sizes(self, "hidden_size", "num_layers")
         if self.output not in OUTPUTS:
             raise ConfigError(f"unknown output {self.output!r}: choose one of {', '.join(OUTPUTS)}")
+        if self.scheme is not None and self.scheme not in SCHEMES:
+            raise ConfigError(f"unknown scheme {self.scheme!r}: choose one of {', '.join(SCHEMES)}")
         if self.model == "transformer":
             raise ConfigError("a tagger's model is one of lstm, gru, rnn or mean, not transformer")
         if self.spelling_size < 0:
@@ -77,6 +83,14 @@ class TaggerCache(NamedTuple):
     encoder: EncoderCache
     states_dropped: Array | None
     output: Array
+
+
+class TaggedAnswer(NamedTuple):
+    """A sentence's tokens, their tags, and the probability of each: a marginal of the CRF, or the softmax's."""
+
+    tokens: list[str]
+    tags: list[str]
+    confidences: list[float]
 
 
 class Tagger:
@@ -118,7 +132,9 @@ class Tagger:
         )
         self.output = Linear(self.encoder.output_size, len(self.labels), rng=rng, dtype=dtype)
         parts: dict[str, Layer] = {"encoder": self.encoder, "output": self.output}
-        self.crf = ConditionalRandomField(len(self.labels), rng, dtype) if config.output == "crf" else None
+        self.legal = legal(self.labels, config.scheme) if config.scheme is not None else None
+        n = len(self.labels)
+        self.crf = ConditionalRandomField(n, rng, dtype, self.legal) if config.output == "crf" else None
         if self.crf is not None:
             parts["crf"] = self.crf
         self.dropout = Dropout(config.dropout)
@@ -167,22 +183,64 @@ class Tagger:
 
     def tag_types(self, ids: list[Array], rows: TypeRows, check: Callable[[], None] = lambda: None) -> list[Array]:
         """The numbers of the best tags of sentences of token types."""
-        result: list[Array] = [np.zeros(0, np.int64)] * len(ids)
+        return [tags for tags, _ in self._answers(ids, rows, check, sure=False)]
+
+    def _answers(
+        self, ids: list[Array], rows: TypeRows, check: Callable[[], None], sure: bool
+    ) -> list[tuple[Array, Array]]:
+        """The numbers of the best tags of each sentence, and their probabilities where `sure` asks for them."""
+        result = [(np.zeros(0, np.int64), np.zeros(0))] * len(ids)
         for batch in bucketed_batches(np.array([len(i) for i in ids]), PREDICT_BATCH, None):
             types, mask = padded([ids[i] for i in batch])
             scores, _ = self.forward(types, mask, rows)
-            tags = scores.argmax(2) if self.crf is None else self.crf.decode(scores, mask)
+            tags, p = self._best(scores, mask), np.zeros(mask.shape)
+            if sure:
+                each = softmax(scores) if self.crf is None else self.crf.marginals(scores, mask)
+                p = np.take_along_axis(each, tags[..., None], 2)[..., 0]
             for row, i in enumerate(batch):
-                result[i] = tags[row, : len(ids[i])]
+                result[i] = tags[row, : len(ids[i])], p[row, : len(ids[i])]
             check()
         return result
 
+    def _best(self, scores: Array, mask: Array) -> Array:
+        if self.crf is not None:
+            return self.crf.decode(scores, mask)
+        if self.legal is None:
+            best: Array = scores.argmax(2)
+            return best
+        return viterbi(scores, mask, *(np.where(allowed, 0.0, FORBIDDEN) for allowed in self.legal))
+
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """The tags of each sentence's tokens; an empty sentence has none."""
+        return [answer.tags for answer in self.answers(sentences, sure=False)]
+
+    def answers(self, sentences: Sequence[Sequence[str]], sure: bool = True) -> list[TaggedAnswer]:
+        """The tags of each sentence's tokens, with their probabilities and the entities that they mark."""
         types = TokenTypes(sentences)
-        found = self.tag_types(types.ids, self.words.rows(types.tokens))
+        found = self._answers(types.ids, self.words.rows(types.tokens), lambda: None, sure)
         return [
-            [self.labels[tag] for tag in tags[: len(sentence)]] for sentence, tags in zip(sentences, found, strict=True)
+            TaggedAnswer(
+                list(sentence), [self.labels[tag] for tag in tags[: len(sentence)]], p[: len(sentence)].tolist()
+            )
+            for sentence, (tags, p) in zip(sentences, found, strict=True)
+        ]
+
+    def entities(self, answer: TaggedAnswer) -> list[dict[str, object]]:
+        """The entities in an answer, as ``--json`` shows them; none where the tags have no scheme.
+
+        An entity's confidence is that of its least certain tag.
+        """
+        if self.config.scheme is None:
+            return []
+        return [
+            {
+                "start": span.start,
+                "end": span.end,
+                "label": span.label,
+                "tokens": answer.tokens[span.start : span.end],
+                "confidence": min(answer.confidences[span.start : span.end]),
+            }
+            for span in spans(answer.tags)
         ]
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import numpy as np
 
@@ -19,9 +19,10 @@ from embedkit.nn.learning.batches import (
     label_set,
     padded,
 )
+from embedkit.nn.learning.entities import EntityScores, check_legal, check_scheme, score_entities
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
-from embedkit.nn.learning.metrics import Scores, score_labels
+from embedkit.nn.learning.metrics import Scores, score_labels, with_unseen
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.tagger import TAGGER_TRAINING, Tagger, TaggerConfig
 from embedkit.nn.words.lookup import build_lookup
@@ -29,7 +30,7 @@ from embedkit.nn.words.spelling import SpellingLookup
 from embedkit.nn.words.tokens import TokenTypes, tokenizer_settings
 from embedkit.nn.words.word_input import WordInput
 from embedkit.progress import ProgressCallback
-from embedkit.text.labelled import TaggedSentences
+from embedkit.text.tagged import TaggedSentences
 
 if TYPE_CHECKING:
     from embedkit.nn.models.contextual import ContextualEncoder
@@ -58,6 +59,10 @@ def train_tagger(
     if vectors is None and (config.frozen or unfreeze_after is not None):
         raise ConfigError(FROZEN_WITHOUT_VECTORS)
     labels = label_set((tag for tags in data.tags for tag in tags), "tag", "token<TAB>tag")
+    if config.scheme is not None:
+        for part in (data, valid) if valid is not None else (data,):
+            check_scheme((tag for tags in part.tags for tag in tags), config.scheme)
+            check_legal(part.tags, part.places, config.scheme)
     targets = _targets(data, labels)
     rng = np.random.default_rng(options.seed)
     sentences = data.sentences
@@ -105,18 +110,24 @@ def train_tagger(
     return tagger, history
 
 
-def evaluate_tagger(tagger: Tagger, data: TaggedSentences) -> Scores:
-    """Accuracy a word at a time, and more, on tagged sentences.
+class TaggerScores(NamedTuple):
+    """How good tags are: word by word, and by entities where the tags have a scheme; and how many were never seen."""
 
-    Raises
-    ------
-    CorpusError
-        For a tag never seen in training; the message names where its sentence begins.
-    """
-    targets = np.concatenate(_targets(data, tagger.labels))
+    words: Scores
+    entities: EntityScores | None
+    n_unseen: int
+
+
+def evaluate_tagger(tagger: Tagger, data: TaggedSentences) -> TaggerScores:
+    """Measure a tagger on tagged sentences; a tag that training never saw counts as wrong."""
+    targets, names = with_unseen((tag for tags in data.tags for tag in tags), tagger.labels)
     types = TokenTypes(data.sentences)
-    found = np.concatenate(tagger.tag_types(types.ids, tagger.words.rows(types.tokens)))
-    return score_labels(targets, found, tagger.labels)
+    found = tagger.tag_types(types.ids, tagger.words.rows(types.tokens))
+    entities = None
+    if tagger.config.scheme is not None:
+        entities = score_entities(data.tags, [[tagger.labels[tag] for tag in tags] for tags in found])
+    unseen = int((targets >= len(tagger.labels)).sum())
+    return TaggerScores(score_labels(targets, np.concatenate(found), names), entities, unseen)
 
 
 def _targets(data: TaggedSentences, labels: list[str]) -> list[np.ndarray]:

@@ -1,0 +1,111 @@
+"""Tagged sentences: a token and its tag on each line, a blank line between sentences.
+
+=================  ==================================================================================================
+two columns        ``token<TAB>tag``; without tabs, columns are separated by spaces
+CoNLL-U            ten columns with tabs: the token is the second, the tag the fourth (universal part of speech);
+                   comments, words of several tokens (``1-2``) and empty nodes (``1.1``) are left out
+``columns=(1, 4)`` any other: the numbers of the token's and the tag's column, from 1, from the end where negative;
+                   CoNLL-2003 is ``(1, 4)`` or ``(1, -1)``
+=================  ==================================================================================================
+
+Lines ``-DOCSTART-`` end a sentence and are left out. A token may be white space where columns have tabs between them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from embedkit.errors import CorpusError
+from embedkit.text.lines import Source, names_of, numbered_lines, shortened
+
+CONLLU_COLUMNS = 10
+_COMMENT = re.compile(r"#\s*(\S+\s*=|newdoc|newpar|global\.columns)")
+
+
+@dataclass
+class TaggedSentences:
+    """The sentences of a tagging file: as many tags as tokens in each.
+
+    Attributes
+    ----------
+    sentences, tags : list of list of str
+    places : list of str
+        ``"FILE, line N"`` where each begins, for messages.
+    """
+
+    sentences: list[list[str]] = field(default_factory=list)
+    tags: list[list[str]] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+
+def read_tagged(
+    sources: Source | Iterable[Source], columns: tuple[int, int] | None = None, encoding_errors: str = "strict"
+) -> TaggedSentences:
+    """Read tagged sentences; files end sentences too.
+
+    Parameters
+    ----------
+    sources : path or iterable of paths
+    columns : (int, int), optional
+        The token's and the tag's; recognised by default, see the module's table.
+    encoding_errors : str
+
+    Raises
+    ------
+    CorpusError
+        For a line that has not a token and a tag, and where nothing is left.
+    """
+    data = TaggedSentences()
+    start = ""
+    rows: list[tuple[str, str]] = []
+
+    def finish() -> None:
+        if rows:
+            data.sentences.append([token for token, _ in rows])
+            data.tags.append([tag for _, tag in rows])
+            data.places.append(start)
+            rows.clear()
+
+    for place, line in numbered_lines(sources, encoding_errors):
+        if place.endswith(", line 1") or not line.strip() or line.startswith("-DOCSTART-"):
+            finish()
+        if not line.strip() or line.startswith("-DOCSTART-") or ("\t" not in line and _COMMENT.match(line)):
+            continue
+        row = _row(place, line, columns)
+        if row is not None:
+            if not rows:
+                start = place
+            rows.append(row)
+    finish()
+    if not data.sentences:
+        raise CorpusError(f"no token<TAB>tag lines in {names_of(sources)}: there is nothing to work on")
+    return data
+
+
+def _row(place: str, line: str, columns: tuple[int, int] | None) -> tuple[str, str] | None:
+    """The token and the tag of a line; None for a line of CoNLL-U that is no token."""
+    cells = line.split("\t") if "\t" in line else line.split()
+    if columns is None and len(cells) == CONLLU_COLUMNS:
+        columns = (2, 4)
+    if columns == (2, 4) and len(cells) == CONLLU_COLUMNS and re.fullmatch(r"\d+[-.]\d+", cells[0]):
+        return None
+    wanted = columns or (1, 2)
+    if columns is None and len(cells) > 2:
+        raise CorpusError(
+            f"{place}: expected a token and a tag, found {len(cells)} columns: {shortened(line, 40)}; say which are "
+            f"which with `columns`, as 1,{len(cells)}"
+        )
+    picked = [cells[c - 1 if c > 0 else c] if -len(cells) <= c <= len(cells) else "" for c in wanted]
+    token, tag = picked[0] if "\t" in line else picked[0].strip(), picked[1].strip()
+    if not token or not tag:
+        found = "one column" if len(cells) == 1 else f"an empty one in {len(cells)} columns"
+        raise CorpusError(
+            f"{place}: tags do not line up with tokens: expected a token and a tag in the columns {wanted[0]} and "
+            f"{wanted[1]}, found {found}: {shortened(line, 40)}"
+        )
+    return token.strip() or token, tag
