@@ -5,14 +5,20 @@ locator available" where the package folder and the home folder are read-only. S
 folder keyed on a hash of all kernel sources, in the first place that can be written: ``NUMBA_CACHE_DIR`` where
 that is set, the user's cache folder, a temporary folder. The setting is put back after each decoration, so that
 a program that uses embedkit and numba side by side keeps its own cache where it was.
+
+numba unpickles what lies in its cache, which runs code. So only folders are used that belong to this user and that
+nobody else can write; where there is none, one for this process alone, which compiles its kernels itself.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import hashlib
 import os
+import shutil
+import stat
 import sys
 import tempfile
 import warnings
@@ -50,13 +56,54 @@ def _writable(folder: Path) -> bool:
         return False
 
 
+def _trusted(folder: Path) -> bool:
+    """Make a folder in ``embedkit`` in a place of many, and see that nobody but this user can have put a file there.
+
+    The folder and the one above are this user's and closed to others; in all those above them nobody else may replace
+    what this user owns.
+    """
+    try:
+        folder.parent.parent.mkdir(parents=True, exist_ok=True)
+        for place in (folder.parent, folder):
+            place.mkdir(mode=0o700, exist_ok=True)
+    except OSError:
+        return False
+    if os.name == "nt":  # no owners in numbers; the user's folders are closed there
+        return _writable(folder)
+    for place in (folder.parent, folder):
+        found = place.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+            return False
+    for place in folder.parent.resolve().parents:
+        found = place.stat()
+        if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+            return False
+    return _writable(folder)
+
+
+def _own_folder() -> str | None:
+    """A folder for this process alone, removed when it ends; None where no folder at all can be written."""
+    if not _writable(Path(tempfile.gettempdir())):
+        return None
+    folder, process = tempfile.mkdtemp(prefix="embedkit-kernels-"), os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == process:  # not in a process that was forked off
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    return folder
+
+
 @functools.cache
 def cache_folder() -> str | None:
     """The folder that holds the compiled kernels, or None where no folder at all can be written."""
     chosen = os.environ.get("NUMBA_CACHE_DIR")
-    if chosen and not _writable(Path(chosen)):
+    key = _sources_key()
+    if chosen and not _trusted(Path(chosen) / "embedkit" / key):
         warnings.warn(
-            f"the folder in NUMBA_CACHE_DIR cannot be written: {chosen}; compiled kernels go to another folder",
+            f"the folder in NUMBA_CACHE_DIR cannot be written by this user, or others can write it too: {chosen}; "
+            "compiled kernels go to another folder",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -66,10 +113,10 @@ def cache_folder() -> str | None:
         candidates.append(_user_cache_home())
     candidates.append(Path(tempfile.gettempdir()))
     for candidate in candidates:
-        folder = candidate / "embedkit" / _sources_key()
-        if _writable(folder):
+        folder = candidate / "embedkit" / key
+        if _trusted(folder):
             return str(folder)
-    return None
+    return _own_folder()
 
 
 class _KernelCache(FunctionCache):

@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +113,63 @@ def test_kernels_made_with_other_constants_are_other_kernels(tmp_path, monkeypat
         assert [make(number)(1) for number in (1, 2, 1)] == [2, 3, 2]
     finally:
         compiling.cache_folder.cache_clear()
+
+
+PLANTED = """
+from embedkit.kernels import compiling
+print(compiling.cache_folder())
+"""
+
+
+def folder_of_a_process(tmp_path, **environment):
+    """Where a process without a home that can be written puts its kernels, and whether that is there afterwards."""
+    done = subprocess.run(
+        [sys.executable, "-c", PLANTED],
+        env={
+            **{key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"},
+            "XDG_CACHE_HOME": "/dev/null/nowhere",
+            "TMPDIR": str(tmp_path),
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return Path(done.stdout.strip()), done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="owners and permissions of POSIX")
+@pytest.mark.parametrize(
+    "what", ["open to others", "key open to others", "another user's", "a link", "in an open folder"]
+)
+def test_a_planted_folder_is_not_used(tmp_path, what):
+    planted = tmp_path / "embedkit"
+    inside = planted / compiling._sources_key()
+    if what == "a link":
+        (tmp_path / "elsewhere").mkdir()
+        planted.symlink_to(tmp_path / "elsewhere")
+    else:
+        inside.mkdir(parents=True)
+        inside.chmod(0o777 if what == "key open to others" else 0o700)
+        planted.chmod(0o777 if what == "open to others" else 0o700)
+    if what == "another user's":
+        if os.getuid() != 0:
+            pytest.skip("only root can give a folder away")
+        os.chown(inside, 12345, 12345)
+    if what == "in an open folder":
+        tmp_path.chmod(0o777)
+    folder, told = folder_of_a_process(tmp_path)
+    assert folder.parent == tmp_path and folder.name.startswith("embedkit-kernels-")
+    assert not folder.exists(), "the folder of one process goes with it"
+    assert told == ""
+    chosen = {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONWARNINGS": "always"}
+    assert "others can write it too" in folder_of_a_process(tmp_path, **chosen)[1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="owners and permissions of POSIX")
+def test_the_users_own_folder_is_used_again(tmp_path):
+    tmp_path.chmod(0o1777)
+    first, _ = folder_of_a_process(tmp_path)
+    assert first == tmp_path / "embedkit" / compiling._sources_key() and first.exists()
+    assert (first.stat().st_mode | first.parent.stat().st_mode) & 0o077 == 0
+    assert folder_of_a_process(tmp_path)[0] == first
