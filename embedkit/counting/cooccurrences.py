@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from embedkit.counting.window import Window
 from embedkit.errors import ConfigError, UnknownWordError
 from embedkit.progress import ProgressCallback
 from embedkit.vocabulary import Vocabulary
+from embedkit.vocabulary.words import find_normalised
 
 if TYPE_CHECKING:
     from embedkit.vocabulary.corpus import Corpus
@@ -106,7 +108,7 @@ class Cooccurrences:
         ------
         UnknownWordError
         """
-        return self.matrix.row(self._id(word))
+        return self.matrix.row(self.row_of(word))
 
     def table(self, words: Sequence[str] | None = None) -> np.ndarray:
         """The counts of some words with each other, of all by default: float64 (n_words, n_words).
@@ -125,7 +127,7 @@ class Cooccurrences:
             )
         if words is None:
             return self.matrix.toarray()
-        ids = [self._id(word) for word in words]
+        ids = [self.row_of(word) for word in words]
         return np.stack([self.matrix.row(i)[ids] for i in ids])
 
     def ratios(self, first: str, second: str, probes: Sequence[str]) -> list[Ratio]:
@@ -137,19 +139,31 @@ class Cooccurrences:
         totals = [float(row.sum()) for row in rows]
         found = []
         for probe in probes:
-            k = self._id(probe)
+            k = self.row_of(probe)
             counts = [float(row[k]) for row in rows]
             p, q = (c / total if total else 0.0 for c, total in zip(counts, totals, strict=True))
             found.append(Ratio(probe, counts[0], counts[1], p, q, p / q if p and q else None))
         return found
 
-    def _id(self, word: str) -> int:
-        try:
-            return self.vocabulary.key_to_index[word]
-        except KeyError:
-            from difflib import get_close_matches
+    @cached_property
+    def column_sums(self) -> np.ndarray:
+        """How often each word stands near any, float64 (n_words,)."""
+        return np.bincount(self.columns, self.values, len(self.vocabulary))
 
-            raise UnknownWordError(word, get_close_matches(word, self.vocabulary.index_to_key, 3, 0.75)) from None
+    def row_of(self, word: str) -> int:
+        """The row and column of a word, however its Hangul or accents are composed.
+
+        Raises
+        ------
+        UnknownWordError
+            When it was not counted; the error names close spellings.
+        """
+        row = find_normalised(self.vocabulary.key_to_index, word)
+        if row >= 0:
+            return row
+        from difflib import get_close_matches
+
+        raise UnknownWordError(word, get_close_matches(word, self.vocabulary.index_to_key, 3, 0.75))
 
 
 @dataclass(frozen=True)

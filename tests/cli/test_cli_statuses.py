@@ -22,6 +22,14 @@ LINES = {
     "cooccur": "cooccur {file} -o {out}.safetensors",
     "cooccur --merge": "cooccur --merge {file} -o {out}.safetensors",
     "tfidf": "tfidf {file} -o {out}.npz",
+    "concordance": "concordance {file} sun",
+    "collocates": "collocates {file} sun --min-count 1",
+    "keyness": "keyness {file} t.txt",
+    "keyness, reference": "keyness t.txt {file}",
+    "drift": "drift {file} m.safetensors --restrict-vocab 100",
+    "drift --baseline": "drift m.safetensors m.safetensors --baseline {file} m.safetensors",
+    "axis": "axis {file} --from sun --to moon star",
+    "bias": "bias {file} --targets sun,moon bread,milk --attributes star egg",
     "similar": "similar {file} sun",
     "similar --index": "similar m.safetensors sun --index {file}",
     "analogy": "analogy {file} sun moon star",
@@ -75,6 +83,7 @@ GOOD = {
     "tag train": "tags.tsv",
     "seq2seq train": "labels.tsv",
     "caption train": "images.npy",
+    **dict.fromkeys(["concordance", "collocates", "keyness", "keyness, reference"], "t.txt"),
     **dict.fromkeys(["vocab", "phrases", "cooccur", "tfidf", "train", "lm train", "lm train, neural"], "t.txt"),
     "caption train, captions": "t.txt",
     **dict.fromkeys(["lm evaluate", "lm generate", "lm predict"], "ngram.lm"),
@@ -126,7 +135,7 @@ def test_every_command_is_in_the_table():
 @pytest.mark.parametrize("name", LINES)
 def test_a_file_that_cannot_be_read(name, mistake, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
-    reads_folders = ("train {", "vocab", "phrases", "cooccur {", "tfidf", "lm train")
+    reads_folders = ("train {", "vocab", "phrases", "cooccur {", "tfidf", "lm train", "conc", "coll", "keyness")
     if mistake == "a folder" and LINES[name].startswith(reads_folders):
         pytest.skip("a corpus may be a folder")
     status, messages = run(LINES[name], capsys, file=mistake, out=folder / "out" / "x")

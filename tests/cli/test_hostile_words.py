@@ -106,6 +106,16 @@ CASES = {
     "cooccur": [(["cooccur", "c.txt", "--table"], ""),
                 (["cooccur", "c.txt", "--min-count", 1, "--ratio", f"{ESCAPE},{BELL}", "--with", C1], "")],
     "tfidf": [(["tfidf", "c.txt", "-o", "x.mtx"], "")],
+    "concordance": [(["concordance", "c.txt", "*red*"], ""), (["concordance", "c.txt", "(\x1b", "--regex"], "")],
+    "collocates": [(["collocates", "c.txt", ESCAPE, "un\x1bknown", "--min-count", 1], "")],
+    "keyness": [(["keyness", "c.txt", "labelled.tsv", "--min-count", 1], "")],
+    "drift": [(["drift", "t.safetensors", "t.safetensors", "--topn", 3], ""),
+              (["drift", "t.safetensors", "t.safetensors", "--min-count", 0, "--word", ESCAPE, "--word", "x\x1b"], "")],
+    "axis": [(["axis", "m.safetensors", "--from", ESCAPE, "--to", BELL, *WORDS, "un\x1bknown"], "")],
+    "bias": [(["bias", "m.safetensors", "--targets", f"{ESCAPE},{BELL}", f"{C1},no\x07", "--attributes", "king", "좋다",
+               "--words"], ""),
+             (["bias", "m.safetensors", "--targets", f"{ESCAPE},{BELL}", f"{C1},좋다", "--attributes", "king", OVERRIDE,
+               "--words"], "")],
     "similar": [(["similar", "m.safetensors", "--topn", 12], ASKED), (["similar", "m.safetensors", *WORDS], "")],
     "analogy": [(["analogy", "m.safetensors", *WORDS[5:8]], ""), (["analogy", "m.safetensors"], ASKED)],
     "similarity": [(["similarity", "m.safetensors", *WORDS[5:7]], ""), (["similarity", "m.safetensors"], ASKED)],
@@ -214,7 +224,7 @@ def test_ordinary_words_stay_as_they_are():
 def test_commands_write_through_one_file():
     """Nothing in the command line prints on its own: what goes around `output` goes around the escaping."""
     for path in CLI.rglob("*.py"):
-        if path.name in ("output.py", "completion.py"):  # a script of fixed text, to be sourced by a shell
+        if path.name in ("output.py", "completion.py", "manual.py"):  # fixed texts: a shell's script, the manual
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,12 @@ from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, refuse, workers_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from embedkit.vocabulary import Vocabulary
+
+_MILLION = ["per_million"]
 
 
 @click.command(epilog="Example: embedkit vocab corpus.txt --min-count 10 | head")
@@ -33,6 +39,8 @@ from embedkit.cli.shared.progress import progress_bar
     metavar="FILE",
     help="Write there instead; other commands take the file as --vocab, and so do the GloVe tools.",
 )
+@click.option("--per-million", is_flag=True, help="A third column: how often a word stands in a million words.")
+@click.option("--by-file", is_flag=True, help="A row for each word and each file in which it stands.")
 @corpus_options
 @cluster_option
 @workers_option
@@ -43,6 +51,8 @@ def vocab(
     min_count: int,
     max_vocab: int | None,
     output: str | None,
+    per_million: bool,
+    by_file: bool,
     tokenizer: str,
     lowercase: bool,
     json_field: str | None,
@@ -54,33 +64,69 @@ def vocab(
 ) -> None:
     """Count the words of CORPUS: files, folders or - for standard input.
 
-    Prints word<TAB>count, the most frequent first, equal counts in UTF-8 order.
+    Prints word<TAB>count, the most frequent first, equal counts in UTF-8 order; with --by-file
+    word<TAB>file<TAB>count, with --per-million a column more.
+
+    \b
+    In Korean: embedkit vocab corpora/ko.txt --tokenizer korean --per-million
     """
+    if output is not None:
+        refuse(("per_million", "by_file"), "with `output`, whose file holds words and counts for other commands")
+    if by_file:
+        refuse(["cluster"], "with `by_file`")
     refuse_with_cluster(cluster, workers=workers)
     if output is not None:
         refuse(["as_json"], "with `output`")
-    options: dict[str, Any] = {
+    reading: dict[str, Any] = {
         "tokenizer": tokenizer,
         "lowercase": lowercase,
         "json_field": json_field,
         "encoding_errors": encoding_errors,
-        "min_count": min_count,
-        "max_vocab": max_vocab,
+    }
+    # Frequencies are shares of all words, rare ones included.
+    limits: dict[str, Any] = {
+        "min_count": 1 if per_million else min_count,
+        "max_vocab": None if per_million else max_vocab,
     }
     if cluster is not None:
         from embedkit.cluster import words as on_cluster
 
         with cluster_engine(cluster, quiet) as engine, progress_bar(quiet) as progress:
-            words = on_cluster.count_words(engine, list(corpus), progress=progress, **options)
+            words = on_cluster.count_words(engine, list(corpus), progress=progress, **reading, **limits)
     else:
         from embedkit.vocabulary.corpus import count_words
 
         with progress_bar(quiet) as progress:
-            words = count_words(corpus, workers=workers, progress=progress, **options)
+            words = count_words(corpus, workers=workers, progress=progress, **reading, **limits)
+    total = words.total
+    if per_million:
+        from embedkit.vocabulary.merging import merge_vocabularies
+
+        words = merge_vocabularies([words], min_count, max_vocab)
     if output is not None:
         words.save(output, separator="\t")
         note(f"{len(words):,} words, {words.total:,} tokens: {output}", quiet)
-        return
-    with Results(["word", "count"], as_json) as results:
-        for word, count in zip(words, words.counts.tolist(), strict=True):
-            results.row(word, count)
+    elif by_file:
+        _print_by_file(list(corpus), words, per_million, as_json, workers=workers, **reading)
+    else:
+        with Results(["word", "count", *_MILLION[:per_million]], as_json) as results:
+            for word, count in zip(words, words.counts.tolist(), strict=True):
+                results.row(word, count, *[1e6 * count / total][:per_million])
+
+
+def _print_by_file(corpus: list[str], words: Vocabulary, per_million: bool, as_json: bool, **reading: Any) -> None:
+    """A row for each word and each file in which it stands: word by word, the files in the order of reading."""
+    from embedkit.text.reading import list_sources
+    from embedkit.vocabulary.corpus import count_all_words
+
+    if "-" in corpus:
+        raise ConfigError("--by-file reads its files twice; standard input can be read only once")
+    by_file = {str(file): count_all_words([file], **reading) for file in list_sources(corpus)}
+    totals = {name: max(counted.total, 1) for name, counted in by_file.items()}
+    with Results(["word", "file", "count", *_MILLION[:per_million]], as_json) as results:
+        for word in words:
+            for name, counted in by_file.items():
+                row = counted.key_to_index.get(word)
+                if row is not None:
+                    count = int(counted.counts[row])
+                    results.row(word, name, count, *[1e6 * count / totals[name]][:per_million])

@@ -1,0 +1,78 @@
+"""``embedkit axis``: where words stand between two poles."""
+
+from __future__ import annotations
+
+import click
+
+from embedkit.cli.shared.options import json_option, quiet_option
+from embedkit.cli.shared.output import Results
+from embedkit.cli.shared.queries import known, query_batches
+from embedkit.cli.shared.words import word_list
+from embedkit.errors import ConfigError
+
+
+@click.command(epilog="Example: embedkit axis model.safetensors --from man,boy --to woman,girl king queen")
+@click.argument("model", type=click.Path())
+@click.argument("words", nargs=-1, metavar="[WORD]...")
+@click.option("--from", "start", required=True, metavar="W,...|FILE", help="The words at the lower end.")
+@click.option("--to", "stop", required=True, metavar="W,...|FILE", help="The words at the upper end.")
+@click.option(
+    "--extremes",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Instead of WORDs: the N words at either end.",
+)
+@click.option(
+    "--restrict-vocab",
+    default=20_000,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Look for --extremes among the first N words.",
+)
+@json_option
+@quiet_option
+def axis(
+    model: str,
+    words: tuple[str, ...],
+    start: str,
+    stop: str,
+    extremes: int | None,
+    restrict_vocab: int,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Where each WORD (or line of standard input) stands on the axis from some words to others, from −1 to 1.
+
+    The axis runs from the mean of one side to the mean of the other, each word at unit length; a word's place is its
+    cosine with it (SemAxis, An et al. 2018). Prints word<TAB>place.
+
+    \b
+    In Korean: embedkit axis ko.safetensors --from 남자 --to 여자 왕 여왕 왕자 공주
+    """
+    from embedkit.analysis import directions
+    from embedkit.formats import load
+
+    if extremes and words:
+        raise ConfigError("--extremes looks for words itself: leave out WORDs")
+    vectors = load(model)
+    poles = [[word for word in word_list(side) if known(vectors, [word], quiet)] for side in (start, stop)]
+    status = 0 if [len(pole) for pole in poles] == [len(word_list(side)) for side in (start, stop)] else 1
+    direction = directions.axis(vectors, *poles)
+    with Results(["word", "place"], as_json) as results:
+        if extremes:
+            shown = list(vectors.index_to_key[:restrict_vocab])
+            places = directions.projections(vectors, direction, shown)
+            order = places.argsort(kind="stable").tolist()
+            ends = order if len(order) <= 2 * extremes else [*order[:extremes], *order[-extremes:]]
+            for row in ends:
+                results.row(shown[row], float(places[row]))
+            return status
+        for lines in query_batches(words):
+            asked = [line for line in lines if known(vectors, [line], quiet)]
+            status = 1 if len(asked) < len(lines) else status
+            if asked:
+                for word, place in zip(asked, directions.projections(vectors, direction, asked).tolist(), strict=True):
+                    results.row(word, place)
+            results.flush()
+    return status

@@ -1,0 +1,73 @@
+"""``embedkit bias``: the word embedding association test."""
+
+from __future__ import annotations
+
+from math import isnan
+
+import click
+
+from embedkit.cli.shared.options import json_option, quiet_option, seed_option
+from embedkit.cli.shared.output import Results, note
+from embedkit.cli.shared.words import word_list
+
+
+@click.command(
+    epilog="Example: embedkit bias model.safetensors --targets king,prince queen,princess --attributes man woman"
+)
+@click.argument("model", type=click.Path())
+@click.option(
+    "--targets", nargs=2, required=True, metavar="X Y", help="Two sets of words, each W,... or a file, a word a line."
+)
+@click.option(
+    "--attributes", nargs=2, required=True, metavar="A B", help="The two sets they are compared with, given likewise."
+)
+@click.option(
+    "--permutations",
+    default=10_000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Drawn for the p-value where there are more than 100,000 divisions of the targets; else all are tried.",
+)
+@click.option("--words", "by_word", is_flag=True, help="The association of each target instead.")
+@seed_option
+@json_option
+@quiet_option
+def bias(
+    model: str,
+    targets: tuple[str, str],
+    attributes: tuple[str, str],
+    permutations: int,
+    by_word: bool,
+    seed: int,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Whether the words of X stand nearer to those of A than to those of B, compared with the words of Y: WEAT.
+
+    Prints effect size d (from −2 to 2; above 0: X goes with A and Y with B), one-sided p-value, the test statistic,
+    how many divisions of the targets were tried and whether these were all (Caliskan, Bryson and Narayanan 2017).
+
+    \b
+    In Korean: embedkit bias ko.safetensors --targets 왕,왕자 여왕,공주 --attributes 남자 여자
+    """
+    from embedkit.analysis.directions import weat
+    from embedkit.formats import load
+
+    vectors = load(model)
+    missing: list[str] = []
+    sets = []
+    for words in map(word_list, (*targets, *attributes)):
+        sets.append([word for word in words if vectors.has_vector(word)])
+        missing += [word for word in words if not vectors.has_vector(word)]
+    if missing:
+        note(f"note: {len(missing)} words without a vector are left out: {', '.join(missing[:10])}", quiet)
+    found = weat(vectors, (sets[0], sets[1]), (sets[2], sets[3]), permutations=permutations, seed=seed)
+    if by_word:
+        with Results(["word", "association"], as_json) as results:
+            for word, value in found.associations.items():
+                results.row(word, value)
+    else:
+        with Results(["effect_size", "p_value", "statistic", "divisions", "exact"], as_json, header=True) as results:
+            effect = None if isnan(found.effect_size) else found.effect_size
+            results.row(effect, found.p_value, found.statistic, found.divisions, found.exact)
+    return 0

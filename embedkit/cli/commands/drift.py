@@ -1,0 +1,122 @@
+"""``embedkit drift``: how words change from period to period."""
+
+from __future__ import annotations
+
+from math import isnan
+from pathlib import Path
+
+import click
+
+from embedkit.cli.shared.options import json_option, quiet_option, refuse, topn_option
+from embedkit.cli.shared.output import Results, note, warn
+from embedkit.cli.shared.progress import progress_bar
+from embedkit.errors import ConfigError, UnknownWordError
+
+FLOOR = 50
+
+
+@click.command(epilog="Example: embedkit drift before.safetensors after.safetensors --topn 5")
+@click.argument("models", nargs=-1, required=True, type=click.Path(), metavar="MODEL...")
+@click.option("--word", "words", multiple=True, metavar="WORD", help="Follow this word; repeatable.")
+@click.option(
+    "--baseline",
+    nargs=2,
+    type=click.Path(),
+    metavar="A B",
+    help="Two models of one period, of two halves of its text: how far words move by chance.",
+)
+@click.option(
+    "--min-count",
+    "--minCount",
+    type=click.IntRange(0),
+    help=f"Leave out words that are rarer than this in any period.  [default: {FLOOR} where the models have counts]",
+)
+@click.option(
+    "--restrict-vocab", type=click.IntRange(1), metavar="N", help="Only the first N words of each model take part."
+)
+@click.option("--output", "-o", type=click.Path(), metavar="FILE", help="Draw the words of --word: .png, .svg, .pdf.")
+@topn_option
+@json_option
+@quiet_option
+def drift(
+    models: tuple[str, ...],
+    words: tuple[str, ...],
+    baseline: tuple[str, str] | None,
+    min_count: int | None,
+    restrict_vocab: int | None,
+    output: str | None,
+    topn: int,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Which words changed most over the MODELs, trained on one period each and given in order of time.
+
+    The models are rotated onto each other (Procrustes); change is the cosine distance between a word's vectors.
+    Prints word, the distance between first and last period, and noise: the share of words that move as far between
+    the two models of --baseline, between which no time has passed. With --word: word, from, to, distance, noise, and
+    the nearest neighbours in the later period.
+
+    \b
+    In Korean: embedkit drift 1990.safetensors 2000.safetensors --word 손전화
+    """
+    from embedkit.analysis.drift import drift as compare
+    from embedkit.formats import load
+
+    if output and not words:
+        raise ConfigError("-o draws the words of --word: name some")
+    if words:
+        refuse(["topn"], "with `word`")
+    if output:
+        from embedkit.plotting.canvas import check_target
+
+        check_target(output)
+    loaded = [load(model) for model in models]
+    halves = None if baseline is None else (load(baseline[0]), load(baseline[1]))
+    if min_count is None:
+        counted = all(model.counts is not None for model in (*loaded, *(halves or ())))
+        min_count = FLOOR if counted else 0
+        if not counted:
+            note("note: not all models carry counts: rare words, whose vectors are noise, take part", quiet)
+    with progress_bar(quiet) as progress:
+        found = compare(loaded, baseline=halves, min_count=min_count, restrict_vocab=restrict_vocab, progress=progress)
+    note(f"{len(found.words):,} words in all periods, of count {min_count} or more", quiet)
+    if baseline is None:
+        note("note: without --baseline nobody knows how much of this is noise", quiet)
+    names = [Path(model).stem for model in models]
+    if not words:
+        with Results(["word", "distance", "noise"], as_json, header=True) as results:
+            shares = found.noise(found.total)
+            for place in found.changed()[:topn].tolist():
+                results.row(found.words[place], float(found.total[place]), _share(shares[place]))
+        return 0
+    status, chosen = 0, []
+    with Results(["word", "from", "to", "distance", "noise", "neighbours"], as_json, header=True) as results:
+        for word in words:
+            if word not in found.words:
+                warn(f"{word} is not in all periods, or rarer than {min_count}" if word in loaded[0]
+                     else str(UnknownWordError(word, loaded[0].close_spellings(word))))  # fmt: skip
+                status = 1
+                continue
+            place = found.words.index(word)
+            chosen.append(place)
+            for i, distance in enumerate(found.steps[:, place].tolist()):
+                near = [neighbour for neighbour, _ in loaded[i + 1].most_similar(word, topn=5)]
+                noise = _share(found.noise(found.steps[i, [place]])[0])
+                shown = near if as_json else " ".join(near)
+                results.row(word, names[i], names[i + 1], distance, noise, shown)
+    if output and chosen:
+        from embedkit.plotting.drift import draw_drift
+
+        draw_drift(
+            [found.words[place] for place in chosen],
+            found.steps[:, chosen],
+            names,
+            output,
+            noise=found.baseline,
+            say=lambda message: note(f"note: {message}", quiet),
+        )
+    return status
+
+
+def _share(value: float) -> float | None:
+    return None if isnan(value) else float(value)
