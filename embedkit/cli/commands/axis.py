@@ -51,7 +51,7 @@ def axis(
     In Korean: embedkit axis ko.safetensors --from 남자 --to 여자 왕 여왕 왕자 공주
     """
     from embedkit.analysis import directions
-    from embedkit.formats import load
+    from embedkit.query.storing import load
 
     if extremes and words:
         raise ConfigError("--extremes looks for words itself: leave out WORDs")

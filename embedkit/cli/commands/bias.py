@@ -51,7 +51,7 @@ def bias(
     In Korean: embedkit bias ko.safetensors --targets 왕,왕자 여왕,공주 --attributes 남자 여자
     """
     from embedkit.analysis.directions import weat
-    from embedkit.formats import load
+    from embedkit.query.storing import load
 
     vectors = load(model)
     missing: list[str] = []

@@ -7,7 +7,7 @@ from itertools import islice
 import click
 
 from embedkit.cli.shared.options import json_option, quiet_option
-from embedkit.cli.shared.output import Results, note
+from embedkit.cli.shared.output import Results, note, warn
 
 SHOWN_AT_ONCE = 500  # rows of a table on a terminal
 
@@ -69,5 +69,8 @@ def concordance(
             results.row(match.file, match.line, match.left, match.match, match.right)
             if n % SHOWN_AT_ONCE == 0:
                 results.flush()
+    if not n:
+        warn(f"nothing matches {query!r} in {', '.join(corpus)}")
+        return 1
     note(f"{n:,} matches in {len(files):,} files", quiet)
-    return 0 if n else 1
+    return 0

@@ -60,7 +60,7 @@ def drift(
     In Korean: embedkit drift 1990.safetensors 2000.safetensors --word 손전화
     """
     from embedkit.analysis.drift import drift as compare
-    from embedkit.formats import load
+    from embedkit.query.storing import load
 
     if output and not words:
         raise ConfigError("-o draws the words of --word: name some")
