@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -120,16 +120,30 @@ def read_documents(
     *,
     tokenizer: str = "whitespace",
     lowercase: bool = False,
+    ngrams: tuple[int, int] = (1, 1),
+    stop_words: Collection[str] = (),
     json_field: str | None = None,
     encoding_errors: str = "strict",
     progress: ProgressCallback | None = None,
 ) -> tuple[list[str], np.ndarray]:
-    """The words of a text in the order of first appearance, and its lines as their numbers, int32, -1 after each."""
+    """The terms of a text in the order of first appearance, and its lines as their numbers, int32, -1 after each.
+
+    Terms are words, or runs of ``ngrams[0]`` to ``ngrams[1]`` words with a space between them, after `stop_words` were
+    left out.
+    """
     tokens = get_tokenizer(tokenizer, lowercase).tokens
     numbers: dict[str, int] = {}
     stream = array("i")
+    left_out = frozenset(stop_words)
     for n, line in enumerate(read_lines(sources, json_field, encoding_errors)):
-        stream.extend([numbers.setdefault(token, len(numbers)) for token in tokens(line)])
+        terms = tokens(line)
+        if left_out:
+            terms = [token for token in terms if token not in left_out]
+        if ngrams != (1, 1):
+            terms = [
+                " ".join(terms[i : i + k]) for k in range(ngrams[0], ngrams[1] + 1) for i in range(len(terms) - k + 1)
+            ]
+        stream.extend([numbers.setdefault(term, len(numbers)) for term in terms])
         stream.append(-1)
         if progress is not None and n % 10_000 == 0:
             progress(Progress("reading", n, None, "documents"))
@@ -153,8 +167,25 @@ def tfidf(counts: SparseMatrix, *, sublinear: bool = False, idf: str = "smooth",
     """
     if idf not in IDFS or norm not in NORMS:
         raise ConfigError(f"idf is one of {', '.join(IDFS)} and norm one of {', '.join(NORMS)}, got {idf} and {norm}")
-    n_documents, n_words = counts.shape
-    held_by = np.bincount(counts.columns, minlength=n_words)
+    held_by = np.bincount(counts.columns, minlength=counts.n_columns)
+    return weigh(counts, held_by, counts.shape[0], sublinear=sublinear, idf=idf, norm=norm)
+
+
+def weigh(
+    counts: SparseMatrix, held_by: np.ndarray, n_documents: int, *, sublinear: bool, idf: str, norm: str
+) -> SparseMatrix:
+    """Weigh counts by how many documents of some text hold each word; see the module's table.
+
+    Parameters
+    ----------
+    counts : SparseMatrix
+        (any number of documents, n_words).
+    held_by : int64 (n_words,)
+        How many of that text's documents hold each word; a word that stands in none gets the weight of one in plain
+        idf.
+    n_documents : int
+        How many that text has.
+    """
     if idf == "smooth":
         weights = np.log((1 + n_documents) / (1 + held_by)) + 1
     else:
@@ -162,10 +193,10 @@ def tfidf(counts: SparseMatrix, *, sublinear: bool = False, idf: str = "smooth",
     values = counts.values.astype(np.float64)
     values = (1 + np.log(values) if sublinear else values) * weights[counts.columns]
     if norm == "l2":
-        rows = np.repeat(np.arange(n_documents), np.diff(counts.offsets))
-        lengths = np.sqrt(np.bincount(rows, values**2, n_documents))
+        rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.offsets))
+        lengths = np.sqrt(np.bincount(rows, values**2, counts.shape[0]))
         values /= np.where(lengths > 0, lengths, 1.0)[rows]
-    return SparseMatrix(counts.offsets, counts.columns, values.astype(np.float32), n_words)
+    return SparseMatrix(counts.offsets, counts.columns, values.astype(np.float32), counts.n_columns)
 
 
 def save_matrix(matrix: SparseMatrix, path: str | os.PathLike[str], words: Sequence[str]) -> None:

@@ -64,7 +64,8 @@ VECTORS = Format("embedkit", 1, "word vectors")
 COUNTS = Format("embedkit-cooccurrences", 2, "counts of embedkit cooccur")
 MODEL = Format("embedkit-model", 1, "a trained model")
 CHECKPOINT = Format("embedkit-checkpoint", 1, "a training checkpoint")
-FORMATS = {kind.name: kind for kind in (VECTORS, COUNTS, MODEL, CHECKPOINT)}
+TFIDF = Format("embedkit-tfidf", 1, "a model of embedkit tfidf")
+FORMATS = {kind.name: kind for kind in (VECTORS, COUNTS, MODEL, CHECKPOINT, TFIDF)}
 
 
 class Rows(Protocol):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from embedkit.counting import tfidf as module
 from embedkit.counting.tfidf import bag_of_words, document_counts, save_matrix, tfidf
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.counting.tfidf_model import TfidfModel, TfidfSettings
+from embedkit.errors import ConfigError, CorpusError, FormatError
 
 DOCUMENTS = ["the cat sat on the mat", "", "the dog sat", "cats"]
 
@@ -137,3 +138,76 @@ def test_wrong_usage(tmp_path):
     counts, _ = bag_of_words(path)
     with pytest.raises(ConfigError):
         tfidf(counts, idf="other")
+
+
+TEXTS = ["the cat sat on the mat", "the dog sat", "cats and the dogs", "the mat", "서울 의 밤", "서울 의 아침"]
+OTHERS = ["the cat and the cat", "nothing here", "서울 의 cat"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"ngrams": (1, 2), "sublinear": True},
+        {"ngrams": (2, 3), "norm": "none"},
+        {"stop_words": ("the", "의"), "ngrams": (1, 2)},
+        {"max_df": 0.5, "min_df": 2},
+        {"max_df": 3},
+        {"weighting": "count", "min_df": 2},
+    ],
+)
+def test_what_was_learnt_is_applied_as_scikit_learn_does(tmp_path, options):
+    text = pytest.importorskip("sklearn.feature_extraction.text")
+    settings_ = TfidfSettings(**options)
+    kind = text.CountVectorizer if settings_.weighting == "count" else text.TfidfVectorizer
+    norm = {} if settings_.weighting == "count" else {
+        "norm": None if settings_.norm == "none" else "l2", "sublinear_tf": settings_.sublinear}  # fmt: skip
+    theirs = kind(
+        tokenizer=str.split,
+        token_pattern=None,
+        lowercase=False,
+        ngram_range=settings_.ngrams,
+        stop_words=list(settings_.stop_words) or None,
+        min_df=settings_.min_df,
+        max_df=settings_.max_df,
+        **norm,
+    ).fit(TEXTS)
+    model, matrix = TfidfModel.fit(written(tmp_path, TEXTS), settings_)
+    assert set(model.vocabulary) == set(theirs.get_feature_names_out())
+    columns = [theirs.vocabulary_[term] for term in model.vocabulary]
+    np.testing.assert_allclose(matrix.toarray(), theirs.transform(TEXTS).toarray()[:, columns], rtol=1e-6)
+    model.save(tmp_path / "model.safetensors")
+    again = TfidfModel.load(tmp_path / "model.safetensors")
+    assert again.settings == settings_ and again.vocabulary == model.vocabulary
+    applied = again.transform(written(tmp_path, OTHERS))
+    np.testing.assert_allclose(applied.toarray(), theirs.transform(OTHERS).toarray()[:, columns], rtol=1e-6)
+
+
+def test_a_model_of_another_kind_or_a_damaged_one(tmp_path):
+    model, _ = TfidfModel.fit(written(tmp_path, TEXTS))
+    model.save(tmp_path / "m")
+    data = (tmp_path / "m").read_bytes()
+    for cut in (0, 7, 60, len(data) - 3):
+        (tmp_path / "cut").write_bytes(data[:cut])
+        with pytest.raises(FormatError):
+            TfidfModel.load(tmp_path / "cut")
+    with pytest.raises(CorpusError, match="leave out all"):
+        TfidfModel.fit(written(tmp_path, TEXTS), TfidfSettings(min_df=99))
+    for wrong in ({"ngrams": (2, 1)}, {"max_df": 1.5}, {"min_df": -1}):
+        with pytest.raises(ConfigError):
+            TfidfSettings(**wrong)
+
+
+def test_the_command_learns_and_applies(tmp_path):
+    (tmp_path / "a.txt").write_text("".join(f"{line}\n" for line in TEXTS), encoding="utf-8")
+    (tmp_path / "b.txt").write_text("".join(f"{line}\n" for line in OTHERS), encoding="utf-8")
+    options = ["--ngrams", 1, 2, "--max-df", 0.5, "--stop-words", "on,의", "--save-model", tmp_path / "m"]
+    embedkit("tfidf", tmp_path / "a.txt", "-o", tmp_path / "a.npz", *options)
+    done = embedkit("tfidf", tmp_path / "b.txt", "-o", tmp_path / "b.npz", "--apply", tmp_path / "m")
+    assert "1 of 3 documents hold no term of the model" in done.stderr
+    with np.load(tmp_path / "a.npz") as a, np.load(tmp_path / "b.npz") as b:
+        assert a["words"].tolist() == b["words"].tolist() and "서울 밤" in a["words"]
+        assert (b["shape"] == [3, len(a["words"])]).all()
+    arguments = ["tfidf", tmp_path / "b.txt", "-o", tmp_path / "b.npz", "--apply", tmp_path / "m", "--norm", "none"]
+    assert "no effect" in embedkit(*arguments, status=2).stderr
+    embedkit("tfidf", tmp_path / "b.txt", "-o", tmp_path / "b.npz", "--max-df", 1.5, status=2)

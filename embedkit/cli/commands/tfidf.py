@@ -6,12 +6,34 @@ from typing import Any
 
 import click
 
-from embedkit.cli.shared.cluster import cluster_engine, cluster_option
+from embedkit.cli.shared.cluster import cluster_engine, cluster_option, refuse_with_cluster
 from embedkit.cli.shared.files import INPUT, OUTPUT
-from embedkit.cli.shared.options import corpus_options, quiet_option, refuse
+from embedkit.cli.shared.options import corpus_options, given, quiet_option, refuse
 from embedkit.cli.shared.output import note
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError
+
+_TERMS = ("ngrams", "stop_words", "min_df", "max_df")
+_FITTED = ("weighting", "sublinear", "idf", "norm", "vocab", "min_count", "max_vocab", "tokenizer", "lowercase",
+           "save_model")  # fmt: skip
+
+
+class Documents(click.ParamType):
+    """A number of documents such as 5, or a share of them such as 0.5."""
+
+    name = "number|share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | float:
+        if isinstance(value, int | float):
+            return value
+        try:
+            number = int(value) if str(value).isdigit() else float(value)
+        except ValueError:
+            number = -1
+        if number < 0 or (isinstance(number, float) and not 0 <= number <= 1):
+            self.fail(f"expected a number such as 5, or a share from 0.0 to 1.0, got {value!r}", param, ctx)
+        return number
 
 
 @click.command(epilog="Example: embedkit tfidf corpus.txt -o documents.npz --save-vocab words.txt")
@@ -50,6 +72,28 @@ from embedkit.errors import ConfigError
     help="Leave out words that are rarer than this.",
 )
 @click.option("--max-vocab", type=click.IntRange(1), help="Keep at most so many words, the most frequent ones.")
+@click.option(
+    "--ngrams",
+    nargs=2,
+    default=(1, 1),
+    show_default=True,
+    type=click.IntRange(1, 10),
+    metavar="LEAST MOST",
+    help="Columns are runs of so many words: 1 2 for words and pairs.",
+)
+@click.option("--stop-words", metavar="W,...|FILE", help="Leave these out: with commas, or a file, a word a line.")
+@click.option(
+    "--min-df", default=1, show_default=True, type=Documents(), help="Leave out words that stand in fewer documents."
+)
+@click.option(
+    "--max-df",
+    default=1.0,
+    show_default=True,
+    type=Documents(),
+    help="Leave out words that stand in more documents: a number, or a share such as 0.5.",
+)
+@click.option("--save-model", type=OUTPUT, metavar="FILE", help="Keep words and document frequencies there.")
+@click.option("--apply", type=INPUT, metavar="FILE", help="Weigh CORPUS by that model: same columns, same idf.")
 @corpus_options
 @cluster_option
 @quiet_option
@@ -62,6 +106,12 @@ def tfidf(
     norm: str,
     vocab: str | None,
     save_vocab: str | None,
+    ngrams: tuple[int, int],
+    stop_words: str | None,
+    min_df: int | float,
+    max_df: int | float,
+    save_model: str | None,
+    apply: str | None,
     cluster: str | None,
     quiet: bool,
     **options: Any,
@@ -69,27 +119,62 @@ def tfidf(
     """Count and weigh the words of CORPUS, files, folders or -: one line is one document, and one row.
 
     Columns are the words, the most frequent first, as in the file of --save-vocab (an .npz carries them as well).
+    With --save-model other texts can be weighed by the same document frequencies later (--apply), as scikit-learn's
+    TfidfVectorizer does.
+
+    \b
+    In Korean: embedkit tfidf corpora/ko.txt --tokenizer korean --ngrams 1 2 --max-df 0.5 -o ko.npz
     """
-    from embedkit.counting.tfidf import bag_of_words, save_matrix
-    from embedkit.counting.tfidf import tfidf as weigh
+    from embedkit.counting.tfidf import save_matrix
+    from embedkit.counting.tfidf_model import TfidfModel, TfidfSettings
     from embedkit.vocabulary import Vocabulary
 
     if not output.lower().endswith((".npz", ".mtx")):
         raise ConfigError(f"cannot tell the format of {output}: use .mtx (Matrix Market) or .npz (SciPy)")
+    refuse_with_cluster(cluster, apply=apply, save_model=save_model, **{n: n in given(_TERMS) for n in _TERMS})
+    if apply:
+        refuse((*_TERMS, *_FITTED), "with `apply`: the model says how it was made")
     if weighting == "count":
         refuse(("sublinear", "idf", "norm"), "with `weighting` count")
     if vocab:
-        refuse(("min_count", "max_vocab"), "with `vocab`, which names the words")
-    options["vocabulary"] = Vocabulary.load(vocab) if vocab else None
+        refuse(("min_count", "max_vocab", "min_df", "max_df"), "with `vocab`, which names the words")
+    reading = {"json_field": options.pop("json_field"), "encoding_errors": options.pop("encoding_errors")}
+    limits = {"min_count": options.pop("min_count"), "max_vocab": options.pop("max_vocab")}
+    limits["vocabulary"] = Vocabulary.load(vocab) if vocab else None
+    settings = TfidfSettings(
+        ngrams=ngrams,
+        stop_words=tuple(word_list(stop_words)) if stop_words else (),
+        min_df=min_df,
+        max_df=max_df,
+        weighting=weighting,
+        sublinear=sublinear,
+        idf=idf,
+        norm=norm,
+        **options,
+    )
     if cluster is not None:
         from embedkit.cluster import documents as on_cluster
+        from embedkit.counting.tfidf import tfidf as weigh
 
         with cluster_engine(cluster, quiet) as engine, progress_bar(quiet) as progress:
-            counts, vocabulary = on_cluster.bag_of_words(engine, list(corpus), progress=progress, **options)
+            sources = list(corpus)
+            counts, vocabulary = on_cluster.bag_of_words(
+                engine, sources, progress=progress, **options, **reading, **limits
+            )
+        matrix = counts if weighting == "count" else weigh(counts, sublinear=sublinear, idf=idf, norm=norm)
     else:
         with progress_bar(quiet) as progress:
-            counts, vocabulary = bag_of_words(list(corpus), progress=progress, **options)
-    matrix = counts if weighting == "count" else weigh(counts, sublinear=sublinear, idf=idf, norm=norm)
+            if apply:
+                model = TfidfModel.load(apply)
+                matrix = model.transform(list(corpus), progress=progress, **reading)
+            else:
+                model, matrix = TfidfModel.fit(list(corpus), settings, progress=progress, **reading, **limits)
+        vocabulary = model.vocabulary
+        if save_model:
+            model.save(save_model)
+        bare = int((matrix.offsets[1:] == matrix.offsets[:-1]).sum())
+        if apply and bare:
+            note(f"note: {bare:,} of {matrix.shape[0]:,} documents hold no term of the model", quiet)
     save_matrix(matrix, output, vocabulary.index_to_key)
     if save_vocab:
         vocabulary.save(save_vocab)
