@@ -267,6 +267,7 @@ class NgramModel:
         max_tokens: int = 50,
         temperature: float = 1.0,
         topk: int | None = None,
+        top_p: float | None = None,
         rng: np.random.Generator | None = None,
     ) -> list[str]:
         """Draw words that go on after `prompt` until the sentence ends; ``<unk>`` is never drawn.
@@ -280,6 +281,8 @@ class NgramModel:
             Probabilities are raised to ``1 / temperature``; 0 takes the likeliest word.
         topk : int, optional
             Draw among the so many likeliest words.
+        top_p : float, optional
+            Draw among the likeliest words that together have this probability (Holtzman et al. 2020).
         rng : numpy.random.Generator, optional
 
         Returns
@@ -294,7 +297,7 @@ class NgramModel:
             weights[self.unknown] = 0.0
             if not weights.any():  # a context that maximum likelihood knows nothing about
                 break
-            choice = _draw(weights, temperature, topk, rng)
+            choice = _draw(weights, temperature, topk, top_p, rng)
             if choice == self.end:
                 break
             new.append(self.words[choice])
@@ -397,12 +400,20 @@ def _check_reading(name: str, config: dict[str, Any]) -> None:
         raise FormatError(f"{name}: damaged: expected a tokenizer of {', '.join(TOKENIZERS)}, found {tokenizer[:60]!r}")
 
 
-def _draw(weights: np.ndarray, temperature: float, topk: int | None, rng: np.random.Generator) -> int:
+def _draw(
+    weights: np.ndarray, temperature: float, topk: int | None, top_p: float | None, rng: np.random.Generator
+) -> int:
     if temperature == 0:
         return int(weights.argmax())
     chosen = np.flatnonzero(weights)
     if topk is not None and topk < len(chosen):
         chosen = chosen[np.argsort(-weights[chosen], kind="stable")[:topk]]
     logs = np.log(weights[chosen]) / temperature
-    heaps = np.cumsum(np.exp(logs - logs.max()))
+    p = np.exp(logs - logs.max())
+    if top_p is not None:
+        order = np.argsort(-p, kind="stable")
+        share = np.cumsum(p[order]) / p.sum()
+        kept = order[: int(np.searchsorted(share, top_p)) + 1]
+        chosen, p = chosen[kept], p[kept]
+    heaps = np.cumsum(p)
     return int(chosen[np.searchsorted(heaps, rng.random() * heaps[-1], side="right")])

@@ -210,3 +210,10 @@ def test_known_perplexity_leaves_unknown_words_out():
     assert score.known_perplexity == pytest.approx((p[0] * p[2] * p[3]) ** (-1 / 3))
     sure = NgramModel.train(corpus(["a b a", "b a b"]), order=1, smoothing="mle").score(corpus(["a zzz"]))
     assert sure.perplexity == np.inf and np.isfinite(sure.known_perplexity)
+
+
+def test_top_p_draws_among_the_likeliest_words():
+    model = NgramModel.train(corpus(["a b"] * 6 + ["a c"] * 3 + ["a d"]), order=2, smoothing="mle")
+    rng = np.random.default_rng(0)
+    drawn = [{model.generate(["a"], max_tokens=1, top_p=p, rng=rng)[0] for _ in range(60)} for p in (0.5, 0.8, 1.0)]
+    assert drawn == [{"b"}, {"b", "c"}, {"b", "c", "d"}]

@@ -49,7 +49,7 @@ def test_frozen_it_gives_the_models_own_vectors(model):
 @pytest.mark.parametrize("model", MODELS)
 def test_the_mixture_of_layers_by_value(model):
     encoder = ContextualEncoder(language_model(model))
-    encoder.parameters["mix"][...] = [0.3, -0.8]
+    encoder.parameters["mix"][...] = [0.3, -0.8, 0.5][: encoder.model.n_layers]
     y, cache = encoder.forward(IDS, MASK)
     w = np.random.default_rng(3).normal(size=y.shape)
     _, grads = encoder.backward(w, cache)

@@ -10,11 +10,13 @@ import pytest
 
 from embedkit.cli import main
 from embedkit.errors import ConfigError, CorpusError, FormatError
+from embedkit.files.model_file import load_model, save_model
 from embedkit.nn.learning.options import TrainingOptions
-from embedkit.nn.models.language_model import LANGUAGE_MODELS, LanguageModel, LanguageModelConfig
+from embedkit.nn.models.language_model import LANGUAGE_MODELS, LanguageModel, LanguageModelConfig, beyond
 from embedkit.nn.models.language_training import (
     evaluate_language_model,
     hide_some,
+    joined_lines,
     perplexity,
     train_language_model,
     words_seen_once,
@@ -42,6 +44,76 @@ def test_gradients(kind):
     check_gradients(
         lambda: model.loss_and_gradients(texts, np.random.default_rng(2))[0], model.parameters, grads, directions=1
     )
+
+
+@pytest.mark.parametrize("kind", ["gru", "transformer", "elmo", "masked"])
+def test_gradients_of_tied_weights(kind):
+    rng = np.random.default_rng(1)
+    table = TokenTable(list("abcde"))
+    config = LanguageModelConfig(kind, 6, 1, 2, 0.0, 100, tied=True)
+    model = LanguageModel(config, table, rng.standard_normal((len(table), 6)), tokenizer={}, rng=rng)
+    assert "output.weight" not in model.parameters
+    texts = [np.array([3, 4, 5, 6, 7]), np.array([5, 3])]
+    _, grads = model.loss_and_gradients(texts, np.random.default_rng(2))
+    check_gradients(
+        lambda: model.loss_and_gradients(texts, np.random.default_rng(2))[0], model.parameters, grads, directions=1
+    )
+    with pytest.raises(ConfigError, match="tied weights need vectors as wide as `hidden_size`, 6, not 4"):
+        LanguageModel(config, table, rng.standard_normal((len(table), 4)), tokenizer={}, rng=rng)
+
+
+def test_elmos_lowest_layer_is_the_words_own_vector_in_both_directions(tmp_path):
+    model = make("elmo", dtype=np.float32)
+    found = model.vectors(list("abc"), [1.0, 0.0, 0.0])
+    own = model.token.forward(model.embedding.forward(model.table.encode(list("abc")))[0])[0]
+    np.testing.assert_allclose(found, np.concatenate([own, own], axis=1), rtol=1e-6)
+    with pytest.raises(ConfigError, match="the model has 3 layers"):
+        model.vectors(list("abc"), [1.0, 0.0])
+    older = replace(model.config, token_layer=False)
+    old = LanguageModel(
+        older,
+        model.table,
+        model.embedding.parameters["weight"],
+        tokenizer={"tokenizer": "whitespace"},
+        rng=np.random.default_rng(0),
+    )
+    old.save(tmp_path / "old")
+    file = load_model(tmp_path / "old", "lm")
+    config = {key: value for key, value in file.config.items() if key not in ("token_layer", "block", "tied")}
+    save_model(tmp_path / "older", "lm", "elmo", config, file.tensors)  # as before there was such a layer
+    again = LanguageModel.load(tmp_path / "older")
+    assert again.n_layers == 2
+    np.testing.assert_array_equal(again.vectors(["a", "b"]), old.vectors(["a", "b"]))
+
+
+def test_blocks_join_lines_without_cutting_any():
+    texts = [["a", "b"], ["c"], ["d", "e", "f"], ["g"]]
+    assert joined_lines(texts, 0) is texts
+    assert joined_lines(texts, 4) == [["a", "b", "</s>", "c"], ["d", "e", "f", "</s>", "g"]]
+    assert joined_lines(texts, 100) == [["a", "b", "</s>", "c", "</s>", "d", "e", "f", "</s>", "g"]]
+
+
+def test_a_model_of_blocks_sees_across_line_ends():
+    rng = np.random.default_rng(0)
+    lines = [line for n in rng.integers(2, size=200) for line in (f"x {n}", f"y {n}")]  # y says what x said
+    options = TrainingOptions(epochs=25, learning_rate=2e-2, batch_size=8, patience=25)
+    config = LanguageModelConfig("gru", hidden_size=16, block=12, dropout=0.0)
+    model, _ = train_language_model(lines, config=config, options=options, vector_size=8)
+    for number in "01":
+        p = model.next_probabilities(["x", number, "</s>", "y"])
+        assert p[model.table.encode([number])[0]] > 0.9
+    alone, _ = train_language_model(lines, config=replace(config, block=0), options=options, vector_size=8)
+    assert evaluate_language_model(model, lines).log_probability > evaluate_language_model(alone, lines).log_probability
+
+
+def test_top_p_draws_among_the_likeliest_alone():
+    assert beyond(np.array([0.1, 0.5, 0.05, 0.35]), 0.8).tolist() == [0, 2]
+    assert beyond(np.array([0.1, 0.5, 0.05, 0.35]), 0.9).tolist() == [2]
+    assert beyond(np.array([0.1, 0.9]), 0.5).tolist() == [0] and beyond(np.array([0.5, 0.5]), 1.0).tolist() == []
+    model = make("gru", dtype=np.float32)
+    likeliest = model.generate(["a"], max_tokens=6, temperature=0, rng=np.random.default_rng(0))
+    narrow = model.generate(["a"], max_tokens=6, top_p=1e-6, rng=np.random.default_rng(5))
+    assert narrow == likeliest
 
 
 @pytest.mark.parametrize("kind", ["rnn", "gru", "lstm", "elmo"])
@@ -148,11 +220,11 @@ def test_elmo_vectors_see_both_sides_and_combine_layers():
     changed = model.vectors(list("abcdd"))
     np.testing.assert_array_equal(whole[:4, :6], changed[:4, :6])  # the forward half has not seen the end yet
     assert np.all(np.any(whole[:, 6:] != changed[:, 6:], axis=1))
-    low, high = model.vectors(list("abcde"), [1, 0]), model.vectors(list("abcde"), [0, 1])
-    np.testing.assert_allclose(whole, (low + high) / 2, atol=1e-6)
+    layers = [model.vectors(list("abcde"), row) for row in np.eye(3).tolist()]
+    np.testing.assert_allclose(whole, sum(layers) / 3, atol=1e-6)
     assert model.vectors([]).shape == (0, 12)
-    with pytest.raises(ConfigError, match="2 layers, found 3"):
-        model.vectors(["a"], [1, 2, 3])
+    with pytest.raises(ConfigError, match="3 layers, found 2"):
+        model.vectors(["a"], [1, 2])
 
 
 def test_generation_is_cold_or_drawn_among_the_likeliest():

@@ -95,3 +95,10 @@ model_option = click.option(
     type=click.Choice(list(KINDS)),
     help="The kind of model; each has options of its own.",
 )
+
+top_p_option = click.option(
+    "--top-p",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="P",
+    help="Draw among the likeliest words that together have probability P.",
+)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from embedkit.cli.commands.lm import model_option
+from embedkit.cli.commands.lm import model_option, top_p_option
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.neural import (
     load_vectors,
@@ -57,6 +57,17 @@ _DEFAULT = LanguageModelConfig()
     type=click.IntRange(2),
     help="Tokens through which gradients go back, and that a Transformer sees.",
 )
+@click.option(
+    "--block",
+    default=_DEFAULT.block,
+    show_default=True,
+    type=click.IntRange(0),
+    metavar="N",
+    help="Join consecutive lines to texts of N tokens or more, so that the model sees across line ends; 0: no.",
+)
+@click.option(
+    "--tied", is_flag=True, help="One vector for reading and guessing a word; --vector-size must be --hidden-size."
+)
 @click.option("--min-count", default=1, show_default=True, type=click.IntRange(1), help="Rarer tokens are <unk>.")
 @click.option(
     "--max-vocab",
@@ -78,6 +89,8 @@ def train(
     heads: int,
     dropout: float,
     context: int,
+    block: int,
+    tied: bool,
     valid: tuple[str, ...],
     log: str | None,
     checkpoint: str | None,
@@ -92,7 +105,7 @@ def train(
     if model not in ("transformer", "masked"):
         refuse(["heads"], f"with `model` {model}: it is for transformer and masked")
     training = take_training_options(options)
-    config = LanguageModelConfig(model, hidden_size, num_layers, heads, dropout, context)
+    config = LanguageModelConfig(model, hidden_size, num_layers, heads, dropout, context, block, tied)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
         trained, history = train_language_model(
             _lines(corpus),
@@ -149,19 +162,27 @@ def evaluate(model: str, corpus: tuple[str, ...], as_json: bool, quiet: bool) ->
     help="Below 1 likelier words, above 1 more daring ones; 0 always takes the likeliest.",
 )
 @click.option("--topk", "--top-k", type=click.IntRange(1), metavar="N", help="Draw among the N likeliest words.")
+@top_p_option
 @seed_option
 @json_option
 def generate(
-    model: str, prompt: str, count: int, max_tokens: int, temperature: float, topk: int | None, seed: int, as_json: bool
+    model: str,
+    prompt: str,
+    count: int,
+    max_tokens: int,
+    temperature: float,
+    seed: int,
+    as_json: bool,
+    **shares: Any,
 ) -> None:
     """Draw texts from the MODEL, a line each, that begin with the prompt."""
     if temperature == 0:
-        refuse(("topk", "seed"), "with `temperature` 0, which always takes the likeliest")
+        refuse(("topk", "top_p", "seed"), "with `temperature` 0, which always takes the likeliest")
     language_model = LanguageModel.load(model)
     start = language_model.cut(prompt)
     rng = np.random.default_rng(seed)
     for _ in range(count):
-        new = language_model.generate(start, max_tokens=max_tokens, temperature=temperature, topk=topk, rng=rng)
+        new = language_model.generate(start, max_tokens=max_tokens, temperature=temperature, rng=rng, **shares)
         text = language_model.text_of([*start, *new])
         if as_json:
             print_json({"prompt": prompt, "text": text})
@@ -199,7 +220,8 @@ def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool) -
 def vectors(model: str, files: tuple[str, ...], layers: str | None, npy: str | None, quiet: bool) -> None:
     """The vector of each token in its context: token v1 v2 ..., a blank line after each text.
 
-    The layers of the model are combined linearly; ELMo's are its two directions beside each other.
+    The layers of the model are combined linearly; ELMo's are its two directions beside each other, the lowest the
+    words' own vectors.
     """
     language_model = LanguageModel.load(model)
     weights = _weights(layers)

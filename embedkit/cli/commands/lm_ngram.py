@@ -8,7 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
-from embedkit.cli.commands.lm import model_option
+from embedkit.cli.commands.lm import model_option, top_p_option
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import (
     corpus_options,
@@ -144,19 +144,27 @@ def evaluate(
     help="Below 1 likelier words, above 1 more daring ones; 0 always takes the likeliest.",
 )
 @click.option("--topk", type=click.IntRange(1), metavar="N", help="Draw among the N likeliest words.")
+@top_p_option
 @seed_option
 @json_option
 def generate(
-    model: str, prompt: str, count: int, max_tokens: int, temperature: float, topk: int | None, seed: int, as_json: bool
+    model: str,
+    prompt: str,
+    count: int,
+    max_tokens: int,
+    temperature: float,
+    seed: int,
+    as_json: bool,
+    **shares: Any,
 ) -> None:
     """Draw sentences from the MODEL, a line each, that begin with the prompt."""
     if temperature == 0:
-        refuse(("topk", "seed"), "with `temperature` 0, which always takes the likeliest")
+        refuse(("topk", "top_p", "seed"), "with `temperature` 0, which always takes the likeliest")
     ngrams = NgramModel.load(model)
     start = _tokens(ngrams, prompt)
     rng = np.random.default_rng(seed)
     for _ in range(count):
-        new = ngrams.generate(start, max_tokens=max_tokens, temperature=temperature, topk=topk, rng=rng)
+        new = ngrams.generate(start, max_tokens=max_tokens, temperature=temperature, rng=rng, **shares)
         text = " ".join([*start, *new])
         if as_json:
             print_json({"prompt": prompt, "text": text})

@@ -51,6 +51,32 @@ class Linear:
         return (flat @ weight).reshape(x.shape), grads
 
 
+class TiedLinear:
+    """y = x Eᵀ + b with the rows E of an embedding: what a word is read as and guessed as is one vector.
+
+    Press and Wolf 2017, "Using the output embedding to improve language models".
+
+    Parameters
+    ----------
+    weight : float (n_out, n_in)
+        The embedding's own array; it is no parameter of this layer.
+    """
+
+    def __init__(self, weight: Array) -> None:
+        self.weight = weight
+        self.parameters: Parameters = {"bias": np.zeros(len(weight), weight.dtype)}
+
+    def forward(self, x: Array) -> tuple[Array, Array]:
+        """x : float (..., n_in) → y : float (..., n_out)."""
+        return x @ self.weight.T + self.parameters["bias"], x
+
+    def backward(self, dy: Array, cache: Array) -> tuple[Array, Gradients]:
+        """dy : float (..., n_out) → dx; `grads` also has ``weight``, the embedding's gradient."""
+        flat = dy.reshape(-1, len(self.weight))
+        grads: Gradients = {"weight": flat.T @ cache.reshape(-1, self.weight.shape[1]), "bias": flat.sum(axis=0)}
+        return dy @ self.weight, grads
+
+
 class Dropout:
     """Sets each value to zero with probability `rate` and scales the others by 1 / (1 − rate), in training only.
 

@@ -18,18 +18,19 @@ from embedkit.errors import ConfigError
 from embedkit.nn.layers.losses import softmax, softmax_backward
 from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, merge_gradients, with_prefix
 from embedkit.nn.layers.stacks import StackCache, StackState
-from embedkit.nn.models.language_model import LanguageModel, LanguageModelConfig
+from embedkit.nn.models.language_model import OLDER, LanguageModel, LanguageModelConfig
 from embedkit.nn.models.loading import Recipe
 from embedkit.nn.words.token_table import END_ID, TokenTable
 from embedkit.nn.words.tokens import TokenizerSettings
 
 
 class Window(NamedTuple):
-    """One stretch of a text that a stack read: which steps, which are real, their ids, and the stack's cache."""
+    """One stretch of a text that a stack read: which steps, which are real, ids, their own vectors, the cache."""
 
     steps: slice
     mask: Array
     ids: Array
+    embedded: Array
     cache: StackCache
 
 
@@ -77,9 +78,11 @@ class ContextualEncoder:
             self.parameters |= with_prefix("embedding", model.embedding.parameters)
             for name, stack in model.stacks.items():
                 self.parameters |= with_prefix(name, stack.parameters)
+            if model.token is not None:
+                self.parameters |= with_prefix("token", model.token.parameters)
         else:
             dtype = model.embedding.parameters["weight"].dtype
-            self.parameters = {"mix": np.zeros(model.config.num_layers, dtype), "gamma": np.ones(1, dtype)}
+            self.parameters = {"mix": np.zeros(model.n_layers, dtype), "gamma": np.ones(1, dtype)}
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], tuned: bool = False) -> ContextualEncoder:
@@ -155,11 +158,11 @@ class ContextualEncoder:
         state: StackState = None
         for low in range(0, ids.shape[1], self.model.config.context):
             part = slice(low, low + self.model.config.context)
-            x, _ = self.model.embedding.forward(ids[:, part])
+            x, embedded = self.model.embed(ids[:, part])
             outputs, cache = stack.forward(x, mask[:, part], state, **draws)
             state = cache.state
-            found.append(outputs)
-            windows.append(Window(part, mask[:, part], ids[:, part], cache))
+            found.append(outputs if self.model.token is None else [x, *outputs])
+            windows.append(Window(part, mask[:, part], ids[:, part], embedded, cache))
         layers = [np.concatenate(same, axis=1)[:, 1:] for same in zip(*found, strict=True)]
         return [_reversed(layer, lengths) for layer in layers] if name == "backwards" else layers, windows
 
@@ -168,10 +171,10 @@ class ContextualEncoder:
         if name == "backwards":
             dy = _reversed(dy, lengths)
         dy = np.concatenate([np.zeros_like(dy[:, :1]), dy], axis=1)
-        for steps, mask, seen, cache in windows:
+        for steps, mask, seen, embedded, cache in windows:
             dx, own = self.model.stacks[name].backward(np.ascontiguousarray(dy[:, steps]), cache)
-            _, rows = self.model.embedding.backward(dx[mask], seen[mask])
-            merge_gradients(grads, {**with_prefix("embedding", rows), **with_prefix(name, own)})
+            merge_gradients(grads, self.model.embed_backward(dx, seen, mask, embedded))
+            merge_gradients(grads, with_prefix(name, own))
 
     def to_config(self) -> dict[str, Any]:
         """What a model file's configuration says of it."""
@@ -186,7 +189,8 @@ class ContextualEncoder:
     @classmethod
     def from_recipe(cls, recipe: Recipe) -> ContextualEncoder:
         """The inverse of `to_config` and `to_tensors`; `recipe` is of the part of the file that they wrote."""
-        config, weight = recipe.config(LanguageModelConfig), np.array(recipe.matrix("embedding.weight"))
+        config = recipe.config(LanguageModelConfig, OLDER)
+        weight = np.array(recipe.matrix("embedding.weight"))
         table = TokenTable.from_tensors(recipe.tensors, "table.")
         model = LanguageModel(
             config, table, weight, tokenizer=recipe.tokenizer("tokenizer"), rng=recipe.rng, output=False

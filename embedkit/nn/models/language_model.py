@@ -23,7 +23,7 @@ import numpy as np
 
 from embedkit.errors import ConfigError
 from embedkit.files.model_file import save_model
-from embedkit.nn.layers.dense import Dropout, Linear
+from embedkit.nn.layers.dense import Dropout, Linear, TiedLinear
 from embedkit.nn.layers.embedding import Embedding
 from embedkit.nn.layers.losses import cross_entropy, log_softmax, softmax
 from embedkit.nn.layers.parameters import (
@@ -43,6 +43,7 @@ from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, UNKNOWN_ID,
 from embedkit.nn.words.tokens import TokenizerSettings
 
 LANGUAGE_MODELS = (*CELLS, "transformer", "elmo", "masked")
+OLDER = {"token_layer": False}  # of files that do not say
 MASKED_SHARE, HIDDEN_SHARE, CHANGED_SHARE = 0.15, 0.8, 0.1
 
 
@@ -60,6 +61,12 @@ class LanguageModelConfig:
     context : int
         Steps through which gradients go back (recurrent: truncated backpropagation through time, the state
         goes on), and the widest view of a Transformer.
+    block : int
+        Consecutive lines are read together, ``</s>`` between them, until they have so many tokens; 0: each by itself.
+    tied : bool
+        The softmax has the embedding's vectors, which must be as wide as `hidden_size`.
+    token_layer : bool
+        ELMo's lowest layer is the word's own vector, projected to `hidden_size`; False in files of older versions.
     """
 
     model: str = "lstm"
@@ -68,8 +75,13 @@ class LanguageModelConfig:
     heads: int = 4
     dropout: float = 0.2
     context: int = 64
+    block: int = 0
+    tied: bool = False
+    token_layer: bool = True
 
     def __post_init__(self) -> None:
+        if self.block < 0:
+            raise ConfigError(f"block must be at least 0, got {self.block}")
         check_sizes(self, "hidden_size", "num_layers", "heads", "context")
         if self.model not in LANGUAGE_MODELS:
             raise ConfigError(f"unknown language model {self.model!r}: choose one of {', '.join(LANGUAGE_MODELS)}")
@@ -117,6 +129,9 @@ class LanguageModel:
         self.cut = token_cutter(tokenizer)
         width, size, dtype = weight.shape[1], config.hidden_size, weight.dtype
         self.embedding = Embedding(weight)
+        self.token = (
+            Linear(width, size, rng=rng, dtype=dtype) if config.model == "elmo" and config.token_layer else None
+        )
         self.stacks: dict[str, RecurrentStack | TransformerStack] = {}
         if config.model in {"transformer", "masked"}:
             self.stacks["stack"] = TransformerStack(
@@ -133,12 +148,24 @@ class LanguageModel:
             cell = "lstm" if config.model == "elmo" else config.model
             for name in ("forwards", "backwards") if config.model == "elmo" else ("stack",):
                 self.stacks[name] = RecurrentStack(
-                    cell, width, size, config.num_layers, config.dropout, rng=rng, dtype=dtype
+                    cell,
+                    size if self.token is not None else width,
+                    size,
+                    config.num_layers,
+                    config.dropout,
+                    rng=rng,
+                    dtype=dtype,
                 )
         self.dropout = Dropout(config.dropout)
         parts: dict[str, Layer] = {"embedding": self.embedding, **self.stacks}
+        if self.token is not None:
+            parts["token"] = self.token
+        if config.tied and width != size:
+            raise ConfigError(f"tied weights need vectors as wide as `hidden_size`, {size}, not {width}")
         if output:
-            self.output = Linear(size, len(table), rng=rng, dtype=dtype)
+            self.output: Linear | TiedLinear = (
+                TiedLinear(weight) if config.tied else Linear(size, len(table), rng=rng, dtype=dtype)
+            )
             parts["output"] = self.output
         self.parameters: Parameters = {}
         for name, part in parts.items():
@@ -216,7 +243,7 @@ class LanguageModel:
         for low in range(0, ids.shape[1], self.config.context):
             part = slice(low, low + self.config.context)
             wanted = targets[:, part]
-            x, looked_up = self.embedding.forward(ids[:, part])
+            x, embedded = self.embed(ids[:, part])
             outputs, cache = stack.forward(x, mask[:, part], state, **draws)
             state = cache.state
             hidden, dropped = self.dropout.forward(outputs[-1][wanted >= 0], **draws)
@@ -225,18 +252,33 @@ class LanguageModel:
             dhidden, own = self.output.backward(dlogits, kept)
             dy = np.zeros_like(outputs[-1])
             dy[wanted >= 0] = self.dropout.backward(dhidden, dropped)[0]
+            if self.config.tied:
+                tied = own.pop("weight")
+                if not self.embedding.frozen:
+                    merge_gradients(grads, {"embedding.weight": tied})
             dx, stack_grads = stack.backward(dy, cache)
-            _, rows = self.embedding.backward(dx[mask[:, part]], looked_up[mask[:, part]])
-            merge_gradients(
-                grads,
-                {**with_prefix("embedding", rows), **with_prefix(name, stack_grads), **with_prefix("output", own)},
-            )
+            merge_gradients(grads, self.embed_backward(dx, ids[:, part], mask[:, part], embedded))
+            merge_gradients(grads, {**with_prefix(name, stack_grads), **with_prefix("output", own)})
             loss, count = loss + part_loss, count + len(logits)
         return loss, count, grads
 
+    def embed(self, ids: Array) -> tuple[Array, Array]:
+        """What the stacks read, float (batch, time, width), and the words' own vectors."""
+        x, _ = self.embedding.forward(ids)
+        return (x if self.token is None else self.token.forward(x)[0]), x
+
+    def embed_backward(self, dx: Array, ids: Array, mask: Array, embedded: Array) -> Gradients:
+        """The gradients of `embed`, of real tokens."""
+        dx, grads = dx[mask], Gradients()
+        if self.token is not None:
+            dx, own = self.token.backward(dx, embedded[mask])
+            grads |= with_prefix("token", own)
+        _, rows = self.embedding.backward(dx, ids[mask])
+        return grads | with_prefix("embedding", rows)
+
     def _hidden(self, name: str, ids: Array, mask: Array, state: StackState = None) -> tuple[Array, StackState]:
         """The last layer of one stack, float (batch, time, hidden_size), and its state."""
-        x, _ = self.embedding.forward(ids)
+        x, _ = self.embed(ids)
         outputs, cache = self.stacks[name].forward(x, mask, state)
         return outputs[-1], cache.state
 
@@ -261,6 +303,7 @@ class LanguageModel:
         max_tokens: int = 50,
         temperature: float = 1.0,
         topk: int | None = None,
+        top_p: float | None = None,
         rng: np.random.Generator,
     ) -> list[str]:
         """Write on after `tokens`, until ``</s>`` or `max_tokens`.
@@ -274,6 +317,8 @@ class LanguageModel:
             Divides the logits: below 1 likelier words, above 1 more daring ones, 0 always the likeliest.
         topk : int, optional
             Draw among so many likeliest only.
+        top_p : float, optional
+            Draw among the likeliest that together have this probability (Holtzman et al. 2020).
         rng : numpy.random.Generator
         """
         self._need_next_word("generate")
@@ -285,7 +330,7 @@ class LanguageModel:
             p, after = self._step(ids, state)
             p = p.astype(np.float64)
             p[:END_ID] = 0.0  # <unk> cannot be written
-            chosen = int(p.argmax()) if temperature == 0 else _draw(p, temperature, topk, rng)
+            chosen = int(p.argmax()) if temperature == 0 else _draw(p, temperature, topk, top_p, rng)
             if chosen == END_ID:
                 break
             written.append(chosen)
@@ -335,7 +380,7 @@ class LanguageModel:
             How much each layer counts in the sum, the lowest first; equal shares by default (Peters et al.
             2018, eq. 1, with γ = 1). ELMo's layers are both directions beside each other.
         """
-        n_layers = self.config.num_layers
+        n_layers = self.n_layers
         weights = [1.0 / n_layers] * n_layers if layer_weights is None else list(layer_weights)
         if len(weights) != n_layers:
             raise ConfigError(f"the model has {n_layers} layers, found {len(weights)} layer weights")
@@ -352,16 +397,22 @@ class LanguageModel:
         """Values of a vector in context."""
         return self.config.hidden_size * len(self.stacks)
 
+    @property
+    def n_layers(self) -> int:
+        """Layers whose sum is a vector in context: those of a stack, for ELMo the words' own below them."""
+        return self.config.num_layers + (self.token is not None)
+
     def _layer_sum(self, name: str, ids: Array, weights: Sequence[float]) -> Array:
         stack, found = self.stacks[name], []
         state: StackState = None
         ids = np.concatenate([[END_ID], ids, [END_ID] if self.config.model == "masked" else []]).astype(np.int64)
         for low in range(0, len(ids), self.config.context):
             part = ids[low : low + self.config.context]
-            x, _ = self.embedding.forward(part[None])
+            x, _ = self.embed(part[None])
             outputs, cache = stack.forward(x, np.ones((1, len(part)), bool), state)
             state = cache.state
-            found.append(sum(w * layer[0] for w, layer in zip(weights, outputs, strict=True)))
+            layers = outputs if self.token is None else [x, *outputs]
+            found.append(sum(w * layer[0] for w, layer in zip(weights, layers, strict=True)))
         last = -1 if self.config.model == "masked" else None
         return np.concatenate(found)[1:last].astype(np.float32)
 
@@ -393,7 +444,8 @@ class LanguageModel:
 
         def make(recipe: Recipe) -> LanguageModel:
             recipe.require_kind(LANGUAGE_MODELS)
-            config, weight = recipe.config(LanguageModelConfig), np.array(recipe.matrix("embedding.weight"))
+            config = recipe.config(LanguageModelConfig, OLDER)
+            weight = np.array(recipe.matrix("embedding.weight"))
             table = TokenTable.from_tensors(recipe.tensors, "table.")
             model = cls(config, table, weight, tokenizer=recipe.tokenizer("tokenizer"), rng=recipe.rng)
             recipe.fill(model, beside=("table.",))
@@ -402,10 +454,19 @@ class LanguageModel:
         return open_model(path, cls.TASK, make)
 
 
-def _draw(p: Array, temperature: float, topk: int | None, rng: np.random.Generator) -> int:
-    """A token by probability p ** (1 / temperature), among the `topk` likeliest."""
+def beyond(p: Array, top_p: float) -> Array:
+    """The tokens outside of the fewest that together have probability `top_p`, at least one: int64 (n,)."""
+    order = np.argsort(-p, kind="stable")
+    before = np.cumsum(p[order]) - p[order]
+    return order[before >= top_p]
+
+
+def _draw(p: Array, temperature: float, topk: int | None, top_p: float | None, rng: np.random.Generator) -> int:
+    """A token by probability p ** (1 / temperature), among the `topk` likeliest, or those of `top_p` together."""
     with np.errstate(divide="ignore"):
         scores = np.log(p) / temperature
     if topk is not None and topk < len(scores):
         scores[np.argsort(-scores, kind="stable")[topk:]] = -np.inf
+    if top_p is not None:
+        scores[beyond(softmax(scores), top_p)] = -np.inf
     return int(rng.choice(len(scores), p=softmax(scores)))

@@ -16,7 +16,7 @@ from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.language_model import LanguageModel, LanguageModelConfig
-from embedkit.nn.words.token_table import SPECIALS, UNKNOWN_ID, TokenTable, token_cutter
+from embedkit.nn.words.token_table import END, SPECIALS, UNKNOWN_ID, TokenTable, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
 from embedkit.progress import ProgressCallback
 
@@ -106,8 +106,8 @@ def train_language_model(
     settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)
     rng = np.random.default_rng(options.seed)
     cut = token_cutter(settings)
-    texts = [tokens for line in lines if (tokens := cut(line))]
-    held_texts = [tokens for line in valid or () if (tokens := cut(line))]
+    texts = joined_lines([tokens for line in lines if (tokens := cut(line))], config.block)
+    held_texts = joined_lines([tokens for line in valid or () if (tokens := cut(line))], config.block)
     if len(texts) < 2 or (valid is not None and not held_texts):
         raise CorpusError(f"expected at least two lines with words to train on, found {len(texts)}")
     if valid is None:
@@ -160,7 +160,8 @@ def evaluate_language_model(model: LanguageModel, lines: Sequence[str]) -> Perpl
     CorpusError
         When there is no line with words.
     """
-    texts = [model.table.encode(tokens) for line in lines if (tokens := model.cut(line))]
+    cut = [tokens for line in lines if (tokens := model.cut(line))]
+    texts = [model.table.encode(tokens) for tokens in joined_lines(cut, model.config.block)]
     if not texts:
         raise CorpusError("expected lines with words to measure on, found none")
     return perplexity(model, texts)
@@ -182,6 +183,22 @@ def perplexity(model: LanguageModel, texts: Sequence[Array], check: Callable[[],
         int(count),
         sum(int((text == UNKNOWN_ID).sum()) for text in texts),
     )
+
+
+def joined_lines(texts: list[list[str]], block: int) -> list[list[str]]:
+    """Consecutive texts with ``</s>`` between them, each joined until it has `block` tokens; 0 leaves them alone.
+
+    So a model learns to look across the ends of lines. Nothing is cut: a text ends where a line does.
+    """
+    if not block:
+        return texts
+    joined: list[list[str]] = []
+    for text in texts:
+        if joined and len(joined[-1]) < block:
+            joined[-1] += [END, *text]
+        else:
+            joined.append(list(text))
+    return joined
 
 
 def words_seen_once(texts: Sequence[Array], n_tokens: int) -> Array | None:

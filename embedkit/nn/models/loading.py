@@ -92,10 +92,9 @@ class Recipe:
         if self.kind not in kinds:
             raise FormatError(f"expected a model of kind {', '.join(kinds)}, found one of kind {self.kind[:60]}")
 
-    def config(self, kind: type[C], settings: dict[str, Any] | None = None) -> C:
-        """A configuration; a field that the file lacks, being older, has its default."""
-        settings = self.settings if settings is None else settings
-        found = {}
+    def config(self, kind: type[C], older: dict[str, Any] | None = None) -> C:
+        """A configuration; a field that the file lacks, being older, has its default, or what `older` says."""
+        settings, found = self.settings, dict(older or {})
         for field in fields(cast(Any, kind)):
             if field.name in settings:
                 found[field.name] = _checked(field.name, str(field.type), settings[field.name])
