@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from embedkit.cluster.engine import Engine, reported
-from embedkit.cluster.words import cut
+from embedkit.cluster.words import count_words, cut
+from embedkit.counting.cooccurrences import Cooccurrences
 from embedkit.counting.counting import count_blocks
 from embedkit.counting.files import save
 from embedkit.counting.rows import RowBlock
@@ -60,6 +61,31 @@ def count_to_file(
     return save(
         path, vocabulary, count(engine, sources, vocabulary, window, progress=progress, **reading), window, format
     )
+
+
+def count_corpus(
+    engine: Engine,
+    sources: Sources,
+    window: Window,
+    *,
+    vocabulary: Vocabulary | None = None,
+    min_count: int = 5,
+    max_vocab: int | None = None,
+    progress: ProgressCallback | None = None,
+    **reading: Any,
+) -> Cooccurrences:
+    """The words and the counts of a corpus in memory, for GloVe and svd.
+
+    Parameters
+    ----------
+    vocabulary : Vocabulary, optional
+        Instead of counting words; `min_count` and `max_vocab` are not used then.
+    """
+    if vocabulary is None:
+        choice = {"min_count": min_count, "max_vocab": max_vocab}
+        vocabulary = count_words(engine, sources, progress=progress, **choice, **reading)
+    blocks = count(engine, sources, vocabulary, window, progress=progress, **reading)
+    return Cooccurrences.from_blocks(vocabulary, blocks, window)
 
 
 def count(

@@ -136,6 +136,26 @@ def connected(address: str) -> Iterator[DaskEngine]:
         yield DaskEngine(client)
 
 
+@contextlib.contextmanager
+def engine_of(cluster: Any) -> Iterator[Engine]:
+    """An engine for an address, for somebody's `distributed.Client`, or for what is one already.
+
+    Raises
+    ------
+    ConfigError, EmbedkitError
+        As `connected`.
+    """
+    if isinstance(cluster, str):
+        with connected(cluster) as engine:
+            yield engine
+    elif hasattr(cluster, "scheduler_info"):
+        yield DaskEngine(cluster)
+    elif hasattr(cluster, "share"):
+        yield cluster
+    else:
+        raise ConfigError(f"cluster is an address or a distributed.Client, got {type(cluster).__name__}")
+
+
 def reported(results: Iterable[Any], total: int, what: str, progress: ProgressCallback | None) -> Iterator[Any]:
     """`results`, with progress told after each."""
     for n, result in enumerate(results, start=1):

@@ -11,9 +11,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from embedkit.errors import ConfigError
 from embedkit.progress import ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.training.inputs import OF_CORPUS, OF_COUNTING, Source, read_corpus, refuse_idle
+from embedkit.training.inputs import OF_CORPUS, OF_COUNTING, Source, counts_on_cluster, read_corpus, refuse_idle
 from embedkit.training.options import (
     OPTIONS,
     CBOWConfig,
@@ -71,6 +72,7 @@ def train(
     checkpoint_every: float = 60.0,
     note: Callable[[str], None] | None = None,
     mmap_above: int | None = None,
+    cluster: Any = None,
     vector_size: int | None = None,
     workers: int | None = None,
     seed: int | None = None,
@@ -137,6 +139,9 @@ def train(
         Is told in one line what a user should know: that there was no checkpoint, what more epochs mean.
     mmap_above : int, optional
         Keep the id stream on disk when it is larger than so many bytes.
+    cluster : str or distributed.Client, optional
+        GloVe and svd: count on a Dask cluster (a scheduler's address, ``"local:4"`` for processes on this machine, or
+        a client); the counts are those of one machine, bit for bit, and training goes on here.
     vector_size : int, optional
         Numbers in a vector. Default 100.
     workers : int, optional
@@ -241,6 +246,12 @@ def train(
     if isinstance(vocabulary, (str, os.PathLike)):
         vocabulary = Vocabulary.load(vocabulary)
     refuse_idle(corpus, settled, given, vocabulary, cooccurrences, mmap_above)
+    if cluster is not None and cooccurrences is not None:
+        raise ConfigError("`cluster` counts a corpus; with `cooccurrences` the counts are there already")
+    if cluster is not None:
+        there = counts_on_cluster(cluster, corpus, settled, vocabulary, mmap_above)
+        counted: KeyedVectors = family(settled).fit(None, settled, run, cooccurrences=there)
+        return counted
     if cooccurrences is not None:
         fit = family(settled).fit
         vectors: KeyedVectors = fit(None, settled, run, cooccurrences=Path(cooccurrences), vocabulary=vocabulary)

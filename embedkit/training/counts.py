@@ -2,27 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from embedkit.counting import Cooccurrences, Window, count_cooccurrences
 from embedkit.errors import ConfigError, CorpusError
+from embedkit.progress import ProgressCallback
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 
 
+@dataclass(frozen=True)
+class ClusterCounts:
+    """Counts that a cluster makes of a corpus in files.
+
+    Attributes
+    ----------
+    cluster : str, distributed.Client or Engine
+    sources : list of paths
+        That its workers can read under the same names.
+    options : dict
+        ``min_count``, ``max_vocab`` and how the text is read.
+    vocabulary : Vocabulary, optional
+    """
+
+    cluster: Any
+    sources: list[Any]
+    options: dict[str, Any]
+    vocabulary: Vocabulary | None = None
+
+    def count(self, window: Window, progress: ProgressCallback | None) -> Cooccurrences:
+        """Count them: the same counts, bit for bit, that one machine makes."""
+        from embedkit.cluster.cooccurrence import count_corpus
+        from embedkit.cluster.engine import engine_of
+
+        with engine_of(self.cluster) as engine:
+            return count_corpus(
+                engine, self.sources, window, vocabulary=self.vocabulary, progress=progress, **self.options
+            )
+
+
 def counts_for(
     corpus: Corpus | None,
     config: TrainingConfig,
     run: Run,
-    cooccurrences: Path | Cooccurrences | None,
+    cooccurrences: Path | Cooccurrences | ClusterCounts | None,
     vocabulary: Vocabulary | None,
     weighting: str = "inverse",
 ) -> Cooccurrences:
-    """The counts of a corpus, or those of a file; `weighting` is that of `Window`."""
-    if corpus is not None:
-        window = Window(config.window, weighting=weighting)
+    """The counts of a corpus, those of a file, or a cluster's; `weighting` is that of `Window`."""
+    window = Window(config.window, weighting=weighting)
+    if isinstance(cooccurrences, ClusterCounts):
+        counts = cooccurrences.count(window, run.progress)
+    elif corpus is not None:
         counts = count_cooccurrences(corpus, window, workers=config.workers, progress=run.progress)
     elif isinstance(cooccurrences, Cooccurrences):
         counts = cooccurrences

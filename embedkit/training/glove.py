@@ -21,7 +21,7 @@ from embedkit.counting import Cooccurrences
 from embedkit.errors import TrainingError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.threads import Timetable, run_rounds
-from embedkit.training.counts import counts_for
+from embedkit.training.counts import ClusterCounts, counts_for
 from embedkit.training.glove_records import Records, round_blocks
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
@@ -37,7 +37,7 @@ def fit(
     corpus: Corpus | None,
     config: TrainingConfig,
     run: Run,
-    cooccurrences: Path | Cooccurrences | None = None,
+    cooccurrences: Path | Cooccurrences | ClusterCounts | None = None,
     vocabulary: Vocabulary | None = None,
 ) -> KeyedVectors:
     """Train GloVe on a corpus, or on counts that were made before.
@@ -48,7 +48,7 @@ def fit(
     config : TrainingConfig
     run : Run
         Progress, log, checkpoint, starting vectors.
-    cooccurrences : path or Cooccurrences, optional
+    cooccurrences : path, Cooccurrences or ClusterCounts, optional
         Instead of a corpus.
     vocabulary : Vocabulary, optional
         Of `cooccurrences`; needed for files in GloVe's format.

@@ -9,6 +9,7 @@ from typing import Any
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.options import defaults, listed
 from embedkit.progress import ProgressCallback
+from embedkit.training.counts import ClusterCounts
 from embedkit.training.options import TrainingConfig
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
@@ -90,3 +91,26 @@ def read_corpus(
         raise EmbedkitError("no corpus was given; name a text file, a folder, or - for standard input")
     extra: dict[str, Any] = {} if mmap_above is None else {"mmap_above": mmap_above}
     return Corpus.from_text(corpus, vocabulary=vocabulary, progress=progress, **config.corpus_options(), **extra)
+
+
+def counts_on_cluster(
+    cluster: Any, corpus: Any, config: TrainingConfig, vocabulary: Vocabulary | None, mmap_above: int | None
+) -> ClusterCounts:
+    """What GloVe and svd are trained on when a cluster counts.
+
+    Raises
+    ------
+    ConfigError
+        For another model, and for a corpus that other machines cannot read.
+    """
+    if config.model not in ("glove", "svd"):
+        raise ConfigError(f"`cluster` counts for models glove and svd; {config.model} is trained on one machine")
+    if mmap_above is not None:
+        raise ConfigError("`mmap_above` has no effect with `cluster`: the ids stay with its workers; leave it out")
+    if corpus is None or not _named(corpus):
+        raise ConfigError("`cluster` needs a corpus in files, which its workers read themselves")
+    if getattr(config, "sample", 0):
+        raise ConfigError("`sample` has no effect with `cluster`, which counts every word; leave it out")
+    sources = [corpus] if isinstance(corpus, (str, os.PathLike)) else list(corpus)
+    options = {name: value for name, value in config.corpus_options().items() if name != "workers"}
+    return ClusterCounts(cluster, sources, options, vocabulary)

@@ -22,7 +22,7 @@ from embedkit.counting.sparse import SparseMatrix, truncated_svd
 from embedkit.counting.subsampling import subsample
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.training.counts import counts_for
+from embedkit.training.counts import ClusterCounts, counts_for
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
 from embedkit.vocabulary import Vocabulary
@@ -33,7 +33,7 @@ def fit(
     corpus: Corpus | None,
     config: TrainingConfig,
     run: Run,
-    cooccurrences: Path | Cooccurrences | None = None,
+    cooccurrences: Path | Cooccurrences | ClusterCounts | None = None,
     vocabulary: Vocabulary | None = None,
 ) -> KeyedVectors:
     """Factorise the PPMI matrix of a corpus, or of counts that were made before.
@@ -44,7 +44,7 @@ def fit(
     config : TrainingConfig
     run : Run
         Of which only the progress is used: there are no passes to log or to resume.
-    cooccurrences : path or Cooccurrences, optional
+    cooccurrences : path, Cooccurrences or ClusterCounts, optional
         Instead of a corpus.
     vocabulary : Vocabulary, optional
         Of `cooccurrences`; needed for files in GloVe's format.

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
+import embedkit
 from embedkit.cluster import cooccurrence, documents, phrases, words
 from embedkit.cluster.engine import connected
 from embedkit.counting import Window, tfidf
@@ -100,3 +101,27 @@ def test_a_text_without_words_and_a_missing_one(tmp_path):
 def test_addresses_that_are_none(address):
     with pytest.raises(ConfigError, match="local:"), connected(address):
         pass
+
+
+@pytest.mark.parametrize("model", ["glove", "svd"])
+def test_training_on_the_counts_of_a_cluster(text, model):
+    options = {"vector_size": 8, "min_count": 30, "workers": 1, **({"epochs": 2} if model == "glove" else {})}
+    here, there = (embedkit.train(text, model=model, cluster=engine, **options) for engine in (None, Here()))
+    assert list(here.index_to_key) == list(there.index_to_key)
+    np.testing.assert_array_equal(here.vectors, there.vectors)
+    assert here.config == there.config
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"model": "cbow"}, "for models glove and svd; cbow is trained on one machine"),
+        ({"model": "svd", "sample": 0.1}, "`sample` has no effect with `cluster`"),
+        ({"model": "svd", "mmap_above": 1}, "`mmap_above` has no effect with `cluster`"),
+        ({"model": "svd", "corpus": [["a", "b"]]}, "needs a corpus in files"),
+        ({"model": "svd", "corpus": None, "cooccurrences": "x"}, "the counts are there already"),
+    ],
+)
+def test_what_a_cluster_does_not_do_is_refused(text, arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        embedkit.train(**{"corpus": text, "cluster": Here(), **arguments})

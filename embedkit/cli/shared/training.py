@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
 
+from embedkit.cli.shared.cluster import cluster_engine
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError
 
 # Options of `embedkit.train` that are no fields of TrainingConfig.
-_SURROUNDINGS = ("vocabulary", "cooccurrences", "init", "log", "checkpoint", "resume", "checkpoint_every", "mmap_above")
+_SURROUNDINGS = (
+    "vocabulary",
+    "cooccurrences",
+    "init",
+    "log",
+    "checkpoint",
+    "resume",
+    "checkpoint_every",
+    "mmap_above",
+    "cluster",
+)
 
 
 def train_and_save(
@@ -26,7 +38,10 @@ def train_and_save(
     config = TrainingConfig.create(**_config_options(options))
     check_target(output, format, subwords=config.subwords, vocabulary=options["vocabulary"])
     start = time.perf_counter()
-    with progress_bar(quiet) as progress:
+    with contextlib.ExitStack() as opened:
+        if options["cluster"] is not None:
+            options["cluster"] = opened.enter_context(cluster_engine(options["cluster"], quiet))
+        progress = opened.enter_context(progress_bar(quiet))
         vectors = train(corpus, progress=progress, note=lambda text: note(f"note: {text}", quiet), **options)
     seconds = time.perf_counter() - start
     save(vectors, output, format)
@@ -50,6 +65,8 @@ def show_plan(corpus: list[str], options: dict[str, Any], as_json: bool, quiet: 
     config = TrainingConfig.create(**_config_options(options))
     if options["cooccurrences"]:
         raise ConfigError("--dry-run works from a corpus, not from --cooccurrences")
+    if options["cluster"]:
+        raise ConfigError("--dry-run plans for this machine; leave out --cluster")
     vocabulary = Vocabulary.load(options["vocabulary"]) if options["vocabulary"] else None
     with progress_bar(quiet) as progress:
         encoded = read_corpus(corpus, config, vocabulary, progress, options.get("mmap_above"))
