@@ -82,8 +82,9 @@ def count_corpus(
         Instead of counting words; `min_count` and `max_vocab` are not used then.
     """
     if vocabulary is None:
-        choice = {"min_count": min_count, "max_vocab": max_vocab}
-        vocabulary = count_words(engine, sources, progress=progress, **choice, **reading)
+        vocabulary = count_words(
+            engine, sources, min_count=min_count, max_vocab=max_vocab, progress=progress, **reading
+        )
     blocks = count(engine, sources, vocabulary, window, progress=progress, **reading)
     return Cooccurrences.from_blocks(vocabulary, blocks, window)
 
