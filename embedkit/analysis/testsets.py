@@ -20,6 +20,7 @@ from embedkit.errors import ConfigError, FormatError
 from embedkit.text.lines import numbered_lines, shortened
 
 Question = tuple[str, str, str, str]
+LANGUAGES = ("en", "ko")
 
 
 @dataclass(frozen=True)
@@ -155,8 +156,44 @@ def read_analogies(path: str | os.PathLike[str]) -> Analogies:
     return Analogies(Path(path).name, sections, tuple(notes))
 
 
+def bundled_analogies(language: str) -> Analogies:
+    """Questions of common words for models of real text that come with embedkit: of "en" or "ko".
+
+    Raises
+    ------
+    ConfigError
+        For another language.
+    """
+    sections: list[tuple[str, list[tuple[str, str]]]] = []
+    for _, line in numbered_lines(bundled(f"analogies.{language}.txt", language)):
+        if line.startswith(":"):
+            sections.append((line.removeprefix(":").strip(), []))
+        elif line.strip() and not line.startswith("#"):
+            first, second = line.split()
+            sections[-1][1].append((first, second))
+    name = f"common words ({language})"
+    return Analogies(name, [(section, _questions(pairs)) for section, pairs in sections])
+
+
+def bundled(name: str, language: str) -> Path:
+    """Where a test set that comes with embedkit stands."""
+    if language not in LANGUAGES:
+        raise ConfigError(f"there are bundled questions in {' and '.join(LANGUAGES)}, not in {language!r}")
+    return Path(__file__).parent / "sets" / name
+
+
+def _questions(pairs: Sequence[tuple[str, str]]) -> list[Question]:
+    """Every two pairs of a relation, each way: the first answer stands in the question, all count as right."""
+    return [
+        (a, b.split("/")[0], c, d)
+        for i, (a, b) in enumerate(pairs)
+        for j, (c, d) in enumerate(pairs)
+        if i != j and a != c
+    ]
+
+
 def _bats_questions(path: str | os.PathLike[str]) -> list[Question]:
-    """All questions of one file of BATS: the first answer of a line stands in the question, all count as right."""
+    """All questions of one file of BATS."""
     pairs: list[tuple[str, str]] = []
     for place, line in numbered_lines(path):
         columns = [column.strip() for column in line.split("\t")]
@@ -166,12 +203,7 @@ def _bats_questions(path: str | os.PathLike[str]) -> list[Question]:
             raise FormatError(f"{place}: expected a word, a tab and its answers, found {shortened(line)}")
     if len(pairs) < 2:
         raise FormatError(f"{os.fspath(path)}: expected two lines of a word and its answers or more")
-    return [
-        (a, b.split("/")[0], c, d)
-        for i, (a, b) in enumerate(pairs)
-        for j, (c, d) in enumerate(pairs)
-        if i != j and a != c
-    ]
+    return _questions(pairs)
 
 
 def _chosen(values: list[str], columns: Sequence[int] | None) -> tuple[str, str, str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results
 from embedkit.cli.shared.queries import known, query_batches
@@ -12,7 +13,7 @@ from embedkit.errors import ConfigError
 
 
 @click.command(epilog="Example: embedkit axis model.safetensors --from man,boy --to woman,girl king queen")
-@click.argument("model", type=click.Path())
+@click.argument("model", type=INPUT)
 @click.argument("words", nargs=-1, metavar="[WORD]...")
 @click.option("--from", "start", required=True, metavar="W,...|FILE", help="The words at the lower end.")
 @click.option("--to", "stop", required=True, metavar="W,...|FILE", help="The words at the upper end.")

@@ -6,6 +6,7 @@ from math import isnan
 
 import click
 
+from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, seed_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.words import word_list
@@ -14,7 +15,7 @@ from embedkit.cli.shared.words import word_list
 @click.command(
     epilog="Example: embedkit bias model.safetensors --targets king,prince queen,princess --attributes man woman"
 )
-@click.argument("model", type=click.Path())
+@click.argument("model", type=INPUT)
 @click.option(
     "--targets", nargs=2, required=True, metavar="X Y", help="Two sets of words, each W,... or a file, a word a line."
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import READING, corpus_options, json_option, quiet_option, refuse, workers_option
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
@@ -14,7 +15,7 @@ from embedkit.errors import UnknownWordError
 
 
 @click.command(epilog="Example: embedkit collocates corpora/en.txt king queen --measure logdice")
-@click.argument("corpus", type=click.Path())
+@click.argument("corpus", type=INPUT)
 @click.argument("words", nargs=-1, required=True, metavar="WORD...")
 @click.option(
     "--window",

@@ -6,6 +6,7 @@ from itertools import islice
 
 import click
 
+from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results, note, warn
 
@@ -13,7 +14,7 @@ SHOWN_AT_ONCE = 500  # rows of a table on a terminal
 
 
 @click.command(epilog="Example: embedkit concordance corpora/en.txt 'king*' --context 5")
-@click.argument("corpus", nargs=-1, required=True, type=click.Path(), metavar="CORPUS...")
+@click.argument("corpus", nargs=-1, required=True, type=INPUT, metavar="CORPUS...")
 @click.argument("query", metavar="QUERY")
 @click.option("--regex", is_flag=True, help="QUERY is a regular expression, such as 'colou?r'.")
 @click.option("--case-sensitive", is_flag=True, help="Tell upper and lower case apart.")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, topn_option
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
@@ -16,12 +17,12 @@ FLOOR = 50
 
 
 @click.command(epilog="Example: embedkit drift before.safetensors after.safetensors --topn 5")
-@click.argument("models", nargs=-1, required=True, type=click.Path(), metavar="MODEL...")
+@click.argument("models", nargs=-1, required=True, type=INPUT, metavar="MODEL...")
 @click.option("--word", "words", multiple=True, metavar="WORD", help="Follow this word; repeatable.")
 @click.option(
     "--baseline",
     nargs=2,
-    type=click.Path(),
+    type=INPUT,
     metavar="A B",
     help="Two models of one period, of two halves of its text: how far words move by chance.",
 )
@@ -34,7 +35,7 @@ FLOOR = 50
 @click.option(
     "--restrict-vocab", type=click.IntRange(1), metavar="N", help="Only the first N words of each model take part."
 )
-@click.option("--output", "-o", type=click.Path(), metavar="FILE", help="Draw the words of --word: .png, .svg, .pdf.")
+@click.option("--output", "-o", type=OUTPUT, metavar="FILE", help="Draw the words of --word: .png, .svg, .pdf.")
 @topn_option
 @json_option
 @quiet_option

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedkit.analysis.evaluation import METHODS, RESTRICT_VOCAB, evaluate_analogies, evaluate_pairs
-from embedkit.analysis.testsets import read_analogies, read_pairs
+from embedkit.analysis.grouping import evaluate_categories, evaluate_outliers, read_categories, read_outliers
+from embedkit.analysis.testsets import LANGUAGES, bundled_analogies, read_analogies, read_pairs
+from embedkit.analysis.testsets import bundled as bundled_file
 from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import Results, note, warn
@@ -21,6 +23,7 @@ from embedkit.query.storing import load
 
 if TYPE_CHECKING:
     from embedkit.analysis.evaluation import AnalogiesResult, PairsResult
+    from embedkit.analysis.grouping import OutlierResult, PurityResult
 
 COLUMNS = ["model", "test", "section", "measure", "value", "low", "high", "used", "total"]
 FEW_PAIRS = 20  # below that a correlation says next to nothing
@@ -61,6 +64,26 @@ class Columns(click.ParamType):
     help="Four words a line in sections that begin with ': name', or a folder of BATS; repeatable.",
 )
 @click.option(
+    "--categories",
+    multiple=True,
+    type=INPUT,
+    metavar="FILE",
+    help="A word, a tab and its category a line: purity of a clustering; repeatable.",
+)
+@click.option(
+    "--outliers",
+    multiple=True,
+    type=INPUT,
+    metavar="FILE|DIR",
+    help="Words that belong together, a blank line, words that do not (8-8-8, WikiSem500); repeatable.",
+)
+@click.option(
+    "--bundled",
+    multiple=True,
+    type=click.Choice(LANGUAGES),
+    help="Analogies and categories of common words, English or Korean, that come with embedkit; repeatable.",
+)
+@click.option(
     "--method",
     "methods",
     multiple=True,
@@ -98,6 +121,9 @@ def evaluate(
     pairs: tuple[str, ...],
     columns: list[int] | None,
     analogies: tuple[str, ...],
+    categories: tuple[str, ...],
+    outliers: tuple[str, ...],
+    bundled: tuple[str, ...],
     methods: tuple[str, ...],
     restrict_vocab: int,
     case_sensitive: bool,
@@ -111,17 +137,30 @@ def evaluate(
 
     For word pairs: Spearman's and Pearson's correlation of cosine similarities with the scores, each with a 95 %
     bootstrap interval. For analogies: the share of right answers by section, then in semantic and syntactic
-    sections (those named gram...) and in total. `used` of `total` pairs or questions had all their words in the
-    vocabulary; the others are skipped. Numbers are those of gensim with its default settings.
+    sections (those named gram...) and in total. For categories: the purity of a clustering; for outliers: how often
+    the word that does not belong stands out, and how far down it stands (OPP). `used` of `total` pairs, questions or
+    words had all their words in the vocabulary; the others are skipped. Numbers of pairs and analogies are gensim's.
+
+    \b
+    In Korean: embedkit evaluate ko.safetensors --bundled ko
     """
-    if not pairs and not analogies:
-        raise ConfigError("nothing to evaluate on: give --pairs FILE or --analogies FILE")
-    if not analogies:
+    if not (pairs or analogies or categories or outliers or bundled):
+        raise ConfigError(
+            "nothing to evaluate on: give --pairs, --analogies, --categories or --outliers with a FILE, or --bundled"
+        )
+    if not (analogies or bundled):
         refuse(["methods"], "without `analogies`")
     if not pairs:
-        refuse(("columns", "subwords", "resamples", "seed"), "without `pairs`")
+        refuse(("columns", "subwords", "resamples"), "without `pairs`")
+    if not (pairs or categories or bundled):
+        refuse(["seed"], "without `pairs` or `categories`")
+    if not (pairs or analogies or bundled):
+        refuse(("restrict_vocab", "case_sensitive"), "without `pairs` or `analogies`")
     pair_sets = [read_pairs(path, columns) for path in pairs]
-    analogy_sets = [read_analogies(path) for path in analogies]
+    analogy_sets = [*map(read_analogies, analogies), *map(bundled_analogies, bundled)]
+    category_sets = [read_categories(path) for path in categories]
+    category_sets += [read_categories(bundled_file(f"categories.{language}.tsv", language)) for language in bundled]
+    outlier_sets = [read_outliers(path) for path in outliers]
     passed_over = [test.notes for test in pair_sets] + [test.notes for test in analogy_sets]
     for line in itertools.chain.from_iterable(passed_over):
         note(f"note: {line}", quiet)
@@ -157,28 +196,35 @@ def evaluate(
                             progress=progress,
                         ),
                     )
+            rows += [_purity_row(name, evaluate_categories(vectors, test, seed=seed)) for test in category_sets]
+            for test in outlier_sets:
+                rows += _outlier_rows(name, evaluate_outliers(vectors, test))
     order = {key: place for place, key in enumerate(dict.fromkeys(row[1:4] for row in rows))}
     rows.sort(key=lambda row: order[row[1:4]])  # stable: the same measure of several models side by side
     rules = _rules(restrict_vocab, case_sensitive)
     unknown = "unknown words composed from their n-grams" if subwords else "pairs with unknown words skipped"
     protocols = {
-        True: f"cosine of {rules}; {unknown}; 95 % bootstrap interval",
-        False: f"{rules}; questions with unknown words skipped; the question's own words are no answers",
+        "pairs": f"cosine of {rules}; {unknown}; 95 % bootstrap interval",
+        "analogies": f"{rules}; questions with unknown words skipped; the question's own words are no answers",
+        "categories": "spherical k-means, as many clusters as categories; unknown words skipped",
+        "outliers": "mean cosine with the other words of the group; unknown words skipped",
     }
     if not as_json:
-        for kind in dict.fromkeys(row[2] is None for row in rows):
-            note(f"note: {'pairs' if kind else 'analogies'}: {protocols[kind]}", quiet)
+        for kind in dict.fromkeys(map(_kind, rows)):
+            note(f"note: {kind}: {protocols[kind]}", quiet)
     if as_json:
         with Results([*COLUMNS, "protocol"], as_json) as results:
             for row in rows:
-                results.row(*row, protocols[row[2] is None])
+                results.row(*row, protocols[_kind(row)])
     elif sys.stdout.isatty():
         _print_side_by_side(names, rows)
     else:
         with Results(COLUMNS, header=True) as results:
             for row in rows:
                 results.row(*row)
-    for name, test, used, total in dict.fromkeys((row[0], row[1], row[7], row[8]) for row in rows if row[2] is None):
+    for name, test, used, total in dict.fromkeys(
+        (row[0], row[1], row[7], row[8]) for row in rows if _kind(row) == "pairs"
+    ):
         if 0 < used < FEW_PAIRS:
             warn(f"{name}: only {used} of {total} pairs of {test} are covered: too few to mean anything", "warning")
     empty = dict.fromkeys((row[0], row[1]) for row in rows if row[7] == 0 and row[2] in (None, "total"))
@@ -207,6 +253,25 @@ def _analogy_rows(model: str, method: str, result: AnalogiesResult) -> list[tupl
         (model, result.name, section.name, method, _number(section.accuracy), None, None, section.used, section.total)
         for section in (*result.sections, *result.sums)
     ]
+
+
+def _purity_row(model: str, result: PurityResult) -> tuple[Any, ...]:
+    return model, result.name, None, "purity", _number(result.purity), None, None, result.used, result.total
+
+
+def _outlier_rows(model: str, result: OutlierResult) -> list[tuple[Any, ...]]:
+    measures = (("accuracy", result.accuracy), ("opp", result.opp))
+    return [
+        (model, result.name, None, measure, _number(value), None, None, result.used, result.total)
+        for measure, value in measures
+    ]
+
+
+def _kind(row: tuple[Any, ...]) -> str:
+    """What a row was measured on."""
+    if row[2] is not None:
+        return "analogies"
+    return {"purity": "categories", "accuracy": "outliers", "opp": "outliers"}.get(row[3], "pairs")
 
 
 def _number(value: float) -> float | None:

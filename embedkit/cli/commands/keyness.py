@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, workers_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
@@ -13,8 +14,8 @@ from embedkit.counting.keyness import MEASURES
 
 
 @click.command(epilog="Example: embedkit keyness corpora/en_questions.txt corpora/en.txt --tokenizer words --topn 10")
-@click.argument("corpus", type=click.Path(), metavar="A")
-@click.argument("reference", type=click.Path(), metavar="B")
+@click.argument("corpus", type=INPUT, metavar="A")
+@click.argument("reference", type=INPUT, metavar="B")
 @click.option(
     "--measure",
     default=MEASURES[0],
