@@ -32,6 +32,7 @@ ROOMS = [
     "analysis",
     "cluster",
     "training",
+    "classification",
     "nn.layers",
     "nn.words",
     "nn.learning",

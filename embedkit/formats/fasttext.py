@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -67,7 +68,8 @@ class Dictionary:
 
     words: list[bytes]
     counts: np.ndarray
-    n_labels: int
+    labels: list[bytes]
+    label_counts: np.ndarray
     n_tokens: int
     kept: tuple[int, ...] | None
     end: int
@@ -99,6 +101,25 @@ class _Reader:
         return FormatError(f"{self.file.name}: cut off or damaged fastText file: {problem}")
 
 
+@dataclass
+class FastTextFile:
+    """The parts of a file, checked against each other.
+
+    Attributes
+    ----------
+    arguments : dict
+        `ARGUMENTS` and ``sample``; loss and model by name.
+    dictionary : Dictionary
+    rows, output : float32 array or FastTextCodes
+        The input and the output matrix.
+    """
+
+    arguments: dict[str, Any]
+    dictionary: Dictionary
+    rows: Any
+    output: Any
+
+
 def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTable:
     """Open a fastText model, memory-mapped: a word or an unknown word touches its own rows.
 
@@ -109,6 +130,11 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTabl
     FormatError
         When the file is cut off, damaged, newer than version 12, or floret's.
     """
+    return _vectors(os.fspath(path) if name is None else name, read_parts(path, name))
+
+
+def read_parts(path: str | os.PathLike[str], name: str | None = None) -> FastTextFile:
+    """The arguments, dictionary and matrices of a fastText model, memory-mapped; raises as `read`."""
     file = MappedFile(path, name)
     reader = _Reader(file)
     arguments, old = _arguments(reader)
@@ -122,19 +148,18 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTabl
     if len(rows) != n_words + n_ngrams:
         raise reader.damaged(f"expected {n_words:,} + {n_ngrams:,} rows in the input matrix, found {len(rows):,}")
     output = _matrix(reader, old, "the output matrix")
-    expected = dictionary.n_labels if arguments["model"] == "supervised" else n_words
+    expected = len(dictionary.labels) if arguments["model"] == "supervised" else n_words
     if len(output) != expected:
         raise reader.damaged(f"expected {expected:,} rows in the output matrix, found {len(output):,}")
     if reader.at != file.size:
         raise reader.damaged(
             f"expected the end of the file at byte {reader.at:,}, found {file.size - reader.at:,} bytes more"
         )
-    return _vectors(reader, arguments, dictionary, rows, output)
+    return FastTextFile(arguments, dictionary, rows, output)
 
 
-def _vectors(
-    reader: _Reader, arguments: dict[str, Any], dictionary: Dictionary, rows: Rows, output: Rows
-) -> EmbeddingTable:
+def _vectors(name: str, parts: FastTextFile) -> EmbeddingTable:
+    arguments, dictionary, rows, output = parts.arguments, parts.dictionary, parts.rows, parts.output
     n_words = len(dictionary.words)
     words = Words.from_bytes(dictionary.words)
     own, ngrams = _split(rows, n_words)
@@ -146,14 +171,14 @@ def _vectors(
     kept_output = arguments["model"] != "supervised" and arguments["loss"] in ("ns", "softmax")
     return EmbeddingTable(
         words,
-        ComposedRows(words, own, subwords, None if subwords is None else ngrams, reader.file.name),
+        ComposedRows(words, own, subwords, None if subwords is None else ngrams, name),
         counts=dictionary.counts,
         subwords=subwords,
         ngram_vectors=None if subwords is None else ngrams,
         word_rows=own,
         output_vectors=output if kept_output and isinstance(output, np.ndarray) else None,
         config=config,
-        left_behind=_left_behind(arguments["model"] == "supervised", dictionary.n_labels),
+        left_behind=_left_behind(arguments["model"] == "supervised", len(dictionary.labels)),
     )
 
 
@@ -248,7 +273,7 @@ def _dictionary(reader: _Reader, old: bool) -> Dictionary:
     kinds = raw[behind + 8]
     if (kinds[:n_words] != 0).any() or (kinds[n_words:] != 1).any():
         raise reader.damaged(f"expected {n_words:,} words and then {n_labels:,} labels in the dictionary")
-    counts = raw[behind[:n_words, None] + np.arange(8)].view("<i8")[:, 0].astype(np.int64)
+    counts = raw[behind[:, None] + np.arange(8)].view("<i8")[:, 0].astype(np.int64)
     kept = None
     if n_pruned >= 0:
         reader.at = at
@@ -258,7 +283,7 @@ def _dictionary(reader: _Reader, old: bool) -> Dictionary:
             raise reader.damaged("the pruning index does not number its rows")
         kept = tuple(pairs[order, 0].tolist())
         at = reader.at
-    return Dictionary(words[:n_words], counts, n_labels, n_tokens, kept, at)
+    return Dictionary(words[:n_words], counts[:n_words], words[n_words:], counts[n_words:], n_tokens, kept, at)
 
 
 def _matrix(reader: _Reader, old: bool, what: str) -> np.ndarray | FastTextCodes:
@@ -319,14 +344,7 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
         stream.write(struct.pack("<2i", MAGIC, NEWEST) + _argument_bytes(table))
         n_tokens = max(int(counts.sum()), table.setting("n_tokens", 0))
         stream.write(struct.pack("<3i2q", n_words, n_words, 0, n_tokens, -1))
-        for row in range(n_words):
-            word = words.encoded(row)
-            if b"\0" in word:
-                raise EmbedkitError(
-                    f"cannot write fastText .bin: the word {show(word)} holds a NUL byte, which ends "
-                    "a word there; convert to native instead"
-                )
-            stream.write(word + struct.pack("<xqb", int(counts[row]), 0))
+        _write_entries(stream, (words.encoded(row) for row in range(n_words)), counts, 0)
         stream.write(struct.pack("<b2q", 0, n_words + (subwords.bucket if subwords else 0), size))
         _write_rows(stream, own)
         if ngrams is not None:
@@ -336,6 +354,55 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
         if output is None or output.shape != (n_words, size) or table.config.get("loss") == "hs":
             output = np.broadcast_to(np.float32(0), (n_words, size))
         _write_rows(stream, output)
+
+
+def write_parts(
+    path: str | os.PathLike[str], arguments: dict[str, Any], dictionary: Dictionary, rows: Any, output: Any
+) -> None:
+    """Write the parts that `read_parts` gives; `rows` and `output` may be anything with a shape and slices of rows."""
+    losses, models = ({name: number for number, name in names.items()} for names in (LOSSES, MODELS))
+    numbers = {**arguments, "loss": losses[arguments["loss"]], "model": models[arguments["model"]]}
+    n_words, n_labels, kept = len(dictionary.words), len(dictionary.labels), dictionary.kept
+    with atomic_open(path) as stream:
+        stream.write(struct.pack("<2i", MAGIC, NEWEST))
+        stream.write(
+            struct.pack("<12id", *(int(numbers.get(name, 0)) for name in ARGUMENTS), numbers.get("sample", 1e-4))
+        )
+        sizes = (n_words + n_labels, n_words, n_labels, dictionary.n_tokens, -1 if kept is None else len(kept))
+        stream.write(struct.pack("<3i2q", *sizes))
+        _write_entries(stream, dictionary.words, dictionary.counts, 0)
+        _write_entries(stream, dictionary.labels, dictionary.label_counts, 1)
+        for row, bucket in enumerate(kept or ()):
+            stream.write(struct.pack("<2i", bucket, row))
+        for matrix in (rows, output):
+            if isinstance(matrix, FastTextCodes):
+                _write_codes(stream, matrix)
+            else:
+                stream.write(struct.pack("<b2q", 0, *matrix.shape))
+                _write_rows(stream, matrix)
+
+
+def _write_entries(stream: Any, words: Iterable[bytes], counts: np.ndarray, kind: int) -> None:
+    for word, count in zip(words, counts.tolist(), strict=True):
+        if b"\0" in word:
+            raise EmbedkitError(
+                f"cannot write fastText .bin: the word {show(word)} holds a NUL byte, which ends "
+                "a word there; convert to native instead"
+            )
+        stream.write(word + struct.pack("<xqb", int(count), kind))
+
+
+def _write_codes(stream: Any, matrix: FastTextCodes) -> None:
+    m, n = matrix.shape
+    parts = matrix.codes.shape[1]
+    stream.write(struct.pack("<2B2qi", 1, matrix.norms is not None, m, n, m * parts))
+    stream.write(np.ascontiguousarray(matrix.codes).data.cast("B"))
+    stream.write(struct.pack("<4i", n, parts, matrix.part_size, n - (parts - 1) * matrix.part_size))
+    stream.write(np.ascontiguousarray(matrix.centroids, "<f4").data.cast("B"))
+    if matrix.norms is not None:
+        values, codes = np.unique(np.asarray(matrix.norms, np.float32), return_inverse=True)
+        stream.write(codes.astype(np.uint8).data.cast("B"))
+        stream.write(struct.pack("<4i", 1, 1, 1, 1) + np.resize(values, 256).astype("<f4").tobytes())
 
 
 def _expressible(table: EmbeddingTable) -> tuple[Rows, Rows | None]:

@@ -95,15 +95,25 @@ def huffman_paths(counts: np.ndarray) -> Paths:
         Falling.
     """
     n = len(counts)
-    parent = np.zeros(max(2 * n - 1, 1), np.int64)
-    turn = np.zeros(max(2 * n - 1, 1), np.int8)
-    depth = _join(np.asarray(counts, np.int64), parent, turn)
+    parent, turn, depth = _tree(counts)
     indptr = np.zeros(n + 1, np.int64)
     np.cumsum(depth[:n], out=indptr[1:])
     nodes = np.zeros(indptr[-1], np.int32)
     labels = np.zeros(indptr[-1], np.float32)
     _walk(parent, turn, indptr, nodes, labels)
     return Paths(indptr, nodes, labels)
+
+
+def huffman_tree(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The tree itself: parent int64 and turn int8 (0 or 1) of the leaves 0 .. n - 1 and the inner nodes n .. 2n - 2."""
+    return _tree(counts)[:2]
+
+
+def _tree(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    n = len(counts)
+    parent = np.zeros(max(2 * n - 1, 1), np.int64)
+    turn = np.zeros(max(2 * n - 1, 1), np.int8)
+    return parent, turn, _join(np.asarray(counts, np.int64), parent, turn)
 
 
 @kernel

@@ -43,7 +43,7 @@ def test_headers_and_fasttext_labels_are_recognised(tmp_path):
 def test_fasttext_lines_have_their_label_first(tmp_path):
     data = read_labelled(write(tmp_path, "__label__pos a\tfine film\n__label__neg dull\n"))
     assert (data.texts, data.labels) == (["a fine film", "dull"], ["pos", "neg"])
-    with pytest.raises(CorpusError, match="expected one label a text, found 2: __label__a __label__b"):
+    with pytest.raises(CorpusError, match="expected one label a text, found 2: a, b"):
         read_labelled(write(tmp_path, "__label__a __label__b text\n"))
 
 

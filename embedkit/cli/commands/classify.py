@@ -6,6 +6,20 @@ from typing import Any
 
 import click
 
+from embedkit.cli.shared.bag import (
+    BAG,
+    BAG_ONLY,
+    bag_options,
+    column_options,
+    explain_lines,
+    load_classifier,
+    pairs_of_weights,
+    print_predictions,
+    read_texts,
+    report_sets,
+    several_options,
+    train_and_save,
+)
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.neural import (
     encoder_options,
@@ -21,7 +35,7 @@ from embedkit.cli.shared.neural import (
     training_options,
     vectors_option,
 )
-from embedkit.cli.shared.options import json_option, quiet_option, refuse
+from embedkit.cli.shared.options import given, json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError
@@ -45,8 +59,8 @@ def classify() -> None:
     "--model",
     default=_DEFAULT.model,
     show_default=True,
-    type=click.Choice(MODELS),
-    help="mean has no encoder: words are pooled as they are.",
+    type=click.Choice([*MODELS, BAG]),
+    help="mean has no encoder: words are pooled as they are. fasttext is a bag of words and n-grams.",
 )
 @click.option(
     "--hidden-size",
@@ -67,6 +81,8 @@ def classify() -> None:
     help="From the words' vectors to the sentence's.",
 )
 @click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
+@bag_options
+@column_options
 @encoder_options
 @training_options(CLASSIFIER_TRAINING)
 def train(
@@ -80,12 +96,19 @@ def train(
     checkpoint: str | None,
     resume: bool,
     quiet: bool,
+    text_column: str | None,
+    label_column: str | None,
     **options: Any,
 ) -> None:
-    """Train on files of text<TAB>label lines; - is standard input."""
+    """Train on files of text<TAB>label lines, or of fastText's __label__x text lines; - is standard input."""
     from embedkit.nn.models.classifier_training import train_classifier
-    from embedkit.text.labelled import read_labelled
 
+    if options["model"] == BAG:
+        train_and_save(read_texts(data, quiet, text_column, label_column), out, options, quiet)
+        return
+    refuse(BAG_ONLY, f"with `model` {options['model']}: it is for {BAG}")
+    for name in BAG_ONLY:
+        del options[name]
     refuse_idle_training(vectors, valid)
     model = options["model"]
     if model == "mean":
@@ -96,14 +119,14 @@ def train(
         refuse(["bidirectional"], f"with `model` {model}: it is for recurrent models")
     training = take_training_options(options)
     settings = {name: options.pop(name) for name in ("valid_fraction", "vector_size", "unfreeze_after")}
-    texts = _read(read_labelled, data, quiet)
+    texts = read_texts(data, quiet, text_column, label_column).single()
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
         model, history = train_classifier(
             texts,
             load_vectors(vectors),
             config=ClassifierConfig(**options),
             options=training,
-            valid=_read(read_labelled, valid, quiet) if valid else None,
+            valid=read_texts(valid, quiet, text_column, label_column).single() if valid else None,
             progress=progress,
             note=lambda message: note(message, quiet),
             encoder=load_encoder(encoder, tune_encoder),
@@ -121,17 +144,34 @@ def train(
 @click.argument("data", nargs=-1, required=True, type=INPUT)
 @vectors_option
 @click.option("--per-label", is_flag=True, help="Precision, recall and F1 of each label.")
+@column_options
+@several_options
 @json_option
 @quiet_option
 def evaluate(
-    model: str, data: tuple[str, ...], vectors: str | None, per_label: bool, as_json: bool, quiet: bool
+    model: str,
+    data: tuple[str, ...],
+    vectors: str | None,
+    per_label: bool,
+    text_column: str | None,
+    label_column: str | None,
+    k: int,
+    threshold: float,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
-    """Accuracy and mean F1 on files of text<TAB>label lines."""
-    from embedkit.nn.models.classifier_training import evaluate_classifier
-    from embedkit.text.labelled import read_labelled
+    """Accuracy and mean F1 on files of labelled lines.
 
-    classifier = Classifier.load(model, load_vectors(vectors))
-    report_scores(evaluate_classifier(classifier, _read(read_labelled, data, quiet)), "texts", as_json, per_label)
+    With -k, --threshold, or several labels a line: precision and recall of the labels given, as fastText's test.
+    """
+    classifier = load_classifier(model, vectors)
+    texts = read_texts(data, quiet, text_column, label_column)
+    if given(["k", "threshold"]) or any(len(labels) > 1 for labels in texts.labels):
+        report_sets(classifier, texts, k, threshold, as_json, per_label)
+        return
+    from embedkit.nn.models.classifier_training import evaluate_classifier
+
+    report_scores(evaluate_classifier(classifier, texts.single()), "texts", as_json, per_label)
 
 
 @classify.command(epilog="Example: echo 'a moving film' | embedkit classify predict reviews.safetensors --explain")
@@ -147,6 +187,7 @@ def evaluate(
     flag_value="-",
     help="The attention of each line as a heat map: on the terminal, or as .png, .svg or .html of the first.",
 )
+@several_options
 @json_option
 @quiet_option
 def predict(
@@ -155,19 +196,30 @@ def predict(
     vectors: str | None,
     explain: bool,
     attention_plot: str | None,
+    k: int,
+    threshold: float,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Label the lines of files or of standard input: label<TAB>probability, a line for each line.
 
-    With --explain a third column holds the words and their weights: by how much the label's log odds fall when the word
-    is left out. Above 0 a word speaks for the label, below 0 against it.
+    With -k there are up to k pairs of label and probability in a line, the likeliest first, without those below the
+    threshold. With --explain a third column holds the words and their weights: by how much the label's log odds fall
+    when the word is left out. Above 0 a word speaks for the label, below 0 against it.
     """
-    classifier = Classifier.load(model, load_vectors(vectors))
-    if attention_plot is not None and not classifier.has_attention:
+    classifier = load_classifier(model, vectors)
+    if attention_plot is not None and not (isinstance(classifier, Classifier) and classifier.has_attention):
         raise ConfigError(
             "--attention-plot needs a model with attention: train with --pooling attention or --model transformer"
         )
+    if explain or attention_plot is not None:
+        refuse(("k", "threshold"), "with `explain` or `attention_plot`")
+    elif given(["k", "threshold"]) or not isinstance(classifier, Classifier):
+        print_predictions(classifier, files, k, threshold, as_json)
+        return
+    if not isinstance(classifier, Classifier):
+        explain_lines(classifier, files, as_json)
+        return
     columns = ["label", "probability", "weights"] if explain else ["label", "probability"]
     number = 0
     plot = attention_plot
@@ -195,10 +247,7 @@ def _answers(classifier: Classifier, lines: list[str], explain: bool) -> list[An
 
 
 def _weights(answer: Any, as_json: bool) -> Any:
-    pairs = zip(answer.tokens, answer.weights.tolist(), strict=True)
-    if as_json:
-        return [{"word": word, "weight": weight} for word, weight in pairs]
-    return " ".join(f"{word}:{weight:.3f}" for word, weight in pairs)
+    return pairs_of_weights(answer.tokens, answer.weights.tolist(), as_json)
 
 
 def _draw(answer: Any, line: str, plot: str, quiet: bool) -> str | None:
@@ -209,12 +258,3 @@ def _draw(answer: Any, line: str, plot: str, quiet: bool) -> str | None:
     rows = answer.tokens if answer.attention.ndim == 2 else [answer.prediction.label]
     show_heat_map(weights, rows, answer.tokens, plot, title=line, quiet=quiet)
     return plot if plot == "-" else None
-
-
-def _read(reader: Any, files: tuple[str, ...], quiet: bool) -> Any:
-    data = reader(list(files))
-    if data.empty:
-        note(f"left out {len(data.empty)} empty lines, the first at {data.empty[0]}", quiet)
-    for place in data.headers:
-        note(f"left out {place}, which names the columns", quiet)
-    return data

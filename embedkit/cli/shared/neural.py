@@ -278,8 +278,8 @@ def load_vectors(path: str | None) -> Any:
     return load(path)
 
 
-def line_batches(files: Sequence[str]) -> Iterator[list[str]]:
-    """Lines of files, or of standard input, a block at a time, empty ones too.
+def line_batches(files: Sequence[str], size: int = BLOCK) -> Iterator[list[str]]:
+    """Lines of files (`size` at a time) or of standard input, empty ones too.
 
     A block of standard input ends where no more input is waiting, so that somebody who types gets each answer at
     once.
@@ -291,7 +291,7 @@ def line_batches(files: Sequence[str]) -> Iterator[list[str]]:
         block: list[str] = []
         for line in plain_lines(files):
             block.append(line)
-            if len(block) == BLOCK:
+            if len(block) == size:
                 yield block
                 block = []
         if block:

@@ -32,6 +32,7 @@ from embedkit.progress import ProgressCallback
 from embedkit.text.labelled import LabelledTexts
 
 if TYPE_CHECKING:
+    from embedkit.classification.model import BagClassifier
     from embedkit.nn.models.contextual import ContextualEncoder
     from embedkit.query.keyed_vectors import KeyedVectors
 
@@ -136,7 +137,7 @@ def train_classifier(
     return classifier, history
 
 
-def evaluate_classifier(classifier: Classifier, data: LabelledTexts) -> Scores:
+def evaluate_classifier(classifier: Classifier | BagClassifier, data: LabelledTexts) -> Scores:
     """Accuracy and more on labelled texts; a label that training never saw counts as wrong."""
     targets, names = with_unseen(data.labels, classifier.labels)
     return score_labels(targets, classifier.probabilities(data.texts).argmax(1), names)

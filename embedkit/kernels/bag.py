@@ -1,0 +1,210 @@
+"""The features of a line of text, as fastText's classifier takes them: words, n-grams of words and of characters.
+
+A line is cut at ASCII white space and NUL and ends with the token ``</s>``, also where that stands in its text. Each
+token gives the row of its word, if it is known, and those of its character n-grams (`embedkit.kernels.subword`); then
+come the n-grams of 2 to `word_ngrams` tokens. The hash of these goes over the tokens' 32-bit hashes, taken as signed:
+``h = h * 116049371 + next`` in 64 bits, modulo `bucket`. Unknown tokens that begin with ``__label__`` are left out.
+
+Words are looked up in a table of their hashes with linear probing, at most half full.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from embedkit.kernels.compiling import kernel
+from embedkit.kernels.subword import NgramLengths, hash_word, make_scratch, max_ngrams
+
+OFFSET, PRIME, LOW_32 = np.uint64(2166136261), np.uint64(16777619), np.uint64(0xFFFFFFFF)
+SIGN, WIDEN = np.uint64(0x80), np.uint64(0xFFFFFF00)
+SIGN_32, HIGH_32 = np.uint64(0x80000000), np.uint64(0xFFFFFFFF00000000)
+WORD_PRIME = np.uint64(116049371)
+END = np.frombuffer(b"</s>", np.uint8).copy()
+LABEL = np.frombuffer(b"__label__", np.uint8).copy()
+
+
+class Lexicon(NamedTuple):
+    """The words of a classifier and where the rows of everything are.
+
+    Attributes
+    ----------
+    slots : int32 (a power of two, at least twice the words,)
+        Word, or -1.
+    hashes : uint32 (n_words,)
+    blob, offsets : uint8, int64 (n_words + 1,)
+        The words' bytes.
+    min_n, max_n, word_ngrams, bucket : int
+        `max_n` 0: no n-grams of characters; `word_ngrams` 1: none of words.
+    bucket_rows : int32 (bucket or 0,)
+        The row of each bucket, -1 for none; empty: bucket b has row ``n_words + b``.
+    counts_absent : bool
+        N-grams whose bucket has no row appear as -1, which counts in the mean as a row of zeros; else, as in pruned
+        models, they do not appear.
+    """
+
+    slots: np.ndarray
+    hashes: np.ndarray
+    blob: np.ndarray
+    offsets: np.ndarray
+    min_n: int
+    max_n: int
+    word_ngrams: int
+    bucket: int
+    bucket_rows: np.ndarray
+    counts_absent: bool
+
+
+@kernel(borrows=True)
+def _hash(data, start, stop):
+    h = OFFSET
+    for i in range(start, stop):
+        byte = np.uint64(data[i])
+        h = ((h ^ (byte | WIDEN if byte >= SIGN else byte)) * PRIME) & LOW_32
+    return h
+
+
+@kernel
+def fill_slots(blob, offsets, slots, hashes):
+    """Enter words into `slots` (int32, all -1) and write their hashes (uint32)."""
+    mask = len(slots) - 1
+    for word in range(len(offsets) - 1):
+        h = _hash(blob, offsets[word], offsets[word + 1])
+        hashes[word] = h
+        slot = np.int64(h) & mask
+        while slots[slot] >= 0:
+            slot = (slot + 1) & mask
+        slots[slot] = word
+
+
+@kernel(borrows=True)
+def _is_space(byte):
+    return byte == 32 or (byte >= 9 and byte <= 13) or byte == 0
+
+
+@kernel(borrows=True)
+def _equal(data, start, stop, other, begin, end):
+    same = stop - start == end - begin
+    i = 0
+    while same and i < stop - start:
+        same = data[start + i] == other[begin + i]
+        i += 1
+    return same
+
+
+@kernel(borrows=True)
+def _find(lexicon, h, data, start, stop):
+    """The word in ``data[start:stop]``, or -1."""
+    mask = len(lexicon.slots) - 1
+    slot = np.int64(h) & mask
+    while lexicon.slots[slot] >= 0:
+        word = lexicon.slots[slot]
+        if lexicon.hashes[word] == h and _equal(
+            data, start, stop, lexicon.blob, lexicon.offsets[word], lexicon.offsets[word + 1]
+        ):
+            return np.int64(word)
+        slot = (slot + 1) & mask
+    return np.int64(-1)
+
+
+@kernel(borrows=True)
+def _put(lexicon, bucket, rows, n):
+    """Append the row of a bucket to ``rows[n:]``; returns the new length."""
+    if len(lexicon.bucket_rows) == 0:
+        rows[n] = len(lexicon.hashes) + bucket
+        return n + 1
+    row = lexicon.bucket_rows[bucket]
+    if row < 0 and not lexicon.counts_absent:
+        return n
+    rows[n] = row
+    return n + 1
+
+
+@kernel(borrows=True)
+def _token(lexicon, lengths, data, start, stop, is_end, scratch, buckets, rows, n):
+    """Append the rows of one token; returns (new length, its hash, whether it counts as a word)."""
+    h = _hash(data, start, stop)
+    word = _find(lexicon, h, data, start, stop)
+    if word < 0 and stop - start >= len(LABEL) and _equal(data, start, start + len(LABEL), LABEL, 0, len(LABEL)):
+        return n, h, False
+    if word >= 0:
+        rows[n] = word
+        n += 1
+    if lexicon.max_n > 0 and not is_end:
+        for k in range(hash_word(data, start, stop, lengths, scratch, buckets)):
+            n = _put(lexicon, buckets[k], rows, n)
+    return n, h, True
+
+
+@kernel(borrows=True)
+def _word_ngrams(lexicon, hashes, n_hashes, rows, n):
+    for i in range(n_hashes):
+        h = hashes[i]
+        for j in range(i + 1, min(n_hashes, i + lexicon.word_ngrams)):
+            h = h * WORD_PRIME + hashes[j]
+            n = _put(lexicon, np.int64(h % np.uint64(lexicon.bucket)), rows, n)
+    return n
+
+
+@kernel
+def encode_lines(data, offsets, lexicon):
+    """The rows of the features of every line.
+
+    Parameters
+    ----------
+    data : uint8
+    offsets : int64 (n_lines + 1,)
+        Line i is ``data[offsets[i]:offsets[i + 1]]``; a line feed in it ends it.
+    lexicon : Lexicon
+
+    Returns
+    -------
+    indptr : int64 (n_lines + 1,)
+    rows : int32 (n,)
+        Those of line i are ``rows[indptr[i]:indptr[i + 1]]``, in fastText's order.
+    """
+    n_lines = len(offsets) - 1
+    longest = 0
+    for i in range(n_lines):
+        longest = max(longest, offsets[i + 1] - offsets[i])
+    lengths = NgramLengths(max(lexicon.min_n, 1), lexicon.max_n, 0, 0, max(lexicon.bucket, 1))
+    scratch = make_scratch(longest, False)
+    buckets = np.empty(max_ngrams(longest, lengths) + 1 if lexicon.max_n > 0 else 1, np.int64)
+    hashes = np.empty(longest // 2 + 2, np.uint64)
+    indptr = np.zeros(n_lines + 1, np.int64)
+    rows = np.empty(max(1024, 16 * n_lines), np.int32)
+    for i in range(n_lines):
+        start, stop = offsets[i], offsets[i + 1]
+        size = stop - start
+        # Every token has at most as many n-grams as its share of the line's bytes allows.
+        room = (size + 2) * (2 + max(lexicon.word_ngrams, 1))
+        if lexicon.max_n > 0:
+            room += 4 * (size + 2) * min(lexicon.max_n, size + 2)
+        n = indptr[i]
+        if n + room > len(rows):
+            wider = np.empty(2 * (n + room), np.int32)
+            wider[:n] = rows[:n]
+            rows = wider
+        n_hashes = 0
+        at = start
+        ended = False
+        while not ended:
+            while at < stop and _is_space(data[at]) and data[at] != 10:
+                at += 1
+            if at == stop or data[at] == 10:
+                n, h, counts = _token(lexicon, lengths, END, 0, len(END), True, scratch, buckets, rows, n)
+                ended = True
+            else:
+                begin = at
+                while at < stop and not _is_space(data[at]):
+                    at += 1
+                ended = _equal(data, begin, at, END, 0, len(END))
+                n, h, counts = _token(lexicon, lengths, data, begin, at, ended, scratch, buckets, rows, n)
+            if counts:
+                hashes[n_hashes] = h | HIGH_32 if h & SIGN_32 else h
+                n_hashes += 1
+        if lexicon.word_ngrams > 1:
+            n = _word_ngrams(lexicon, hashes, n_hashes, rows, n)
+        indptr[i + 1] = n
+    return indptr, rows[: indptr[n_lines]].copy()

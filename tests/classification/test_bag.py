@@ -1,0 +1,173 @@
+"""The bag-of-features classifier: learning, several labels, files, threads, damaged files, explanations, scores."""
+
+import random
+import struct
+
+import numpy as np
+import pytest
+
+from embedkit.classification.model import Predictions, best_labels
+from embedkit.classification.options import BagOptions
+from embedkit.classification.scores import score_sets
+from embedkit.classification.storing import load_bag, save_bag
+from embedkit.classification.training import train_bag
+from embedkit.errors import ConfigError, CorpusError, EmbedkitError, FormatError
+
+TOPICS = {"바다": ["파도", "고래", "sea"], "산": ["나무", "바위", "hill"], "city": ["street", "train", "불빛"]}
+
+
+def texts_and_labels(n=240, several=False, seed=0):
+    draw = random.Random(seed)
+    texts, labels = [], []
+    for i in range(n):
+        chosen = draw.sample(list(TOPICS), 1 + (several and i % 2))
+        words = [draw.choice(TOPICS[topic]) for topic in chosen for _ in range(3)] + draw.choices(
+            ["the", "of", "아"], k=3
+        )
+        draw.shuffle(words)
+        texts.append(" ".join(words))
+        labels.append(chosen)
+    return texts, labels
+
+
+def train(several=False, **options):
+    options = {"vector_size": 10, "bucket": 2000, "epochs": 20, "learning_rate": 0.3, "workers": 1, **options}
+    return train_bag(*texts_and_labels(several=several), BagOptions(**options))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return train(word_ngrams=2, min_n=1, max_n=3)
+
+
+def accuracy(model, seed=9):
+    texts, labels = texts_and_labels(seed=seed)
+    found = model.predict(texts).labels[:, 0]
+    return np.mean([model.labels[label] == wanted[0] for label, wanted in zip(found, labels, strict=True)])
+
+
+@pytest.mark.parametrize("loss", ["softmax", "hs", "ns", "ova"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_loss_learns(loss, workers):
+    assert accuracy(train(loss=loss, workers=workers)) > 0.98
+
+
+def test_several_labels_are_found_by_their_probability():
+    model = train(several=True, loss="ova", epochs=60)
+    texts, labels = texts_and_labels(several=True, seed=5)
+    scores = score_sets(model.predict(texts, 3, 0.5), model.labels, labels)
+    assert scores.f1 > 0.97
+    single = score_sets(model.predict(texts, 1), model.labels, labels)
+    assert single.precision > 0.98
+    assert 0.6 < single.recall < 0.72  # one label each, of one or two
+
+
+def test_one_worker_repeats_and_the_seed_matters():
+    first, again, other = train(), train(), train(seed=2)
+    assert np.array_equal(first.rows, again.rows)
+    assert not np.array_equal(first.rows, other.rows)
+
+
+@pytest.mark.parametrize("name", ["m.safetensors", "m.bin"])
+@pytest.mark.parametrize("loss", ["softmax", "hs", "ova"])
+def test_saved_and_opened_it_predicts_the_same(tmp_path, name, loss):
+    model = train(word_ngrams=2, min_n=1, max_n=3, loss=loss, epochs=3)
+    save_bag(model, tmp_path / name)
+    again = load_bag(tmp_path / name)
+    texts = [*texts_and_labels(seed=4)[0], "", "고래고래 unheard-of words", "__label__city"]
+    for k, threshold in ((1, 0.0), (3, 0.0), (9, 0.3)):
+        for mine, theirs in zip(model.predict(texts, k, threshold), again.predict(texts, k, threshold), strict=True):
+            assert np.array_equal(mine, theirs)
+    assert again.labels == model.labels
+
+
+def test_threads_and_batches_do_not_matter(model, monkeypatch):
+    texts = texts_and_labels(seed=3)[0]
+    one = model.predict(texts, 3, workers=1)
+    monkeypatch.setattr("embedkit.classification.model.CHUNK", 7)
+    for mine, theirs in zip(one, model.predict(texts, 3, workers=4), strict=True):
+        assert np.array_equal(mine, theirs)
+    assert len(model.predict([]).labels) == 0
+
+
+def test_probabilities_are_in_the_order_of_the_labels(model):
+    probabilities = model.probabilities(["파도 고래", "train street"])
+    assert probabilities.sum(1) == pytest.approx(1, abs=1e-3)
+    assert [model.labels[i] for i in probabilities.argmax(1)] == ["바다", "city"]
+
+
+def test_what_cannot_be_trained_is_refused():
+    with pytest.raises(CorpusError, match="at least two labels, found 'a'"):
+        train_bag(["x", "y"], [["a"], ["a"]])
+    with pytest.raises(CorpusError, match="no word occurs 50 times"):
+        train_bag(["x", "y"], [["a"], ["b"]], BagOptions(min_count=50))
+    for wrong in ({"min_n": 3}, {"min_n": 3, "max_n": 2}, {"negative": 3}, {"loss": "hinge"}, {"bucket": 0}):
+        with pytest.raises(ConfigError):
+            BagOptions(**wrong)
+
+
+def test_rare_words_and_labels_are_left_out():
+    texts, labels = texts_and_labels()
+    model = train_bag(
+        [*texts, "lonely"], [*labels, ["rare"]], BagOptions(min_count=2, min_count_label=2, vector_size=4, workers=1)
+    )
+    assert b"lonely" not in model.words
+    assert "rare" not in model.labels
+
+
+def test_best_labels_leaves_texts_without_an_answer_out():
+    found = best_labels(np.array([[0.2, 0.8], [0.6, 0.4]], np.float32), [0, 2], 3, 2, 0.3)
+    assert found.labels.tolist() == [[1, 0], [0, 0], [0, 1]]
+    assert found.found.tolist() == [1, 0, 2]
+
+
+def test_figures_of_labels_by_hand():
+    found = Predictions(
+        np.array([[0, 1], [1, 0], [2, 0]], np.int32), np.ones((3, 2), np.float32), np.array([2, 1, 1], np.int32)
+    )
+    scores = score_sets(found, ["a", "b", "c"], [["a"], ["a", "b"], ["unseen"]])
+    assert (scores.precision, scores.recall) == (2 / 4, 2 / 4)
+    rows = {row.label: (row.precision, row.recall, row.f1, row.count) for row in scores.labels}
+    assert rows == {"a": (1, 0.5, 2 / 3, 2), "b": (0.5, 1, 2 / 3, 1), "c": (0, 0, 0, 0), "unseen": (0, 0, 0, 1)}
+
+
+@pytest.fixture(scope="module")
+def stored(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stored")
+    small = train_bag(*texts_and_labels(30), BagOptions(vector_size=4, bucket=50, word_ngrams=2, workers=1, epochs=1))
+    files = []
+    for name in ("m.bin", "m.safetensors"):
+        save_bag(small, folder / name)
+        files.append(folder / name)
+    return [(path.suffix, path.read_bytes()) for path in files]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_damaged_files_end_in_one_clear_error_or_in_an_answer(stored, which, tmp_path):
+    suffix, whole = stored[which]
+    draw = random.Random(which)
+    path = tmp_path / f"broken{suffix}"
+    outcomes = set()
+    for _ in range(300):
+        data = bytearray(whole)
+        for _ in range(draw.randint(1, 3)):
+            at = draw.randrange(min(len(data), 700) if draw.random() < 0.7 else len(data))
+            data[at] = draw.choice([0, 1, 127, 128, 255, draw.randrange(256)])
+        if draw.random() < 0.3:
+            del data[draw.randrange(len(data)) :]
+        path.write_bytes(data)
+        try:
+            load_bag(path).predict(["the 파도 of street", "x"], 2)
+            outcomes.add("answer")
+        except EmbedkitError as error:
+            assert "\n" not in str(error)
+            outcomes.add("error")
+    assert outcomes == {"answer", "error"}
+
+
+def test_word_vectors_are_no_classifier(tmp_path):
+    header = struct.pack("<2i12id3i2q", 793712314, 12, 2, 5, 5, 1, 5, 1, 2, 2, 0, 0, 0, 100, 1e-4, 1, 1, 0, 3, -1)
+    matrix = struct.pack("<b2q2f", 0, 1, 2, 0.5, 0.5)
+    (tmp_path / "v.bin").write_bytes(header + b"word\0" + struct.pack("<qb", 3, 0) + matrix + matrix)
+    with pytest.raises(FormatError, match="found fastText word vectors"):
+        load_bag(tmp_path / "v.bin")

@@ -1,0 +1,126 @@
+"""``classify`` with a bag of features, as a shell sees it: training, prediction, evaluation, the forms of data."""
+
+import json
+import random
+
+import pytest
+
+from embedkit.cli import main
+
+GOOD, BAD, PLAIN = ["좋다", "moving"], ["나쁘다", "dull"], ["the", "film", "plot", "영화"]
+
+
+def lines(seed, n=200):
+    draw = random.Random(seed)
+    for i in range(n):
+        words = [draw.choice(GOOD if i % 2 else BAD), *draw.choices(PLAIN, k=4)]
+        yield " ".join(words), "pos" if i % 2 else "neg"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("bag")
+    pairs = list(lines(1))
+    (path / "tab.tsv").write_text("".join(f"{text}\t{label}\n" for text, label in pairs) + "\n", encoding="utf-8")
+    (path / "marked.txt").write_text(
+        "".join(f"__label__{label} __label__any {text}\n" for text, label in pairs), encoding="utf-8"
+    )
+    (path / "table.csv").write_text(
+        "id,polarity,review\n" + "".join(f'{i},{label},"{text}"\n' for i, (text, label) in enumerate(pairs)),
+        encoding="utf-8",
+    )
+    assert (
+        main(["classify", "train", f"{path}/tab.tsv", "--model", "fasttext", *FAST, "-o", f"{path}/m.bin", "-q"]) == 0
+    )
+    return path
+
+
+FAST = ["--dim", "10", "--bucket", "500", "--epoch", "30", "--lr", "0.4", "--thread", "1"]
+
+
+def run(capsys, *arguments, status=0):
+    capsys.readouterr()
+    assert main(["classify", *map(str, arguments)]) == status
+    return capsys.readouterr()
+
+
+def test_a_line_is_a_label_and_its_probability(folder, capsys, tmp_path):
+    (tmp_path / "new.txt").write_text("a moving film\n\ndull 영화\n", encoding="utf-8")
+    found = run(capsys, "predict", folder / "m.bin", tmp_path / "new.txt")
+    rows = [line.split("\t") for line in found.out.splitlines()]
+    assert [row[0] for row in rows] == ["pos", rows[1][0], "neg"]
+    assert all(float(row[1]) > 0.5 for row in rows)
+
+
+def test_several_labels_above_a_threshold(folder, capsys, tmp_path):
+    (tmp_path / "new.txt").write_text("a moving film\n", encoding="utf-8")
+    found = run(capsys, "predict", folder / "m.bin", tmp_path / "new.txt", "-k", "5")
+    label, first, other, second = found.out.rstrip("\n").split("\t")
+    assert (label, other) == ("pos", "neg")
+    assert float(first) + float(second) == pytest.approx(1, abs=1e-3)
+    found = run(capsys, "predict", folder / "m.bin", tmp_path / "new.txt", "-k", "5", "--threshold", ".6", "--json")
+    assert [answer["label"] for answer in json.loads(found.out)["labels"]] == ["pos"]
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [("tab.tsv", []), ("marked.txt", []), ("table.csv", ["--text-column", "review", "--label-column", "polarity"])],
+)
+@pytest.mark.parametrize("target", ["m.safetensors", "m.bin"])
+def test_every_form_of_data_trains_and_is_measured(folder, name, columns, target, capsys, tmp_path):
+    out = tmp_path / target
+    loss = ["--loss", "ova"] if name == "marked.txt" else []
+    run(capsys, "train", folder / name, *columns, "--model", "fasttext", *loss, *FAST, "-o", out)
+    found = run(capsys, "evaluate", out, folder / name, *columns, "--json", *(["-k", "2"] if loss else []))
+    scores = json.loads(found.out)
+    if loss:  # the two labels of each line
+        assert scores["precision"] == scores["recall"] == scores["f1"] == 1
+    else:
+        assert scores == {"accuracy": 1, "macro_f1": 1, "texts": 200}
+
+
+def test_figures_of_each_label(folder, capsys):
+    found = run(capsys, "evaluate", folder / "m.bin", folder / "tab.tsv", "-k", "1", "--per-label", "--json")
+    rows = [json.loads(line) for line in found.out.splitlines()]
+    assert sorted(row["label"] for row in rows) == ["neg", "pos"]
+    assert all(row["precision"] == row["recall"] == 1 and row["count"] == 100 for row in rows)
+
+
+def test_words_are_explained_by_leaving_them_out(folder, capsys, tmp_path):
+    (tmp_path / "new.txt").write_text("the moving film\n\n", encoding="utf-8")
+    found = run(capsys, "predict", folder / "m.bin", tmp_path / "new.txt", "--explain", "--json")
+    first, empty = map(json.loads, found.out.splitlines())
+    weights = {pair["word"]: pair["weight"] for pair in first["weights"]}
+    assert max(weights, key=weights.get) == "moving"
+    assert empty["label"] is None
+    assert "line 2 is empty" in found.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "fasttext", "--hidden-size", "5"], "--hidden-size has no effect with --model fasttext"),
+        (["--model", "fasttext", "--vectors", "v.txt"], "--vectors has no effect with --model fasttext"),
+        (["--model", "gru", "--word-ngrams", "2"], "--word-ngrams has no effect with --model gru"),
+        (["--model", "fasttext", "--negative", "2"], "--negative has no effect with --loss softmax"),
+        (["--model", "fasttext", "--minn", "3"], "--min-n has no effect without --max-n"),
+        (["--model", "fasttext", "--text-column", "x"], "--text-column and --label-column go together"),
+    ],
+)
+def test_what_would_do_nothing_is_refused(arguments, message, folder, capsys, tmp_path):
+    found = run(capsys, "train", folder / "tab.tsv", *arguments, "-o", tmp_path / "m.bin", status=2)
+    assert message in found.err
+    assert not (tmp_path / "m.bin").exists()
+
+
+def test_several_labels_a_line_need_a_bag(folder, capsys, tmp_path):
+    found = run(capsys, "train", folder / "marked.txt", "-o", tmp_path / "m.safetensors", status=1)
+    assert (
+        "marked.txt, line 1: expected one label a text, found 2: neg, any; several need --model fasttext" in found.err
+    )
+
+
+def test_a_table_without_the_column(folder, capsys, tmp_path):
+    columns = ["--text-column", "review", "--label-column", "stars"]
+    found = run(capsys, "train", folder / "table.csv", *columns, "--model", "fasttext", "-o", tmp_path / "m", status=1)
+    assert "expected a column 'stars' in the header, found 'id, polarity, review'" in found.err
