@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from embedkit.cluster.engine import Engine, reported
+from embedkit.files.locations import size_of
 from embedkit.progress import ProgressCallback
 from embedkit.text.ranges import ByteRange, byte_ranges
 from embedkit.text.reading import Sources, list_sources
@@ -30,7 +30,7 @@ def cut(sources: Sources, n_workers: int) -> list[str | ByteRange]:
         When a source is missing.
     """
     files = [str(file) for file in list_sources(sources)]
-    total = sum(os.path.getsize(file) for file in files if file != "-")
+    total = sum(size_of(file) or 0 for file in files if file != "-")
     size = min(max(total // (_RANGES_EACH * n_workers), SMALLEST_RANGE), LARGEST_RANGE)
     return byte_ranges(files, size)
 

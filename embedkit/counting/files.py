@@ -17,6 +17,7 @@ from embedkit.counting.rows import RowBlock
 from embedkit.counting.runs import Run, merge_runs, spill
 from embedkit.counting.window import Window
 from embedkit.errors import ConfigError, FormatError
+from embedkit.files.locations import is_url, on_disk
 from embedkit.files.outputs import spill_folder
 from embedkit.files.temporary import temporary_folder
 from embedkit.progress import ProgressCallback
@@ -42,6 +43,9 @@ def load(
     ConfigError
         When the vocabulary is missing or another one.
     """
+    if is_url(path):
+        with on_disk(path) as here:
+            return load(here, vocabulary, workers=workers, progress=progress)
     if native.is_native(path):
         return native.read(path, vocabulary)
     if os.path.getsize(path) == 0:

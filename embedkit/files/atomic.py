@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from embedkit.errors import EmbedkitError
+from embedkit.files.locations import is_url, shown, upload
 from embedkit.files.outputs import is_stream, open_stream, settled
 from embedkit.files.temporary import temporary_name, temporary_path
 
@@ -36,6 +37,11 @@ def atomic_path(target: Name) -> Iterator[Path]:
                 with open(temporary, "rb") as source, open_stream(target) as stream:
                     while chunk := source.read(1 << 20):
                         stream.write(chunk)
+            return
+        if is_url(target):
+            with temporary_path(stem="output") as temporary:
+                yield temporary
+                upload(temporary, str(target))
             return
         final, folder = settled(target)
         temporary = temporary_name(folder, final.name)
@@ -89,10 +95,10 @@ def atomic_pair(
     EmbedkitError
         When the companion exists and belongs to something else, or one of the two cannot be written.
     """
-    if is_stream(target) or is_stream(companion):
+    if is_url(target) or is_stream(target) or is_stream(companion):
         raise EmbedkitError(
-            f"cannot write {os.fspath(target)} into a pipe: this format is a pair of files, with "
-            f"{os.fspath(companion)}; name a file"
+            f"cannot write {shown(target)}: this format is a pair of files, which go neither into a pipe nor to a "
+            "URL; name a file on disk"
         )
     check_pair(target, companion, belongs, unchanged)
     with _writing(target):
@@ -152,7 +158,7 @@ def _writing(target: Name) -> Iterator[None]:
     except BrokenPipeError:  # nobody reads any more, which is no failure
         raise
     except OSError as error:
-        raise EmbedkitError(f"cannot write {os.fspath(target)}: {error.strerror or error}") from error
+        raise EmbedkitError(f"cannot write {shown(target)}: {error.strerror or error}") from error
 
 
 def _finish(temporary: Path, final: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import numpy as np
 
 from embedkit.errors import FormatError
+from embedkit.files.locations import on_disk, shown
 
 
 class MappedFile:
@@ -29,9 +30,9 @@ class MappedFile:
     """
 
     def __init__(self, path: str | os.PathLike[str], name: str | None = None, expected: str = "vectors") -> None:
-        self.name = name or os.fspath(path)
+        self.name = name or shown(path)
         try:
-            with open(path, "rb") as stream:
+            with on_disk(path) as here, open(here, "rb") as stream:
                 self.size = os.fstat(stream.fileno()).st_size
                 if self.size == 0:
                     raise FormatError(f"{self.name}: expected {expected}, found an empty file")

@@ -7,16 +7,19 @@ to as they are and never replaced; of a symbolic link the file that it leads to 
 from __future__ import annotations
 
 import contextlib
+import glob
 import io
 import os
 import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import BinaryIO
 
 from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.files.locations import has_glob, is_url, reach, shown
 from embedkit.files.temporary import temporary_name
 
 STDOUT = "-"
@@ -33,6 +36,8 @@ def is_stream(target: Name) -> bool:
     EmbedkitError
         For what cannot be written to like that: a disk, a socket.
     """
+    if is_url(target):
+        return False
     if os.fspath(target) == STDOUT or _descriptor(target) is not None:
         return True
     try:
@@ -81,6 +86,9 @@ def check_output(target: Name) -> None:
     EmbedkitError
         When the folder does not exist, nothing may be written into it, or the name is that of a folder.
     """
+    if is_url(target):
+        reach(str(target))
+        return
     if is_stream(target):
         return
     final, folder = settled(target)
@@ -117,12 +125,14 @@ def settled(target: Name) -> tuple[Path, Path]:
 
 def same_file(a: Name, b: Name) -> bool:
     """Whether two names lead to one regular file, whether it exists or not."""
+    if is_url(a) or is_url(b):
+        return a == b
     return not (is_stream(a) or is_stream(b)) and os.path.realpath(a) == os.path.realpath(b)
 
 
 def spill_folder(target: Name) -> Path | None:
     """Where files for a moment are kept while `target` is written: beside it; None, the system's, for a stream."""
-    return None if is_stream(target) else settled(target)[1]
+    return None if is_stream(target) or is_url(target) else settled(target)[1]
 
 
 def refuse_overwriting(output: Name, inputs: Iterable[Name], what: str = "an input") -> None:
@@ -141,6 +151,11 @@ def refuse_overwriting(output: Name, inputs: Iterable[Name], what: str = "an inp
     ConfigError
         When `output` is one of them or lies in one of them, also through links.
     """
+    if is_url(output):
+        for source in inputs:
+            if output == source or (has_glob(source) and fnmatch(str(output), os.fspath(source))):
+                raise ConfigError(f"{shown(output)} is {what} as well; writing would destroy it: name another")
+        return
     if is_stream(output):
         return
     try:
@@ -161,7 +176,7 @@ def _files_of(source: Name) -> Iterator[Name]:
     if os.fspath(source) == STDOUT:  # as an input: standard input
         return
     if not os.path.isdir(source):
-        yield source
+        yield from glob.glob(os.fspath(source), recursive=True) if has_glob(source) else [source]
         return
     for folder, _, names in os.walk(source):
         for name in names:

@@ -61,6 +61,7 @@ def read(
     *,
     spill_to: str | os.PathLike[str] | None = None,
     progress: ProgressCallback | None = None,
+    name: str | None = None,
     **options: Any,
 ) -> EmbeddingTable:
     """Open a file of word vectors.
@@ -76,6 +77,8 @@ def read(
         than the memory can be handled. Not touched where the format can be mapped as it is.
     progress : callable, optional
         Receives `embedkit.progress.Progress` reports.
+    name : str, optional
+        What messages call the file.
     **options
         What the format's reader takes: ``encoding_errors``, ``vocab``, ``words``.
 
@@ -86,17 +89,21 @@ def read(
     ConfigError
         For an unknown format or an option that it does not take.
     """
+    from embedkit.files.locations import on_disk, shown
     from embedkit.formats.compressed import unpacked
 
-    name = format or sniff(path)
-    module = _module(name)
+    with on_disk(path) as here:
+        if os.fspath(here) != os.fspath(path):  # remote, or a pipe: all of it is here now
+            return read(here, format, spill_to=spill_to, progress=progress, name=name or shown(path), **options)
+    kind = format or sniff(path)
+    module = _module(kind)
     _check_exists(path)
-    reader = reader_of(name)
+    reader = reader_of(kind)
     if reader is None:
-        raise ConfigError(f"{name} can be written, not read")
-    _check_options(name, reader, options)
+        raise ConfigError(f"{kind} can be written, not read")
+    _check_options(kind, reader, options)
     with unpacked(path) as plain:
-        found = reader(plain, name=str(path), **options)
+        found = reader(plain, name=name or str(path), **options)
         if not hasattr(module, "blocks"):
             return found
         from embedkit.formats.blocks import collect, spill

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from embedkit.errors import CorpusError
+from embedkit.files.locations import shown
 from embedkit.text.reading import STDIN, read_lines
 
 Source = str | os.PathLike[str]
@@ -31,7 +32,7 @@ def numbered_lines(sources: Source | Iterable[Source], encoding_errors: str = "s
     if isinstance(sources, (str, os.PathLike)):
         sources = [sources]
     for source in sources:
-        name = "standard input" if os.fspath(source) == STDIN else os.fspath(source)
+        name = "standard input" if os.fspath(source) == STDIN else shown(source)
         for number, line in enumerate(_lines(source, encoding_errors), 1):
             yield f"{name}, line {number}", line
 

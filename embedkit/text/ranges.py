@@ -9,13 +9,13 @@ range of its own.
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from embedkit.errors import ConfigError
 from embedkit.files.compression import is_compressed
+from embedkit.files.locations import open_location, shown, size_of
 
 _READ_AT_ONCE = 1 << 16
 
@@ -74,8 +74,8 @@ def part_of(files: Sequence[str], part: int, parts: int) -> list[ByteRange]:
     for file in files:
         if file != "-" and _compressed(file):
             raise ConfigError(
-                f"{file}: a compressed file cannot be cut by bytes; unpack it, or count each file by itself and add "
-                "the counts up"
+                f"{shown(file)}: a compressed file cannot be cut by bytes; unpack it, or count each file by itself "
+                "and add the counts up"
             )
     sizes = [_length(file) for file in files]
     total = sum(sizes)
@@ -137,9 +137,12 @@ def _line_start(stream: BinaryIO, at: int) -> int:
 def _length(file: str) -> int:
     if file == "-":
         raise ConfigError("cannot cut standard input into parts: give files")
-    return os.path.getsize(file)
+    size = size_of(file)
+    if size is None:
+        raise ConfigError(f"{shown(file)}: the server does not tell its size, so it cannot be cut into parts")
+    return size
 
 
 def _compressed(file: str) -> bool:
-    with open(file, "rb") as stream:
+    with open_location(file) as stream:
         return is_compressed(stream.read(8))

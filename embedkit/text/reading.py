@@ -1,4 +1,4 @@
-"""Bytes in: files, folders, standard input; compressed or not; plain lines or JSON lines.
+"""Bytes in: files, folders, globs, URLs, standard input; compressed or not; plain lines or JSON lines.
 
 What is read is UTF-8 text, a sentence a line, ended by a line feed (a carriage return is white space, as is every
 other control character that `str.split` takes for white space). A byte order mark at the start is dropped. Bytes that
@@ -21,6 +21,7 @@ import numpy as np
 
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.files.compression import damaged_errors, decompressed
+from embedkit.files.locations import expand, has_glob, is_url, open_location, shown, size_of
 from embedkit.text.ranges import ByteRange, RangeStream
 from embedkit.text.sniffing import describe_binary, guess_encoding
 
@@ -74,7 +75,7 @@ class Block:
 
 
 def list_sources(sources: Sources) -> list[str | ByteRange]:
-    """The files behind `sources`: folders give the files in them, sorted, at any depth, without hidden ones.
+    """The files behind `sources`: folders and patterns give their files, sorted, at any depth, without hidden ones.
 
     Byte ranges of files stay what they are.
 
@@ -101,6 +102,8 @@ def list_sources(sources: Sources) -> list[str | ByteRange]:
             files += found
         elif os.path.exists(path):
             files.append(path)
+        elif is_url(path) or has_glob(path):
+            files += expand(path)
         else:
             raise CorpusError(f"{path}: no such file or folder")
     return files
@@ -116,10 +119,11 @@ def _walk(folder: str) -> Iterator[str]:
 
 
 def total_bytes(files: Sequence[str | ByteRange]) -> int | None:
-    """Bytes on disk of `files`, or None where standard input is among them."""
+    """Bytes of `files` as they are stored, or None where nobody knows: for standard input, and of some servers."""
     if STDIN in files:
         return None
-    return sum(f.stop - f.start if isinstance(f, ByteRange) else os.path.getsize(f) for f in files)
+    sizes = [f.stop - f.start if isinstance(f, ByteRange) else size_of(f) for f in files]
+    return None if None in sizes else sum(size or 0 for size in sizes)
 
 
 def read_blocks(
@@ -142,7 +146,7 @@ def read_blocks(
         raise ConfigError(f"encoding_errors must be strict, replace or ignore, not {encoding_errors!r}")
     done = 0
     for file in files:
-        name = "standard input" if file == STDIN else str(file)
+        name = "standard input" if file == STDIN else shown(str(file))
         with damaged_errors(name), _opened(file) as raw:
             counted = _Counted(raw, done)
             stream = decompressed(io.BufferedReader(counted, 1 << 17), name)
@@ -173,10 +177,10 @@ def _opened(file: str | ByteRange) -> Iterator[Any]:
     if file == STDIN:
         yield sys.stdin.buffer
     elif isinstance(file, ByteRange):
-        with open(file.path, "rb") as stream:
+        with open_location(file.path) as raw, io.BufferedReader(raw, 1 << 17) as stream:
             yield RangeStream(stream, file)
     else:
-        with open(file, "rb", buffering=0) as raw:
+        with open_location(file) as raw:
             yield raw
 
 

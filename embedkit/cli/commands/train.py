@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -82,4 +81,4 @@ def train(
         return
     if output is None:
         raise click.UsageError("name the file to write: -o model.safetensors")
-    train_and_save(list(corpus) or None, Path(output), format_, options, quiet)
+    train_and_save(list(corpus) or None, output, format_, options, quiet)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from pathlib import Path
 from typing import Any
 
 from embedkit.cli.shared.cluster import cluster_engine
@@ -27,7 +26,7 @@ _SURROUNDINGS = (
 
 
 def train_and_save(
-    corpus: list[str] | None, output: Path, format: str | None, options: dict[str, Any], quiet: bool
+    corpus: list[str] | None, output: str, format: str | None, options: dict[str, Any], quiet: bool
 ) -> None:
     """Train and write the result, after checking that it can be written."""
     from embedkit.formats import check_target

@@ -1,0 +1,271 @@
+"""Text and vectors from anywhere: URLs that fsspec knows, folders, globs; outputs too; what goes wrong in one line."""
+
+import builtins
+import gzip
+import os
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+import embedkit
+from embedkit.cli import main
+from embedkit.errors import CorpusError, EmbedkitError
+from embedkit.files import locations
+from embedkit.files.locations import expand, has_glob, is_url, on_disk, open_location, shown, size_of
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.text.reading import list_sources, read_lines
+
+fsspec = pytest.importorskip("fsspec")
+TEXT = "the king and the queen\n왕 과 여왕\n" * 40
+
+
+@pytest.fixture
+def store(monkeypatch):
+    """A store in memory with a folder of parts; waiting costs no time."""
+    monkeypatch.setattr(locations, "WAIT", 0.0)
+    memory = fsspec.filesystem("memory")
+    memory.store.clear()
+    memory.pipe("/bucket/part-0.txt", TEXT.encode())
+    memory.pipe("/bucket/part-1.txt.gz", gzip.compress(TEXT.encode()))
+    memory.pipe("/bucket/deep/part-2.txt", b"one more line\n")
+    memory.pipe("/bucket/.hidden", b"hidden\n")
+    yield memory
+    memory.store.clear()
+
+
+@pytest.fixture
+def run(capfd):
+    def run(*arguments):
+        status = main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return status, out, err
+
+    return run
+
+
+def test_what_a_url_is():
+    for url in ("s3://b/k", "memory://x", "https://h/x?q=1", "zip://a::s3://b/k.zip", "hf://datasets/x"):
+        assert is_url(url), url
+    for path in ("corpus.txt", "C:\\data\\x.txt", "C:/x", "/a://b", "-", "", "a b://c"):
+        assert not is_url(path), path
+
+
+def test_messages_show_no_secrets():
+    assert shown("https://ann:secret@host/a.txt?X-Amz-Signature=abc") == "https://host/a.txt"
+    assert shown("s3://key:secret@bucket/a") == "s3://bucket/a"
+    assert shown("zip://x::https://u:p@h/a.zip?token=t") == "zip://x::https://h/a.zip"
+    assert shown("plain?name@here.txt") == "plain?name@here.txt"
+
+
+def test_folders_globs_and_files(store, tmp_path):
+    assert list_sources("memory://bucket/part-0.txt") == ["memory://bucket/part-0.txt"]
+    parts = ["memory:///bucket/part-0.txt", "memory:///bucket/part-1.txt.gz"]
+    assert list_sources("memory://bucket/part-*") == parts
+    assert list_sources("memory://bucket/") == ["memory:///bucket/deep/part-2.txt", *parts]
+    assert list(read_lines("memory://bucket/part-*")) == TEXT.splitlines() * 2
+    for name in ("b.txt", "a.txt", "c.md", "odd[1].txt"):
+        (tmp_path / name).write_text("x\n")
+    (tmp_path / "folder.txt").mkdir()
+    assert expand(str(tmp_path / "*.txt")) == [str(tmp_path / name) for name in ("a.txt", "b.txt", "odd[1].txt")]
+    assert not has_glob(tmp_path / "odd[1].txt")
+    assert list_sources(str(tmp_path / "odd[1].txt")) == [str(tmp_path / "odd[1].txt")]
+
+
+@pytest.mark.parametrize(
+    "source, told",
+    [
+        ("memory://bucket/missing.txt", "memory://bucket/missing.txt: no such file; check the URL"),
+        ("memory://bucket/*.nothing", "memory://bucket/*.nothing: no file matches"),
+        ("nowhere/*.txt", "nowhere/*.txt: no file matches"),
+        ("bogus://bucket/x", "bogus://bucket/x: fsspec knows no protocol bogus://"),
+    ],
+)
+def test_what_is_not_there_is_one_line(store, run, source, told):
+    status, out, err = run("vocab", source)
+    assert (status, out, err) == (1, "", f"embedkit: error: {told}\n")
+
+
+def test_every_command_that_reads_text_and_vectors(store, run, tmp_path):
+    corpus, out = "memory://bucket/part-*", tmp_path
+    assert run("vocab", corpus, "-q")[1].startswith("the\t160\n")
+    assert run("phrases", corpus, "-q", "--min-count", "1")[0] == 0
+    assert run("cooccur", corpus, "-o", out / "c.safetensors", "-q")[0] == 0
+    assert run("tfidf", corpus, "-o", out / "t.npz", "-q")[0] == 0
+    assert run("lm", "train", corpus, "-o", "memory://bucket/lm.safetensors", "-q")[0] == 0
+    status, scores, _ = run("lm", "evaluate", "memory://bucket/lm.safetensors", "memory://bucket/part-0.txt")
+    assert status == 0 and scores
+    model = "memory://bucket/m.safetensors"
+    assert run("train", corpus, "-o", model, "--vector-size", 4, "--epochs", 1, "--min-count", 1, "-q")[0] == 0
+    assert run("similar", model, "king", "--topn", 1)[1].count("\n") == 1
+    assert run("convert", model, "memory://bucket/m.txt", "-q")[0] == 0
+    assert run("convert", "memory://bucket/m.txt", out / "m.vec", "-q")[0] == 0
+    found, model = embedkit.load("memory://bucket/m.txt"), embedkit.load(model)
+    np.testing.assert_array_equal(found.vectors, model.vectors)
+    store.pipe("/bucket/pairs.tsv", "king\tqueen\t9\n왕\t여왕\t8\nthe\tand\t1\n".encode())
+    assert run("evaluate", "memory://bucket/m.txt", "--pairs", "memory://bucket/pairs.tsv", "-q")[0] == 0
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_url_that_is_read_is_not_written(store, run):
+    for source in ("memory://bucket/part-0.txt", "memory://bucket/part-*.txt"):
+        status, _, err = run("vocab", source, "-o", "memory://bucket/part-0.txt")
+        assert status == 2 and "writing would destroy it" in err
+    assert store.cat("/bucket/part-0.txt") == TEXT.encode()
+
+
+def test_a_failed_run_leaves_the_store_as_it_was(store):
+    KeyedVectors(["a"], np.ones((1, 2), np.float32)).save("memory://bucket/m.safetensors")
+    before = store.cat("/bucket/m.safetensors")
+    with pytest.raises(EmbedkitError):
+        KeyedVectors(["a"], np.full((1, 2), np.nan, np.float32)).save("memory://bucket/m.safetensors")
+    assert store.cat("/bucket/m.safetensors") == before
+
+
+def test_pairs_of_files_are_refused(store):
+    with pytest.raises(EmbedkitError, match="pair of files, which go neither into a pipe nor to a URL"):
+        KeyedVectors(["a"], np.ones((1, 2), np.float32)).save("memory://bucket/m.npy")
+
+
+def test_one_unreadable_file_of_a_glob(store, run):
+    store.pipe("/bucket/part-9.txt.gz", gzip.compress(TEXT.encode())[:60])
+    status, _, err = run("vocab", "memory://bucket/part-*", "-q")
+    assert status == 1 and err.count("\n") == 1
+    assert "memory:///bucket/part-9.txt.gz: the compressed file is cut off" in err
+
+
+class Flaky:
+    """A remote file whose connection breaks after 400 bytes."""
+
+    def __init__(self, real, failures):
+        self.real, self.left, self.failures = real, 400, failures
+        self.size = real.size
+
+    def read(self, n):
+        if self.left <= 0 and self.failures:
+            self.failures.pop()
+            raise ConnectionResetError("gone")
+        data = self.real.read(min(n, max(self.left, 1)) if self.failures else n)
+        self.left -= len(data)
+        return data
+
+    def seek(self, *arguments):
+        return self.real.seek(*arguments)
+
+    def close(self):
+        self.real.close()
+
+
+def test_what_breaks_off_is_read_on(store, monkeypatch):
+    memory = type(store)
+    real, failures = memory.open, [1] * 3
+    monkeypatch.setattr(memory, "open", lambda self, path, mode: Flaky(real(self, path, mode), failures))
+    with open_location("memory://bucket/part-0.txt") as stream:
+        assert stream.read() == TEXT.encode()
+    assert failures == []
+
+
+def test_what_keeps_breaking_off_is_one_line(store, monkeypatch):
+    def refuse(*_):
+        raise ConnectionResetError("reset by https://user:hunter2@host/x?token=t")
+
+    monkeypatch.setattr(type(store), "open", refuse)
+    with pytest.raises(CorpusError) as caught:
+        list(read_lines("memory://bucket/part-0.txt"))
+    assert str(caught.value) == "memory://bucket/part-0.txt: cannot be read: reset by https://host/x"
+
+
+def test_a_file_that_changes_while_it_is_read(store, monkeypatch):
+    with open_location("memory://bucket/part-0.txt") as stream:
+        stream.read(10)
+        stream._drop()
+        store.pipe("/bucket/part-0.txt", b"another file altogether")
+        with pytest.raises(CorpusError, match="changed while it was read"):
+            stream.read(10)
+
+
+@pytest.mark.parametrize("kind", [PermissionError, type("NoCredentialsError", (Exception,), {})])
+def test_credentials_are_fsspecs_business(store, monkeypatch, kind):
+    def refuse(*_):
+        raise kind("AKIA-SECRET")
+
+    monkeypatch.setattr(type(store), "open", refuse)
+    with pytest.raises(CorpusError, match="needs credentials, which fsspec takes from") as caught:
+        list(read_lines("memory://bucket/part-0.txt"))
+    assert "SECRET" not in str(caught.value)
+
+
+def test_without_fsspec_one_line_says_what_to_install(run, monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *arguments, **more):
+        if name.split(".")[0] == "fsspec":
+            raise ImportError(name)
+        return real(name, *arguments, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    for arguments in (["vocab", "s3://bucket/x"], ["vocab", "x", "-o", "s3://bucket/x"]):
+        status, _, err = run(*arguments)
+        assert status == 1
+        assert err == (
+            "embedkit: error: s3://bucket/x: URLs need the package fsspec: pip install 'embedkit[remote]' s3fs\n"
+        )
+
+
+def test_without_the_package_of_a_protocol(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    status, _, err = run("vocab", "gs://bucket/x")
+    assert status == 1 and "gs:// needs the package gcsfs: pip install gcsfs" in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_vectors_from_a_pipe(tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=lambda: fifo.write_text("2 2\na 1 2\nb 3 4\n"))
+    writer.start()
+    assert list(embedkit.load(fifo).index_to_key) == ["a", "b"]
+    writer.join()
+
+
+@pytest.fixture
+def web(monkeypatch):
+    """A web server that wants to be asked twice, knows no ranges, and gives a secret file to nobody."""
+    pytest.importorskip("aiohttp")
+    monkeypatch.setattr(locations, "WAIT", 0.0)
+    busy = [1]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            status = 404 if "missing" in self.path else 403 if "secret" in self.path else 200
+            if status == 200 and busy and self.command == "GET":
+                busy.pop()
+                status = 503
+            body = TEXT.encode() if status == 200 else b""
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def test_text_from_the_web(web, run):
+    assert list(read_lines(f"{web}/corpus.txt?token=abc")) == TEXT.splitlines()
+    assert size_of(f"{web}/corpus.txt") == len(TEXT.encode())
+    with on_disk(f"{web}/corpus.txt") as copy:
+        assert copy.read_text(encoding="utf-8") == TEXT
+    for name, told in (("missing", "no such file; check the URL"), ("secret", "needs credentials")):
+        status, _, err = run("vocab", f"{web.replace('//', '//user:pw@')}/{name}?sig=abc")
+        assert status == 1 and told in err and "abc" not in err and "pw" not in err, err
