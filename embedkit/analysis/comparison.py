@@ -33,6 +33,8 @@ class Comparison:
         Shared neighbours divided by all that are a neighbour in either model.
     second_order : float64 (n_words,)
         Cosine between the two models' lists of cosines with those neighbours.
+    zeros : int
+        Words that both hold and that were left out: a zero vector has no direction, so no neighbours.
     """
 
     words: list[str]
@@ -40,6 +42,7 @@ class Comparison:
     overlap: np.ndarray
     jaccard: np.ndarray
     second_order: np.ndarray
+    zeros: int = 0
 
     def changed(self) -> np.ndarray:
         """Positions of the words that lost a neighbour, the one that changed most first: int64 (n,)."""
@@ -77,10 +80,13 @@ def compare(
     """
     rows = np.array([second.row(word) for word in first.index_to_key[:restrict_vocab]], np.int64)
     shared = np.flatnonzero((rows >= 0) & (rows < restrict_vocab))
+    pointing = (first.norms[shared] > 0) & (second.norms[rows[shared]] > 0)
+    zeros, shared = int(len(shared) - pointing.sum()), shared[pointing]
     if len(shared) <= topn:
+        left_out = f", {zeros} with a zero vector left out" if zeros else ""
         raise EmbedkitError(
             f"comparing {topn} neighbours takes more than {topn} words that both models hold among "
-            f"their first {restrict_vocab}; they share {len(shared)}"
+            f"their first {restrict_vocab}; they share {len(shared)}{left_out}"
         )
     units = [unit(first.vectors[shared]), unit(second.vectors[rows[shared]])]
     neighbours = np.stack([_neighbours(rows, topn, place, progress) for place, rows in enumerate(units)])
@@ -91,6 +97,7 @@ def compare(
         common / topn,
         common / (2 * topn - common),
         _second_order(units, neighbours),
+        zeros,
     )
 
 

@@ -28,7 +28,7 @@ class Cost:
     bytes : int
         Of the vectors, with those of subwords.
     cosine : float
-        Mean cosine of a decoded vector with the original.
+        Mean cosine of a decoded vector with the original; zero vectors, which have none, left out.
     overlap : float
         Share of the ten nearest neighbours that stay, mean over the first `words` words among themselves.
     spearman : list of float
@@ -89,13 +89,18 @@ def costs(
 
 def _cost(kind: str, original: KeyedVectors, smaller: KeyedVectors, pairs: Sequence[WordPairs], words: int) -> Cost:
     size = sum(rows.nbytes for rows in (smaller.table.vectors, smaller.ngram_vectors) if rows is not None)
-    first = slice(0, words)
-    cosine = float(np.mean(np.sum(unit(original.vectors[first]) * unit(smaller.vectors[first]), axis=1)))
-    topn = min(10, len(original) - 1, words - 1)
-    overlap = float("nan")
+    # A zero vector has no direction to keep and no neighbours; one that only became zero has lost both.
+    pointing = np.flatnonzero(original.norms[:words] > 0)
+    cosine = overlap = float("nan")
+    if len(pointing):
+        cosines = np.sum(unit(original.vectors[pointing]) * unit(smaller.vectors[pointing]), axis=1)
+        cosine = float(np.mean(cosines))
+    still = int(np.count_nonzero(smaller.norms[pointing] > 0))
+    topn = min(10, still - 1)
     if topn > 0:
-        few = keep_words(original, top=words), keep_words(smaller, top=words)
-        overlap = float(compare(*few, topn=topn).overlap.mean())
+        names = [original.index_to_key[row] for row in pointing.tolist()]
+        few = keep_words(original, names), keep_words(smaller, names)
+        overlap = float(compare(*few, topn=topn).overlap.sum() / len(pointing))
     return Cost(
         kind,
         size,

@@ -14,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import check_pair
 from embedkit.files.outputs import same_file
@@ -149,6 +151,7 @@ def write(
     if writer is None:
         raise ConfigError(f"{name} can be read, not written")
     _check_options(name, writer, options)
+    _check_finite(table)
     writer(table, path, **options)
     lost = [] if words_only else losses(table, name)
     if lost:
@@ -298,6 +301,23 @@ def _module(format: str) -> Any:
     if format not in FORMATS:
         raise ConfigError(f"unknown format {format!r}: expected one of {', '.join(FORMATS)}")
     return import_module(FORMATS[format].module)
+
+
+def _check_finite(table: EmbeddingTable) -> None:
+    """Refuse what no reader takes. Rows composed of n-grams check themselves while they are written."""
+    from embedkit.rows.composed import ComposedRows
+
+    if isinstance(table.vectors, ComposedRows):
+        return
+    finite = np.isfinite(table.lengths())
+    if not finite.all():
+        from embedkit.formats.blocks import show
+
+        row = int(np.argmin(finite))
+        raise EmbedkitError(
+            f"not written: the vector of {show(table.packed_words.encoded(row))} (row {row}) holds NaN, an infinity or "
+            "values too large for float32"
+        )
 
 
 def _check_options(format: str, function: Callable[..., Any], options: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.errors import ConfigError, FormatError
+from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.rows.norms import row_norms
@@ -140,6 +140,39 @@ def show(word: bytes) -> str:
     """A word for a message, however long or broken it is."""
     text = word[:60].decode("utf-8", "replace")
     return repr(text + ("…" if len(word) > 60 else ""))
+
+
+def check_dimensions(vector_size: int, format: str) -> None:
+    """Refuse vectors of no dimensions, for a format that has none."""
+    if not vector_size:
+        raise EmbedkitError(
+            f"cannot write {format}: its vectors have at least one dimension; convert to native instead"
+        )
+
+
+def check_utf8(word: bytes, format: str, first: bool = False) -> None:
+    """Check that a word comes back from a file of UTF-8.
+
+    Parameters
+    ----------
+    word : bytes
+    format : str
+        For messages.
+    first : bool
+        It is the first thing in the file, where a byte order mark is passed over.
+
+    Raises
+    ------
+    EmbedkitError
+    """
+    what = "is the first and begins with U+FEFF, which readers take for a byte order mark"
+    if not first or not word.startswith(b"\xef\xbb\xbf"):
+        try:
+            word.decode("utf-8")
+            return
+        except UnicodeDecodeError:
+            what = "is not UTF-8"
+    raise EmbedkitError(f"cannot write {format}: the word {show(word)} {what}; convert to native instead")
 
 
 def rows_from(name: str, first: int) -> Callable[[int], str]:

@@ -34,7 +34,7 @@ from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
 from embedkit.formats import JAMO_IN_BIN
-from embedkit.formats.blocks import show
+from embedkit.formats.blocks import check_dimensions, show
 from embedkit.formats.fasttext_quantized import FastTextCodes
 from embedkit.rows.composed import ComposedRows
 from embedkit.rows.protocol import Rows
@@ -335,6 +335,7 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
         For jamo subwords and pruned models, which the format cannot express, for vectors whose rows were not kept,
         and for a word with a NUL byte.
     """
+    check_dimensions(table.vector_size, "fastText .bin")
     own, ngrams = _expressible(table)
     words = table.packed_words
     size, n_words = table.vector_size, len(table)

@@ -18,7 +18,7 @@ from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_pair
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks, decoded
-from embedkit.formats.text_rows import check_word
+from embedkit.formats.text_rows import check_shape, check_word, refuse_cr_only
 from embedkit.rows.table import EmbeddingTable
 
 ROWS = 8192
@@ -74,6 +74,7 @@ def blocks(
 def read_vocabulary(path: str | os.PathLike[str]) -> tuple[list[bytes], np.ndarray]:
     """Words and counts (int64) from lines ``word count``."""
     file = MappedFile(path)
+    refuse_cr_only(file.name, file.bytes[:])
     words, counts = [], []
     for number, line in enumerate(file.bytes[:].split(b"\n"), 1):
         if not line.strip():
@@ -114,6 +115,7 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str], vocab: str | None
     words = table.packed_words.to_bytes()
     for word in words:
         check_word(word, "GloVe binary")
+    check_shape(table, "GloVe binary")
     counts = table.counts if table.counts is not None else np.zeros(len(words), np.int64)
     beside = Path(vocab) if vocab else companion(path)
 

@@ -12,7 +12,7 @@ from embedkit.errors import FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks
-from embedkit.formats.text_rows import BOM, SAMPLE_LINES, lines_at, read_rows, width_of, write_rows
+from embedkit.formats.text_rows import BOM, SAMPLE_LINES, check_shape, lines_at, read_rows, width_of, write_rows
 from embedkit.rows.table import EmbeddingTable
 
 
@@ -48,5 +48,6 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_error
 
 def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write words and vectors; a word with white space is refused."""
+    check_shape(table, "GloVe text")
     with atomic_open(path, streamed=True) as stream:
-        write_rows(table, stream, "GloVe text")
+        write_rows(table, stream, "GloVe text", header=False)

@@ -16,7 +16,8 @@ import numpy as np
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_pair
 from embedkit.files.mapped import MappedFile
-from embedkit.formats.blocks import decoded, show
+from embedkit.formats.blocks import check_utf8, decoded, show
+from embedkit.formats.text_rows import refuse_cr_only
 from embedkit.rows.norms import row_norms
 from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words
@@ -64,6 +65,7 @@ def read_words(path: str | os.PathLike[str]) -> Words:
     if os.path.getsize(path) == 0:
         return Words.from_bytes([])
     file = MappedFile(path)
+    refuse_cr_only(file.name, file.bytes[:])
     lines = file.bytes[:].removeprefix(b"\xef\xbb\xbf").split(b"\n")
     if not lines[-1]:
         lines.pop()
@@ -107,7 +109,8 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str], words: str | None
     """Write the matrix, and the words beside it; a word with a line feed is refused."""
     keys = table.packed_words
     lines = keys.to_bytes()
-    for word in lines:
+    for row, word in enumerate(lines):
+        check_utf8(word, "npy", first=row == 0)
         if b"\n" in word or word.endswith(b"\r"):
             raise EmbedkitError(
                 f"cannot write npy: the word {show(word)} holds the end of a line; convert to native, "

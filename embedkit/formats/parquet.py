@@ -14,7 +14,7 @@ import numpy as np
 
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_path
-from embedkit.formats.blocks import Blocks, decoded, rows_from
+from embedkit.formats.blocks import Blocks, check_dimensions, decoded, rows_from
 from embedkit.rows.table import EmbeddingTable
 
 ROWS = 8192
@@ -93,6 +93,7 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     pa = _pyarrow()
     import pyarrow.parquet as pq
 
+    check_dimensions(table.vector_size, "parquet")
     words = table.packed_words
     schema = pa.schema([("word", pa.string()), ("vector", pa.list_(pa.float32(), table.vector_size))])
     with atomic_path(path) as temporary, pq.ParquetWriter(str(temporary), schema) as writer:

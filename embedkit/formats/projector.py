@@ -1,7 +1,8 @@
 """TensorFlow's Embedding Projector: ``vectors.tsv`` (values parted by tabs) and ``metadata.tsv`` (a word a line).
 
-The words of ``X.tsv`` are in ``X.metadata.tsv``, those of ``vectors.tsv`` also in ``metadata.tsv``. A metadata file of
-one column has no header; one of several has, and its column ``word``, ``label`` or else the first holds the words.
+The words of ``X.tsv`` are in ``X.metadata.tsv``, those of ``vectors.tsv`` in ``metadata.tsv``; ``words`` names another
+file. A metadata file of one column has no header; one of several has, and its column ``word``, ``label`` or else the
+first holds the words.
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_pair
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks, decoded, show
-from embedkit.formats.text_rows import BOM, WRITE_ROWS, format_rows, line_end, lines_at, place
+from embedkit.formats.text_rows import (
+    BOM,
+    WRITE_ROWS,
+    check_plain,
+    check_shape,
+    format_rows,
+    line_end,
+    lines_at,
+    place,
+    refuse_cr_only,
+)
 from embedkit.kernels import thresholds
 from embedkit.rows.table import EmbeddingTable
 
@@ -29,8 +40,16 @@ def companion(path: str | os.PathLike[str]) -> Path:
     return path.with_name("metadata.tsv") if path.name == "vectors.tsv" else path.with_suffix(".metadata.tsv")
 
 
-def blocks(path: str | os.PathLike[str], name: str | None = None) -> Blocks:
+def blocks(path: str | os.PathLike[str], name: str | None = None, words: str | None = None) -> Blocks:
     """Read vectors and words.
+
+    Parameters
+    ----------
+    path : path
+    name : str, optional
+        What messages call the file.
+    words : path, optional
+        The words' file, where it is not the one that the name of the vectors leads to.
 
     Raises
     ------
@@ -38,20 +57,23 @@ def blocks(path: str | os.PathLike[str], name: str | None = None) -> Blocks:
         When the metadata file is missing or has another number of words, or a value is not a number.
     """
     file = MappedFile(path, name)
-    metadata = companion(file.name)
+    metadata = Path(words) if words else companion(file.name)
     if not metadata.is_file():
-        metadata = metadata.with_name("metadata.tsv")
-    if not metadata.is_file():
-        raise FormatError(f"{file.name}: expected the words in {companion(file.name)}, found no such file")
-    words = _read_words(metadata)
+        # A metadata.tsv beside it may be of another model: which one it is must be said.
+        raise FormatError(
+            f"{file.name}: expected the words in {metadata}, found no such file; give `words`, their file"
+        )
+    listed = _read_words(metadata)
     start = len(BOM) if file.bytes[:3] == BOM else 0
     first = lines_at(file, start, 1)
     size = len(first[0].split(b"\t")) if first else 0
-    return Blocks(file.name, size, len(words), _rows(file, start, size, words, str(metadata)))
+    return Blocks(file.name, size, len(listed), _rows(file, start, size, listed, str(metadata)))
 
 
 def _read_words(path: Path) -> list[bytes]:
-    lines = path.read_bytes().removeprefix(BOM).split(b"\n")
+    content = path.read_bytes().removeprefix(BOM)
+    refuse_cr_only(str(path), content)
+    lines = content.split(b"\n")
     if not lines[-1]:
         lines.pop()
     lines = [line.removesuffix(b"\r") for line in lines]
@@ -115,7 +137,9 @@ def are_a_pair(path: str | os.PathLike[str], metadata: Path) -> bool:
 def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write the pair of files; a word with a tab or the end of a line is refused."""
     words = table.packed_words.to_bytes()
-    for word in words:
+    check_shape(table, "projector")
+    for row, word in enumerate(words):
+        check_plain(word, "projector", first=row == 0)
         if not word or any(byte in word for byte in b"\t\n\r"):
             what = "is empty" if not word else "holds a tab or the end of a line"
             raise EmbedkitError(

@@ -43,7 +43,7 @@ def sniff(path: str | os.PathLike[str]) -> str:
     if not head:
         raise FormatError(f"{path}: expected vectors, found an empty file")
     for magic, name in MAGICS.items():
-        if head.startswith(magic):
+        if head.startswith(magic) and head[len(magic) : len(magic) + 1] not in (b" ", b"\t"):  # a word may be PAR1
             return name
     if head.startswith(b"PK\x03\x04"):
         return _zip(path, packed)
@@ -82,16 +82,18 @@ def _text(head: bytes) -> str | None:
     from embedkit.formats.text_rows import BOM, GAPS, NOT_FINITE, NUMBER, width_of
 
     body = head[len(BOM) :] if head.startswith(BOM) else head
+    if b"\n" not in body and body.count(b"\r") > 1:
+        return None
     first, newline, rest = body.partition(b"\n")
     fields = GAPS.split(first.strip(b" \t\r"))
     if len(fields) == 2 and all(field.isdigit() and len(field) < 16 for field in fields) and newline:
         size = int(fields[1])
-        if not rest or not _binary(rest):
-            widths = [width_of([line]) for line in _whole_lines(rest, len(head))[:20]]
-            if not widths or size in widths or any(width != 1 for width in widths):
-                return "word2vec-text"
-        else:
+        widths = [width_of([line]) for line in _whole_lines(rest, len(head))[:20]]
+        text = bool(widths) and all(width >= size for width in widths)
+        if rest and not text and (_binary(rest) or _word2vec_rows(rest, int(fields[0]), size, len(head))):
             return "word2vec-binary"
+        if not widths or size in widths or any(width != 1 for width in widths):
+            return "word2vec-text"
     if _binary(body):
         return None
     if len(fields) == 8 and all(field.isdigit() for field in fields[:6]):
@@ -99,18 +101,30 @@ def _text(head: bytes) -> str | None:
     lines = _whole_lines(body, len(head))
     if not lines:
         return None
-    values = [field for field in lines[0].strip().split(b"\t") if NUMBER.match(field) or NOT_FINITE.match(field)]
-    if len(values) == len(lines[0].strip().split(b"\t")):
+    numeric = (NUMBER.match(field) or NOT_FINITE.match(field) for line in lines[:20] for field in line.split(b"\t"))
+    if all(numeric):  # of a word and its values, some words are no numbers
         return "projector"
     if all(GAPS.split(line)[-1].isdigit() and len(GAPS.split(line)) == 2 for line in lines[:20]):
         return None  # words and counts: a vocabulary
     return "glove-text" if width_of(lines[:20]) else None
 
 
+def _word2vec_rows(rest: bytes, n_words: int, size: int, head: int) -> bool:
+    """Whether a small file is word, space and 4 · `size` bytes, `n_words` times and nothing else."""
+    at = 0
+    for _ in range(n_words if head < HEAD else 0):
+        space = rest.find(b" ", at)
+        at = space + 1 + 4 * size
+        if space < 0 or at > len(rest):
+            return False
+    return head < HEAD and not rest[at:].strip(b"\n")
+
+
 def _whole_lines(text: bytes, head: int) -> list[bytes]:
     lines = text.split(b"\n")
-    if len(lines) > 1 and head >= HEAD:
-        lines = lines[:-1]
+    if head >= HEAD:
+        # Of a line that is cut the last field may be half a number.
+        lines = lines[:-1] if len(lines) > 1 else [lines[0][: max(lines[0].rfind(b" "), lines[0].rfind(b"\t"), 0)]]
     return [line.rstrip(b" \t\r") for line in lines if line.strip()]
 
 
@@ -145,6 +159,10 @@ def _cooccurrences(head: bytes) -> bool:
 
 
 def _what(head: bytes) -> str:
+    from embedkit.formats.text_rows import CR_ONLY
+
+    if head.count(b"\r") > 1 and b"\n" not in head:
+        return CR_ONLY
     if head[0] == 0x80 and 2 <= head[1] <= 5:
         return f"{PICKLE}; with gensim, save the vectors with save_word2vec_format instead"
     for magic, name in OTHERS.items():

@@ -1,6 +1,7 @@
 """SQLite: table ``vectors(word TEXT PRIMARY KEY, vector BLOB)`` and ``meta(key TEXT PRIMARY KEY, value TEXT)``.
 
-A blob is little-endian float32; rows stand in the order of the words. ``meta`` holds ``format_version`` ("1"),
+A blob is little-endian float32 (float64 is read where ``vector_size`` in ``meta`` says that it must be); rows stand in
+the order of the words, in a table WITHOUT ROWID by word. ``meta`` holds ``format_version`` ("1"),
 ``vector_size``, ``embedkit_version`` and the training ``config`` as JSON. Files are opened read-only; a view in place
 of the table is refused, so that nothing but stored rows is ever run through.
 """
@@ -41,33 +42,81 @@ def blocks(path: str | os.PathLike[str], name: str | None = None) -> Blocks:
             held = ", ".join(sorted(kinds)) or "none"
             raise FormatError(f"{name}: expected a table vectors(word, vector), found {held}")
         meta = dict(database.execute("SELECT key, value FROM meta")) if kinds.get("meta") == "table" else {}
-        first = database.execute("SELECT length(vector) FROM vectors ORDER BY rowid LIMIT 1").fetchone()
+        order = _order(database, name)
+        first = database.execute(f"SELECT length(vector) FROM vectors {order} LIMIT 1").fetchone()
         n_words = database.execute("SELECT count(*) FROM vectors").fetchone()[0]
     try:
-        size = first[0] // 4 if first else int(meta.get("vector_size", 0))
+        n_bytes = first[0] if first else 4 * int(meta.get("vector_size", 0))
+        width = _number_bytes(name, n_bytes, meta.get("vector_size"))
+        size = n_bytes // width
         config = json.loads(meta.get("config", "{}"))
         if not isinstance(config, dict):
             raise ValueError("not an object")
     except (ValueError, TypeError, RecursionError) as error:
         raise FormatError(f"{name}: damaged: meta or the first vector cannot be read ({error})") from error
-    return Blocks(name, size, min(n_words, os.path.getsize(path)), _rows(path, name, size), config=config)
+    return Blocks(name, size, min(n_words, os.path.getsize(path)), _rows(path, name, size, width, order), config=config)
 
 
-def _rows(path: str | os.PathLike[str], name: str, size: int) -> Iterator[tuple[list[bytes], np.ndarray]]:
+def _order(database: sqlite3.Connection, name: str) -> str:
+    """The order of the rows: as they were written, or by word in a table WITHOUT ROWID, which has no other."""
+    columns = {row[1] for row in database.execute("PRAGMA table_info(vectors)")}
+    if not {"word", "vector"} <= columns:
+        found = ", ".join(sorted(columns)) or "none"
+        raise FormatError(f"{name}: expected a table vectors with the columns word and vector, found {found}")
+    try:
+        database.execute("SELECT rowid FROM vectors LIMIT 1")
+    except sqlite3.OperationalError:
+        return "ORDER BY word"
+    return "ORDER BY rowid"
+
+
+def _number_bytes(name: str, n_bytes: int, vector_size: str | None) -> int:
+    """Bytes of a number in a blob: 4 (float32), or 8 where ``vector_size`` says so (float64)."""
+    if vector_size is not None and n_bytes == 8 * int(vector_size) and n_bytes:
+        return 8
+    if n_bytes % 4 or (vector_size is not None and n_bytes != 4 * int(vector_size)):
+        numbers = f" ({vector_size} numbers)" if vector_size else ""
+        raise FormatError(f"{name}: expected blobs of float32{numbers}, found {n_bytes} bytes")
+    return 4
+
+
+def _rows(
+    path: str | os.PathLike[str], name: str, size: int, width: int, order: str
+) -> Iterator[tuple[list[bytes], np.ndarray]]:
     done = 0
     with _errors(name), contextlib.closing(_open(path)) as database:
         database.text_factory = bytes
-        cursor = database.execute("SELECT word, vector FROM vectors ORDER BY rowid")
+        cursor = database.execute(f"SELECT word, vector FROM vectors {order}")
         while found := cursor.fetchmany(ROWS):
             for row, (word, blob) in enumerate(found, done):
-                if not isinstance(word, bytes) or not isinstance(blob, bytes) or len(blob) != 4 * size:
+                if not isinstance(word, bytes) or not isinstance(blob, bytes) or len(blob) != width * size:
                     what = f"{len(blob)} bytes" if isinstance(blob, bytes) else type(blob).__name__
                     raise FormatError(
-                        f"{name}: row {row}: expected a word and {4 * size} bytes ({size} float32), found {what}"
+                        f"{name}: row {row}: expected a word and {width * size} bytes ({size} float{8 * width}), "
+                        f"found {what}"
                     )
             words = decoded([word for word, _ in found], "strict", rows_from(name, done))
-            yield words, np.frombuffer(b"".join(blob for _, blob in found), "<f4").reshape(len(found), size)
+            numbers = np.frombuffer(b"".join(blob for _, blob in found), f"<f{width}").reshape(len(found), size)
+            with np.errstate(over="ignore"):
+                yield words, _plausible(name, done, numbers, width)
             done += len(found)
+
+
+def _plausible(name: str, row: int, numbers: np.ndarray, width: int) -> np.ndarray:
+    """The rows as float32; float64 blobs read as float32 of twice the width are noise, which is told."""
+    rows = numbers.astype(np.float32)
+    if width == 4 and rows.size and rows.shape[1] % 2 == 0 and row == 0:
+        wide = numbers[:64].view("<f8")
+        # float32 are random in the exponent of a float64 made of two of them; numbers of vectors are moderate.
+        moderate = np.isfinite(wide) & (np.abs(wide) > 1e-9) & (np.abs(wide) < 1e6) | (wide == 0)
+        narrow = np.abs(rows[:64])
+        wild = ~(np.isfinite(narrow) & ((narrow < 1e6) & (narrow > 1e-12) | (narrow == 0)))
+        if moderate.all() and wide.any() and wild.mean() > 0.1:
+            raise FormatError(
+                f"{name}: the blobs look like float64 ({wide.shape[1]} numbers), expected float32; say so by a row "
+                f"('vector_size', '{wide.shape[1]}') in a table meta(key, value)"
+            )
+    return rows
 
 
 def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
@@ -111,7 +160,14 @@ def _pairs(table: EmbeddingTable) -> Iterator[tuple[str, bytes]]:
 
 
 def _open(path: str | os.PathLike[str]) -> sqlite3.Connection:
-    database = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+    """Open read-only. With a write-ahead log beside the file its rows are read too; without one nothing is locked.
+
+    SQLite's immutable mode, which needs no right to write into the folder, does not look at the log: rows that another
+    program committed would be missing without a word.
+    """
+    log = Path(f"{os.path.realpath(path)}-wal")
+    immutable = "" if log.exists() and log.stat().st_size else "&immutable=1"
+    database = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro{immutable}", uri=True)
     database.execute("PRAGMA trusted_schema = OFF")
     return database
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.mapped import MappedFile
-from embedkit.formats.blocks import decoded, show
+from embedkit.formats.blocks import check_utf8, decoded, show
 from embedkit.kernels import thresholds
 from embedkit.rows.table import EmbeddingTable
 
@@ -30,6 +30,11 @@ GAPS = re.compile(rb"[ \t]+")
 NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 NOT_FINITE = re.compile(rb"[+-]?(nan|inf|infinity)$", re.IGNORECASE)
 BOM = b"\xef\xbb\xbf"
+CR_ONLY = (
+    "lines that end in a carriage return alone, as old Macs wrote; convert the file with: tr '\\r' '\\n' < IN > OUT"
+)
+CONTROL = re.compile(rb"[\x00-\x08\x0b-\x0c\x0e-\x1a\x1c-\x1f\x7f]")  # a file that holds them is taken for binary
+LONGEST_WORD = 1 << 15  # bytes; the first line must show its values where formats are told apart
 
 
 def lines_at(file: MappedFile, start: int, n: int) -> list[bytes]:
@@ -58,6 +63,7 @@ def read_rows(
     file: MappedFile, start: int, size: int, encoding_errors: str
 ) -> Iterator[tuple[list[bytes], np.ndarray]]:
     """Blocks of words and float32 (k, size) from byte `start` to the end of the file."""
+    refuse_cr_only(file.name, file.bytes[start : start + SEGMENT])
     large = file.size - start >= thresholds.PARSED_BYTES
     segments = _segments(file, start)
     if not large:
@@ -72,6 +78,17 @@ def read_rows(
     for low, found in ordered_map(parse, segments, min(os.cpu_count() or 1, 16), "parse"):
         yield _finish(file, *found, encoding_errors)
         file.forget(low)
+
+
+def refuse_cr_only(name: str, text: bytes) -> None:
+    """Refuse lines that end in a carriage return alone: all of them would be one word.
+
+    Raises
+    ------
+    FormatError
+    """
+    if b"\n" not in text and text.rstrip(b"\r").count(b"\r"):
+        raise FormatError(f"{name}: expected lines, found {CR_ONLY}")
 
 
 def parse_line(file: MappedFile, start: int, end: int, size: int) -> tuple[int, list[float]] | None:
@@ -204,8 +221,8 @@ def _finish(
     return decoded(words, encoding_errors, lambda i: place(file, int(places[i]))), vectors
 
 
-def write_rows(table: EmbeddingTable, stream: BinaryIO, format: str) -> None:
-    """Write every row as a line; the digits give the float32 back exactly.
+def write_rows(table: EmbeddingTable, stream: BinaryIO, format: str, header: bool = True) -> None:
+    """Write every row as a line, behind a header or at the start; the digits give the float32 back exactly.
 
     Raises
     ------
@@ -215,19 +232,59 @@ def write_rows(table: EmbeddingTable, stream: BinaryIO, format: str) -> None:
     words = table.packed_words
     for low in range(0, len(table), WRITE_ROWS):
         encoded = [words.encoded(row) for row in range(low, min(low + WRITE_ROWS, len(table)))]
-        for word in encoded:
-            check_word(word, format)
+        for row, word in enumerate(encoded, low):
+            check_word(word, format, first=row == 0 and not header)
         with_kernel = len(table) * table.vector_size >= thresholds.PRINTED_NUMBERS
         texts = format_rows(table.vectors[low : low + WRITE_ROWS], with_kernel)
         stream.writelines(word + text + b"\n" for word, text in zip(encoded, texts, strict=True))
 
 
-def check_word(word: bytes, format: str) -> None:
-    """Raise `EmbedkitError` for a word that cannot stand at the start of a line of values."""
+def check_word(word: bytes, format: str, first: bool = False) -> None:
+    """Check that a word can stand at the start of a line of values and is found there again.
+
+    Parameters
+    ----------
+    word : bytes
+    format : str
+        For messages.
+    first : bool
+        It is the first thing in the file, where a byte order mark is passed over.
+
+    Raises
+    ------
+    EmbedkitError
+    """
     if not word or any(byte in word for byte in b" \t\n\r"):
         what = "is empty" if not word else "holds white space"
         raise EmbedkitError(
             f"cannot write {format}: the word {show(word)} {what}; convert to native, npz, parquet or sqlite instead"
+        )
+    check_plain(word, format, first)
+
+
+def check_plain(word: bytes, format: str, first: bool = False) -> None:
+    """Check what no file of text gives back: control characters, a very long word, bytes that are not UTF-8."""
+    what = ""
+    if CONTROL.search(word):
+        what = "holds a control character"
+    elif len(word) > LONGEST_WORD:
+        what = f"takes more than {LONGEST_WORD:,} bytes"
+    if what:
+        raise EmbedkitError(f"cannot write {format}: the word {show(word)} {what}; convert to native instead")
+    check_utf8(word, format, first)
+
+
+def check_shape(table: EmbeddingTable, format: str) -> None:
+    """Check that there is something to write, for a format whose file says its shape by its content alone.
+
+    Raises
+    ------
+    EmbedkitError
+    """
+    if not len(table) or not table.vector_size:
+        raise EmbedkitError(
+            f"cannot write {format}: it cannot say that there are {len(table)} words of {table.vector_size} "
+            "dimensions; convert to native instead"
         )
 
 

@@ -15,6 +15,7 @@ from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks, decoded, rows_from, show
+from embedkit.formats.text_rows import check_plain
 from embedkit.formats.word2vec_text import read_header
 from embedkit.rows.table import EmbeddingTable
 
@@ -87,4 +88,5 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
                         f"cannot write word2vec binary: the word {show(word)} holds a space or a line "
                         "feed; convert to native, npz, parquet or sqlite instead"
                     )
+                check_plain(word, "word2vec binary")
                 stream.write(word + b" " + values.tobytes() + b"\n")

@@ -70,14 +70,14 @@ def test_converting_gives_the_same_as_loading_and_saving(name, tmp_path, monkeyp
 
 def test_no_words_at_all(name, tmp_path):
     model = KeyedVectors([], np.zeros((0, 4), np.float32))
+    if name in ("glove-text", "glove-binary", "projector"):  # nothing would say how wide the vectors are
+        with pytest.raises(EmbedkitError, match="0 words of 4 dimensions"):
+            write(model, name, tmp_path)
+        return
     path, options = write(model, name, tmp_path)
-    if name in ("glove-text", "glove-binary", "projector"):  # nothing says how wide the vectors are
-        with pytest.raises(FormatError):
-            storing.load(path, **options)
-    else:
-        after = storing.load(path, **options)
-        assert after.vectors.shape == (0, 4)
-        assert after.most_similar(np.ones(4)) == []
+    after = storing.load(path, **options)
+    assert after.vectors.shape == (0, 4)
+    assert after.most_similar(np.ones(4)) == []
 
 
 def with_word(word):

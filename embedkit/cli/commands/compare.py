@@ -44,7 +44,8 @@ def compare(first: str, second: str, topn: int, changed: int, restrict_vocab: in
 
     with progress_bar(quiet) as progress:
         found = compare_models(load(first), load(second), topn=topn, restrict_vocab=restrict_vocab, progress=progress)
-    note(f"{len(found.words)} words in both, {topn} neighbours each", quiet)
+    left_out = f"; {found.zeros} words with a zero vector left out" if found.zeros else ""
+    note(f"{len(found.words)} words in both, {topn} neighbours each{left_out}", quiet)
     columns = ["word", "overlap", "jaccard", "second_order", "only_a", "only_b"]
     with Results(columns, as_json, header=True) as results:
         results.row("(mean)", found.overlap.mean(), found.jaccard.mean(), found.second_order.mean(), None, None)
