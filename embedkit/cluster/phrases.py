@@ -9,7 +9,7 @@ import numpy as np
 
 from embedkit.cluster.engine import Engine, reported
 from embedkit.cluster.words import count_words, cut
-from embedkit.counting.phrases import Phrase, Scoring, add_pairs, choose_phrases, join, pair_counts, spell
+from embedkit.counting.phrases import JOINT, Phrase, Scoring, add_pairs, choose_phrases, join, pair_counts, spell
 from embedkit.errors import EmptyCorpusError
 from embedkit.progress import ProgressCallback
 from embedkit.text.ranges import ByteRange
@@ -31,24 +31,26 @@ def join_phrases(
     min_count: int = 5,
     npmi: bool = False,
     passes: int = 1,
+    delimiter: str = JOINT,
     progress: ProgressCallback | None = None,
     **reading: Any,
-) -> tuple[Iterator[bytes], list[Phrase]]:
+) -> tuple[Iterator[bytes], list[list[Phrase]]]:
     """`embedkit.counting.phrases.join_phrases` on a cluster: the same phrases and the same text.
 
     Returns
     -------
     text : iterator of bytes
         The joined text, in the order of the corpus.
-    phrases : list of Phrase
+    phrases : list of list of Phrase
+        Those of each pass.
     """
-    scoring = Scoring.create(threshold, delta, min_count, npmi, passes)
+    scoring = Scoring.create(threshold, delta, min_count, npmi, passes, delimiter)
     whole = count_words(engine, sources, progress=progress, **reading)
     words = whole.index_to_key
     known = engine.share(whole)
     texts = [engine.submit(_read, span, known, reading) for span in cut(sources, engine.n_workers)]
     counts = whole.counts
-    found: list[Phrase] = []
+    found: list[list[Phrase]] = []
     for n_pass in range(passes):
         if n_pass:
             counts = sum(engine.results([engine.submit(_word_counts, ids, len(words)) for ids in texts]))
@@ -63,7 +65,7 @@ def join_phrases(
         joined = engine.share((step.keys, step.ids))
         texts = [engine.submit(_join, ids, joined, len(words)) for ids in texts]
         words = step.words
-        found += step.phrases
+        found.append(step.phrases)
     spelt = engine.share((words.blob, words.offsets))
     written = engine.results([engine.submit(_spell, ids, spelt) for ids in texts])
     return reported(written, len(texts), "writing", progress), found

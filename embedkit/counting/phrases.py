@@ -39,15 +39,19 @@ class Phrase:
     Attributes
     ----------
     text : str
-        Both words with ``_`` between them.
+        Both words with the delimiter between them.
     count : int
         How often the two stand side by side.
     score : float
+    first, second : str
+        The words; in later passes they may be phrases themselves.
     """
 
     text: str
     count: int
     score: float
+    first: str
+    second: str
 
 
 def score_pairs(
@@ -69,7 +73,8 @@ def join_phrases(
     min_count: int = 5,
     npmi: bool = False,
     passes: int = 1,
-) -> tuple[np.ndarray, Words, list[Phrase]]:
+    delimiter: str = JOINT,
+) -> tuple[np.ndarray, Words, list[list[Phrase]]]:
     """Find the phrases of a text and join them.
 
     Parameters
@@ -88,14 +93,16 @@ def join_phrases(
         Score by NPMI.
     passes : int
         How often to go over the text.
+    delimiter : str
+        Between the words of a phrase.
 
     Returns
     -------
     (ids, words, phrases)
-        The joined text, and all phrases, pass by pass, the best score first.
+        The joined text, and for each pass its phrases, the best score first.
     """
-    scoring = Scoring.create(threshold, delta, min_count, npmi, passes)
-    found: list[Phrase] = []
+    scoring = Scoring.create(threshold, delta, min_count, npmi, passes, delimiter)
+    found: list[list[Phrase]] = []
     for _ in range(passes):
         counts = np.bincount(ids[ids >= 0], minlength=len(words))
         step = choose_phrases(*pair_counts(ids, counts >= min_count, len(words)), counts, words, scoring)
@@ -103,7 +110,7 @@ def join_phrases(
             break
         ids = join(ids, step.keys, step.ids, len(words))
         words = step.words
-        found += step.phrases
+        found.append(step.phrases)
     return ids, words, found
 
 
@@ -115,9 +122,18 @@ class Scoring:
     delta: float
     min_count: int
     npmi: bool
+    delimiter: str = JOINT
 
     @classmethod
-    def create(cls, threshold: float | None, delta: float | None, min_count: int, npmi: bool, passes: int) -> Scoring:
+    def create(
+        cls,
+        threshold: float | None,
+        delta: float | None,
+        min_count: int,
+        npmi: bool,
+        passes: int,
+        delimiter: str = JOINT,
+    ) -> Scoring:
         """Fill in the defaults and check the values.
 
         Raises
@@ -130,7 +146,8 @@ class Scoring:
             threshold = DEFAULT_NPMI_THRESHOLD if npmi else DEFAULT_THRESHOLD
         if npmi and not -1 <= threshold <= 1:
             raise ConfigError(f"an NPMI threshold lies between -1 and 1, not {threshold:g}")
-        return cls(threshold, min_count if delta is None else delta, min_count, npmi)
+        check_delimiter(delimiter)
+        return cls(threshold, min_count if delta is None else delta, min_count, npmi, delimiter)
 
 
 @dataclass(frozen=True)
@@ -176,10 +193,18 @@ def choose_phrases(
     if not good.any():
         return None
     keys, n_ab, scores, left, right = keys[good], n_ab[good], scores[good], left[good], right[good]
-    texts = [words[a] + JOINT + words[b] for a, b in zip(left.tolist(), right.tolist(), strict=True)]
-    new_ids, joined = _with_phrases(words, texts)
+    pairs = [(words[a], words[b]) for a, b in zip(left.tolist(), right.tolist(), strict=True)]
+    texts = [scoring.delimiter.join(pair) for pair in pairs]
+    new_ids, joined = with_phrases(words, texts, scoring.delimiter)
     best = np.argsort(-scores, kind="stable").tolist()
-    return PhraseStep(keys, new_ids, joined, [Phrase(texts[i], int(n_ab[i]), float(scores[i])) for i in best])
+    phrases = [Phrase(texts[i], int(n_ab[i]), float(scores[i]), *pairs[i]) for i in best]
+    return PhraseStep(keys, new_ids, joined, phrases)
+
+
+def check_delimiter(delimiter: str) -> None:
+    """Raise `ConfigError` for a delimiter that would cut a phrase in two again, or for none."""
+    if not delimiter or any(letter.isspace() for letter in delimiter):
+        raise ConfigError(f"`delimiter` joins words into one token: no space and not nothing, got {delimiter!r}")
 
 
 def pair_counts(ids: np.ndarray, frequent: np.ndarray, n_words: int) -> tuple[np.ndarray, np.ndarray]:
@@ -203,10 +228,10 @@ def add_pairs(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarra
     return keys, counts
 
 
-def _with_phrases(words: Words, texts: list[str]) -> tuple[np.ndarray, Words]:
+def with_phrases(words: Words, texts: list[str], delimiter: str) -> tuple[np.ndarray, Words]:
     """The id of each phrase, and the words with those added that are not among them yet."""
     known: dict[str, int] = {}
-    joints = np.flatnonzero(words.blob[: words.offsets[-1]] == ord(JOINT))
+    joints = np.flatnonzero(words.blob[: words.offsets[-1]] == delimiter.encode()[0])
     for i in np.unique(np.searchsorted(words.offsets, joints, side="right") - 1).tolist():
         known[words[i]] = i
     n = len(words)

@@ -4,15 +4,16 @@ import math
 import subprocess
 import sys
 from collections import Counter
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from embedkit.counting import phrases
-from embedkit.counting.phrases import join_phrases, score_pairs, spell
-from embedkit.errors import ConfigError
+from embedkit.counting.phrase_model import PhraseModel
+from embedkit.counting.phrases import Phrase, join_phrases, score_pairs, spell
+from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.vocabulary.corpus import Corpus
 
 SENTENCE = st.lists(st.sampled_from(["a", "b", "c", "d", "a_b", "_", "한"]), min_size=1, max_size=9)
@@ -76,9 +77,44 @@ def test_text_and_scores_are_those_of_the_plain_loop(sentences, threshold, delta
             passes=passes,
         )
         assert b"".join(spell(ids, words)).decode() == "".join(" ".join(line) + "\n" for line in expected)
+    scored = list(chain.from_iterable(scored))
     assert sorted((p.text, p.count) for p in scored) == sorted((text, count) for text, count, _ in found)
     assert sorted(p.score for p in scored) == pytest.approx(sorted(score for _, _, score in found))
     assert len(set(words)) == len(words)
+
+
+@given(st.lists(SENTENCE, min_size=1, max_size=20), st.integers(1, 3), st.sampled_from(["_", "~~", "한"]))
+def test_a_saved_model_joins_its_own_text_as_when_it_was_made(tmp_path_factory, sentences, passes, delimiter):
+    path = tmp_path_factory.mktemp("p") / "phrases"
+    corpus = Corpus.from_sentences(sentences, min_count=1)
+    text, vocabulary = corpus.ids, corpus.vocabulary.index_to_key
+    ids, words, found = join_phrases(text, vocabulary, threshold=0.5, min_count=1, passes=passes, delimiter=delimiter)
+    PhraseModel(found, delimiter, "korean", True).save(path)
+    model = PhraseModel.load(path)
+    assert (model.passes, model.delimiter, model.tokenizer, model.lowercase) == (found, delimiter, "korean", True)
+    again = model.apply(text, vocabulary)
+    assert b"".join(spell(*again)) == b"".join(spell(ids, words))
+
+
+def test_a_saved_model_joins_another_text(tmp_path):
+    found = [
+        [Phrase("new_york", 5, 9.0, "new", "york"), Phrase("rare_words", 5, 9.0, "rare", "words")],
+        [Phrase("new_york_city", 5, 9.0, "new_york", "city")],
+    ]
+    corpus = Corpus.from_sentences([["new", "york", "city", "is", "new", "new", "york"], ["york", "city"]], min_count=1)
+    ids, words = PhraseModel(found).apply(corpus.ids, corpus.vocabulary.index_to_key)
+    assert b"".join(spell(ids, words)) == b"new_york_city is new new_york\nyork city\n"
+
+
+@pytest.mark.parametrize("text", ["", "x", "[1]", '{"format": "embedkit-phrases", "version": 2}'])
+def test_other_files_are_no_phrases(tmp_path, text):
+    (tmp_path / "p").write_text(text)
+    with pytest.raises(EmbedkitError):
+        PhraseModel.load(tmp_path / "p")
+    good = '{"format": "embedkit-phrases", "version": 1, "delimiter": "_", "tokenizer": "words", "lowercase": false}\n'
+    (tmp_path / "p").write_text(f'{good}[1, "a", "b", 3, 4.5]\n[3, "a", "b", 3, 4.5]\n')
+    with pytest.raises(FormatError, match="line 3"):
+        PhraseModel.load(tmp_path / "p")
 
 
 def test_formulas():
@@ -91,7 +127,7 @@ def test_formulas():
 
 def test_bad_options():
     corpus = Corpus.from_sentences([["a", "b"]], min_count=1)
-    for options in ({"passes": 0}, {"min_count": 0}, {"npmi": True, "threshold": 2.0}):
+    for options in ({"passes": 0}, {"min_count": 0}, {"npmi": True, "threshold": 2.0}, {"delimiter": " "}):
         with pytest.raises(ConfigError):
             join_phrases(corpus.ids, corpus.vocabulary.index_to_key, **options)
 
@@ -134,3 +170,14 @@ def test_the_list_of_phrases(tmp_path):
     missing = run(str(tmp_path / "none.txt"))
     assert missing.returncode == 1
     assert missing.stderr == f"embedkit: error: {tmp_path / 'none.txt'}: no such file or folder\n"
+
+
+def test_phrases_are_kept_and_applied(tmp_path):
+    (tmp_path / "a.txt").write_text("".join(LINES) * 3)
+    (tmp_path / "b.txt").write_text("A city in NEW YORK state\n")
+    options = ["--threshold", "0.5", "--min-count", "2", "--lowercase", "--delimiter", "~"]
+    done = run(tmp_path / "a.txt", *options, "--save-phrases", tmp_path / "p")
+    assert "we~love" in done.stdout
+    done = run(tmp_path / "b.txt", "--apply", tmp_path / "p")
+    assert done.stdout == "a city in new~york state\n", done.stderr
+    assert run(tmp_path / "b.txt", "--apply", tmp_path / "p", "--passes", "2").returncode == 2

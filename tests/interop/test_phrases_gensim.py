@@ -46,6 +46,6 @@ def test_scores_and_text(npmi, threshold, min_count):
         corpus.ids, corpus.vocabulary.index_to_key, threshold=threshold, npmi=npmi, min_count=min_count
     )
     assert expected
-    assert {phrase.text: phrase.score for phrase in found} == pytest.approx(expected)
+    assert {phrase.text: phrase.score for phrase in found[0]} == pytest.approx(expected)
     text = b"".join(spell(ids, words)).decode().splitlines()
     assert text == [" ".join(theirs[sentence]) for sentence in SENTENCES]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from typing import Any
 
 import click
@@ -12,6 +13,8 @@ from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, refuse, workers_option
 from embedkit.cli.shared.output import Results, note, print_text
 from embedkit.cli.shared.progress import progress_bar
+
+_FINDING = ("threshold", "npmi", "min_count", "delta", "passes", "delimiter")
 
 
 @click.command(epilog="Example: embedkit phrases corpus.txt --passes 2 -o joined.txt")
@@ -37,6 +40,9 @@ from embedkit.cli.shared.progress import progress_bar
     type=click.IntRange(1, 8),
     help="Each pass joins what the one before left; n passes reach phrases of 2^n words.",
 )
+@click.option("--delimiter", default="_", show_default=True, metavar="TEXT", help="Between the words of a phrase.")
+@click.option("--save-phrases", type=OUTPUT, metavar="FILE", help="Keep the phrases there, for --apply.")
+@click.option("--apply", type=INPUT, metavar="FILE", help="Join the phrases of this file, whatever their counts here.")
 @click.option("--list", "as_list", is_flag=True, help="Print phrase, count and score instead of the text.")
 @corpus_options
 @cluster_option
@@ -51,6 +57,9 @@ def phrases(
     min_count: int,
     delta: float | None,
     passes: int,
+    delimiter: str,
+    save_phrases: str | None,
+    apply: str | None,
     as_list: bool,
     tokenizer: str,
     lowercase: bool,
@@ -64,8 +73,13 @@ def phrases(
     """Join frequent collocations of CORPUS with an underscore: new york becomes new_york.
 
     Scores as the word2phrase tool: how many times more often than by chance two words stand side by side. The text
-    comes out with one space between tokens and without blank lines.
+    comes out with one space between tokens and without blank lines. Phrases found in one text are kept with
+    --save-phrases and joined in others with --apply, which are cut by the same tokenizer.
+
+    \b
+    In Korean: embedkit phrases corpora/ko.txt --tokenizer korean --save-phrases ko.phrases -o joined.txt
     """
+    from embedkit.counting.phrase_model import PhraseModel
     from embedkit.counting.phrases import join_phrases, spell
     from embedkit.files.atomic import atomic_open
     from embedkit.vocabulary.corpus import Corpus
@@ -76,7 +90,9 @@ def phrases(
         raise click.UsageError("--json goes with --list")
     if as_list and output is not None:
         raise click.UsageError("--list prints the phrases; leave out --output, or redirect")
-    refuse_with_cluster(cluster, workers=workers)
+    refuse_with_cluster(cluster, workers=workers, apply=apply)
+    if apply:
+        refuse((*_FINDING, "tokenizer", "lowercase", "as_list", "save_phrases"), "with `apply`: the file says them")
     reading: dict[str, Any] = {
         "tokenizer": tokenizer,
         "lowercase": lowercase,
@@ -89,7 +105,11 @@ def phrases(
         "min_count": min_count,
         "npmi": npmi,
         "passes": passes,
+        "delimiter": delimiter,
     }
+    model = PhraseModel.load(apply) if apply else None
+    if model is not None:
+        reading.update(tokenizer=model.tokenizer, lowercase=model.lowercase)
     with contextlib.ExitStack() as opened:
         if cluster is not None:
             from embedkit.cluster import phrases as on_cluster
@@ -100,11 +120,17 @@ def phrases(
         else:
             with progress_bar(quiet) as progress:
                 encoded = Corpus.from_text(corpus, min_count=1, workers=workers, progress=progress, **reading)
-            ids, words, found = join_phrases(encoded.ids, encoded.vocabulary.index_to_key, **scoring)
+            ids, words = encoded.ids, encoded.vocabulary.index_to_key
+            if model is not None:
+                found, (ids, words) = [list(phrases) for phrases in model.passes], model.apply(ids, words)
+            else:
+                ids, words, found = join_phrases(ids, words, **scoring)
             text = spell(ids, words)
+        if save_phrases:
+            PhraseModel(found, delimiter, tokenizer, lowercase).save(save_phrases)
         if as_list:
             with Results(["phrase", "count", "score"], as_json) as results:
-                for phrase in found:
+                for phrase in itertools.chain.from_iterable(found):
                     results.row(phrase.text, phrase.count, phrase.score)
             return
         if output is None:
@@ -112,4 +138,4 @@ def phrases(
         else:
             with atomic_open(output, streamed=True) as stream:
                 stream.writelines(text)
-    note(f"{len(found):,} phrases", quiet)
+    note(f"{sum(map(len, found)):,} phrases{f' of {apply}' if apply else ''}", quiet)

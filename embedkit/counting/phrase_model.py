@@ -1,0 +1,134 @@
+"""Phrases found in one text, kept in a file and joined in others.
+
+The file is UTF-8 text, JSON lines: first an object (``format`` "embedkit-phrases", ``version`` 1, ``delimiter``,
+``tokenizer``, ``lowercase``), then an array for each phrase: the pass that found it, its two words, count and score.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from embedkit.counting.phrases import JOINT, Phrase, check_delimiter, join, with_phrases
+from embedkit.errors import FormatError
+from embedkit.files.atomic import atomic_open
+from embedkit.text.escaping import to_json
+from embedkit.text.lines import numbered_lines, shortened
+from embedkit.vocabulary.words import WordIndex, Words
+
+FORMAT, VERSION = "embedkit-phrases", 1
+
+
+@dataclass(frozen=True)
+class PhraseModel:
+    """Phrases, pass by pass, and how the text was cut that they were found in.
+
+    Attributes
+    ----------
+    passes : sequence of sequences of Phrase
+    delimiter : str
+    tokenizer : str
+    lowercase : bool
+    """
+
+    passes: Sequence[Sequence[Phrase]]
+    delimiter: str = JOINT
+    tokenizer: str = "whitespace"
+    lowercase: bool = False
+
+    def apply(self, ids: np.ndarray, words: Words) -> tuple[np.ndarray, Words]:
+        """Join the phrases of a text, pass after pass, as when they were found.
+
+        Parameters
+        ----------
+        ids : int32 (n,)
+            Word ids with ends of sentences, no word left out.
+        words : Words
+            The word of each id.
+
+        Returns
+        -------
+        (ids, words)
+        """
+        for phrases in self.passes:
+            index = WordIndex(list(words))
+            found = [
+                (first, second, phrase.text)
+                for phrase in phrases
+                if (first := index.get(phrase.first)) is not None and (second := index.get(phrase.second)) is not None
+            ]
+            if not found or not len(ids):
+                continue
+            n_words = len(words)
+            keys = np.array([first * n_words + second for first, second, _ in found], np.int64)
+            new_ids, joined = with_phrases(words, [text for _, _, text in found], self.delimiter)
+            order = np.argsort(keys)
+            ids, words = join(ids, keys[order], new_ids[order], n_words), joined
+        return ids, words
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model."""
+        header = {
+            "format": FORMAT,
+            "version": VERSION,
+            "delimiter": self.delimiter,
+            "tokenizer": self.tokenizer,
+            "lowercase": self.lowercase,
+        }
+        with atomic_open(path) as stream:
+            stream.write((to_json(header) + "\n").encode())
+            for number, phrases in enumerate(self.passes, 1):
+                for phrase in phrases:
+                    row = [number, phrase.first, phrase.second, phrase.count, phrase.score]
+                    stream.write((to_json(row) + "\n").encode())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> PhraseModel:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FormatError
+            With file and line, when it is damaged or of another kind.
+        CorpusError
+            When the file cannot be read.
+        """
+        lines = numbered_lines(path)
+        place, line = next(lines, (f"{os.fspath(path)}, line 1", ""))
+        header = _parsed(line)
+        if not isinstance(header, dict) or header.get("format") != FORMAT:
+            raise FormatError(f"{place}: expected phrases of embedkit phrases --save-phrases, found {shortened(line)}")
+        if header.get("version") != VERSION:
+            raise FormatError(f"{place}: phrases in version {header.get('version')}, this embedkit reads {VERSION}")
+        delimiter, tokenizer, lowercase = (header.get(name) for name in ("delimiter", "tokenizer", "lowercase"))
+        if not isinstance(delimiter, str) or not isinstance(tokenizer, str) or not isinstance(lowercase, bool):
+            raise FormatError(f"{place}: damaged: found {shortened(line)}")
+        check_delimiter(delimiter)
+        passes: list[list[Phrase]] = []
+        for place, line in lines:
+            row = _parsed(line)
+            if (
+                not isinstance(row, list)
+                or [type(value) for value in row[:4]] != [int, str, str, int]
+                or len(row) != 5
+                or not isinstance(row[4], int | float)
+                or not len(passes) <= row[0] <= len(passes) + 1
+                or row[0] < 1
+            ):
+                raise FormatError(f"{place}: expected [pass, word, word, count, score], found {shortened(line)}")
+            if row[0] > len(passes):
+                passes.append([])
+            passes[-1].append(Phrase(delimiter.join(row[1:3]), row[3], float(row[4]), row[1], row[2]))
+        return cls(passes, delimiter, tokenizer, lowercase)
+
+
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
