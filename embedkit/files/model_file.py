@@ -75,3 +75,16 @@ def load_model(path: str | os.PathLike[str], task: str) -> ModelFile:
             "another file"
         )
     return ModelFile(task, str(file.metadata.get("kind")), file.json("config"), file.tensors())
+
+
+def model_task(path: str | os.PathLike[str]) -> str:
+    """The task of a trained model, whatever it is.
+
+    Raises
+    ------
+    FormatError
+        When the file holds none.
+    """
+    file = SafetensorsFile(path, expected="a trained model")
+    file.require(MODEL)
+    return file.metadata.get("task", "")

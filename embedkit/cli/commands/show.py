@@ -1,0 +1,214 @@
+"""``embedkit show``: the course in pictures, on the terminal or in a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from embedkit.cli.shared.files import INPUT, OUTPUT
+from embedkit.cli.shared.options import json_option, quiet_option, seed_option
+from embedkit.cli.shared.output import Results, note, print_json, print_line
+
+if TYPE_CHECKING:
+    from embedkit.nn.models.showing import Heat, Panel
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def picture_options(command: F) -> F:
+    """Where the picture goes."""
+    command = quiet_option(command)
+    command = json_option(command)
+    return click.option("--output", "-o", type=OUTPUT, help="Draw into this .png, .svg, .pdf or .html instead.")(
+        command
+    )
+
+
+@click.group(epilog="Example: embedkit show windows 'the king rules the land'")
+def show() -> None:
+    """See what word vectors and small networks do: gradients, gates, attention, positions, softmax, windows, chains."""
+
+
+@show.command(epilog="Example: embedkit show gradients --steps 50 --scale 1.5 --clip 1 -o gradients.png")
+@click.option("--steps", default=50, show_default=True, type=click.IntRange(2), help="Length of the sequence.")
+@click.option("--hidden-size", default=32, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--scale",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Of the recurrent weights; above 1 gradients may explode.",
+)
+@click.option("--clip", type=click.FloatRange(0, min_open=True), help="Show what is left after clipping to this norm.")
+@seed_option
+@picture_options
+def gradients(output: str | None, as_json: bool, quiet: bool, **options: Any) -> None:
+    """How a loss at the last step reaches the steps before: the norm of dL/dx for RNN, GRU and LSTM."""
+    from embedkit.nn.models import showing
+
+    _emit(showing.gradients(**options), "gradients through time", output, as_json, quiet)
+
+
+@show.command(epilog="Example: embedkit show gates pos.safetensors 'I saw the saw'")
+@click.argument("model", type=INPUT)
+@click.argument("text")
+@click.option("--unit", type=click.IntRange(0), help="Of one hidden unit; the mean of all by default.")
+@picture_options
+def gates(model: str, text: str, unit: int | None, output: str | None, as_json: bool, quiet: bool) -> None:
+    """The gates and the state of a trained LSTM or GRU (classify, tag, lm) over the words of TEXT."""
+    from embedkit.nn.models import showing
+
+    _emit(showing.gates(model, text, unit), text, output, as_json, quiet)
+
+
+@show.command(epilog="Example: embedkit show attention lm.safetensors 'the king rules' --stage scaled")
+@click.argument("model", type=INPUT)
+@click.argument("text")
+@click.option(
+    "--stage",
+    default="softmax",
+    show_default=True,
+    type=click.Choice(["scores", "scaled", "softmax"]),
+    help="q k; divided by the root of d; and behind the softmax.",
+)
+@picture_options
+def attention(model: str, text: str, stage: str, output: str | None, as_json: bool, quiet: bool) -> None:
+    """Who looks at whom in a trained Transformer (classify, lm), every layer and head: rows look at columns."""
+    from embedkit.nn.models import showing
+
+    _emit(showing.attention(model, text, stage), text, output, as_json, quiet)
+
+
+@show.command(epilog="Example: embedkit show positions --width 32 -o positions.svg")
+@click.option("--length", default=20, show_default=True, type=click.IntRange(1), help="Positions.")
+@click.option("--width", default=16, show_default=True, type=click.IntRange(2), help="Dimensions.")
+@picture_options
+def positions(length: int, width: int, output: str | None, as_json: bool, quiet: bool) -> None:
+    """The sinusoids that tell a Transformer where a word stands."""
+    from embedkit.nn.models import showing
+
+    _emit(showing.positional(length, width), "positions", output, as_json, quiet)
+
+
+@show.command("softmax-network", epilog="Example: embedkit show softmax-network 'king queen man woman'")
+@click.argument("words", default="you say goodbye hello")
+@click.option("--steps", default=200, show_default=True, type=click.IntRange(1), help="Of gradient descent.")
+@click.option("--rate", default=1.0, show_default=True, type=click.FloatRange(0, min_open=True), help="Learning rate.")
+@seed_option
+@picture_options
+def softmax_network(
+    words: str, steps: int, rate: float, seed: int, output: str | None, as_json: bool, quiet: bool
+) -> None:
+    """A network of two matrices learns which of WORDS follows which: its weights, and its loss from ln V down."""
+    from embedkit.nn.models import showing
+
+    _emit(showing.softmax_network(words.split(), steps, rate, seed), words, output, as_json, quiet)
+
+
+@show.command(epilog="Example: embedkit show windows 'the king rules the land' --window 2 --negative 3")
+@click.argument("text")
+@click.option("--window", default=2, show_default=True, type=click.IntRange(1), help="Words to either side.")
+@click.option("--negative", default=2, show_default=True, type=click.IntRange(0), help="Negatives for each pair.")
+@seed_option
+@picture_options
+def windows(text: str, window: int, negative: int, seed: int, output: str | None, as_json: bool, quiet: bool) -> None:
+    """What CBOW and skip-gram learn from a sentence: words, their windows, and the negatives drawn."""
+    from embedkit.nn.models import showing
+
+    _emit(showing.windows(text.split(), window, negative, seed), text, output, as_json, quiet)
+
+
+@show.command(epilog="Example: embedkit show markov lm.safetensors 'the king rules'")
+@click.argument("model", type=INPUT)
+@click.argument("text")
+@picture_options
+def markov(model: str, text: str, output: str | None, as_json: bool, quiet: bool) -> None:
+    """The chain of an n-gram model (embedkit lm train --model ngram --order 2) and the probability of TEXT in it."""
+    from embedkit.counting.ngram import NgramModel
+    from embedkit.nn.models import showing
+    from embedkit.text.tokenizers import get_tokenizer
+
+    ngrams = NgramModel.load(model)
+    options = ngrams.corpus_options()
+    cut = get_tokenizer(options.get("tokenizer", "whitespace"), options.get("lowercase", False)).tokens
+    _emit(showing.markov(ngrams, cut(text)), text, output, as_json, quiet)
+
+
+def _emit(panels: Sequence[Panel], title: str, output: str | None, as_json: bool, quiet: bool) -> None:
+    """Print the panels, or draw them into a file."""
+    if output is None:
+        for number, panel in enumerate(panels):
+            if number and not as_json:
+                print_line()
+            _print(panel, as_json)
+        return
+    from embedkit.nn.models.showing import Table
+    from embedkit.plotting import panels as drawing
+
+    if output.lower().endswith(".html"):
+        drawing.write_page(panels, output, title=title)
+    else:
+        from embedkit.errors import ConfigError
+        from embedkit.plotting.canvas import check_target
+
+        check_target(output)
+        if all(isinstance(panel, Table) for panel in panels):
+            raise ConfigError("this is all words: draw it into an .html page, or leave `output` out")
+        drawing.draw_panels(panels, output, title=title, say=lambda text: note(f"note: {text}", quiet))
+    note(f"drawn to {output}", quiet)
+
+
+def _print(panel: Panel, as_json: bool) -> None:
+    """One panel: as a table, a heat map where there is colour, or one JSON object."""
+    from embedkit.nn.models.showing import Heat, Lines
+
+    if isinstance(panel, Heat):
+        if as_json:
+            print_json(
+                {"title": panel.title, "rows": panel.rows, "columns": panel.columns, "values": panel.values.tolist()}
+            )
+        elif sys.stdout.isatty():
+            _print_coloured(panel)
+        else:
+            print_line(panel.title, *panel.columns)
+            for name, values in zip(panel.rows, panel.values.tolist(), strict=True):
+                print_line(name, *(f"{value:.4f}" for value in values))
+        return
+    if isinstance(panel, Lines):
+        columns = [panel.along, *panel.curves]
+        rows = [(x, *values) for x, *values in zip(panel.x, *(c.tolist() for c in panel.curves.values()), strict=True)]
+    else:
+        columns, rows = panel.columns, panel.rows
+    if as_json:
+        print_json({"title": panel.title, "columns": columns, "rows": [list(row) for row in rows]})
+        return
+    with Results(columns, title=panel.title, header=True, digits=6) as results:
+        for row in rows:
+            results.row(*row)
+
+
+def _print_coloured(panel: Heat) -> None:
+    """Cells coloured by their size: blue above zero, red below."""
+    from rich.console import Console
+    from rich.style import Style
+    from rich.table import Table
+    from rich.text import Text
+
+    from embedkit.text.escaping import escape
+
+    table = Table(title=Text(escape(panel.title)), title_justify="left", box=None, padding=(0, 1))
+    table.add_column("")
+    for name in panel.columns:
+        table.add_column(Text(escape(name)), justify="right")
+    top = max(float(abs(panel.values).max()), 1e-12)
+    for name, values in zip(panel.rows, panel.values.tolist(), strict=True):
+        cells = []
+        for value in values:
+            fade = round(255 * (1 - abs(value) / top))
+            colour = f"#{fade:02x}{fade:02x}ff" if value >= 0 else f"#ff{fade:02x}{fade:02x}"
+            cells.append(Text(f"{value:.2f}", Style(bgcolor=colour, color="black" if fade > 90 else "white")))
+        table.add_row(Text(escape(name)), *cells)
+    Console().print(table)

@@ -1,0 +1,262 @@
+"""What a course shows: the numbers behind gradients through time, gates, attention, positions, softmax, windows.
+
+Every function returns panels, which ``embedkit show`` prints and `embedkit.plotting.panels` draws.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedkit.errors import ConfigError
+from embedkit.files.model_file import model_task
+from embedkit.nn.layers.attention import positions
+from embedkit.nn.layers.losses import cross_entropy, softmax
+from embedkit.nn.layers.parameters import Array, values_of
+from embedkit.nn.layers.recurrent import RecurrentCache
+from embedkit.nn.layers.stacks import CELLS, RecurrentStackCache, TransformerStackCache
+
+if TYPE_CHECKING:
+    from embedkit.counting.ngram import NgramModel
+
+STAGES = ("scores", "scaled", "softmax")
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A matrix of numbers with names for its rows and columns: values float (n_rows, n_columns)."""
+
+    title: str
+    values: Array
+    rows: list[str]
+    columns: list[str]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Curves over the same x; with `log` on a logarithmic scale."""
+
+    title: str
+    along: str
+    x: list[int]
+    curves: dict[str, Array]
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of words and numbers."""
+
+    title: str
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+
+
+Panel = Heat | Lines | Table
+
+
+def gradients(
+    steps: int = 50, hidden_size: int = 32, scale: float = 1.0, clip: float | None = None, seed: int = 1
+) -> list[Panel]:
+    """How the gradient of a loss at the last step fades or grows on its way back: ‖dL/dx_t‖ for RNN, GRU and LSTM.
+
+    Parameters
+    ----------
+    steps, hidden_size : int
+    scale : float
+        What the recurrent weights are multiplied with: above 1 the gradient may explode.
+    clip : float, optional
+        The largest norm of all parameters' gradients together (Pascanu et al. 2013); curves with it beside those
+        without.
+    """
+    curves: dict[str, Array] = {}
+    rows: list[tuple[Any, ...]] = []
+    for name, cell in CELLS.items():
+        rng = np.random.default_rng(seed)
+        layer = cell(8, hidden_size, rng=rng, dtype=np.float64)
+        layer.parameters["weight_hh_l0"] *= scale
+        y, cache = layer.forward(rng.standard_normal((1, steps, 8)))
+        dy = np.zeros_like(y)
+        dy[0, -1] = rng.standard_normal(hidden_size) / np.sqrt(hidden_size)
+        dx, grads = layer.backward(dy, cache)
+        norm = float(np.sqrt(sum(np.vdot(g, g) for g in map(values_of, grads.values()))))
+        factor = 1.0 if clip is None else min(1.0, clip / norm)
+        curves[name] = np.linalg.norm(dx[0], axis=1)
+        if clip is not None:
+            curves[f"{name}, clipped"] = curves[name] * factor
+        rows.append((name, norm, norm * factor, float(curves[name][0] / curves[name][-1])))
+    table = Table(
+        "norm of all parameters' gradients", ["cell", "norm", "after clipping", "first step : last step"], rows
+    )
+    return [Lines("‖dL/dx‖, the loss at the last step", "step", list(range(1, steps + 1)), curves, log=True), table]
+
+
+def positional(length: int = 40, width: int = 32) -> list[Panel]:
+    """The sinusoids that tell a Transformer where a word stands (Vaswani et al. 2017, section 3.5)."""
+    table = positions(length, width, np.float64)
+    names = [str(i) for i in range(length)]
+    alike = table @ table.T / (width / 2)
+    return [
+        Heat("position × dimension", table, names, [str(i) for i in range(width)]),
+        Heat("cosine of two positions", alike, names, names),
+    ]
+
+
+def softmax_network(words: Sequence[str], steps: int = 200, rate: float = 1.0, seed: int = 1) -> list[Panel]:
+    """A network of two matrices learns which word follows which, all around: its weights, and its loss from ln V down.
+
+    h = W_in[word], p = softmax(W_out h); W_out starts at zero, so that every word is as likely at first.
+    """
+    words = list(dict.fromkeys(words))
+    n = len(words)
+    if n < 2:
+        raise ConfigError(f"expected at least two different words, found {n}")
+    rng = np.random.default_rng(seed)
+    w_in, w_out = rng.normal(0, 0.5, (n, 2)), np.zeros((n, 2))
+    targets = np.roll(np.arange(n), -1)
+    losses, pictures, shown = [], list[Panel](), {0, steps // 10, steps}
+    for step in range(steps + 1):
+        loss, dlogits = cross_entropy(w_in @ w_out.T, targets)
+        losses.append(loss)
+        if step in shown:
+            both = np.concatenate([w_in, w_out, softmax(w_in @ w_out.T)], axis=1)
+            columns = ["in 1", "in 2", "out 1", "out 2", *(f"p({word})" for word in words)]
+            pictures.append(Heat(f"after {step} steps: loss {loss:.4f}", both, words, columns))
+        w_in, w_out = w_in - rate * dlogits @ w_out, w_out - rate * dlogits.T @ w_in
+    curve = {"loss": np.array(losses), f"ln {n} = {np.log(n):.4f}": np.full(steps + 1, np.log(n))}
+    return [Lines("loss", "step", list(range(steps + 1)), curve), *pictures]
+
+
+def windows(tokens: Sequence[str], window: int = 2, negative: int = 2, seed: int = 1) -> list[Panel]:
+    """What CBOW and skip-gram learn from a sentence: each word and its window, with the negatives drawn beside it.
+
+    Negatives are drawn by count to the power of ¾ (Mikolov et al. 2013), here from the sentence's own words; the word
+    that is to be predicted is none.
+    """
+    counts = Counter(tokens)
+    names = list(counts)
+    p = np.array([counts[name] for name in names]) ** 0.75
+    rng = np.random.default_rng(seed)
+    cbow, pairs = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    for i, centre in enumerate(tokens):
+        around = [tokens[j] for j in range(max(0, i - window), min(len(tokens), i + window + 1)) if j != i]
+        if not around:
+            continue
+        cbow.append((" ".join(around), centre))
+        for word in around:
+            others = np.where([name == word for name in names], 0.0, p)
+            drawn = rng.choice(names, negative, p=others / others.sum()).tolist() if negative and others.any() else []
+            pairs.append((centre, word, " ".join(drawn)))
+    return [
+        Table("CBOW: the mean of the context predicts the word", ["context", "word"], cbow),
+        Table("skip-gram: the word predicts each of its context", ["word", "context", "negatives"], pairs),
+    ]
+
+
+def markov(model: NgramModel, tokens: Sequence[str]) -> list[Panel]:
+    """The probability of a sentence as the product of its steps, and the chain between its words."""
+    names = [*dict.fromkeys(tokens), "</s>"]
+    places = [model.end if name == "</s>" else model.ids.get(name, model.unknown) for name in names]
+    rows, total = list[tuple[Any, ...]](), 0.0
+    for i, word in enumerate([*tokens, "</s>"]):
+        place = model.end if word == "</s>" else model.ids.get(word, model.unknown)
+        p = float(model.distribution(tokens[:i])[place])
+        with np.errstate(divide="ignore"):
+            total += float(np.log(p))
+        context = " ".join(["<s>", *tokens[:i]][-max(1, model.order - 1) :])
+        rows.append((context, word, p, float(np.exp(total))))
+    chain = np.array([model.distribution([name] if i else [])[places] for i, name in enumerate(["<s>", *names[:-1]])])
+    return [
+        Table("the sentence, step by step", ["after", "word", "probability", "product"], rows),
+        Heat("from row to column, one word of context", chain, ["<s>", *names[:-1]], names),
+    ]
+
+
+def gates(path: str | os.PathLike[str], text: str, unit: int | None = None) -> list[Panel]:
+    """The gates of a trained LSTM or GRU over the words of a text, first layer, from left to right.
+
+    Parameters
+    ----------
+    path : path
+        A model of classify, tag or lm.
+    unit : int, optional
+        Of one hidden unit, from 0; the mean of all by default.
+    """
+    tokens, cache = _read(path, text)
+    if not isinstance(cache, RecurrentCache):
+        raise ConfigError("gates are those of a model with an LSTM or a GRU")
+    layer, size = cache.layers[0], cache.states[0].shape[2]
+    values = layer.gates[0, :, 0].reshape(len(tokens), -1, size).transpose(1, 0, 2)
+    if len(values) == 4:
+        i, f, g, o = values
+        cell = f * layer.extra["c_before"][0, :, 0] + i * g
+        shown = {"input i": i, "forget f": f, "candidate g": g, "output o": o, "cell c": cell, "h": o * np.tanh(cell)}
+    elif len(values) == 3:
+        reset, z, n = values
+        before = layer.h_before[0, :, 0]
+        shown = {"reset r": reset, "update z": z, "candidate n": n, "h": n + z * (before - n)}
+    else:
+        raise ConfigError("a simple RNN has no gates: train with --model lstm or gru")
+    if unit is not None and not 0 <= unit < size:
+        raise ConfigError(f"`unit` must be between 0 and {size - 1}, got {unit}")
+    rows = [value.mean(axis=1) if unit is None else value[:, unit] for value in shown.values()]
+    what = f"mean of {size} units" if unit is None else f"unit {unit} of {size}"
+    return [Heat(what, np.array(rows), list(shown), tokens)]
+
+
+def attention(path: str | os.PathLike[str], text: str, stage: str = "softmax") -> list[Panel]:
+    """Who looks at whom in a trained Transformer, each layer and head: rows look at columns.
+
+    Parameters
+    ----------
+    path : path
+        A model of classify or lm.
+    stage : {"scores", "scaled", "softmax"}
+        q kᵀ; divided by √d; and what is left of it behind the mask and the softmax.
+    """
+    if stage not in STAGES:
+        raise ConfigError(f"unknown stage {stage!r}: choose one of {', '.join(STAGES)}")
+    tokens, cache = _read(path, text)
+    if not isinstance(cache, TransformerStackCache):
+        raise ConfigError("attention is that of a Transformer: train with --model transformer or masked")
+    panels = list[Panel]()
+    for number, block in enumerate(cache.blocks, 1):
+        inner = block.attention.sublayer.inner
+        scores = (inner.query @ inner.keys.swapaxes(-1, -2))[0]
+        values = {"scores": scores, "scaled": scores * inner.scale, "softmax": inner.weights[0]}[stage]
+        width = inner.query.shape[-1]
+        for head, matrix in enumerate(values, 1):
+            panels.append(Heat(f"layer {number}, head {head}, {stage} (d = {width})", matrix, tokens, tokens))
+    return panels
+
+
+def _read(path: str | os.PathLike[str], text: str) -> tuple[list[str], Any]:
+    """The tokens that a model reads, and the cache of the layer that reads them."""
+    task = model_task(path)
+    if task == "lm":
+        from embedkit.nn.models.language_model import LanguageModel
+        from embedkit.nn.words.token_table import END, END_ID
+
+        language_model = LanguageModel.load(path)
+        tokens = [END, *language_model.cut(text)]
+        ids = np.concatenate([[END_ID], language_model.table.encode(tokens[1:])]).astype(np.int64)[None]
+        stack = next(iter(language_model.stacks.values()))
+        _, cache = stack.forward(language_model.embed(ids)[0], np.ones(ids.shape, bool))
+        return tokens, cache.layers[0] if isinstance(cache, RecurrentStackCache) else cache
+    if task not in ("classify", "tag"):
+        raise ConfigError(f"expected a model of embedkit classify, tag or lm, found one of embedkit {task}")
+    from embedkit.nn.models.classifier import Classifier
+    from embedkit.nn.models.tagger import Tagger
+
+    model: Classifier | Tagger = Classifier.load(path) if task == "classify" else Tagger.load(path)
+    tokens = model.tokens(text)
+    if not tokens:
+        raise ConfigError("nothing to show: the text holds no words")
+    types, mask = np.arange(len(tokens))[None], np.ones((1, len(tokens)), bool)
+    x, _ = model.words.forward(types, mask, model.words.rows(tokens))
+    return tokens, model.encoder.forward(x, mask)[1]

@@ -1,0 +1,150 @@
+"""The numbers that ``embedkit show`` shows, by value, and the ways it shows them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from embedkit.cli import main
+from embedkit.counting.ngram import NgramModel
+from embedkit.errors import ConfigError
+from embedkit.nn.layers.attention import positions
+from embedkit.nn.layers.recurrent import LSTM
+from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models import showing
+from embedkit.nn.models.classifier import ClassifierConfig
+from embedkit.nn.models.classifier_training import train_classifier
+from embedkit.nn.models.language_model import LanguageModelConfig
+from embedkit.nn.models.language_training import train_language_model
+from embedkit.text.labelled import LabelledTexts
+from embedkit.vocabulary.corpus import Corpus
+
+ONE = TrainingOptions(epochs=1, batch_size=8)
+LINES = ["a b c", "b c a", "c a b", "a a b", "b b c", "c c a"] * 2
+TEXTS = LabelledTexts(list(LINES), ["x", "y"] * 6, [f"line {i}" for i in range(12)])
+
+
+def language_model(path, kind, **config):
+    model, _ = train_language_model(
+        LINES, config=LanguageModelConfig(kind, hidden_size=4, heads=2, **config), options=ONE, vector_size=3
+    )
+    model.save(path)
+    return model
+
+
+def test_gradients_by_a_difference_and_their_clipping():
+    lines, table = showing.gradients(steps=6, hidden_size=5, clip=0.01, seed=3)
+    rng = np.random.default_rng(3)
+    layer = LSTM(8, 5, rng=rng, dtype=np.float64)
+    x, w = rng.standard_normal((1, 6, 8)), rng.standard_normal(5) / np.sqrt(5)
+
+    def loss(change, place):
+        moved = x.copy()
+        moved[0, place[0], place[1]] += change
+        return float(layer.forward(moved)[0][0, -1] @ w)
+
+    slopes = [(loss(1e-6, (2, i)) - loss(-1e-6, (2, i))) / 2e-6 for i in range(8)]
+    assert lines.curves["lstm"][2] == pytest.approx(np.linalg.norm(slopes), rel=1e-5)
+    _, norm, clipped, _ = table.rows[2]
+    assert clipped == pytest.approx(0.01)
+    np.testing.assert_allclose(lines.curves["lstm, clipped"], lines.curves["lstm"] * clipped / norm)
+
+
+def test_larger_recurrent_weights_make_the_gradient_explode():
+    calm, wild = (showing.gradients(60, scale=scale)[0].curves["rnn"] for scale in (0.5, 4.0))
+    assert calm[0] < 1e-6 * calm[-1] and wild[0] > 1e-2 * wild[-1]
+
+
+def test_the_softmax_network_starts_at_ln_v_and_learns_the_circle():
+    loss, first, _, last = showing.softmax_network(["you", "say", "goodbye", "hello"], steps=400)
+    assert loss.curves["loss"][0] == pytest.approx(np.log(4)) and loss.curves["loss"][-1] < 0.05
+    assert np.all(np.diff(loss.curves["loss"][:5]) < 0)
+    np.testing.assert_allclose(first.values[:, 4:], 0.25)
+    assert last.values[:, 4:].argmax(1).tolist() == [1, 2, 3, 0]
+    with pytest.raises(ConfigError, match="at least two different words"):
+        showing.softmax_network(["a", "a"])
+
+
+def test_windows_by_hand():
+    cbow, pairs = showing.windows(["a", "b", "c"], window=1, negative=3)
+    assert cbow.rows == [("b", "a"), ("a c", "b"), ("b", "c")]
+    assert [row[:2] for row in pairs.rows] == [("a", "b"), ("b", "a"), ("b", "c"), ("c", "b")]
+    assert all(word not in drawn.split() and len(drawn.split()) == 3 for _, word, drawn in pairs.rows)
+    assert showing.windows(["a"])[0].rows == []
+
+
+def test_markov_multiplies_to_the_models_own_probability():
+    model = NgramModel.train(Corpus.from_sentences([line.split() for line in LINES], min_count=1), order=2)
+    steps, chain = showing.markov(model, ["a", "zzz", "b"])
+    score = model.score(Corpus.from_sentences([["a", "zzz", "b"]], min_count=1))
+    assert steps.rows[-1][3] == pytest.approx(np.exp(score.log_probability))
+    assert steps.rows[1][0] == "a" and steps.rows[0][0] == "<s>"
+    assert chain.values[1, 1] == pytest.approx(model.distribution(["a"])[model.unknown])
+
+
+def test_positions():
+    table, alike = showing.positional(5, 8)
+    np.testing.assert_allclose(table.values, positions(5, 8, np.float64))
+    np.testing.assert_allclose(np.diag(alike.values), 1)
+
+
+@pytest.mark.parametrize(("kind", "names"), [("lstm", 6), ("gru", 4)])
+def test_gates_give_the_layers_own_state(tmp_path, kind, names):
+    model = language_model(tmp_path / "lm", kind)
+    (heat,) = showing.gates(tmp_path / "lm", "a b c", unit=2)
+    assert heat.columns == ["</s>", "a", "b", "c"] and len(heat.rows) == names
+    ids = np.concatenate([[1], model.table.encode(["a", "b", "c"])])[None]
+    y, _ = model.stacks["stack"].forward(model.embed(ids)[0], np.ones(ids.shape, bool))
+    np.testing.assert_allclose(heat.values[heat.rows.index("h")], y[0][0, :, 2], atol=1e-6)
+    with pytest.raises(ConfigError, match="`unit` must be between 0 and 3"):
+        showing.gates(tmp_path / "lm", "a", unit=4)
+    with pytest.raises(ConfigError, match="that of a Transformer"):
+        showing.attention(tmp_path / "lm", "a")
+
+
+def test_attention_before_and_after_the_softmax(tmp_path):
+    language_model(tmp_path / "lm", "transformer", num_layers=2)
+    scores, scaled, after = (showing.attention(tmp_path / "lm", "a b c", stage) for stage in showing.STAGES)
+    assert len(after) == 4 and after[3].title.startswith("layer 2, head 2")
+    np.testing.assert_allclose(scaled[0].values, scores[0].values / np.sqrt(2), rtol=1e-5)
+    lower = np.where(np.tri(4, dtype=bool), np.exp(scaled[2].values), 0)
+    np.testing.assert_allclose(after[2].values, lower / lower.sum(1, keepdims=True), rtol=1e-4)
+    with pytest.raises(ConfigError, match="with an LSTM or a GRU"):
+        showing.gates(tmp_path / "lm", "a")
+
+
+def test_classifiers_show_theirs_and_other_models_are_refused(tmp_path):
+    for kind in ("gru", "transformer"):
+        config = ClassifierConfig(kind, hidden_size=4, heads=2)
+        model, _ = train_classifier(TEXTS, config=config, options=ONE, vector_size=4)
+        model.save(tmp_path / kind)
+    assert showing.gates(tmp_path / "gru", "a b")[0].columns == ["a", "b"]
+    assert showing.attention(tmp_path / "transformer", "a b")[0].values.shape == (2, 2)
+    with pytest.raises(ConfigError, match="no words"):
+        showing.gates(tmp_path / "gru", " ")
+
+
+COMMANDS = [
+    ["gradients", "--steps", "5", "--clip", "1"],
+    ["positions", "--length", "4", "--width", "4"],
+    ["softmax-network", "왕 여왕 남자 여자", "--steps", "20"],
+    ["windows", "the <king> rules"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_every_way_of_showing(command, tmp_path, capsys):
+    assert main(["show", *command]) == 0
+    assert "\t" in capsys.readouterr().out
+    assert main(["show", *command, "--json"]) == 0
+    assert all(json.loads(line)["title"] for line in capsys.readouterr().out.splitlines())
+    page = tmp_path / "p.html"
+    assert main(["show", *command, "-o", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert "<h2>" in text and "<king>" not in text and text.count("<svg") == (command[0][0] in "gs")
+    for suffix, start in ((".png", b"\x89PNG"), (".svg", b"<?xml")):
+        status = main(["show", *command, "-o", str(tmp_path / f"p{suffix}")])
+        if command[0] == "windows":
+            assert status == 2 and "this is all words" in capsys.readouterr().err.splitlines()[-1]
+        else:
+            assert status == 0 and (tmp_path / f"p{suffix}").read_bytes().startswith(start)
