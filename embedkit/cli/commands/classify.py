@@ -10,6 +10,7 @@ from embedkit.cli.shared.bag import (
     BAG,
     BAG_ONLY,
     bag_options,
+    chooses_bag,
     column_options,
     explain_lines,
     load_classifier,
@@ -19,6 +20,7 @@ from embedkit.cli.shared.bag import (
     report_sets,
     several_options,
     train_and_save,
+    train_suited_and_save,
 )
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.neural import (
@@ -57,8 +59,7 @@ def classify() -> None:
 @click.option("--output", "--out", "-o", "out", required=True, type=OUTPUT, help="The file of the model.")
 @click.option(
     "--model",
-    default=_DEFAULT.model,
-    show_default=True,
+    show_default=f"{_DEFAULT.model}; {BAG} without vectors and options of networks",
     type=click.Choice([*MODELS, BAG]),
     help="mean has no encoder: words are pooled as they are. fasttext is a bag of words and n-grams.",
 )
@@ -103,6 +104,10 @@ def train(
     """Train on files of text<TAB>label lines, or of fastText's __label__x text lines; - is standard input."""
     from embedkit.nn.models.classifier_training import train_classifier
 
+    if options["model"] is None and chooses_bag(vectors):
+        train_suited_and_save(read_texts(data, quiet, text_column, label_column), out, options, quiet)
+        return
+    options["model"] = options["model"] or _DEFAULT.model
     if options["model"] == BAG:
         train_and_save(read_texts(data, quiet, text_column, label_column), out, options, quiet)
         return

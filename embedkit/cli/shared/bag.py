@@ -23,6 +23,10 @@ BAG = "fasttext"
 BATCH = 1 << 16  # lines of a file that are predicted at once
 # Options that the other models of classify do not have.
 BAG_ONLY = ("word_ngrams", "min_n", "max_n", "bucket", "min_count", "min_count_label", "loss", "negative", "workers")
+_BAG_PARAMETERS = {
+    *described(BagOptions),
+    *("data", "out", "model", "quiet", "text_column", "label_column", "valid_fraction"),
+}
 
 
 def _bag_option(name: str) -> Any:
@@ -77,7 +81,7 @@ def train_and_save(data: LabelledSets, out: str, options: dict[str, Any], quiet:
     from embedkit.classification.storing import save_bag
     from embedkit.classification.training import train_bag
 
-    known = {*described(BagOptions), "data", "out", "model", "quiet", "text_column", "label_column"}
+    known = _BAG_PARAMETERS - {"valid_fraction"}
     refuse([name for name in click.get_current_context().params if name not in known], f"with `model` {BAG}")
     chosen = {name: options[name] for name in given(described(BagOptions))}
     bag = BagOptions(**chosen)
@@ -86,6 +90,27 @@ def train_and_save(data: LabelledSets, out: str, options: dict[str, Any], quiet:
         model = train_bag(data.texts, data.labels, bag, progress=progress)
         save_bag(model, out)
     note(f"{len(data):,} texts, {len(model.words):,} words, {len(model.labels):,} labels; written to {out}", quiet)
+
+
+def chooses_bag(vectors: str | None) -> bool:
+    """Whether training without a `model` makes a bag: nothing was given that only a network has."""
+    params = click.get_current_context().params
+    return vectors is None and not given([name for name in params if name not in _BAG_PARAMETERS])
+
+
+def train_suited_and_save(data: LabelledSets, out: str, options: dict[str, Any], quiet: bool) -> None:
+    """Train a bag whose n-grams suit the texts, and say what was chosen."""
+    from embedkit.classification.storing import save_bag
+    from embedkit.classification.suited import train_suited
+
+    chosen = {name: options[name] for name in given(described(BagOptions))}
+    with progress_bar(quiet) as progress:
+        found = train_suited(data.texts, data.labels, held_out=options["valid_fraction"], progress=progress, **chosen)
+        save_bag(found.model, out)
+    kind = f"characters, 1 to {found.options.max_n}" if found.options.max_n else "words and pairs of words"
+    note(f"note: without --vectors and --model: a bag of n-grams of {kind} (--model {BAG})", quiet)
+    measured = f"accuracy {found.accuracy:.4f} on {found.n_held_out:,} texts held out; " if found.n_held_out else ""
+    note(f"{measured}saved to {out}", quiet)
 
 
 def predict_sets(classifier: Classifier | BagClassifier, texts: list[str], k: int, threshold: float) -> Predictions:
