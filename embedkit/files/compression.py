@@ -12,30 +12,20 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from embedkit.errors import CorpusError
-
-GZIP_MAGIC = b"\x1f\x8b"
-BZIP2_MAGIC = b"BZh"
-XZ_MAGIC = b"\xfd7zXZ\x00"
-ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-
-
-def is_compressed(head: bytes) -> bool:
-    """Whether a file that begins with `head` (8 bytes are enough) is one that `decompressed` unpacks."""
-    bzip2 = head.startswith(BZIP2_MAGIC) and head[3:4] in (b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9")
-    return bzip2 or head.startswith((GZIP_MAGIC, XZ_MAGIC, ZSTD_MAGIC))
+from embedkit.files.magic import GZIP, XZ, ZSTD, is_bzip2
 
 
 def decompressed(raw: io.BufferedReader, name: str) -> BinaryIO:
     """`raw`, unpacked where it starts like a compressed file; otherwise `raw` itself."""
-    head = raw.peek(8)[:8]
+    head = raw.peek(10)[:10]
     stream: Any = raw
-    if head.startswith(b"\x1f\x8b"):
+    if head.startswith(GZIP):
         stream = gzip.GzipFile(fileobj=raw)
-    elif head.startswith(b"BZh") and head[3:4] in b"123456789":
+    elif is_bzip2(head):
         stream = bz2.BZ2File(raw)
-    elif head.startswith(b"\xfd7zXZ\x00"):
+    elif head.startswith(XZ):
         stream = lzma.LZMAFile(raw)  # noqa: SIM115
-    elif head.startswith(ZSTD_MAGIC):
+    elif head.startswith(ZSTD):
         stream = _zstd(raw, name)
     unpacked: BinaryIO = stream
     return unpacked

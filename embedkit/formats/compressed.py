@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from embedkit.errors import CorpusError, EmbedkitError, FormatError
+from embedkit.files import magic
 from embedkit.files.temporary import temporary_path
 
-MAGICS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
 CHUNK = 1 << 20
 ALWAYS_FINE = 256 << 20  # bytes
 LARGEST_RATIO = 100  # vectors as text shrink to a third or so
@@ -26,9 +26,7 @@ def is_compressed(path: str | os.PathLike[str]) -> bool:
     """Whether a file starts like one that gzip, bzip2, xz or zstd wrote."""
     with open(path, "rb") as stream:
         head = stream.read(10)
-    return head.startswith(MAGICS) and (
-        not head.startswith(b"BZh") or head[4:10] in (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")
-    )
+    return magic.is_compressed(head)
 
 
 @contextlib.contextmanager

@@ -10,9 +10,10 @@ import os
 
 from embedkit.errors import FormatError
 from embedkit.files.atomic import atomic_open
+from embedkit.files.magic import BOM
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks
-from embedkit.formats.text_rows import BOM, SAMPLE_LINES, check_shape, lines_at, read_rows, width_of, write_rows
+from embedkit.formats.text_rows import SAMPLE_LINES, check_shape, lines_at, read_rows, width_of, write_rows
 from embedkit.rows.table import EmbeddingTable
 
 

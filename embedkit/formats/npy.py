@@ -15,6 +15,7 @@ import numpy as np
 
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_pair
+from embedkit.files.magic import BOM
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import check_utf8, decoded, show
 from embedkit.formats.text_rows import refuse_cr_only
@@ -66,7 +67,7 @@ def read_words(path: str | os.PathLike[str]) -> Words:
         return Words.from_bytes([])
     file = MappedFile(path)
     refuse_cr_only(file.name, file.bytes[:])
-    lines = file.bytes[:].removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    lines = file.bytes[:].removeprefix(BOM).split(b"\n")
     if not lines[-1]:
         lines.pop()
     lines = [line.removesuffix(b"\r") for line in lines]

@@ -15,10 +15,10 @@ import numpy as np
 
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_pair
+from embedkit.files.magic import BOM
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks, decoded, show
 from embedkit.formats.text_rows import (
-    BOM,
     WRITE_ROWS,
     check_plain,
     check_shape,

@@ -79,7 +79,8 @@ def _zip(path: str | os.PathLike[str], packed: bool) -> str:
 
 def _text(head: bytes) -> str | None:
     """word2vec (text or binary), GloVe, floret or projector, by the first lines."""
-    from embedkit.formats.text_rows import BOM, GAPS, NOT_FINITE, NUMBER, width_of
+    from embedkit.files.magic import BOM
+    from embedkit.formats.text_rows import GAPS, NOT_FINITE, NUMBER, width_of
 
     body = head[len(BOM) :] if head.startswith(BOM) else head
     if b"\n" not in body and body.count(b"\r") > 1:

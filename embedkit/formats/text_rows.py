@@ -29,7 +29,6 @@ SAMPLE_LINES = 100
 GAPS = re.compile(rb"[ \t]+")
 NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 NOT_FINITE = re.compile(rb"[+-]?(nan|inf|infinity)$", re.IGNORECASE)
-BOM = b"\xef\xbb\xbf"
 CR_ONLY = (
     "lines that end in a carriage return alone, as old Macs wrote; convert the file with: tr '\\r' '\\n' < IN > OUT"
 )

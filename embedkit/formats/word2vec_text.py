@@ -14,9 +14,10 @@ import numpy as np
 
 from embedkit.errors import FormatError
 from embedkit.files.atomic import atomic_open
+from embedkit.files.magic import BOM
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks
-from embedkit.formats.text_rows import BOM, read_rows, write_rows
+from embedkit.formats.text_rows import read_rows, write_rows
 from embedkit.rows.table import EmbeddingTable
 
 HEADER = re.compile(rb"[ \t]*(\d{1,15})[ \t]+(\d{1,15})[ \t]*\r?\n")

@@ -4,9 +4,10 @@ The graph is a hierarchical navigable small world (Malkov and Yashunin 2016, arX
 ``usearch``, over unit vectors in half precision. What it finds is ranked again by exact cosines, so values are those
 of an exact search; only a neighbour may be missing now and then. How often is measured when the index is built.
 
-File: the bytes ``EMBKHNSW``, uint64 n, n bytes of JSON, then usearch's own bytes. The JSON holds ``words``,
-``vector_size``, ``digest`` (of the vectors that it was built from), ``expansion`` (candidates that a query keeps),
-``recall`` (at 10, against exact search), ``payload_bytes`` and ``payload_sha256``. All integers are little-endian.
+File: the bytes ``EMBKHNSW``, uint64 n, n bytes of JSON, then usearch's own bytes. The JSON holds ``version``,
+``words``, ``vector_size``, ``digest`` (of the vectors that it was built from), ``expansion`` (candidates that a query
+keeps), ``recall`` (at 10, against exact search), ``payload_bytes`` and ``payload_sha256``.
+All integers are little-endian.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ import numpy as np
 
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
+from embedkit.files.safetensors import require_version
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import Hits, nearest, values
 from embedkit.rows.norms import unit
 
 MAGIC = b"EMBKHNSW"
+VERSION = 1  # of the header; the first files carry none
 CONNECTIVITY = 24  # neighbours of a node; 16 stays below a recall of .95 on 250,000 trained words
 EXPANSION_ADD = 200
 EXPANSIONS = (64, 128, 256, 512, 1024, 2048)
@@ -140,6 +143,7 @@ class NeighbourIndex:
         payload = bytes(self.graph.save())
         header = json.dumps(
             {
+                "version": VERSION,
                 "words": len(self.vectors),
                 "vector_size": self.vectors.vector_size,
                 "digest": digest(self.vectors),
@@ -169,10 +173,12 @@ class NeighbourIndex:
                 raise FormatError(f"{path}: not an index of embedkit; build one with: embedkit index MODEL")
             try:
                 header = json.loads(stream.read(length))
+                version = header.get("version", VERSION)
                 expansion, recall = int(header["expansion"]), float(header["recall"])
                 built_from = header["digest"], header["payload_bytes"], header["payload_sha256"]
-            except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
                 raise FormatError(f"{path}: damaged: its header cannot be read; build it again") from error
+            require_version(os.fspath(path), "an index", version, VERSION)
             if built_from[0] != digest(vectors):
                 raise FormatError(f"{path}: built from other vectors than these; build it again with: embedkit index")
             payload = stream.read()

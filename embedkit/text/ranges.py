@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from embedkit.errors import ConfigError
-from embedkit.files.compression import is_compressed
 from embedkit.files.locations import open_location, shown, size_of
+from embedkit.files.magic import is_compressed
 
 _READ_AT_ONCE = 1 << 16
 
@@ -145,4 +145,4 @@ def _length(file: str) -> int:
 
 def _compressed(file: str) -> bool:
     with open_location(file) as stream:
-        return is_compressed(stream.read(8))
+        return is_compressed(stream.read(10))

@@ -22,6 +22,7 @@ import numpy as np
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.files.compression import damaged_errors, decompressed
 from embedkit.files.locations import expand, has_glob, is_url, open_location, shown, size_of
+from embedkit.files.magic import BOM
 from embedkit.text.ranges import ByteRange, RangeStream
 from embedkit.text.sniffing import describe_binary, guess_encoding
 
@@ -30,7 +31,6 @@ SNIFFED_BYTES = 1 << 16
 NEAR_BYTES = 1 << 14  # where most blocks have their last line feed
 SPARE = 16  # room behind the text of a block, for the scanner's padding
 STDIN = "-"
-BOM = b"\xef\xbb\xbf"
 ERROR_POLICIES = ("strict", "replace", "ignore")
 # What a block may be cut behind when it holds no line feed at all.
 _SPACES = tuple(

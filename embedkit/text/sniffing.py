@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from embedkit.files.magic import BZIP2, GZIP, XZ, ZSTD
+
 _MAGICS = (
     (b"%PDF-", "a PDF document; extract its text first, e.g. with pdftotext"),
     (b"PK\x03\x04", "a zip archive (or a docx, xlsx, jar or npz file); unpack it first"),
@@ -27,10 +29,10 @@ _MAGICS = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first"),
     (b"Rar!", "a RAR archive; unpack it first"),
     (b"\xd0\xcf\x11\xe0", "an old Microsoft Office document; save it as plain text first"),
-    (b"\x1f\x8b", "gzip data inside another compression; unpack it first"),
-    (b"BZh", "bzip2 data inside another compression; unpack it first"),
-    (b"\xfd7zXZ\x00", "xz data inside another compression; unpack it first"),
-    (b"\x28\xb5\x2f\xfd", "Zstandard data inside another compression; unpack it first"),
+    (GZIP, "gzip data inside another compression; unpack it first"),
+    (BZIP2, "bzip2 data inside another compression; unpack it first"),
+    (XZ, "xz data inside another compression; unpack it first"),
+    (ZSTD, "Zstandard data inside another compression; unpack it first"),
     (b"\x80\x03", "a Python pickle"),
     (b"\x80\x04", "a Python pickle"),
     (b"\x80\x05", "a Python pickle"),
@@ -51,7 +53,7 @@ def describe_binary(head: bytes) -> str | None:
         return _UTF_16
     for magic, kind in _MAGICS:
         if head.startswith(magic) and (
-            magic not in (b"ID3", b"RIFF", b"BZh", b"PAR1", b"FiFu", b"Rar!") or _has_controls(head)
+            magic not in (b"ID3", b"RIFF", BZIP2, b"PAR1", b"FiFu", b"Rar!") or _has_controls(head)
         ):
             return kind
     if head[257:262] == b"ustar" and b"\x00" in head[:257]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from embedkit.cli.shared.output import note, note_keyboard, warn
 from embedkit.errors import ConfigError, UnknownWordError
+from embedkit.files.magic import BOM
 from embedkit.query.keyed_vectors import KeyedVectors
 
 CHUNK = 1 << 16
@@ -30,7 +31,7 @@ def query_batches(arguments: Sequence[str], most: int = 4096, keep_empty: bool =
     first = True
     while chunk := stream.read1(CHUNK):
         if first:
-            chunk, first = chunk.removeprefix(b"\xef\xbb\xbf"), False
+            chunk, first = chunk.removeprefix(BOM), False
         complete, newline, tail = chunk.rpartition(b"\n")
         if not newline:
             rest += chunk
