@@ -30,6 +30,7 @@ def test_pooling_by_hand():
     np.testing.assert_allclose(pool["max"].forward(h - 9, MASK)[0][1], (h - 9)[1, :2].max(0))
     np.testing.assert_allclose(pool["mean"].forward(h, MASK)[0][1], h[1, :2].mean(0))
     np.testing.assert_allclose(pool["last"].forward(h, MASK)[0][1], [*h[1, 1, :3], *h[1, 0, 3:]])
+    np.testing.assert_allclose(pool["first"].forward(h, MASK)[0], h[:, 0])
     y, cache = pool["attention"].forward(h, MASK)
     np.testing.assert_allclose(cache.weights.sum(1), 1)
     assert (cache.weights[~MASK] == 0).all()

@@ -26,6 +26,18 @@ BLOCK = 1024
 
 def encoder_options(command: F) -> F:
     """A language model as encoder."""
+    command = click.option(
+        "--gradual-unfreezing",
+        is_flag=True,
+        help="With --tune-encoder: epoch e trains the e uppermost layers alone.",
+    )(command)
+    command = click.option(
+        "--layer-rate",
+        default=1.0,
+        show_default=True,
+        type=click.FloatRange(0, 1, min_open=True),
+        help="With --tune-encoder: how fast each layer learns against the one above it, as 0.4.",
+    )(command)
     command = click.option("--tune-encoder", is_flag=True, help="Train the language model too.")(command)
     return click.option(
         "--encoder",
@@ -37,6 +49,8 @@ def encoder_options(command: F) -> F:
 
 def load_encoder(path: str | None, tuned: bool) -> Any:
     """The language model at `path`, None for no path."""
+    if not tuned:
+        refuse(_FINE_TUNING, "without `tune_encoder`, for whose layers it is")
     if path is None:
         if tuned:
             raise ConfigError("--tune-encoder needs --encoder, the language model to train along")
@@ -47,6 +61,7 @@ def load_encoder(path: str | None, tuned: bool) -> Any:
 
 
 vectors_option = click.option("--vectors", type=INPUT, metavar="MODEL", help="Word vectors, any format.")
+_FINE_TUNING = ("layer_rate", "gradual_unfreezing")
 _TRAINING = (
     "epochs",
     "batch_size",
@@ -161,7 +176,8 @@ def take_training_options(options: dict[str, Any]) -> Any:
     """Take the fields of `TrainingOptions` out of a command's options."""
     from embedkit.nn.learning.options import TrainingOptions
 
-    return TrainingOptions(**{name: options.pop(name) for name in _TRAINING})
+    fine_tuning = {name: options.pop(name) for name in _FINE_TUNING if name in options}
+    return TrainingOptions(**fine_tuning, **{name: options.pop(name) for name in _TRAINING})
 
 
 def refuse_idle_training(vectors: str | None, valid: Sequence[str], target_vectors: str | None = None) -> None:

@@ -12,7 +12,7 @@ from embedkit.nn.layers.attention import AttentionPooling, PoolingWeights
 from embedkit.nn.layers.parameters import Gradients, Parameters
 
 Array = np.ndarray
-POOLINGS = ("last", "max", "mean", "attention")
+POOLINGS = ("last", "max", "mean", "attention", "first")
 
 
 class PoolingCache(NamedTuple):
@@ -41,11 +41,12 @@ class Pooling:
 
     ``last`` takes the state after the last word, and of a layer that reads both ways the backward half's state at
     the first word; ``max`` the largest value of each dimension; ``mean`` their mean; ``attention`` the mean weighted
-    by softmax(vᵀ tanh(W h + b)) (Yang et al. 2016, "Hierarchical Attention Networks", eq. 5–7).
+    by softmax(vᵀ tanh(W h + b)) (Yang et al. 2016, "Hierarchical Attention Networks", eq. 5–7); ``first`` the first
+    word's vector, which a model that looks both ways can make say something of them all (Devlin et al. 2019).
 
     Parameters
     ----------
-    kind : {"last", "max", "mean", "attention"}
+    kind : {"last", "max", "mean", "attention", "first"}
     width : int
         Of the vectors.
     bidirectional : bool
@@ -86,6 +87,8 @@ class Pooling:
         if self.kind == "mean":
             weights = (mask / mask.sum(1, keepdims=True)).astype(h.dtype)
             return (weights[:, None] @ h)[:, 0], PoolingCache(h.shape, weights=weights)
+        if self.kind == "first":
+            return h[:, 0], PoolingCache(h.shape, np.zeros(len(h), np.int64))
         rows, last = np.arange(len(h)), mask.sum(1) - 1
         y = h[rows, last]
         if self.bidirectional:
@@ -103,7 +106,7 @@ class Pooling:
         if self.kind == "max":
             np.put_along_axis(dh, picked[:, None], dy[:, None], 1)
             return dh, {}
-        half = cache.shape[2] // 2 if self.bidirectional else cache.shape[2]
+        half = cache.shape[2] // 2 if self.bidirectional and self.kind == "last" else cache.shape[2]
         dh[np.arange(len(dh)), picked, :half] = dy[:, :half]
         dh[:, 0, half:] += dy[:, half:]
         return dh, {}

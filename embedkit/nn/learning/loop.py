@@ -20,6 +20,7 @@ from embedkit.files.checkpoint import Checkpoint, save_checkpoint
 from embedkit.files.resuming import find_checkpoint
 from embedkit.interrupts import Interrupts, held_back
 from embedkit.nn.layers.parameters import Gradients, RowGradient
+from embedkit.nn.learning.finetuning import depths
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.optimizers import clip_gradients
 from embedkit.nn.learning.options import TrainingOptions
@@ -133,6 +134,8 @@ class _Run:
         self.interrupts, self.say = interrupts, say
         self.identity = identity_record(identity, options, model.parameters) if folder is not None else {}
         self.state = RunState(model.parameters, options, higher_is_better)
+        self.depths = depths(model.parameters)
+        self.shares = {name: options.layer_rate**depth for name, depth in self.depths.items() if depth}
         self.n_steps = 0
         self.saved_at = time.monotonic()
 
@@ -189,12 +192,14 @@ class _Run:
         if not np.isfinite(loss):
             raise TrainingError(f"the loss became {loss} {place}; try a smaller `learning_rate` or `clip`")
         try:
+            if self.options.gradual_unfreezing:
+                grads = {name: g for name, g in grads.items() if self.depths[name] < state.epoch}
             norm = clip_gradients(grads, clip)
         except TrainingError as error:
             raise TrainingError(f"{error} ({place})") from None
         for name, optimizer in state.optimizers.items():
             chosen = {key: g for key, g in grads.items() if isinstance(g, RowGradient) == (name == "rows")}
-            optimizer.step(self.model.parameters, chosen, factor)
+            optimizer.step(self.model.parameters, chosen, factor, self.shares)
         state.sums["loss"] += loss * len(batch)
         state.sums["examples"] += len(batch)
         state.sums["clipped"] += norm > clip

@@ -29,23 +29,28 @@ class Optimizer:
         self.steps = 0
         self.state: Parameters = {}
 
-    def step(self, parameters: Parameters, grads: Mapping[str, Gradient], factor: float = 1.0) -> None:
-        """One step, with the learning rate times `factor` (from a schedule)."""
+    def step(
+        self,
+        parameters: Parameters,
+        grads: Mapping[str, Gradient],
+        factor: float = 1.0,
+        shares: Mapping[str, float] | None = None,
+    ) -> None:
+        """One step, with the learning rate times `factor` (from a schedule) and times a parameter's share, if any."""
         self.steps += 1
         for name, gradient in grads.items():
             parameter = parameters[name]
+            rate = self.learning_rate * factor * (shares or {}).get(name, 1.0)
             if isinstance(gradient, RowGradient):
                 rows, values = gradient
                 if rows.size == 0:
                     continue
                 kept = {key: array[rows] for key, array in self._slots(name, parameter).items()}
-                parameter[rows] = self._move(parameter[rows], values, kept, self.learning_rate * factor)
+                parameter[rows] = self._move(parameter[rows], values, kept, rate)
                 for key, array in self._slots(name, parameter).items():
                     array[rows] = kept[key]
             else:
-                parameter[...] = self._move(
-                    parameter, gradient, self._slots(name, parameter), self.learning_rate * factor
-                )
+                parameter[...] = self._move(parameter, gradient, self._slots(name, parameter), rate)
 
     def _slots(self, name: str, parameter: Array) -> Parameters:
         """This parameter's state arrays by kind, made on its first step."""

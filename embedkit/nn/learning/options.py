@@ -37,6 +37,11 @@ class TrainingOptions:
     patience : int
         Stop after so many epochs without a better score.
     seed : int
+    layer_rate : float
+        Of fine-tuning: each layer below the top learns so many times as fast as the one above it (Howard and Ruder
+        2018, "discriminative fine-tuning", take 1 / 2.6).
+    gradual_unfreezing : bool
+        Of fine-tuning: epoch e trains the e uppermost layers alone (Howard and Ruder 2018).
     """
 
     epochs: int = 10
@@ -50,12 +55,14 @@ class TrainingOptions:
     clip: float = 5.0
     patience: int = 3
     seed: int = 1
+    layer_rate: float = 1.0
+    gradual_unfreezing: bool = False
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("learning_rate", "embedding_rate", "clip"):
+        for name in ("learning_rate", "embedding_rate", "clip", "layer_rate"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be above 0, got {getattr(self, name)}")
         if not 0 <= self.warmup < 1:
