@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from embedkit.errors import ConfigError
 from embedkit.progress import ProgressCallback
+from embedkit.query.isotropy import learnt_nothing
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.training.inputs import OF_CORPUS, OF_COUNTING, Source, counts_on_cluster, read_corpus, refuse_idle
 from embedkit.training.options import (
@@ -81,6 +83,7 @@ def train(
     epochs: int | None = None,
     learning_rate: float | None = None,
     sample: float | None = None,
+    preset: str | None = None,
     loss: str | None = None,
     negative: int | None = None,
     ns_exponent: float | None = None,
@@ -154,12 +157,16 @@ def train(
         skipgram, cbow, fasttext, svd: Draw each window from 1..window, as word2vec does. Default True; svd a
         neighbour counts 1/distance.
     epochs : int, optional
-        skipgram, cbow, fasttext, glove: Passes over the text. Default 5; glove 25.
+        skipgram, cbow, fasttext, glove: Passes over the text. Default 5; more below 20 M words; glove 25.
     learning_rate : float, optional
-        skipgram, cbow, fasttext, glove: At the start; falls to nothing. Default 0.05; skipgram 0.025.
+        skipgram, cbow, fasttext, glove: At the start; falls to nothing. Default 0.05; skipgram by size 0.025 or
+        0.05.
     sample : float, optional
         skipgram, cbow, fasttext, svd: Leave out words more frequent than this now and then; 0: never. Default
         0.001; fasttext 0.0001; svd 0.0.
+    preset : {"corpus", "word2vec", "fasttext", "gensim"}, optional
+        skipgram, cbow, fasttext: Defaults of epochs, learning rate, sample and exponent: what suits the corpus,
+        or those of a tool. Default 'corpus'.
     loss : {"ns", "hs", "softmax"}, optional
         skipgram, cbow, fasttext: Negative sampling, hierarchical or full softmax. Default 'ns'.
     negative : int, optional
@@ -219,7 +226,8 @@ def train(
     Returns
     -------
     KeyedVectors
-        Its ``config`` holds the model and the options that were used.
+        Its ``config`` holds the model and the options that were used. Where its words are all alike, a warning says
+        why and what to do.
 
     Raises
     ------
@@ -255,11 +263,14 @@ def train(
     if cooccurrences is not None:
         fit = family(settled).fit
         vectors: KeyedVectors = fit(None, settled, run, cooccurrences=Path(cooccurrences), vocabulary=vocabulary)
-        idle = OF_CORPUS | OF_COUNTING
-        vectors.table.config = {name: value for name, value in vectors.config.items() if name not in idle}
-        return vectors
-    encoded = read_corpus(corpus, settled, vocabulary, progress, mmap_above)
-    vectors = family(settled).fit(encoded, settled, run)
-    kept = {name: value for name, value in vectors.config.items() if name not in OF_CORPUS}
-    vectors.table.config = {**kept, **encoded.options}
+        idle, read = OF_CORPUS | OF_COUNTING, {}
+    else:
+        encoded = read_corpus(corpus, settled, vocabulary, progress, mmap_above)
+        vectors = family(settled).fit(encoded, settled, run)
+        idle, read = OF_CORPUS, encoded.options
+    kept = {name: value for name, value in vectors.config.items() if name not in idle}
+    vectors.table.config = {**kept, **read}
+    alike = learnt_nothing(vectors, kept.get("epochs"))
+    if alike is not None:
+        warnings.warn(alike, stacklevel=2)
     return vectors

@@ -19,6 +19,7 @@ from embedkit.training.run import Run
 from embedkit.training.slices import Result, check_corpus, train_slices
 from embedkit.training.starting import Start, fill_random, start_from
 from embedkit.training.subword_layout import EAGER_ROWS, flush_intervals, layout_of, subwords_of
+from embedkit.training.suiting import suited
 from embedkit.vocabulary.corpus import Corpus
 
 PRIVATE_INPUTS = 256  # of the eager rows, those that each thread has for itself
@@ -42,6 +43,7 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
         With `word_rows` and `ngram_vectors`; `vectors` are the means of both.
     """
     check_corpus(corpus)
+    config = suited(config, corpus.vocabulary, corpus.n_tokens, run)
     return train_slices(FastText(corpus, config), corpus, config, run)
 
 

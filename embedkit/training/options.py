@@ -20,6 +20,7 @@ SUBWORDS = ("none", "chars", "jamo")
 GLOVE_VECTORS = ("sum", "word", "context")
 CBOW_GRADIENTS = ("sum", "mean")
 
+_BY_SIZE = "5; more below 20 M words"
 _NS = {"loss": ("ns",)}
 _CHARS = {"subwords": ("chars",)}
 _JAMO = {"subwords": ("jamo",)}
@@ -85,12 +86,28 @@ class PredictionConfig(TrainingConfig):
 
     window: int = option(5, "Words to each side.", "--ws", least=1)
     shrink_windows: bool = option(True, "Draw each window from 1..window, as word2vec does.")
-    epochs: int = option(5, "Passes over the text.", "--epoch", "--iter", least=1)
-    learning_rate: float = option(0.025, "At the start; falls to nothing.", "--lr", "--alpha", above=0)
-    sample: float = option(1e-3, "Leave out words more frequent than this now and then; 0: never.", "-t", least=0)
+    # Where these are None, `embedkit.training.suiting.suited` decides once the corpus is known.
+    epochs: int = option(None, "Passes over the text.", "--epoch", "--iter", least=1, default_help=_BY_SIZE)
+    learning_rate: float = option(
+        None, "At the start; falls to nothing.", "--lr", "--alpha", above=0, default_help="by size 0.025 or 0.05"
+    )
+    sample: float = option(
+        None,
+        "Leave out words more frequent than this now and then; 0: never.",
+        "-t",
+        least=0,
+        default_help="0.001",
+    )
+    preset: str = option(
+        "corpus",
+        "Defaults of epochs, learning rate, sample and exponent: what suits the corpus, or those of a tool.",
+        choices=("corpus", "word2vec", "fasttext", "gensim"),
+    )
     loss: str = option("ns", "Negative sampling, hierarchical or full softmax.", choices=LOSSES)
     negative: int = option(5, "Negatives for each pair.", "--neg", least=1, only=_NS)
-    ns_exponent: float = option(0.75, "Draw negatives by count to this power.", least=-10, most=10, only=_NS)
+    ns_exponent: float = option(
+        None, "Draw negatives by count to this power.", least=-10, most=10, only=_NS, default_help="0.75"
+    )
     keep_output: bool = option(
         False, "Store the output vectors too (for fill, and for going on).", only={"loss": ("ns", "softmax")}
     )
@@ -127,7 +144,7 @@ class CBOWConfig(PredictionConfig):
     """Continuous bag of words: the neighbours predict the word."""
 
     model = "cbow"
-    learning_rate: float = changed(PredictionConfig, "learning_rate", 0.05)
+    learning_rate: float = changed(PredictionConfig, "learning_rate", None, default_help="0.05")
     cbow_gradient: str = option(
         "sum", "Give each context word the whole gradient, or its share.", choices=CBOW_GRADIENTS
     )
@@ -138,9 +155,9 @@ class FastTextConfig(PredictionConfig):
     """fastText: skip-gram over the pieces of words, with that tool's defaults."""
 
     model = "fasttext"
-    learning_rate: float = changed(PredictionConfig, "learning_rate", 0.05)
-    sample: float = changed(PredictionConfig, "sample", 1e-4)
-    ns_exponent: float = changed(PredictionConfig, "ns_exponent", 0.5)
+    learning_rate: float = changed(PredictionConfig, "learning_rate", None, default_help="0.05")
+    sample: float = changed(PredictionConfig, "sample", None, default_help="0.0001")
+    ns_exponent: float = changed(PredictionConfig, "ns_exponent", None, default_help="0.5")
     subwords: str = changed(PredictionConfig, "subwords", "chars")
 
     def __post_init__(self) -> None:
@@ -155,8 +172,8 @@ class GloVeConfig(TrainingConfig):
 
     model = "glove"
     window: int = changed(PredictionConfig, "window", 15)
-    epochs: int = changed(PredictionConfig, "epochs", 25)
-    learning_rate: float = changed(PredictionConfig, "learning_rate", 0.05, help="Of AdaGrad.")
+    epochs: int = changed(PredictionConfig, "epochs", 25, default_help="")
+    learning_rate: float = changed(PredictionConfig, "learning_rate", 0.05, default_help="")
     x_max: float = option(100.0, "Counts from here on weigh fully.", above=0)
     weight_exponent: float = option(0.75, "Exponent of the weighting.", least=-10, most=10)
     glove_vectors: str = option("sum", "Which vectors are the result.", choices=GLOVE_VECTORS)
@@ -185,7 +202,7 @@ class SVDConfig(DecompositionConfig):
     shrink_windows: bool | None = changed(
         PredictionConfig, "shrink_windows", None, default_help="a neighbour counts 1/distance"
     )
-    sample: float = changed(PredictionConfig, "sample", 0.0)
+    sample: float = changed(PredictionConfig, "sample", 0.0, default_help="")
     shift: float = option(1.0, "PMI less the logarithm of this.", above=0)
     context_smoothing: float = option(0.75, "Contexts count to this power.", "--cds", least=-10, most=10)
 

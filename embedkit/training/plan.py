@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from embedkit.counting import Window, count_cooccurrences, estimate_cells
-from embedkit.training.options import TrainingConfig
+from embedkit.training.options import PredictionConfig, TrainingConfig
 from embedkit.training.run import Run
+from embedkit.training.suiting import suited
 from embedkit.vocabulary.corpus import SENTENCE_END, Corpus
 
 _TRIAL_TOKENS = 200_000
@@ -34,6 +35,8 @@ class Plan:
         The native model file.
     seconds : float
         Training time on this machine, extrapolated from a trial on the first tokens.
+    chosen : str
+        What the size of the corpus decided, where the options leave it open.
     """
 
     n_words: int
@@ -42,6 +45,7 @@ class Plan:
     memory_bytes: int
     disk_bytes: int
     seconds: float
+    chosen: str = ""
 
 
 def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
@@ -52,6 +56,9 @@ def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
     CorpusError
         When there is nothing to train on.
     """
+    chosen: list[str] = []
+    if isinstance(config, PredictionConfig):
+        config = suited(config, corpus.vocabulary, corpus.n_tokens, Run(note=chosen.append))
     n_words = len(corpus.vocabulary)
     row = 4 * config.vector_size
     bucket_bytes = config.bucket * row if config.subwords != "none" else 0
@@ -74,6 +81,7 @@ def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
         corpus.ids.nbytes + n_words * row * n_matrices + bucket_bytes + counts,
         disk,
         seconds,
+        "".join(chosen),
     )
 
 

@@ -12,6 +12,7 @@ from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
 from embedkit.training.slices import Result, check_corpus, train_slices
 from embedkit.training.starting import fill_random, start_from
+from embedkit.training.suiting import suited
 from embedkit.vocabulary.corpus import Corpus
 
 MAX_SHARED = 4096
@@ -39,6 +40,7 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
         float32 (n_words, vector_size).
     """
     check_corpus(corpus)
+    config = suited(config, corpus.vocabulary, corpus.n_tokens, run)
     return train_slices(Word2Vec(corpus, config), corpus, config, run)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import click
 import numpy as np
 
@@ -9,6 +11,7 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, topn_option
 from embedkit.cli.shared.output import Results
 from embedkit.cli.shared.queries import known, query_batches, words_of
+from embedkit.query.isotropy import learnt_nothing
 from embedkit.query.neighbours import METRICS
 from embedkit.query.storing import load
 
@@ -60,6 +63,9 @@ def similar(
     if index_file:
         refuse(("metric", "restrict_vocab"), "with `index_file`: it answers for cosine and the whole vocabulary")
     vectors = load(model)
+    alike = learnt_nothing(vectors, vectors.config.get("epochs"))
+    if alike is not None:
+        warnings.warn(alike, stacklevel=2)
     index = None
     if index_file:
         from embedkit.query.index import NeighbourIndex

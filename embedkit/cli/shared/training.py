@@ -77,6 +77,8 @@ def show_plan(corpus: list[str], options: dict[str, Any], as_json: bool, quiet: 
         results.row("memory, MB", found.memory_bytes / 1e6)
         results.row("disk, MB", found.disk_bytes / 1e6)
         results.row("training, s (estimated)", found.seconds)
+        if found.chosen:
+            results.row("chosen", found.chosen)
 
 
 def _config_options(options: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,117 @@
+"""Defaults that look at the corpus: what is chosen, who wins, what is said."""
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+import embedkit
+from embedkit.cli import main
+from embedkit.errors import ConfigError, EmptyCorpusError
+from embedkit.training.options import TrainingConfig
+from embedkit.training.plan import plan
+from embedkit.training.suiting import defaults_for, epochs_for
+from embedkit.vocabulary.corpus import Corpus
+
+SENTENCES = [["sun", "moon", "star", "comet"], ["bread", "milk", "egg", "flour"]] * 40
+SMALL = {"vector_size": 4, "workers": 1}
+
+
+def test_less_text_gets_more_passes_and_never_fewer_than_five():
+    for subwords in (False, True):
+        sizes = [10**n for n in range(2, 12)]
+        passes = [epochs_for(n, subwords) for n in sizes]
+        assert passes == sorted(passes, reverse=True) and passes[-1] == 5
+        # A little text never takes longer than 20 M words do.
+        assert all(
+            n * epochs <= 5 * 20_000_000 * 1.1 for n, epochs in zip(sizes, passes, strict=True) if n <= 20_000_000
+        )
+    assert [epochs_for(n, False) for n in (100_000, 500_000, 3_000_000, 18_800_000)] == [100, 41, 15, 5]
+    assert [epochs_for(n, True) for n in (100_000, 500_000, 3_000_000, 18_800_000)] == [42, 22, 11, 5]
+    assert epochs_for(0, False) == 100
+
+
+@pytest.mark.parametrize(
+    ("model", "n_tokens", "rate"),
+    [("skipgram", 500_000, 0.025), ("skipgram", 3_000_000, 0.05), ("cbow", 500_000, 0.05), ("fasttext", 10**9, 0.05)],
+)
+def test_the_rate_by_model_and_size(model, n_tokens, rate):
+    assert defaults_for(TrainingConfig.create(model), n_tokens)["learning_rate"] == rate
+
+
+def test_what_was_asked_for_wins_and_what_was_chosen_is_said_and_stored():
+    said = []
+    chosen = embedkit.train(SENTENCES, note=said.append, **SMALL).config
+    assert (chosen["epochs"], chosen["learning_rate"], chosen["sample"]) == (100, 0.025, 1e-3)
+    assert said == ["100 epochs, learning rate 0.025: suits a corpus of 320 words"]
+    said.clear()
+    half = embedkit.train(SENTENCES, epochs=2, note=said.append, **SMALL).config
+    assert (half["epochs"], half["learning_rate"]) == (2, 0.025)
+    assert said == ["learning rate 0.025: suits a corpus of 320 words"]
+    said.clear()
+    asked = embedkit.train(SENTENCES, epochs=2, learning_rate=0.1, sample=0.0, note=said.append, **SMALL).config
+    assert (asked["epochs"], asked["learning_rate"], asked["sample"]) == (2, 0.1, 0.0)
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    ("preset", "model", "expected"),
+    [
+        ("word2vec", "skipgram", (5, 0.025, 1e-3, 0.75)),
+        ("word2vec", "cbow", (5, 0.05, 1e-3, 0.75)),
+        ("gensim", "cbow", (5, 0.025, 1e-3, 0.75)),
+        ("gensim", "fasttext", (5, 0.025, 1e-3, 0.75)),
+        ("fasttext", "fasttext", (5, 0.05, 1e-4, 0.5)),
+        ("fasttext", "skipgram", (5, 0.05, 1e-4, 0.5)),
+    ],
+)
+def test_presets_are_the_tools_own(preset, model, expected):
+    said = []
+    bucket = {"bucket": 100} if model == "fasttext" else {}
+    config = embedkit.train(SENTENCES, model=model, preset=preset, note=said.append, **bucket, **SMALL).config
+    assert tuple(config[name] for name in ("epochs", "learning_rate", "sample", "ns_exponent")) == expected
+    assert config["preset"] == preset and not any("suits" in text for text in said)
+    assert embedkit.train(SENTENCES, model=model, preset=preset, epochs=1, **bucket, **SMALL).config["epochs"] == 1
+
+
+def test_a_preset_of_another_model_is_refused():
+    with pytest.raises(ConfigError, match="`preset` word2vec is for skipgram and cbow, not for model fasttext"):
+        embedkit.train(SENTENCES, model="fasttext", preset="word2vec", **SMALL)
+    with pytest.raises(ConfigError, match="model glove has no option `preset`"):
+        embedkit.train(SENTENCES, model="glove", preset="word2vec", **SMALL)
+
+
+@pytest.mark.parametrize("loss", ["hs", "softmax"])
+def test_losses_without_negatives_keep_no_exponent(loss):
+    assert "ns_exponent" not in embedkit.train(SENTENCES, loss=loss, **SMALL).config
+
+
+@pytest.mark.parametrize("model", ["skipgram", "cbow", "fasttext", "svd"])
+def test_subsampling_that_leaves_nothing_is_an_error(model):
+    with pytest.raises(EmptyCorpusError, match="nothing is left of the corpus with `sample` 1e-30"):
+        embedkit.train(SENTENCES, model=model, sample=1e-30, **SMALL)
+
+
+def test_the_plan_says_what_was_chosen(tmp_path, capsys):
+    corpus = Corpus.from_sentences(SENTENCES)
+    found = plan(corpus, TrainingConfig.create(workers=1))
+    assert found.chosen == "100 epochs, learning rate 0.025: suits a corpus of 320 words"
+    assert plan(corpus, TrainingConfig.create(workers=1, epochs=5, learning_rate=0.1)).chosen == ""
+    (tmp_path / "t.txt").write_text("\n".join(map(" ".join, SENTENCES)))
+    assert main(["train", str(tmp_path / "t.txt"), "--dry-run", "--json", "-q"]) == 0
+    rows = {row["what"]: row["value"] for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert rows["chosen"] == found.chosen
+
+
+def test_a_run_that_learnt_nothing_says_so_once():
+    random = np.random.default_rng(0)
+    ranks = np.minimum(random.zipf(1.3, 40_000), 300) - 1  # words as frequent as those of a language, without sense
+    text = [[f"w{rank}" for rank in ranks[start : start + 20]] for start in range(0, 40_000, 20)]
+    with pytest.warns(UserWarning, match=r"have a cosine of (0\.9|1\.0).* on average.*more `epochs`") as told:
+        embedkit.train(text, epochs=3, learning_rate=0.025, vector_size=20, workers=1)
+    assert len(told) == 1
+    topics = [[f"{t}{i}" for i in random.integers(20, size=20)] for t in "abcdefghij" for _ in range(60)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        embedkit.train(topics, vector_size=20, workers=1)
