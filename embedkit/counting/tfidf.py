@@ -167,12 +167,12 @@ def tfidf(counts: SparseMatrix, *, sublinear: bool = False, idf: str = "smooth",
     """
     if idf not in IDFS or norm not in NORMS:
         raise ConfigError(f"idf is one of {', '.join(IDFS)} and norm one of {', '.join(NORMS)}, got {idf} and {norm}")
-    held_by = np.bincount(counts.columns, minlength=counts.n_columns)
-    return weigh(counts, held_by, counts.shape[0], sublinear=sublinear, idf=idf, norm=norm)
+    document_frequencies = np.bincount(counts.columns, minlength=counts.n_columns)
+    return weigh(counts, document_frequencies, counts.shape[0], sublinear=sublinear, idf=idf, norm=norm)
 
 
 def weigh(
-    counts: SparseMatrix, held_by: np.ndarray, n_documents: int, *, sublinear: bool, idf: str, norm: str
+    counts: SparseMatrix, document_frequencies: np.ndarray, n_documents: int, *, sublinear: bool, idf: str, norm: str
 ) -> SparseMatrix:
     """Weigh counts by how many documents of some text hold each word; see the module's table.
 
@@ -180,16 +180,16 @@ def weigh(
     ----------
     counts : SparseMatrix
         (any number of documents, n_words).
-    held_by : int64 (n_words,)
+    document_frequencies : int64 (n_words,)
         How many of that text's documents hold each word; a word that stands in none gets the weight of one in plain
         idf.
     n_documents : int
         How many that text has.
     """
     if idf == "smooth":
-        weights = np.log((1 + n_documents) / (1 + held_by)) + 1
+        weights = np.log((1 + n_documents) / (1 + document_frequencies)) + 1
     else:
-        weights = np.log(n_documents / np.maximum(held_by, 1))
+        weights = np.log(n_documents / np.maximum(document_frequencies, 1))
     values = counts.values.astype(np.float64)
     values = (1 + np.log(values) if sublinear else values) * weights[counts.columns]
     if norm == "l2":

@@ -127,12 +127,12 @@ class TfidfModel:
             counts = np.bincount(raw[raw >= 0], minlength=len(terms))
             vocabulary = Vocabulary.from_counts(zip(terms, counts.tolist(), strict=True), min_count)
         matrix = documents_over(terms, raw, vocabulary)
-        held_by = np.bincount(matrix.columns, minlength=len(vocabulary))
+        document_frequencies = np.bincount(matrix.columns, minlength=len(vocabulary))
         n_documents = matrix.shape[0]
         if not fixed:
             kept = np.flatnonzero(
-                (held_by >= _documents(settings.min_df, n_documents))
-                & (held_by <= _documents(settings.max_df, n_documents))
+                (document_frequencies >= _documents(settings.min_df, n_documents))
+                & (document_frequencies <= _documents(settings.max_df, n_documents))
             )[:max_vocab]
             if not len(kept):
                 raise CorpusError("no term is left: `min_df` and `max_df` leave out all of them")
@@ -140,10 +140,10 @@ class TfidfModel:
                 words = vocabulary.index_to_key
                 packed = Words.from_bytes([words.encoded(row) for row in kept.tolist()])
                 vocabulary = Vocabulary(packed, vocabulary.counts[kept])
-                matrix, held_by = documents_over(terms, raw, vocabulary), held_by[kept]
+                matrix, document_frequencies = documents_over(terms, raw, vocabulary), document_frequencies[kept]
         if not len(matrix.columns):
             raise CorpusError("the text holds no word of the vocabulary")
-        model = cls(vocabulary, held_by.astype(np.int64), n_documents, settings)
+        model = cls(vocabulary, document_frequencies.astype(np.int64), n_documents, settings)
         return model, model.weigh(matrix)
 
     def transform(
@@ -196,15 +196,17 @@ class TfidfModel:
         file = SafetensorsFile(path, expected=TFIDF.what)
         file.require(TFIDF)
         arrays = file.tensors(_LAYOUT, _LAYOUT)
-        offsets, counts, held_by = (arrays[name] for name in ("word_offsets", "word_counts", "document_frequencies"))
+        offsets, counts, document_frequencies = (
+            arrays[name] for name in ("word_offsets", "word_counts", "document_frequencies")
+        )
         n = len(counts)
         if (
             len(offsets) != n + 1
-            or len(held_by) != n
+            or len(document_frequencies) != n
             or offsets[0] != 0
             or (np.diff(offsets) < 0).any()
             or offsets[-1] > len(arrays["words"])
-            or (held_by < 0).any()
+            or (document_frequencies < 0).any()
         ):
             raise FormatError(f"{file.name}: damaged: the terms and their counts do not fit together")
         try:
@@ -214,7 +216,9 @@ class TfidfModel:
             settings = TfidfSettings(**fields)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise FormatError(f"{file.name}: damaged: its settings cannot be read ({error})") from error
-        return cls(Vocabulary(Words(arrays["words"], offsets), counts), np.asarray(held_by), n_documents, settings)
+        return cls(
+            Vocabulary(Words(arrays["words"], offsets), counts), np.asarray(document_frequencies), n_documents, settings
+        )
 
 
 def _read(

@@ -292,8 +292,12 @@ def _json_text(line: bytes, field: str, encoding_errors: str, place: str) -> byt
             found = ", ".join(list(value)[:8]) if isinstance(value, dict) else type(value).__name__
             raise CorpusError(f"{place}: no field {field!r}; found {found or 'an empty object'}")
         value = value[key]
+    if isinstance(value, list):
+        value = _joined_tokens(value, field, place)
     if not isinstance(value, str):
-        raise CorpusError(f"{place}: the field {field!r} must be a string, found {json.dumps(value)[:40]}")
+        raise CorpusError(
+            f"{place}: the field {field!r} must be a string or a list of tokens, found {json.dumps(value)[:40]}"
+        )
     try:
         return value.encode()
     except UnicodeEncodeError:
@@ -303,6 +307,17 @@ def _json_text(line: bytes, field: str, encoding_errors: str, place: str) -> byt
                 "ignore reads on"
             ) from None
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", encoding_errors).encode()
+
+
+def _joined_tokens(tokens: list[Any], field: str, place: str) -> str:
+    """A list of tokens as text with a space between them, from which the tokenizer whitespace gets them back."""
+    for token in tokens:
+        if not isinstance(token, str) or token.split() != [token]:
+            raise CorpusError(
+                f"{place}: the list {field!r} must hold tokens, strings without white space, found "
+                f"{json.dumps(token)[:40]}; join their words with _"
+            )
+    return " ".join(tokens)
 
 
 def not_utf8(block: Block, bad_byte: int, n_lines_before: int) -> CorpusError:
@@ -330,7 +345,8 @@ def read_chunks(sources: Sources, json_field: str | None = None, encoding_errors
     sources : path or list of paths
         Files, folders, ``"-"`` for standard input.
     json_field : str, optional
-        Read JSON lines and take the text from this field; dots lead into nested objects.
+        Read JSON lines and take the text from this field, a string or a list of tokens; dots lead into nested
+        objects.
     encoding_errors : {"strict", "replace", "ignore"}
         What to do with bytes that are not UTF-8.
 

@@ -192,7 +192,10 @@ def test_json_lines(tmp_path, monkeypatch):
         ("not json", "expected a JSON object"),
         ("[1, 2]", "no field 'text'; found list"),
         ('{"body": "x", "id": 1}', "no field 'text'; found body, id"),
-        ('{"text": null}', "must be a string, found null"),
+        ('{"text": null}', "must be a string or a list of tokens, found null"),
+        ('{"text": ["a", 3]}', "must hold tokens, strings without white space, found 3"),
+        ('{"text": ["new york"]}', 'must hold tokens, strings without white space, found "new york"'),
+        ('{"text": ["a", ""]}', "must hold tokens"),
         ("[" * 100_000, "expected a JSON object"),
         (r'{"text": "\ud800"}', "half a surrogate pair"),
         (b'{"text": "\xff"}', "byte 11 of the line is not UTF-8"),
@@ -204,6 +207,12 @@ def test_a_bad_json_line_is_named(tmp_path, line, message):
     with pytest.raises(CorpusError, match=message) as caught:
         list(read_lines(path, json_field="text"))
     assert "a.jsonl, line 3" in str(caught.value)
+
+
+def test_lists_in_json_are_tokens(tmp_path):
+    rows = [{"text": ["New", "York", "왕은"]}, {"text": []}, {"text": "a b"}]
+    path = put(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)))
+    assert list(read_lines(path, json_field="text")) == ["New York 왕은", "", "a b"]
 
 
 def test_half_a_surrogate_pair_in_json_follows_the_policy(tmp_path):
