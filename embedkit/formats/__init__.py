@@ -64,6 +64,10 @@ def read(
     spill_to: str | os.PathLike[str] | None = None,
     progress: ProgressCallback | None = None,
     name: str | None = None,
+    limit: int | None = None,
+    skip_bad_rows: bool = False,
+    encoding: str | None = None,
+    encoding_errors: str | None = None,
     **options: Any,
 ) -> EmbeddingTable:
     """Open a file of word vectors.
@@ -81,8 +85,17 @@ def read(
         Receives `embedkit.progress.Progress` reports.
     name : str, optional
         What messages call the file.
+    limit : int, optional
+        Take the first so many words only; a file that must be parsed is not read further.
+    skip_bad_rows : bool
+        Leave rows out that cannot be read (a line with too few values, NaN, words that are not UTF-8), with a warning
+        that counts and names them. For formats that are parsed.
+    encoding : str, optional
+        Of the words in word2vec and GloVe files, as Python names it: ``latin-1``, ``cp949``; UTF-8 by default.
+    encoding_errors : {"strict", "replace", "ignore"}, optional
+        What to do with words that are not of this encoding; strict by default.
     **options
-        What the format's reader takes: ``encoding_errors``, ``vocab``, ``words``.
+        What the format's reader takes: ``vocab``, ``words``, ``glove_vectors``.
 
     Raises
     ------
@@ -96,7 +109,18 @@ def read(
 
     with on_disk(path) as here:
         if os.fspath(here) != os.fspath(path):  # remote, or a pipe: all of it is here now
-            return read(here, format, spill_to=spill_to, progress=progress, name=name or shown(path), **options)
+            return read(
+                here,
+                format,
+                spill_to=spill_to,
+                progress=progress,
+                name=name or shown(path),
+                limit=limit,
+                skip_bad_rows=skip_bad_rows,
+                encoding=encoding,
+                encoding_errors=encoding_errors,
+                **options,
+            )
     kind = format or sniff(path)
     module = _module(kind)
     _check_exists(path)
@@ -104,12 +128,22 @@ def read(
     if reader is None:
         raise ConfigError(f"{kind} can be written, not read")
     _check_options(kind, reader, options)
+    if limit is not None and (type(limit) is not int or limit < 1):
+        raise ConfigError(f"limit must be a whole number from 1 up, got {limit!r}")
+    from embedkit.formats.blocks import Reading, collect, spill
+
+    reading = Reading(encoding or "utf-8", encoding_errors or "strict", limit, skip_bad_rows)
+    if "reading" in _parameters(reader):
+        options["reading"] = reading
+    elif encoding is not None or encoding_errors is not None:
+        raise ConfigError(f"the format {kind} takes no option {'encoding' if encoding else 'encoding_errors'!r}")
+    if skip_bad_rows and not hasattr(module, "blocks"):
+        raise ConfigError(f"{kind} is not read row by row: it takes no option 'skip_bad_rows'")
     with unpacked(path) as plain:
         found = reader(plain, name=name or str(path), **options)
         if not hasattr(module, "blocks"):
-            return found
-        from embedkit.formats.blocks import collect, spill
-
+            return found if limit is None else found.head(limit)
+        found.reading = reading
         if spill_to is None:
             return collect(found, progress)
         spill(found, spill_to, progress)
@@ -320,12 +354,16 @@ def _check_finite(table: EmbeddingTable) -> None:
         )
 
 
+def _parameters(function: Callable[..., Any]) -> list[str]:
+    import inspect
+
+    return list(inspect.signature(function).parameters)
+
+
 def _check_options(format: str, function: Callable[..., Any], options: dict[str, Any]) -> None:
     if not options:
         return
-    import inspect
-
-    taken = list(inspect.signature(function).parameters)
+    taken = _parameters(function)
     for option in options:
         if option not in taken:
             raise ConfigError(f"the format {format} takes no option {option.replace('_', '-')!r}")

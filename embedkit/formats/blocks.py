@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,6 +20,74 @@ from embedkit.vocabulary.words import Words
 
 ENCODING_POLICIES = ("strict", "replace", "ignore")
 Block = tuple[Sequence[bytes], np.ndarray]
+
+
+@dataclass
+class Reading:
+    """How to take rows that are odd, for readers that go through a file.
+
+    Parameters
+    ----------
+    encoding : str
+        Of the words, as Python names it: ``utf-8``, ``latin-1``, ``cp949``.
+    encoding_errors : {"strict", "replace", "ignore"}
+        What to do with words whose bytes are something else.
+    limit : int, optional
+        Only so many rows are wanted.
+    skip_bad_rows : bool
+        Leave rows out that cannot be read, and note them in `left_out`.
+
+    Raises
+    ------
+    ConfigError
+        For an encoding or a policy that there is none of.
+    """
+
+    encoding: str = "utf-8"
+    encoding_errors: str = "strict"
+    limit: int | None = None
+    skip_bad_rows: bool = False
+    left_out: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        try:
+            self.encoding = codecs.lookup(self.encoding).name
+        except LookupError as error:
+            raise ConfigError(
+                f"unknown encoding {self.encoding!r}; use one that Python knows, as latin-1 or cp949"
+            ) from error
+        if self.encoding_errors not in ENCODING_POLICIES:
+            raise ConfigError(
+                f"unknown policy {self.encoding_errors!r} for bytes that are not {self.encoding}: expected one of "
+                f"{', '.join(ENCODING_POLICIES)}"
+            )
+
+    def leave_out(self, problem: str) -> None:
+        """Note a row that is left out.
+
+        Raises
+        ------
+        FormatError
+            Where bad rows are errors; it says how they can be left out.
+        """
+        if not self.skip_bad_rows:
+            raise FormatError(f"{problem}; `skip_bad_rows` leaves such rows out")
+        self.left_out.append(problem)
+
+    def decoded(
+        self, words: list[bytes], rows: np.ndarray, place: Callable[[int], str]
+    ) -> tuple[list[bytes], np.ndarray]:
+        """Words as UTF-8, with their rows; those that cannot be decoded are left out where that is wanted."""
+        if self.encoding == "utf-8" and not self.skip_bad_rows:
+            return decoded(words, self.encoding_errors, place), rows
+        kept, found = [], []
+        for i, word in enumerate(words):
+            try:
+                found.append(word.decode(self.encoding, self.encoding_errors).encode("utf-8"))
+                kept.append(i)
+            except UnicodeError as error:
+                self.leave_out(f"{place(i)}: expected {self.encoding}, found the word {word[:60]!r} ({error})")
+        return found, rows if len(kept) == len(words) else rows[kept]
 
 
 @dataclass
@@ -46,12 +115,14 @@ class Blocks:
     rows: Iterable[Block]
     counts: np.ndarray | None = None
     config: dict[str, Any] = field(default_factory=dict)
+    reading: Reading = field(default_factory=Reading)
 
 
 def collect(blocks: Blocks, progress: ProgressCallback | None = None) -> EmbeddingTable:
     """Gather all blocks in memory."""
-    vectors = np.empty((blocks.n_words, blocks.vector_size), np.float32)
-    norms = np.empty(blocks.n_words, np.float32)
+    expected = blocks.n_words if blocks.reading.limit is None else min(blocks.n_words, blocks.reading.limit)
+    vectors = np.empty((expected, blocks.vector_size), np.float32)
+    norms = np.empty(expected, np.float32)
     words: list[bytes] = []
     kept: list[np.ndarray] = []
     for encoded, rows, lengths, positions in _sound(blocks, progress):
@@ -88,21 +159,32 @@ def _sound(
 ) -> Iterator[tuple[Sequence[bytes], np.ndarray, np.ndarray, np.ndarray]]:
     """The blocks without repeated words, and with the rows' norms and places; the first of equal words stays.
 
-    A row with NaN or an infinity is an error, repeated words are a warning.
+    A row with NaN or an infinity is an error or left out, repeated words are a warning. After `limit` rows nothing
+    more is read.
     """
+    reading = blocks.reading
+    found = 0
     seen: set[bytes] = set()
     repeated: list[bytes] = []
     row = 0
-    for words, rows in blocks.rows:
+    for block in blocks.rows:
+        words, rows = block
         norms = row_norms(rows)
-        if not np.isfinite(norms).all():
-            bad = int(np.argmin(np.isfinite(norms)))
-            raise FormatError(
-                f"{blocks.name}: row {row + bad} ({show(words[bad])}): expected finite numbers, found "
-                "NaN, an infinity or values too large for float32"
-            )
         positions = np.arange(row, row + len(words))
         row += len(words)
+        finite = np.isfinite(norms)
+        if not finite.all():
+            for bad in np.flatnonzero(~finite).tolist():
+                reading.leave_out(
+                    f"{blocks.name}: row {positions[bad]} ({show(words[bad])}): expected finite numbers, found "
+                    "NaN, an infinity or values too large for float32"
+                )
+            words = [word for word, sound in zip(words, finite.tolist(), strict=True) if sound]
+            rows, norms, positions = rows[finite], norms[finite], positions[finite]
+        if reading.limit is not None and found + len(words) > reading.limit:
+            room = reading.limit - found
+            words, rows, norms, positions = words[:room], rows[:room], norms[:room], positions[:room]
+        found += len(words)
         if len(set(words)) == len(words) and seen.isdisjoint(words):
             seen.update(words)
             yield words, rows, norms, positions
@@ -111,6 +193,12 @@ def _sound(
             yield [words[i] for i in keep], rows[keep], norms[keep], positions[keep]
         if progress is not None:
             progress(Progress("reading", row, max(row, blocks.n_words), "words"))
+        if reading.limit is not None and found >= reading.limit:
+            break
+    if reading.left_out:
+        told = "; ".join(problem.removeprefix(f"{blocks.name}, ") for problem in reading.left_out[:3])
+        more = "; …" if len(reading.left_out) > 3 else ""
+        warnings.warn(f"{blocks.name}: {len(reading.left_out):,} rows left out: {told}{more}", stacklevel=2)
     if repeated:
         warnings.warn(
             f"{blocks.name}: {len(repeated):,} rows repeat a word; the first of each is kept: "

@@ -109,7 +109,7 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, words: str | N
 def _compose(file: MappedFile, start: int, table: Table, words: list[str]) -> Iterator[tuple[list[bytes], np.ndarray]]:
     matrix = np.empty((table.bucket, table.vector_size), np.float32)
     done = 0
-    for labels, rows in read_rows(file, start, table.vector_size, "strict"):
+    for labels, rows in read_rows(file, start, table.vector_size):
         expected = [b"%d" % row for row in range(done, done + len(rows))]
         if done + len(rows) > table.bucket or labels != expected:
             raise FormatError(

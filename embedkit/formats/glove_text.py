@@ -12,12 +12,12 @@ from embedkit.errors import FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.magic import BOM
 from embedkit.files.mapped import MappedFile
-from embedkit.formats.blocks import Blocks
+from embedkit.formats.blocks import Blocks, Reading
 from embedkit.formats.text_rows import SAMPLE_LINES, check_shape, lines_at, read_rows, width_of, write_rows
 from embedkit.rows.table import EmbeddingTable
 
 
-def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_errors: str = "strict") -> Blocks:
+def blocks(path: str | os.PathLike[str], name: str | None = None, reading: Reading | None = None) -> Blocks:
     """Read a GloVe text file block by block.
 
     Parameters
@@ -25,8 +25,8 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_error
     path : path
     name : str, optional
         What messages call the file.
-    encoding_errors : {"strict", "replace", "ignore"}
-        What to do with words that are not UTF-8.
+    reading : Reading, optional
+        The words' encoding, and what to do with odd rows.
 
     Raises
     ------
@@ -44,7 +44,8 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_error
         )
     typical = sum(map(len, sample)) / len(sample) + 1
     estimate = int((file.size - start) / typical * 1.02) + 1
-    return Blocks(file.name, size, estimate, read_rows(file, start, size, encoding_errors))
+    reading = reading or Reading()
+    return Blocks(file.name, size, estimate, read_rows(file, start, size, reading), reading=reading)
 
 
 def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:

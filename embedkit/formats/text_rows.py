@@ -18,11 +18,12 @@ import numpy as np
 
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.mapped import MappedFile
-from embedkit.formats.blocks import check_utf8, decoded, show
+from embedkit.formats.blocks import Reading, check_utf8, show
 from embedkit.kernels import thresholds
 from embedkit.rows.table import EmbeddingTable
 
 SEGMENT = 4 << 20
+LIMITED_SEGMENT = 256 << 10  # where only the first rows are wanted
 LONGEST_LINE = 64 << 20
 WRITE_ROWS = 4096
 SAMPLE_LINES = 100
@@ -59,23 +60,28 @@ def width_of(lines: Sequence[bytes]) -> int:
 
 
 def read_rows(
-    file: MappedFile, start: int, size: int, encoding_errors: str
+    file: MappedFile, start: int, size: int, reading: Reading | None = None
 ) -> Iterator[tuple[list[bytes], np.ndarray]]:
     """Blocks of words and float32 (k, size) from byte `start` to the end of the file."""
+    reading = reading or Reading()
     refuse_cr_only(file.name, file.bytes[start : start + SEGMENT])
-    large = file.size - start >= thresholds.PARSED_BYTES
-    segments = _segments(file, start)
+    wanted = file.size - start
+    if reading.limit is not None:  # what the first rows take, by the width of the first ones
+        sample = lines_at(file, start, SAMPLE_LINES)
+        wanted = min(wanted, reading.limit * (max(map(len, sample), default=0) + 1))
+    large = wanted >= thresholds.PARSED_BYTES
+    segments = _segments(file, start, SEGMENT if large or reading.limit is None else LIMITED_SEGMENT)
     if not large:
         for low, high in segments:
-            yield _finish(file, *_parse_python(file, low, high, size), encoding_errors)
+            yield _finish(file, *_parse_python(file, low, high, size, reading), reading)
         return  # a small file: its pages are not worth giving back
     from embedkit.threads import ordered_map
 
     def parse(segment: tuple[int, int]) -> tuple[int, tuple[list[bytes], np.ndarray, np.ndarray]]:
-        return segment[0], _parse_kernel(file, *segment, size)
+        return segment[0], _parse_kernel(file, *segment, size, reading)
 
     for low, found in ordered_map(parse, segments, min(os.cpu_count() or 1, 16), "parse"):
-        yield _finish(file, *found, encoding_errors)
+        yield _finish(file, *found, reading)
         file.forget(low)
 
 
@@ -145,9 +151,9 @@ def place(file: MappedFile, position: int) -> str:
     return f"{file.name}, line {line:,}"
 
 
-def _segments(file: MappedFile, start: int) -> Iterator[tuple[int, int]]:
+def _segments(file: MappedFile, start: int, step: int) -> Iterator[tuple[int, int]]:
     while start < file.size:
-        end = min(start + SEGMENT, file.size)
+        end = min(start + step, file.size)
         if end < file.size:
             end = min(line_end(file, start, end) + 1, file.size)
         yield start, end
@@ -171,14 +177,26 @@ def line_end(file: MappedFile, start: int, seen: int) -> int:
     return file.size if end < 0 else end
 
 
-def _parse_python(file: MappedFile, start: int, stop: int, size: int) -> tuple[list[bytes], np.ndarray, np.ndarray]:
+def _parse(file: MappedFile, start: int, end: int, size: int, reading: Reading) -> tuple[int, list[float]] | None:
+    """`parse_line`; a bad line is noted where bad ones are left out."""
+    try:
+        return parse_line(file, start, end, size)
+    except FormatError as error:
+        reading.leave_out(str(error))
+        return None
+
+
+def _parse_python(
+    file: MappedFile, start: int, stop: int, size: int, reading: Reading
+) -> tuple[list[bytes], np.ndarray, np.ndarray]:
     words: list[bytes] = []
     places: list[int] = []
     rows: list[list[float]] = []
-    while start < stop:
+    most = None if reading.skip_bad_rows else reading.limit  # rows may still fall away where bad ones do
+    while start < stop and (most is None or len(words) < most):
         end = file.bytes.find(b"\n", start, stop)
         end = stop if end < 0 else end
-        parsed = parse_line(file, start, end, size)
+        parsed = _parse(file, start, end, size, reading)
         if parsed is not None:
             words.append(file.bytes[start : parsed[0]])
             places.append(start)
@@ -189,7 +207,9 @@ def _parse_python(file: MappedFile, start: int, stop: int, size: int) -> tuple[l
     return words, vectors, np.array(places, np.int64)
 
 
-def _parse_kernel(file: MappedFile, start: int, stop: int, size: int) -> tuple[list[bytes], np.ndarray, np.ndarray]:
+def _parse_kernel(
+    file: MappedFile, start: int, stop: int, size: int, reading: Reading
+) -> tuple[list[bytes], np.ndarray, np.ndarray]:
     from embedkit.kernels.text_floats import parse_lines
 
     data = np.frombuffer(file.bytes, np.uint8)
@@ -203,7 +223,7 @@ def _parse_kernel(file: MappedFile, start: int, stop: int, size: int) -> tuple[l
             break
         end = file.bytes.find(b"\n", start, stop)
         end = stop if end < 0 else end
-        parsed = parse_line(file, start, end, size)
+        parsed = _parse(file, start, end, size, reading)
         if parsed is not None:
             with np.errstate(over="ignore"):
                 vectors[row] = np.array(parsed[1], np.float64)
@@ -215,9 +235,9 @@ def _parse_kernel(file: MappedFile, start: int, stop: int, size: int) -> tuple[l
 
 
 def _finish(
-    file: MappedFile, words: list[bytes], vectors: np.ndarray, places: np.ndarray, encoding_errors: str
+    file: MappedFile, words: list[bytes], vectors: np.ndarray, places: np.ndarray, reading: Reading
 ) -> tuple[list[bytes], np.ndarray]:
-    return decoded(words, encoding_errors, lambda i: place(file, int(places[i]))), vectors
+    return reading.decoded(words, vectors, lambda i: place(file, int(places[i])))
 
 
 def write_rows(table: EmbeddingTable, stream: BinaryIO, format: str, header: bool = True) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
-from embedkit.formats.blocks import Blocks, decoded, rows_from, show
+from embedkit.formats.blocks import Blocks, Reading, rows_from, show
 from embedkit.formats.text_rows import check_plain
 from embedkit.formats.word2vec_text import read_header
 from embedkit.rows.table import EmbeddingTable
@@ -23,7 +23,7 @@ ROWS = 8192
 LONGEST_WORD = 1 << 16  # bytes; a search for the space ends there in a damaged file
 
 
-def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_errors: str = "strict") -> Blocks:
+def blocks(path: str | os.PathLike[str], name: str | None = None, reading: Reading | None = None) -> Blocks:
     """Read a word2vec binary file block by block.
 
     Parameters
@@ -31,8 +31,8 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_error
     path : path
     name : str, optional
         What messages call the file.
-    encoding_errors : {"strict", "replace", "ignore"}
-        What to do with words that are not UTF-8.
+    reading : Reading, optional
+        The words' encoding, and what to do with odd rows.
 
     Raises
     ------
@@ -46,11 +46,12 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_error
             f"{file.name}: cut off: the header promises {n_words:,} words of {size:,} values, but only "
             f"{file.size - start:,} bytes follow"
         )
-    return Blocks(file.name, size, n_words, _rows(file, start, n_words, size, encoding_errors))
+    reading = reading or Reading()
+    return Blocks(file.name, size, n_words, _rows(file, start, n_words, size, reading), reading=reading)
 
 
 def _rows(
-    file: MappedFile, start: int, n_words: int, size: int, encoding_errors: str
+    file: MappedFile, start: int, n_words: int, size: int, reading: Reading
 ) -> Iterator[tuple[list[bytes], np.ndarray]]:
     width = 4 * size
     for low in range(0, n_words, ROWS):
@@ -66,7 +67,7 @@ def _rows(
             words.append(file.bytes[start:space].lstrip(b"\n"))
             rows[i] = np.frombuffer(file.bytes, "<f4", size, space + 1)
             start = space + 1 + width
-        yield decoded(words, encoding_errors, rows_from(file.name, low)), rows
+        yield reading.decoded(words, rows, rows_from(file.name, low))
         file.forget(start)
     if file.bytes[start:].strip(b"\n"):
         raise FormatError(

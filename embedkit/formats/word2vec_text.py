@@ -16,14 +16,14 @@ from embedkit.errors import FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.magic import BOM
 from embedkit.files.mapped import MappedFile
-from embedkit.formats.blocks import Blocks
+from embedkit.formats.blocks import Blocks, Reading
 from embedkit.formats.text_rows import read_rows, write_rows
 from embedkit.rows.table import EmbeddingTable
 
 HEADER = re.compile(rb"[ \t]*(\d{1,15})[ \t]+(\d{1,15})[ \t]*\r?\n")
 
 
-def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_errors: str = "strict") -> Blocks:
+def blocks(path: str | os.PathLike[str], name: str | None = None, reading: Reading | None = None) -> Blocks:
     """Read a word2vec text file block by block.
 
     Parameters
@@ -31,8 +31,8 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_error
     path : path
     name : str, optional
         What messages call the file.
-    encoding_errors : {"strict", "replace", "ignore"}
-        What to do with words that are not UTF-8.
+    reading : Reading, optional
+        The words' encoding, and what to do with odd rows.
 
     Raises
     ------
@@ -41,12 +41,14 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, encoding_error
     """
     file = MappedFile(path, name)
     n_words, size, start = read_header(file)
-    if n_words * (2 * size + 2) - 1 > file.size - start:
+    reading = reading or Reading()
+    if n_words * (2 * size + 2) - 1 > file.size - start and not reading.skip_bad_rows:
         raise FormatError(
             f"{file.name}: cut off: the header promises {n_words:,} words of {size:,} values, but only "
             f"{file.size - start:,} bytes follow"
         )
-    return Blocks(file.name, size, n_words, _counted(file, start, n_words, size, encoding_errors))
+    most = min(n_words, (file.size - start) // (2 * size + 2) + 1)
+    return Blocks(file.name, size, most, _counted(file, start, n_words, size, reading), reading=reading)
 
 
 def read_header(file: MappedFile) -> tuple[int, int, int]:
@@ -69,13 +71,19 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
 
 
 def _counted(
-    file: MappedFile, start: int, n_words: int, size: int, encoding_errors: str
+    file: MappedFile, start: int, n_words: int, size: int, reading: Reading
 ) -> Iterator[tuple[list[bytes], np.ndarray]]:
     found = 0
-    for words, rows in read_rows(file, start, size, encoding_errors):
+    for words, rows in read_rows(file, start, size, reading):
         found += len(words)
-        if found > n_words:
-            raise FormatError(f"{file.name}: expected {n_words:,} words as the header says, found more")
+        if found > n_words and not reading.skip_bad_rows:
+            raise FormatError(
+                f"{file.name}: expected {n_words:,} words as the header says, found more; `skip_bad_rows` takes "
+                "them all"
+            )
         yield words, rows
-    if found < n_words:
-        raise FormatError(f"{file.name}: cut off: expected {n_words:,} words as the header says, found {found:,}")
+    if found < n_words and not reading.skip_bad_rows:
+        raise FormatError(
+            f"{file.name}: cut off: expected {n_words:,} words as the header says, found {found:,}; `skip_bad_rows` "
+            "takes those that are there"
+        )

@@ -23,6 +23,10 @@ def load(
     *,
     spill_to: str | os.PathLike[str] | None = None,
     progress: ProgressCallback | None = None,
+    limit: int | None = None,
+    skip_bad_rows: bool = False,
+    encoding: str | None = None,
+    encoding_errors: str | None = None,
     **options: Any,
 ) -> KeyedVectors:
     """Open a file of word vectors.
@@ -38,8 +42,16 @@ def load(
         than the memory can be handled. Not touched where the format can be mapped as it is.
     progress : callable, optional
         Receives `embedkit.progress.Progress` reports.
+    limit : int, optional
+        Take the first so many words only; a file that must be parsed is not read further.
+    skip_bad_rows : bool
+        Leave rows out that cannot be read, with a warning that counts and names them.
+    encoding : str, optional
+        Of the words in word2vec and GloVe files, as Python names it; UTF-8 by default.
+    encoding_errors : {"strict", "replace", "ignore"}, optional
+        What to do with words that are not of this encoding; strict by default.
     **options
-        What the format's reader takes: ``encoding_errors``, ``vocab``, ``words``.
+        What the format's reader takes: ``vocab``, ``words``, ``glove_vectors``.
 
     Raises
     ------
@@ -48,7 +60,19 @@ def load(
     ConfigError
         For an unknown format or an option that it does not take.
     """
-    return KeyedVectors.from_table(formats.read(path, format, spill_to=spill_to, progress=progress, **options))
+    return KeyedVectors.from_table(
+        formats.read(
+            path,
+            format,
+            spill_to=spill_to,
+            progress=progress,
+            limit=limit,
+            skip_bad_rows=skip_bad_rows,
+            encoding=encoding,
+            encoding_errors=encoding_errors,
+            **options,
+        )
+    )
 
 
 def save(vectors: KeyedVectors, path: str | os.PathLike[str], format: str | None = None, **options: Any) -> None:
@@ -89,7 +113,7 @@ def convert(
         vectors, a classifier) is a warning, and an error where nothing would be left of it: where `target` is
         `source`, or a fastText model is written from a classifier.
     **options
-        What the reader takes (``encoding_errors``, ``vocab``, ``words``), or else the writer.
+        What the reader takes (``limit``, ``encoding``, ``vocab``, ``words``), or else the writer.
 
     Returns
     -------
@@ -112,8 +136,9 @@ def convert(
     target_format = target_format or (formats.format_for(target) if Path(target).suffix.lower() != ".bin" else None)
     reader = formats.reader_of(source_format)
     taken = inspect.signature(reader).parameters if reader else {}
-    for_reader = {key: value for key, value in options.items() if key in taken}
-    for_writer = {key: value for key, value in options.items() if key not in taken}
+    ways = ("limit", "skip_bad_rows", "encoding", "encoding_errors")
+    for_reader = {key: value for key, value in options.items() if key in taken or key in ways}
+    for_writer = {key: value for key, value in options.items() if key not in for_reader}
     parsed = formats.streams(source_format)
     if parsed and target_format == "native" and not for_writer and change is None:
         return load(source, source_format, spill_to=target, progress=progress, **for_reader)

@@ -115,6 +115,25 @@ class EmbeddingTable:
             self.norms = norms
         return self.norms
 
+    def head(self, n: int) -> EmbeddingTable:
+        """The first `n` words, with all that belongs to them."""
+        if n >= len(self):
+            return self
+        words = self.packed_words
+        outputs = self.output_vectors
+        return EmbeddingTable(
+            Words(words.blob, words.offsets[: n + 1]),
+            self.vectors[:n],
+            None if self.counts is None else self.counts[:n],
+            None if self.norms is None else self.norms[:n],
+            self.subwords,
+            self.ngram_vectors,
+            None if self.word_rows is None else self.word_rows[:n],
+            outputs[:n] if outputs is not None and len(outputs) == len(self) else None,
+            self.config,
+            self.left_behind,
+        )
+
     def setting(self, name: str, default: T) -> T:
         """A value of the configuration, which comes from a file, checked to be of the kind of `default`.
 

@@ -8,9 +8,9 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, topn_option
 from embedkit.cli.shared.output import Results, warn
 from embedkit.cli.shared.queries import known, query_batches
+from embedkit.cli.shared.reading import load, reading_options
 from embedkit.errors import ConfigError
 from embedkit.query.keyed_vectors import ANALOGY_METHODS
-from embedkit.query.storing import load
 
 
 @click.command(epilog="Example: embedkit analogy model.safetensors man king woman")
@@ -32,6 +32,7 @@ from embedkit.query.storing import load
     help="Search the first N words only: the most frequent ones.",
 )
 @json_option
+@reading_options
 @quiet_option
 def analogy(
     model: str,

@@ -11,6 +11,7 @@ from embedkit.cli.shared.operations import change_of, operation_options
 from embedkit.cli.shared.options import quiet_option
 from embedkit.cli.shared.output import note
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.reading import reading, row_options
 from embedkit.formats import FORMATS
 from embedkit.query.storing import convert as convert_file
 
@@ -49,6 +50,7 @@ from embedkit.query.storing import convert as convert_file
     is_flag=True,
     help="Words and vectors are all that is wanted: no word about n-grams, output vectors or a classifier left behind.",
 )
+@row_options
 @operation_options
 @quiet_option
 def convert(
@@ -75,7 +77,13 @@ def convert(
     What the format of OUT does not keep (n-grams, output vectors, a classifier) is said, and refused where IN itself
     would lose it.
     """
-    options = {"encoding_errors": encoding_errors, "vocab": vocab, "words": words, "glove_vectors": glove_vectors}
+    options = {
+        "encoding_errors": encoding_errors,
+        "vocab": vocab,
+        "words": words,
+        "glove_vectors": glove_vectors,
+        **reading(),
+    }
     with progress_bar(quiet) as progress:
         vectors = convert_file(
             source,

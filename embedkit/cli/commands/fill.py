@@ -8,14 +8,15 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, topn_option
 from embedkit.cli.shared.output import Results, warn
 from embedkit.cli.shared.queries import query_batches
+from embedkit.cli.shared.reading import load, reading_options
 from embedkit.errors import EmbedkitError
-from embedkit.query.storing import load
 
 
 @click.command(epilog='Example: embedkit fill model.safetensors "the capital of ___ is paris"')
 @click.argument("model", type=INPUT)
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @topn_option
+@reading_options
 @json_option
 def fill(model: str, texts: tuple[str, ...], topn: int, as_json: bool) -> int:
     """The likeliest words for the gap ___ in each TEXT, or in each line of standard input, with probabilities.

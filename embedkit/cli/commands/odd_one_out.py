@@ -8,13 +8,14 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results
 from embedkit.cli.shared.queries import known
-from embedkit.query.storing import load
+from embedkit.cli.shared.reading import load, reading_options
 
 
 @click.command(epilog="Example: embedkit odd-one-out model.safetensors breakfast lunch dinner kitchen")
 @click.argument("model", type=INPUT)
 @click.argument("words", nargs=-1, required=True, metavar="WORD...")
 @json_option
+@reading_options
 @quiet_option
 def odd_one_out(model: str, words: tuple[str, ...], as_json: bool, quiet: bool) -> int:
     """The WORD that lies farthest from the mean of them all (by cosine).

@@ -11,9 +11,9 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, topn_option
 from embedkit.cli.shared.output import Results
 from embedkit.cli.shared.queries import known, query_batches, words_of
+from embedkit.cli.shared.reading import load, reading_options
 from embedkit.query.isotropy import learnt_nothing
 from embedkit.query.neighbours import METRICS
-from embedkit.query.storing import load
 
 
 @click.command(epilog="Example: embedkit similar model.safetensors king queen --topn 5")
@@ -42,6 +42,7 @@ from embedkit.query.storing import load
     help="Ask this index, made by embedkit index, rather than compare with every vector.",
 )
 @json_option
+@reading_options
 @quiet_option
 def similar(
     model: str,

@@ -8,9 +8,9 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results, warn
 from embedkit.cli.shared.queries import known, query_batches
+from embedkit.cli.shared.reading import load, reading_options
 from embedkit.errors import ConfigError
 from embedkit.query.neighbours import METRICS
-from embedkit.query.storing import load
 
 
 @click.command(epilog="Example: embedkit similarity model.safetensors king queen")
@@ -24,6 +24,7 @@ from embedkit.query.storing import load
     help="l2 is the Euclidean distance: smaller is nearer.",
 )
 @json_option
+@reading_options
 @quiet_option
 def similarity(model: str, words: tuple[str, ...], metric: str, as_json: bool, quiet: bool) -> int:
     """How similar A and B are.

@@ -12,12 +12,12 @@ from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import note, print_json, print_line
 from embedkit.cli.shared.queries import known, query_batches
+from embedkit.cli.shared.reading import load, reading_options
 from embedkit.files.atomic import atomic_open
 from embedkit.formats.npy import NpyWriter
 from embedkit.formats.text_rows import format_rows
 from embedkit.kernels import thresholds
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.query.storing import load
 
 
 @click.command(epilog="Example: embedkit vectors model.safetensors king queen")
@@ -31,6 +31,7 @@ from embedkit.query.storing import load
 )
 @click.option("--mean", is_flag=True, help="Queries are texts: one vector each, the mean of its words' vectors.")
 @json_option
+@reading_options
 @quiet_option
 def vectors(model: str, words: tuple[str, ...], npy: str | None, mean: bool, as_json: bool, quiet: bool) -> int:
     """The vector of each WORD, or of each line of standard input.
