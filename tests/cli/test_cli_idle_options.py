@@ -41,7 +41,7 @@ CASES = [
     ("train --model glove --cooccurrences counts.safetensors -o x.safetensors --lowercase", ["--lowercase"]),
     ("train --model svd --cooccurrences counts.safetensors -o x.safetensors --window 3", ["--window"]),
     ("vocab t.txt -o x.txt --json", ["--json"]),
-    ("cooccur --merge counts.safetensors -o x.safetensors --window 3 --min-count 2", ["--window", "--min-count"]),
+    ("cooccur --merge counts.safetensors -o x.safetensors --lowercase --min-count 2", ["--lowercase", "--min-count"]),
     ("cooccur --merge counts.safetensors -o x.safetensors --tokenizer words", ["--tokenizer"]),
     ("cooccur t.txt --table --memory 1G", ["--memory"]),
     ("cooccur counts.safetensors --table --window 3", ["--window"]),
