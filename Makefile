@@ -9,7 +9,7 @@ endif
 PY := $(BIN)/python
 DATA ?= ../shared/data
 
-.PHONY: demo test lint interop bench bench-full quality boundscheck clean
+.PHONY: demo test lint docs wheel interop bench bench-full quality boundscheck clean
 
 $(PY):
 	$(PYTHON) -m venv $(VENV)
@@ -33,6 +33,16 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The manual as a site: build/docs/html.
+docs: $(VENV)/installed-docs
+	$(PY) .ci/docs.py
+
+# dist/: the source archive, the wheel built from it, both checked.
+wheel: $(VENV)/installed-release
+	rm -rf dist build/man
+	$(PY) -m build --outdir dist
+	$(PY) -m twine check --strict dist/*
 
 # The suite again with every array index checked inside the kernels.
 boundscheck: $(VENV)/installed-test

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from corpora import english, korean
+from corpora import english, korean, pairs, reviews
 
 HERE = Path(__file__).parent
 
@@ -20,6 +20,10 @@ def texts() -> dict[str, str]:
         "en_questions.txt": english.analogies(),
         "ko.txt": korean.sentences(),
         "ko_questions.txt": korean.analogies(),
+        "en_reviews.tsv": reviews.lines("en"),
+        "ko_reviews.tsv": reviews.lines("ko"),
+        "en_ko.tsv": pairs.pairs(),
+        "en_tags.tsv": pairs.tagged(),
     }
     return {name: "\n".join(lines) + "\n" for name, lines in contents.items()}
 

@@ -51,6 +51,7 @@ COMMANDS = {
     "bias": ("bias", "Compare", "Whether two sets of words lean to others (WEAT)."),
     "index": ("index", "Files", "Build a nearest-neighbour index."),
     "plot": ("plot", "Compare", "A picture of words, training curves or counts."),
+    "explore": ("explore", "Compare", "Look at whole models in a browser."),
     "show": ("show", "Neural modules", "The course in pictures: gradients, gates, attention, windows."),
     "classify": ("classify", "Neural modules", "Label sentences."),
     "tag": ("tag", "Neural modules", "Label every word of a sentence."),

@@ -60,7 +60,11 @@ PAGES = [
     ),
     *_part(
         "Course",
-        "course 강의\n course/one-hot 원핫\n",
+        "course 강의\n course/one-hot 원핫\n course/counts 빈도\n course/word2vec 워드투벡\n"
+        "course/negative-sampling 음성표본\n course/glove 글로브\n course/fasttext 패스트텍스트\n"
+        "course/markov 마르코프\n course/rnn 순환신경망\n course/lstm 장단기기억\n course/gru 게이트순환\n"
+        "course/seq2seq 번역\n course/attention 주의\n course/transformer 트랜스포머\n course/objectives 목적함수\n"
+        "course/elmo 엘모\n course/captions 설명문",
     ),
     *_part("Behind", "measurements 측정\n architecture 구조\n papers 논문\n changes 변경"),
 ]

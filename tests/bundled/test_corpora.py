@@ -13,7 +13,7 @@ from corpora.korean_grammar import forms, join
 FOLDER = Path(make.__file__).parent
 
 
-@pytest.mark.parametrize("name", ["en.txt", "en_questions.txt", "ko.txt", "ko_questions.txt"])
+@pytest.mark.parametrize("name", sorted(make.texts()))
 def test_the_bundled_files_are_what_the_script_writes(name):
     assert (FOLDER / name).read_bytes().replace(b"\r\n", b"\n").decode("utf-8") == make.texts()[name]
 
@@ -136,3 +136,29 @@ def test_rows_of_a_table_are_spoken_of_in_the_same_ways():
     writer.write(["{who} [a|b] {x}"], {"who": "he"}, 6)
     writer.write(["{who} [a|b] {x}"], {"who": "she"}, 6)
     assert [s.replace("she", "he") for s in writer.sentences[6:]] == writer.sentences[:6]
+
+
+@pytest.mark.parametrize("name, labels", [("en_reviews.tsv", {"good", "bad"}), ("ko_reviews.tsv", {"좋음", "나쁨"})])
+def test_reviews_are_balanced_and_need_the_order_of_words(name, labels):
+    rows = [line.split("\t") for line in (FOLDER / name).read_text(encoding="utf-8").splitlines()]
+    assert Counter(label for _, label in rows) == dict.fromkeys(labels, 1000)
+    assert len({text for text, _ in rows}) == 2000
+    bags = {}
+    for text, label in rows:
+        bags.setdefault(" ".join(sorted(text.split())), set()).add(label)
+    assert any(len(found) == 2 for found in bags.values())  # the same words, good in one order and bad in another
+
+
+def test_pairs_are_sentences_with_their_translation():
+    rows = dict(line.split("\t") for line in (FOLDER / "en_ko.tsv").read_text(encoding="utf-8").splitlines())
+    assert len(rows) > 1500
+    assert rows["the king ate bread yesterday"] == "왕은 어제 빵을 먹었다"
+    assert rows["my mother will hear music tomorrow"] == "어머니는 내일 음악을 들을 것이다"
+    assert rows["the farmer sells flowers every day"] == "농부는 날마다 꽃을 판다"
+
+
+def test_every_word_of_the_tagged_sentences_has_its_tag():
+    lines = (FOLDER / "en_tags.tsv").read_text(encoding="utf-8").splitlines()
+    tags = {line.split("\t")[1] for line in lines if line}
+    assert tags == {"DET", "NOUN", "VERB", "ADV", "AUX"}
+    assert "ate\tVERB" in lines

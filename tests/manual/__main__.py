@@ -11,8 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.manual.pages import PAGES, console_blocks, name_of, rewritten
-from tests.manual.sessions import make_place, missing, printed, run, shortened
+from tests.manual.pages import PAGES, name_of, rewritten, sessions
+from tests.manual.sessions import make_place, missing, printed, run, run_python, shortened
 
 
 def main() -> None:
@@ -31,8 +31,11 @@ def main() -> None:
 
 def update(place: Path, path: Path) -> None:
     outputs: dict[int, list[list[str]]] = {}
-    for block in console_blocks(path):
+    for block in sessions(path):
         if missing(block.needs, place):
+            continue
+        if block.language == "python":
+            run_python(place, block.text).check_returncode()
             continue
         outputs[block.line] = []
         for step in block.steps:

@@ -73,9 +73,10 @@ def steps(text: str) -> list[Step]:
     return found
 
 
-def console_blocks(path: Path) -> list[Block]:
-    """The console blocks of a page that has them."""
-    return [block for block in blocks(path.read_text(encoding="utf-8")) if block.language == "console"]
+def sessions(path: Path) -> list[Block]:
+    """The blocks of a page that run, in their order: console sessions and Python."""
+    found = blocks(path.read_text(encoding="utf-8"))
+    return [block for block in found if block.language in ("console", "python")]
 
 
 def rewritten(text: str, outputs: dict[int, list[list[str]]]) -> str:

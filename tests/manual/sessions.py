@@ -63,6 +63,12 @@ def run(place: Path, line: str, shell: str = "sh") -> subprocess.CompletedProces
     )
 
 
+def run_python(place: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """Run a block of Python in the place."""
+    (place / ".block.py").write_text(code, encoding="utf-8")
+    return run(place, "python .block.py")
+
+
 def missing(needs: str | None, place: Path) -> list[str]:
     """What a block needs (commands, Python packages, files, separated by commas) and this machine does not have."""
     names = [name.strip() for name in (needs or "").split(",") if name.strip()]

@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.manual.pages import PAGES, console_blocks, name_of
+from tests.manual.pages import PAGES, name_of, sessions
 from tests.manual.sessions import make_place, skip_without_shell
 from tests.manual.test_sessions import check
 
 skip_without_shell()
 
-COURSE = [path for path in PAGES if console_blocks(path) and name_of(path).startswith("course/")]
+COURSE = [path for path in PAGES if sessions(path) and name_of(path).startswith("course/")]
 
 
 @pytest.fixture(scope="module")

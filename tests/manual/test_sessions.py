@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.manual.pages import PAGES, console_blocks, name_of
-from tests.manual.sessions import difference, make_place, missing, printed, run, skip_without_shell
+from tests.manual.pages import PAGES, name_of, sessions
+from tests.manual.sessions import difference, make_place, missing, printed, run, run_python, skip_without_shell
 
 skip_without_shell()
 
 DATA = os.environ.get("EMBEDKIT_DATA")  # a folder with the real corpora that a few sessions need
-SESSIONS = [path for path in PAGES if console_blocks(path) and not name_of(path).startswith("course/")]
+SESSIONS = [path for path in PAGES if sessions(path) and not name_of(path).startswith("course/")]
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +26,14 @@ def check(place, path):
     """Run a page from top to bottom, as a reader would."""
     wrong = []
     ran = 0
-    for block in console_blocks(path):
+    for block in sessions(path):
         if missing(block.needs, place):
             continue
+        if block.language == "python":
+            done = run_python(place, block.text)
+            if done.returncode:
+                wrong.append(f"line {block.line}: Python: {done.stderr}")
+            ran += 1
         for step in block.steps:
             done = run(place, step.command)
             expects_failure = any(line.startswith("embedkit: ") for line in step.shown)

@@ -93,6 +93,12 @@ MOST_FREQUENT, MOST_FREQUENT_ON_PAGE, MOST_FREQUENT_IN_TERMINAL, HEAT_MAP_WORDS 
     type=click.IntRange(1),
     help="Of a text given to --cooccurrences: words to either side.",
 )
+@click.option(
+    "--colour",
+    "--color",
+    metavar="counts|FILE",
+    help="On a page: colour words by their frequency, or by a file of word<TAB>value lines (numbers or categories).",
+)
 @click.option("--title", help="Above the picture.")
 @click.option(
     "--size", nargs=2, type=click.FloatRange(1, 100), metavar="WIDTH HEIGHT", help="In inches  [default: 10 8]."
@@ -113,6 +119,7 @@ def plot(
     cooccurrences: str | None,
     vocab: str | None,
     window: int,
+    colour: str | None,
     title: str | None,
     size: tuple[float, float] | None,
     dpi: int,
@@ -168,7 +175,7 @@ def plot(
             "most_frequent": top
             or (MOST_FREQUENT_ON_PAGE if on_page else MOST_FREQUENT if output else MOST_FREQUENT_IN_TERMINAL),
         }
-        _draw_words(model, output, look, selection, method, perplexity, quiet)
+        _draw_words(model, output, look, selection, method, perplexity, colour, quiet)
 
 
 def _refuse_idle(
@@ -185,7 +192,9 @@ def _refuse_idle(
         refuse(("size", "dpi", "dark", "title"), "without `output`: it is for a file")
     elif suffix == ".html":
         refuse(("size", "dpi", "dark"), "on a page: it fits its window and follows the reader's own setting")
-    elif suffix != ".png":
+    if suffix != ".html":
+        refuse(["colour"], "but on an .html page")
+    if suffix not in (".png", ".html", ""):
         refuse(["dpi"], f"in a {suffix or 'picture'}: it is for .png")
     if logs:
         refuse((*of_words, "top", "vocab", "window"), "with `logs`: curves show no words")
@@ -216,6 +225,7 @@ def _draw_words(
     selection: dict[str, Any],
     method: str,
     perplexity: float,
+    colour: str | None,
     quiet: bool,
 ) -> None:
     on_page = output is not None and Path(output).suffix.lower() == ".html"
@@ -236,6 +246,7 @@ def _draw_words(
         note(f"note: {wrote}; -o FILE draws a .png, .svg, .pdf or an .html page", quiet)
         return
     if on_page:
+        from embedkit.plotting.colouring import column
         from embedkit.plotting.page import write_page
 
         write_page(
@@ -243,7 +254,9 @@ def _draw_words(
             points,
             output,
             title=look["title"] or Path(model).name,
-            subtitle=f"{len(chosen.words):,} words of {len(vectors):,}; {vectors.vector_size} dimensions; {how}",
+            subtitle=f"{len(chosen.words):,} of {len(vectors):,} words shown; {vectors.vector_size} dimensions; {how}",
+            model=vectors,
+            column=None if colour is None else column(colour, chosen.words, vectors),
         )
         note(f"{output}: {wrote}", quiet)
         return
