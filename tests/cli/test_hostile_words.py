@@ -145,6 +145,7 @@ CASES = {
     "caption": [(["caption", "predict", "captioner.safetensors", "images.npy"], "")],
     "manual": [(["manual", "un\x1bknown"], ""), (["manual", "--search", ESCAPE], "")],
     "help": [(["help", "no\x1bsuch"], "")],
+    "explore": [(["explore", "no\x1b[2J"], "")],
     "completion": [(["completion", "ba\x1bsh"], "")],
 }  # fmt: skip
 STREAMS_TEXT = {"phrases"}  # a text comes out as it went in, but for a terminal
