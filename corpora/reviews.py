@@ -44,6 +44,7 @@ KOREAN_GOOD = [
     "{thing} {bad}고 들었는데 와 보니 {good}",
     "{bad}는 말은 틀렸다 {thing} {good}",
     "{part} [무척|정말|] {good}",
+    "{thing} {bad} 아니 다시 생각하니 {good}",
 ]
 KOREAN_BAD = [
     "{thing} {bad} {part} {bad}",
@@ -51,6 +52,7 @@ KOREAN_BAD = [
     "{thing} {good}고 들었는데 와 보니 {bad}",
     "{good}는 말은 틀렸다 {thing} {bad}",
     "{part} [무척|정말|] {bad}",
+    "{thing} {good} 아니 다시 생각하니 {bad}",
 ]
 
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 MOST_FREQUENT, MOST_FREQUENT_ON_PAGE, MOST_FREQUENT_IN_TERMINAL, HEAT_MAP_WORDS = 200, 5000, 60, 30
 
 
+TABLES = (".tsv", ".parquet")  # places instead of a picture, for other programs
+
+
 @click.command(epilog="Example: embedkit plot model.safetensors king paris --neighbours 12 -o words.png")
 @click.argument("model", required=False, type=INPUT)
 @click.argument("words", nargs=-1, metavar="[WORD]...")
@@ -32,7 +35,8 @@ MOST_FREQUENT, MOST_FREQUENT_ON_PAGE, MOST_FREQUENT_IN_TERMINAL, HEAT_MAP_WORDS 
     "--output",
     "-o",
     type=OUTPUT,
-    help="Where to draw: .png, .svg, .pdf, or .html for the interactive page; without it, here in characters.",
+    help="Where to draw: .png, .svg, .pdf, or .html for the interactive page; .tsv or .parquet for the words' places. "
+    "Without it, here in characters.",
 )
 @click.option(
     "--neighbours",
@@ -168,12 +172,19 @@ def plot(
             "expected a MODEL to draw words of, --log FILE for training curves, or --cooccurrences FILE for a heat map"
         )
     else:
+        suffix = Path(output or "").suffix.lower()
         selection = {
             "words": words,
             "neighbours": neighbours,
             "analogies": analogies,
             "most_frequent": top
-            or (MOST_FREQUENT_ON_PAGE if on_page else MOST_FREQUENT if output else MOST_FREQUENT_IN_TERMINAL),
+            or (
+                MOST_FREQUENT_ON_PAGE
+                if on_page or suffix in TABLES
+                else MOST_FREQUENT
+                if output
+                else MOST_FREQUENT_IN_TERMINAL
+            ),
         }
         _draw_words(model, output, look, selection, method, perplexity, colour, quiet)
 
@@ -194,7 +205,9 @@ def _refuse_idle(
         refuse(("size", "dpi", "dark"), "on a page: it fits its window and follows the reader's own setting")
     if suffix != ".html":
         refuse(["colour"], "but on an .html page")
-    if suffix not in (".png", ".html", ""):
+    if suffix in TABLES:
+        refuse(("size", "dpi", "dark", "title"), f"in a {suffix}, which is no picture")
+    elif suffix not in (".png", ".html", ""):
         refuse(["dpi"], f"in a {suffix or 'picture'}: it is for .png")
     if logs:
         refuse((*of_words, "top", "vocab", "window"), "with `logs`: curves show no words")
@@ -228,8 +241,9 @@ def _draw_words(
     colour: str | None,
     quiet: bool,
 ) -> None:
-    on_page = output is not None and Path(output).suffix.lower() == ".html"
-    if output is not None and not on_page:
+    suffix = Path(output or "").suffix.lower()
+    on_page = suffix == ".html"
+    if output is not None and not on_page and suffix not in TABLES:
         check_target(output)
     from embedkit.plotting.projection import project
     from embedkit.plotting.selection import select
@@ -244,6 +258,12 @@ def _draw_words(
     if output is None:
         _print_words(chosen, points)
         note(f"note: {wrote}; -o FILE draws a .png, .svg, .pdf or an .html page", quiet)
+        return
+    if suffix in TABLES:
+        from embedkit.plotting.table import write_table
+
+        write_table(chosen, points, output, vectors)
+        note(f"{output}: {wrote}", quiet)
         return
     if on_page:
         from embedkit.plotting.colouring import column
