@@ -28,7 +28,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 
 def _user_cache_home() -> Path:
@@ -127,8 +127,34 @@ class _KernelCache(FunctionCache):
     left to tell apart are the constants.
     """
 
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._cache_file = _KernelFiles(self._cache_path, self._impl.filename_base, "")
+
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         return sig, codegen.magic_tuple(), _constants(self._py_func)
+
+
+class _KernelFiles(IndexDataCacheFile):
+    """One file for each compiled kernel, named by what it is, and no index.
+
+    numba numbers its files and keeps the numbers in an index, which is read, changed and written without a lock. Two
+    trainings that compiled at the same time, with vectors of other sizes, could both take number 1: one of them then
+    found the other's kernel under its own name, read rows of another length, and ended with wrong vectors.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        self._save_data(self._file_of(key), data)
+
+    def load(self, key: Any) -> Any:
+        try:
+            return self._load_data(self._file_of(key))
+        except FileNotFoundError:
+            return None
+
+    def _file_of(self, key: Any) -> str:
+        digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
+        return f"{self._index_name.removesuffix('.nbi')}.{digest}.nbc"
 
 
 def _constants(function: Any) -> tuple[Any, ...]:

@@ -173,3 +173,30 @@ def test_the_users_own_folder_is_used_again(tmp_path):
     assert first == tmp_path / "embedkit" / compiling._sources_key() and first.exists()
     assert (first.stat().st_mode | first.parent.stat().st_mode) & 0o077 == 0
     assert folder_of_a_process(tmp_path)[0] == first
+
+
+def test_processes_that_compile_at_the_same_time_do_not_mix_up_their_kernels(tmp_path, monkeypatch):
+    """What one process writes never depends on what it has seen of the other's."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    compiling.cache_folder.cache_clear()
+
+    def make(number):
+        @compiling.kernel
+        def add(x):
+            return x + number
+
+        return add
+
+    try:
+        for number in (1, 2):
+            assert make(number)(1) == 1 + number
+            for path in tmp_path.glob("**/*.nbi"):  # as the other process, which read it before, sees it
+                path.unlink()
+        names = {path.name for path in tmp_path.glob("**/*add*.nbc")}
+        assert len(names) == 2
+        for number in (1, 2):
+            again = make(number)
+            assert again(1) == 1 + number
+            assert sum(again.stats.cache_hits.values()) == 1
+    finally:
+        compiling.cache_folder.cache_clear()
