@@ -6,7 +6,7 @@ waits for:
 
 - `ordered_map`: results one after the other in the order of the tasks, some tasks ahead (reading, counting, composing);
 - `run_tasks`: one long list of tasks, with reports and checkpoints in between (Hogwild training);
-- `run_rounds`: lists of tasks with a barrier behind each (GloVe's blocks, replicas that are merged).
+- `run_rounds`: rounds of stages with a barrier behind each (GloVe's blocks, replicas that are merged).
 
 The calling thread hands out tasks and takes in results; it computes nothing itself, hears Ctrl-C, and holds no lock
 while it waits.
@@ -18,7 +18,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -253,33 +253,31 @@ def run_tasks(
 
 def run_rounds(
     work: Callable[[int, Task], Outcome],
-    rounds: Callable[[int], Sequence[Task]],
+    round_of: Callable[[int], Generator[Sequence[Task], list[Outcome], None]],
     n_rounds: int,
     workers: int,
     *,
     control: np.ndarray,
-    on_round: Callable[[int, list[Outcome]], None],
     first: int = 0,
     timetable: Timetable | None = None,
 ) -> int:
-    """Do rounds of tasks on threads that stay; each round begins when the one before it has ended.
+    """Do rounds of tasks on threads that stay, with a barrier behind each stage of a round.
 
-    The tasks of a round must not depend on each other and must not share what they write, so that the outcome is
+    The tasks of a stage must not depend on each other and must not share what they write, so that the outcome is
     the same whichever thread takes which and however many threads there are.
 
     Parameters
     ----------
     work : callable
         ``work(worker, task)``, called in the threads.
-    rounds : callable
-        ``rounds(k)``: the tasks of round k, taken in their order (the longest first lets all threads end together).
+    round_of : callable
+        ``round_of(k)``: a generator that yields the tasks of each stage of round k, taken in their order (the longest
+        first lets all threads end together), and is sent their outcomes in the same order. It runs in the calling
+        thread, while nothing else is under way.
     n_rounds : int
     workers : int
     control : int64 (1,)
         As for `run_tasks`.
-    on_round : callable
-        ``on_round(k, outcomes)``, called by the calling thread behind each round, while nothing is under way;
-        outcomes are in the order of the tasks.
     first : int
         The first round (a resumed run).
     timetable : Timetable, optional
@@ -297,13 +295,16 @@ def run_rounds(
                 timetable.save(k)
             if timetable.stopping():
                 return k
-            tasks = rounds(k)
-            outcomes: list[Any] = [None] * len(tasks)
-            for index, task in enumerate(tasks):
-                team.give(index, task)
-            while team.under_way:
-                _take_one(team, timetable, outcomes.__setitem__)
-            on_round(k, outcomes)
+            stages = round_of(k)
+            outcomes: list[Any] | None = None
+            with contextlib.suppress(StopIteration):
+                while True:
+                    tasks = stages.send(outcomes)  # type: ignore[arg-type]  # the first one starts the generator
+                    outcomes = [None] * len(tasks)
+                    for index, task in enumerate(tasks):
+                        team.give(index, task)
+                    while team.under_way:
+                        _take_one(team, timetable, outcomes.__setitem__)
             timetable.tick()
     return n_rounds
 

@@ -144,25 +144,32 @@ def test_rounds_have_a_barrier_and_outcomes_in_order():
             under_way[0] -= 1
         return i
 
-    def close(k, outcomes):
+    def round_of(k):
+        outcomes = yield [(k, i) for i in range(k + 1)]
         assert under_way == [0]
         assert outcomes == list(range(k + 1))
+        assert (yield [(k, i) for i in range(7)]) == list(range(7))
+        assert under_way == [0]
         rounds_seen.append(k)
 
-    end = run_rounds(work, lambda k: [(k, i) for i in range(k + 1)], 12, 3, control=control(), on_round=close)
+    end = run_rounds(work, round_of, 12, 3, control=control())
     assert end == 12
     assert rounds_seen == list(range(12))
 
 
 def test_rounds_stop_and_save_between_rounds():
     closed, saved = [], []
+
+    def round_of(k):
+        yield range(3)
+        closed.append(k)
+
     end = run_rounds(
         lambda worker, task: None,
-        lambda k: range(3),
+        round_of,
         100,
         2,
         control=control(),
-        on_round=lambda k, outcomes: closed.append(k),
         first=10,
         timetable=Timetable(save=saved.append, save_every=1e9, stopping=lambda: len(closed) == 4),
     )

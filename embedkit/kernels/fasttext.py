@@ -190,8 +190,10 @@ def _move_word(settings, model, word, hidden):
 
 
 @kernel(borrows=True)
-def _draw_pool(settings, table, position, pool, state, w_out):
-    return renew_pool(pool, position, settings.n_drawn, table, settings.n_outputs, settings.outputs, state, w_out)
+def _draw_pool(settings, table, position, pool, state, w_out, touched):
+    return renew_pool(
+        pool, position, settings.n_drawn, table, settings.n_outputs, settings.outputs, state, w_out, touched
+    )
 
 
 @functools.cache
@@ -209,8 +211,10 @@ def make_train(cbow, loss):
     negatives = loss == "ns"
 
     @kernel
-    def train(ids, keep, table, settings, model, learning_rate, state, control):
+    def train(ids, keep, table, settings, model, learning_rate, state, control, touched=None):
         """Train on `ids`, a slice of the stream.
+
+        Where `touched`, uint8 (n_words,), is given, it gets 1 for each word that was drawn as a negative.
 
         Returns
         -------
@@ -233,14 +237,14 @@ def make_train(cbow, loss):
         position = np.int64(0)
         if negatives:
             for _ in range(0, 1 << POOL_BITS, settings.n_drawn):
-                position = _draw_pool(settings, table, position, work.pool, state, w_out)
+                position = _draw_pool(settings, table, position, work.pool, state, w_out, touched)
         total = 0.0
         n_pairs = 0.0
         for centre in range(n):
             if control[0] != 0:
                 break
             if negatives:
-                position = _draw_pool(settings, table, position, work.pool, state, w_out)
+                position = _draw_pool(settings, table, position, work.pool, state, w_out, touched)
             ahead = centre + (window + 1 if cbow else 1)
             if ahead < n and kept[ahead] >= 0:
                 _fetch_word(settings, model, kept[ahead])

@@ -214,8 +214,10 @@ def _softmax(scores, gradient, target, n_outputs, rate):
 
 
 @kernel(borrows=True)
-def renew_pool(pool, position, n, table, n_private, first_private, state, w_out):
+def renew_pool(pool, position, n, table, n_private, first_private, state, w_out, touched=None):
     """Draw n negatives into the pool, as the thread's rows, and prefetch these; returns the next place in it.
+
+    Where `touched`, uint8 (n_outputs,), is given, it gets 1 for each of them.
 
     The pool keeps the negatives' rows in the second-level cache: it is small and renewed at a steady rate.
     """
@@ -224,6 +226,8 @@ def renew_pool(pool, position, n, table, n_private, first_private, state, w_out)
         if word < n_private:
             word += first_private
         pool[position & _POOL_MASK] = word
+        if touched is not None:
+            touched[word] = 1
         position += 1
         fetch_row(w_out, word)
     return position

@@ -96,14 +96,16 @@ def prefetch_ahead(kept, position, stop, w_in, w_out):
 
 
 @kernel
-def draw_negatives(table, state, words, first, n, settings, matrix):
-    """Draw n words into ``words[first:]``, as rows of this thread, and prefetch these."""
+def draw_negatives(table, state, words, first, n, settings, matrix, touched):
+    """Draw n words into ``words[first:]``, as rows of this thread, and prefetch these; `touched` may be None."""
     for k in range(first, first + n):
         word = draw(table, state)
         if word < settings.n_private:
             word += settings.private
         words[k] = word
         fetch_row(matrix, word)
+        if touched is not None:
+            touched[word] = 1
 
 
 @kernel
@@ -187,7 +189,7 @@ def make_skipgram(row_size):
     scores_of, add_products = make_products(row_size)
 
     @kernel(fastmath=True)
-    def skipgram(ids, keep, table, settings, w_in, w_out, learning_rate, state, control):
+    def skipgram(ids, keep, table, settings, w_in, w_out, learning_rate, state, control, touched=None):
         """Train on `ids`, a slice of the stream.
 
         Parameters
@@ -206,6 +208,8 @@ def make_skipgram(row_size):
             Random state.
         control : int64 (1,)
             Training stops soon after it becomes non-zero.
+        touched : uint8 (n_words,), optional
+            Gets 1 for each word that was drawn as a negative.
 
         Returns
         -------
@@ -242,14 +246,14 @@ def make_skipgram(row_size):
         step = 0
         position = 0
         ahead = 0
-        draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out)
+        draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out, touched)
         while position < n and control[0] == 0:
             for k in range(BLOCK, n_outputs):
                 outputs[k] = following[k]
             n_centres, position = take_block(kept, n, position, sentence, settings, state, block)
             if n_centres == 0:
                 break
-            draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out)
+            draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out, touched)
             ahead = prefetch_ahead(kept, ahead, min(n, position + 2 * BLOCK + settings.window), w_in, w_out)
             n_rows = context_rows(kept, places, lows, highs, rows, weights, settings.negative_weight)
             if n_rows == 0:
@@ -278,7 +282,7 @@ def make_cbow(row_size):
     scores_of, add_products = make_products(row_size)
 
     @kernel(fastmath=True)
-    def cbow(ids, keep, table, settings, w_in, w_out, learning_rate, state, control):
+    def cbow(ids, keep, table, settings, w_in, w_out, learning_rate, state, control, touched=None):
         """Train on `ids`; arguments and result as those of `make_skipgram`'s kernel.
 
         The hidden vector of a centre is the mean of its context rows; the shared negatives of a block meet all its
@@ -317,14 +321,14 @@ def make_cbow(row_size):
         step = 0
         position = 0
         ahead = 0
-        draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out)
+        draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out, touched)
         while position < n and control[0] == 0:
             for k in range(BLOCK, n_outputs):
                 outputs[k] = following[k]
             n_centres, position = take_block(kept, n, position, sentence, settings, state, block)
             if n_centres == 0:
                 break
-            draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out)
+            draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out, touched)
             ahead = prefetch_ahead(kept, ahead, min(n, position + 2 * BLOCK + settings.window), w_in, w_out)
             n_rows = context_rows(kept, places, lows, highs, rows, inside, np.float32(0))
             if n_rows == 0:

@@ -78,6 +78,8 @@ def train(
     vector_size: int | None = None,
     workers: int | None = None,
     seed: int | None = None,
+    replicas: int | None = None,
+    deterministic: bool | None = None,
     window: int | None = None,
     shrink_windows: bool | None = None,
     epochs: int | None = None,
@@ -151,6 +153,12 @@ def train(
         Threads. Default all cores.
     seed : int, optional
         Of the random numbers; with one worker a run repeats bit for bit. Default 1.
+    replicas : int, optional
+        skipgram, cbow, fasttext: Train so many copies that are merged at fixed places: the vectors depend on
+        their number, not on the threads. Default one model that all threads share.
+    deterministic : bool, optional
+        skipgram, cbow, fasttext, glove: The same vectors for any number of threads: replicas 4 where not given.
+        Default False.
     window : int, optional
         skipgram, cbow, fasttext, glove, svd: Words to each side. Default 5; glove 15.
     shrink_windows : bool, optional

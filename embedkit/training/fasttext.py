@@ -15,11 +15,13 @@ from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.composing import mean_rows
 from embedkit.rows.sparse import SparseRows
 from embedkit.training.options import TrainingConfig
+from embedkit.training.replicas import train_replicas
 from embedkit.training.run import Run
 from embedkit.training.slices import Result, check_corpus, train_slices
 from embedkit.training.starting import Start, fill_random, start_from
 from embedkit.training.subword_layout import EAGER_ROWS, flush_intervals, layout_of, subwords_of
 from embedkit.training.suiting import suited
+from embedkit.training.word2vec import mark_outputs, uses_of
 from embedkit.vocabulary.corpus import Corpus
 
 PRIVATE_INPUTS = 256  # of the eager rows, those that each thread has for itself
@@ -44,7 +46,8 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     """
     check_corpus(corpus)
     config = suited(config, corpus.vocabulary, corpus.n_tokens, run)
-    return train_slices(FastText(corpus, config), corpus, config, run)
+    train = train_slices if config.replicas is None else train_replicas
+    return train(FastText(corpus, config), corpus, config, run)
 
 
 class FastText:
@@ -70,6 +73,8 @@ class FastText:
         uses = np.asarray(corpus.vocabulary.counts * keep, np.float64)
         self.layout = layout = layout_of(self.subwords, corpus.vocabulary.index_to_key, uses)
         interval, lazy_start = flush_intervals(layout, uses)
+        if config.replicas is not None:  # rows change when they are used, so that it is known which have changed
+            interval = interval[:0]
         n_rows, n_words, row_size = len(layout.number), len(uses), padded_size(config.vector_size)
         private = _private_rows(config, n_rows, n_words)
         self.model = Model(
@@ -158,6 +163,43 @@ class FastText:
         )
         return result
 
+    @property
+    def matrices(self) -> list[np.ndarray]:
+        return [self.model.w_in, self.model.w_out]
+
+    def uses(self) -> list[np.ndarray]:
+        shares = self.vocabulary.counts * self._fixed[0].astype(np.float64) / max(1, int(self.vocabulary.counts.sum()))
+        inputs, outputs = uses_of(self.config, self.vocabulary, shares, self._fixed[1])
+        of_entry = np.repeat(inputs, np.diff(self.layout.entries_indptr))
+        return [np.bincount(self.layout.entries, of_entry, len(self.layout.number)), outputs]
+
+    def frequent_rows(self, most: int) -> list[slice]:
+        n_words = len(self.vocabulary)
+        outputs = min(most, n_words // 8)
+        last = slice(n_words - outputs, n_words)
+        return [
+            slice(0, min(most, len(self.layout.number) // 8)),
+            last if self.config.loss == "hs" else slice(0, outputs),
+        ]
+
+    def step_on(
+        self,
+        matrices: list[np.ndarray],
+        ids: np.ndarray,
+        rate: np.float32,
+        state: np.ndarray,
+        control: np.ndarray,
+        touched: list[np.ndarray],
+    ) -> Result:
+        from embedkit.kernels.replicas import mark_entries
+
+        model = self.model._replace(w_in=matrices[0], w_out=matrices[1])
+        negatives = [touched[1]] if self.config.loss == "ns" else []
+        result: Result = self._kernel(ids, *self._fixed, self._settings[0], model, rate, state, control, *negatives)
+        mark_entries(ids, self.layout.entries_indptr, self.layout.entries, touched[0])
+        mark_outputs(self.config.loss, ids, self._fixed[1], touched[1])
+        return result
+
     def finish(self) -> KeyedVectors:
         from embedkit.kernels.fasttext import flush_all
 
@@ -183,6 +225,8 @@ def _private_rows(config: TrainingConfig, n_rows: int, n_words: int) -> list[dic
 
     n_inputs = min(private_rows(n_rows, config.workers, PRIVATE_INPUTS), EAGER_ROWS)
     n_outputs = private_rows(n_words, config.workers) if config.loss == "ns" else 0
+    if config.replicas is not None:
+        n_inputs = n_outputs = 0
     return [
         {
             "n_inputs": n_inputs,

@@ -12,7 +12,7 @@ squared gradients at 1, the cost shown is the mean of ½ f(x) (w · c + b + c_b 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -201,13 +201,11 @@ def train(family: GloVe, records: Records, config: TrainingConfig, run: Run, dig
         cost = train_block(records.pairs, records.targets, start, stop, words, contexts, *rows, rate, control)
         return stop - start, float(cost)
 
-    def blocks(at: int) -> list[tuple[int, int]]:
-        found = round_blocks(config.seed, *divmod(at, n_groups), n_groups)
-        found.sort(key=lambda block: -sizes[block])  # the longest first, so that all threads end together
-        return found
-
-    def count(at: int, outcomes: list[tuple[int, float]]) -> None:
-        epoch = at // n_groups
+    def round_of(at: int) -> Generator[list[tuple[int, int]], list[tuple[int, float]], None]:
+        epoch, k = divmod(at, n_groups)
+        blocks = round_blocks(config.seed, epoch, k, n_groups)
+        blocks.sort(key=lambda block: -sizes[block])  # the longest first, so that all threads end together
+        outcomes = yield blocks
         n, cost = sum(n for n, _ in outcomes), sum(cost for _, cost in outcomes)
         if not np.isfinite(cost):
             raise TrainingError(
@@ -219,11 +217,10 @@ def train(family: GloVe, records: Records, config: TrainingConfig, run: Run, dig
     def loop(timetable: Timetable) -> int:
         return run_rounds(
             step,
-            blocks,
+            round_of,
             config.epochs * n_groups,
             config.workers,
             control=control,
-            on_round=count,
             first=session.first,
             timetable=timetable,
         )

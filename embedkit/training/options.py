@@ -21,6 +21,8 @@ GLOVE_VECTORS = ("sum", "word", "context")
 CBOW_GRADIENTS = ("sum", "mean")
 
 _BY_SIZE = "5; more below 20 M words"
+DETERMINISTIC_REPLICAS = 4
+
 _NS = {"loss": ("ns",)}
 _CHARS = {"subwords": ("chars",)}
 _JAMO = {"subwords": ("jamo",)}
@@ -84,6 +86,16 @@ class TrainingConfig(ReadingOptions, VocabularyOptions):
 class PredictionConfig(TrainingConfig):
     """What skip-gram, CBOW and fastText share."""
 
+    replicas: int | None = option(
+        None,
+        "Train so many copies that are merged at fixed places: the vectors depend on their number, not on the threads.",
+        least=1,
+        most=4096,
+        default_help="one model that all threads share",
+    )
+    deterministic: bool = option(
+        False, f"The same vectors for any number of threads: replicas {DETERMINISTIC_REPLICAS} where not given."
+    )
     window: int = option(5, "Words to each side.", "--ws", least=1)
     shrink_windows: bool = option(True, "Draw each window from 1..window, as word2vec does.")
     # Where these are None, `embedkit.training.suiting.suited` decides once the corpus is known.
@@ -126,6 +138,8 @@ class PredictionConfig(TrainingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.deterministic and self.replicas is None:
+            object.__setattr__(self, "replicas", DETERMINISTIC_REPLICAS)
         for low, high in (("min_n", "max_n"), ("min_jamo", "max_jamo"), ("min_syllables", "max_syllables")):
             a, b = getattr(self, low), getattr(self, high)
             if a is not None and b is not None and a > b:
@@ -178,6 +192,7 @@ class GloVeConfig(TrainingConfig):
     weight_exponent: float = option(0.75, "Exponent of the weighting.", least=-10, most=10)
     glove_vectors: str = option("sum", "Which vectors are the result.", choices=GLOVE_VECTORS)
     keep_output: bool = changed(PredictionConfig, "keep_output", False, only={})
+    deterministic: bool = changed(PredictionConfig, "deterministic", False)  # which its rounds always are
 
 
 @dataclass(frozen=True, kw_only=True)

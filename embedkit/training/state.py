@@ -33,7 +33,13 @@ from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
 
 VERSION = 1  # of what a checkpoint of word vectors holds
-MAY_CHANGE = ("workers", "epochs", "keep_output", "glove_vectors")  # between a run and the run that resumes it
+MAY_CHANGE = (
+    "workers",
+    "deterministic",
+    "epochs",
+    "keep_output",
+    "glove_vectors",
+)  # between a run and the run that resumes it
 
 
 class Family(Protocol):

@@ -9,10 +9,12 @@ import numpy as np
 
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.training.options import TrainingConfig
+from embedkit.training.replicas import train_replicas
 from embedkit.training.run import Run
 from embedkit.training.slices import Result, check_corpus, train_slices
 from embedkit.training.starting import fill_random, start_from
 from embedkit.training.suiting import suited
+from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 
 MAX_SHARED = 4096
@@ -41,7 +43,8 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     """
     check_corpus(corpus)
     config = suited(config, corpus.vocabulary, corpus.n_tokens, run)
-    return train_slices(Word2Vec(corpus, config), corpus, config, run)
+    train = train_slices if config.replicas is None else train_replicas
+    return train(Word2Vec(corpus, config), corpus, config, run)
 
 
 class Word2Vec:
@@ -61,9 +64,10 @@ class Word2Vec:
 
         self.vocabulary, self.config = corpus.vocabulary, config
         n_words, row_size = len(corpus.vocabulary), padded_size(config.vector_size)
-        n_private = private_rows(n_words, config.workers) if config.loss == "ns" else 0
-        self._padded = [aligned_zeros(n_words + config.workers * n_private, row_size) for _ in range(2)]
-        self.w_in, self.w_out = (matrix[:n_words, : config.vector_size] for matrix in self._padded)
+        shared = config.loss == "ns" and config.replicas is None
+        n_private = private_rows(n_words, config.workers) if shared else 0
+        self.matrices = [aligned_zeros(n_words + config.workers * n_private, row_size) for _ in range(2)]
+        self.w_in, self.w_out = (matrix[:n_words, : config.vector_size] for matrix in self.matrices)
         self._kernel, table, settings = _kernel(corpus, config, row_size)
         self._fixed = (np.asarray(corpus.vocabulary.keep_probabilities(config.sample), np.float32), table)
         self._settings = [settings] * config.workers
@@ -95,8 +99,32 @@ class Word2Vec:
         self, worker: int, ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray, control: Any
     ) -> Result:
         result: Result = self._kernel(
-            ids[start:stop], *self._fixed, self._settings[worker], *self._padded, rate, state, control
+            ids[start:stop], *self._fixed, self._settings[worker], *self.matrices, rate, state, control
         )
+        return result
+
+    def uses(self) -> list[np.ndarray]:
+        shares = self.vocabulary.counts * self._fixed[0].astype(np.float64) / max(1, int(self.vocabulary.counts.sum()))
+        return uses_of(self.config, self.vocabulary, shares, self._fixed[1])
+
+    def frequent_rows(self, most: int) -> list[slice]:
+        n_words = len(self.vocabulary)
+        most = min(most, n_words // 8)
+        return [slice(0, most), slice(n_words - most, n_words) if self.config.loss == "hs" else slice(0, most)]
+
+    def step_on(
+        self,
+        matrices: list[np.ndarray],
+        ids: np.ndarray,
+        rate: np.float32,
+        state: np.ndarray,
+        control: np.ndarray,
+        touched: list[np.ndarray],
+    ) -> Result:
+        negatives = [touched[1]] if self.config.loss == "ns" else []
+        result: Result = self._kernel(ids, *self._fixed, self._settings[0], *matrices, rate, state, control, *negatives)
+        touched[0][ids[ids >= 0]] = 1
+        mark_outputs(self.config.loss, ids, self._fixed[1], touched[1])
         return result
 
     def finish(self) -> KeyedVectors:
@@ -107,6 +135,32 @@ class Word2Vec:
             output_vectors=np.ascontiguousarray(self.w_out) if self.config.keep_output else None,
             config=self.config.to_dict(),
         )
+
+
+def uses_of(config: TrainingConfig, vocabulary: Vocabulary, shares: np.ndarray, table: Any) -> list[np.ndarray]:
+    """Expected updates of input and output rows for a token of the text; `shares` are of the words that are kept."""
+    pairs = config.window + 1.0 if config.shrink_windows else 2.0 * config.window
+    kept = shares.sum()
+    if config.loss == "hs":
+        lengths = np.diff(table.indptr)
+        nodes = np.bincount(table.nodes, np.repeat(shares, lengths), len(vocabulary))
+        return [pairs * shares * float(lengths @ shares / kept), pairs * nodes]
+    if config.loss == "softmax":
+        return [pairs * shares, pairs * (shares + kept / len(vocabulary))]
+    negatives = vocabulary.negative_distribution(config.ns_exponent)
+    return [pairs * shares, pairs * (shares + config.negative * kept * negatives)]
+
+
+def mark_outputs(loss: str, ids: np.ndarray, table: Any, touched: np.ndarray) -> None:
+    """Mark the output rows that training on `ids` changes, but for drawn negatives, which the kernels mark."""
+    from embedkit.kernels.replicas import mark_entries
+
+    if loss == "softmax":
+        touched[:] = 1
+    elif loss == "hs":
+        mark_entries(ids, table.indptr, table.nodes, touched)
+    else:
+        touched[ids[ids >= 0]] = 1
 
 
 def _kernel(corpus: Corpus, config: TrainingConfig, row_size: int) -> tuple[Any, Any, Any]:

@@ -1,0 +1,85 @@
+"""Replicas of a matrix become one again: the changes that each made to a row are summed and scaled.
+
+N replicas start equal, train on texts of their own, and meet. A row that few updates touched has simply moved: the
+changes are added. A row that each replica updated hundreds of times has gone the same way N times over, each time from
+the same start: their sum would go N times too far, their mean is right. In between, let an update go the share c of the
+way to the row's optimum. Then n updates in each of N replicas are to do what N n updates in a row would, and the summed
+change counts
+
+    f(n) = (1 - (1 - c)^(n N)) / (N (1 - (1 - c)^n))
+
+which is 1 for rare rows and 1 / N for frequent ones. n is expected from the counts, c is a constant times the learning
+rate (`embedkit.training.replicas`).
+
+Measured with skip-gram on 2.9 million words of Wikipedia, 28,159 words, 100 dimensions, 5 epochs, one seed (WS353 ρ,
+analogies among the 30,000 most frequent words; a seed more or less moves ρ by .02). *Stage*: tokens of a replica before
+the 2,000 most used rows meet; all rows meet behind so many stages. c is .05 times the rate but where noted.
+
+| replicas | stage | stages | rule | WS353 | analogies |
+|---|---|---|---|---|---|
+| threads share one model | | | | .533 | .103 |
+| 1 | 8,000 | | | .514 | .103 |
+| 4 | 8,000 | 8 | Σd · min(1, Σ‖d‖² / ‖Σd‖²) | .428 | .079 |
+| 16 | 8,000 | 8 | the same | .401 | .071 |
+| 4 | 8,000 | 8 | f | .486 | .090 |
+| 4 | 8,000 | 8 | f, c = .02 | .494 | .088 |
+| 4 | 8,000 | 8 | f, c = .2 | .483 | .093 |
+| 4 | 2,000 | 8 | f | .516 | .098 |
+| 16 | 2,000 | 4 | f | diverges | |
+| 16 | 2,000 | 8 | f, c = .2 | .463 | .089 |
+
+The rule that looks at the changes alone averages rows that all replicas rightly move the same way at the beginning.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from embedkit.kernels.compiling import kernel
+
+
+@kernel(fastmath=True)
+def merge_rows(base, copies, touched, rows, scales):
+    """Merge the given rows into `base`, and give them to every replica.
+
+    Parameters
+    ----------
+    base : float32 (n_rows, row_size)
+        The state at which the replicas met last; holds the merged rows afterwards.
+    copies : float32 (n_replicas, n_rows, row_size)
+    touched : uint8 (n_replicas, n_rows)
+        Which replica may have changed which row since.
+    rows : int64 (n,)
+    scales : float32 (n,)
+        What each row's summed change counts.
+    """
+    n_replicas, size = copies.shape[0], base.shape[1]
+    total = np.empty(size, np.float32)
+    for k in range(len(rows)):
+        row = rows[k]
+        total[:] = 0.0
+        for r in range(n_replicas):
+            if touched[r, row] != 0:
+                for d in range(size):
+                    total[d] += copies[r, row, d] - base[row, d]
+        for d in range(size):
+            base[row, d] += scales[k] * total[d]
+        for r in range(n_replicas):
+            for d in range(size):
+                copies[r, row, d] = base[row, d]
+
+
+@kernel
+def mark_entries(words, indptr, entries, touched):
+    """Mark the rows that belong to words: ``touched[entries[indptr[w] : indptr[w + 1]]] = 1``; negative ids are none.
+
+    Parameters
+    ----------
+    words : int32 (n,)
+    indptr : int64 (n_words + 1,), entries : int32
+    touched : uint8 (n_rows,)
+    """
+    for word in words:
+        if word >= 0:
+            for k in range(indptr[word], indptr[word + 1]):
+                touched[entries[k]] = 1

@@ -1,0 +1,184 @@
+"""Replicas: the vectors depend on their number and the seed, never on threads, stops or the order of work."""
+
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import embedkit
+from embedkit.errors import ConfigError
+from embedkit.kernels.replicas import mark_entries, merge_rows
+from embedkit.training import replicas, subword_layout
+from embedkit.training.options import TrainingConfig
+from embedkit.training.replicas import Replicas, scales_of
+from embedkit.training.word2vec import Word2Vec
+from embedkit.vocabulary.corpus import Corpus
+
+MODELS = {
+    "skipgram": {"model": "skipgram"},
+    "cbow": {"model": "cbow"},
+    "hs": {"model": "skipgram", "loss": "hs"},
+    "softmax": {"model": "cbow", "loss": "softmax"},
+    "fasttext": {"model": "fasttext", "bucket": 500},
+    "fasttext-hs": {"model": "fasttext", "bucket": 500, "loss": "hs"},
+}
+SMALL = {"vector_size": 10, "epochs": 2}
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    rng = np.random.default_rng(0)
+    return Corpus.from_sentences(
+        [[f"w{int(x)}" for x in np.minimum(rng.exponential(12, rng.integers(2, 30)), 80)] for _ in range(600)],
+        min_count=1,
+    )
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch):
+    monkeypatch.setattr(replicas, "SHORTEST_STAGE", 60)
+    monkeypatch.setattr(replicas, "FEWEST_ROUNDS", 8)
+    monkeypatch.setattr(replicas, "MERGED_AT_ONCE", 7)  # many tasks to merge
+    monkeypatch.setattr(subword_layout, "EAGER_ROWS", 40)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("n", [1, 3])
+def test_the_same_bits_from_any_number_of_threads(corpus, name, n):
+    first, second = (embedkit.train(corpus, replicas=n, workers=workers, **SMALL, **MODELS[name]) for workers in (1, 4))
+    np.testing.assert_array_equal(first.vectors, second.vectors)
+    assert np.isfinite(first.vectors).all()
+    assert first.config["replicas"] == n
+
+
+@pytest.mark.parametrize("name", ["skipgram", "fasttext"])
+def test_the_same_bits_after_a_stop_under_other_threads(corpus, tmp_path, monkeypatch, name):
+    options = {**SMALL, **MODELS[name], "replicas": 3}
+    whole = embedkit.train(corpus, workers=2, **options)
+    steps = []
+
+    def press_once():
+        original = replicas.Replicas.merge
+
+        def merge(self, *arguments):
+            steps.append(1)
+            if len(steps) == 20:
+                signal.raise_signal(signal.SIGINT)
+            return original(self, *arguments)
+
+        return merge
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(replicas.Replicas, "merge", press_once())
+        embedkit.train(corpus, workers=1, checkpoint=tmp_path, **options)
+    resumed = embedkit.train(corpus, workers=3, checkpoint=tmp_path, resume=True, **options)
+    np.testing.assert_array_equal(resumed.vectors, whole.vectors)
+
+
+def test_every_word_is_trained_in_every_epoch(corpus):
+    reports = []
+    embedkit.train(corpus, replicas=3, progress=reports.append, **SMALL)
+    assert reports[-1].done == 2 * corpus.n_tokens
+
+
+def test_the_number_and_the_seed_matter(corpus):
+    def vectors(n, seed):
+        return embedkit.train(corpus, replicas=n, seed=seed, **SMALL).vectors
+
+    assert not np.array_equal(vectors(2, 1), vectors(3, 1))
+    assert not np.array_equal(vectors(2, 1), vectors(2, 2))
+
+
+def test_deterministic_means_four_replicas(corpus):
+    asked = embedkit.train(corpus, deterministic=True, workers=2, **SMALL)
+    np.testing.assert_array_equal(asked.vectors, embedkit.train(corpus, replicas=4, workers=1, **SMALL).vectors)
+    assert asked.config["replicas"] == 4
+    assert TrainingConfig.create("skipgram", deterministic=True, replicas=2).replicas == 2
+    embedkit.train(corpus, model="glove", deterministic=True, vector_size=4, epochs=1)  # which always is
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_rows_that_change_are_marked(corpus, name):
+    """Whatever is not marked has not changed: else replicas would drift apart unseen."""
+    from embedkit.training import family
+
+    config = TrainingConfig.create(replicas=2, **SMALL, **MODELS[name])
+    module = family(config)
+    model = (Word2Vec if module.__name__.endswith("word2vec") else module.FastText)(corpus, config)
+    model.start(None)
+    both = Replicas(model, 2)
+    matrices, touched = both.of(1)
+    ids = np.ascontiguousarray(corpus.ids[:120])
+    ids.flags.writeable = False
+    state, control = np.array([3], np.uint64), np.zeros(1, np.int64)
+    for _ in range(3):  # the first outputs are zero, and so are the first changes of inputs
+        model.step_on(matrices, ids, np.float32(0.1), state, control, touched)
+    for base, matrix, marks in zip(model.matrices, matrices, touched, strict=True):
+        changed = (base != matrix).any(axis=1)
+        assert changed.any()
+        assert not (changed & (marks == 0)).any()
+        if name != "softmax" and matrix is matrices[0]:
+            assert (marks == 0).any()
+
+
+def test_merging_adds_the_scaled_sum_and_leaves_all_equal():
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(9, 16)).astype(np.float32)
+    copies = np.repeat(base[None], 3, axis=0)
+    touched = (rng.random((3, 9)) < 0.6).astype(np.uint8)
+    copies += (rng.normal(size=copies.shape) * touched[:, :, None]).astype(np.float32)
+    rows, scales = np.array([1, 4, 8]), np.array([1.0, 0.4, 0.7], np.float32)
+    expected = base.astype(np.float64)
+    expected[rows] += scales[:, None] * (copies.astype(np.float64) - base)[:, rows].sum(axis=0)
+    before = copies.copy()
+    merge_rows(base, copies, touched, rows, scales)
+    np.testing.assert_allclose(base, expected, rtol=1e-5, atol=1e-6)
+    for copy, old in zip(copies, before, strict=True):
+        np.testing.assert_array_equal(copy[rows], base[rows])
+        others = np.setdiff1d(np.arange(9), rows)
+        np.testing.assert_array_equal(copy[others], old[others])
+
+
+def test_scales_go_from_the_sum_to_the_mean():
+    updates = np.array([0.0, 0.001, 1e2, 1e6])
+    scales = scales_of(updates, 8, 0.001)
+    assert scales[0] == 1
+    assert scales[1] == pytest.approx(1, abs=1e-4)
+    assert 1 / 8 < scales[2] < 1
+    assert scales[3] == pytest.approx(1 / 8)
+    # n updates that each go the share c of the way, in N replicas at once, are to be N n updates in a row
+    c, n, count = 0.01, 4, 30
+    distance = 1.0
+    in_one = distance - distance * (1 - c) ** count
+    in_a_row = distance - distance * (1 - c) ** (n * count)
+    assert float(scales_of(np.array([count]), n, c)[0]) * n * in_one == pytest.approx(in_a_row, rel=1e-5)
+
+
+def test_entries_of_words_are_marked():
+    touched = np.zeros(6, np.uint8)
+    mark_entries(np.array([1, -1, 2], np.int32), np.array([0, 2, 3, 5]), np.array([0, 5, 3, 1, 3], np.int32), touched)
+    assert touched.tolist() == [0, 1, 0, 1, 0, 0]
+
+
+def test_too_many_replicas_and_models_without(corpus, tmp_path):
+    with pytest.raises(ConfigError, match="`replicas` 601 are more than the corpus has sentences, 600"):
+        embedkit.train(corpus, replicas=601, **SMALL)
+    with pytest.raises(ConfigError, match="`replicas` must be"):
+        embedkit.train(corpus, replicas=0, **SMALL)
+    for model in ("svd", "lsa", "glove"):
+        with pytest.raises(ConfigError, match=f"model {model} has no option `replicas`"):
+            embedkit.train(corpus, model=model, replicas=2)
+    text = tmp_path / "t.txt"
+    text.write_text("a b c\n" * 9)
+    done = subprocess.run(
+        [sys.executable, "-m", "embedkit", "train", text, "-o", tmp_path / "m.safetensors", "--replicas", "90"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "--replicas 90 are more than the corpus has sentences, 9" in done.stderr
