@@ -146,6 +146,7 @@ CASES = {
     "manual": [(["manual", "un\x1bknown"], ""), (["manual", "--search", ESCAPE], "")],
     "help": [(["help", "no\x1bsuch"], "")],
     "explore": [(["explore", "no\x1b[2J"], "")],
+    "show": [(["show", "windows", f"{ESCAPE} and {BELL}"], "")],
     "completion": [(["completion", "ba\x1bsh"], "")],
 }  # fmt: skip
 STREAMS_TEXT = {"phrases"}  # a text comes out as it went in, but for a terminal
