@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from embedkit import formats
-from embedkit.files.locations import is_url, on_disk, shown
+from embedkit.files.locations import on_disk, shown
 from embedkit.files.outputs import spill_folder
 from embedkit.files.temporary import temporary_folder
 from embedkit.progress import ProgressCallback
@@ -127,11 +127,10 @@ def convert(
     """
     import inspect
 
-    if is_url(source):
-        with on_disk(source) as here:
-            return convert(
-                here, target, source_format, target_format, progress, change, **{"name": shown(source), **options}
-            )
+    with on_disk(source) as here:
+        if os.fspath(here) != os.fspath(source):  # remote, or a pipe: all of it is here now
+            options = {"name": shown(source), "words_only": words_only, **options}
+            return convert(here, target, source_format, target_format, progress, change, **options)
     source_format = source_format or formats.sniff(source)
     target_format = target_format or (formats.format_for(target) if Path(target).suffix.lower() != ".bin" else None)
     reader = formats.reader_of(source_format)

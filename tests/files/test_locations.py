@@ -221,12 +221,16 @@ def test_without_the_package_of_a_protocol(run, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
-def test_vectors_from_a_pipe(tmp_path):
-    fifo = tmp_path / "fifo"
+@pytest.mark.parametrize("command", ["load", "convert"])
+def test_vectors_from_a_pipe(tmp_path, command):
+    fifo, target = tmp_path / "fifo", tmp_path / "m.txt"
     os.mkfifo(fifo)
     writer = threading.Thread(target=lambda: fifo.write_text("2 2\na 1 2\nb 3 4\n"))
     writer.start()
-    assert list(embedkit.load(fifo).index_to_key) == ["a", "b"]
+    if command == "convert":
+        assert main(["convert", str(fifo), str(target), "-q"]) == 0
+    found = embedkit.load(fifo if command == "load" else target)
+    assert list(found.index_to_key) == ["a", "b"]
     writer.join()
 
 
