@@ -54,7 +54,13 @@ def blocks(path: str | os.PathLike[str], name: str | None = None) -> Blocks:
             raise ValueError("not an object")
     except (ValueError, TypeError, RecursionError) as error:
         raise FormatError(f"{name}: damaged: meta or the first vector cannot be read ({error})") from error
-    return Blocks(name, size, min(n_words, os.path.getsize(path)), _rows(path, name, size, width, order), config=config)
+    return Blocks(
+        name,
+        size,
+        min(n_words, os.path.getsize(path)),
+        _rows(path, name, size, width, order, "vector_size" not in meta),
+        config=config,
+    )
 
 
 def _order(database: sqlite3.Connection, name: str) -> str:
@@ -81,7 +87,7 @@ def _number_bytes(name: str, n_bytes: int, vector_size: str | None) -> int:
 
 
 def _rows(
-    path: str | os.PathLike[str], name: str, size: int, width: int, order: str
+    path: str | os.PathLike[str], name: str, size: int, width: int, order: str, guessed: bool
 ) -> Iterator[tuple[list[bytes], np.ndarray]]:
     done = 0
     with _errors(name), contextlib.closing(_open(path)) as database:
@@ -98,14 +104,14 @@ def _rows(
             words = decoded([word for word, _ in found], "strict", rows_from(name, done))
             numbers = np.frombuffer(b"".join(blob for _, blob in found), f"<f{width}").reshape(len(found), size)
             with np.errstate(over="ignore"):
-                yield words, _plausible(name, done, numbers, width)
+                yield words, _plausible(name, done, numbers) if guessed else numbers.astype(np.float32)
             done += len(found)
 
 
-def _plausible(name: str, row: int, numbers: np.ndarray, width: int) -> np.ndarray:
-    """The rows as float32; float64 blobs read as float32 of twice the width are noise, which is told."""
+def _plausible(name: str, row: int, numbers: np.ndarray) -> np.ndarray:
+    """Rows of a file that names no `vector_size`, taken for float32; float64 blobs look like noise then: told."""
     rows = numbers.astype(np.float32)
-    if width == 4 and rows.size and rows.shape[1] % 2 == 0 and row == 0:
+    if rows.size and rows.shape[1] % 2 == 0 and row == 0:
         wide = numbers[:64].view("<f8")
         # float32 are random in the exponent of a float64 made of two of them; numbers of vectors are moderate.
         moderate = np.isfinite(wide) & (np.abs(wide) > 1e-9) & (np.abs(wide) < 1e6) | (wide == 0)

@@ -71,6 +71,8 @@ LINES = {
     "caption train": "caption train {file} t.txt -o {out}.c --epochs 1",
     "caption train, captions": "caption train images.npy {file} -o {out}.c --epochs 1",
     "caption predict": "caption predict {file} images.npy",
+    "explore": "explore {file} --no-browser",
+    "show": "show gates {file} sun",
 }
 WRITING = {name: line for name, line in LINES.items() if "{out}" in line}
 GOOD = {

@@ -66,7 +66,7 @@ def arguments(command, given):
     found = []
     for param in command.params:
         if isinstance(param, click.Option) and (param.required or param.name in given):
-            found += [param.opts[0], str(given.get(param.name, "something"))]
+            found += [param.opts[0], *[str(given.get(param.name, "something"))] * param.nargs]
     for param in command.params:
         if isinstance(param, click.Argument) and (param.required or param.name in given):
             found.append(str(given.get(param.name, "something")))

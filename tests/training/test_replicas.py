@@ -106,8 +106,11 @@ def test_deterministic_means_four_replicas(corpus):
 def test_rows_that_change_are_marked(corpus, name):
     """Whatever is not marked has not changed: else replicas would drift apart unseen."""
     from embedkit.training import family
+    from embedkit.training.run import Run
+    from embedkit.training.suiting import suited
 
-    config = TrainingConfig.create(replicas=2, **SMALL, **MODELS[name])
+    asked = TrainingConfig.create(replicas=2, **SMALL, **MODELS[name])
+    config = suited(asked, corpus.vocabulary, corpus.n_tokens, Run())
     module = family(config)
     model = (Word2Vec if module.__name__.endswith("word2vec") else module.FastText)(corpus, config)
     model.start(None)

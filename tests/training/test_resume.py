@@ -29,7 +29,7 @@ FAMILIES = {
     "fasttext-hs": {"model": "fasttext", "bucket": 500, "loss": "hs"},
     "glove": {"model": "glove"},
 }
-SMALL = {"vector_size": 10, "epochs": 3}
+SMALL = {"vector_size": 10, "epochs": 3, "learning_rate": 0.025}
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import quiet_option
 from embedkit.cli.shared.output import note, print_line
 from embedkit.cli.shared.progress import progress_bar
@@ -13,7 +14,7 @@ from embedkit.query.storing import load
 
 
 @click.command(epilog="Example: embedkit explore model.safetensors")
-@click.argument("models", nargs=-1, required=True, type=click.Path(), metavar="MODEL...")
+@click.argument("models", nargs=-1, required=True, type=INPUT, metavar="MODEL...")
 @click.option(
     "--top",
     default=5000,
@@ -28,7 +29,7 @@ from embedkit.query.storing import load
 @click.option(
     "--index",
     "index_file",
-    type=click.Path(),
+    type=INPUT,
     metavar="FILE",
     help="Ask this index of the first model, made by embedkit index, rather than compare with every vector.",
 )

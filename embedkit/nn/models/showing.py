@@ -201,7 +201,7 @@ def gates(path: str | os.PathLike[str], text: str, unit: int | None = None) -> l
         before = layer.h_before[0, :, 0]
         shown = {"reset r": reset, "update z": z, "candidate n": n, "h": n + z * (before - n)}
     else:
-        raise ConfigError("a simple RNN has no gates: train with --model lstm or gru")
+        raise ConfigError("a simple RNN has no gates: train with `model` lstm or gru")
     if unit is not None and not 0 <= unit < size:
         raise ConfigError(f"`unit` must be between 0 and {size - 1}, got {unit}")
     rows = [value.mean(axis=1) if unit is None else value[:, unit] for value in shown.values()]
@@ -223,7 +223,7 @@ def attention(path: str | os.PathLike[str], text: str, stage: str = "softmax") -
         raise ConfigError(f"unknown stage {stage!r}: choose one of {', '.join(STAGES)}")
     tokens, cache = _read(path, text)
     if not isinstance(cache, TransformerStackCache):
-        raise ConfigError("attention is that of a Transformer: train with --model transformer or masked")
+        raise ConfigError("attention is that of a Transformer: train with `model` transformer or masked")
     panels = list[Panel]()
     for number, block in enumerate(cache.blocks, 1):
         inner = block.attention.sublayer.inner
