@@ -114,7 +114,8 @@ def test_what_would_do_nothing_is_refused(arguments, message, folder, capsys, tm
 
 
 def test_several_labels_a_line_need_a_bag(folder, capsys, tmp_path):
-    found = run(capsys, "train", folder / "marked.txt", "-o", tmp_path / "m.safetensors", status=1)
+    options = ["--model", "gru", "-o", tmp_path / "m.safetensors"]
+    found = run(capsys, "train", folder / "marked.txt", *options, status=1)
     assert (
         "marked.txt, line 1: expected one label a text, found 2: neg, any; several need --model fasttext" in found.err
     )

@@ -158,7 +158,7 @@ def test_tagging_lines(folder):
             "strange.tsv, line 2: the label 'meh' was never seen in training; expected one of neg, pos",
         ),
         (["classify", "train", "one.tsv", "-o", "x"], 1, "one.tsv, line 1: expected text<TAB>label, found one column"),
-        (["tag", "train", "one.tsv", "-o", "x"], 1, "one.tsv, line 1: tags do not line up with tokens"),
+        (["tag", "train", "single.tsv", "-o", "x"], 1, "single.tsv, line 1: tags do not line up with tokens"),
         (["classify", "train", "blank.tsv", "-o", "x"], 1, "there is nothing to work on"),
         (["classify", "train", "reviews.tsv", "-o", "x", "--resume"], 2, "needs the folder of the checkpoint"),
         (
@@ -176,6 +176,7 @@ def test_tagging_lines(folder):
 def test_one_clear_line_for_bad_input(folder, arguments, status, message):
     (folder / "strange.tsv").write_text("film\tpos\nfilm\tmeh\n")
     (folder / "one.tsv").write_text("no label\n")
+    (folder / "single.tsv").write_text("word\n")
     (folder / "blank.tsv").write_text("\n\n")
     run = embedkit(
         *[folder / a if "." in a and "e30" not in a and a != "x" else a for a in arguments],
