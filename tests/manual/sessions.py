@@ -111,6 +111,8 @@ def difference(command: str, shown: list[str], got: list[str]) -> str | None:
             if not _same_line(a, b):
                 return f"shown {a!r}, printed {b!r}"
         return None
+    if "lm generate" in command and "--temperature 0 " not in command:
+        return None  # what is drawn from a model differs from one processor to the next
     asked = set(_words(command))
     for a, b in zip(shown, got, strict=True):
         if a.split("\t")[0] in asked and a.split("\t")[0] != b.split("\t")[0]:
