@@ -76,7 +76,11 @@ def _rows(
 
 
 def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
-    """Write words and vectors; a word with a space or line feed is refused."""
+    """Write words and vectors; a word with a space or line feed is refused, and so are vectors without numbers."""
+    if table.vector_size == 0:
+        raise EmbedkitError(
+            "cannot write word2vec binary: vectors of 0 dimensions look like text there; convert to native instead"
+        )
     words = table.packed_words
     with atomic_open(path, streamed=True) as stream:
         stream.write(b"%d %d\n" % (len(table), table.vector_size))

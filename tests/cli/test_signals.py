@@ -43,9 +43,15 @@ def start(tmp_path, code=SLOW_CONVERT, before=None):
     return child, temporary, target
 
 
+def as_on_a_terminal():
+    """Signals that a suite behind nohup or & hands on as ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_leaves_nothing_behind(tmp_path, number):
-    child, temporary, target = start(tmp_path, before=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    child, temporary, target = start(tmp_path, before=as_on_a_terminal)
     child.send_signal(number)
     _, told = child.communicate(timeout=30)
     assert child.returncode == 128 + number
