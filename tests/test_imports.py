@@ -29,6 +29,7 @@ ROOMS = [
     "formats",
     "query",
     "counting",
+    "documents",
     "analysis",
     "cluster",
     "training",

@@ -65,7 +65,8 @@ COUNTS = Format("embedkit-cooccurrences", 2, "counts of embedkit cooccur")
 MODEL = Format("embedkit-model", 1, "a trained model")
 CHECKPOINT = Format("embedkit-checkpoint", 1, "a training checkpoint")
 TFIDF = Format("embedkit-tfidf", 1, "a model of embedkit tfidf")
-FORMATS = {kind.name: kind for kind in (VECTORS, COUNTS, MODEL, CHECKPOINT, TFIDF)}
+SENTENCES = Format("embedkit-sentences", 1, "a model of sentence vectors (embedkit vectors --save-model)")
+FORMATS = {kind.name: kind for kind in (VECTORS, COUNTS, MODEL, CHECKPOINT, TFIDF, SENTENCES)}
 
 
 class Rows(Protocol):

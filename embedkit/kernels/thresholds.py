@@ -9,6 +9,7 @@ from __future__ import annotations
 
 HASHED_WORDS = 2_000  # words split into n-grams, or composed from them
 SCORES = 400_000_000  # query vectors × vectors searched for neighbours
+SCANNED_CHARACTERS = 1 << 18  # of lines whose words are looked up in a model
 PARSED_BYTES = 12 << 20  # of a file of vectors as text
 PRINTED_NUMBERS = 1_000_000  # of vectors written as text
 RECURRENT_PRODUCTS = 1 << 22  # multiplications of one direction of one recurrent layer

@@ -256,7 +256,7 @@ def _cut(data, words, pos, stop, begins, lengths, keys, state):
 
 
 @kernel
-def scan(data, words, stop, slots, arena, max_words, out, state, frozen):
+def scan(data, words, stop, slots, arena, max_words, out, state, frozen, keep_empty):
     """Scan ``data[state[POSITION]:stop]`` and append ids to `out`.
 
     Parameters
@@ -270,12 +270,14 @@ def scan(data, words, stop, slots, arena, max_words, out, state, frozen):
     max_words : int
         Words that `slots` may hold.
     out : int32 (>= stop + 1,)
-        Receives ids, and `SENTENCE_END` for each line feed that does not follow another.
+        Receives ids, and `SENTENCE_END` for each line feed, of several side by side for the first.
     state : int64 (8,)
         Position, ids written, words, items used in the arena; on return also the length of the word that needs room
         (GROW), the place of the first bad byte (INVALID), line feeds seen and words unknown to a frozen table.
     frozen : bool
         Leave out unknown words instead of adding them.
+    keep_empty : bool
+        Write `SENTENCE_END` for every line feed.
 
     Returns DONE, GROW or INVALID; call again from the same `state` after mending the cause.
     """
@@ -290,7 +292,7 @@ def scan(data, words, stop, slots, arena, max_words, out, state, frozen):
             begin = begins[i]
             if begin == NEW_LINE:
                 state[N_LINES] += 1
-                if n_out == 0 or out[n_out - 1] != SENTENCE_END:
+                if keep_empty or n_out == 0 or out[n_out - 1] != SENTENCE_END:
                     out[n_out] = SENTENCE_END
                     n_out += 1
                 continue
@@ -358,9 +360,11 @@ def insert(words, begins, lengths, amounts, slots, arena, max_words, ids, state)
 
 
 @kernel
-def index(arena, places, lengths, counts):
-    """Fill in where each word's bytes start (in bytes), how many there are, and its count (all int64 (n_words,))."""
-    place = FIRST_PLACE
+def index(arena, place, places, lengths, counts):
+    """Fill in where each word's bytes start (in bytes), how many there are, and its count (all int64 (n_words,)).
+
+    `place` is that of the first word's record.
+    """
     for i in range(places.shape[0]):
         places[i] = 8 * (place + 2)
         lengths[i] = np.int64(arena[place + 1] >> S32)

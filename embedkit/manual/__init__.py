@@ -55,8 +55,8 @@ PAGES = [
     *_part("Start", "index 차례\n tutorial 입문\n results 진단"),
     *_part(
         "Use",
-        "training 학습\n text 글\n questions 질문\n formats 형식\n pictures 그림\n evaluation 평가\n operations 연산\n"
-        "neural 신경망\n korean 한국어\n clusters 여러기계\n recipes 요리법",
+        "training 학습\n text 글\n questions 질문\n documents 문서\n formats 형식\n pictures 그림\n"
+        "evaluation 평가\n operations 연산\n neural 신경망\n korean 한국어\n clusters 여러기계\n recipes 요리법",
     ),
     *_part(
         "Course",

@@ -62,9 +62,18 @@ class WordTable:
         return twin
 
     def scan(
-        self, buffer: np.ndarray, size: int, out: np.ndarray, start: int = 0, n_out: int = 0, frozen: bool = False
+        self,
+        buffer: np.ndarray,
+        size: int,
+        out: np.ndarray,
+        start: int = 0,
+        n_out: int = 0,
+        frozen: bool = False,
+        keep_empty: bool = False,
     ) -> tuple[int, int, int, int]:
         """Scan ``buffer[start:size]``; `buffer` was padded by `close`, `out` (int32) has room for `size` + 1 ids.
+
+        With `frozen` unknown words are left out, with `keep_empty` empty lines are kept.
 
         Returns
         -------
@@ -76,7 +85,16 @@ class WordTable:
         status = self._growing(
             state,
             lambda: scan(
-                buffer, eight_bytes(buffer), size, self._slots, self._arena, self._max_words, out, state, frozen
+                buffer,
+                eight_bytes(buffer),
+                size,
+                self._slots,
+                self._arena,
+                self._max_words,
+                out,
+                state,
+                frozen,
+                keep_empty,
             ),
         )
         self.n_unknown += int(state[N_UNKNOWN])
@@ -96,11 +114,18 @@ class WordTable:
         )
         return ids
 
-    def index(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """All words as (bytes, begins, lengths, counts): what `insert` of another table takes."""
-        places, lengths, counts = (np.empty(self.n_words, dtype=np.int64) for _ in range(3))
-        index(self._arena, places, lengths, counts)
+    def index(self, since: tuple[int, int] = (0, FIRST_PLACE)) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """All words as (bytes, begins, lengths, counts): what `insert` of another table takes.
+
+        With an earlier `mark` only the words that were entered after it.
+        """
+        places, lengths, counts = (np.empty(self.n_words - since[0], dtype=np.int64) for _ in range(3))
+        index(self._arena, since[1], places, lengths, counts)
         return self._arena.view(np.uint8), places, lengths, counts
+
+    def mark(self) -> tuple[int, int]:
+        """How far the table is filled, for `index`."""
+        return self.n_words, self._used
 
     @property
     def _max_words(self) -> int:

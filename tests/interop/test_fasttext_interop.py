@@ -47,6 +47,17 @@ def test_fasttext_gives_bit_identical_vectors(model, written):
     assert np.array_equal(theirs.get_output_matrix(), model.output_vectors)
 
 
+def test_fasttext_gives_the_same_vectors_of_sentences(model, written):
+    from embedkit.documents.sentence_model import SentenceModel, SentenceOptions
+    from embedkit.documents.sentences import SentenceEncoder
+
+    theirs = fasttext.load_model(str(written))
+    encoder = SentenceEncoder(model, SentenceModel.unlearnt(model, SentenceOptions.create(method="fasttext")))
+    lines = [" ".join([*words, UNKNOWN[i % 3]]) for i, words in enumerate(CORPUS[:30])]
+    for line, vector in zip(lines, encoder.vectors(lines), strict=True):
+        np.testing.assert_allclose(vector, theirs.get_sentence_vector(line), atol=1e-6)
+
+
 def test_gensim_gives_the_same_vectors(model, written):
     gensim = pytest.importorskip("gensim.models.fasttext")
     with warnings.catch_warnings():

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import click
 import numpy as np
 
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
-from embedkit.cli.shared.output import note, print_json, print_line
+from embedkit.cli.shared.output import print_json, print_line
 from embedkit.cli.shared.queries import known, query_batches
 from embedkit.cli.shared.reading import load, reading_options
+from embedkit.cli.shared.sentences import learning_options, method_of, method_options, text_batches
 from embedkit.files.atomic import atomic_open
 from embedkit.formats.npy import NpyWriter
 from embedkit.formats.text_rows import format_rows
@@ -29,22 +31,42 @@ from embedkit.query.keyed_vectors import KeyedVectors
     metavar="FILE",
     help="Write a float32 matrix instead, a row a query; unknown words are rows of NaN.",
 )
-@click.option("--mean", is_flag=True, help="Queries are texts: one vector each, the mean of its words' vectors.")
+@method_options
+@learning_options
 @json_option
 @reading_options
 @quiet_option
-def vectors(model: str, words: tuple[str, ...], npy: str | None, mean: bool, as_json: bool, quiet: bool) -> int:
+def vectors(
+    model: str,
+    words: tuple[str, ...],
+    npy: str | None,
+    apply: str | None,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> int:
     """The vector of each WORD, or of each line of standard input.
 
-    Prints word v1 v2 … with spaces, in digits that give the float32 back exactly. With --mean each line of text,
-    cut by the tokenizer that the model was trained with, gives one line v1 v2 …; a text without a known word has
-    the zero vector.
+    Prints word v1 v2 … with spaces, in digits that give the float32 back exactly. With --mean, --max, --fasttext,
+    --tfidf, --sif or --usif each line of text, cut by the tokenizer that the model was trained with, gives one line
+    v1 v2 …; a text without a known word has the zero vector.
+
+    --tfidf, --sif and --usif learn from a text: the one of --fit, or standard input itself. --save-model keeps what was
+    learnt (with --fit and no WORD that is all), --apply treats new lines alike.
+
+    \b
+    In Korean: embedkit vectors ko.safetensors --sif --fit corpora/ko.txt "왕이 빵을 먹는다"
     """
     if npy is not None:
         refuse(["as_json"], "with `npy`")
     source = load(model)
     status = 0
-    batches = _means(source, words, quiet) if mean else _words(source, words, quiet)
+    method = method_of(options, apply)
+    texts = method is not None or apply is not None
+    if texts:
+        batches = text_batches(source, words, method, apply, quiet=quiet, **options)
+    else:
+        batches = _words(source, words, quiet)
     if npy is not None:
         with atomic_open(npy) as stream:
             writer = NpyWriter(stream, source.vector_size)
@@ -53,11 +75,11 @@ def vectors(model: str, words: tuple[str, ...], npy: str | None, mean: bool, as_
                 writer.add(rows)
             writer.finish()
         return status
-    show = _json_lines("text" if mean else "word") if as_json else _text_lines(not mean)
+    show = _json_lines("text" if texts else "word") if as_json else _text_lines(not texts)
     for lines, rows, sound in batches:
         status = status if sound else 1
-        has_vector = ~np.isnan(rows).any(axis=1)
-        show([line for line, there in zip(lines, has_vector, strict=True) if there], rows[has_vector])
+        has_vector = np.asarray(~np.isnan(rows).any(axis=1))
+        show([line for line, there in zip(lines, has_vector.tolist(), strict=True) if there], rows[has_vector])
         sys.stdout.flush()
     return status
 
@@ -72,24 +94,6 @@ def _words(model: KeyedVectors, words: tuple[str, ...], quiet: bool) -> Iterator
             else:
                 sound = False
         yield lines, rows, sound
-
-
-def _means(model: KeyedVectors, texts: tuple[str, ...], quiet: bool) -> Iterator[tuple[list[str], np.ndarray, bool]]:
-    from embedkit.text.tokenizers import get_tokenizer
-
-    tokenizer = get_tokenizer(model.table.setting("tokenizer", "whitespace"), model.table.setting("lowercase", False))
-    without = n = 0
-    for lines in query_batches(texts, keep_empty=True):
-        rows = np.zeros((len(lines), model.vector_size), np.float32)
-        for i, line in enumerate(lines):
-            tokens = [token for token in tokenizer.tokens(line) if model.has_vector(token)]
-            if tokens:
-                rows[i] = model.get_vectors(tokens).mean(axis=0, dtype=np.float64)
-            without += not tokens
-        n += len(lines)
-        yield lines, rows, True
-    if without:
-        note(f"note: {without:,} of {n:,} texts have no word that the model knows; their vectors are zero", quiet)
 
 
 def _text_lines(with_word: bool) -> Callable[[list[str], np.ndarray], None]:

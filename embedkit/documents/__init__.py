@@ -1,0 +1,1 @@
+"""Vectors of sentences and documents, and search among them."""
