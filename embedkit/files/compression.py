@@ -1,4 +1,4 @@
-"""Decompression on the fly: gzip, bzip2, xz and Zstandard, told apart by their first bytes."""
+"""Compression on the fly: gzip, bzip2, xz and Zstandard, told apart by first bytes or, to be written, by the suffix."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from embedkit.errors import CorpusError
+from embedkit.errors import CorpusError, EmbedkitError
 from embedkit.files.magic import GZIP, XZ, ZSTD, is_bzip2
+
+SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 
 
 def decompressed(raw: io.BufferedReader, name: str) -> BinaryIO:
@@ -29,6 +32,48 @@ def decompressed(raw: io.BufferedReader, name: str) -> BinaryIO:
         stream = _zstd(raw, name)
     unpacked: BinaryIO = stream
     return unpacked
+
+
+def compression_of(path: str | os.PathLike[str]) -> str:
+    """The suffix that asks for a file to be compressed: one of `SUFFIXES`, or nothing."""
+    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    return suffix if suffix in SUFFIXES else ""
+
+
+@contextmanager
+def packed(raw: BinaryIO, suffix: str) -> Iterator[BinaryIO]:
+    """A stream whose bytes reach `raw` compressed as one of `SUFFIXES` says; the same bytes from the same input.
+
+    Raises
+    ------
+    EmbedkitError
+        When the package for .zst is not installed.
+    """
+    stream: Any
+    if suffix == ".gz":
+        stream = gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0)
+    elif suffix == ".bz2":
+        stream = bz2.BZ2File(raw, "wb")
+    elif suffix == ".xz":
+        stream = lzma.LZMAFile(raw, "wb")  # noqa: SIM115
+    else:
+        stream = _zstd_writer(raw)
+    with stream:
+        yield stream
+
+
+def _zstd_writer(raw: BinaryIO) -> Any:
+    try:
+        from compression.zstd import ZstdFile  # Python 3.14
+
+        return ZstdFile(raw, "w")
+    except ImportError:
+        pass
+    try:
+        import zstandard
+    except ImportError:
+        raise EmbedkitError("writing .zst needs the package zstandard: pip install 'embedkit[zstd]'") from None
+    return zstandard.ZstdCompressor().stream_writer(raw, closefd=False)
 
 
 def _zstd(raw: io.BufferedReader, name: str) -> io.BufferedIOBase:

@@ -12,6 +12,13 @@ from embedkit.files.safetensors import FORMATS, VECTORS, SafetensorsFile
 LONGEST_LIST = 20  # labels and the like; of longer ones the number is said
 
 
+def bytes_of(path: str | os.PathLike[str]) -> int:
+    """The size of a file, or of all files in a folder together."""
+    if not os.path.isdir(path):
+        return os.path.getsize(path)
+    return sum(os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(path) for name in names)
+
+
 def describe_own(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Kind, configuration and tensors of a trained model, a checkpoint or counts; nothing for other files.
 

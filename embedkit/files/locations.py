@@ -16,6 +16,7 @@ import glob
 import io
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ from embedkit.files.temporary import temporary_path
 Name = str | os.PathLike[str]
 T = TypeVar("T")
 
+STDIN = "-"
 ATTEMPTS = 4
 WAIT = 0.5  # seconds before the second attempt; doubled each time
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:::[A-Za-z][A-Za-z0-9+.-]+)*://")
@@ -122,6 +124,9 @@ def open_location(name: Name) -> Iterator[Any]:
     CorpusError
         When a remote file cannot be read.
     """
+    if os.fspath(name) == STDIN:
+        yield sys.stdin.buffer
+        return
     if not is_url(name):
         with open(name, "rb", buffering=0) as raw:
             yield raw
@@ -132,8 +137,12 @@ def open_location(name: Name) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def on_disk(name: Name) -> Iterator[Path]:
-    """Yield a path that can be mapped: `name` itself, or a temporary copy of what is remote or a pipe."""
-    if not is_url(name) and (os.path.isfile(name) or not os.path.exists(name) or os.path.isdir(name)):
+    """Yield a path that can be mapped: `name` itself, or a temporary copy of what is remote, a pipe or ``-``."""
+    if (
+        os.fspath(name) != STDIN
+        and not is_url(name)
+        and (os.path.isfile(name) or not os.path.exists(name) or os.path.isdir(name))
+    ):
         yield Path(name)
         return
     with temporary_path(stem="copy") as copy:

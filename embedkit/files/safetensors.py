@@ -46,6 +46,7 @@ DTYPES = {
     "U16": "<u2",
     "U8": "|u1",
 }
+BFLOAT16 = "BF16"  # which NumPy has no type for
 NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
 _ENTRY_BYTES = 200  # what a tensor's entry takes in the header at most, for names of up to 60 bytes
 _WRITE_ROWS = 16384
@@ -308,6 +309,44 @@ class SafetensorsFile:
                     f"found {str(self.entries[name])[:200]}"
                 )
         return {name: array for name, array in arrays.items() if name in layout}
+
+    def shown(self, most: int) -> str:
+        """The names, dtypes and shapes of the first tensors, for a message."""
+        parts = []
+        for name, entry in list(self.entries.items())[:most]:
+            known = entry if isinstance(entry, dict) else {}
+            parts.append(f"{name} {known.get('dtype')} {known.get('shape')}")
+        more = f", … ({len(self.entries):,} tensors)" if len(self.entries) > most else ""
+        return (", ".join(parts) or "nothing") + more
+
+    def matrices(self) -> list[str]:
+        """The names of the tensors of numbers with two dimensions."""
+        known = {name: entry for name, entry in self.entries.items() if isinstance(entry, dict)}
+        return [
+            name
+            for name, entry in known.items()
+            if (entry.get("dtype") in DTYPES or entry.get("dtype") == BFLOAT16)
+            and isinstance(entry.get("shape"), list)
+            and len(entry["shape"]) == 2
+        ]
+
+    def matrix(self, name: str) -> np.ndarray:
+        """One tensor of another program's file as float32, mapped where it is stored so.
+
+        Raises
+        ------
+        FormatError
+            When its entry is damaged.
+        """
+        entry = self.entries[name]
+        half = isinstance(entry, dict) and entry.get("dtype") == BFLOAT16
+        dtype, shape, low, _ = self._checked(name, entry | {"dtype": "U16"} if half else entry)
+        array = self._file.array(dtype, self._start + low, _product(shape), f"tensor {name}").reshape(shape)
+        if half:  # the upper half of a float32
+            return (array.astype(np.uint32) << 16).view(np.float32)
+        with np.errstate(over="ignore"):
+            array = np.ascontiguousarray(array, np.float32)
+        return array if array.flags.aligned else array.copy()
 
     def _checked(self, name: str, entry: Any) -> tuple[str, list[int], int, int]:
         try:

@@ -9,52 +9,46 @@ table stands above (`embedkit.query`); ``embedkit.load`` and ``embedkit.save`` a
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
-from embedkit.files.atomic import check_pair
-from embedkit.files.outputs import same_file
+from embedkit.files.atomic import atomic_open, check_pair
+from embedkit.files.compression import compression_of, packed
+from embedkit.files.outputs import same_file, spill_folder
+from embedkit.files.temporary import temporary_path
+from embedkit.formats.table import (
+    FORMATS,
+    JAMO_IN_BIN,
+    format_for,
+    module_of,
+    name_of,
+    reader_of,
+    streams,
+    suffix_of,
+)
 
 if TYPE_CHECKING:
     from embedkit.progress import ProgressCallback
     from embedkit.rows.table import EmbeddingTable
 
-
-class Format(NamedTuple):
-    """A format: its module, the suffix that chooses it for writing, and what it keeps beside words and vectors."""
-
-    module: str
-    suffix: str
-    keeps: frozenset[str] = frozenset()
-
-
-_EVERYTHING = frozenset({"n-grams", "output vectors"})
-FORMATS: dict[str, Format] = {
-    "native": Format("embedkit.formats.native", ".safetensors", _EVERYTHING),
-    "word2vec-text": Format("embedkit.formats.word2vec_text", ".txt"),
-    "word2vec-binary": Format("embedkit.formats.word2vec_binary", ".bin"),
-    "fasttext": Format("embedkit.formats.fasttext", "", _EVERYTHING),
-    "fasttext-vec": Format("embedkit.formats.fasttext_vec", ".vec"),
-    "glove-text": Format("embedkit.formats.glove_text", ""),
-    "glove-binary": Format("embedkit.formats.glove_binary", ""),
-    "floret": Format("embedkit.formats.floret", ".floret"),
-    "finalfusion": Format("embedkit.formats.finalfusion", ".fifu"),
-    "npz": Format("embedkit.formats.npz", ".npz"),
-    "npy": Format("embedkit.formats.npy", ".npy"),
-    "parquet": Format("embedkit.formats.parquet", ".parquet"),
-    "projector": Format("embedkit.formats.projector", ".tsv"),
-    "sqlite": Format("embedkit.formats.sqlite", ".sqlite"),
-}
-
-JAMO_IN_BIN = (
-    "cannot write fastText .bin: it has no place for jamo subwords, its readers would cut words into "
-    "characters; use .safetensors (everything) or .vec (the words' vectors)"
-)
+__all__ = [
+    "FORMATS",
+    "check_target",
+    "format_for",
+    "losses",
+    "name_of",
+    "read",
+    "reader_of",
+    "refuse_losses",
+    "sniff",
+    "streams",
+    "suffix_of",
+    "write",
+]
 
 
 def read(
@@ -68,6 +62,7 @@ def read(
     skip_bad_rows: bool = False,
     encoding: str | None = None,
     encoding_errors: str | None = None,
+    member: str | None = None,
     **options: Any,
 ) -> EmbeddingTable:
     """Open a file of word vectors.
@@ -75,7 +70,8 @@ def read(
     Parameters
     ----------
     path : path
-        Any of the formats in `FORMATS`; compressed with gzip, bzip2, xz or zstd or not.
+        Any of the formats in `FORMATS`; compressed with gzip, bzip2, xz or zstd, in a zip archive, or not. A URL, a
+        pipe or ``-``, standard input, too.
     format : str, optional
         Its name, where the content does not tell; sniffed by default.
     spill_to : path, optional
@@ -94,8 +90,10 @@ def read(
         Of the words in word2vec and GloVe files, as Python names it: ``latin-1``, ``cp949``; UTF-8 by default.
     encoding_errors : {"strict", "replace", "ignore"}, optional
         What to do with words that are not of this encoding; strict by default.
+    member : str, optional
+        Which file of a zip archive, where it holds several.
     **options
-        What the format's reader takes: ``vocab``, ``words``, ``glove_vectors``.
+        What the format's reader takes: ``vocab``, ``words``, ``glove_vectors``, ``tensor``, ``column``.
 
     Raises
     ------
@@ -104,11 +102,11 @@ def read(
     ConfigError
         For an unknown format or an option that it does not take.
     """
-    from embedkit.files.locations import on_disk, shown
-    from embedkit.formats.compressed import unpacked
+    from embedkit.files.locations import shown
+    from embedkit.formats.compressed import at_hand, unpacked
 
-    with on_disk(path) as here:
-        if os.fspath(here) != os.fspath(path):  # remote, or a pipe: all of it is here now
+    with at_hand(path, member) as here:
+        if os.fspath(here) != os.fspath(path):  # remote, a pipe or in an archive: all of it is here now
             return read(
                 here,
                 format,
@@ -122,7 +120,7 @@ def read(
                 **options,
             )
     kind = format or sniff(path)
-    module = _module(kind)
+    module = module_of(kind)
     _check_exists(path)
     reader = reader_of(kind)
     if reader is None:
@@ -167,7 +165,7 @@ def write(
     table : EmbeddingTable
     path : path
     format : str, optional
-        One of `FORMATS`.
+        One of `FORMATS`. Behind its suffix, ``.gz``, ``.bz2``, ``.xz`` or ``.zst`` compress the file.
     words_only : bool
         Words and vectors are all that is wanted: no warning.
     **options
@@ -181,12 +179,24 @@ def write(
         When the file cannot be written or the format cannot express the table.
     """
     name = format or format_for(path, table)
-    writer = getattr(_module(name), "write", None)
+    writer = getattr(module_of(name), "write", None)
     if writer is None:
         raise ConfigError(f"{name} can be read, not written")
     _check_options(name, writer, options)
     _check_finite(table)
-    writer(table, path, **options)
+    packing = compression_of(path)
+    if not packing:
+        writer(table, path, **options)
+    else:
+        _check_one_file(name, path)
+        with temporary_path(spill_folder(path), "plain") as plain:
+            writer(table, plain, **options)
+            with (
+                atomic_open(path, streamed=True) as out,
+                open(plain, "rb") as source,
+                packed(out, packing) as stream,
+            ):
+                shutil.copyfileobj(source, stream, 1 << 20)
     lost = [] if words_only else losses(table, name)
     if lost:
         import warnings
@@ -225,11 +235,6 @@ def refuse_losses(table: EmbeddingTable, path: str | os.PathLike[str], format: s
         )
 
 
-def name_of(format: str) -> str:
-    """A format's name for a sentence."""
-    return "the native format" if format == "native" else format
-
-
 def _and(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
@@ -238,37 +243,11 @@ def _keeping(format: str) -> str:
     return "" if FORMATS[format].keeps else "; .safetensors keeps what embedkit reads"
 
 
-def format_for(path: str | os.PathLike[str], table: EmbeddingTable | None = None, subwords: str = "none") -> str:
-    """The format that the suffix of a file to be written chooses.
-
-    ``.bin`` is fastText's where the model has character subwords, else word2vec's; with jamo subwords it is refused.
-
-    Parameters
-    ----------
-    path : path
-    table : EmbeddingTable, optional
-        What is to be written.
-    subwords : {"none", "chars", "jamo"}
-        The subwords of a model that is still to be trained.
-
-    Raises
-    ------
-    ConfigError
-        When the suffix names no format.
-    EmbedkitError
-        For a ``.bin`` with jamo subwords.
-    """
-    suffix = Path(path).suffix.lower()
-    kind = table.subwords.kind if table is not None and table.subwords is not None else subwords
-    if suffix == ".bin" and kind == "chars":
-        return "fasttext"
-    if suffix == ".bin" and kind == "jamo":
-        raise EmbedkitError(JAMO_IN_BIN)
-    for name, (_, chosen_by, _) in FORMATS.items():
-        if suffix and suffix == chosen_by:
-            return name
-    known = " ".join(sorted({found.suffix for found in FORMATS.values() if found.suffix}))
-    raise ConfigError(f"cannot tell the format from the suffix of {path}: use one of {known}, or name the format")
+def _check_one_file(format: str, path: str | os.PathLike[str]) -> None:
+    if hasattr(module_of(format), "companion"):
+        raise ConfigError(
+            f"cannot write {path}: {format} is a pair of files, which is not compressed; leave the suffix off"
+        )
 
 
 def check_target(
@@ -294,11 +273,13 @@ def check_target(
     ConfigError, EmbedkitError
     """
     name = format or format_for(path, subwords=subwords)
-    module = _module(name)
+    module = module_of(name)
     if name == "fasttext" and subwords == "jamo":
         raise EmbedkitError(JAMO_IN_BIN)
     if not hasattr(module, "write"):
         raise ConfigError(f"{name} can be read, not written")
+    if compression_of(path):
+        _check_one_file(name, path)
     if hasattr(module, "companion"):
         beside = module.companion(path)
         if vocabulary is None or not same_file(vocabulary, beside):
@@ -313,28 +294,11 @@ def sniff(path: str | os.PathLike[str]) -> str:
     return sniffing.sniff(path)
 
 
-def reader_of(format: str) -> Callable[..., Any] | None:
-    """What reads a format: its ``blocks`` where the file is gone through once, else its ``read``."""
-    module = _module(format)
-    return getattr(module, "blocks", None) or getattr(module, "read", None)
-
-
-def streams(format: str) -> bool:
-    """Whether a format is parsed block by block rather than mapped."""
-    return hasattr(_module(format), "blocks")
-
-
 def _check_exists(path: str | os.PathLike[str]) -> None:
     if not os.path.exists(path):
         raise FormatError(f"no such file: {path}")
     if os.path.isdir(path):
         raise FormatError(f"expected a file of word vectors, found a folder: {path}")
-
-
-def _module(format: str) -> Any:
-    if format not in FORMATS:
-        raise ConfigError(f"unknown format {format!r}: expected one of {', '.join(FORMATS)}")
-    return import_module(FORMATS[format].module)
 
 
 def _check_finite(table: EmbeddingTable) -> None:

@@ -1,7 +1,7 @@
-"""Files compressed with gzip, bzip2, xz or zstd: told by their first bytes, unpacked to a temporary file.
+"""Files compressed with gzip, bzip2, xz or zstd, or in a zip archive: unpacked to a temporary file.
 
-Unpacking streams, so memory stays small; what a small file may unpack to is bounded, so that an archive bomb ends in
-an error instead of a full disk.
+All are told by their first bytes. Unpacking streams, so memory stays small; what a small file may unpack to is bounded,
+so that an archive bomb ends in an error instead of a full disk.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from embedkit.errors import CorpusError, EmbedkitError, FormatError
+from embedkit.errors import ConfigError, CorpusError, EmbedkitError, FormatError
 from embedkit.files import magic
+from embedkit.files.locations import Name, on_disk, shown
 from embedkit.files.temporary import temporary_path
 
 CHUNK = 1 << 20
+ZIP = b"PK\x03\x04"
 ALWAYS_FINE = 256 << 20  # bytes
 LARGEST_RATIO = 100  # vectors as text shrink to a third or so
 
@@ -47,6 +49,73 @@ def unpacked(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield copy
 
 
+@contextlib.contextmanager
+def at_hand(name: Name, member: str | None = None) -> Iterator[Path]:
+    """Yield a path that can be mapped: `name`, or a copy of what is remote, a pipe, ``-`` or in a zip archive.
+
+    Parameters
+    ----------
+    name : path or URL
+    member : str, optional
+        Which file of a zip archive, where it holds several.
+
+    Raises
+    ------
+    ConfigError
+        When the archive has no such member, or several and none is named.
+    FormatError
+        When it is damaged.
+    """
+    with on_disk(name) as here:
+        members = _members(here)
+        if not members:
+            if member is not None:
+                raise ConfigError(f"{shown(name)}: is no zip archive of vectors: it has no `member` {member!r}")
+            yield here
+            return
+        if member is None and len(members) > 1:
+            raise ConfigError(
+                f"{shown(name)}: a zip archive of {len(members):,} files: say which with `member`: {', '.join(members)}"
+            )
+        if member is not None and member not in members:
+            raise ConfigError(
+                f"{shown(name)}: there is no file {member!r} in the archive (`member`), there are {', '.join(members)}"
+            )
+        with temporary_path(stem="unpacked") as copy:
+            _extract(here, member or members[0], copy)
+            yield copy
+
+
+def _members(path: Path) -> list[str]:
+    """The files of a zip archive that may be vectors; none for other files, an .npz or what PyTorch and Keras write."""
+    if not path.is_file():
+        return []
+    with open(path, "rb") as stream:
+        if stream.read(4) != ZIP:
+            return []
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return []
+    if any(name.endswith((".npy", ".pkl", ".h5", "[Content_Types].xml")) for name in names):
+        return []
+    return [name for name in names if not name.startswith("__MACOSX/") and not name.rpartition("/")[2].startswith(".")]
+
+
+def _extract(path: Path, member: str, copy: Path) -> None:
+    import zipfile
+    import zlib
+
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(member) as stream, open(copy, "xb", opener=_private) as out:
+            _unpack(path, stream, out)
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, OSError) as error:
+        raise FormatError(f"{path}: cut off or damaged zip archive: {member}: {error}") from error
+
+
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
@@ -74,7 +143,7 @@ def _stream(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise FormatError(str(error)) from error
 
 
-def _unpack(path: str | os.PathLike[str], stream: BinaryIO, out: IO[bytes]) -> None:
+def _unpack(path: str | os.PathLike[str], stream: IO[bytes], out: IO[bytes]) -> None:
     limit = max(ALWAYS_FINE, os.path.getsize(path) * LARGEST_RATIO)
     written = 0
     while chunk := stream.read(CHUNK):

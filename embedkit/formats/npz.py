@@ -1,23 +1,25 @@
 """NumPy ``.npz``: arrays ``vectors`` (n, d) and ``words`` (n,), the words as unicode, never as objects.
 
-Also read: ``counts`` (n,), and word lists under the names ``vocab``, ``labels`` or ``index_to_key``. An ``.npz`` is a
-zip archive of ``.npy`` files; ours is not compressed. NumPy's unicode arrays give every word the room of the longest
-and drop NULs at the end of a word, so a word that ends in NUL, or words longer than `WIDEST_WORDS` bytes all together,
-are refused on writing.
+Also read: ``counts`` (n,), word lists under the names ``vocab``, ``labels`` or ``index_to_key``, and arrays of any name
+where there is one matrix of numbers and one list of words; ``tensor`` names the matrix where there are several,
+``words`` a file with the words where the archive has none. An ``.npz`` is a zip archive of ``.npy`` files; ours is not
+compressed. NumPy's unicode arrays give every word the room of the longest and drop NULs at the end of a word, so a word
+that ends in NUL, or words longer than `WIDEST_WORDS` bytes all together, are refused on writing.
 """
 
 from __future__ import annotations
 
 import os
 import zipfile
+from typing import Any
 
 import numpy as np
 
-from embedkit.errors import EmbedkitError, FormatError
+from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.formats.blocks import show
 from embedkit.formats.compressed import ALWAYS_FINE, LARGEST_RATIO
-from embedkit.formats.npy import as_matrix, finite_norms
+from embedkit.formats.npy import as_matrix, finite_norms, read_words
 from embedkit.rows.protocol import as_array
 from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words, encode
@@ -26,8 +28,20 @@ WORD_NAMES = ("words", "vocab", "labels", "index_to_key")
 WIDEST_WORDS = 4 << 30
 
 
-def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTable:
+def read(
+    path: str | os.PathLike[str], name: str | None = None, tensor: str | None = None, words: str | None = None
+) -> EmbeddingTable:
     """Read vectors and words.
+
+    Parameters
+    ----------
+    path : path
+    name : str, optional
+        What messages call the file.
+    tensor : str, optional
+        The name of the matrix, where there are several.
+    words : path, optional
+        The words, one a line, where the archive has none.
 
     Raises
     ------
@@ -38,31 +52,68 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTabl
     try:
         _check_sizes(path, name)
         with np.load(path, allow_pickle=False) as archive:
-            keys = next((key for key in WORD_NAMES if key in archive), None)
-            if "vectors" not in archive or keys is None:
-                held = ", ".join(archive.files) or "none"
-                raise FormatError(f"{name}: expected arrays vectors and words, found {held}")
-            vectors, words = archive["vectors"], archive[keys]
+            matrix_name, words_name = _names(name, archive, tensor, words is not None)
+            vectors = archive[matrix_name]
+            listed = archive[words_name] if words_name else None
             counts = archive.get("counts")
-    except FormatError:
+    except EmbedkitError:
         raise
     except Exception as error:  # NumPy lets through what tokenize, ast and zipfile raise for damaged headers
         raise FormatError(f"{name}: not an npz file that can be read: {error}") from error
     matrix = as_matrix(vectors, name)
+    keys = read_words(words) if words is not None else _listed(name, listed)
+    if counts is not None and (counts.shape != (len(keys),) or counts.dtype.kind not in "iu"):
+        raise FormatError(f"{name}: expected {len(keys)} whole numbers as counts, found {counts.dtype} {counts.shape}")
+    if len(keys) != len(matrix):
+        raise FormatError(f"{name}: expected {len(matrix):,} words, one for each vector, found {len(keys):,}")
+    return EmbeddingTable(keys, matrix, counts=counts, norms=finite_norms(matrix, keys, name))
+
+
+def _names(name: str, archive: Any, tensor: str | None, has_words: bool) -> tuple[str, str | None]:
+    """Which arrays are the matrix and the words."""
+    held = ", ".join(archive.files) or "none"
+    if {"indices", "indptr", "shape"} <= set(archive.files):
+        raise FormatError(
+            f"{name}: expected arrays vectors and words, found a sparse matrix of SciPy ({held}); write its rows as "
+            "they are: numpy.savez(file, vectors=matrix.toarray(), words=words)"
+        )
+    headers = {key: _header(archive, key) for key in archive.files}
+    matrices = [key for key, (shape, kind) in headers.items() if len(shape) == 2 and kind in "fiu"]
+    if tensor is not None and tensor not in headers:
+        raise ConfigError(f"{name}: there is no array {tensor!r} (`tensor`), there are {held}")
+    lists = [key for key, (shape, kind) in headers.items() if len(shape) == 1 and kind in "US"]
+    usual = [key for key in WORD_NAMES if key in headers] or lists[:1]
+    matrix = tensor or ("vectors" if "vectors" in headers else matrices[0] if len(matrices) == 1 else None)
+    if matrix is None and len(matrices) > 1:
+        raise FormatError(f"{name}: holds several matrices, {', '.join(matrices)}: say which with `tensor`")
+    if matrix is None or (not has_words and (not usual or (usual == lists[:1] and len(lists) > 1))):
+        objects = [key for key, (_, kind) in headers.items() if kind == "O"]
+        more = f"; {objects[0]} holds Python objects, which are pickles and never opened" if objects else ""
+        give = "" if matrix is None else "; give `words`, a file with a word a line"
+        raise FormatError(f"{name}: expected arrays vectors and words, found {held}{more}{give}")
+    return matrix, None if has_words else usual[0]
+
+
+def _header(archive: Any, key: str) -> tuple[tuple[int, ...], str]:
+    """Shape and kind of an array, without reading it."""
+    with archive.zip.open(f"{key}.npy" if f"{key}.npy" in archive.zip.namelist() else key) as stream:
+        version = np.lib.format.read_magic(stream)
+        if version == (1, 0):
+            shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+        else:
+            shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
+    return shape, dtype.kind
+
+
+def _listed(name: str, words: Any) -> Words:
     if words.ndim != 1 or words.dtype.kind not in "US":
         raise FormatError(f"{name}: expected a list of words, found {words.dtype} of shape {words.shape}")
-    if counts is not None and (counts.shape != words.shape or counts.dtype.kind not in "iu"):
-        raise FormatError(f"{name}: expected {len(words)} whole numbers as counts, found {counts.dtype} {counts.shape}")
-    if len(words) != len(matrix):
-        raise FormatError(f"{name}: expected {len(matrix):,} words, one for each vector, found {len(words):,}")
     if words.dtype.kind == "S":
-        keys_list = Words.from_bytes(words.tolist())
-    else:
-        try:
-            keys_list = Words.from_strings(words.tolist())
-        except EmbedkitError as error:
-            raise FormatError(f"{name}: {error}") from error
-    return EmbeddingTable(keys_list, matrix, counts=counts, norms=finite_norms(matrix, keys_list, name))
+        return Words.from_bytes(words.tolist())
+    try:
+        return Words.from_strings(words.tolist())
+    except EmbedkitError as error:
+        raise FormatError(f"{name}: {error}") from error
 
 
 def _check_sizes(path: str | os.PathLike[str], name: str) -> None:

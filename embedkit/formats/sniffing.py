@@ -14,12 +14,16 @@ MAGICS = {
     b"FiFu": "finalfusion",
     b"\x93NUMPY": "npy",
     b"PAR1": "parquet",
+    b"ARROW1": "arrow",
+    b"\xff\xff\xff\xff": "arrow",
     b"SQLite format 3\x00": "sqlite",
     struct.pack("<i", FASTTEXT_MAGIC): "fasttext",
 }
 OTHERS = {  # what people hand in by mistake, beside what `embedkit.text.sniffing` knows
     b"GGUF": "a GGUF language model",
-    b"ARROW1": "an Arrow file",
+    b"FEA1": "a Feather file of version 1; write it again with a pyarrow or pandas of today",
+    b"\x89HDF": "an HDF5 file (Keras, ConceptNet); write its matrix with numpy.savez(file, vectors=…, words=…)",
+    b"%%MatrixMarket": "a sparse matrix (Matrix Market); vectors here have a value in every dimension",
     b"{": "JSON",
     b"[": "JSON",
     b"<": "XML or HTML",
@@ -48,7 +52,7 @@ def sniff(path: str | os.PathLike[str]) -> str:
     if head.startswith(b"PK\x03\x04"):
         return _zip(path, packed)
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
-        return "native"
+        return "native" if _is_own(head) else "safetensors"
     recognised = _text(head) or ("fasttext" if _old_fasttext(head) else None)
     if recognised:
         return recognised
@@ -83,7 +87,7 @@ def _text(head: bytes) -> str | None:
     from embedkit.formats.text_rows import GAPS, NOT_FINITE, NUMBER, width_of
 
     body = head[len(BOM) :] if head.startswith(BOM) else head
-    if b"\n" not in body and body.count(b"\r") > 1:
+    if body.startswith(b"%%MatrixMarket") or (b"\n" not in body and body.count(b"\r") > 1):
         return None
     first, newline, rest = body.partition(b"\n")
     fields = GAPS.split(first.strip(b" \t\r"))
@@ -99,6 +103,11 @@ def _text(head: bytes) -> str | None:
         return None
     if len(fields) == 8 and all(field.isdigit() for field in fields[:6]):
         return "floret"
+    if b"," in first or b";" in first:
+        from embedkit.formats.csv_table import looks_like_csv
+
+        if looks_like_csv(body.decode("utf-8", "replace"), len(head) >= HEAD):
+            return "csv"
     lines = _whole_lines(body, len(head))
     if not lines:
         return None
@@ -108,6 +117,12 @@ def _text(head: bytes) -> str | None:
     if all(GAPS.split(line)[-1].isdigit() and len(GAPS.split(line)) == 2 for line in lines[:20]):
         return None  # words and counts: a vocabulary
     return "glove-text" if width_of(lines[:20]) else None
+
+
+def _is_own(head: bytes) -> bool:
+    """Whether the header of a safetensors file names embedkit; the own reader tells of one that is damaged."""
+    header = head[8 : 8 + int.from_bytes(head[:8], "little")]
+    return b'"embedkit' in header or b'"dtype"' not in header
 
 
 def _word2vec_rows(rest: bytes, n_words: int, size: int, head: int) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from embedkit import formats
-from embedkit.files.locations import on_disk, shown
+from embedkit.files.compression import compression_of
+from embedkit.files.locations import shown
 from embedkit.files.outputs import spill_folder
 from embedkit.files.temporary import temporary_folder
+from embedkit.formats.compressed import at_hand
 from embedkit.progress import ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
 
@@ -34,7 +35,8 @@ def load(
     Parameters
     ----------
     path : path
-        Any of the formats in `embedkit.formats.FORMATS`; compressed with gzip, bzip2, xz or zstd or not.
+        Any of the formats in `embedkit.formats.FORMATS`; compressed with gzip, bzip2, xz or zstd, in a zip archive, or
+        not. A URL, a pipe or ``-``, standard input, too.
     format : str, optional
         Its name, where the content does not tell; sniffed by default.
     spill_to : path, optional
@@ -51,7 +53,8 @@ def load(
     encoding_errors : {"strict", "replace", "ignore"}, optional
         What to do with words that are not of this encoding; strict by default.
     **options
-        What the format's reader takes: ``vocab``, ``words``, ``glove_vectors``.
+        What the format's reader takes: ``vocab``, ``words``, ``glove_vectors``, ``tensor``, ``column``; ``member``, the
+        file of a zip archive.
 
     Raises
     ------
@@ -127,19 +130,20 @@ def convert(
     """
     import inspect
 
-    with on_disk(source) as here:
-        if os.fspath(here) != os.fspath(source):  # remote, or a pipe: all of it is here now
+    member = options.pop("member", None)
+    with at_hand(source, member) as here:
+        if os.fspath(here) != os.fspath(source):  # remote, a pipe or in an archive: all of it is here now
             options = {"name": shown(source), "words_only": words_only, **options}
             return convert(here, target, source_format, target_format, progress, change, **options)
     source_format = source_format or formats.sniff(source)
-    target_format = target_format or (formats.format_for(target) if Path(target).suffix.lower() != ".bin" else None)
+    target_format = target_format or (formats.format_for(target) if formats.suffix_of(target) != ".bin" else None)
     reader = formats.reader_of(source_format)
     taken = inspect.signature(reader).parameters if reader else {}
     ways = ("limit", "skip_bad_rows", "encoding", "encoding_errors")
     for_reader = {key: value for key, value in options.items() if key in taken or key in ways}
     for_writer = {key: value for key, value in options.items() if key not in for_reader}
     parsed = formats.streams(source_format)
-    if parsed and target_format == "native" and not for_writer and change is None:
+    if parsed and target_format == "native" and not (for_writer or change or compression_of(target)):
         return load(source, source_format, spill_to=target, progress=progress, **for_reader)
 
     def through(vectors: KeyedVectors) -> KeyedVectors:

@@ -8,8 +8,9 @@ from embedkit import formats
 from embedkit.query.keyed_vectors import KeyedVectors
 
 WORDS = ["the", "여왕", "naïve", "new_york", "zero"]
-WRITABLE = [name for name in formats.FORMATS if name not in ("floret", "fasttext", "fasttext-vec")]
-NEEDS_EXTRA = {"parquet": "pyarrow"}
+READ_ONLY = ("floret", "safetensors")
+WRITABLE = [name for name in formats.FORMATS if name not in (*READ_ONLY, "fasttext", "fasttext-vec")]
+NEEDS_EXTRA = {"parquet": "pyarrow", "arrow": "pyarrow"}
 EXACT = [name for name in WRITABLE if name != "finalfusion"]
 
 
@@ -23,7 +24,7 @@ def sample(n=5, size=3):
 
 
 def suffix(name):
-    return formats.FORMATS[name][1] or {"glove-text": ".glove.txt", "glove-binary": ".glove.bin"}[name]
+    return formats.FORMATS[name][1].split(" ")[0] or {"glove-text": ".glove.txt", "glove-binary": ".glove.bin"}[name]
 
 
 def write(model, name, folder: Path, stem="m"):

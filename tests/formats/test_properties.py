@@ -13,10 +13,10 @@ from hypothesis.extra import numpy as st_numpy
 from embedkit import KeyedVectors, formats, load
 from embedkit.errors import EmbedkitError
 from embedkit.kernels import thresholds
+from tests.formats.samples import NEEDS_EXTRA, READ_ONLY
 from tests.nn.damage import CASES
 
-WRITABLE = [name for name in formats.FORMATS if name != "floret"]
-NEEDS = {"parquet": "pyarrow"}
+WRITABLE = [name for name in formats.FORMATS if name not in READ_ONLY]
 CHARACTERS = [
     *"ab7.-+e_<>/ \t\n\r\0\x01\x0b\x0c\x1b\x1f\x7f\x85\xa0가ㅋ\u2028\ufeff\ufffe\U0001f600",
     "\udcff",
@@ -53,7 +53,7 @@ def text_bytes(rows):
 def check(model, name):
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("error")
-        path = Path(folder) / f"m{formats.FORMATS[name].suffix or '.dat'}"
+        path = Path(folder) / f"m{formats.FORMATS[name].suffix.split(' ')[0] or '.dat'}"
         try:
             model.save(path, name)
         except EmbedkitError as error:
@@ -82,15 +82,15 @@ def check(model, name):
 @example(model=KeyedVectors(["\ufeffthe", "cat"], np.ones((2, 3), np.float32)))
 @settings(max_examples=CASES or 60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_file_is_refused_or_comes_back(name, model):
-    if name in NEEDS:
-        pytest.importorskip(NEEDS[name])
+    if name in NEEDS_EXTRA:
+        pytest.importorskip(NEEDS_EXTRA[name])
     check(model, name)
 
 
 @pytest.mark.parametrize("name", WRITABLE)
 def test_ordinary_words_are_written_everywhere(name):
-    if name in NEEDS:
-        pytest.importorskip(NEEDS[name])
+    if name in NEEDS_EXTRA:
+        pytest.importorskip(NEEDS_EXTRA[name])
     ordinary = ["the", "여왕", "naïve", "new_york", "1", "nan", "0.5", "😀", "e\u0301", "</s>"]
     rows = np.random.default_rng(1).standard_normal((len(ordinary), 3)).astype(np.float32)
     assert check(KeyedVectors(ordinary, rows, counts=np.arange(10)), name)

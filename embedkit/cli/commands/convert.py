@@ -39,7 +39,21 @@ from embedkit.query.storing import convert as convert_file
     help="What to do with words that are not UTF-8; strict by default.",
 )
 @click.option("--vocab", type=INPUT, help="glove-binary: the file of words and counts.")
-@click.option("--words", type=INPUT, help="npy: the file of words, a word a line. floret: the words to compose.")
+@click.option(
+    "--words",
+    type=INPUT,
+    help="npy, npz, safetensors of other programs: the file of words, a word a line. floret: the words to compose.",
+)
+@click.option(
+    "--tensor", metavar="NAME", help="safetensors of other programs, npz: the matrix, where there are several."
+)
+@click.option(
+    "--column",
+    multiple=True,
+    metavar="NAME",
+    help="parquet, arrow, csv: the words' column, then those of the vectors, also as a pattern; repeatable.",
+)
+@click.option("--member", metavar="NAME", help="Which file of a .zip archive, where it holds several.")
 @click.option(
     "--glove-vectors",
     type=click.Choice(["sum", "word", "context"]),
@@ -61,6 +75,9 @@ def convert(
     encoding_errors: str | None,
     vocab: str | None,
     words: str | None,
+    tensor: str | None,
+    column: tuple[str, ...],
+    member: str | None,
     glove_vectors: str | None,
     words_only: bool,
     quiet: bool,
@@ -68,9 +85,11 @@ def convert(
 ) -> None:
     """Turn the vectors in IN into the format of OUT.
 
-    IN is recognised by its content, compressed (.gz .bz2 .xz .zst) or not; OUT by its suffix: .safetensors native,
-    .txt word2vec-text, .vec fasttext-vec, .bin fasttext or word2vec-binary, .fifu finalfusion, .npz, .npy, .parquet,
-    .tsv projector, .sqlite. Other formats: glove-text, glove-binary, floret (in only). Vectors pass by in blocks
+    IN is recognised by its content, compressed (.gz .bz2 .xz .zst), in a .zip or not; - is standard input. OUT is
+    recognised by its suffix: .safetensors native, .txt word2vec-text, .vec fasttext-vec, .bin fasttext or
+    word2vec-binary, .fifu finalfusion, .npz, .npy, .parquet, .arrow or .feather, .csv, .tsv projector, .sqlite; one of
+    .gz .bz2 .xz .zst behind it compresses. Other formats: glove-text, glove-binary; in only: floret, safetensors of
+    other programs. Vectors pass by in blocks
     where the format allows it: files larger than the memory can be converted. Operations work on the whole matrix,
     in this order: --keep-words, --top-words, --concat, --center, --all-but-the-top, --unit.
 
@@ -81,6 +100,9 @@ def convert(
         "encoding_errors": encoding_errors,
         "vocab": vocab,
         "words": words,
+        "tensor": tensor,
+        "column": column or None,
+        "member": member,
         "glove_vectors": glove_vectors,
         **reading(),
     }

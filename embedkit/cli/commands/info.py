@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from embedkit.cli.shared.files import INPUT
@@ -28,14 +26,17 @@ def info(model: str, source_format: str | None, as_json: bool) -> None:
 
     Piped, each line is property<TAB>value; --json prints one object.
     """
-    from embedkit.files.describe import describe_own
+    from embedkit.files.describe import bytes_of, describe_own
+    from embedkit.files.locations import shown
+    from embedkit.formats.compressed import at_hand
     from embedkit.formats.describe import describe
 
-    facts = {} if source_format else describe_own(model)
-    if not facts:
-        name = source_format or sniff(model)
-        facts = {"format": name, "file_bytes": os.path.getsize(model), **describe(read(model, name))}
-    facts = {"file": model, **facts}
+    with at_hand(model) as here:
+        facts = {} if source_format else describe_own(here)
+        if not facts:
+            name = source_format or sniff(here)
+            facts = {"format": name, "file_bytes": bytes_of(here), **describe(read(here, name, name=shown(model)))}
+    facts = {"file": shown(model), **facts}
     if as_json:
         print_json(facts)
         return

@@ -16,6 +16,7 @@ from embedkit.errors import ConfigError
 from embedkit.files.outputs import check_output, refuse_overwriting, same_file
 
 _SEEN = "embedkit.files"
+STDIN_HOLDS_MODEL = "embedkit.stdin"  # in a command's meta: no questions are left on it
 
 
 class InputFile(click.Path):

@@ -6,6 +6,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import click
+
+from embedkit.cli.shared.files import STDIN_HOLDS_MODEL
 from embedkit.cli.shared.output import note, note_keyboard, warn
 from embedkit.errors import ConfigError, UnknownWordError
 from embedkit.files.magic import BOM
@@ -25,6 +28,8 @@ def query_batches(arguments: Sequence[str], most: int = 4096, keep_empty: bool =
             raise ConfigError("expected words, found an empty argument")
         yield list(arguments)
         return
+    if click.get_current_context().meta.get(STDIN_HOLDS_MODEL):
+        raise ConfigError("standard input holds the model: give the words as arguments")
     note_keyboard("a question and Enter")
     stream: Any = sys.stdin.buffer  # a BufferedReader: read1 returns what waits, read would wait for more
     rest = b""

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from embedkit.cli.shared.files import STDIN_HOLDS_MODEL
+from embedkit.files.locations import STDIN
 from embedkit.formats import FORMATS
 from embedkit.query.keyed_vectors import KeyedVectors
 
@@ -81,4 +83,6 @@ def load(path: str) -> KeyedVectors:
     """Open the model of a command as its options say."""
     from embedkit.query import storing
 
+    if path == STDIN:
+        click.get_current_context().meta[STDIN_HOLDS_MODEL] = True
     return storing.load(path, **reading())

@@ -1,0 +1,118 @@
+"""The table of formats: which module reads and writes each, and which suffixes choose it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.files.compression import compression_of
+
+if TYPE_CHECKING:
+    from embedkit.rows.table import EmbeddingTable
+
+
+class Format(NamedTuple):
+    """A format: its module, the suffixes that choose it for writing, and what it keeps beside words and vectors."""
+
+    module: str
+    suffix: str
+    keeps: frozenset[str] = frozenset()
+
+
+_EVERYTHING = frozenset({"n-grams", "output vectors"})
+FORMATS: dict[str, Format] = {
+    "native": Format("embedkit.formats.native", ".safetensors", _EVERYTHING),
+    "word2vec-text": Format("embedkit.formats.word2vec_text", ".txt"),
+    "word2vec-binary": Format("embedkit.formats.word2vec_binary", ".bin"),
+    "fasttext": Format("embedkit.formats.fasttext", "", _EVERYTHING),
+    "fasttext-vec": Format("embedkit.formats.fasttext_vec", ".vec"),
+    "glove-text": Format("embedkit.formats.glove_text", ""),
+    "glove-binary": Format("embedkit.formats.glove_binary", ""),
+    "floret": Format("embedkit.formats.floret", ".floret"),
+    "finalfusion": Format("embedkit.formats.finalfusion", ".fifu"),
+    "npz": Format("embedkit.formats.npz", ".npz"),
+    "npy": Format("embedkit.formats.npy", ".npy"),
+    "parquet": Format("embedkit.formats.parquet", ".parquet"),
+    "arrow": Format("embedkit.formats.arrow", ".arrow .feather"),
+    "csv": Format("embedkit.formats.csv_table", ".csv"),
+    "projector": Format("embedkit.formats.projector", ".tsv"),
+    "sqlite": Format("embedkit.formats.sqlite", ".sqlite"),
+    "safetensors": Format("embedkit.formats.safetensors", ""),
+}
+
+JAMO_IN_BIN = (
+    "cannot write fastText .bin: it has no place for jamo subwords, its readers would cut words into "
+    "characters; use .safetensors (everything) or .vec (the words' vectors)"
+)
+
+
+def module_of(format: str) -> Any:
+    """The module of a format.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such format.
+    """
+    if format not in FORMATS:
+        raise ConfigError(f"unknown format {format!r}: expected one of {', '.join(FORMATS)}")
+    return import_module(FORMATS[format].module)
+
+
+def name_of(format: str) -> str:
+    """A format's name for a sentence."""
+    return "the native format" if format == "native" else format
+
+
+def reader_of(format: str) -> Callable[..., Any] | None:
+    """What reads a format: its ``blocks`` where the file is gone through once, else its ``read``."""
+    module = module_of(format)
+    return getattr(module, "blocks", None) or getattr(module, "read", None)
+
+
+def streams(format: str) -> bool:
+    """Whether a format is parsed block by block rather than mapped."""
+    return hasattr(module_of(format), "blocks")
+
+
+def format_for(path: str | os.PathLike[str], table: EmbeddingTable | None = None, subwords: str = "none") -> str:
+    """The format that the suffix of a file to be written chooses.
+
+    ``.bin`` is fastText's where the model has character subwords, else word2vec's; with jamo subwords it is refused.
+
+    Parameters
+    ----------
+    path : path
+    table : EmbeddingTable, optional
+        What is to be written.
+    subwords : {"none", "chars", "jamo"}
+        The subwords of a model that is still to be trained.
+
+    Raises
+    ------
+    ConfigError
+        When the suffix names no format.
+    EmbedkitError
+        For a ``.bin`` with jamo subwords.
+    """
+    suffix = suffix_of(path)
+    kind = table.subwords.kind if table is not None and table.subwords is not None else subwords
+    if suffix == ".bin" and kind == "chars":
+        return "fasttext"
+    if suffix == ".bin" and kind == "jamo":
+        raise EmbedkitError(JAMO_IN_BIN)
+    for name, (_, chosen_by, _) in FORMATS.items():
+        if suffix in chosen_by.split():
+            return name
+    known = " ".join(sorted({suffix for found in FORMATS.values() for suffix in found.suffix.split()}))
+    raise ConfigError(f"cannot tell the format from the suffix of {path}: use one of {known}, or name the format")
+
+
+def suffix_of(path: str | os.PathLike[str]) -> str:
+    """The suffix that says a format, in lower case: ``.vec`` of ``m.vec`` and of ``m.vec.gz``."""
+    name = os.fspath(path)
+    packing = compression_of(name)
+    return os.path.splitext(name[: len(name) - len(packing)])[1].lower()
