@@ -10,15 +10,16 @@ from math import comb
 import numpy as np
 
 from embedkit.errors import ConfigError
+from embedkit.query.combining import Item, units
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.query.neighbours import unit
 
 EXACT_UP_TO = 100_000  # divisions of the targets; beyond that they are drawn
 PERMUTATIONS = 10_000
+Phrase = str | tuple[str, ...]
 _AT_ONCE = 1 << 22  # numbers of one block of permutations
 
 
-def axis(vectors: KeyedVectors, start: Sequence[str], stop: Sequence[str]) -> np.ndarray:
+def axis(vectors: KeyedVectors, start: Sequence[Item], stop: Sequence[Item]) -> np.ndarray:
     """The direction from some words to others, float64 (vector_size,), of length 1.
 
     The mean of `stop` minus the mean of `start`, every word at unit length first (An, Kwak and Ahn 2018, "SemAxis").
@@ -32,7 +33,7 @@ def axis(vectors: KeyedVectors, start: Sequence[str], stop: Sequence[str]) -> np
     """
     if not start or not stop:
         raise ConfigError("an axis takes one word or more on each side")
-    means = [unit(vectors.get_vectors(words)).astype(np.float64).mean(axis=0) for words in (start, stop)]
+    means = [units(vectors, words).astype(np.float64).mean(axis=0) for words in (start, stop)]
     direction = means[1] - means[0]
     length = float(np.linalg.norm(direction))
     if length < 1e-6:
@@ -40,9 +41,9 @@ def axis(vectors: KeyedVectors, start: Sequence[str], stop: Sequence[str]) -> np
     return np.asarray(direction / length)
 
 
-def projections(vectors: KeyedVectors, direction: np.ndarray, words: Sequence[str]) -> np.ndarray:
+def projections(vectors: KeyedVectors, direction: np.ndarray, words: Sequence[Item]) -> np.ndarray:
     """Where words stand on an axis, float64 (n_words,): their cosine with it, from −1 to 1; 0 for a zero vector."""
-    return np.asarray(unit(vectors.get_vectors(words)).astype(np.float64) @ direction)
+    return np.asarray(units(vectors, words).astype(np.float64) @ direction)
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ class Association:
 
 def weat(
     vectors: KeyedVectors,
-    targets: tuple[Sequence[str], Sequence[str]],
-    attributes: tuple[Sequence[str], Sequence[str]],
+    targets: tuple[Sequence[Phrase], Sequence[Phrase]],
+    attributes: tuple[Sequence[Phrase], Sequence[Phrase]],
     *,
     permutations: int = PERMUTATIONS,
     seed: int = 1,
@@ -88,7 +89,7 @@ def weat(
     ----------
     vectors : KeyedVectors
     targets, attributes : (words, words)
-        Two words or more in each set of targets, one or more in each of attributes.
+        Two words or more in each set of targets, one or more in each of attributes; a tuple of words is a phrase.
     permutations : int, default 10000
         How many divisions are drawn where there are more than `EXACT_UP_TO`; else all are tried.
     seed : int
@@ -111,8 +112,8 @@ def weat(
     if set(first) & set(second):
         raise ConfigError(f"{sorted(set(first) & set(second))[0]!r} stands in both sets of targets")
     words = [*first, *second]
-    cosines = unit(vectors.get_vectors(words)).astype(np.float64)
-    means = [unit(vectors.get_vectors(side)).astype(np.float64).mean(axis=0) for side in attributes]
+    cosines = units(vectors, words).astype(np.float64)
+    means = [units(vectors, side).astype(np.float64).mean(axis=0) for side in attributes]
     s = cosines @ (means[0] - means[1])
     n = len(first)
     observed = float(s[:n].sum() - s[n:].sum())
@@ -129,7 +130,7 @@ def weat(
         observed,
         tried,
         exact,
-        dict(zip(words, s.tolist(), strict=True)),
+        dict(zip([word if isinstance(word, str) else " ".join(word) for word in words], s.tolist(), strict=True)),
     )
 
 

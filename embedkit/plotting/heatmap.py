@@ -1,10 +1,10 @@
-"""The co-occurrence matrix of some words as a heat map."""
+"""Co-occurrences or similarities of some words with each other as a heat map."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -122,22 +122,60 @@ def draw_heatmap(
     ConfigError
         For no words or too many.
     """
+    look = _Look(title, size, dpi, dark)
+    _draw(words, np.log1p(counts), path, look, say, lambda value: f"{np.expm1(value):.3g}", _label_bar)
+
+
+def draw_similarities(
+    words: Sequence[str],
+    values: np.ndarray,
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    dark: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> None:
+    """Draw the similarity or distance of each word to each, float (n_words, n_words); see `draw_heatmap`."""
+    _draw(words, values, path, _Look(title, None, 150, dark), say, lambda value: f"{value:.2f}", None)
+
+
+class _Look(NamedTuple):
+    """How a picture looks; see `draw_heatmap`."""
+
+    title: str | None
+    size: tuple[float, float] | None
+    dpi: int
+    dark: bool
+
+
+def _draw(
+    words: Sequence[str],
+    levels: np.ndarray,
+    path: str | os.PathLike[str],
+    look: _Look,
+    say: Callable[[str], None] | None,
+    written: Callable[[float], str],
+    label_bar: Callable[[object, float], None] | None,
+) -> None:
+    """A square of coloured cells; `written` tells what stands in one of a level."""
     n = len(words)
     if not 1 <= n <= MOST_WORDS:
         raise ConfigError(f"a heat map takes 1 to {MOST_WORDS} words, found {n}")
-    words, title = [escape(word) for word in words], escape(title or "")
-    with canvas.style([*words, title], dark, say) as palette:
+    words, title = [escape(word) for word in words], escape(look.title or "")
+    with canvas.style([*words, title], look.dark, say) as palette:
         from matplotlib.colors import LinearSegmentedColormap
         from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+        layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
         side = min(3.5 + 0.42 * min(n, WRITTEN_UP_TO) + 0.2 * max(n - WRITTEN_UP_TO, 0), 24)
-        figure = Figure(figsize=size or (side + 1, side), dpi=dpi, layout="constrained")
+        figure = Figure(figsize=look.size or (side + 1, side), dpi=look.dpi, layout=layout)
         axes = figure.add_subplot()
         image = axes.imshow(
-            np.log1p(counts),
-            vmin=0,
+            levels,
+            vmin=min(0.0, float(np.min(levels))),
             cmap=LinearSegmentedColormap.from_list(
-                "counts", [palette["paper"], *(DARK_STEPS if dark else LIGHT_STEPS)]
+                "levels", [palette["paper"], *(DARK_STEPS if look.dark else LIGHT_STEPS)]
             ),
         )
         letters = min(10.0, 45 * side / n)
@@ -149,23 +187,24 @@ def draw_heatmap(
         axes.spines[:].set_visible(False)
         axes.set_title(title, parse_math=False)
         if n <= WRITTEN_UP_TO:
-            _write_counts(axes, counts, dark, palette)
+            _write_values(axes, levels, written, palette)
         bar = figure.colorbar(image, ax=axes, shrink=0.7, aspect=30)
         bar.outline.set_visible(False)
-        _label_bar(bar, float(np.max(counts)))
-        canvas.save(figure, path, dpi)
+        if label_bar is not None:
+            label_bar(bar, float(np.max(levels)))
+        canvas.save(figure, path, look.dpi)
 
 
-def _write_counts(axes: object, counts: np.ndarray, dark: bool, palette: dict[str, str]) -> None:
-    most = max(float(np.log1p(counts).max()), 1e-9)
-    for (row, column), count in np.ndenumerate(counts):
-        strong = np.log1p(count) / most > 0.5
-        colour = palette["paper"] if strong else palette["ink"] if count else palette["faint"]
-        axes.text(column, row, f"{count:.3g}", ha="center", va="center", fontsize=9, color=colour)  # type: ignore[attr-defined]
+def _write_values(axes: object, levels: np.ndarray, written: Callable[[float], str], palette: dict[str, str]) -> None:
+    most = max(float(levels.max()), 1e-9)
+    for (row, column), level in np.ndenumerate(levels):
+        colour = palette["paper"] if level / most > 0.5 else palette["ink"] if level else palette["faint"]
+        axes.text(column, row, written(level), ha="center", va="center", fontsize=9, color=colour)  # type: ignore[attr-defined]
 
 
-def _label_bar(bar: object, most: float) -> None:
+def _label_bar(bar: object, highest: float) -> None:
     """Ticks of the colour bar at round counts, not at their logarithms."""
+    most = float(np.expm1(highest))
     ticks = [0.0] + [10.0**k for k in range(0, 12) if 10.0**k <= most]
     if most > ticks[-1] * 1.5:
         ticks.append(most)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from embedkit.errors import ConfigError, UnknownWordError
 from embedkit.kernels import thresholds
-from embedkit.query import neighbours
+from embedkit.query import comparing, neighbours, selecting
+from embedkit.query.analogies import Triple, analogies
+from embedkit.query.combining import Item, Query, negated, several, total, vector_of, weighted, words_in
 from embedkit.rows.composed import compose_word
-from embedkit.rows.norms import row_norms, unit
+from embedkit.rows.norms import row_norms
 from embedkit.rows.protocol import Rows, as_array
 from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import WordIndex, Words, find_normalised
@@ -21,9 +23,7 @@ if TYPE_CHECKING:
     from embedkit.query.index import NeighbourIndex
     from embedkit.rows.subwords import Subwords
 
-Query = str | np.ndarray | tuple[str | np.ndarray, float]
 Answers = list[tuple[str, float]]
-ANALOGY_METHODS = ("3cosadd", "3cosmul")
 
 
 class KeyedVectors:
@@ -162,9 +162,9 @@ class KeyedVectors:
 
     def has_vector(self, word: str) -> bool:
         """Whether a word is in the vocabulary or can be composed from its n-grams."""
-        if self.row(word) >= 0:
-            return True
-        return self.subwords is not None and self.ngram_vectors is not None and len(self.subwords.buckets(word)) > 0
+        if self.subwords is None or self.ngram_vectors is None:
+            return self.row(word) >= 0
+        return self.row(word) >= 0 or len(self.subwords.buckets(word)) > 0
 
     def __iter__(self) -> Iterator[str]:
         """The words, by row."""
@@ -270,14 +270,17 @@ class KeyedVectors:
         exclude: Iterable[str] = (),
         restrict_vocab: int | None = None,
         metric: str = "cosine",
+        among: Iterable[str] | None = None,
+        above: float | None = None,
     ) -> Answers:
         """The nearest words to the sum of some words minus others.
 
         Parameters
         ----------
-        positive, negative : str, vector, (word or vector, weight), or several of them
+        positive, negative : str, vector, tuple of words, (any of these, weight), or several of them
             With ``cosine`` each is brought to unit length first, as in Mikolov et al. 2013 (3CosAdd), then multiplied
-            by its weight: ``most_similar([("king", 2), "woman"], ["man"])``. `negative` may stand alone.
+            by its weight: ``most_similar([("king", 2), "woman"], ["man"])``. `negative` may stand alone. Words in a
+            tuple, ``("new", "york")``, are a phrase and count as their mean.
         topn : int or None, default 10
             None: all.
         exclude : iterable of str
@@ -285,6 +288,10 @@ class KeyedVectors:
         restrict_vocab : int, optional
             Search the first so many words only, the most frequent ones in a trained model.
         metric : {"cosine", "l2", "dot"}
+        among : iterable of str, optional
+            Answer with these words only.
+        above : float, optional
+            Answer with words of this value or more only; ``topn=None`` gives all of them. Not for ``l2``.
 
         Returns
         -------
@@ -296,14 +303,19 @@ class KeyedVectors:
         UnknownWordError
             When a word is neither known nor composable.
         """
-        plus, minus = _several(positive), _several(negative)
+        plus, minus = several(positive), several(negative)
         if not plus and not minus:
             raise ConfigError("nothing to compare with: give at least one word or vector")
         query = self.combine(plus, minus, metric)
-        asked = [_weighted(item)[0] for item in (*plus, *minus)]
-        skip = [item for item in (*asked, *exclude) if isinstance(item, str)]
+        skip = [*words_in([*plus, *minus]), *exclude]
         return self.most_similar_batch(
-            query[None, :], topn, exclude=[skip], restrict_vocab=restrict_vocab, metric=metric
+            query[None, :],
+            topn,
+            exclude=[skip],
+            restrict_vocab=restrict_vocab,
+            metric=metric,
+            among=among,
+            above=above,
         )[0]
 
     def most_similar_batch(
@@ -315,6 +327,8 @@ class KeyedVectors:
         restrict_vocab: int | None = None,
         metric: str = "cosine",
         index: NeighbourIndex | None = None,
+        among: Iterable[str] | None = None,
+        above: float | None = None,
     ) -> list[Answers]:
         """The nearest words of many vectors at once, by blocked matrix products.
 
@@ -330,6 +344,10 @@ class KeyedVectors:
         metric : {"cosine", "l2", "dot"}
         index : NeighbourIndex, optional
             Ask this index rather than compare with every vector; cosine over the whole vocabulary only.
+        among : iterable of str, optional
+            Answer with these words only.
+        above : float, optional
+            Answer with words of this value or more only. Not for ``l2``.
         """
         queries = np.ascontiguousarray(queries, np.float32)
         if queries.ndim != 2 or queries.shape[1] != self.vector_size:
@@ -339,36 +357,27 @@ class KeyedVectors:
             raise ConfigError(f"expected finite numbers, found NaN or an infinity in query {row}")
         limit = neighbours.rows_searched(restrict_vocab, len(self))
         topn = neighbours.answers_wanted(topn, limit)
-        skip = None if exclude is None else [self._rows_of(words) for words in exclude]
+        skip = [[] for _ in queries] if exclude is None else [self._rows_of(words) for words in exclude]
         if index is not None:
-            if metric != "cosine" or restrict_vocab is not None:
+            if metric != "cosine" or restrict_vocab is not None or among is not None or above is not None:
                 raise ConfigError("an index answers for cosine and the whole vocabulary only")
             return self._answers(index.nearest(queries, topn, skip))
-        return self._answers(neighbours.nearest(self.vectors[:limit], self.norms[:limit], queries, topn, metric, skip))
+        rows = slice(limit) if among is None else selecting.rows_among(self, among, limit)
+        return self._answers(selecting.search(self, rows, queries, topn, metric, skip, above))
 
     def combine(self, positive: Sequence[Query], negative: Sequence[Query] = (), metric: str = "cosine") -> np.ndarray:
         """The mean of some words minus others, the query of `most_similar`: float32 (vector_size,).
 
         With ``cosine`` each is brought to unit length first.
         """
-        total, weights = np.zeros(self.vector_size, np.float64), 0.0
-        for sign, items in ((1.0, positive), (-1.0, negative)):
-            for item in items:
-                what, weight = _weighted(item)
-                vector = self._vector(what) if isinstance(what, str) else np.asarray(what)
-                if vector.shape != (self.vector_size,):
-                    raise ConfigError(f"expected a vector of shape ({self.vector_size},), found {vector.shape}")
-                if not np.isfinite(vector).all():
-                    raise ConfigError("expected a vector of finite numbers, found NaN or an infinity")
-                total += sign * weight * (unit(vector) if metric == "cosine" else vector)
-                weights += abs(weight)
-        return (total / (weights or 1.0)).astype(np.float32)
+        weights = sum(abs(weighted(query)[1]) for query in (*positive, *negative))
+        return (total(self, [*positive, *negated(negative)], metric) / (weights or 1.0)).astype(np.float32)
 
     def analogy(
         self,
-        a: str,
-        b: str,
-        c: str,
+        a: Item,
+        b: Item,
+        c: Item,
         topn: int | None = 10,
         method: str = "3cosadd",
         restrict_vocab: int | None = None,
@@ -378,7 +387,7 @@ class KeyedVectors:
 
         Parameters
         ----------
-        a, b, c : str
+        a, b, c : str, tuple of words (a phrase) or vector
         topn : int or None, default 10
             None: all.
         method : {"3cosadd", "3cosmul"}
@@ -393,46 +402,56 @@ class KeyedVectors:
 
     def analogy_batch(
         self,
-        triples: Sequence[tuple[str, str, str]],
+        triples: Sequence[Triple],
         topn: int | None = 10,
         method: str = "3cosadd",
         restrict_vocab: int | None = None,
         exclude: Iterable[str] = (),
     ) -> list[Answers]:
         """`analogy` for many (a, b, c) at once, by blocked matrix products."""
-        if method not in ANALOGY_METHODS:
-            raise ConfigError(f"unknown analogy method {method!r}: expected {' or '.join(ANALOGY_METHODS)}")
-        limit = neighbours.rows_searched(restrict_vocab, len(self))
-        topn = neighbours.answers_wanted(topn, limit)
-        if not triples:
-            return []
-        also = list(exclude)
-        skip = [self._rows_of([*triple, *also]) for triple in triples]
-        vectors, norms = self.vectors[:limit], self.norms[:limit]
-        if method == "3cosadd":
-            queries = np.stack([self.combine([b, c], [a]) for a, b, c in triples])
-            return self._answers(neighbours.nearest(vectors, norms, queries, topn, "cosine", skip))
-        parts = self.get_vectors([word for triple in triples for word in triple]).reshape(len(triples), 3, -1)
-        return self._answers(neighbours.nearest_3cosmul(vectors, norms, parts, topn, skip))
+        return self._answers(analogies(self, triples, topn, method, restrict_vocab, exclude))
 
-    def similarity(self, a: str, b: str, metric: str = "cosine") -> float:
-        """How similar two words are: cosine or dot product; for ``l2`` their distance."""
-        neighbours.check_metric(metric)
-        x, y = self[a].astype(np.float64), self[b].astype(np.float64)
-        if metric == "l2":
-            return float(np.linalg.norm(x - y))
-        product = float(x @ y)
-        if metric == "dot":
-            return product
-        length = float(np.linalg.norm(x) * np.linalg.norm(y))
-        return product / length if length > 0 else 0.0
+    def rank(
+        self,
+        positive: Query | Sequence[Query],
+        word: str,
+        negative: Query | Sequence[Query] = (),
+        metric: str = "cosine",
+        restrict_vocab: int | None = None,
+    ) -> int:
+        """The place of `word` among the answers of `most_similar`, 1 for the nearest; parameters as there.
+
+        Raises
+        ------
+        UnknownWordError
+            When `word` is not in the vocabulary.
+        ConfigError
+            When `word` is one of the query's own.
+        """
+        plus, minus = several(positive), several(negative)
+        asked, own = self.combine(plus, minus, metric), words_in([*plus, *minus])
+        return selecting.rank(self, asked, word, own, metric, restrict_vocab)[0]
+
+    def similarity(self, a: Item, b: Item, metric: str = "cosine") -> float:
+        """How similar two words, phrases or vectors are: cosine or dot product; for ``l2`` their distance."""
+        return comparing.similarity(self, a, b, metric)
+
+    def similarities(
+        self, rows: Sequence[Item], columns: Sequence[Item] | None = None, metric: str = "cosine"
+    ) -> np.ndarray:
+        """Every one of `rows` with every one of `columns` (default the same): float64 (n_rows, n_columns)."""
+        return comparing.similarities(self, rows, columns, metric)
+
+    def distances(self, word: Item, others: Sequence[Item] | None = None) -> np.ndarray:
+        """Cosine distances, 1 - cosine, from a word to others (default every word, by row): float64 (n,)."""
+        if others is not None:
+            return np.asarray(1 - comparing.similarities(self, [word], others)[0])
+        asked = vector_of(self, word).astype(np.float32)[None]
+        return 1 - neighbours.scores_of(self.vectors, self.norms, asked, "cosine")[0].astype(np.float64)
 
     def odd_one_out(self, words: Sequence[str]) -> str:
         """The word that lies farthest (by cosine) from the mean of all of them, each at unit length."""
-        if len(words) < 2:
-            raise ConfigError(f"expected at least two words to find the odd one out, found {len(words)}")
-        vectors = unit(self.get_vectors(words))
-        return words[int(np.argmin(vectors @ unit(vectors.mean(axis=0))))]
+        return words[comparing.odd_one_out(self, words)]
 
     def fill(self, text: str, topn: int | None = 10) -> Answers:
         """The likeliest words for the gap in a text, with probabilities; see `embedkit.query.filling.fill`."""
@@ -445,24 +464,3 @@ class KeyedVectors:
         from embedkit import formats
 
         formats.write(self.table, path, format, **options)
-
-
-def _several(items: Query | Sequence[Query]) -> list[Query]:
-    if isinstance(items, str) or (isinstance(items, np.ndarray) and items.ndim == 1) or _is_pair(items):
-        return [items]  # type: ignore[list-item]
-    return list(items)
-
-
-def _is_pair(item: Any) -> bool:
-    """Whether this is (word or vector, weight)."""
-    return isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], int | float | np.number)
-
-
-def _weighted(item: Query) -> tuple[str | np.ndarray, float]:
-    """A word or vector and its weight, 1 by default."""
-    if not _is_pair(item):
-        return item, 1.0  # type: ignore[return-value]
-    what, weight = cast("tuple[str | np.ndarray, float]", item)
-    if not np.isfinite(weight):
-        raise ConfigError(f"expected a finite weight, found {weight!r}")
-    return what, float(weight)

@@ -76,7 +76,7 @@ def test_metric_exclude_and_restrict_vocab_reach_the_search(ask, model):
 def test_an_unknown_word_in_a_stream_is_one_line_and_the_stream_goes_on(ask, model):
     status, rows, err = ask("similar", model, "--topn", 1, stdin="king\r\nquean\n\nman\n")
     assert status == 1
-    assert [row[0] for row in rows] == ["king", "man"]
+    assert [row[0] for row in rows] == ["king", "", "man"]
     assert err == "embedkit: error: unknown word 'quean'; did you mean queen?\n"
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import click
 
 from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, topn_option
-from embedkit.cli.shared.output import Results, warn
-from embedkit.cli.shared.queries import known, query_batches
+from embedkit.cli.shared.output import Results
+from embedkit.cli.shared.queries import Inquiry, Refused, fields, query_batches, show
 from embedkit.cli.shared.reading import load, reading_options
 from embedkit.errors import ConfigError
-from embedkit.query.keyed_vectors import ANALOGY_METHODS
+from embedkit.query.analogies import METHODS, Triple
+from embedkit.query.combining import Item
 
 
 @click.command(epilog="Example: embedkit analogy model.safetensors man king woman")
@@ -21,7 +24,7 @@ from embedkit.query.keyed_vectors import ANALOGY_METHODS
     "--method",
     default="3cosadd",
     show_default=True,
-    type=click.Choice(ANALOGY_METHODS),
+    type=click.Choice(METHODS),
     help="Equation 3 or 4 of Levy and Goldberg 2014.",
 )
 @click.option("--exclude", multiple=True, metavar="WORD", help="Leave this word out of the answers; repeatable.")
@@ -49,29 +52,27 @@ def analogy(
     A quoted argument may hold a whole question: "man king woman". Without A B C, questions are read from standard
     input, three words a line (at tabs, or else at white space). Piped, each answer is a line A B C<TAB>word<TAB>value.
     """
-    asked = ["\t".join(words)] if len(words) == 3 else list(words)
-    if not all(len(_triple(question)) == 3 for question in asked):
+    inquiry = Inquiry(load(model), quiet)
+    if len(words) != 3 and any(len(fields(inquiry.model, question)) != 3 for question in words):
         raise ConfigError(f"expected three words A B C, or none to read standard input; found {len(words)}")
-    vectors = load(model)
-    status = 0
     with Results(["query", "word", "value"], as_json) as results:
-        for lines in query_batches(asked):
-            questions = []
-            for line in lines:
-                triple = _triple(line)
-                if len(triple) != 3:
-                    warn(f"expected three words a line, found {len(triple)} in {line!r}")
-                elif known(vectors, triple, quiet):
-                    questions.append(triple)
-            status = 1 if len(questions) < len(lines) else status
-            if questions:
-                found = vectors.analogy_batch(questions, topn, method, restrict_vocab, exclude)
-                for triple, answers in zip(questions, found, strict=True):
-                    for word, value in answers:
+        for lines in query_batches(["\t".join(words)] if len(words) == 3 else words):
+            asked = [(line, fields(inquiry.model, line)) for line in lines]
+            understood = [_items(inquiry, line, triple) for line, triple in asked]
+            questions = [cast("Triple", tuple(found)) for found in understood if not isinstance(found, Refused)]
+            vectors = inquiry.model
+            answers = iter(vectors.analogy_batch(questions, topn, method, restrict_vocab, exclude))
+            for (line, triple), found in zip(asked, understood, strict=True):
+                if isinstance(found, Refused):
+                    show(results, line, found)
+                else:
+                    for word, value in next(answers):
                         results.row(" ".join(triple), word, value)
             results.flush()
-    return status
+    return inquiry.status
 
 
-def _triple(line: str) -> tuple[str, ...]:
-    return tuple(line.split("\t") if "\t" in line else line.split())
+def _items(inquiry: Inquiry, line: str, triple: list[str]) -> list[Item] | Refused:
+    if len(triple) != 3:
+        return inquiry.refuse(f"expected three words a line, found {len(triple)} in {line!r}")
+    return inquiry.items(triple)

@@ -7,7 +7,7 @@ import click
 from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results
-from embedkit.cli.shared.queries import known, query_batches
+from embedkit.cli.shared.queries import Inquiry, Refused, query_batches, show
 from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError
 
@@ -57,9 +57,11 @@ def axis(
     if extremes and words:
         raise ConfigError("--extremes looks for words itself: leave out WORDs")
     vectors = load(model)
-    poles = [[word for word in word_list(side) if known(vectors, [word], quiet)] for side in (start, stop)]
-    status = 0 if [len(pole) for pole in poles] == [len(word_list(side)) for side in (start, stop)] else 1
-    direction = directions.axis(vectors, *poles)
+    inquiry = Inquiry(vectors, quiet)
+    poles = [[inquiry.items([word]) for word in word_list(side)] for side in (start, stop)]
+    direction = directions.axis(
+        vectors, *([found[0] for found in pole if not isinstance(found, Refused)] for pole in poles)
+    )
     with Results(["word", "place"], as_json) as results:
         if extremes:
             shown = list(vectors.index_to_key[:restrict_vocab])
@@ -68,12 +70,15 @@ def axis(
             ends = order if len(order) <= 2 * extremes else [*order[:extremes], *order[-extremes:]]
             for row in ends:
                 results.row(shown[row], float(places[row]))
-            return status
+            return inquiry.status
         for lines in query_batches(words):
-            asked = [line for line in lines if known(vectors, [line], quiet)]
-            status = 1 if len(asked) < len(lines) else status
-            if asked:
-                for word, place in zip(asked, directions.projections(vectors, direction, asked).tolist(), strict=True):
-                    results.row(word, place)
+            asked = [inquiry.items([line]) for line in lines]
+            items = [found[0] for found in asked if not isinstance(found, Refused)]
+            values = iter(directions.projections(vectors, direction, items).tolist() if items else [])
+            for line, found in zip(lines, asked, strict=True):
+                if isinstance(found, Refused):
+                    show(results, line, found)
+                else:
+                    results.row(line, next(values))
             results.flush()
-    return status
+    return inquiry.status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isnan
+from typing import cast
 
 import click
 
@@ -51,15 +52,25 @@ def bias(
     \b
     In Korean: embedkit bias ko.safetensors --targets 왕,왕자 여왕,공주 --attributes 남자 여자
     """
-    from embedkit.analysis.directions import weat
+    from embedkit.analysis.directions import Phrase, weat
+    from embedkit.query.combining import words_in
+    from embedkit.query.questions import item
     from embedkit.query.storing import load
 
     vectors = load(model)
     missing: list[str] = []
-    sets = []
+    sets: list[list[Phrase]] = []
     for words in map(word_list, (*targets, *attributes)):
-        sets.append([word for word in words if vectors.has_vector(word)])
-        missing += [word for word in words if not vectors.has_vector(word)]
+        sets.append([])
+        for word in words:
+            said: list[str] = []
+            phrase = cast("Phrase", item(word, vectors.__contains__, said))
+            if all(map(vectors.has_vector, words_in([phrase]))):
+                sets[-1].append(phrase)
+                for text in said:
+                    note(f"note: {text}", quiet)
+            else:
+                missing.append(word)
     if missing:
         note(f"note: {len(missing)} words without a vector are left out: {', '.join(missing[:10])}", quiet)
     found = weat(vectors, (sets[0], sets[1]), (sets[2], sets[3]), permutations=permutations, seed=seed)

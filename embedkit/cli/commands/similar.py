@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import click
 import numpy as np
 
-from embedkit.cli.shared.files import INPUT
-from embedkit.cli.shared.options import json_option, quiet_option, refuse, topn_option
-from embedkit.cli.shared.output import Results
-from embedkit.cli.shared.queries import known, query_batches, words_of
+from embedkit.cli.shared.files import INPUT, STDIN_HOLDS_MODEL
+from embedkit.cli.shared.options import given, json_option, quiet_option, refuse, topn_option
+from embedkit.cli.shared.output import Results, note
+from embedkit.cli.shared.queries import Inquiry, Refused, query_batches, show
 from embedkit.cli.shared.reading import load, reading_options
+from embedkit.cli.shared.words import word_list
+from embedkit.errors import ConfigError
+from embedkit.query.combining import total
 from embedkit.query.isotropy import learnt_nothing
 from embedkit.query.neighbours import METRICS
+from embedkit.query.questions import Question, changed
+from embedkit.query.selecting import rank
+
+Answer = Callable[[Sequence[Question]], list[Any]]
 
 
 @click.command(epilog="Example: embedkit similar model.safetensors king queen --topn 5")
 @click.argument("model", type=INPUT)
 @click.argument("words", nargs=-1, metavar="[WORD]...")
 @topn_option
+@click.option("--plus", multiple=True, metavar="WORD", help="Add this word to each question; repeatable.")
+@click.option("--minus", multiple=True, metavar="WORD", help="Take this word from each question; repeatable.")
 @click.option(
     "--metric",
     default="cosine",
@@ -27,6 +39,11 @@ from embedkit.query.neighbours import METRICS
     type=click.Choice(METRICS),
     help="l2 is the Euclidean distance: smaller is nearer.",
 )
+@click.option("--among", metavar="FILE|WORD,…", help="Answer with these words only.")
+@click.option(
+    "--above", type=float, metavar="VALUE", help="All words of this value or more; --topn limits their number."
+)
+@click.option("--rank", "ranked", multiple=True, metavar="WORD", help="Tell the place of this word; repeatable.")
 @click.option("--exclude", multiple=True, metavar="WORD", help="Leave this word out of the answers; repeatable.")
 @click.option(
     "--restrict-vocab",
@@ -44,52 +61,127 @@ from embedkit.query.neighbours import METRICS
 @json_option
 @reading_options
 @quiet_option
-def similar(
-    model: str,
-    words: tuple[str, ...],
-    topn: int,
-    metric: str,
-    exclude: tuple[str, ...],
-    restrict_vocab: int | None,
-    index_file: str | None,
-    as_json: bool,
-    quiet: bool,
-) -> int:
+def similar(model: str, words: tuple[str, ...], as_json: bool, quiet: bool, **options: Any) -> int:
     """The nearest neighbours of each WORD, or of each line of standard input.
 
-    Several words on a line (or in one quoted argument) stand for their mean. Piped, each answer is a line
-    query<TAB>neighbour<TAB>value. A word outside the vocabulary is composed from its n-grams where the model has
-    them; else it is an error that names close spellings, the other queries go on, and the exit status is 1.
+    A line, or a quoted argument, may be a sum: "king - man + woman", "2*king - man", with spaces around the operators;
+    --plus and --minus do the same to every question, and stand alone where there is none. Several words stand for
+    their mean, or for their token: new york for new_york. Piped, each answer is a line query<TAB>neighbour<TAB>value,
+    with --rank query<TAB>word<TAB>rank<TAB>value. A word outside the vocabulary is composed from its n-grams where the
+    model has them; else it is an error that names close spellings, the other queries go on, and the exit status is 1.
+
+    \b
+    In Korean: embedkit similar ko.safetensors "왕 - 남자 + 여자"
     """
-    if index_file:
-        refuse(("metric", "restrict_vocab"), "with `index_file`: it answers for cosine and the whole vocabulary")
+    if options["index_file"]:
+        names = ("metric", "restrict_vocab", "among", "above", "ranked")
+        refuse(names, "with `index_file`: it answers for cosine and the whole vocabulary")
+    if options["ranked"]:
+        refuse(("topn", "among", "above", "exclude"), "with `ranked`, which asks for one place")
     vectors = load(model)
     alike = learnt_nothing(vectors, vectors.config.get("epochs"))
     if alike is not None:
         warnings.warn(alike, stacklevel=2)
-    index = None
+    inquiry = Inquiry(vectors, quiet)
+    plus, minus = ([inquiry.question(text) for text in options.pop(name)] for name in ("plus", "minus"))
+    if inquiry.status:
+        return inquiry.status
+    changes = [change for change in (*plus, *minus) if isinstance(change, Question)]
+    behind = "".join(f" {'+' if i < len(plus) else '-'} {change.line}" for i, change in enumerate(changes))
+    ranked = options.pop("ranked")
+    answer = _ranks(inquiry, ranked, **options) if ranked else _neighbours(inquiry, **options)
+    columns = ["query", "word", "rank", "value"] if ranked else ["query", "neighbour", "value"]
+    with Results(columns, as_json) as results:
+        for lines in _batches(words, alone=bool(changes)):
+            asked = [(line, _understood(inquiry, line, changes[: len(plus)], changes[len(plus) :])) for line in lines]
+            answers = iter(answer([question for _, question in asked if isinstance(question, Question)]))
+            for line, question in asked:
+                if isinstance(question, Question):
+                    for row in next(answers):
+                        results.row(f"{line or ''}{behind}".strip(), *row)
+                else:
+                    show(results, line or "", question)
+            results.flush()
+    return inquiry.status
+
+
+def _batches(words: tuple[str, ...], alone: bool) -> Iterator[Sequence[str | None]]:
+    """The questions; None, one without words of its own, where `alone` and there is no other."""
+    found = False
+    silent = sys.stdin.isatty() or click.get_current_context().meta.get(STDIN_HOLDS_MODEL)
+    if words or not (alone and silent):
+        for lines in query_batches(words, keep_empty=True):
+            found = True
+            yield lines
+    if alone and not found:
+        yield [None]
+
+
+def _understood(
+    inquiry: Inquiry, line: str | None, plus: list[Question], minus: list[Question]
+) -> Question | Refused | None:
+    """A question with what `--plus` and `--minus` say; None for a blank line."""
+    if line == "":
+        return None
+    asked = Question("", []) if line is None else inquiry.question(line)
+    return changed(asked, plus, minus) if isinstance(asked, Question) else asked
+
+
+def _neighbours(
+    inquiry: Inquiry,
+    metric: str,
+    topn: int,
+    among: str | None,
+    above: float | None,
+    exclude: tuple[str, ...],
+    restrict_vocab: int | None,
+    index_file: str | None,
+) -> Answer:
+    """What answers questions with their neighbours."""
+    vectors, index = inquiry.model, None
     if index_file:
         from embedkit.query.index import NeighbourIndex
 
         index = NeighbourIndex.open(index_file, vectors)
-    status = 0
-    with Results(["query", "neighbour", "value"], as_json) as results:
-        for lines in query_batches(words):
-            asked = [(line, words_of(vectors, line)) for line in lines]
-            queries = [query for query in asked if known(vectors, query[1], quiet)]
-            status = 1 if len(queries) < len(asked) else status
-            if queries:
-                combined = np.stack([vectors.combine(parts, metric=metric) for _, parts in queries])
-                answers = vectors.most_similar_batch(
-                    combined,
-                    topn,
-                    exclude=[[*parts, *exclude] for _, parts in queries],
-                    restrict_vocab=restrict_vocab,
-                    metric=metric,
-                    index=index,
-                )
-                for (line, _), neighbours in zip(queries, answers, strict=True):
-                    for word, value in neighbours:
-                        results.row(line, word, value)
-            results.flush()
-    return status
+    chosen = None if among is None else inquiry.vocabulary_words(word_list(among))
+    most = None if above is not None and not given(["topn"]) else topn
+
+    def answer(questions: Sequence[Question]) -> list[list[tuple[str, float]]]:
+        if not questions:
+            return []
+        answers = vectors.most_similar_batch(
+            np.stack([total(vectors, asked.terms, metric) for asked in questions]).astype(np.float32),
+            most,
+            exclude=[[*asked.words, *exclude] for asked in questions],
+            restrict_vocab=restrict_vocab,
+            metric=metric,
+            index=index,
+            among=chosen,
+            above=above,
+        )
+        if above is not None:
+            for asked, found in zip(questions, answers, strict=True):
+                if not found:
+                    note(f"note: no word is as near to {asked.line!r} as {above:g}", inquiry.quiet)
+        return answers
+
+    return answer
+
+
+def _ranks(inquiry: Inquiry, words: tuple[str, ...], metric: str, restrict_vocab: int | None, **_: Any) -> Answer:
+    """What answers questions with the places of some words."""
+    wanted = inquiry.vocabulary_words(words)
+
+    def answer(questions: Sequence[Question]) -> list[list[tuple[str, int, float]]]:
+        found: list[list[tuple[str, int, float]]] = []
+        for asked in questions:
+            found.append([])
+            query = total(inquiry.model, asked.terms, metric)
+            for word in wanted:
+                try:
+                    found[-1].append((word, *rank(inquiry.model, query, word, asked.words, metric, restrict_vocab)))
+                except ConfigError as error:
+                    inquiry.refuse(str(error))
+        return found
+
+    return answer

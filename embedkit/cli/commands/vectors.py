@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -12,14 +12,17 @@ import numpy as np
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import print_json, print_line
-from embedkit.cli.shared.queries import known, query_batches
+from embedkit.cli.shared.queries import Inquiry, Refused, query_batches
 from embedkit.cli.shared.reading import load, reading_options
 from embedkit.cli.shared.sentences import learning_options, method_of, method_options, text_batches
 from embedkit.files.atomic import atomic_open
 from embedkit.formats.npy import NpyWriter
 from embedkit.formats.text_rows import format_rows
 from embedkit.kernels import thresholds
-from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.query.combining import total
+from embedkit.query.questions import Question
+
+Batch = tuple[list[str], np.ndarray, Sequence[Refused | None]]  # lines, their rows, why some have none
 
 
 @click.command(epilog="Example: embedkit vectors model.safetensors king queen")
@@ -47,7 +50,8 @@ def vectors(
 ) -> int:
     """The vector of each WORD, or of each line of standard input.
 
-    Prints word v1 v2 … with spaces, in digits that give the float32 back exactly. With --mean, --max, --fasttext,
+    Prints word v1 v2 … with spaces, in digits that give the float32 back exactly; a phrase is its token or the mean of
+    its words, "king - man + woman" a sum. In --npy a blank line is a row of NaN too. With --mean, --max, --fasttext,
     --tfidf, --sif or --usif each line of text, cut by the tokenizer that the model was trained with, gives one line
     v1 v2 …; a text without a known word has the zero vector.
 
@@ -59,59 +63,64 @@ def vectors(
     """
     if npy is not None:
         refuse(["as_json"], "with `npy`")
-    source = load(model)
-    status = 0
+    inquiry = Inquiry(load(model), quiet)
     method = method_of(options, apply)
     texts = method is not None or apply is not None
+    batches: Iterator[Batch] = _words(inquiry, words)
     if texts:
-        batches = text_batches(source, words, method, apply, quiet=quiet, **options)
-    else:
-        batches = _words(source, words, quiet)
+        found = text_batches(inquiry.model, words, method, apply, quiet=quiet, **options)
+        batches = ((lines, rows, [None] * len(lines)) for lines, rows, _ in found)
     if npy is not None:
         with atomic_open(npy) as stream:
-            writer = NpyWriter(stream, source.vector_size)
-            for _, rows, sound in batches:
-                status = status if sound else 1
+            writer = NpyWriter(stream, inquiry.model.vector_size)
+            for _, rows, _ in batches:
                 writer.add(rows)
             writer.finish()
-        return status
+        return inquiry.status
     show = _json_lines("text" if texts else "word") if as_json else _text_lines(not texts)
-    for lines, rows, sound in batches:
-        status = status if sound else 1
-        has_vector = np.asarray(~np.isnan(rows).any(axis=1))
-        show([line for line, there in zip(lines, has_vector.tolist(), strict=True) if there], rows[has_vector])
+    for batch in batches:
+        show(*batch)
         sys.stdout.flush()
-    return status
+    return inquiry.status
 
 
-def _words(model: KeyedVectors, words: tuple[str, ...], quiet: bool) -> Iterator[tuple[list[str], np.ndarray, bool]]:
-    for lines in query_batches(words):
-        rows = np.full((len(lines), model.vector_size), np.nan, np.float32)
-        sound = True
-        for i, word in enumerate(lines):
-            if known(model, [word], quiet):
-                rows[i] = model[word]
-            else:
-                sound = False
-        yield lines, rows, sound
+def _words(inquiry: Inquiry, words: tuple[str, ...]) -> Iterator[Batch]:
+    for lines in query_batches(words, keep_empty=True):
+        rows = np.full((len(lines), inquiry.model.vector_size), np.nan, np.float32)
+        asked = [inquiry.question(line) if line else None for line in lines]
+        single: dict[int, str] = {}
+        for i, question in enumerate(asked):
+            if isinstance(question, Question):
+                (what, weight), *others = question.terms
+                if isinstance(what, str) and weight == 1 and not others:
+                    single[i] = what
+                else:
+                    rows[i] = total(inquiry.model, question.terms, "dot")
+        rows[list(single)] = inquiry.model.get_vectors(single.values())  # many at once are composed by a kernel
+        yield lines, rows, [None if isinstance(question, Question) else question for question in asked]
 
 
-def _text_lines(with_word: bool) -> Callable[[list[str], np.ndarray], None]:
+def _text_lines(with_word: bool) -> Callable[[list[str], np.ndarray, Sequence[Refused | None]], None]:
     done = 0
 
-    def show(lines: list[str], rows: np.ndarray) -> None:
+    def show(lines: list[str], rows: np.ndarray, _: Sequence[Refused | None]) -> None:
         nonlocal done
-        done += rows.size
-        for line, text in zip(lines, format_rows(rows, done >= thresholds.PRINTED_NUMBERS), strict=True):
+        there = ~np.isnan(rows).any(axis=1)
+        known = [line for line, has_vector in zip(lines, there, strict=True) if has_vector]
+        done += rows[there].size
+        for line, text in zip(known, format_rows(rows[there], done >= thresholds.PRINTED_NUMBERS), strict=True):
             values = text.decode("ascii")
             print_line(f"{line}{values}" if with_word else values[1:])
 
     return show
 
 
-def _json_lines(key: str) -> Callable[[list[str], np.ndarray], None]:
-    def show(lines: list[str], rows: np.ndarray) -> None:
-        for line, row in zip(lines, rows.tolist(), strict=True):
-            print_json({key: line, "vector": row})
+def _json_lines(key: str) -> Callable[[list[str], np.ndarray, Sequence[Refused | None]], None]:
+    def show(lines: list[str], rows: np.ndarray, refused: Sequence[Refused | None]) -> None:
+        for line, row, reason in zip(lines, rows, refused, strict=True):
+            if reason is not None:
+                print_json({"query": line, "error": reason.message})
+            else:
+                print_json({key: line, "vector": None if np.isnan(row).any() else row.tolist()})
 
     return show

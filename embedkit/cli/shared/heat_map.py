@@ -1,12 +1,13 @@
-"""Attention as a heat map: coloured cells on the terminal, or a picture in a file."""
+"""Attention and similarities as a heat map: coloured cells on the terminal, or a picture in a file."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
 
-from embedkit.cli.shared.output import note
+from embedkit.cli.shared.output import note, print_line
 from embedkit.errors import ConfigError
 from embedkit.text.escaping import escape
 
@@ -46,9 +47,16 @@ def show_heat_map(
 
 
 def print_heat_map(
-    weights: np.ndarray, rows: Sequence[str], columns: Sequence[str], on_standard_error: bool = False
+    weights: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    on_standard_error: bool = False,
+    digits: int | None = None,
 ) -> None:
-    """Print weights, float (n_rows, n_columns), as cells of grey with their figures; plain columns in a pipe."""
+    """Print weights, float (n_rows, n_columns), as cells of grey with their figures; plain columns in a pipe.
+
+    Without `digits` figures above 1 are taken for counts, others have two digits.
+    """
     from rich.console import Console
     from rich.style import Style
     from rich.table import Table
@@ -58,9 +66,9 @@ def print_heat_map(
     top = max(float(weights.max()), 1e-12)
 
     def cell(value: float) -> Text:
-        level = value / top
+        level = max(value / top, 0.0)
         dark = int(level * (SHADES - 1))
-        shown = f"{value:.2f}" if top <= 1 else f"{value:.0f}"
+        shown = f"{value:.{(2 if top <= 1 else 0) if digits is None else digits}f}"
         return Text(shown, Style(bgcolor=f"color({232 + dark})", color="white" if dark < 14 else "black"))
 
     if len(rows) == 1:  # one row of weights reads better as a column of words
@@ -73,3 +81,13 @@ def print_heat_map(
         for word, values in zip(rows, weights.tolist(), strict=True):
             table.add_row(Text(escape(word)), *map(cell, values))
     Console(stderr=on_standard_error).print(table)
+
+
+def print_matrix(values: np.ndarray, words: Sequence[str]) -> None:
+    """Print values of words with each other, float (n, n): a heat map on a terminal, TSV with a header in a pipe."""
+    if sys.stdout.isatty():
+        print_heat_map(values, words, words, digits=2)
+        return
+    print_line("", *words)
+    for word, row in zip(words, values.tolist(), strict=True):
+        print_line(word, *(f"{value:.4f}" for value in row))

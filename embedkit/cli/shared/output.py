@@ -122,6 +122,18 @@ class Results:
         else:
             print_line(*(self._text(v) for v in values))
 
+    def blank(self) -> None:
+        """An empty line for a blank line of input; a record of nulls in JSON, nothing on a terminal."""
+        if self.as_json:
+            print_json({name: "" if i == 0 else None for i, name in enumerate(self.columns)})
+        elif not self._terminal:
+            print_line("")
+
+    def refused(self, query: str, message: str) -> None:
+        """A record with ``error`` for a line that has no answer; JSON only, the others read standard error."""
+        if self.as_json:
+            print_json({"query": query, "error": message})
+
     def flush(self) -> None:
         """Print what has gathered now, so that somebody who types queries sees each answer at once."""
         if self._rows:

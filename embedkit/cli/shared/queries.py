@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import click
 
 from embedkit.cli.shared.files import STDIN_HOLDS_MODEL
-from embedkit.cli.shared.output import note, note_keyboard, warn
+from embedkit.cli.shared.output import Results, note, note_keyboard, warn
 from embedkit.errors import ConfigError, UnknownWordError
 from embedkit.files.magic import BOM
+from embedkit.query.combining import Item, words_in
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.query.questions import ASCII_SPACES, Question, item, question, split
 
 CHUNK = 1 << 16
+HINTS, HINT_SECONDS = 20, 0.3  # spent on spelling hints in a run that reads a pipe
+REMEMBERED = 1 << 16  # words, whether the vocabulary holds them
+NOTES = 20  # on how lines are read
 
 
 def query_batches(arguments: Sequence[str], most: int = 4096, keep_empty: bool = False) -> Iterator[list[str]]:
@@ -24,7 +32,7 @@ def query_batches(arguments: Sequence[str], most: int = 4096, keep_empty: bool =
     producer is answered in bulk. Empty lines are left out unless `keep_empty`.
     """
     if arguments:
-        if not all(argument.strip() for argument in arguments):
+        if not all(argument.strip(ASCII_SPACES) for argument in arguments):
             raise ConfigError("expected words, found an empty argument")
         yield list(arguments)
         return
@@ -50,24 +58,131 @@ def query_batches(arguments: Sequence[str], most: int = 4096, keep_empty: bool =
 
 
 def _lines(block: bytes, keep_empty: bool) -> list[str]:
-    lines = (line.decode("utf-8", "surrogateescape").strip() for line in block.split(b"\n"))
+    lines = (line.decode("utf-8", "surrogateescape").strip(ASCII_SPACES) for line in block.split(b"\n"))
     return [line for line in lines if line or keep_empty]
 
 
-def words_of(model: KeyedVectors, line: str) -> list[str]:
-    """The words of a query: the whole line where the vocabulary holds it (a phrase), else split at white space."""
-    return [line] if line in model else line.split()
+def fields(model: KeyedVectors, line: str) -> list[str]:
+    """The words or phrases of a line: at tabs, or else at white space."""
+    if "\t" in line:
+        return [field for field in line.split("\t") if field]
+    return split(line, model.__contains__)
 
 
-def known(model: KeyedVectors, words: Sequence[str], quiet: bool = False) -> bool:
-    """Whether every word has a vector; says on standard error which are unknown and which were composed."""
-    sound = True
-    for word in words:
-        if word in model:
-            continue
-        if model.has_vector(word):
-            note(f"note: {word} is not in the vocabulary; composed from its n-grams", quiet)
-        else:
-            warn(str(UnknownWordError(word, model.close_spellings(word))))
-            sound = False
-    return sound
+@dataclass(frozen=True)
+class Refused:
+    """A line that has no answer, and why."""
+
+    message: str
+
+
+class Inquiry:
+    """The questions of one run: read as the model understands them, with what a user should know on standard error.
+
+    Parameters
+    ----------
+    model : KeyedVectors
+    quiet : bool
+
+    Attributes
+    ----------
+    status : int
+        The exit status: 1 once a line was refused.
+    """
+
+    def __init__(self, model: KeyedVectors, quiet: bool = False) -> None:
+        self.model = model
+        self.quiet = quiet
+        self.status = 0
+        self._hints_left = HINTS
+        self._seconds_left = HINT_SECONDS
+        self._notes_left = NOTES
+        self._knows = lru_cache(REMEMBERED)(model.__contains__)
+
+    def question(self, line: str) -> Question | Refused:
+        """A line as a sum of words and phrases that all have vectors."""
+        try:
+            asked = question(line, self._knows)
+        except ConfigError as error:
+            return self.refuse(str(error))
+        refused = self._unknown(asked.words)
+        if refused is None:
+            self._say(asked.said)
+        return refused or asked
+
+    def items(self, texts: Sequence[str]) -> list[Item] | Refused:
+        """Words or phrases that all have vectors."""
+        said: list[str] = []
+        try:
+            found = [item(text, self._knows, said) for text in texts]
+        except ConfigError as error:
+            return self.refuse(str(error))
+        refused = self._unknown(words_in(found))
+        if refused is None:
+            self._say(said)
+        return refused or found
+
+    def vocabulary_words(self, texts: Sequence[str]) -> list[str]:
+        """Those that the vocabulary holds; the others are errors, and leave these in the game."""
+        found = [self.items([text]) for text in texts]
+        words = []
+        for text, items in zip(texts, found, strict=True):
+            if isinstance(items, Refused):
+                continue
+            if isinstance(items[0], str) and items[0] in self.model:
+                words.append(items[0])
+            else:
+                self.refuse(f"{text!r} is not a word of the vocabulary")
+        return words
+
+    def refuse(self, message: str) -> Refused:
+        """Say that a line has no answer; the run ends with status 1."""
+        warn(message)
+        self.status = 1
+        return Refused(message)
+
+    def _unknown(self, words: Sequence[str]) -> Refused | None:
+        """Say which words are unknown and which are composed."""
+        refused = None
+        for word in words:
+            if self._knows(word):
+                continue
+            if self.model.has_vector(word):
+                note(f"note: {word} is not in the vocabulary; composed from its n-grams", self.quiet)
+            else:
+                again = self.refuse(str(UnknownWordError(word, self._hints(word))))
+                refused = refused or again
+        return refused
+
+    def _hints(self, word: str) -> list[str]:
+        """Close spellings, which take some milliseconds each: for somebody who types, and the first of a stream."""
+        if sys.stdin.isatty():
+            return self.model.close_spellings(word)
+        if self._hints_left == 0 or self._seconds_left < 0:
+            if self._hints_left >= 0:
+                note("note: spellings are compared for the first unknown words only", self.quiet)
+                self._hints_left = -1
+            return []
+        if self._hints_left < 0:
+            return []
+        start = time.perf_counter()
+        found = self.model.close_spellings(word)
+        self._seconds_left -= time.perf_counter() - start
+        self._hints_left -= 1
+        return found
+
+    def _say(self, said: Sequence[str]) -> None:
+        for text in said:
+            if self._notes_left > 0:
+                note(f"note: {text}", self.quiet)
+            elif self._notes_left == 0:
+                note("note: how further phrases are read is not told", self.quiet)
+            self._notes_left -= 1
+
+
+def show(results: Results, line: str, answer: Refused | None) -> None:
+    """What stands for a line without an answer: an empty line for a blank one, an error in JSON for a refused one."""
+    if answer is None:
+        results.blank()
+    else:
+        results.refused(line, answer.message)
