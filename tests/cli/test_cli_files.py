@@ -58,7 +58,8 @@ def test_vectors_as_json_and_of_a_stream_with_an_unknown_word(run, path, model):
     status, out, err = run("vectors", path, "--json", stdin="movie\nmovee\nfilm\n")
     assert status == 1
     records = [json.loads(line) for line in out.splitlines()]
-    assert [record["word"] for record in records] == ["movie", "film"]
+    assert [record.get("word") for record in records] == ["movie", None, "film"]
+    assert [*records[1]] == ["query", "error"]
     assert records[0]["vector"] == model["movie"].tolist()
     assert "unknown word 'movee'; did you mean movie?" in err
 
