@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from embedkit.errors import ConfigError, FormatError
-from embedkit.files.atomic import atomic_open
-from embedkit.files.safetensors import SENTENCES, SafetensorsFile, SafetensorsWriter, metadata_of
+from embedkit.files.safetensors import SENTENCES, SafetensorsFile, metadata_of, write_safetensors
 from embedkit.options import check, check_given, option
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.vocabulary.words import Words
@@ -25,7 +24,7 @@ from embedkit.vocabulary.words import Words
 METHODS = ("mean", "max", "fasttext", "tfidf", "sif", "usif")
 LEARNT = ("tfidf", "sif", "usif")
 _COMPONENTS = {"sif": 1, "usif": 5}
-_LAYOUT = {
+LAYOUT = {
     "components": ("F32", 2),
     "shares": ("F32", 1),
     "words": ("U8", 1),
@@ -122,20 +121,48 @@ class SentenceModel:
         lowercase = model.table.setting("lowercase", False)
         return cls(options, model.vector_size, tokenizer, lowercase, tuple(stop_words))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model."""
+    def parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What a file holds: settings for JSON, and tensors."""
         kept = {**asdict(self.options), "vector_size": self.vector_size, "tokenizer": self.tokenizer}
         kept |= {"lowercase": self.lowercase, "stop_words": list(self.stop_words)}
         kept |= {"a": self.smoothing, "other_weight": self.other_weight}
-        with atomic_open(path) as stream:
-            settings = json.dumps(kept, ensure_ascii=False)
-            file = SafetensorsWriter(stream, metadata_of(SENTENCES, settings=settings), len(_LAYOUT))
-            file.pad("words", self.words.blob[self.words.offsets[0] : self.words.offsets[-1]])
-            file.tensor("word_offsets", self.words.offsets - self.words.offsets[0], "<i8")
-            file.tensor("components", self.components.reshape(-1, self.vector_size), "<f4")
-            file.tensor("shares", self.shares, "<f4")
-            file.tensor("word_weights", self.word_weights, "<f4")
-            file.finish()
+        words = self.words
+        blob = np.asarray(words.blob[words.offsets[0] : words.offsets[-1]], np.uint8)
+        return kept, {
+            "word_offsets": np.asarray(words.offsets - words.offsets[0], np.int64),
+            "components": np.asarray(self.components.reshape(-1, self.vector_size), np.float32),
+            "shares": np.asarray(self.shares, np.float32),
+            "word_weights": np.asarray(self.word_weights, np.float32),
+            "words": np.concatenate([blob, np.zeros(-len(blob) % 8, np.uint8)]),
+        }
+
+    @classmethod
+    def from_parts(cls, name: str, settings: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> SentenceModel:
+        """Put together what `parts` took apart; `name` is the file's.
+
+        Raises
+        ------
+        FormatError
+            When the parts do not fit together.
+        """
+        try:
+            options = SentenceOptions(**{key: settings[key] for key in ("method", "smoothing", "components")})
+            size, a, other = int(settings["vector_size"]), float(settings["a"]), float(settings["other_weight"])
+            cutting = str(settings["tokenizer"]), bool(settings["lowercase"]), tuple(map(str, settings["stop_words"]))
+        except (KeyError, TypeError, ValueError, ConfigError) as error:
+            raise FormatError(f"{name}: damaged: its settings cannot be read ({error})") from error
+        words = Words.checked(tensors["words"], tensors["word_offsets"])
+        components, shares, weights = tensors["components"], tensors["shares"], tensors["word_weights"]
+        sound = components.shape == (len(shares), size) and len(weights) == len(words) and np.isfinite([a, other]).all()
+        if not sound or not all(np.isfinite(array).all() for array in (components, shares, weights)):
+            raise FormatError(f"{name}: damaged: its words, weights and components do not fit together")
+        return cls(options, size, *cutting, a, other, words, weights, components, shares)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model."""
+        settings, tensors = self.parts()
+        kept = json.dumps(settings, ensure_ascii=False)
+        write_safetensors(path, metadata_of(SENTENCES, settings=kept), tensors)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> SentenceModel:
@@ -148,17 +175,4 @@ class SentenceModel:
         """
         file = SafetensorsFile(path, expected=SENTENCES.what)
         file.require(SENTENCES)
-        arrays = file.tensors(_LAYOUT, _LAYOUT)
-        kept = file.json("settings")
-        try:
-            options = SentenceOptions(**{name: kept.pop(name) for name in ("method", "smoothing", "components")})
-            size, a, other = int(kept["vector_size"]), float(kept["a"]), float(kept["other_weight"])
-            cutting = str(kept["tokenizer"]), bool(kept["lowercase"]), tuple(map(str, kept["stop_words"]))
-        except (KeyError, TypeError, ValueError, ConfigError) as error:
-            raise FormatError(f"{file.name}: damaged: its settings cannot be read ({error})") from error
-        words = Words.checked(arrays["words"], arrays["word_offsets"])
-        components, shares, weights = arrays["components"], arrays["shares"], arrays["word_weights"]
-        sound = components.shape == (len(shares), size) and len(weights) == len(words) and np.isfinite([a, other]).all()
-        if not sound or not all(np.isfinite(array).all() for array in (components, shares, weights)):
-            raise FormatError(f"{file.name}: damaged: its words, weights and components do not fit together")
-        return cls(options, size, *cutting, a, other, words, weights, components, shares)
+        return cls.from_parts(file.name, file.json("settings"), file.tensors(LAYOUT, LAYOUT))

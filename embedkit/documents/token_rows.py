@@ -13,7 +13,7 @@ import numpy as np
 
 from embedkit.kernels import thresholds
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.text.tokenizers import Tokenizer, character_classes
+from embedkit.text.tokenizers import Tokenizer
 
 LEFT_OUT = -2
 
@@ -152,25 +152,15 @@ class _Scanner:
     def read(self, lines: Sequence[str]) -> Lines | None:
         """As `TokenRows.read`; None where the lines hold bytes that are not UTF-8."""
         from embedkit.kernels.pooling import split_lines
-        from embedkit.kernels.punctuation import drop_punctuation
-        from embedkit.kernels.tokens import close, padded
+        from embedkit.vocabulary.scanning import scan_lines
 
-        tokenizer = self._owner.tokenizer
-        try:
-            data = tokenizer.prepare("\n".join(line.replace("\n", " ") for line in lines) + "\n").encode()
-        except UnicodeEncodeError:
+        ids = scan_lines(self._table, self._owner.tokenizer, lines)
+        if ids is None:
             return None
-        buffer, size = padded(len(data) + 1), len(data)
-        buffer[:size] = np.frombuffer(data, np.uint8)
-        if tokenizer.drops_punctuation:
-            size = drop_punctuation(buffer, size, character_classes())
-        close(buffer, size)
-        ids = np.empty(size + 1, np.int32)
-        n, _, _, _ = self._table.scan(buffer, size, ids, keep_empty=True)
         if self._table.n_words > self._mark[0]:
             self._meet()
-        rows, offsets = np.empty(n, np.int32), np.zeros(len(lines) + 1, np.int64)
-        n_rows = split_lines(ids[:n], self._mapping, rows, offsets)
+        rows, offsets = np.empty(len(ids), np.int32), np.zeros(len(lines) + 1, np.int64)
+        n_rows = split_lines(ids, self._mapping, rows, offsets)
         return Lines(rows[:n_rows], offsets)
 
     def _meet(self) -> None:

@@ -67,7 +67,8 @@ MODEL = Format("embedkit-model", 1, "a trained model")
 CHECKPOINT = Format("embedkit-checkpoint", 1, "a training checkpoint")
 TFIDF = Format("embedkit-tfidf", 1, "a model of embedkit tfidf")
 SENTENCES = Format("embedkit-sentences", 1, "a model of sentence vectors (embedkit vectors --save-model)")
-FORMATS = {kind.name: kind for kind in (VECTORS, COUNTS, MODEL, CHECKPOINT, TFIDF, SENTENCES)}
+DOCUMENTS = Format("embedkit-documents", 1, "an index of documents (embedkit index --documents)")
+FORMATS = {kind.name: kind for kind in (VECTORS, COUNTS, MODEL, CHECKPOINT, TFIDF, SENTENCES, DOCUMENTS)}
 
 
 class Rows(Protocol):

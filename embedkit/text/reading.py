@@ -247,7 +247,7 @@ def _json_blocks(blocks: Iterator[Block], field: str, encoding_errors: str, bloc
         for line in block.bytes.split(b"\n"):
             n_lines += 1
             if line.strip():
-                texts.append(_json_text(line, field, encoding_errors, f"{block.name}, line {n_lines}"))
+                texts.append(json_text(line, field, encoding_errors, f"{block.name}, line {n_lines}"))
                 size += len(texts[-1]) + 1
             if size >= block_bytes:
                 yield _joined(texts, block, offset, False)
@@ -278,7 +278,14 @@ def _joined(texts: list[bytes], block: Block, offset: int, last: bool) -> Block:
     return Block(buffer, len(data) - SPARE, block.name, offset, last, block.done)
 
 
-def _json_text(line: bytes, field: str, encoding_errors: str, place: str) -> bytes:
+def json_text(line: bytes, field: str, encoding_errors: str, place: str) -> bytes:
+    """The text of one field of one line of JSON, UTF-8.
+
+    Raises
+    ------
+    CorpusError
+        With `place`, where the line is no JSON object or the field is missing or no text.
+    """
     try:
         value = json.loads(line.decode("utf-8", encoding_errors))
     except UnicodeDecodeError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,6 +129,24 @@ def _buffer(data: bytes) -> tuple[np.ndarray, int]:
     buffer = padded(len(data) + 1)
     buffer[: len(data)] = np.frombuffer(data, dtype=np.uint8)
     return buffer, len(data)
+
+
+def scan_lines(table: WordTable, tokenizer: Tokenizer, lines: Sequence[str]) -> np.ndarray | None:
+    """The words of lines in memory as numbers of a table, which enters new ones: int32, `SENTENCE_END` for each line.
+
+    None where the lines hold bytes that are not UTF-8.
+    """
+    try:
+        text = tokenizer.prepare("\n".join(line.replace("\n", " ") for line in lines) + "\n" if lines else "")
+        buffer, size = _buffer(text.encode())
+    except UnicodeEncodeError:
+        return None
+    if tokenizer.drops_punctuation:
+        size = drop_punctuation(buffer, size, character_classes())
+    close(buffer, size)
+    ids = np.empty(size + 1, np.int32)
+    n, _, _, _ = table.scan(buffer, size, ids, keep_empty=True)
+    return ids[:n]
 
 
 def scan_sources(

@@ -54,6 +54,10 @@ LINES = {
     "compress": "compress {file} -o {out}.safetensors",
     "info": "info {file}",
     "index": "index {file} -o {out}.index",
+    "index --documents": "index --documents {file} -o {out}.index",
+    "index --vectors": "index --documents t.txt --vectors {file} -o {out}.index",
+    "search": "search {file} --query sun",
+    "search --vectors": "search t.txt --vectors {file} --query sun",
     "plot": "plot {file} -o {out}.svg",
     "plot --log": "plot --log {file} -o {out}.svg",
     "plot --cooccurrences": "plot --cooccurrences {file} -o {out}.svg",
@@ -92,7 +96,20 @@ GOOD = {
     "seq2seq train": "labels.tsv",
     "caption train": "images.npy",
     **dict.fromkeys(["concordance", "collocates", "keyness", "keyness, reference"], "t.txt"),
-    **dict.fromkeys(["vocab", "phrases", "cooccur", "tfidf", "train", "lm train", "lm train, neural"], "t.txt"),
+    **dict.fromkeys(
+        [
+            "index --documents",
+            "search",
+            "vocab",
+            "phrases",
+            "cooccur",
+            "tfidf",
+            "train",
+            "lm train",
+            "lm train, neural",
+        ],
+        "t.txt",
+    ),
     "caption train, captions": "t.txt",
     **dict.fromkeys(["lm evaluate", "lm generate", "lm predict"], "ngram.lm"),
 }
@@ -144,6 +161,7 @@ def test_every_command_is_in_the_table():
 def test_a_file_that_cannot_be_read(name, mistake, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     reads_folders = ("train {", "vocab", "phrases", "cooccur {", "tfidf", "lm train", "conc", "coll", "keyness")
+    reads_folders += ("index --documents {", "search {")
     if mistake == "a folder" and LINES[name].startswith(reads_folders):
         pytest.skip("a corpus may be a folder")
     status, messages = run(LINES[name], capsys, file=mistake, out=folder / "out" / "x")

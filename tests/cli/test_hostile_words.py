@@ -122,6 +122,8 @@ CASES = {
     "odd-one-out": [(["odd-one-out", "m.safetensors", *WORDS[5:], "un\x1bknown"], "")],
     "fill": [(["fill", "t.safetensors", f"{ESCAPE} ___ {BELL}"], ""), (["fill", "t.safetensors"], ASKED)],
     "vectors": [(["vectors", "m.safetensors"], ASKED), (["vectors", "m.safetensors", "--mean"], ASKED)],
+    "search": [(["search", "c.txt", "--tokenizer", "whitespace", "--topn", 3], ASKED),
+               (["search", "c.txt", "--tokenizer", "whitespace", "--query", ESCAPE], "")],
     "subwords": [(["subwords"], ASKED), (["subwords", "--vectors", "f.safetensors"], ASKED)],
     "info": [(["info", "m.safetensors"], ""), (["info", "no\x1b[2J"], "")],
     "convert": [(["convert", "m.safetensors", "out\x1b[2J.txt"], "")],

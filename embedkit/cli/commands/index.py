@@ -1,21 +1,24 @@
-"""``embedkit index``: an approximate nearest-neighbour index."""
+"""``embedkit index``: an approximate nearest-neighbour index of words, or an index of documents."""
 
 from __future__ import annotations
 
 import os
 import time
+from typing import Any
 
 import click
 
+from embedkit.cli.shared.documents import OF_VECTORS, READING, build_index, document_options
 from embedkit.cli.shared.files import INPUT, OUTPUT
-from embedkit.cli.shared.options import json_option, quiet_option, seed_option, workers_option
+from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option, workers_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 
 
 @click.command(epilog="Example: embedkit index model.safetensors")
-@click.argument("model", type=INPUT)
-@click.option("--output", "-o", type=OUTPUT, metavar="FILE", help="MODEL.index by default.")
+@click.argument("model", nargs=-1, required=True, type=INPUT, metavar="MODEL|CORPUS...")
+@click.option("--documents", is_flag=True, help="Index the texts of CORPUS for embedkit search.")
+@click.option("--output", "-o", type=OUTPUT, metavar="FILE", help="MODEL.index by default; needed with --documents.")
 @click.option(
     "--recall",
     default=0.95,
@@ -25,17 +28,64 @@ from embedkit.cli.shared.progress import progress_bar
 )
 @workers_option
 @seed_option
+@document_options
 @json_option
 @quiet_option
 def index(
-    model: str, output: str | None, recall: float, workers: int | None, seed: int, as_json: bool, quiet: bool
+    model: tuple[str, ...],
+    documents: bool,
+    output: str | None,
+    recall: float,
+    workers: int | None,
+    seed: int,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
 ) -> None:
-    """Build a nearest-neighbour index, for vocabularies above some hundred thousand words.
+    """Build an index: of the words of a model, or with --documents of texts.
+
+    Of a model: the nearest neighbours, for vocabularies above some hundred thousand words.
 
     Prints recall@10 against exact search, measured on words of the model, and the time of a query by exact search
     and by the index, in bulk. `embedkit similar --index FILE` then asks the index. It needs the package usearch:
     pip install 'embedkit[index]'.
+
+    Of texts (files, folders or -): BM25, and with --vectors the vectors of documents (--sif by default), for
+    `embedkit search`. A document is a line, a paragraph or a file, or a record of JSON lines.
+
+    \b
+    Example: embedkit index --documents corpora/en.txt -o en.index --vectors model.safetensors
+    In Korean: embedkit index --documents corpora/ko.txt -o ko.index --tokenizer korean
     """
+    if documents:
+        refuse(("recall", "workers", "seed"), "with `documents`")
+        _index_documents(list(model), output, options, as_json, quiet)
+        return
+    refuse(("vectors", "stop_words", *OF_VECTORS, *READING), "without `documents`")
+    if len(model) > 1:
+        raise click.UsageError("name one model; several texts are indexed with --documents")
+    _index_words(model[0], output, recall, workers, seed, as_json, quiet)
+
+
+def _index_documents(
+    corpus: list[str], output: str | None, options: dict[str, Any], as_json: bool, quiet: bool
+) -> None:
+    from embedkit.files.outputs import is_stream
+
+    if output is None:
+        raise click.UsageError("name the file to write: -o texts.index")
+    index, _ = build_index(corpus, options, quiet)
+    index.save(output)
+    with Results(["documents", "words", "vector_size", "bytes"], as_json, header=True) as results:
+        size = None if index.vectors is None else index.vectors.shape[1]
+        n_bytes = None if is_stream(output) else os.path.getsize(output)
+        results.row(len(index.documents), len(index.terms.terms), size, n_bytes)
+    note(f"written to {output}", quiet)
+
+
+def _index_words(
+    model: str, output: str | None, recall: float, workers: int | None, seed: int, as_json: bool, quiet: bool
+) -> None:
     import numpy as np
 
     from embedkit.files.outputs import is_stream

@@ -14,7 +14,7 @@ from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import print_json, print_line
 from embedkit.cli.shared.queries import Inquiry, Refused, query_batches
 from embedkit.cli.shared.reading import load, reading_options
-from embedkit.cli.shared.sentences import learning_options, method_of, method_options, text_batches
+from embedkit.cli.shared.sentences import learning_options, method_of, method_options, refuse_for_words, text_batches
 from embedkit.files.atomic import atomic_open
 from embedkit.formats.npy import NpyWriter
 from embedkit.formats.text_rows import format_rows
@@ -34,7 +34,7 @@ Batch = tuple[list[str], np.ndarray, Sequence[Refused | None]]  # lines, their r
     metavar="FILE",
     help="Write a float32 matrix instead, a row a query; unknown words are rows of NaN.",
 )
-@method_options
+@method_options("Queries are texts")
 @learning_options
 @json_option
 @reading_options
@@ -64,12 +64,14 @@ def vectors(
     if npy is not None:
         refuse(["as_json"], "with `npy`")
     inquiry = Inquiry(load(model), quiet)
-    method = method_of(options, apply)
+    method = method_of(options)
     texts = method is not None or apply is not None
     batches: Iterator[Batch] = _words(inquiry, words)
     if texts:
         found = text_batches(inquiry.model, words, method, apply, quiet=quiet, **options)
         batches = ((lines, rows, [None] * len(lines)) for lines, rows, _ in found)
+    else:
+        refuse_for_words()
     if npy is not None:
         with atomic_open(npy) as stream:
             writer = NpyWriter(stream, inquiry.model.vector_size)

@@ -36,22 +36,27 @@ _WHAT = {
     "usif": "the same without a parameter, five directions removed in part.",
 }
 
-method_options = chain(
-    *(click.option(f"--{name}", is_flag=True, help=f"Queries are texts: {what}") for name, what in _WHAT.items()),
-    click.option("--stop-words", metavar="W,...|FILE", help="Leave these words of texts out."),
-    click.option(
-        "--smoothing",
-        type=float,
-        metavar="A",
-        help="sif: the smaller, the less frequent words count.  [default: 0.001]",
-    ),
-    click.option(
-        "--components",
-        type=int,
-        metavar="N",
-        help="sif, usif: so many directions that all lines share are removed.  [default: 1; usif 5]",
-    ),
-)
+
+def method_options(before: str) -> Callable[[F], F]:
+    """The flags of all ways to make one vector of a text; `before` begins their help."""
+    return chain(
+        *(click.option(f"--{name}", is_flag=True, help=f"{before}: {what}") for name, what in _WHAT.items()),
+        click.option("--stop-words", metavar="W,...|FILE", help="Leave these words of texts out."),
+        click.option(
+            "--smoothing",
+            type=float,
+            metavar="A",
+            help="sif: the smaller, the less frequent words count.  [default: 0.001]",
+        ),
+        click.option(
+            "--components",
+            type=int,
+            metavar="N",
+            help="sif, usif: so many directions that all lines share are removed.  [default: 1; usif 5]",
+        ),
+    )
+
+
 learning_options = chain(
     click.option(
         "--fit", type=INPUT, metavar="CORPUS", help="tfidf, sif, usif: learn weights and directions from this text."
@@ -59,6 +64,7 @@ learning_options = chain(
     click.option("--save-model", type=OUTPUT, metavar="FILE", help="Keep what was learnt there."),
     click.option("--apply", type=INPUT, metavar="FILE", help="Queries are texts: treat them by that model."),
 )
+METHODS = tuple(_WHAT)
 OPTIONS = ("stop_words", "smoothing", "components", "fit", "save_model")
 
 
@@ -77,7 +83,7 @@ def text_batches(
     from embedkit.documents.sentences import SentenceEncoder, learn
 
     if apply or method is None:
-        refuse((*_WHAT, *OPTIONS), "with `apply`: the model says how it was made")
+        refuse((*METHODS, *OPTIONS), "with `apply`: the model says how it was made")
         return _counted(_encoded(SentenceEncoder(model, SentenceModel.load(str(apply))), texts), quiet)
     chosen, stop_words = sentence_options(method, **options)
     if method not in LEARNT:
@@ -136,20 +142,23 @@ def _counted(batches: Batches, quiet: bool) -> Batches:
         note(f"note: {without:,} of {n:,} texts have no word that the model knows; their vectors are zero", quiet)
 
 
-def method_of(options: dict[str, Any], apply: str | None) -> str | None:
-    """Which way to make vectors of texts was asked for, taken out of the command's options; None for words.
+def method_of(options: dict[str, Any]) -> str | None:
+    """Which way to make vectors of texts was asked for, taken out of the command's options.
 
     Raises
     ------
     ConfigError
-        For two ways, or options that are for texts only.
+        For two ways.
     """
-    asked = [name for name in _WHAT if options.pop(name)]
+    asked = [name for name in METHODS if options.pop(name)]
     if len(asked) > 1:
         raise ConfigError(f"--{asked[0]} and --{asked[1]} are two ways to make a vector; give one")
-    if not asked and apply is None:
-        refuse(OPTIONS, "without a way to make vectors of texts: " + ", ".join(f"--{name}" for name in _WHAT))
     return asked[0] if asked else None
+
+
+def refuse_for_words() -> None:
+    """Refuse options that are for texts only."""
+    refuse(OPTIONS, "without a way to make vectors of texts: " + ", ".join(f"--{name}" for name in METHODS))
 
 
 def sentence_options(

@@ -1,0 +1,130 @@
+"""Documents with their places: a line, a paragraph or a file of text, or a record of JSON lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedkit.errors import ConfigError
+from embedkit.text.reading import STDIN, Sources, json_text, list_sources, read_lines
+
+UNITS = ("line", "paragraph", "file")
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document.
+
+    Attributes
+    ----------
+    file : str
+    line : int
+        Its first line, from 1.
+    text : str
+    """
+
+    file: str
+    line: int
+    text: str
+
+
+def read_documents(
+    sources: Sources, *, unit: str = "line", json_field: str | None = None, encoding_errors: str = "strict"
+) -> Iterator[Document]:
+    """Yield the documents of a text; blank ones are passed over.
+
+    Parameters
+    ----------
+    sources : path or list of paths
+        Files, folders, ``"-"`` for standard input.
+    unit : {"line", "paragraph", "file"}
+        What a document is; blank lines part paragraphs.
+    json_field : str, optional
+        Read JSON lines, of which each is a document, and take its text from this field.
+    encoding_errors : {"strict", "replace", "ignore"}
+
+    Raises
+    ------
+    ConfigError
+        For an unknown unit, or JSON lines that are not to be documents.
+    CorpusError
+        When the text cannot be read.
+    """
+    if unit not in UNITS:
+        raise ConfigError(f"`unit` must be one of {', '.join(UNITS)}, got {unit!r}")
+    if json_field is not None and unit != "line":
+        raise ConfigError(f"`unit` {unit} has no effect with `json_field`: each line of JSON is a document")
+    for file in list_sources(sources):
+        name = "standard input" if file == STDIN else str(file)
+        gathered: list[str] = []
+        first = 0
+        for number, line in enumerate(read_lines([file], None, encoding_errors), 1):
+            blank = not line.strip()
+            if json_field is not None and not blank:
+                text = json_text(line.encode(), json_field, encoding_errors, f"{name}, line {number}").decode()
+                if text.strip():
+                    yield Document(name, number, text)
+            elif unit == "line" and not blank:
+                yield Document(name, number, line)
+            elif unit != "line" and not blank:
+                first = first or number
+                gathered.append(line)
+            elif unit == "paragraph" and gathered:
+                yield Document(name, first, "\n".join(gathered))
+                gathered, first = [], 0
+        if gathered:
+            yield Document(name, first, "\n".join(gathered))
+
+
+class Documents(Sequence[Document]):
+    """Documents in a few arrays, as a file holds them.
+
+    Parameters
+    ----------
+    files : sequence of str
+    file_of : int32 (n,)
+        The number of each document's file.
+    lines : int64 (n,)
+    blob : uint8
+        All texts, UTF-8.
+    offsets : int64 (n + 1,)
+        Text i is ``blob[offsets[i]:offsets[i + 1]]``.
+    """
+
+    def __init__(
+        self, files: Sequence[str], file_of: np.ndarray, lines: np.ndarray, blob: np.ndarray, offsets: np.ndarray
+    ) -> None:
+        self.files, self.file_of, self.lines, self.blob, self.offsets = list(files), file_of, lines, blob, offsets
+
+    @classmethod
+    def gather(cls, documents: Iterator[Document]) -> Documents:
+        """Keep documents as they come."""
+        files: dict[str, int] = {}
+        file_of, lines, texts = [], [], []
+        for document in documents:
+            file_of.append(files.setdefault(document.file, len(files)))
+            lines.append(document.line)
+            texts.append(document.text.encode("utf-8", "surrogateescape"))
+        offsets = np.zeros(len(texts) + 1, np.int64)
+        np.cumsum([len(text) for text in texts], out=offsets[1:])
+        blob = np.frombuffer(b"".join(texts), np.uint8)
+        return cls(list(files), np.array(file_of, np.int32), np.array(lines, np.int64), blob, offsets)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __getitem__(self, index: int) -> Document:  # type: ignore[override]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return Document(self.files[self.file_of[index]], int(self.lines[index]), self.text(index))
+
+    def text(self, index: int) -> str:
+        """The text of a document."""
+        return bytes(self.blob[self.offsets[index] : self.offsets[index + 1]]).decode("utf-8", "surrogateescape")
+
+    def pieces(self, n: int) -> Iterator[list[str]]:
+        """All texts, n at a time."""
+        for low in range(0, len(self), n):
+            yield [self.text(i) for i in range(low, min(low + n, len(self)))]
