@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
@@ -18,21 +19,36 @@ from embedkit.progress import Progress, ProgressCallback
 
 CONNECT_SECONDS = 10.0
 RETRIES = 3  # of a task that fails with its worker
+# What Dask raises when an actor's worker is no more, beside what the operating system raises.
+_OF_THE_DEAD = ("RuntimeError", "CommClosedError", "KilledWorker", "CancelledError", "FutureCancelledError", "KeyError")
+LATE, GONE = "late", "gone"  # in the place of an answer: the worker gives none, or is no more
 
 
 class Engine(Protocol):
-    """What counting needs of a cluster."""
+    """What counting and training need of a cluster."""
 
     n_workers: int
 
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Do ``function(*arguments)`` somewhere; arguments may be what `submit` returned before."""
+    def submit(self, function: Callable[..., Any], *arguments: Any, worker: str | None = None) -> Any:
+        """Do ``function(*arguments)`` somewhere, on `worker` if it lives; arguments may be what `submit` returned."""
 
     def share(self, value: Any) -> Any:
         """A handle for a value that many tasks take; it outlives the worker that holds it."""
 
     def results(self, handles: Iterable[Any]) -> Iterator[Any]:
         """The results in order; each is let go when it has been yielded."""
+
+    def workers(self) -> list[str]:
+        """The names of the workers that live, sorted; waits for the first one."""
+
+    def call(self, worker: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Do ``function(*arguments)`` on that worker and nowhere else, at once: for the many short calls of rounds."""
+
+    def answers(self, calls: list[Any], seconds: float) -> list[Any]:
+        """What calls return; `GONE` where the worker is no more, `LATE` where it took longer than so many seconds."""
+
+    def leave_out(self, worker: str) -> None:
+        """Give `worker` nothing any more: it does not answer."""
 
 
 class DaskEngine:
@@ -50,6 +66,8 @@ class DaskEngine:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._left_out: set[str] = set()
+        self._desks: dict[str, Any] = {}
         with _lost():
             client.wait_for_workers(1, timeout=CONNECT_SECONDS)
             found = client.run(_describe, on_error="return")
@@ -71,8 +89,55 @@ class DaskEngine:
         """The address of Dask's dashboard."""
         return str(self._client.dashboard_link or "")
 
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        return self._client.submit(function, *arguments, pure=False, retries=RETRIES)
+    def workers(self) -> list[str]:
+        with _lost():
+            self._client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+            found = sorted(self._client.scheduler_info(n_workers=-1)["workers"])
+        return [name for name in found if name not in self._left_out]
+
+    def leave_out(self, worker: str) -> None:
+        self._left_out.add(worker)
+
+    def submit(self, function: Callable[..., Any], *arguments: Any, worker: str | None = None) -> Any:
+        where: dict[str, Any] = {}
+        if worker is not None:
+            where = {"workers": [worker], "allow_other_workers": True}
+        elif self._left_out:
+            where = {"workers": self.workers()}
+        with _lost():
+            return self._client.submit(function, *arguments, pure=False, retries=RETRIES, **where)
+
+    def call(self, worker: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        with self._client.as_current():
+            try:
+                if worker not in self._desks:
+                    made = self._client.submit(
+                        _Desk, actor=True, workers=[worker], allow_other_workers=True, pure=False
+                    )
+                    self._desks[worker] = made.result(timeout=CONNECT_SECONDS)
+                return worker, self._desks[worker].call(function, *arguments)
+            except Exception as error:  # a worker that is going answers in many ways
+                return worker, error
+
+    def answers(self, calls: list[Any], seconds: float) -> list[Any]:
+        end = time.monotonic() + seconds
+        found = []
+        for worker, call in calls:
+            try:
+                if isinstance(call, Exception):
+                    raise call
+                found.append(call.result(timeout=max(0.01, end - time.monotonic())))
+            except EmbedkitError:
+                raise
+            except TimeoutError:
+                found.append(LATE)
+                self._desks.pop(worker, None)
+            except Exception as error:
+                if not isinstance(error, OSError) and type(error).__name__ not in _OF_THE_DEAD:
+                    raise
+                found.append(GONE)
+                self._desks.pop(worker, None)
+        return found
 
     def share(self, value: Any) -> Any:
         return self.submit(_same, value)
@@ -127,7 +192,8 @@ def connected(address: str) -> Iterator[DaskEngine]:
         else:
             where = address
         try:
-            client = opened.enter_context(Client(where, timeout=CONNECT_SECONDS, set_as_default=False))
+            near = {"direct_to_workers": True} if kind == "local" else {}
+            client = opened.enter_context(Client(where, timeout=CONNECT_SECONDS, set_as_default=False, **near))
         except (OSError, TimeoutError, ValueError) as error:
             raise EmbedkitError(
                 f"no scheduler answers at {address} ({error or type(error).__name__}); start one with "
@@ -191,6 +257,23 @@ def _describe() -> dict[str, str]:
         "processor": platform.processor() or platform.machine(),
         "host": os.uname().nodename,
     }
+
+
+def threads_here() -> int:
+    """How many threads the worker that asks may use; 1 elsewhere."""
+    try:
+        from distributed import get_worker
+
+        return int(get_worker().state.nthreads)
+    except (ImportError, ValueError):
+        return 1
+
+
+class _Desk:
+    """Dask's actor for `DaskEngine.call`: its calls go straight to the worker, past the scheduler."""
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return function(*arguments)
 
 
 def _same(value: Any) -> Any:

@@ -16,7 +16,7 @@ from embedkit.vocabulary.merging import add_counts, merge_vocabularies
 LARGEST_RANGE = 64 << 20
 SMALLEST_RANGE = 1 << 20
 _RANGES_EACH = 4  # for a worker, so that a slow one does not hold up the rest
-_MERGED_AT_ONCE = 8
+MERGED_AT_ONCE = 8
 
 
 def cut(sources: Sources, n_workers: int) -> list[str | ByteRange]:
@@ -64,7 +64,7 @@ def count_words(
     ranges = cut(sources, engine.n_workers)
     layer = [engine.submit(count_range, span, reading) for span in ranges]
     while len(layer) > 1:
-        layer = [engine.submit(_add, *layer[i : i + _MERGED_AT_ONCE]) for i in range(0, len(layer), _MERGED_AT_ONCE)]
+        layer = [engine.submit(_add, *layer[i : i + MERGED_AT_ONCE]) for i in range(0, len(layer), MERGED_AT_ONCE)]
     (whole,) = reported(engine.results(layer), 1, "counting", progress)
     return merge_vocabularies([whole], min_count, max_vocab)
 

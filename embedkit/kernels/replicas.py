@@ -38,8 +38,8 @@ import numpy as np
 from embedkit.kernels.compiling import kernel
 
 
-@kernel(fastmath=True)
-def merge_rows(base, copies, touched, rows, scales):
+@kernel  # without fastmath: other places merge with NumPy (`embedkit.training.remote`), to the same bits
+def merge_rows(base, copies, touched, rows, scales, short):
     """Merge the given rows into `base`, and give them to every replica.
 
     Parameters
@@ -52,21 +52,38 @@ def merge_rows(base, copies, touched, rows, scales):
     rows : int64 (n,)
     scales : float32 (n,)
         What each row's summed change counts.
+    short : bool
+        Round each change, and what they come to, to bfloat16.
     """
     n_replicas, size = copies.shape[0], base.shape[1]
-    total = np.empty(size, np.float32)
+    total, change = np.empty(size, np.float32), np.empty(size, np.float32)
     for k in range(len(rows)):
         row = rows[k]
         total[:] = 0.0
         for r in range(n_replicas):
             if touched[r, row] != 0:
                 for d in range(size):
-                    total[d] += copies[r, row, d] - base[row, d]
+                    change[d] = copies[r, row, d] - base[row, d]
+                if short:
+                    shorten(change.view(np.uint32))
+                for d in range(size):
+                    total[d] += change[d]
         for d in range(size):
-            base[row, d] += scales[k] * total[d]
+            change[d] = scales[k] * total[d]
+        if short:
+            shorten(change.view(np.uint32))
+        for d in range(size):
+            base[row, d] += change[d]
         for r in range(n_replicas):
             for d in range(size):
                 copies[r, row, d] = base[row, d]
+
+
+@kernel
+def shorten(bits):
+    """Round float32 numbers, given as uint32 of any length, to the nearest that bfloat16 holds; ties to even."""
+    for i in range(len(bits)):
+        bits[i] = (bits[i] + np.uint32(0x7FFF) + ((bits[i] >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
 
 
 @kernel

@@ -12,11 +12,20 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from embedkit.cluster.engine import engine_of
 from embedkit.errors import ConfigError
 from embedkit.progress import ProgressCallback
 from embedkit.query.isotropy import learnt_nothing
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.training.inputs import OF_CORPUS, OF_COUNTING, Source, counts_on_cluster, read_corpus, refuse_idle
+from embedkit.training.inputs import (
+    OF_CORPUS,
+    OF_COUNTING,
+    Source,
+    corpus_on_cluster,
+    counts_on_cluster,
+    read_corpus,
+    refuse_idle,
+)
 from embedkit.training.options import (
     OPTIONS,
     CBOWConfig,
@@ -80,6 +89,8 @@ def train(
     seed: int | None = None,
     replicas: int | None = None,
     deterministic: bool | None = None,
+    merge_every: int | None = None,
+    merge_bfloat16: bool | None = None,
     window: int | None = None,
     shrink_windows: bool | None = None,
     epochs: int | None = None,
@@ -145,8 +156,9 @@ def train(
     mmap_above : int, optional
         Keep the id stream on disk when it is larger than so many bytes.
     cluster : str or distributed.Client, optional
-        GloVe and svd: count on a Dask cluster (a scheduler's address, ``"local:4"`` for processes on this machine, or
-        a client); the counts are those of one machine, bit for bit, and training goes on here.
+        A Dask cluster: a scheduler's address, ``"local:4"`` for processes on this machine, or a client. GloVe and svd
+        count there and train here; skip-gram, CBOW and fastText train their `replicas` there. The vectors are those
+        of one machine, bit for bit.
     vector_size : int, optional
         Numbers in a vector. Default 100.
     workers : int, optional
@@ -159,6 +171,12 @@ def train(
     deterministic : bool, optional
         skipgram, cbow, fasttext, glove: The same vectors for any number of threads: replicas 4 where not given.
         Default False.
+    merge_every : int, optional
+        skipgram, cbow, fasttext: Words of each replica after which its most used rows are merged with those of
+        the others. Default by size of the corpus, 200 to 50000.
+    merge_bfloat16 : bool, optional
+        skipgram, cbow, fasttext: Round to bfloat16 what is merged: half as much to send on a cluster, and other
+        vectors. Default False.
     window : int, optional
         skipgram, cbow, fasttext, glove, svd: Words to each side. Default 5; glove 15.
     shrink_windows : bool, optional
@@ -264,14 +282,22 @@ def train(
     refuse_idle(corpus, settled, given, vocabulary, cooccurrences, mmap_above)
     if cluster is not None and cooccurrences is not None:
         raise ConfigError("`cluster` counts a corpus; with `cooccurrences` the counts are there already")
-    if cluster is not None:
-        there = counts_on_cluster(cluster, corpus, settled, vocabulary, mmap_above)
-        counted: KeyedVectors = family(settled).fit(None, settled, run, cooccurrences=there)
-        return counted
+    vectors: KeyedVectors
+    idle: frozenset[str]
+    read: dict[str, Any]
     if cooccurrences is not None:
         fit = family(settled).fit
-        vectors: KeyedVectors = fit(None, settled, run, cooccurrences=Path(cooccurrences), vocabulary=vocabulary)
+        vectors = fit(None, settled, run, cooccurrences=Path(cooccurrences), vocabulary=vocabulary)
         idle, read = OF_CORPUS | OF_COUNTING, {}
+    elif cluster is not None and settled.model in ("glove", "svd"):
+        counted = counts_on_cluster(cluster, corpus, settled, vocabulary, mmap_above)
+        vectors = family(settled).fit(None, settled, run, cooccurrences=counted)
+        idle, read = frozenset(), {}
+    elif cluster is not None:
+        with engine_of(cluster) as engine:
+            spread = corpus_on_cluster(engine, corpus, settled, vocabulary, progress, mmap_above)
+            vectors = family(settled).fit(spread, settled, run)
+        idle, read = OF_CORPUS, spread.options
     else:
         encoded = read_corpus(corpus, settled, vocabulary, progress, mmap_above)
         vectors = family(settled).fit(encoded, settled, run)

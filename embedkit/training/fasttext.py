@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.composing import mean_rows
 from embedkit.rows.sparse import SparseRows
 from embedkit.training.options import TrainingConfig
+from embedkit.training.remote import train_on_cluster
 from embedkit.training.replicas import train_replicas
 from embedkit.training.run import Run
 from embedkit.training.slices import Result, check_corpus, train_slices
@@ -28,12 +30,12 @@ PRIVATE_INPUTS = 256  # of the eager rows, those that each thread has for itself
 POOL_REUSE = 4  # how often a negative is used, on average, while it is in the pool
 
 
-def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
+def fit(corpus: Corpus | SpreadCorpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     """Train a subword model.
 
     Parameters
     ----------
-    corpus : Corpus
+    corpus : Corpus or SpreadCorpus
     config : TrainingConfig
         With subwords "chars" or "jamo".
     run : Run
@@ -46,8 +48,11 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     """
     check_corpus(corpus)
     config = suited(config, corpus.vocabulary, corpus.n_tokens, run)
+    family = FastText(corpus, config)
+    if isinstance(corpus, SpreadCorpus):
+        return train_on_cluster(family, corpus, config, run)
     train = train_slices if config.replicas is None else train_replicas
-    return train(FastText(corpus, config), corpus, config, run)
+    return train(family, corpus, config, run)
 
 
 class FastText:
@@ -63,7 +68,7 @@ class FastText:
 
     kind = "fasttext"
 
-    def __init__(self, corpus: Corpus, config: TrainingConfig) -> None:
+    def __init__(self, corpus: Corpus | SpreadCorpus, config: TrainingConfig) -> None:
         from embedkit.kernels.fasttext import Model
         from embedkit.kernels.simd import aligned_zeros, padded_size
 
@@ -239,7 +244,7 @@ def _private_rows(config: TrainingConfig, n_rows: int, n_words: int) -> list[dic
     ]
 
 
-def _kernel(corpus: Corpus, config: TrainingConfig) -> tuple[Any, Any, Any]:
+def _kernel(corpus: Corpus | SpreadCorpus, config: TrainingConfig) -> tuple[Any, Any, Any]:
     """The kernel of the run, its table of outputs and its settings."""
     from embedkit.kernels.fasttext import Settings, make_train
     from embedkit.kernels.sampling import alias_table

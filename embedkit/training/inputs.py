@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from embedkit.cluster.corpus import SpreadCorpus
+from embedkit.cluster.engine import Engine
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.options import defaults, listed
 from embedkit.progress import ProgressCallback
@@ -101,16 +103,50 @@ def counts_on_cluster(
     Raises
     ------
     ConfigError
-        For another model, and for a corpus that other machines cannot read.
+        For a corpus that other machines cannot read, and for options that have no effect there.
     """
-    if config.model not in ("glove", "svd"):
-        raise ConfigError(f"`cluster` counts for models glove and svd; {config.model} is trained on one machine")
-    if mmap_above is not None:
-        raise ConfigError("`mmap_above` has no effect with `cluster`: the ids stay with its workers; leave it out")
+    _refuse_mapped(mmap_above)
     if corpus is None or not _named(corpus):
-        raise ConfigError("`cluster` needs a corpus in files, which its workers read themselves")
+        raise ConfigError(f"`cluster` needs for model {config.model} a corpus in files, which its workers read")
     if getattr(config, "sample", 0):
         raise ConfigError("`sample` has no effect with `cluster`, which counts every word; leave it out")
     sources = [corpus] if isinstance(corpus, (str, os.PathLike)) else list(corpus)
     options = {name: value for name, value in config.corpus_options().items() if name != "workers"}
     return ClusterCounts(cluster, sources, options, vocabulary)
+
+
+def corpus_on_cluster(
+    engine: Engine,
+    corpus: Any,
+    config: TrainingConfig,
+    vocabulary: Vocabulary | None,
+    progress: ProgressCallback | None,
+    mmap_above: int | None,
+) -> SpreadCorpus:
+    """What replicas are trained on by a cluster: a corpus in files is read by its workers, others are sent there.
+
+    Raises
+    ------
+    ConfigError
+        Where there are no replicas to be spread.
+    """
+    if getattr(config, "replicas", None) is None:
+        raise ConfigError(
+            f"`cluster` trains model {config.model} as replicas, on whose number the vectors depend: "
+            "give `replicas`, such as 4"
+            if hasattr(config, "replicas")
+            else f"`cluster` has nothing to do for model {config.model}; leave it out"
+        )
+    if config.replicas == 1:
+        raise ConfigError("`cluster` has nothing to share out with `replicas` 1; give 2 or more")
+    _refuse_mapped(mmap_above)
+    if corpus in ("-", ["-"]) or corpus is None or not _named(corpus):
+        return SpreadCorpus.from_corpus(engine, read_corpus(corpus, config, vocabulary, progress))
+    sources = [corpus] if isinstance(corpus, (str, os.PathLike)) else list(corpus)
+    options = {name: value for name, value in config.corpus_options().items() if name != "workers"}
+    return SpreadCorpus.from_text(engine, sources, vocabulary=vocabulary, progress=progress, **options)
+
+
+def _refuse_mapped(mmap_above: int | None) -> None:
+    if mmap_above is not None:
+        raise ConfigError("`mmap_above` has no effect with `cluster`: the ids stay with its workers; leave it out")

@@ -51,6 +51,8 @@ class Monitor:
         ``"loss"``, or ``"cost"`` for GloVe.
     untrained : float, optional
         The loss of vectors that know nothing; that of the run's first part where it is not known.
+    more : callable, optional
+        Further figures to report.
     """
 
     run: Run
@@ -61,6 +63,7 @@ class Monitor:
     done: int = 0
     loss_name: str = "loss"
     untrained: float | None = None
+    more: Callable[[], dict[str, float]] | None = None
     by_epoch: dict[int, list[float]] = field(default_factory=dict)
     by_part: dict[int, list[float]] = field(default_factory=dict)
     _since_log: list[float] = field(default_factory=lambda: [0.0, 0.0])
@@ -122,6 +125,8 @@ class Monitor:
         fields = {"epoch": epoch + 1, self.loss_name: loss}
         if self.learning_rate is not None:
             fields["learning_rate"] = self.learning_rate(min(1.0, self.done / max(self.total, 1)))
+        if self.more is not None:
+            fields.update(self.more())
         if self.run.progress is not None:
             self.run.progress(Progress(self.stage, self.done, self.total, self.unit, {**fields, "rate": rate}))
         if time.monotonic() - self._logged >= 1.0:

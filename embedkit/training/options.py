@@ -96,6 +96,15 @@ class PredictionConfig(TrainingConfig):
     deterministic: bool = option(
         False, f"The same vectors for any number of threads: replicas {DETERMINISTIC_REPLICAS} where not given."
     )
+    merge_every: int | None = option(
+        None,
+        "Words of each replica after which its most used rows are merged with those of the others.",
+        least=1,
+        default_help="by size of the corpus, 200 to 50000",
+    )
+    merge_bfloat16: bool = option(
+        False, "Round to bfloat16 what is merged: half as much to send on a cluster, and other vectors."
+    )
     window: int = option(5, "Words to each side.", "--ws", least=1)
     shrink_windows: bool = option(True, "Draw each window from 1..window, as word2vec does.")
     # Where these are None, `embedkit.training.suiting.suited` decides once the corpus is known.
@@ -140,6 +149,9 @@ class PredictionConfig(TrainingConfig):
         super().__post_init__()
         if self.deterministic and self.replicas is None:
             object.__setattr__(self, "replicas", DETERMINISTIC_REPLICAS)
+        for name in ("merge_every", "merge_bfloat16"):
+            if self.replicas is None and getattr(self, name):
+                raise ConfigError(f"`{name}` has no effect without `replicas`: there is nothing to merge")
         for low, high in (("min_n", "max_n"), ("min_jamo", "max_jamo"), ("min_syllables", "max_syllables")):
             a, b = getattr(self, low), getattr(self, high)
             if a is not None and b is not None and a > b:

@@ -17,20 +17,18 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.errors import ConfigError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.threads import Timetable, run_rounds
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
-from embedkit.training.slices import Result, Tasks, rate_at, read_only, slice_state, work_of
-from embedkit.training.state import Family, Session, corpus_digest
+from embedkit.training.schedule import Part, Schedule, part_digest, parts_of, replicas_digest
+from embedkit.training.slices import Result, rate_at, read_only, slice_state, work_of
+from embedkit.training.state import Family, Session
 from embedkit.vocabulary.corpus import Corpus
 
-STAGE_TOKENS = 2_000  # that a replica trains on before the frequent rows meet
-STAGES = 8  # before all rows meet
 FREQUENT_ROWS = 2_000  # of each matrix
-FEWEST_ROUNDS = 20  # in an epoch; a small corpus has shorter stages
-SHORTEST_STAGE = 200
 MERGED_AT_ONCE = 2_000  # rows in a task
 # Of the learning rate: the share of the way to a row's optimum that an update goes. Measured for four replicas; with
 # sixteen, whose sum is four times as long, .05 diverged in the first epoch.
@@ -41,7 +39,9 @@ Stage = Sequence[Callable[[], Any]]
 
 
 class ReplicatedFamily(Family, Protocol):
-    """A family that can train on copies of its matrices."""
+    """A family that can train on copies of its matrices; made from a corpus, whose ids it does not look at."""
+
+    config: TrainingConfig
 
     @property
     def matrices(self) -> list[np.ndarray]:
@@ -65,6 +65,46 @@ class ReplicatedFamily(Family, Protocol):
         """Train on `ids` in the given copies; `touched` (uint8, for each matrix) gets 1 for rows that may change."""
 
 
+class Merging:
+    """The rule by which rows of replicas become one again: which rows meet, and what their changes count.
+
+    Parameters
+    ----------
+    family : ReplicatedFamily
+    config : TrainingConfig
+    """
+
+    def __init__(self, family: ReplicatedFamily, config: TrainingConfig) -> None:
+        self.n = config.replicas or 1
+        self.short: bool = config.merge_bfloat16
+        self.uses = family.uses()
+        self.frequent = family.frequent_rows(FREQUENT_ROWS)
+
+    def meeting(self, which: int, n_rows: int, stages: int) -> slice:
+        """The rows of a matrix that may meet: all behind a round of so many stages, within one (0) the most used."""
+        return slice(0, n_rows) if stages else self.frequent[which]
+
+    def scales(self, which: int, rows: np.ndarray, tokens: float, rate: float, stages: int) -> np.ndarray:
+        """What the summed changes of rows count.
+
+        Parameters
+        ----------
+        which : int
+            The matrix.
+        rows : int64 (n,)
+        tokens : float
+            That each replica trained on in the last stage.
+        rate : float
+            The learning rate.
+        stages : int
+            As for `meeting`.
+        """
+        frequent = self.frequent[which]
+        since = np.where((rows >= frequent.start) & (rows < frequent.stop), tokens, tokens * max(1, stages))
+        contraction = rate * CONTRACTION * max(1.0, self.n / CONTRACTION_REPLICAS)
+        return scales_of(self.uses[which][rows] * since, self.n, contraction)
+
+
 class Replicas:
     """The copies of a family's matrices, and which of their rows have changed since they met.
 
@@ -72,7 +112,7 @@ class Replicas:
     ----------
     family : ReplicatedFamily
         Its matrices hold what all replicas agree on.
-    n : int
+    config : TrainingConfig
 
     Attributes
     ----------
@@ -80,51 +120,26 @@ class Replicas:
     touched : list of uint8 (n, n_rows)
     """
 
-    def __init__(self, family: ReplicatedFamily, n: int) -> None:
-        from embedkit.kernels.simd import aligned_zeros
-
-        self.matrices, self.n = family.matrices, n
-        self.uses = family.uses()
-        self.frequent = family.frequent_rows(FREQUENT_ROWS)
-        self.touched = [np.zeros((n, len(matrix)), np.uint8) for matrix in self.matrices]
-        self.copies = self.matrices
-        if n == 1:  # it has nobody to meet
-            self.copies = [matrix[None] for matrix in self.matrices]
-            return
-        self.copies = []
-        for matrix in self.matrices:
-            copies = aligned_zeros(n * len(matrix), matrix.shape[1]).reshape(n, *matrix.shape)
-            copies[...] = matrix
-            self.copies.append(copies)
+    def __init__(self, family: ReplicatedFamily, config: TrainingConfig) -> None:
+        self.rule = Merging(family, config)
+        self.matrices, self.n = family.matrices, self.rule.n
+        self.touched = [np.zeros((self.n, len(matrix)), np.uint8) for matrix in self.matrices]
+        # One alone has nobody to meet.
+        self.copies = copies_of(self.matrices, self.n) if self.n > 1 else [matrix[None] for matrix in self.matrices]
 
     def of(self, r: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """The matrices of replica r, and where it marks what it touches."""
         return [copies[r] for copies in self.copies], [touched[r] for touched in self.touched]
 
-    def merging(self, tokens: float, n: int, rate: float, *, stages: int = 0) -> Stage:
-        """The tasks that merge what has changed.
-
-        Parameters
-        ----------
-        tokens : float
-            That each replica trained on in the last stage.
-        n : int
-            How many replicas did.
-        rate : float
-            The learning rate.
-        stages : int
-            Since all rows were merged, which is done now; 0: only the most used rows are.
-        """
+    def merging(self, tokens: float, rate: float, *, stages: int = 0) -> Stage:
+        """The tasks that merge what has changed; parameters as for `Merging.scales`."""
         if self.n == 1:
             return []
         tasks: list[Callable[[], Any]] = []
         for which, touched in enumerate(self.touched):
-            frequent = self.frequent[which]
-            part = slice(0, touched.shape[1]) if stages else frequent
+            part = self.rule.meeting(which, touched.shape[1], stages)
             rows = part.start + np.flatnonzero(touched[:, part].any(axis=0))
-            since = np.where((rows >= frequent.start) & (rows < frequent.stop), tokens, tokens * stages)
-            contraction = rate * CONTRACTION * max(1.0, self.n / CONTRACTION_REPLICAS)
-            scales = scales_of(self.uses[which][rows] * since, n, contraction)
+            scales = self.rule.scales(which, rows, tokens, rate, stages)
             for start in range(0, len(rows), MERGED_AT_ONCE):
                 chosen = slice(start, start + MERGED_AT_ONCE)
                 tasks.append(functools.partial(self.merge, which, rows[chosen], scales[chosen]))
@@ -134,8 +149,20 @@ class Replicas:
         """Make the given rows of a matrix one again."""
         from embedkit.kernels.replicas import merge_rows
 
-        merge_rows(self.matrices[which], self.copies[which], self.touched[which], rows, scales)
+        merge_rows(self.matrices[which], self.copies[which], self.touched[which], rows, scales, self.rule.short)
         self.touched[which][:, rows] = 0
+
+
+def copies_of(matrices: list[np.ndarray], n: int) -> list[np.ndarray]:
+    """`n` copies of each matrix: float32 (n, n_rows, row_size), aligned as the kernels like it."""
+    from embedkit.kernels.simd import aligned_zeros
+
+    found = []
+    for matrix in matrices:
+        copies = aligned_zeros(n * len(matrix), matrix.shape[1]).reshape(n, *matrix.shape)
+        copies[...] = matrix
+        found.append(copies)
+    return found
 
 
 def scales_of(updates: np.ndarray, n: int, contraction: float) -> np.ndarray:
@@ -154,13 +181,6 @@ def scales_of(updates: np.ndarray, n: int, contraction: float) -> np.ndarray:
     return np.where(in_one > 1e-9, in_all / np.maximum(n * in_one, 1e-9), 1.0).astype(np.float32)
 
 
-def stages_of(corpus: Corpus, n: int) -> tuple[int, int]:
-    """Tokens in a stage of one replica, and stages in a round: these depend on the corpus and `n` alone."""
-    length = len(corpus.ids)
-    tokens = max(SHORTEST_STAGE, min(STAGE_TOKENS, length // (n * FEWEST_ROUNDS)))
-    return tokens, max(1, min(STAGES, length // (n * tokens * FEWEST_ROUNDS)))
-
-
 def train_replicas(family: ReplicatedFamily, corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     """Train `config.replicas` copies of a family, and return the vectors that they agree on.
 
@@ -171,53 +191,86 @@ def train_replicas(family: ReplicatedFamily, corpus: Corpus, config: TrainingCon
     TrainingError
         When training diverges, or the checkpoint is of another run.
     """
-    n = config.replicas or 1
-    if n > corpus.n_sentences:
-        raise ConfigError(
-            f"`replicas` {n} are more than the corpus has sentences, {corpus.n_sentences}; give fewer replicas"
-        )
-    tokens, n_stages = stages_of(corpus, n)
-    tasks = Tasks(corpus.shards(max(1, len(corpus.ids) // tokens)), config.epochs, config.seed)
-    n_slices, a_round = len(tasks.slices), n * n_stages
-    mean_tokens = len(corpus.ids) / n_slices
-    rounds_an_epoch = -(-n_slices // a_round)
-    work = work_of(corpus, config, rounds_an_epoch)
-    session = Session(family, config, run, work, lambda: corpus_digest(corpus.vocabulary.digest(), corpus.ids))
-    replicas = Replicas(family, n)
-    ids, control = read_only(corpus.ids), np.zeros(1, np.int64)
-    total = rounds_an_epoch * config.epochs
+    check_replicas(corpus, config)
+    schedule = Schedule.of(len(corpus.ids), config)
+    parts = parts_of(corpus.ids, schedule)
+    session = session_of(family, config, run, corpus, schedule, lambda: [part_digest(part.ids) for part in parts])
+    replicas = Replicas(family, config)
+    control = np.zeros(1, np.int64)
+    compile_kernels(family, replicas, control)
 
-    def train(r: int, slice_number: int, rate: float) -> Result:
-        epoch, start, stop, _ = tasks[slice_number]
-        matrices, touched = replicas.of(r)
-        state = slice_state(config.seed, epoch, start)
-        return family.step_on(matrices, ids[start:stop], np.float32(rate), state, control, touched)
+    def train(part: Part, epoch: int, stage: int, rate: float) -> Result:
+        return train_slice(family, part, epoch, stage, rate, *replicas.of(part.r), control)
 
     def round_of(k: int) -> Generator[Stage, list[Any], None]:
-        epoch, number = divmod(k, rounds_an_epoch)
         rate = rate_at(config.learning_rate, k / total)
-        stages = range(number * a_round, min((number + 1) * a_round, n_slices), n)
-        for first in stages:
-            here = range(first, min(first + n, n_slices))
-            results = yield [functools.partial(train, at - first, epoch * n_slices + at, rate) for at in here]
+        epoch, stages = schedule.stages(k)
+        for stage in stages:
+            results = yield [functools.partial(train, part, epoch, stage, rate) for part in parts]
             for words, loss, n_terms in results:
                 session.monitor.add(words, loss, n_terms, epoch)
-            last = first == stages[-1]
-            yield replicas.merging(mean_tokens, len(here), rate, stages=len(stages) if last else 0)
+            yield replicas.merging(schedule.tokens, rate, stages=len(stages) if stage == stages[-1] else 0)
 
-    matrices, touched = replicas.of(0)
-    family.step_on(matrices, ids[:0], np.float32(0), slice_state(0, 0, 0), control, touched)  # compile
-    replicas.merge(0, np.zeros(0, np.int64), np.zeros(0, np.float32))
+    total = schedule.rounds_an_epoch * config.epochs
 
     def loop(timetable: Timetable) -> int:
         return run_rounds(
             lambda _, task: task(),
             round_of,
             total,
-            min(config.workers, n),
+            min(config.workers, replicas.n),
             control=control,
             first=session.first,
             timetable=timetable,
         )
 
     return session.train(loop)
+
+
+def check_replicas(corpus: Corpus | SpreadCorpus, config: TrainingConfig) -> None:
+    """Refuse more replicas than there are sentences.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if config.replicas > corpus.n_sentences:
+        raise ConfigError(
+            f"`replicas` {config.replicas} are more than the corpus has sentences, {corpus.n_sentences}; "
+            "give fewer replicas"
+        )
+
+
+def session_of(
+    family: Family,
+    config: TrainingConfig,
+    run: Run,
+    corpus: Corpus | SpreadCorpus,
+    schedule: Schedule,
+    digests: Callable[[], list[str]],
+) -> Session:
+    """The session of a run of replicas; `digests` gives the fingerprints of the parts."""
+    work = work_of(corpus, config, schedule.rounds_an_epoch)
+    return Session(family, config, run, work, lambda: replicas_digest(corpus.vocabulary.digest(), digests()))
+
+
+def train_slice(
+    family: ReplicatedFamily,
+    part: Part,
+    epoch: int,
+    stage: int,
+    rate: float,
+    matrices: list[np.ndarray],
+    touched: list[np.ndarray],
+    control: np.ndarray,
+) -> Result:
+    """What a replica does in a stage, in its own copies of the matrices."""
+    ids, state = part.slice(epoch, stage)
+    return family.step_on(matrices, ids, np.float32(rate), state, control, touched)
+
+
+def compile_kernels(family: ReplicatedFamily, replicas: Replicas, control: np.ndarray) -> None:
+    """Train and merge nothing before any thread starts, so that the first figures are of training alone."""
+    matrices, touched = replicas.of(0)
+    family.step_on(matrices, read_only(np.zeros(0, np.int32)), np.float32(0), slice_state(0, 0, 0), control, touched)
+    replicas.merge(0, np.zeros(0, np.int64), np.zeros(0, np.float32))

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.errors import CorpusError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.threads import Timetable, run_tasks
@@ -91,7 +92,7 @@ def rate_at(learning_rate: float, share: float) -> float:
     return learning_rate * max(1.0 - share, LOWEST_RATE)
 
 
-def check_corpus(corpus: Corpus) -> None:
+def check_corpus(corpus: Corpus | SpreadCorpus) -> None:
     """Refuse an empty corpus.
 
     Raises
@@ -109,7 +110,7 @@ def read_only(ids: np.ndarray) -> np.ndarray:
     return view
 
 
-def work_of(corpus: Corpus, config: TrainingConfig, steps: int) -> Work:
+def work_of(corpus: Corpus | SpreadCorpus, config: TrainingConfig, steps: int) -> Work:
     """How much there is to do in `steps` steps an epoch."""
     untrained = None  # of hierarchical softmax it depends on which words are left out
     if config.loss == "ns":

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.training.options import TrainingConfig
+from embedkit.training.remote import train_on_cluster
 from embedkit.training.replicas import train_replicas
 from embedkit.training.run import Run
 from embedkit.training.slices import Result, check_corpus, train_slices
@@ -26,12 +28,12 @@ def shared_negatives(negative: int, block: int) -> int:
     return min(wanted + (-(wanted + block)) % 4, MAX_SHARED)
 
 
-def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
+def fit(corpus: Corpus | SpreadCorpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     """Train skip-gram or CBOW.
 
     Parameters
     ----------
-    corpus : Corpus
+    corpus : Corpus or SpreadCorpus
     config : TrainingConfig
     run : Run
         Progress, log, checkpoint, starting vectors.
@@ -43,8 +45,11 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     """
     check_corpus(corpus)
     config = suited(config, corpus.vocabulary, corpus.n_tokens, run)
+    family = Word2Vec(corpus, config)
+    if isinstance(corpus, SpreadCorpus):
+        return train_on_cluster(family, corpus, config, run)
     train = train_slices if config.replicas is None else train_replicas
-    return train(Word2Vec(corpus, config), corpus, config, run)
+    return train(family, corpus, config, run)
 
 
 class Word2Vec:
@@ -58,7 +63,7 @@ class Word2Vec:
 
     kind = "word2vec"
 
-    def __init__(self, corpus: Corpus, config: TrainingConfig) -> None:
+    def __init__(self, corpus: Corpus | SpreadCorpus, config: TrainingConfig) -> None:
         from embedkit.kernels.private import private_rows
         from embedkit.kernels.simd import aligned_zeros, padded_size
 
@@ -163,7 +168,7 @@ def mark_outputs(loss: str, ids: np.ndarray, table: Any, touched: np.ndarray) ->
         touched[ids[ids >= 0]] = 1
 
 
-def _kernel(corpus: Corpus, config: TrainingConfig, row_size: int) -> tuple[Any, Any, Any]:
+def _kernel(corpus: Corpus | SpreadCorpus, config: TrainingConfig, row_size: int) -> tuple[Any, Any, Any]:
     """The kernel of the run, its table of outputs and its settings."""
     from embedkit.kernels.sampling import alias_table
 

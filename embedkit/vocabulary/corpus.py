@@ -232,14 +232,7 @@ class Corpus:
         sentence otherwise, so that one endless line still gives every thread its share. Shards can be empty when
         there are fewer ids than `n`.
         """
-        length = len(self.ids)
-        reach = max(1, length // (4 * n))
-        cuts = [0]
-        for i in range(1, n):
-            cut = max(length * i // n, cuts[-1])
-            ends = np.flatnonzero(self.ids[cut : cut + reach] == SENTENCE_END)
-            cuts.append(cut + int(ends[0]) + 1 if len(ends) else cut)
-        return list(zip(cuts, [*cuts[1:], length], strict=True))
+        return cut_ids(self.ids, n)
 
     def sentences(self) -> Iterator[np.ndarray]:
         """Yield each sentence's ids (int32), a view without the marker."""
@@ -249,6 +242,27 @@ class Corpus:
             for end in (np.flatnonzero(self.ids[at : at + step] == SENTENCE_END) + at).tolist():
                 yield self.ids[start:end]
                 start = end + 1
+
+
+def cut_ids(ids: np.ndarray, n: int) -> list[tuple[int, int]]:
+    """Cut an id stream into `n` ranges [start, stop) of about equal length: see `Corpus.shards`."""
+    length = len(ids)
+    cuts = [0]
+    for i in range(1, n):
+        at = max(length * i // n, cuts[-1])
+        cuts.append(at + to_sentence_end(ids[at : at + cut_reach(length, n)]))
+    return list(zip(cuts, [*cuts[1:], length], strict=True))
+
+
+def cut_reach(length: int, n: int) -> int:
+    """How many ids behind its place a cut of `n` in `length` ids looks for a sentence end."""
+    return max(1, length // (4 * n))
+
+
+def to_sentence_end(ids: np.ndarray) -> int:
+    """How far a cut moves on to stand behind the first sentence end in `ids`; 0 where there is none."""
+    ends = np.flatnonzero(ids == SENTENCE_END)
+    return int(ends[0]) + 1 if len(ends) else 0
 
 
 def count_words(

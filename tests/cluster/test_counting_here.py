@@ -1,7 +1,6 @@
 """Counting in parts gives what one machine counts, bit for bit; the engine here does each task at once."""
 
 import gzip
-import pickle
 
 import numpy as np
 import pytest
@@ -14,21 +13,7 @@ from embedkit.counting.files import count_to_file
 from embedkit.counting.phrases import join_phrases, spell
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.vocabulary.corpus import Corpus, count_words
-
-
-class Here:
-    """An engine without machines: every task runs when it is submitted, on copies, as on another machine."""
-
-    n_workers = 5
-
-    def submit(self, function, *arguments):
-        return pickle.loads(pickle.dumps(function(*pickle.loads(pickle.dumps(arguments)))))
-
-    def share(self, value):
-        return value
-
-    def results(self, handles):
-        yield from handles
+from tests.cluster.here import Here
 
 
 @pytest.fixture(scope="module")
@@ -115,10 +100,13 @@ def test_training_on_the_counts_of_a_cluster(text, model):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"model": "cbow"}, "for models glove and svd; cbow is trained on one machine"),
+        ({"model": "cbow"}, "trains model cbow as replicas, on whose number the vectors depend: give `replicas`"),
+        ({"model": "skipgram", "replicas": 1}, "nothing to share out with `replicas` 1; give 2 or more"),
+        ({"model": "lsa"}, "has nothing to do for model lsa"),
+        ({"model": "fasttext", "replicas": 2, "mmap_above": 1}, "`mmap_above` has no effect with `cluster`"),
         ({"model": "svd", "sample": 0.1}, "`sample` has no effect with `cluster`"),
         ({"model": "svd", "mmap_above": 1}, "`mmap_above` has no effect with `cluster`"),
-        ({"model": "svd", "corpus": [["a", "b"]]}, "needs a corpus in files"),
+        ({"model": "svd", "corpus": [["a", "b"]]}, "needs for model svd a corpus in files"),
         ({"model": "svd", "corpus": None, "cooccurrences": "x"}, "the counts are there already"),
     ],
 )

@@ -17,6 +17,7 @@ from embedkit.cluster import cooccurrence, words
 from embedkit.cluster.engine import DaskEngine, connected
 from embedkit.counting import Window
 from embedkit.errors import CorpusError, EmbedkitError
+from embedkit.training import remote, train
 from embedkit.vocabulary.corpus import count_words
 
 
@@ -114,3 +115,73 @@ def test_without_the_package_one_line_says_what_to_install(text, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(EmbedkitError, match=r"pip install 'embedkit\[dask\]'"), connected("local:1"):
         pass
+
+
+def killer(engine, when):
+    """A listener to progress that kills a worker once training is `when` of the way."""
+    killed = []
+
+    def listen(report):
+        if report.stage == "training" and report.done > when * report.total and not killed:
+            pids = list(engine._client.run(os.getpid).values())
+            killed.append(pids[0])
+            os.kill(pids[0], signal.SIGKILL)
+
+    return listen, killed
+
+
+@pytest.fixture(scope="module")
+def prose(text):
+    path = text.with_name("short.txt")
+    path.write_text("".join(text.read_text(encoding="utf-8").splitlines(keepends=True)[:3000]), encoding="utf-8")
+    return path
+
+
+REPLICAS = {"vector_size": 20, "epochs": 1, "replicas": 4, "merge_every": 500, "learning_rate": 0.05}
+
+
+@pytest.mark.parametrize("model", ["skipgram", "fasttext"])
+def test_replicas_on_a_cluster_with_a_killed_worker(prose, engine, model):
+    options = {"model": model, **REPLICAS, **({"bucket": 1000} if model == "fasttext" else {})}
+    here = train(prose, workers=1, **options)
+    listen, killed = killer(engine, 0.3)
+    there = train(prose, cluster=engine, progress=listen, **options)
+    assert killed
+    np.testing.assert_array_equal(here.vectors, there.vectors)
+
+
+def test_replicas_inside_somebody_elses_dask_program(prose):
+    from distributed import Client
+
+    with Client(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as client:
+        there = train(prose, cluster=client, **REPLICAS)
+    np.testing.assert_array_equal(there.vectors, train(prose, workers=2, **REPLICAS).vectors)
+
+
+def test_a_stopped_worker_is_left_out(prose, engine, monkeypatch):
+    engine._client.wait_for_workers(3, timeout=30)
+    monkeypatch.setattr(remote, "STALLED_SECONDS", 1.5)
+    monkeypatch.setattr(remote, "STALLED_TIMES", 2)
+    told, stopped = [], []
+
+    def stop(report):
+        if report.stage == "training" and report.done > 0.3 * report.total and not stopped:
+            stopped.extend(engine._client.run(os.getpid).values())
+            os.kill(stopped[0], signal.SIGSTOP)
+
+    try:
+        there = train(prose, cluster=engine, progress=stop, note=told.append, **REPLICAS)
+    finally:
+        os.kill(stopped[0], signal.SIGCONT)
+        engine._left_out.clear()
+    np.testing.assert_array_equal(there.vectors, train(prose, workers=1, **REPLICAS).vectors)
+    assert any("does not answer; others do its work" in line for line in told)
+
+
+def test_replicas_from_the_command_line(prose, tmp_path):
+    one, many = tmp_path / "one.safetensors", tmp_path / "many.safetensors"
+    options = ["--replicas", "3", "--dim", "20", "--epochs", "1", "--merge-every", "500"]
+    embedkit("train", prose, "-o", one, *options)
+    embedkit("train", prose, "-o", many, *options, "--cluster", "local:2")
+    assert one.read_bytes() == many.read_bytes()
+    assert "replicas" in embedkit("info", many).stdout

@@ -10,7 +10,7 @@ import pytest
 import embedkit
 from embedkit.errors import ConfigError
 from embedkit.kernels.replicas import mark_entries, merge_rows
-from embedkit.training import replicas, subword_layout
+from embedkit.training import replicas, schedule, subword_layout
 from embedkit.training.options import TrainingConfig
 from embedkit.training.replicas import Replicas, scales_of
 from embedkit.training.word2vec import Word2Vec
@@ -38,8 +38,9 @@ def corpus():
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch):
-    monkeypatch.setattr(replicas, "SHORTEST_STAGE", 60)
-    monkeypatch.setattr(replicas, "FEWEST_ROUNDS", 8)
+    monkeypatch.setattr(schedule, "SHORTEST_STAGE", 60)
+    monkeypatch.setattr(schedule, "STAGES_AN_EPOCH", 30)
+    monkeypatch.setattr(schedule, "FEWEST_ROUNDS", 8)
     monkeypatch.setattr(replicas, "MERGED_AT_ONCE", 7)  # many tasks to merge
     monkeypatch.setattr(subword_layout, "EAGER_ROWS", 40)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -114,7 +115,7 @@ def test_rows_that_change_are_marked(corpus, name):
     module = family(config)
     model = (Word2Vec if module.__name__.endswith("word2vec") else module.FastText)(corpus, config)
     model.start(None)
-    both = Replicas(model, 2)
+    both = Replicas(model, config)
     matrices, touched = both.of(1)
     ids = np.ascontiguousarray(corpus.ids[:120])
     ids.flags.writeable = False
@@ -139,7 +140,7 @@ def test_merging_adds_the_scaled_sum_and_leaves_all_equal():
     expected = base.astype(np.float64)
     expected[rows] += scales[:, None] * (copies.astype(np.float64) - base)[:, rows].sum(axis=0)
     before = copies.copy()
-    merge_rows(base, copies, touched, rows, scales)
+    merge_rows(base, copies, touched, rows, scales, False)
     np.testing.assert_allclose(base, expected, rtol=1e-5, atol=1e-6)
     for copy, old in zip(copies, before, strict=True):
         np.testing.assert_array_equal(copy[rows], base[rows])

@@ -1,0 +1,231 @@
+"""Replicas on a cluster have the bits of one machine, whoever does the work and whatever happens to the workers."""
+
+import numpy as np
+import pytest
+
+import embedkit
+from embedkit.cluster import words
+from embedkit.cluster.corpus import SpreadCorpus
+from embedkit.cluster.engine import LATE
+from embedkit.errors import ConfigError, CorpusError, EmbedkitError
+from embedkit.training import remote, remote_worker, schedule
+from embedkit.vocabulary import Vocabulary
+from embedkit.vocabulary.corpus import Corpus
+from tests.cluster.here import Failing, Here
+
+OPTIONS = {"vector_size": 10, "epochs": 2, "replicas": 3, "workers": 1}
+MODELS = {
+    "skipgram": {},
+    "cbow-hs": {"model": "cbow", "loss": "hs"},
+    "fasttext": {"model": "fasttext", "bucket": 300},
+    "softmax": {"model": "cbow", "loss": "softmax"},
+    "bfloat16": {"merge_bfloat16": True},
+    "merge_every": {"merge_every": 200},
+}
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    path = tmp_path_factory.mktemp("corpus") / "text.txt"
+    rng = np.random.default_rng(3)
+    lines = [
+        " ".join(f"w{int(x)}" for x in np.minimum(rng.exponential(12, rng.integers(0, 30)), 80)) for _ in range(700)
+    ]
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch):
+    monkeypatch.setattr(words, "SMALLEST_RANGE", 1 << 12)
+    monkeypatch.setattr(schedule, "SHORTEST_STAGE", 60)
+    monkeypatch.setattr(schedule, "STAGES_AN_EPOCH", 30)
+    monkeypatch.setattr(schedule, "FEWEST_ROUNDS", 8)
+    monkeypatch.setattr(remote.time, "sleep", lambda seconds: None)
+    yield
+    assert not remote_worker._SHARES  # nothing is left on the workers
+    remote_worker._SHARES.clear()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_bits_of_one_machine(text, name):
+    options = {**OPTIONS, **MODELS[name]}
+    here, there = (embedkit.train(text, cluster=cluster, **options) for cluster in (None, Here()))
+    np.testing.assert_array_equal(here.vectors, there.vectors)
+    assert here.config == there.config
+    assert here.index_to_key == there.index_to_key
+
+
+def test_rounding_to_bfloat16_changes_the_vectors(text):
+    plain, short = (embedkit.train(text, merge_bfloat16=short, **OPTIONS).vectors for short in (False, True))
+    assert not np.array_equal(plain, short)
+    np.testing.assert_allclose(plain, short, atol=0.05)
+
+
+@pytest.mark.parametrize("calls", [[1], [2, 3], [19], [20, 21, 24, 40]])
+def test_workers_that_die_change_nothing(text, calls):
+    engine = Failing(*calls)
+    there = embedkit.train(text, cluster=engine, **OPTIONS)
+    assert engine.lost == len(calls)
+    np.testing.assert_array_equal(there.vectors, embedkit.train(text, **OPTIONS).vectors)
+
+
+def test_a_worker_that_does_not_answer_is_left_out(text):
+    class Hanging(Here):
+        out = False
+
+        def workers(self):
+            return ["second"] if self.out else ["first", "second"]
+
+        def answers(self, calls, seconds):
+            assert seconds > 1
+            self.n = getattr(self, "n", 0) + 1
+            return [LATE, *calls[1:]] if self.n == 9 else calls
+
+        def leave_out(self, worker):
+            assert worker == "first"
+            self.out = True
+
+    told = []
+    there = embedkit.train(text, cluster=Hanging(), note=told.append, **OPTIONS)
+    np.testing.assert_array_equal(there.vectors, embedkit.train(text, **OPTIONS).vectors)
+    assert "the worker first does not answer; others do its work" in told
+    remote_worker._SHARES.clear()  # what it held is its own business
+
+
+def test_workers_that_join_get_a_share(text, monkeypatch):
+    monkeypatch.setattr(remote, "LOOK_EVERY", 0.0)
+
+    class Growing(Here):
+        crew = 1
+
+        def workers(self):
+            return ["a", "b", "c"][: self.crew]
+
+    engine, seen = Growing(), set()
+
+    def grow(report):
+        seen.add(report.fields.get("workers"))
+        if report.stage == "training" and report.done > report.total / 2:
+            engine.crew = 3
+
+    monkeypatch.setattr("embedkit.threads.Timetable.tick", lambda self: self._tick() if self._tick else None)
+    there = embedkit.train(text, cluster=engine, progress=grow, **OPTIONS)
+    np.testing.assert_array_equal(there.vectors, embedkit.train(text, **OPTIONS).vectors)
+    assert {1, 3} <= seen
+
+
+def test_a_run_goes_on_elsewhere_from_its_checkpoint(text, tmp_path):
+    class Ending(Here):
+        n = 0
+
+        def answers(self, calls, seconds):
+            self.n += 1
+            if self.n > 25:
+                raise EmbedkitError("the cluster was lost")
+            return calls
+
+    whole = embedkit.train(text, **OPTIONS)
+    with pytest.raises(EmbedkitError, match=r"the cluster was lost; the state of the run is in .*: give `resume`"):
+        embedkit.train(text, cluster=Ending(), checkpoint=tmp_path / "a", **OPTIONS)
+    remote_worker._SHARES.clear()
+    resumed = embedkit.train(text, checkpoint=tmp_path / "a", resume=True, **OPTIONS)
+    np.testing.assert_array_equal(resumed.vectors, whole.vectors)
+    with pytest.raises(EmbedkitError, match="the cluster was lost; start it again"):
+        embedkit.train(text, cluster=type("E", (Ending,), {"answers": _lost})(), **OPTIONS)
+    remote_worker._SHARES.clear()
+
+
+def _lost(self, calls, seconds):
+    raise EmbedkitError("the cluster was lost; start it again")
+
+
+def test_the_ids_are_those_of_one_machine(text, tmp_path):
+    other = tmp_path / "b.txt"
+    other.write_text("\nw1 w2\n\nnever seen\nw3\n")
+    corpus = Corpus.from_text([text, other], min_count=3)
+    for spread in (
+        SpreadCorpus.from_text(Here(), [text, other], min_count=3),
+        SpreadCorpus.from_corpus(Here(), corpus),
+    ):
+        assert (spread.n_ids, spread.n_tokens, spread.n_sentences) == (
+            len(corpus.ids),
+            corpus.n_tokens,
+            corpus.n_sentences,
+        )
+        for low, high in ((0, len(corpus.ids)), (5, 6), (1000, 4000), (len(corpus.ids) - 1, len(corpus.ids))):
+            np.testing.assert_array_equal(np.concatenate(spread.pieces(low, high)), corpus.ids[low:high])
+    assert spread.options == corpus.options
+
+
+def test_words_without_counts_are_counted(text):
+    listed = Vocabulary(["w1", "w2", "w3", "w4"], np.zeros(4))
+    here, there = (embedkit.train(text, vocabulary=listed, cluster=cluster, **OPTIONS) for cluster in (None, Here()))
+    np.testing.assert_array_equal(here.vectors, there.vectors)
+
+
+def test_a_corpus_that_changes_on_the_way(text, tmp_path):
+    path = tmp_path / "changing.txt"
+    path.write_text(text.read_text())
+
+    class Changing(Here):
+        def __init__(self, function):
+            self.function = function
+
+        def submit(self, function, *arguments, worker=None):
+            if function.__name__ == self.function:
+                path.write_text(path.read_text().replace("w1 ", "w2 "))
+            return super().submit(function, *arguments, worker=worker)
+
+    with pytest.raises(CorpusError, match="the corpus changed while it was read"):
+        embedkit.train(path, cluster=Changing("_encode"), **OPTIONS)
+
+    class ChangingLater(Failing):
+        def call(self, worker, function, *arguments):
+            if self.n_calls == 20:
+                path.write_text(path.read_text().replace("w3 ", "w4 "))
+            return super().call(worker, function, *arguments)
+
+    with pytest.raises(CorpusError, match="the corpus changed since it was read at first"):
+        embedkit.train(path, cluster=ChangingLater(22), **OPTIONS)
+    remote_worker._SHARES.clear()
+
+
+def test_what_cannot_be_is_one_line(text):
+    with pytest.raises(ConfigError, match="`replicas` 900 are more than the corpus has sentences"):
+        embedkit.train(text, cluster=Here(), **{**OPTIONS, "replicas": 900})
+    with pytest.raises(ConfigError, match="`merge_every` has no effect without `replicas`"):
+        embedkit.train(text, merge_every=10)
+
+
+def test_a_full_disk_of_a_worker(text, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(remote_worker, "nameless_file", full)
+    with pytest.raises(EmbedkitError, match=r"a worker cannot keep the ids .*: No space left on device; TMPDIR"):
+        embedkit.train(text, cluster=Here(), **OPTIONS)
+    remote_worker._SHARES.clear()
+
+
+def test_progress_tells_of_the_cluster(text):
+    reports = []
+    embedkit.train(text, cluster=Here(), progress=reports.append, **OPTIONS)
+    last = reports[-1].fields
+    assert last["workers"] == 2
+    assert last["moved_MB"] > 0.01
+    assert 0 <= last["merging_%"] <= 100
+    assert last["round"] > 8
+    assert reports[-1].done == reports[-1].total
+
+
+def test_bfloat16_by_hand():
+    numbers = np.array([1.0, -1.0, 1.00390625, 1.01171875, 3.0e-3, 0.0, -0.0, 1e30], np.float32)
+    found = remote_worker.longer(remote_worker.shorter(numbers))
+    assert found[:4].tolist() == [1.0, -1.0, 1.0, 1.015625]  # ties go to the even neighbour
+    assert np.all(np.abs(found - numbers) <= np.abs(numbers) / 256)
+    from embedkit.kernels.replicas import shorten
+
+    same = numbers.copy()
+    shorten(same.view(np.uint32))
+    np.testing.assert_array_equal(same, found)
