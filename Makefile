@@ -52,6 +52,8 @@ interop: $(VENV)/installed-interop
 	sh tests/interop/setup.sh
 	$(PY) -m pip install --quiet --disable-pip-version-check torch==2.13.0 \
 		|| echo "interop: PyTorch 2.13.0 could not be installed; its comparisons are skipped"
+	$(PY) -m pip install --quiet --disable-pip-version-check sentence-transformers fastembed \
+		|| echo "interop: sentence-transformers or FastEmbed could not be installed; their comparisons are skipped"
 	$(PY) -m pytest -o addopts=-q tests/interop tests/manual/test_sessions.py $(wildcard tests/nn/test_torch_*.py)
 
 bench: $(VENV)/installed-bench

@@ -132,7 +132,9 @@ def same_file(a: Name, b: Name) -> bool:
 
 def spill_folder(target: Name) -> Path | None:
     """Where files for a moment are kept while `target` is written: beside it; None, the system's, for a stream."""
-    return None if is_stream(target) or is_url(target) else settled(target)[1]
+    if is_stream(target) or is_url(target):
+        return None
+    return Path(os.path.realpath(target)).parent if os.path.isdir(target) else settled(target)[1]
 
 
 def refuse_overwriting(output: Name, inputs: Iterable[Name], what: str = "an input") -> None:

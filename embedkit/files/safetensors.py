@@ -109,6 +109,11 @@ class SafetensorsWriter:
         self._end = 0
         stream.seek(self._start)
 
+    @property
+    def start(self) -> int:
+        """Where in the file the first tensor begins."""
+        return self._start
+
     def append(self, rows: np.ndarray, dtype: str) -> None:
         """Write rows of the tensor that `close` will name."""
         block = np.ascontiguousarray(rows, dtype)
@@ -348,6 +353,19 @@ class SafetensorsFile:
         with np.errstate(over="ignore"):
             array = np.ascontiguousarray(array, np.float32)
         return array if array.flags.aligned else array.copy()
+
+    def vector(self, name: str) -> np.ndarray:
+        """One tensor of numbers with one dimension, as it is.
+
+        Raises
+        ------
+        FormatError
+            When its entry is damaged or of another shape.
+        """
+        dtype, shape, low, _ = self._checked(name, self.entries[name])
+        if len(shape) != 1:
+            raise FormatError(f"{self.name}: damaged: expected tensor {name} with 1 dimension, found {shape}")
+        return self._file.array(dtype, self._start + low, shape[0], f"tensor {name}")
 
     def _checked(self, name: str, entry: Any) -> tuple[str, list[int], int, int]:
         try:

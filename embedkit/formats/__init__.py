@@ -122,6 +122,7 @@ def read(
     kind = format or sniff(path)
     module = module_of(kind)
     _check_exists(path)
+    _check_kind(kind, path)
     reader = reader_of(kind)
     if reader is None:
         raise ConfigError(f"{kind} can be written, not read")
@@ -184,7 +185,7 @@ def write(
         raise ConfigError(f"{name} can be read, not written")
     _check_options(name, writer, options)
     _check_finite(table)
-    packing = compression_of(path)
+    packing = "" if FORMATS[name].folder else compression_of(path)
     if not packing:
         writer(table, path, **options)
     else:
@@ -274,6 +275,9 @@ def check_target(
     """
     name = format or format_for(path, subwords=subwords)
     module = module_of(name)
+    if FORMATS[name].folder:
+        module.check(path)
+        return
     if name == "fasttext" and subwords == "jamo":
         raise EmbedkitError(JAMO_IN_BIN)
     if not hasattr(module, "write"):
@@ -287,7 +291,7 @@ def check_target(
 
 
 def sniff(path: str | os.PathLike[str]) -> str:
-    """The format of a file, by its content; see `embedkit.formats.sniffing`."""
+    """The format of a file or folder, by its content; see `embedkit.formats.sniffing`."""
     from embedkit.formats import sniffing
 
     _check_exists(path)
@@ -297,8 +301,12 @@ def sniff(path: str | os.PathLike[str]) -> str:
 def _check_exists(path: str | os.PathLike[str]) -> None:
     if not os.path.exists(path):
         raise FormatError(f"no such file: {path}")
-    if os.path.isdir(path):
-        raise FormatError(f"expected a file of word vectors, found a folder: {path}")
+
+
+def _check_kind(format: str, path: str | os.PathLike[str]) -> None:
+    if os.path.isdir(path) != FORMATS[format].folder:
+        expected, found = ("folder", "file") if FORMATS[format].folder else ("file", "folder")
+        raise FormatError(f"expected a {expected} of the format {format}, found a {found}: {path}")
 
 
 def _check_finite(table: EmbeddingTable) -> None:

@@ -40,7 +40,7 @@ def unpacked(path: str | os.PathLike[str]) -> Iterator[Path]:
     FormatError
         When the file is cut off or damaged, or unpacks to more than `LARGEST_RATIO` times its size.
     """
-    if not is_compressed(path):
+    if os.path.isdir(path) or not is_compressed(path):
         yield Path(path)
         return
     with temporary_path(stem="unpacked") as copy:

@@ -13,8 +13,7 @@
    nlabels rows when supervised.
 
 Files of 2016 begin with item 2 and have neither pruneidx_size nor the two uint8. floret's files begin with the same
-magic but have two more int32, mode and hashCount, behind maxn; they are recognised and refused, since their rows
-belong to another hash.
+magic but have two more int32, mode and hashCount, behind maxn (`embedkit.formats.floret_binary`).
 
 The word's vector is the mean of its own row and its n-grams' rows (`embedkit.rows.subwords`). A supervised model's
 input vectors are read, its labels are not.
@@ -33,9 +32,9 @@ import numpy as np
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
-from embedkit.formats import JAMO_IN_BIN
 from embedkit.formats.blocks import check_dimensions, show
 from embedkit.formats.fasttext_quantized import FastTextCodes
+from embedkit.formats.table import JAMO_IN_BIN
 from embedkit.rows.composed import ComposedRows
 from embedkit.rows.protocol import Rows
 from embedkit.rows.subwords import Subwords
@@ -75,7 +74,7 @@ class Dictionary:
     end: int
 
 
-class _Reader:
+class Reader:
     """Takes values from a mapped file one after the other."""
 
     def __init__(self, file: MappedFile) -> None:
@@ -136,18 +135,18 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTabl
 def read_parts(path: str | os.PathLike[str], name: str | None = None) -> FastTextFile:
     """The arguments, dictionary and matrices of a fastText model, memory-mapped; raises as `read`."""
     file = MappedFile(path, name)
-    reader = _Reader(file)
+    reader = Reader(file)
     arguments, old = _arguments(reader)
-    dictionary = _dictionary(reader, old)
+    dictionary = read_dictionary(reader, old)
     reader.at = dictionary.end
     n_words = len(dictionary.words)
-    rows = _matrix(reader, old, "the input matrix")
+    rows = read_matrix(reader, old, "the input matrix")
     if rows.shape[1] != arguments["vector_size"]:
         raise reader.damaged(f"expected rows of {arguments['vector_size']} values, found {rows.shape[1]}")
     n_ngrams = arguments["bucket"] if dictionary.kept is None else len(dictionary.kept)
     if len(rows) != n_words + n_ngrams:
         raise reader.damaged(f"expected {n_words:,} + {n_ngrams:,} rows in the input matrix, found {len(rows):,}")
-    output = _matrix(reader, old, "the output matrix")
+    output = read_matrix(reader, old, "the output matrix")
     expected = len(dictionary.labels) if arguments["model"] == "supervised" else n_words
     if len(output) != expected:
         raise reader.damaged(f"expected {expected:,} rows in the output matrix, found {len(output):,}")
@@ -192,7 +191,7 @@ def _split(rows: Rows, n_words: int) -> tuple[Rows, Rows]:
     return rows[:n_words], rows[n_words:]
 
 
-def _arguments(reader: _Reader) -> tuple[dict[str, Any], bool]:
+def _arguments(reader: Reader) -> tuple[dict[str, Any], bool]:
     (magic,) = reader.take("i", "the magic number")
     old = magic != MAGIC
     if old:
@@ -209,10 +208,9 @@ def _arguments(reader: _Reader) -> tuple[dict[str, Any], bool]:
     start = reader.at
     arguments = dict(zip((*ARGUMENTS, "sample"), reader.take("12id", "the arguments"), strict=True))
     if not _plausible(reader, arguments):
-        if not old and _is_floret(reader, start):
+        if not old and is_floret(reader.file.bytes[start : start + 100]):
             raise FormatError(
-                f"{reader.file.name}: a floret model, which hashes words otherwise than fastText; "
-                "export it with floret's 'export' as .floret text, or give embedkit vectors in text"
+                f"{reader.file.name}: a floret model, which hashes words otherwise than fastText: read it as floret"
             )
         if old:
             raise FormatError(
@@ -227,7 +225,7 @@ def _arguments(reader: _Reader) -> tuple[dict[str, Any], bool]:
     return arguments, old
 
 
-def _plausible(reader: _Reader, arguments: dict[str, Any]) -> bool:
+def _plausible(reader: Reader, arguments: dict[str, Any]) -> bool:
     """Whether arguments and the dictionary's sizes behind them could be fastText's; moves nothing."""
     at = reader.at
     size, n_words, n_labels, n_tokens = reader.take("3iq", "the dictionary's sizes")
@@ -245,16 +243,21 @@ def _plausible(reader: _Reader, arguments: dict[str, Any]) -> bool:
     )
 
 
-def _is_floret(reader: _Reader, start: int) -> bool:
-    layout = struct.Struct("<14id3i")
-    if start + layout.size > reader.file.size:
+def is_floret(head: bytes) -> bool:
+    """Whether what follows magic and version is floret's: two more numbers among the arguments."""
+    fits, theirs = struct.Struct("<12id3i"), struct.Struct("<14id3i")
+    if len(head) < theirs.size:
         return False
-    values = layout.unpack_from(reader.file.bytes, start)
+    size, n_words, n_labels = fits.unpack_from(head)[-3:]
+    if size == n_words + n_labels and n_words >= 0 and n_labels >= 0:
+        return False
+    values = theirs.unpack_from(head)
     mode, hash_count, size, n_words, n_labels = values[11], values[12], *values[15:]
     return 0 <= mode <= 2 and 1 <= hash_count <= 4 and size == n_words + n_labels and n_words >= 0 and n_labels >= 0
 
 
-def _dictionary(reader: _Reader, old: bool) -> Dictionary:
+def read_dictionary(reader: Reader, old: bool) -> Dictionary:
+    """Words, labels and counts, from where the reader stands; raises FormatError."""
     size, n_words, n_labels, n_tokens = reader.take("3iq", "the dictionary's sizes")
     n_pruned = -1 if old else reader.take("q", "the size of the pruning index")[0]
     data, at = reader.file.bytes, reader.at
@@ -286,7 +289,7 @@ def _dictionary(reader: _Reader, old: bool) -> Dictionary:
     return Dictionary(words[:n_words], counts[:n_words], words[n_words:], counts[n_words:], n_tokens, kept, at)
 
 
-def _matrix(reader: _Reader, old: bool, what: str) -> np.ndarray | FastTextCodes:
+def read_matrix(reader: Reader, old: bool, what: str) -> np.ndarray | FastTextCodes:
     packed = 0 if old else reader.take("B", what)[0]
     if packed > 1:
         raise reader.damaged(f"expected 0 or 1 before {what}, found {packed}")
@@ -309,7 +312,7 @@ def _matrix(reader: _Reader, old: bool, what: str) -> np.ndarray | FastTextCodes
     return FastTextCodes(codes.reshape(m, parts), centroids, n, part_size, norms)
 
 
-def _quantiser(reader: _Reader, columns: int, what: str) -> tuple[int, int, np.ndarray]:
+def _quantiser(reader: Reader, columns: int, what: str) -> tuple[int, int, np.ndarray]:
     """Number of parts, values in a part and the centroids."""
     dim, parts, part_size, last = reader.take("4i", f"the quantiser of {what}")
     if (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from pathlib import Path
 
 from embedkit.errors import FormatError
 from embedkit.formats.compressed import is_compressed, peek
@@ -28,17 +29,26 @@ OTHERS = {  # what people hand in by mistake, beside what `embedkit.text.sniffin
     b"[": "JSON",
     b"<": "XML or HTML",
 }
+FOLDERS = {  # a file that tells what a folder is
+    "saved_model.pb": "a TensorFlow model; write its matrix with numpy.savez(file, vectors=…, words=…)",
+    "pytorch_model.bin": "a PyTorch model, which holds Python pickles; save the matrix with safetensors or numpy",
+    "model.safetensors.index.json": "a Transformer in several files; its vectors depend on the whole sentence",
+    "model.safetensors": "a model without a tokenizer; give the file model.safetensors, `tensor` and `words`",
+    "meta.json": "a spaCy model without vectors (…_sm); take one with them (…_md or …_lg)",
+}
 PICKLE = "a Python pickle, which can run code and is never opened"
 
 
 def sniff(path: str | os.PathLike[str]) -> str:
-    """The format of a file of word vectors, looking through compression.
+    """The format of a file of word vectors, looking through compression, or of a folder.
 
     Raises
     ------
     FormatError
         When it is empty, cannot be read, or is of another kind, which is named where it is known.
     """
+    if os.path.isdir(path):
+        return _folder(Path(path))
     try:
         head = peek(path, HEAD)
         packed = is_compressed(path)
@@ -48,7 +58,7 @@ def sniff(path: str | os.PathLike[str]) -> str:
         raise FormatError(f"{path}: expected vectors, found an empty file")
     for magic, name in MAGICS.items():
         if head.startswith(magic) and head[len(magic) : len(magic) + 1] not in (b" ", b"\t"):  # a word may be PAR1
-            return name
+            return "floret" if name == "fasttext" and _is_floret(head) else name
     if head.startswith(b"PK\x03\x04"):
         return _zip(path, packed)
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
@@ -57,6 +67,23 @@ def sniff(path: str | os.PathLike[str]) -> str:
     if recognised:
         return recognised
     raise FormatError(f"{path}: expected word vectors, found {_what(head)}")
+
+
+def _folder(path: Path) -> str:
+    from embedkit.formats import spacy_vectors, static_embedding
+
+    if static_embedding.part(path) is not None:
+        return "static-embedding"
+    if spacy_vectors.part(path) is not None:
+        return "spacy"
+    held = sorted(entry.name for entry in path.iterdir())
+    for file, what in FOLDERS.items():
+        if file in held:
+            raise FormatError(f"{path}: expected word vectors, found {what}")
+    raise FormatError(
+        f"{path}: expected a file of word vectors, or a folder of model2vec, sentence-transformers or spaCy, found a "
+        f"folder of {', '.join(held[:3]) or 'nothing'}{', …' if len(held) > 3 else ''}"
+    )
 
 
 def _zip(path: str | os.PathLike[str], packed: bool) -> str:
@@ -166,6 +193,12 @@ def _old_fasttext(head: bytes) -> bool:
         and 0 <= min_n < 1000
         and 0 <= max_n < 1000
     )
+
+
+def _is_floret(head: bytes) -> bool:
+    from embedkit.formats.fasttext import is_floret
+
+    return is_floret(head[8:120])
 
 
 def _cooccurrences(head: bytes) -> bool:

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 
 class Format(NamedTuple):
-    """A format: its module, the suffixes that choose it for writing, and what it keeps beside words and vectors."""
+    """A format: its module, the suffixes that choose it, what it keeps besides, and whether it is a folder."""
 
     module: str
     suffix: str
     keeps: frozenset[str] = frozenset()
+    folder: bool = False
 
 
 _EVERYTHING = frozenset({"n-grams", "output vectors"})
@@ -41,6 +42,8 @@ FORMATS: dict[str, Format] = {
     "projector": Format("embedkit.formats.projector", ".tsv"),
     "sqlite": Format("embedkit.formats.sqlite", ".sqlite"),
     "safetensors": Format("embedkit.formats.safetensors", ""),
+    "static-embedding": Format("embedkit.formats.static_embedding", "", folder=True),
+    "spacy": Format("embedkit.formats.spacy_vectors", "", folder=True),
 }
 
 JAMO_IN_BIN = (
@@ -104,8 +107,8 @@ def format_for(path: str | os.PathLike[str], table: EmbeddingTable | None = None
         return "fasttext"
     if suffix == ".bin" and kind == "jamo":
         raise EmbedkitError(JAMO_IN_BIN)
-    for name, (_, chosen_by, _) in FORMATS.items():
-        if suffix in chosen_by.split():
+    for name, found in FORMATS.items():
+        if suffix in found.suffix.split():
             return name
     known = " ".join(sorted({suffix for found in FORMATS.values() for suffix in found.suffix.split()}))
     raise ConfigError(f"cannot tell the format from the suffix of {path}: use one of {known}, or name the format")

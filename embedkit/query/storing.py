@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from embedkit import formats
+from embedkit.errors import ConfigError
 from embedkit.files.compression import compression_of
-from embedkit.files.locations import shown
-from embedkit.files.outputs import spill_folder
+from embedkit.files.locations import is_url, shown
+from embedkit.files.outputs import settled, spill_folder
 from embedkit.files.temporary import temporary_folder
 from embedkit.formats.compressed import at_hand
 from embedkit.progress import ProgressCallback
@@ -130,6 +131,7 @@ def convert(
     """
     import inspect
 
+    _check_place(source, target, target_format)
     member = options.pop("member", None)
     with at_hand(source, member) as here:
         if os.fspath(here) != os.fspath(source):  # remote, a pipe or in an archive: all of it is here now
@@ -162,3 +164,15 @@ def convert(
         return through(load(source, source_format, progress=progress, **for_reader))
     with temporary_folder(spill_folder(target), "convert") as folder:
         return through(load(source, source_format, spill_to=folder / "rows", progress=progress, **for_reader))
+
+
+def _check_place(source: str | os.PathLike[str], target: str | os.PathLike[str], target_format: str | None) -> None:
+    """See before the work that a folder is written where the format is one, and that the source does not lie in it."""
+    if target_format is None or not formats.FORMATS[target_format].folder:
+        if os.path.isdir(target):
+            settled(target)  # which says that it is a folder
+        return
+    formats.check_target(target, target_format)
+    within = os.path.join(os.path.realpath(target), "")
+    if not is_url(source) and os.path.realpath(source).startswith(within):
+        raise ConfigError(f"{os.fspath(target)} holds {os.fspath(source)}, which is read; name another folder")

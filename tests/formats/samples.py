@@ -8,8 +8,8 @@ from embedkit import formats
 from embedkit.query.keyed_vectors import KeyedVectors
 
 WORDS = ["the", "여왕", "naïve", "new_york", "zero"]
-READ_ONLY = ("floret", "safetensors")
-WRITABLE = [name for name in formats.FORMATS if name not in (*READ_ONLY, "fasttext", "fasttext-vec")]
+ELSEWHERE = ["floret", "safetensors", *(name for name, found in formats.FORMATS.items() if found.folder)]  # own tests
+WRITABLE = [name for name in formats.FORMATS if name not in (*ELSEWHERE, "fasttext", "fasttext-vec")]
 NEEDS_EXTRA = {"parquet": "pyarrow", "arrow": "pyarrow"}
 EXACT = [name for name in WRITABLE if name != "finalfusion"]
 

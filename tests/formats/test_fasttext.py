@@ -170,8 +170,8 @@ def test_a_file_pruned_of_all_n_grams(tmp_path):
 def test_floret_is_refused_by_name(tmp_path):
     floret = struct.pack("<14id", SIZE, 5, 3, 1, 5, 1, 2, 2, BUCKET, 2, 3, 2, 2, 100, 1e-4)
     path = put(tmp_path, struct.pack("<2i", MAGIC, 12) + floret + dictionary() + dense(matrices()[0]))
-    with pytest.raises(FormatError, match="floret"):
-        load(path)
+    with pytest.raises(FormatError, match="read it as floret"):
+        load(path, "fasttext")
 
 
 @pytest.mark.parametrize(

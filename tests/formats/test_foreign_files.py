@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from embedkit.errors import ConfigError, FormatError
-from embedkit.formats.floret import Table, murmur3
+from embedkit.formats.floret_hash import Table, murmur3
 from embedkit.query import storing
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -13,10 +13,10 @@ from hypothesis.extra import numpy as st_numpy
 from embedkit import KeyedVectors, formats, load
 from embedkit.errors import EmbedkitError
 from embedkit.kernels import thresholds
-from tests.formats.samples import NEEDS_EXTRA, READ_ONLY
+from tests.formats.samples import ELSEWHERE, NEEDS_EXTRA
 from tests.nn.damage import CASES
 
-WRITABLE = [name for name in formats.FORMATS if name not in READ_ONLY]
+WRITABLE = [name for name in formats.FORMATS if name not in ELSEWHERE]
 CHARACTERS = [
     *"ab7.-+e_<>/ \t\n\r\0\x01\x0b\x0c\x1b\x1f\x7f\x85\xa0가ㅋ\u2028\ufeff\ufffe\U0001f600",
     "\udcff",

@@ -18,7 +18,7 @@ from embedkit.query.storing import convert as convert_file
 
 @click.command(epilog="Example: embedkit convert glove.6B.100d.txt glove.safetensors")
 @click.argument("source", metavar="IN", type=INPUT)
-@click.argument("target", metavar="OUT", type=OutputFile("source"))
+@click.argument("target", metavar="OUT", type=OutputFile("source", folders=True))
 @click.option(
     "--from",
     "source_format",
@@ -42,7 +42,7 @@ from embedkit.query.storing import convert as convert_file
 @click.option(
     "--words",
     type=INPUT,
-    help="npy, npz, safetensors of other programs: the file of words, a word a line. floret: the words to compose.",
+    help="npy, npz, other programs' safetensors: the file of words, a word a line. floret, spacy: words to compose.",
 )
 @click.option(
     "--tensor", metavar="NAME", help="safetensors of other programs, npz: the matrix, where there are several."
@@ -88,8 +88,9 @@ def convert(
     IN is recognised by its content, compressed (.gz .bz2 .xz .zst), in a .zip or not; - is standard input. OUT is
     recognised by its suffix: .safetensors native, .txt word2vec-text, .vec fasttext-vec, .bin fasttext or
     word2vec-binary, .fifu finalfusion, .npz, .npy, .parquet, .arrow or .feather, .csv, .tsv projector, .sqlite; one of
-    .gz .bz2 .xz .zst behind it compresses. Other formats: glove-text, glove-binary; in only: floret, safetensors of
-    other programs. Vectors pass by in blocks
+    .gz .bz2 .xz .zst behind it compresses. Other formats: glove-text, glove-binary; static-embedding, a folder
+    that model2vec, sentence-transformers and FastEmbed open; in only: floret, safetensors of other programs, spaCy's
+    folders. Vectors pass by in blocks
     where the format allows it: files larger than the memory can be converted. Operations work on the whole matrix,
     in this order: --keep-words, --top-words, --concat, --center, --all-but-the-top, --unit.
 

@@ -39,11 +39,14 @@ class OutputFile(click.Path):
     ----------
     in_place_of : str, optional
         The parameter whose file may be replaced.
+    folders : bool
+        It may be a folder; the command itself sees to it that nothing in it is lost.
     """
 
-    def __init__(self, in_place_of: str | None = None) -> None:
+    def __init__(self, in_place_of: str | None = None, folders: bool = False) -> None:
         super().__init__()
         self.in_place_of = in_place_of
+        self.folders = folders
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path = os.fsdecode(super().convert(value, param, ctx))
@@ -53,7 +56,8 @@ class OutputFile(click.Path):
             for other, _ in outputs:
                 if same_file(path, other):
                     raise ConfigError(f"two outputs go to one file, {path}; name two")
-            check_output(path)
+            if not (self.folders and os.path.isdir(path)):
+                check_output(path)
             outputs.append((path, self))
         return path
 
