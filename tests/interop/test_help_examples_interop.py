@@ -11,6 +11,7 @@ from embedkit.cli import COMMANDS, cli
 from tests.manual import sessions
 
 sessions.skip_without_shell()
+SERVERS = {"explore"}  # end with Ctrl-C
 NEURAL = {"classify", "tag", "lm", "seq2seq", "caption"}
 
 
@@ -42,8 +43,12 @@ def test_the_example_runs(place, name):
     if name == "index":
         pytest.importorskip("usearch")
     shutil.copy(place / "kept.safetensors", place / "model.safetensors")  # the example of train writes another
-    done = sessions.run(place, example(name), "bash" if "bash" in example(name) else "sh")
-    assert done.returncode == 0, f"{example(name)}\n{done.stderr}"
+    if name in SERVERS:
+        done = sessions.run_server(place, example(name))
+        assert "http://127.0.0.1:" in done.stdout
+    else:
+        done = sessions.run(place, example(name), "bash" if "bash" in example(name) else "sh")
+    assert done.returncode == (130 if name in SERVERS else 0), f"{example(name)}\n{done.stderr}"
     assert "Traceback" not in done.stderr
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from corpora import demo
 from tests.manual.pages import ROOT
 
 ELLIPSIS = "…"
+TIME = 300  # seconds after which a command of a page is taken to hang
 NUMBER = re.compile(r"-?\d[\d,]*\.\d+(?:e[+-]?\d+)?%?$")
 # Answers of a trained model: they differ a little from one processor to the next, so neighbours may change places.
 OF_A_MODEL = re.compile(r"\btrain\b|safetensors|\.(bin|vec|txt\.gz)\b|--log")
@@ -60,7 +63,25 @@ def run(place: Path, line: str, shell: str = "sh") -> subprocess.CompletedProces
         encoding="utf-8",
         stdin=subprocess.DEVNULL,
         check=False,
+        timeout=TIME,
     )
+
+
+def run_server(place: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """Run a line that serves until Ctrl-C; press it when the address is printed."""
+    words = [str(place / ".bin" / "embedkit"), *line.split()[1:], "--no-browser"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        words, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+    ) as server:
+        guard = threading.Timer(TIME, server.kill)
+        guard.start()
+        assert server.stdout is not None and server.stderr is not None
+        address = server.stdout.readline()
+        server.send_signal(signal.SIGINT)
+        rest, said = server.stdout.read(), server.stderr.read()
+        guard.cancel()
+    return subprocess.CompletedProcess(words, server.returncode, address + rest, said)
 
 
 def run_python(place: Path, code: str) -> subprocess.CompletedProcess[str]:
