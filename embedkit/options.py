@@ -34,6 +34,8 @@ class Option:
         Further flags of the command line, as other tools have them.
     choices : tuple of str
         The only values, where there are few.
+    settings : bool
+        A choice may be followed by a colon and settings of its own, which its owner checks.
     least, most : float
         The range of a number, both ends included.
     above : float
@@ -49,6 +51,7 @@ class Option:
     help: str
     flags: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    settings: bool = False
     least: float = -inf
     most: float = inf
     above: float = -inf
@@ -141,7 +144,8 @@ def listed(names: Iterable[str]) -> str:
 
 
 def _check_value(name: str, value: Any, kind: type, facts: Option) -> None:
-    if facts.choices and value not in facts.choices:
+    chosen = value.partition(":")[0] if facts.settings and isinstance(value, str) else value
+    if facts.choices and chosen not in facts.choices:
         raise ConfigError(f"`{name}` must be one of {', '.join(facts.choices)}, got {value!r}")
     if kind is bool and not isinstance(value, bool):
         raise ConfigError(f"`{name}` must be True or False, got {value!r}")

@@ -33,7 +33,7 @@ from embedkit.counting.ngram_counts import Level, check_levels, count_levels, di
 from embedkit.errors import ConfigError, FormatError
 from embedkit.files.model_file import load_model, save_model
 from embedkit.progress import ProgressCallback
-from embedkit.text.tokenizers import TOKENIZERS
+from embedkit.text.tokenizers import check_tokenizer
 from embedkit.vocabulary.words import Words
 
 if TYPE_CHECKING:
@@ -395,9 +395,10 @@ def _check_reading(name: str, config: dict[str, Any]) -> None:
     for key, kind in kinds.items():
         if key in config and not isinstance(config[key], kind):
             raise FormatError(f"{name}: damaged: expected how text is read, found {key} = {str(config[key])[:60]!r}")
-    tokenizer = config.get("tokenizer", "whitespace")
-    if tokenizer not in TOKENIZERS:
-        raise FormatError(f"{name}: damaged: expected a tokenizer of {', '.join(TOKENIZERS)}, found {tokenizer[:60]!r}")
+    try:
+        check_tokenizer(config.get("tokenizer", "whitespace"))
+    except ConfigError as error:
+        raise FormatError(f"{name}: damaged: {error}") from None
 
 
 def _draw(

@@ -22,7 +22,9 @@ def _class_and_length(data, i, classes):
     if b < 0xF0:
         return classes[(b & 15) << 12 | (int(data[i + 1]) & 63) << 6 | int(data[i + 2]) & 63], 3
     code = (b & 7) << 18 | (int(data[i + 1]) & 63) << 12 | (int(data[i + 2]) & 63) << 6 | int(data[i + 3]) & 63
-    return (classes[code], 4) if code < classes.shape[0] else (classes[0], 4)
+    if code >= classes.shape[0]:
+        return (WORD if 0xE0020 <= code < 0xE0080 else OUTSIDE), 4  # tags, which end flags of regions
+    return classes[code], 4
 
 
 @kernel
@@ -36,7 +38,7 @@ def drop_punctuation(data, size, classes):
     size : int
     classes : uint8 (n_code_points,)
         OUTSIDE, WORD, DIGIT, WHITE; JOINER stays between word characters, DIGIT_JOINER between digits. U+0000 and
-        everything from n_code_points on is OUTSIDE.
+        everything from n_code_points on is OUTSIDE, but for tags.
     """
     i = 0
     to = 0

@@ -6,13 +6,15 @@ text, which puts the tokens' borders in as white space so that the byte scanner 
 =========== ==========================================================================================
 whitespace  what stands between white space (ASCII and Unicode, as `str.split`); bytes stay as they are
 words       lower-cased runs of letters, digits and underscores; inside a word also ``'``, ``’`` and ``-``,
-            between digits ``.`` and ``,``; all else is left out
+            between digits ``.`` and ``,``; emoji (whole sequences), ♥, ℃, ㎏ and their like are tokens of their own
+            (`embedkit.text.symbols`); all else is left out
 chars       every character but white space
 korean      words kept whole; punctuation is left out as in words; Hanja in brackets behind a word is left out
             and the particle joined again: 화학(化學)은 → 화학은; other glosses follow the word:
             케미스트리(chemistry)는 → 케미스트리는 chemistry; so is what a closing quote or bracket parts:
             ‘물’은 → 물은
-morphemes   morphemes by Kiwi (``pip install 'embedkit[korean]'``)
+morphemes   morphemes by Kiwi (``pip install 'embedkit[korean]'``), what is not Korean as in words;
+            ``morphemes:pos=N+V,tags`` with settings (`embedkit.text.morphemes`)
 =========== ==========================================================================================
 
 words, korean and morphemes compose to NFC first, since Korean text that went through macOS often comes decomposed
@@ -28,7 +30,8 @@ from functools import cache
 
 import numpy as np
 
-from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.errors import ConfigError
+from embedkit.text.symbols import KEPT, apart
 
 TOKENIZERS = ("whitespace", "words", "chars", "korean", "morphemes")
 
@@ -48,13 +51,12 @@ _HANJA_WORD = re.compile(rf"[{_HANJA}]+")
 def _word_characters() -> str:
     """The inside of a set that matches the characters of words.
 
-    Vowel signs and accents (categories M*) belong to the letter before them; ``\\w`` lacks them. Variation selectors
-    are left out.
+    Vowel signs and accents (categories M*) belong to the letter before them; ``\\w`` lacks them. Symbols that are
+    tokens of their own stand apart since `embedkit.text.symbols.apart`, and what is invisible stands only where it
+    means something, so both count as words here.
     """
-    marks = "".join(
-        chr(c) for c in range(0x300, 0x1F000) if unicodedata.category(chr(c))[0] == "M" and not 0xFE00 <= c <= 0xFE0F
-    )
-    return rf"\w{marks}\u200c\u200d"
+    marks = "".join(chr(c) for c in range(0x300, 0x1F000) if unicodedata.category(chr(c))[0] == "M")
+    return rf"\w{marks}{KEPT}"
 
 
 @cache
@@ -92,7 +94,8 @@ class Tokenizer:
     name : str
     lowercase : bool
     drops_punctuation : bool
-        Whether what is no part of a word is left out, after `prepare`.
+        Whether text is composed to NFC first, and after `prepare` symbols set apart and what is no part of a word left
+        out.
     """
 
     def __init__(
@@ -108,8 +111,13 @@ class Tokenizer:
         """Whether the text stays as it is."""
         return self._prepare is None and not self.lowercase and not self.drops_punctuation
 
-    def prepare(self, text: str) -> str:
-        """All of `rewrite` but dropping punctuation, which the byte scanner's `drop_punctuation` does faster."""
+    def prepare(self, text: str, composed: bool = False) -> str:
+        """The first half of `rewrite`; kernels do the other, symbols and punctuation, faster.
+
+        `composed` says that the text is known to be composed.
+        """
+        if self.drops_punctuation and not composed and not text.isascii():
+            text = unicodedata.normalize("NFC", text)
         if self._prepare is not None:
             text = self._prepare(text)
         return text.lower() if self.lowercase else text
@@ -119,7 +127,7 @@ class Tokenizer:
         text = self.prepare(text)
         if self.drops_punctuation:
             never, joiners = _punctuation()
-            text = joiners.sub(" ", never.sub(" ", text)).replace("’", "'")
+            text = joiners.sub(" ", never.sub(" ", apart(text))).replace("’", "'")
         return text
 
     def tokens(self, line: str) -> list[str]:
@@ -133,23 +141,39 @@ def get_tokenizer(name: str, lowercase: bool = False) -> Tokenizer:
     Raises
     ------
     ConfigError
-        When there is no such tokenizer, or a package that it needs is missing.
+        When there is no such tokenizer or no such setting of it, or a package that it needs is missing.
     """
+    check_tokenizer(name)
     if name == "whitespace":
         return Tokenizer(name, lowercase)
     if name == "words":
-        return Tokenizer(name, True, _composed, drops_punctuation=True)
+        return Tokenizer(name, True, drops_punctuation=True)
     if name == "chars":
         return Tokenizer(name, lowercase, _spaced)
     if name == "korean":
         return Tokenizer(name, lowercase, _without_glosses, drops_punctuation=True)
-    if name == "morphemes":
-        return Tokenizer(name, lowercase, _morphemes())
-    raise ConfigError(f"no tokenizer named {name!r}; there are {', '.join(TOKENIZERS)}")
+    from embedkit.text.morphemes import Morphemes
+
+    return Tokenizer(
+        name, lowercase, Morphemes.parse(name).rewriter(Tokenizer("", False, drops_punctuation=True).rewrite)
+    )
 
 
-def _composed(text: str) -> str:
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+def check_tokenizer(name: str) -> None:
+    """Refuse a name that `get_tokenizer` does not know.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if name in TOKENIZERS:
+        return
+    if name.startswith("morphemes:"):
+        from embedkit.text.morphemes import Morphemes
+
+        Morphemes.parse(name)
+        return
+    raise ConfigError(f"no tokenizer named {name[:60]!r}; there are {', '.join(TOKENIZERS)}")
 
 
 def _spaced(text: str) -> str:
@@ -157,27 +181,8 @@ def _spaced(text: str) -> str:
 
 
 def _without_glosses(text: str) -> str:
-    return _CLOSED.sub("", _GLOSS.sub(_regloss, _composed(text)))
+    return _CLOSED.sub("", _GLOSS.sub(_regloss, text))
 
 
 def _regloss(match: re.Match[str]) -> str:
     return match[2] + " " + _HANJA_WORD.sub(" ", match[1]) + " "
-
-
-def _morphemes() -> Callable[[str], str]:
-    try:
-        from kiwipiepy import Kiwi
-    except ImportError:
-        raise EmbedkitError(
-            "the tokenizer morphemes needs the package kiwipiepy: pip install 'embedkit[korean]'"
-        ) from None
-    kiwi = Kiwi()
-
-    def rewrite(text: str) -> str:
-        lines = unicodedata.normalize("NFC", text).split("\n")
-        return "\n".join(
-            " ".join(token.form for token in tokens if not token.tag.startswith("S") or token.tag in ("SL", "SH", "SN"))
-            for tokens in kiwi.tokenize(lines)
-        )
-
-    return rewrite

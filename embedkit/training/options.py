@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedkit.errors import ConfigError
 from embedkit.options import changed, check, check_given, defaults, option, refuse_unknown, used
+from embedkit.text.tokenizers import check_tokenizer
 from embedkit.vocabulary.options import ReadingOptions, VocabularyOptions, corpus_options
 
 LOSSES = ("ns", "hs", "softmax")
@@ -46,6 +47,7 @@ class TrainingConfig(ReadingOptions, VocabularyOptions):
         if self.workers is None:
             object.__setattr__(self, "workers", os.cpu_count() or 1)
         check(self)
+        check_tokenizer(self.tokenizer)
 
     @staticmethod
     def create(model: str = "skipgram", **options: Any) -> TrainingConfig:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from embedkit.options import check, option
-from embedkit.text.tokenizers import TOKENIZERS
+from embedkit.text.tokenizers import TOKENIZERS, check_tokenizer
 
 ENCODING_ERRORS = ("strict", "replace", "ignore")
 
@@ -15,7 +15,7 @@ ENCODING_ERRORS = ("strict", "replace", "ignore")
 class ReadingOptions:
     """How text is read and cut."""
 
-    tokenizer: str = option("whitespace", "How a line becomes tokens.", choices=TOKENIZERS)
+    tokenizer: str = option("whitespace", "How a line becomes tokens.", choices=TOKENIZERS, settings=True)
     lowercase: bool = option(False, "Lower-case every token.")
     json_field: str | None = option(
         None, "Read JSON lines and take the text from this field.", metavar="NAME", default_help="plain text"
@@ -24,6 +24,7 @@ class ReadingOptions:
 
     def __post_init__(self) -> None:
         check(self)
+        check_tokenizer(self.tokenizer)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedkit.kernels.punctuation import drop_punctuation
+from embedkit.kernels.symbols import SPACES_PER_BYTE, set_apart
 from embedkit.kernels.tokens import close, padded
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.text.reading import BLOCK_BYTES, Block, Sources, list_sources, not_utf8, read_blocks, total_bytes
+from embedkit.text.symbols import composed, symbol_classes
 from embedkit.text.tokenizers import Tokenizer, character_classes
 from embedkit.threads import ordered_map
 from embedkit.vocabulary.id_stream import IdStream
@@ -95,9 +97,7 @@ class _Scanner:
             text, bad_byte = self._decoded(block.bytes)
             if bad_byte >= 0:
                 return _Result(block, table, np.empty(0, np.int32), 0, bad_byte)
-            buffer, size = _buffer(self._tokenizer.prepare(text).encode())
-            if self._tokenizer.drops_punctuation:
-                size = drop_punctuation(buffer, size, character_classes())
+            buffer, size = self._cut(block, text)
         if block.last:
             buffer[size] = 10  # the end of a file ends a sentence
             size += 1
@@ -117,6 +117,18 @@ class _Scanner:
         if not self._tokenizer.is_plain:
             n_lines = int(np.count_nonzero(block.buffer[: block.size] == 10))
         return _Result(block, table, out[:n_out], n_lines, bad_byte)
+
+    def _cut(self, block: Block, text: str) -> tuple[np.ndarray, int]:
+        """The text of a block with white space between its tokens, and its bytes."""
+        if not self._tokenizer.drops_punctuation:
+            return _buffer(self._tokenizer.prepare(text).encode())
+        text, is_special = composed(text, block.bytes if self._encoding_errors == "strict" else text.encode())
+        buffer, size = _buffer(self._tokenizer.prepare(text, composed=True).encode())
+        if is_special:
+            apart = padded(SPACES_PER_BYTE * size + 1)
+            size = set_apart(buffer, size, apart, symbol_classes())
+            buffer = apart
+        return buffer, drop_punctuation(buffer, size, character_classes())
 
     def _decoded(self, data: bytes) -> tuple[str, int]:
         try:

@@ -42,9 +42,16 @@ def train_theirs(path, out, quantised=None, **options):
     Ten threads: version 0.9.3 gives first values to as many tenths of the input matrix as it has threads, and leaves
     the others as the memory was.
     """
-    theirs = fasttext.train_supervised(str(path), **{"dim": 12, "thread": 10, "verbose": 0, **options})
-    if quantised is not None:
-        theirs.quantize(input=str(path), verbose=0, **quantised)
+    for attempt in range(8):
+        theirs = fasttext.train_supervised(str(path), **{"dim": 12, "thread": 10, "verbose": 0, **options})
+        if quantised is None:
+            break
+        try:
+            theirs.quantize(input=str(path), verbose=0, **quantised)
+            break
+        except RuntimeError as error:  # what the memory held may be NaN
+            if "NaN" not in str(error) or attempt == 7:
+                raise
     theirs.save_model(str(out))
     return theirs
 

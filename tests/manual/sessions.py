@@ -21,7 +21,7 @@ ELLIPSIS = "…"
 TIME = 300  # seconds after which a command of a page is taken to hang
 NUMBER = re.compile(r"-?\d[\d,]*\.\d+(?:e[+-]?\d+)?%?$")
 # Answers of a trained model: they differ a little from one processor to the next, so neighbours may change places.
-OF_A_MODEL = re.compile(r"\btrain\b|safetensors|\.(bin|vec|txt\.gz)\b|--log")
+OF_A_MODEL = re.compile(r"\btrain\b|safetensors|\.(bin|vec|parquet|txt\.gz)\b|--log")
 
 
 def skip_without_shell() -> None:

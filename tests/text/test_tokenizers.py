@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.kernels import punctuation
 from embedkit.kernels.punctuation import drop_punctuation
+from embedkit.kernels.symbols import SPACES_PER_BYTE, set_apart
 from embedkit.text import tokenizers
+from embedkit.text.symbols import apart, composed, symbol_classes
 from embedkit.text.tokenizers import character_classes, get_tokenizer
 from embedkit.vocabulary.corpus import Corpus
 
+ENGLAND = "🏴" + "".join(chr(0xE0000 + ord(c)) for c in "gbeng") + "\U000e007f"
 CASES = {
     "whitespace": [
         ("The cat,\u3000the CAT!\x1c x", ["The", "cat,", "the", "CAT!", "x"]),
@@ -31,7 +34,11 @@ CASES = {
         ("नमस्ते दुनिया", ["नमस्ते", "दुनिया"]),
         ("東京(とうきょう)", ["東京", "とうきょう"]),
         (unicodedata.normalize("NFD", "한국어는 'Café' 다"), ["한국어는", "café", "다"]),
-        ("I ❤️ it 👍🏽!", ["i", "it"]),
+        ("I ❤️ it너👍🏽!", ["i", "❤️", "it너", "👍🏽"]),
+        ("👨\u200d👩\u200d👧\u200d👦🇰🇷🇫🇷 1️⃣ ♥♥", ["👨\u200d👩\u200d👧\u200d👦", "🇰🇷", "🇫🇷", "1️⃣", "♥", "♥"]),
+        (f"{ENGLAND} a", [ENGLAND, "a"]),
+        ("20℃는 5㎏ ㈜카카오", ["20", "℃", "는", "5", "㎏", "㈜", "카카오"]),
+        ("신\u00ad뢰 \u200d \u200b \u3164 \ufe0f a\u200d क्\u200dष \u2060", ["신뢰", "a", "क्\u200dष"]),
     ],
     "chars": [("the 한글\t!", ["t", "h", "e", "한", "글", "!"])],
     "korean": [
@@ -44,6 +51,10 @@ CASES = {
         ("한나라(漢, 206 BC)는", ["한나라는", "206", "BC"]),
         ("보일 (Robert Boyle)은", ["보일", "Robert", "Boyle은"]),
         ("化學은 ㅋㅋㅋ 漢字", ["化學은", "ㅋㅋㅋ", "漢字"]),
+        (
+            "ㅠㅠ ㅇㅈ😀 Привет Ελλάδα हिन्दी ภาษาไทย ＡＢＣ カタカナ",
+            ["ㅠㅠ", "ㅇㅈ", "😀", "Привет", "Ελλάδα", "हिन्दी", "ภาษาไทย", "ＡＢＣ", "カタカナ"],
+        ),
         (unicodedata.normalize("NFD", "화학(化學)은"), ["화학은"]),
     ],
 }
@@ -61,20 +72,44 @@ def test_lowercase(name):
     ]
 
 
-LETTERS = "ab1２ .,'’-\n\u3000\u0301\u0bcd\u200d한化（(）)\"’”😀\ufe0f𠀋\U0001f1f0\U000e0100\x00\x85"
+LETTERS = (
+    "\u3164\u20e3\u00ad♥℃\U000e0067🏽"
+    "ab1２ .,'’-\n\u3000\u0301\u0bcd\u200d한化（(）)\"’”😀\ufe0f𠀋\U0001f1f0\U000e0100\x00\x85"
+)
+INVISIBLE = set("\u00ad\u034f\u115f\u1160\u200b\u200c\u200d\u200e\u2060\u3164\ufe0e\ufe0f\ufeff\uffa0\u20e3")
 TEXT = st.text(st.sampled_from(LETTERS) | st.characters(codec="utf-8"), max_size=80)
+
+
+def cut_apart(tokenizer, text):
+    """What the scanner does first."""
+    same, is_special = composed(text, text.encode())
+    assert same == unicodedata.normalize("NFC", text)
+    data = np.frombuffer(bytearray(tokenizer.prepare(same, composed=True).encode()), np.uint8)
+    out = np.zeros(SPACES_PER_BYTE * len(data), np.uint8)
+    size = set_apart(data, len(data), out, symbol_classes())
+    if not is_special:
+        assert out[:size].tobytes() == data.tobytes()
+    found, wanted = out[:size].tobytes().decode(), apart(tokenizer.prepare(text))
+    assert [line.split() for line in found.split("\n")] == [line.split() for line in wanted.split("\n")]
+    return out, size
 
 
 @pytest.mark.parametrize("name", ["words", "korean"])
 @given(text=TEXT)
 def test_the_kernel_drops_what_the_regular_expressions_drop(name, text):
     tokenizer = get_tokenizer(name)
-    prepared = tokenizer.prepare(text).encode()
-    data = np.frombuffer(bytearray(prepared), np.uint8)
-    size = drop_punctuation(data, len(data), character_classes())
+    data, size = cut_apart(tokenizer, text)
+    size = drop_punctuation(data, size, character_classes())
     lines = data[:size].tobytes().decode().split("\n")
     assert [line.split() for line in lines] == [line.split() for line in tokenizer.rewrite(text).split("\n")]
     assert len(lines) == text.count("\n") + 1
+
+
+@pytest.mark.parametrize("name", ["words", "korean"])
+@given(text=TEXT)
+def test_no_token_is_invisible(name, text):
+    for token in get_tokenizer(name).tokens(text):
+        assert any(unicodedata.category(c)[0] not in "CZM" for c in token) or not set(token) & INVISIBLE
 
 
 def test_kernel_and_table_name_the_same_classes():

@@ -25,9 +25,9 @@ from embedkit.cli.shared.neural import (
 from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.tokenizing import TOKENIZER
 from embedkit.errors import ConfigError, FormatError
 from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner
-from embedkit.text.tokenizers import TOKENIZERS
 
 _DEFAULT = CaptionConfig()
 
@@ -45,7 +45,7 @@ def caption() -> None:
 @click.option("--hidden-size", default=_DEFAULT.hidden_size, show_default=True, type=click.IntRange(1))
 @click.option("--num-layers", default=_DEFAULT.num_layers, show_default=True, type=click.IntRange(1))
 @click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
-@click.option("--tokenizer", type=click.Choice(TOKENIZERS), help="By default the vectors' own, else whitespace.")
+@click.option("--tokenizer", type=TOKENIZER, help="By default the vectors' own, else whitespace.")
 @click.option("--lowercase", is_flag=True, help="Lower-case every token.")
 @click.option("--min-count", default=1, show_default=True, type=click.IntRange(1), help="Rarer tokens are <unk>.")
 @training_options(CAPTION_TRAINING)

@@ -25,10 +25,10 @@ from embedkit.cli.shared.neural import (
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option, topn_option
 from embedkit.cli.shared.output import Results, note, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.tokenizing import TOKENIZER
 from embedkit.errors import ConfigError
 from embedkit.nn.models.language_model import LanguageModel, LanguageModelConfig
 from embedkit.nn.models.language_training import LANGUAGE_TRAINING
-from embedkit.text.tokenizers import TOKENIZERS
 
 _DEFAULT = LanguageModelConfig()
 
@@ -40,7 +40,7 @@ _DEFAULT = LanguageModelConfig()
 @vectors_option
 @click.option(
     "--tokenizer",
-    type=click.Choice(TOKENIZERS),
+    type=TOKENIZER,
     help="chars for a model of characters, blanks included; by default the vectors' own, else whitespace.",
 )
 @click.option("--lowercase", is_flag=True, help="Lower-case every token.")

@@ -25,10 +25,10 @@ from embedkit.cli.shared.neural import (
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.tokenizing import TOKENIZER
 from embedkit.nn.models.seq2seq import SEQ2SEQ_MODELS, Seq2Seq, Seq2SeqConfig
 from embedkit.nn.models.seq2seq_training import SEQ2SEQ_TRAINING
 from embedkit.nn.models.translators import ATTENTIONS
-from embedkit.text.tokenizers import TOKENIZERS
 
 _DEFAULT = Seq2SeqConfig()
 
@@ -57,8 +57,8 @@ def seq2seq() -> None:
     "--heads", default=_DEFAULT.heads, show_default=True, type=click.IntRange(1), help="Of the Transformer's attention."
 )
 @click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
-@click.option("--tokenizer", type=click.Choice(TOKENIZERS), help="By default the vectors' own, else whitespace.")
-@click.option("--target-tokenizer", type=click.Choice(TOKENIZERS), help="By default as the source's.")
+@click.option("--tokenizer", type=TOKENIZER, help="By default the vectors' own, else whitespace.")
+@click.option("--target-tokenizer", type=TOKENIZER, help="By default as the source's.")
 @click.option("--lowercase", is_flag=True, help="Lower-case every token of both sides.")
 @click.option("--min-count", default=1, show_default=True, type=click.IntRange(1), help="Rarer tokens are <unk>.")
 @click.option(

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from embedkit.cli.shared.tokenizing import ChoiceWithSettings, morpheme_options
 from embedkit.errors import ConfigError
 from embedkit.options import defaults, described, kind_of, listed
 from embedkit.vocabulary.options import ReadingOptions
@@ -66,7 +67,7 @@ def option_of(options: type[Any], name: str, **changes: Any) -> Callable[[F], F]
         else:
             shown["is_flag"] = True
     elif facts.choices:
-        shown["type"] = click.Choice(facts.choices)
+        shown["type"] = (ChoiceWithSettings if facts.settings else click.Choice)(facts.choices)
     elif name == "seed":
         shown["type"] = Seed()
     else:
@@ -78,7 +79,7 @@ def option_of(options: type[Any], name: str, **changes: Any) -> Callable[[F], F]
 
 # How text is read: keyword arguments of the same names in embedkit.vocabulary.corpus.Corpus.from_text.
 READING = tuple(defaults(ReadingOptions))
-corpus_options = chain(*(option_of(ReadingOptions, name) for name in READING))
+corpus_options = chain(*(option_of(ReadingOptions, name) for name in READING), morpheme_options)
 
 
 def options_of(classes: Mapping[str, type[Any]]) -> Callable[[F], F]:

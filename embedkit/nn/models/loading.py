@@ -19,7 +19,7 @@ from embedkit.files.model_file import ModelFile, load_model
 from embedkit.nn.layers.parameters import Array, Layer, without_prefix
 from embedkit.nn.words.tokens import TokenizerSettings
 from embedkit.nn.words.word_input import WordInput
-from embedkit.text.tokenizers import TOKENIZERS
+from embedkit.text.tokenizers import check_tokenizer
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -135,8 +135,12 @@ class Recipe:
         if not isinstance(found, dict):
             raise FormatError(f"expected how text is cut into tokens, found {str(found)[:60]!r}")
         name, lowercase = found.get("tokenizer") or "whitespace", found.get("lowercase") or False
-        if name not in TOKENIZERS or not isinstance(lowercase, bool):
-            raise FormatError(f"expected a tokenizer of {', '.join(TOKENIZERS)}, found {str(found)[:60]!r}")
+        if not isinstance(name, str) or not isinstance(lowercase, bool):
+            raise FormatError(f"expected a tokenizer and whether it lower-cases, found {str(found)[:60]!r}")
+        try:
+            check_tokenizer(name)
+        except ConfigError as error:
+            raise FormatError(str(error)) from None
         return {"tokenizer": name, "lowercase": lowercase}
 
     def matrix(self, name: str) -> Array:

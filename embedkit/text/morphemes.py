@@ -1,0 +1,162 @@
+"""Korean morphemes by Kiwi, with what else stands in a line kept as it is.
+
+The tokenizer's name holds its settings, so that they are stored and used again with everything that is cut by it:
+``morphemes``, or ``morphemes:`` and settings with commas between them:
+
+=================== ==========================================================================================
+pos=N+V             only morphemes whose tag begins so (N nouns, V verbs and adjectives, MAG adverbs …); what is
+                    not Korean is tagged SL (letters), SN (numbers) or SW (symbols)
+tags                the tag behind the morpheme: 가/VV
+typos               spelling mistakes are put right first
+dictionary=FILE     a user dictionary of Kiwi: ``form<TAB>tag<TAB>score`` a line
+=================== ==========================================================================================
+
+Source: Kiwi's tags are those of the Sejong corpus (https://github.com/bab2min/kiwipiepy).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.text.symbols import visible
+
+_TAG = re.compile(r"[A-Z]+(?:_[A-Z]+)?\Z")
+# Tags of Kiwi for what it does not take apart: symbols, foreign letters, digits, addresses, emoji, unknown letters.
+_UNKNOWN = ("S", "W_", "U", "Z_")
+# Consonants at a syllable's end as people can type them: ᆫ다 -> ㄴ다.
+_TYPED = {
+    **{0x1100 + i: letter for i, letter in enumerate("ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ")},
+    **{0x1161 + i: 0x314F + i for i in range(21)},
+    **{0x11A8 + i: letter for i, letter in enumerate("ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")},
+}
+Rewrite = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Morphemes:
+    """The settings of the tokenizer morphemes.
+
+    Attributes
+    ----------
+    pos : tuple of str
+        Beginnings of the tags that are kept; all where there are none.
+    tags : bool
+        Whether the tag stands behind each morpheme.
+    typos : bool
+        Whether spelling mistakes are put right.
+    dictionary : str, optional
+        Path of a user dictionary of Kiwi.
+    """
+
+    pos: tuple[str, ...] = ()
+    tags: bool = False
+    typos: bool = False
+    dictionary: str | None = None
+
+    def __post_init__(self) -> None:
+        for tag in self.pos:
+            if not _TAG.match(tag):
+                raise ConfigError(f"expected beginnings of part-of-speech tags such as N or VV, found {tag!r}")
+        if self.dictionary is not None and "," in self.dictionary:
+            raise ConfigError(f"expected a dictionary without a comma in its path, found {self.dictionary!r}")
+
+    @classmethod
+    def parse(cls, name: str) -> Morphemes:
+        """The settings in a tokenizer's name.
+
+        Raises
+        ------
+        ConfigError
+        """
+        found: dict[str, Any] = {}
+        for setting in filter(None, name.partition(":")[2].split(",")):
+            key, equals, value = setting.partition("=")
+            if key == "pos" and value:
+                found["pos"] = tuple(value.split("+"))
+            elif key == "dictionary" and value:
+                found["dictionary"] = value
+            elif key in ("tags", "typos") and not equals:
+                found[key] = True
+            else:
+                raise ConfigError(
+                    f"the tokenizer morphemes has no setting {setting!r}; "
+                    "it takes pos=N+V, tags, typos and dictionary=FILE"
+                )
+        return cls(**found)
+
+    @property
+    def name(self) -> str:
+        """The tokenizer's name with these settings, as `parse` reads it."""
+        settings = [f"pos={'+'.join(self.pos)}"] if self.pos else []
+        settings += [key for key in ("tags", "typos") if getattr(self, key)]
+        settings += [f"dictionary={self.dictionary}"] if self.dictionary else []
+        return f"morphemes:{','.join(settings)}" if settings else "morphemes"
+
+    def rewriter(self, other: Rewrite) -> Rewrite:
+        """A function that puts spaces between the morphemes of text; `other` cuts what is not Korean.
+
+        Raises
+        ------
+        EmbedkitError
+            Without the package, or where the dictionary cannot be read.
+        """
+        kiwi = self._kiwi()
+
+        def rewrite(text: str) -> str:
+            lines = visible(unicodedata.normalize("NFC", text)).split("\n")
+            cut = zip(lines, kiwi.tokenize(lines), strict=True)
+            return "\n".join(" ".join(self._kept(line, tokens, other)) for line, tokens in cut)
+
+        return rewrite
+
+    def _kiwi(self) -> Any:
+        try:
+            from kiwipiepy import Kiwi
+        except ImportError:
+            raise EmbedkitError(
+                "the tokenizer morphemes needs the package kiwipiepy: pip install 'embedkit[korean]'"
+            ) from None
+        kiwi = Kiwi(typos="basic" if self.typos else None)
+        if self.dictionary:
+            if not os.path.isfile(self.dictionary):
+                raise EmbedkitError(f"{self.dictionary}: no such dictionary")
+            try:
+                kiwi.load_user_dictionary(self.dictionary)
+            except Exception as error:
+                raise EmbedkitError(
+                    f"{self.dictionary}: expected form<TAB>tag<TAB>score on each line, as Kiwi reads it: {error}"
+                ) from None
+        return kiwi
+
+    def _kept(self, line: str, tokens: Iterable[Any], other: Rewrite) -> Iterator[str]:
+        """The words of a line: morphemes, and whole runs of what Kiwi does not know as `other` cuts them."""
+        run = end = 0  # the run of foreign characters that ends at `end`
+        for token in tokens:
+            tag = token.tag
+            if tag.startswith(_UNKNOWN) or not any(map(str.isalpha, token.form)):
+                if token.start > end or run == end:
+                    if run < end:
+                        yield from self._foreign(line[run:end], other)
+                    run = token.start
+                end = token.start + token.len
+                continue
+            if run < end:
+                yield from self._foreign(line[run:end], other)
+            run = end = token.start + token.len
+            if not self.pos or tag.startswith(self.pos):
+                form = token.form.translate(_TYPED)
+                yield f"{form}/{tag.partition('-')[0]}" if self.tags else form
+        if run < end:
+            yield from self._foreign(line[run:end], other)
+
+    def _foreign(self, text: str, other: Rewrite) -> Iterator[str]:
+        for word in other(text).split():
+            tag = "SL" if any(map(str.isalpha, word)) else "SN" if word[0].isdigit() else "SW"
+            if not self.pos or tag.startswith(self.pos):
+                yield f"{word}/{tag}" if self.tags else word

@@ -1,0 +1,136 @@
+"""Symbols that are words of their own, and characters that nobody sees.
+
+People write with emoji, ♥, ℃ and ㎏ as with words, so the tokenizers words, korean and morphemes keep them: a
+sequence of emoji that shows as one picture (UTS #51: joined by U+200D, a skin tone, a flag, a keycap) is one token.
+Characters without a picture of their own stay only inside a word or a sequence, where they change what it looks like.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from itertools import chain
+
+import numpy as np
+
+# Miscellaneous symbols and dingbats, clocks and media, big squares and stars, the pictographs of plane 1.
+_PICTURES = (
+    r"\u231a\u231b\u23e9-\u23fa\u2600-\u2767\u2794-\u27bf\u2b1b\u2b1c\u2b50\u2b55"
+    r"\U0001f000-\U0001f0ff\U0001f18e\U0001f191-\U0001f19a\U0001f200-\U0001faff"
+)
+# Written in running text: degrees and numero; enclosed and square Korean, Japanese and units (㈜ ㎏ ㎡ ㏊).
+_SIGNS = r"\u2103\u2109\u2116\u3200-\u321e\u322a-\u3247\u3250\u3260-\u327f\u328a-\u32b0\u32c0-\u33ff"
+_FLAGS = r"\U0001f1e6-\U0001f1ff"
+_TONES = r"\U0001f3fb-\U0001f3ff"
+_TAGS = r"\U000e0020-\U000e007f"
+_SELECTORS = r"\ufe0e\ufe0f"
+_KEYCAP = r"\u20e3"
+_JOINERS = r"\u200c\u200d"
+
+KEPT = _PICTURES + _SIGNS + _FLAGS + _TAGS + _SELECTORS + _KEYCAP + _JOINERS
+"""The inside of a set: what `apart` leaves in a text beside the characters of words."""
+
+# Soft hyphens, directions, byte order marks, fillers of old jamo, variation selectors: a word goes on behind them.
+_IGNORED_SET = (
+    r"\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200e\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0d\ufeff"
+    r"\U000e0100-\U000e01ef"
+)
+_IGNORED = re.compile(f"[{_IGNORED_SET}]+")
+_FILLERS = r"\u3164\uffa0"  # Hangul letters without a shape
+_FILLER = re.compile(f"[{_FILLERS}]")
+_PICTURE = f"[{_PICTURES}][{_TONES}{_SELECTORS}{_TAGS}]*"
+_SEQUENCE = re.compile(
+    f"({_PICTURE}(?:\\u200d{_PICTURE})*|[{_FLAGS}]{{1,2}}|[0-9][{_SELECTORS}]?{_KEYCAP}|[{_SIGNS}])"
+    f"|[{_JOINERS}{_SELECTORS}{_KEYCAP}{_TAGS}]+"
+)
+
+
+def composed(text: str, data: bytes) -> tuple[str, bool]:
+    """`text` composed to NFC, and whether it holds anything that `embedkit.kernels.symbols.set_apart` changes.
+
+    `data` is the same text in UTF-8. Few lines need composing in most corpora, so only these are.
+    """
+    from embedkit.kernels.symbols import survey
+
+    lines = np.empty((1000, 2), np.int64)
+    is_special, n_lines = survey(np.frombuffer(data, np.uint8), len(data), symbol_classes(), lines)
+    if n_lines > len(lines):
+        return unicodedata.normalize("NFC", text), is_special
+    if n_lines:
+        parts, end = [], 0
+        for start, stop in lines[:n_lines]:
+            parts += [data[end:start].decode(), unicodedata.normalize("NFC", data[start:stop].decode())]
+            end = stop
+        text = "".join([*parts, data[end:].decode()])
+    return text, is_special
+
+
+def visible(text: str) -> str:
+    """`text` without the characters that are never seen and change nothing; letters without a shape are spaces."""
+    return _FILLER.sub(" ", _IGNORED.sub("", text))
+
+
+def apart(text: str) -> str:
+    """`text` with spaces around every sequence of symbols, and without invisible characters outside words."""
+    return text if text.isascii() else _SEQUENCE.sub(_replaced, visible(text))
+
+
+def _replaced(match: re.Match[str]) -> str:
+    if match[1]:
+        return f" {match[1]} "
+    text, start, end = match.string, match.start(), match.end()
+    if match[0] in ("\u200c", "\u200d") and start and end < len(text):
+        return match[0] if _in_word(text[start - 1]) and _in_word(text[end]) else ""
+    return ""
+
+
+def _in_word(character: str) -> bool:
+    return character == "_" or unicodedata.category(character)[0] in "LMN"
+
+
+# Outside these ranges lie private use, Hangul syllables and ideographs, all letters that stay as they are.
+_SINGLY = (
+    range(0x80, 0x3400),
+    range(0xA000, 0xAC00),
+    range(0xD7A4, 0xD800),
+    range(0xF900, 0x17000),
+    range(0x1AFF0, 0x20000),
+    range(0x2F800, 0x2FA20),
+)
+
+
+@cache
+def symbol_classes() -> np.ndarray:
+    """The entry of every code point below U+33000 for `embedkit.kernels.symbols` (uint8)."""
+    from embedkit.kernels import symbols as kinds
+
+    characters = "".join(map(chr, range(0x33000)))
+    entries = np.zeros(len(characters), dtype=np.uint8)
+    for inside, kind in (
+        (r"\w", kinds.LETTER),
+        ("0-9", kinds.DIGIT),
+        (_PICTURES, kinds.PICTURE | kinds.SPECIAL),
+        (_TONES, kinds.TONE | kinds.SPECIAL),
+        (_SELECTORS, kinds.SELECTOR | kinds.SPECIAL),
+        (_KEYCAP, kinds.KEYCAP | kinds.SPECIAL),
+        (_JOINERS, kinds.ZERO_WIDTH | kinds.SPECIAL),
+        (_FLAGS, kinds.FLAG | kinds.SPECIAL),
+        (_SIGNS, kinds.SIGN | kinds.SPECIAL),
+        (_IGNORED_SET, kinds.IGNORED | kinds.SPECIAL),
+        (_FILLERS, kinds.FILLER | kinds.SPECIAL),
+    ):
+        for match in re.finditer(f"[{inside}]+", characters):
+            entries[match.start() : match.end()] = kind
+    for code in chain.from_iterable(_SINGLY):
+        character = characters[code]
+        if unicodedata.category(character)[0] == "M" and entries[code] == 0:
+            entries[code] = kinds.LETTER
+        decomposed = unicodedata.decomposition(character)
+        if unicodedata.combining(character) or (decomposed and unicodedata.normalize("NFC", character) != character):
+            entries[code] |= kinds.UNCOMPOSED
+        if decomposed and decomposed[0] != "<" and " " in decomposed:  # what can compose with the one before it
+            entries[int(decomposed.split()[1], 16)] |= kinds.UNCOMPOSED
+    entries[0x1161:0x1176] |= kinds.UNCOMPOSED
+    entries[0x11A8:0x11C3] |= kinds.UNCOMPOSED
+    return entries
