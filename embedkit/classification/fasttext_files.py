@@ -68,6 +68,8 @@ def read(path: str | os.PathLike[str]) -> BagClassifier:
 def write(classifier: BagClassifier, path: str | os.PathLike[str]) -> None:
     """Write a classifier; the ``fasttext`` package predicts the same with it.
 
+    Of a linear model it gives the same labels, with the probabilities of lines of the mean length.
+
     Raises
     ------
     EmbedkitError
@@ -78,6 +80,8 @@ def write(classifier: BagClassifier, path: str | os.PathLike[str]) -> None:
     if classifier.pruned and not quantised:
         raise EmbedkitError("cannot write fastText .bin: a pruned model must be quantised; use .ftz")
     rows: Any = classifier.rows
+    if config.get("root_mean"):
+        rows = np.asarray(rows) * np.float32(np.sqrt(config["mean_features"]))
     kept = None
     if quantised:
         if classifier.pruned and buckets is not None:
@@ -86,7 +90,7 @@ def write(classifier: BagClassifier, path: str | os.PathLike[str]) -> None:
         elif classifier.pruned:
             kept = np.zeros(0, np.int64)
     elif buckets is not None:
-        rows = _Spread(classifier.rows, buckets, len(classifier.words))
+        rows = _Spread(rows, buckets, len(classifier.words))
     fasttext.write_parts(
         path,
         {"window": 5, "min_count": 1, "epochs": 5, "update_rate": 100, **config, "model": "supervised"},

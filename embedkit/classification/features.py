@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.rows.subwords import encode_word
+from embedkit.rows.subwords import SYLLABLE_LENGTHS, decode_word, default_lengths, encode_word
 
 SENTENCE_END = b"</s>"
 LABEL_PREFIX = b"__label__"
@@ -55,6 +55,16 @@ def count_tokens(texts: Sequence[str | bytes]) -> Counter[bytes]:
     for token in [token for token in found if token.startswith(LABEL_PREFIX)]:
         del found[token]
     return found
+
+
+def suited_lengths(texts: Sequence[str | bytes]) -> tuple[int, int]:
+    """(min_n, max_n) of the n-grams of characters that suit the script: 1–5 for Hangul, whose syllables are dense, 3–6
+    for letters."""
+    counts = count_tokens(texts[:20_000])
+    del counts[SENTENCE_END]
+    words = list(counts)
+    lengths = default_lengths([decode_word(word) for word in words], [counts[word] for word in words])
+    return (1, 5) if lengths == SYLLABLE_LENGTHS else (3, 6)
 
 
 class Features:

@@ -43,7 +43,8 @@ class BagClassifier:
     ----------
     config : mapping
         ``vector_size``, ``loss`` ("softmax", "hs", "ns" or "ova"), ``min_n``, ``max_n``, ``word_ngrams`` and
-        ``bucket``; what else training used.
+        ``bucket``; what else training used. With ``root_mean`` the hidden vector is the mean of the rows times the
+        root of their number; fastText's files have no room for that.
     labels : sequence of bytes
         With the prefix ``__label__``, by falling count.
     label_counts : int64 (n_labels,)
@@ -168,6 +169,8 @@ class BagClassifier:
                 kernels.hidden_of_codes(indptr, numbers, codes, hidden)
             else:
                 kernels.hidden_of_rows(indptr, numbers, matrix, hidden)
+            if self.config.get("root_mean"):
+                hidden *= np.sqrt(np.diff(indptr)).astype(np.float32)[:, None]
             if output_codes is not None:
                 kernels.scores_of_codes(hidden, output_codes, scores)
             else:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from embedkit.errors import ConfigError
-from embedkit.options import check, option
+from embedkit.options import changed, check, option
 
 LOSSES = ("softmax", "hs", "ns", "ova")
 
@@ -33,7 +33,39 @@ class BagOptions:
         if self.workers is None:
             object.__setattr__(self, "workers", os.cpu_count() or 1)
         check(self)
-        if self.max_n and not 1 <= self.min_n <= self.max_n:
-            raise ConfigError(f"`min_n` must be from 1 to `max_n`, got {self.min_n} and {self.max_n}")
-        if self.min_n and not self.max_n:
-            raise ConfigError("`min_n` has no effect without `max_n`")
+        _check_lengths(self.min_n, self.max_n)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearOptions:
+    """Options of ``classify train --model linear``."""
+
+    word_ngrams: int = changed(BagOptions, "word_ngrams", 2)
+    min_n: int = changed(BagOptions, "min_n", None, default_help="1 for Hangul, else 3")
+    max_n: int = changed(BagOptions, "max_n", None, default_help="5 for Hangul, else 6")
+    bucket: int = changed(BagOptions, "bucket", 2_000_000)
+    min_count: int = changed(BagOptions, "min_count", None, default_help="1, 2 from 1,000 texts, 3 from 100,000")
+    min_count_label: int = changed(BagOptions, "min_count_label", 0)
+    loss: str = changed(BagOptions, "loss", "softmax", choices=("softmax", "ova"))
+    cost: float = option(
+        None,
+        "What a text's loss counts against the size of the weights.",
+        "-C",
+        above=0,
+        default_help="by held-out texts",
+    )
+    workers: int = changed(BagOptions, "workers", None)
+    seed: int = option(1, "Of the choice of texts to hold out.", least=0, most=2**63 - 1)
+
+    def __post_init__(self) -> None:
+        if self.workers is None:
+            object.__setattr__(self, "workers", os.cpu_count() or 1)
+        check(self)
+        _check_lengths(self.min_n, self.max_n)
+
+
+def _check_lengths(min_n: int | None, max_n: int | None) -> None:
+    if max_n and min_n is not None and not 1 <= min_n <= max_n:
+        raise ConfigError(f"`min_n` must be from 1 to `max_n`, got {min_n} and {max_n}")
+    if min_n and max_n == 0:
+        raise ConfigError("`min_n` has no effect without `max_n`")

@@ -81,9 +81,9 @@ def train_bag(
         When the numbers explode.
     """
     options = options or BagOptions()
-    label_names, label_counts, sets = _number_labels(labels, options.min_count_label)
-    words, word_counts, n_tokens = _choose_words(texts, options.min_count)
-    examples, buckets, number = _encode(texts, words, sets, options)
+    label_names, label_counts, sets = number_labels(labels, options.min_count_label)
+    words, word_counts, n_tokens = choose_words(texts, options.min_count)
+    examples, buckets, number = encode_examples(texts, words, sets, options)
     w_in, w_out = _train(examples, len(number), label_counts, options, progress)
     for name, matrix in (("input", w_in), ("output", w_out)):
         if not np.isfinite(matrix).all():
@@ -100,7 +100,7 @@ def train_bag(
     )
 
 
-def _number_labels(
+def number_labels(
     labels: Sequence[Sequence[str]], min_count: int
 ) -> tuple[list[str], np.ndarray, tuple[np.ndarray, np.ndarray]]:
     """The labels by falling count, their counts, and each text's (indptr, numbers)."""
@@ -117,7 +117,8 @@ def _number_labels(
     return [name for name, _ in kept], np.array([count for _, count in kept], np.int64), (indptr, flat)
 
 
-def _choose_words(texts: Sequence[str | bytes], min_count: int) -> tuple[list[bytes], np.ndarray, int]:
+def choose_words(texts: Sequence[str | bytes], min_count: int) -> tuple[list[bytes], np.ndarray, int]:
+    """The words by falling count, their counts, and how many tokens there are, the rare ones included."""
     counts = count_tokens(texts)
     kept = sorted((item for item in counts.items() if item[1] >= min_count), key=lambda item: -item[1])
     if not kept:
@@ -125,8 +126,8 @@ def _choose_words(texts: Sequence[str | bytes], min_count: int) -> tuple[list[by
     return [word for word, _ in kept], np.array([count for _, count in kept], np.int64), sum(counts.values())
 
 
-def _encode(
-    texts: Sequence[str | bytes], words: list[bytes], sets: tuple[np.ndarray, np.ndarray], options: BagOptions
+def encode_examples(
+    texts: Sequence[str | bytes], words: list[bytes], sets: tuple[np.ndarray, np.ndarray], options: Any
 ) -> tuple[Examples, np.ndarray, np.ndarray]:
     """The examples, with rows numbered by use; the buckets in use; the row of each word and each of these."""
     features = Features(

@@ -118,3 +118,41 @@ def test_their_figures_are_ours(corpus, tmp_path):
         assert row.recall == pytest.approx(wanted["recall"])
         if np.isfinite(wanted["precision"]):
             assert row.precision == pytest.approx(wanted["precision"])
+
+
+def test_a_linear_model_gives_the_same_labels_there(corpus, tmp_path):
+    from embedkit.classification.linear import train_linear
+    from embedkit.classification.options import LinearOptions
+
+    _, texts = corpus
+    labels = [["even" if len(text) % 2 == 0 else "odd", "long" if len(text) > 30 else "short"] for text in texts]
+    options = LinearOptions(bucket=5000, min_n=2, max_n=3, workers=1, cost=3.0)
+    model = train_linear(texts, [each[1:] for each in labels], options, held_out=0).model
+    save_bag(model, tmp_path / "m.bin")
+    there = fasttext.load_model(str(tmp_path / "m.bin"))
+    mine = model.predict(texts[:300])
+    for text, label in zip(texts[:300], mine.labels[:, 0], strict=True):
+        assert there.f.predict(text + "\n", 1, 0.0, "strict")[0][1] == f"__label__{model.labels[label]}"
+
+
+def test_a_linear_model_is_scikit_learns_logistic_regression():
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    from embedkit.classification.descent import minimise
+    from embedkit.classification.linear import Problem
+    from embedkit.classification.options import LinearOptions
+
+    draw = random.Random(3)
+    texts = [" ".join(draw.choices("abcdefghij", k=6)) for _ in range(200)]
+    labels = [[str((text.count("a") + text.count("b")) % 3)] for text in texts]
+    options = LinearOptions(min_n=0, max_n=0, word_ngrams=1, min_count=1, workers=1)
+    problem = Problem(texts, labels, options)
+    point = minimise(problem.loss(10.0), np.zeros(problem.size, np.float32), tolerance=1e-4, most=500)
+    lines = np.zeros((len(texts), len(problem._strengths)))
+    np.add.at(lines, (np.repeat(np.arange(len(texts)), np.diff(problem._lines[0])), problem._lines[1]), 1)
+    lines *= problem._shares[:, None] * problem._strengths
+    theirs = linear_model.LogisticRegression(C=10.0, max_iter=5000, tol=1e-8).fit(lines, [each[0] for each in labels])
+    mine = lines @ point.reshape(-1, 3)[:-1] + problem._known[:, None] * problem._bias * point.reshape(-1, 3)[-1]
+    wanted = theirs.decision_function(lines)
+    order = [problem.names.index(name) for name in theirs.classes_]
+    mine = mine[:, order] - mine.mean(1, keepdims=True)
+    assert np.abs(mine - (wanted - wanted.mean(1, keepdims=True))).max() < 0.02

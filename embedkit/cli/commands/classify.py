@@ -9,6 +9,7 @@ import click
 from embedkit.cli.shared.bag import (
     BAG,
     BAG_ONLY,
+    LINEAR,
     bag_options,
     chooses_bag,
     column_options,
@@ -59,9 +60,9 @@ def classify() -> None:
 @click.option("--output", "--out", "-o", "out", required=True, type=OUTPUT, help="The file of the model.")
 @click.option(
     "--model",
-    show_default=f"{_DEFAULT.model}; {BAG} without vectors and options of networks",
-    type=click.Choice([*MODELS, BAG]),
-    help="mean has no encoder: words are pooled as they are. fasttext is a bag of words and n-grams.",
+    show_default=f"{_DEFAULT.model}; {LINEAR} without vectors and options of networks",
+    type=click.Choice([*MODELS, BAG, LINEAR]),
+    help="mean has no encoder: words are pooled as they are. fasttext and linear are bags of words and n-grams.",
 )
 @click.option(
     "--hidden-size",
@@ -108,10 +109,10 @@ def train(
         train_suited_and_save(read_texts(data, quiet, text_column, label_column), out, options, quiet)
         return
     options["model"] = options["model"] or _DEFAULT.model
-    if options["model"] == BAG:
+    if options["model"] in (BAG, LINEAR):
         train_and_save(read_texts(data, quiet, text_column, label_column), out, options, quiet)
         return
-    refuse(BAG_ONLY, f"with `model` {options['model']}: it is for {BAG}")
+    refuse(BAG_ONLY, f"with `model` {options['model']}: it is for {BAG} and {LINEAR}")
     for name in BAG_ONLY:
         del options[name]
     refuse_idle_training(vectors, valid)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from embedkit.classification.options import BagOptions
+from embedkit.classification.options import BagOptions, LinearOptions
 from embedkit.cli.shared.neural import line_batches, load_vectors
 from embedkit.cli.shared.options import chain, given, option_of, refuse
 from embedkit.cli.shared.output import Results, note, print_json, print_line, warn
@@ -16,23 +16,37 @@ from embedkit.nn.models.classifier import Classifier
 from embedkit.options import check_given, defaults, described
 
 if TYPE_CHECKING:
+    from embedkit.classification.linear import LinearFit
     from embedkit.classification.model import BagClassifier, Predictions
     from embedkit.text.labelled import LabelledSets
 
-BAG = "fasttext"
+BAG, LINEAR = "fasttext", "linear"
 BATCH = 1 << 16  # lines of a file that are predicted at once
 # Options that the other models of classify do not have.
-BAG_ONLY = ("word_ngrams", "min_n", "max_n", "bucket", "min_count", "min_count_label", "loss", "negative", "workers")
-_BAG_PARAMETERS = {
-    *described(BagOptions),
-    *("data", "out", "model", "quiet", "text_column", "label_column", "valid_fraction"),
+BAG_ONLY = (
+    *("word_ngrams", "min_n", "max_n", "bucket", "min_count", "min_count_label", "loss", "negative", "workers"),
+    "cost",
+)
+_FILES = {"data", "out", "model", "quiet", "text_column", "label_column"}
+_OPTIONS: dict[str, type[BagOptions] | type[LinearOptions]] = {BAG: BagOptions, LINEAR: LinearOptions}
+_PARAMETERS = {
+    BAG: {*described(BagOptions), *_FILES},
+    LINEAR: {*described(LinearOptions), *_FILES, "valid_fraction"},
 }
 
 
 def _bag_option(name: str) -> Any:
-    facts, default = described(BagOptions)[name], defaults(BagOptions)[name]
-    text = f"fasttext: {facts.help}  [default: {facts.default_help or default}]"
-    return option_of(BagOptions, name, help=text, default=None, show_default=False)
+    """An option of one of the two models or of both, with the defaults of each."""
+    shown = {
+        model: described(options)[name].default_help or defaults(options)[name]
+        for model, options in _OPTIONS.items()
+        if name in described(options)
+    }
+    same = len({*map(str, shown.values())}) == 1
+    each = f"{next(iter(shown.values()))}" if same else "; ".join(f"{model}: {value}" for model, value in shown.items())
+    owner = _OPTIONS[next(iter(shown))]
+    text = f"{', '.join(shown)}: {described(owner)[name].help}  [default: {each}]"
+    return option_of(owner, name, help=text, default=None, show_default=False)
 
 
 bag_options = chain(*map(_bag_option, BAG_ONLY))
@@ -78,12 +92,20 @@ def load_classifier(path: str, vectors: str | None) -> Classifier | BagClassifie
 
 def train_and_save(data: LabelledSets, out: str, options: dict[str, Any], quiet: bool) -> None:
     """Train a bag of features; whatever was given to the running command must be an option of it."""
+    from embedkit.classification.linear import train_linear
     from embedkit.classification.storing import save_bag
     from embedkit.classification.training import train_bag
 
-    known = _BAG_PARAMETERS - {"valid_fraction"}
-    refuse([name for name in click.get_current_context().params if name not in known], f"with `model` {BAG}")
-    chosen = {name: options[name] for name in given(described(BagOptions))}
+    name = options["model"]
+    refuse([p for p in click.get_current_context().params if p not in _PARAMETERS[name]], f"with `model` {name}")
+    chosen = {option: options[option] for option in given(described(_OPTIONS[name]))}
+    if name == LINEAR:
+        with progress_bar(quiet) as progress:
+            held_out = options["valid_fraction"]
+            found = train_linear(data.texts, data.labels, LinearOptions(**chosen), held_out=held_out, progress=progress)
+            save_bag(found.model, out)
+        _report(found, out, quiet)
+        return
     bag = BagOptions(**chosen)
     check_given(bag, chosen)
     with progress_bar(quiet) as progress:
@@ -95,7 +117,8 @@ def train_and_save(data: LabelledSets, out: str, options: dict[str, Any], quiet:
 def chooses_bag(vectors: str | None) -> bool:
     """Whether training without a `model` makes a bag: nothing was given that only a network has."""
     params = click.get_current_context().params
-    return vectors is None and not given([name for name in params if name not in _BAG_PARAMETERS])
+    known = _PARAMETERS[BAG] | _PARAMETERS[LINEAR]
+    return vectors is None and not given([name for name in params if name not in known])
 
 
 def train_suited_and_save(data: LabelledSets, out: str, options: dict[str, Any], quiet: bool) -> None:
@@ -103,12 +126,17 @@ def train_suited_and_save(data: LabelledSets, out: str, options: dict[str, Any],
     from embedkit.classification.storing import save_bag
     from embedkit.classification.suited import train_suited
 
-    chosen = {name: options[name] for name in given(described(BagOptions))}
+    chosen = {name: options[name] for name in given({**described(BagOptions), **described(LinearOptions)})}
     with progress_bar(quiet) as progress:
         found = train_suited(data.texts, data.labels, held_out=options["valid_fraction"], progress=progress, **chosen)
         save_bag(found.model, out)
-    kind = f"characters, 1 to {found.options.max_n}" if found.options.max_n else "words and pairs of words"
-    note(f"note: without --vectors and --model: a bag of n-grams of {kind} (--model {BAG})", quiet)
+    lengths = f"characters, {found.options.min_n} to {found.options.max_n}" if found.options.max_n else "words alone"
+    model = LINEAR if isinstance(found.options, LinearOptions) else BAG
+    note(f"note: without --vectors and --model: words and n-grams of {lengths} (--model {model})", quiet)
+    _report(found, out, quiet)
+
+
+def _report(found: LinearFit, out: str, quiet: bool) -> None:
     measured = f"accuracy {found.accuracy:.4f} on {found.n_held_out:,} texts held out; " if found.n_held_out else ""
     note(f"{measured}saved to {out}", quiet)
 

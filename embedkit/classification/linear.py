@@ -1,0 +1,399 @@
+"""A linear classifier of the same features as fastText's, fitted to the end: logistic regression.
+
+A line's score for a label is the mean of its features' weights times the root of their number: the sum would make long
+lines too sure, the mean does not make them sure enough. Weights are small where nothing speaks for their being large:
+the fit pays for the squares of ``weight / strength``, and a feature's strength is how unevenly it is spread over the
+labels, the root mean square of its log ratios (Wang and Manning 2012, "Baselines and Bigrams", for two labels) times
+the root of its inverse document frequency. The loss is convex and its least value is found by L-BFGS.
+
+How much the texts count against the size of the weights, `cost`, is chosen on texts held out, five tenths in turn; so
+is a temperature that divides the scores (Guo et al. 2017, "On Calibration of Modern Neural Networks"). Then all texts
+are fitted with these. Of many texts some choose the cost, and a tenth is not fitted.
+
+The model is a `BagClassifier` whose hidden vector is the scores and whose output matrix is the identity; so every file
+of that class can hold it. fastText's knows the mean alone: the labels are the same there, the probabilities those of a
+line of mean length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from embedkit.classification.calibration import best_temperature, mean_loss
+from embedkit.classification.descent import minimise
+from embedkit.classification.features import LABEL_PREFIX, Lines, suited_lengths
+from embedkit.classification.model import BagClassifier, rows_of_buckets
+from embedkit.classification.options import BagOptions, LinearOptions
+from embedkit.classification.training import choose_words, encode_examples, number_labels
+from embedkit.progress import Progress, ProgressCallback
+from embedkit.rows.subwords import encode_word
+from embedkit.threads import for_each
+
+COSTS = (1.0, 3.0, 10.0, 30.0, 100.0)
+DEFAULT_COST = 10.0  # where too few texts can be held out
+FEWEST_HELD_OUT = 20
+PARTS, MANY_TO_HOLD_OUT = 5, 20_000
+ROUGHLY = 1e-2  # how far a fit goes that only tells a cost
+MANY_TEXTS = (1000, 100_000)  # from so many on, features of one line or two say little
+BIAS = 0.1  # a unit of the bias moves the mean line's scores by so much: a scale at which the descent is quick
+PIECE = 8192  # lines or rows that a thread sums at once
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """What `train_linear` made, or `embedkit.classification.suited.train_suited`.
+
+    Attributes
+    ----------
+    model : BagClassifier
+    options : LinearOptions or BagOptions
+        With the values that were chosen.
+    accuracy : float
+        On the texts held out, of a model of the others; NaN where there are too few.
+    n_held_out : int
+    temperature : float
+    """
+
+    model: BagClassifier
+    options: LinearOptions | BagOptions
+    accuracy: float
+    n_held_out: int
+    temperature: float
+
+
+def train_linear(
+    texts: Sequence[str | bytes],
+    labels: Sequence[Sequence[str]],
+    options: LinearOptions | None = None,
+    *,
+    held_out: float = 0.1,
+    progress: ProgressCallback | None = None,
+) -> LinearFit:
+    """Fit a linear classifier.
+
+    Parameters
+    ----------
+    texts, labels
+        As for `embedkit.classification.training.train_bag`. With softmax several labels of a text share its weight.
+    options : LinearOptions, optional
+    held_out : float
+        Share of the texts to choose `cost` and the temperature by.
+    progress : callable, optional
+
+    Raises
+    ------
+    CorpusError
+        When fewer than two labels or no words are left.
+    """
+    options = _chosen(options or LinearOptions(), texts)
+    watch = _Watch(progress)
+    parts = _parts(len(texts), held_out, options.seed)
+    if parts and len(texts) > MANY_TO_HOLD_OUT:
+        return _fit_many(texts, labels, parts[0], options, watch)
+    choice = _Choice(DEFAULT_COST if options.cost is None else options.cost, 1.0, float("nan"), 0)
+    if parts:
+        choice = _choose([_Fold(texts, labels, part, options) for part in parts], options, watch)
+    options = _replace(options, cost=choice.cost)
+    problem = Problem(texts, labels, options)
+    point = problem.fit(choice.cost, np.zeros(problem.size, np.float32), watch)
+    model = problem.model(point, choice.temperature)
+    return LinearFit(model, options, choice.accuracy, choice.n_held_out, choice.temperature)
+
+
+def _fit_many(
+    texts: Sequence[str | bytes],
+    labels: Sequence[Sequence[str]],
+    part: np.ndarray,
+    options: LinearOptions,
+    watch: _Watch,
+) -> LinearFit:
+    """One fit of all texts but a part, which is left to calibrate and measure; some of the texts choose the cost."""
+    if options.cost is None:
+        order = np.random.default_rng(np.random.SeedSequence((options.seed, 2 << 20))).permutation(len(texts))
+        some = np.setdiff1d(order[:MANY_TO_HOLD_OUT], part).tolist()
+        few_texts, few_labels = [texts[i] for i in some], [labels[i] for i in some]
+        held = np.arange(len(some) // 10)
+        options = _replace(options, cost=_choose([_Fold(few_texts, few_labels, held, options)], options, watch).cost)
+    fold = _Fold(texts, labels, part, options)
+    pairs = [(fold.scores(float(options.cost), watch), fold.targets)]
+    temperature = best_temperature(pairs) if options.loss == "softmax" else 1.0
+    return LinearFit(fold.model(temperature), options, _accuracy(pairs), len(part), temperature)
+
+
+def _parts(n_texts: int, held_out: float, seed: int) -> list[np.ndarray]:
+    """The texts to hold out in turn: one part of many texts, five parts of few."""
+    size = int(held_out * n_texts)
+    if size < FEWEST_HELD_OUT:
+        return []
+    order = np.random.default_rng(np.random.SeedSequence((seed, 1 << 20))).permutation(n_texts)
+    n = 1 if n_texts > MANY_TO_HOLD_OUT else min(PARTS, n_texts // size)
+    return [np.sort(order[i * size : (i + 1) * size]) for i in range(n)]
+
+
+def _replace(options: LinearOptions, **values: Any) -> LinearOptions:
+    return LinearOptions(**{**asdict(options), **values})
+
+
+def _chosen(options: LinearOptions, texts: Sequence[str | bytes]) -> LinearOptions:
+    """The options with the defaults that depend on the texts."""
+    values: dict[str, Any] = {}
+    if options.min_n is None or options.max_n is None:
+        min_n, max_n = suited_lengths(texts)
+        values["max_n"] = max(max_n, options.min_n or 0) if options.max_n is None else options.max_n
+        values["min_n"] = min(min_n, values["max_n"]) if options.min_n is None else options.min_n
+    if options.min_count is None:
+        values["min_count"] = 1 + sum(len(texts) >= many for many in MANY_TEXTS)
+    return _replace(options, **values)
+
+
+class _Choice(NamedTuple):
+    """What the held-out texts say."""
+
+    cost: float
+    temperature: float
+    accuracy: float
+    n_held_out: int
+
+
+class _Fold:
+    """A part of the texts, and the problem that the others make."""
+
+    def __init__(
+        self,
+        texts: Sequence[str | bytes],
+        labels: Sequence[Sequence[str]],
+        part: np.ndarray,
+        options: LinearOptions,
+    ) -> None:
+        train = np.setdiff1d(np.arange(len(texts)), part).tolist()
+        self.problem = Problem([texts[i] for i in train], [labels[i] for i in train], options)
+        self.targets = self.problem.targets_of([labels[i] for i in part])
+        self._scorer = self.problem.scorer([texts[i] for i in part])
+        self._point = np.zeros(self.problem.size, np.float32)
+
+    def scores(self, cost: float, watch: _Watch) -> np.ndarray:
+        """The part's scores after a fit that begins at the last one's end."""
+        self._point = self.problem.fit(cost, self._point, watch, ROUGHLY)
+        return self._scorer(self._point)
+
+    def model(self, temperature: float) -> BagClassifier:
+        """The classifier of the last fit."""
+        return self.problem.model(self._point, temperature)
+
+
+def _choose(folds: list[_Fold], options: LinearOptions, watch: _Watch) -> _Choice:
+    """The cost of the least loss on the parts held out: the first after which the loss rises."""
+    softmax = options.loss == "softmax"
+    n = sum(len(fold.targets) for fold in folds)
+    best, best_loss = _Choice(COSTS[0], 1.0, float("nan"), n), np.inf
+    for cost in COSTS if options.cost is None else (float(options.cost),):
+        pairs = [(fold.scores(cost, watch), fold.targets) for fold in folds]
+        temperature = best_temperature(pairs) if softmax else 1.0
+        loss = mean_loss(pairs, temperature, softmax)
+        if loss >= best_loss:
+            break
+        best, best_loss = _Choice(cost, temperature, _accuracy(pairs), n), loss
+    return best
+
+
+def _accuracy(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Of the likeliest label."""
+    return float(np.mean(np.concatenate([np.take_along_axis(y, s.argmax(1)[:, None], 1) > 0 for s, y in pairs])))
+
+
+class Problem:
+    """Labelled lines as a function of the weights.
+
+    Parameters
+    ----------
+    texts, labels, options
+        As for `train_linear`, all options chosen.
+
+    Attributes
+    ----------
+    size : int
+        Numbers in a point: the weights divided by their features' strengths, row by row, and a bias for each label.
+        Of two labels with softmax one is enough.
+    """
+
+    def __init__(self, texts: Sequence[str | bytes], labels: Sequence[Sequence[str]], options: LinearOptions) -> None:
+        from embedkit.kernels.linear import columns_of
+
+        self.options = options
+        self.names, self.label_counts, _ = number_labels(labels, options.min_count_label)
+        self._number = {name: i for i, name in enumerate(self.names)}
+        full = [i for i, each in enumerate(labels) if any(label in self._number for label in each)]
+        texts, labels = [texts[i] for i in full], [labels[i] for i in full]
+        _, _, sets = number_labels(labels, options.min_count_label)
+        self.words, self.word_counts, self._n_tokens = choose_words(texts, options.min_count)
+        examples, buckets, place = encode_examples(texts, self.words, sets, options)
+        self.targets = self.targets_of(labels)
+        lengths = np.maximum(np.diff(examples.indptr), 1)
+        self._typical, shares = float(lengths.mean()), (1 / np.sqrt(lengths)).astype(np.float32)
+        starts, lines = columns_of(examples.indptr, examples.rows, len(place))
+        n_lines = _distinct(starts, lines)
+        kept = n_lines >= options.min_count
+        kept[place[: len(self.words)]] = True
+        number = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
+        self._place = number[place]
+        rows = number[examples.rows]
+        self._lines = (np.concatenate([[0], np.cumsum(rows >= 0)])[examples.indptr], rows[rows >= 0])
+        self._columns = columns_of(*self._lines, int(kept.sum()))
+        self._shares, self._buckets = shares, buckets
+        self._known = (np.diff(self._lines[0]) * shares).astype(np.float32)
+        self._bias = np.float32(BIAS / np.sqrt(np.mean(self._known**2)))
+        self._strengths = self._spread(n_lines[kept], len(texts))
+        self.n_columns = 1 if options.loss == "softmax" and len(self.names) == 2 else len(self.names)
+        self.size = (len(self._strengths) + 1) * self.n_columns
+
+    def targets_of(self, labels: Sequence[Sequence[str]]) -> np.ndarray:
+        """float32 (n, n_labels): 1 for a label that a text has; with softmax its labels share the 1."""
+        targets = np.zeros((len(labels), len(self.names)), np.float32)
+        for i, each in enumerate(labels):
+            known = [self._number[label] for label in each if label in self._number]
+            targets[i, known] = 1 / len(set(known)) if known and self.options.loss == "softmax" else 1
+        return targets
+
+    def _spread(self, n_lines: np.ndarray, n: int) -> np.ndarray:
+        """The strengths of the features, float32 (n_kept,), such that the mean line has a length of 1."""
+        counts = self._sums(self._columns, self.targets, np.ones(len(n_lines), np.float32)).astype(np.float64)
+        other = counts.sum(1, keepdims=True) - counts
+        counts, other = counts + 1, other + 1
+        ratios = np.log((counts / counts.sum(0)) / (other / other.sum(0)))
+        strengths = np.sqrt((ratios**2).mean(1) * np.log((n + 1) / n_lines))
+        squares = (strengths**2).astype(np.float32)[:, None]
+        lengths = self._sums(self._lines, squares, self._shares**2)
+        strengths /= np.sqrt(max(float(lengths.mean(dtype=np.float64)), 1e-12))
+        return strengths.astype(np.float32)
+
+    def _sums(self, entries: tuple[np.ndarray, np.ndarray], matrix: np.ndarray, scales: np.ndarray) -> np.ndarray:
+        from embedkit.kernels.linear import sum_rows
+
+        n = len(scales)
+        out = np.empty((n, matrix.shape[1]), np.float32)
+        sum_rows(*entries, matrix, scales, 0, 0, out)  # compile before there are threads
+        piece = min(PIECE, -(-n // self.options.workers)) or 1
+        bounds = [(low, min(low + piece, n)) for low in range(0, n, piece)]
+        for_each(lambda b: sum_rows(*entries, matrix, scales, *b, out), bounds, self.options.workers, "linear")
+        return out
+
+    def weights(self, point: np.ndarray) -> np.ndarray:
+        """float32 (n_kept, n_labels): what a feature adds, its share of the bias included."""
+        weights = self._columns_of(point)
+        return weights if self.n_columns > 1 else np.concatenate([weights, -weights], 1)
+
+    def _columns_of(self, point: np.ndarray) -> np.ndarray:
+        table = point.reshape(-1, self.n_columns)
+        return table[:-1] * self._strengths[:, None] + table[-1] * self._bias
+
+    def loss(self, cost: float) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+        """The function to make small: the mean loss of a line and the squares of the point, without the bias."""
+        both = self.n_columns == 1  # the second label's scores are the first's with the other sign
+        decay = np.float32((2 if both else 1) / (cost * len(self.targets)))
+        softmax = self.options.loss == "softmax"
+        ones = np.ones(len(self._strengths), np.float32)
+
+        def value(point: np.ndarray) -> tuple[float, np.ndarray]:
+            scores = self._sums(self._lines, self._columns_of(point), self._shares)
+            losses, slopes = _losses(np.concatenate([scores, -scores], 1) if both else scores, self.targets, softmax)
+            if both:
+                slopes = slopes[:, :1] - slopes[:, 1:]
+            slopes *= np.float32(1 / len(self.targets))
+            moved = self._sums(self._columns, slopes * self._shares[:, None], ones)
+            gradient = np.empty_like(point).reshape(-1, self.n_columns)
+            gradient[:-1] = moved * self._strengths[:, None]
+            gradient[-1] = (slopes * self._known[:, None]).sum(0) * self._bias
+            inner = point[: -self.n_columns]
+            gradient.reshape(-1)[: len(inner)] += decay * inner
+            return losses / len(self.targets) + 0.5 * float(decay) * float(inner @ inner), gradient.reshape(-1)
+
+        return value
+
+    def fit(self, cost: float, start: np.ndarray, watch: _Watch, tolerance: float = 3e-3) -> np.ndarray:
+        """The best point for a cost, float32 (size,), found from `start` on."""
+        function = self.loss(cost)
+
+        def counted(point: np.ndarray) -> tuple[float, np.ndarray]:
+            value, gradient = function(point)
+            watch.count(value)
+            return value, gradient
+
+        return minimise(counted, start, tolerance=tolerance)
+
+    def scorer(self, texts: Sequence[str | bytes]) -> Callable[[np.ndarray], np.ndarray]:
+        """From a point to the scores of these texts, float32 (n_texts, n_labels)."""
+        from embedkit.kernels.classification import hidden_of_rows
+
+        model = self.model(np.zeros(self.size, np.float32), 1.0)
+        indptr, rows = model.features.encode(Lines(texts))
+
+        def scores(point: np.ndarray) -> np.ndarray:
+            out = np.empty((len(texts), len(self.names)), np.float32)
+            hidden_of_rows(indptr, rows, self._table(point), out)
+            return out * np.sqrt(np.diff(indptr)).astype(np.float32)[:, None]
+
+        return scores
+
+    def _table(self, point: np.ndarray) -> np.ndarray:
+        """Weights of the words and then of the buckets that were kept."""
+        places = self._place[self._place >= 0]
+        return np.ascontiguousarray(self.weights(point)[places])
+
+    def model(self, point: np.ndarray, temperature: float) -> BagClassifier:
+        """The classifier with these weights, its scores divided by `temperature`."""
+        n_words, n_labels = len(self.words), len(self.names)
+        buckets = self._buckets[self._place[n_words:] >= 0]
+        chosen = {name: value for name, value in asdict(self.options).items() if name not in ("cost", "workers")}
+        return BagClassifier(
+            {
+                **asdict(BagOptions(workers=self.options.workers)),
+                **chosen,
+                **{"vector_size": n_labels, "algorithm": "linear", "cost": self.options.cost},
+                **{"root_mean": True, "mean_features": self._typical},
+                "n_tokens": self._n_tokens + int(self.label_counts.sum()),
+            },
+            [LABEL_PREFIX + encode_word(name) for name in self.names],
+            self.label_counts,
+            self.words,
+            self.word_counts,
+            self._table(point) / np.float32(temperature),
+            np.eye(n_labels, dtype=np.float32),
+            bucket_rows=rows_of_buckets(buckets, self.options.bucket, n_words),
+        )
+
+
+def _distinct(starts: np.ndarray, lines: np.ndarray) -> np.ndarray:
+    """In how many lines each row occurs."""
+    first = np.ones(len(lines) + 1, np.int64)
+    first[1:-1] = lines[1:] != lines[:-1]
+    first[starts[:-1]] = 1
+    total = np.concatenate([[0], np.cumsum(first[: len(lines)])])
+    return np.asarray(total[starts[1:]] - total[starts[:-1]])
+
+
+def _losses(scores: np.ndarray, targets: np.ndarray, softmax: bool) -> tuple[float, np.ndarray]:
+    """The sum of the lines' losses, and its slope by each score: float32 (n, n_labels)."""
+    if softmax:
+        scores -= scores.max(1, keepdims=True)
+        powers = np.exp(scores)
+        totals = powers.sum(1, keepdims=True)
+        loss = float(np.log(totals).sum(dtype=np.float64) - (scores * targets).sum(dtype=np.float64))
+        return loss, powers / totals - targets
+    loss = float((np.logaddexp(0, scores) - scores * targets).sum(dtype=np.float64))
+    return loss, 1 / (1 + np.exp(-scores)) - targets
+
+
+class _Watch:
+    """Counts the passes over the texts and reports them."""
+
+    def __init__(self, progress: ProgressCallback | None) -> None:
+        self._progress, self._done = progress, 0
+
+    def count(self, loss: float) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress(Progress("training", self._done, None, "passes", {"loss": loss}))

@@ -1,0 +1,140 @@
+"""The linear classifier: its loss against a plain one, its descent, what it chooses, and its files."""
+
+import numpy as np
+import pytest
+
+from embedkit.classification import linear
+from embedkit.classification.calibration import best_temperature
+from embedkit.classification.descent import minimise
+from embedkit.classification.linear import Problem, train_linear
+from embedkit.classification.options import LinearOptions
+from embedkit.classification.storing import load_bag, save_bag
+from embedkit.errors import ConfigError, CorpusError
+from tests.classification.test_bag import texts_and_labels
+
+SMALL = {"bucket": 2000, "workers": 1, "min_n": 1, "max_n": 2, "min_count": 1}
+
+
+def problem(loss="softmax", two=False, several=False):
+    texts, labels = texts_and_labels(60, several=several)
+    if two:
+        labels = [["산"] if each == ["산"] else ["other"] for each in labels]
+    return Problem(texts, labels, LinearOptions(loss=loss, **SMALL)), texts
+
+
+def plain_loss(found, texts, point, cost, softmax):
+    """The loss by its definition, in float64, from the encoded texts and a table of all weights."""
+    from embedkit.classification.features import Lines
+
+    model = found.model(np.asarray(point, np.float32), 1.0)
+    indptr, rows = model.features.encode(Lines(texts))
+    table = np.vstack([model.rows, np.zeros(len(model.labels))]).astype(np.float64)
+    total = 0.0
+    for i, wanted in enumerate(found.targets.astype(np.float64)):
+        mine = rows[indptr[i] : indptr[i + 1]]
+        scores = table[mine].sum(0) / np.sqrt(len(mine))
+        if softmax:
+            total += np.log(np.exp(scores).sum()) - scores @ wanted
+        else:
+            total += (np.log1p(np.exp(scores)) - scores * wanted).sum()
+    inner = np.asarray(point, np.float64)[: -found.n_columns]
+    scale = 2 if found.n_columns == 1 else 1
+    return total / len(texts) + scale * (inner @ inner) / (2 * cost * len(texts))
+
+
+@pytest.mark.parametrize(
+    ("loss", "two", "several"), [("softmax", False, True), ("softmax", True, False), ("ova", False, True)]
+)
+def test_the_loss_and_its_gradient_are_the_plain_ones(loss, two, several):
+    found, texts = problem(loss, two, several)
+    rng = np.random.default_rng(1)
+    point = rng.normal(size=found.size).astype(np.float32)
+    value, gradient = found.loss(3.0)(point)
+    assert value == pytest.approx(plain_loss(found, texts, point, 3.0, loss == "softmax"), rel=1e-5)
+    for _ in range(3):
+        direction = rng.normal(size=found.size)
+        ends = [plain_loss(found, texts, point + side * direction, 3.0, loss == "softmax") for side in (1e-2, -1e-2)]
+        assert gradient @ direction == pytest.approx((ends[0] - ends[1]) / 2e-2, rel=1e-2)
+
+
+def test_rare_features_have_no_weights_and_count_all_the_same():
+    texts, labels = texts_and_labels(60)
+    found = Problem([*texts, "파도 hapax"], [*labels, ["산"]], LinearOptions(**{**SMALL, "min_count": 2}))
+    assert b"hapax" not in found.words
+    assert found._known[-1] < np.sqrt(len("파도 hapax"))
+
+
+def test_descent_finds_the_least_value():
+    rng = np.random.default_rng(1)
+    root = rng.normal(size=(30, 30))
+    curvature, aim = root @ root.T + np.eye(30), rng.normal(size=30)
+
+    def function(x):
+        return 0.5 * (x - aim) @ curvature @ (x - aim), curvature @ (x - aim)
+
+    assert minimise(function, np.zeros(30), tolerance=1e-9, most=500) == pytest.approx(aim, abs=1e-6)
+
+
+def test_descent_stops_where_there_is_no_way_down():
+    start = np.ones(3)
+    assert minimise(lambda x: (float("nan"), x), start) is start
+
+
+@pytest.mark.parametrize("loss", ["softmax", "ova"])
+def test_it_learns(loss):
+    texts, labels = texts_and_labels(300)
+    found = train_linear(texts, labels, LinearOptions(loss=loss, **SMALL))
+    assert found.n_held_out == 150
+    assert found.accuracy > 0.98
+    new, wanted = texts_and_labels(100, seed=9)
+    given = [found.model.labels[i] for i in found.model.predict(new).labels[:, 0]]
+    assert np.mean([a == b[0] for a, b in zip(given, wanted, strict=True)]) > 0.98
+
+
+def test_many_texts_are_fitted_once(monkeypatch):
+    monkeypatch.setattr(linear, "MANY_TO_HOLD_OUT", 250)
+    found = train_linear(*texts_and_labels(400), LinearOptions(**SMALL))
+    assert found.n_held_out == 40
+    assert found.accuracy > 0.95
+
+
+def test_few_texts_have_no_part_to_spare():
+    found = train_linear(*texts_and_labels(60), LinearOptions(**SMALL))
+    assert (found.n_held_out, found.temperature, found.options.cost) == (0, 1, linear.DEFAULT_COST)
+
+
+def test_the_defaults_suit_the_script():
+    korean = train_linear(["영화가 정말 좋다", "너무 나쁘다"], [["a"], ["b"]], LinearOptions(workers=1)).options
+    assert (korean.min_n, korean.max_n, korean.min_count) == (1, 5, 1)
+    english = train_linear(["a good film", "a bad plot"], [["a"], ["b"]], LinearOptions(workers=1)).options
+    assert (english.min_n, english.max_n) == (3, 6)
+
+
+@pytest.mark.parametrize("name", ["m.safetensors", "m.bin"])
+def test_files_give_the_same_labels(name, tmp_path):
+    texts, labels = texts_and_labels(200)
+    model = train_linear(texts, labels, LinearOptions(cost=3.0, **SMALL)).model
+    save_bag(model, tmp_path / name)
+    again = load_bag(tmp_path / name).predict(texts)
+    mine = model.predict(texts)
+    assert (again.labels == mine.labels).all()
+    if name != "m.bin":
+        assert (again.probabilities == mine.probabilities).all()
+
+
+def test_what_cannot_be_is_refused():
+    with pytest.raises(ConfigError, match="`cost`"):
+        LinearOptions(cost=0)
+    with pytest.raises(ConfigError, match="`loss`"):
+        LinearOptions(loss="hs")
+    with pytest.raises(CorpusError, match="at least two labels"):
+        train_linear(["a b", "c d"], [["x"], ["x"]])
+
+
+def test_the_temperature_undoes_a_known_scale():
+    rng = np.random.default_rng(1)
+    scores = rng.normal(size=(20_000, 3)) * 1.5
+    p = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    targets = np.eye(3)[(p.cumsum(1) < rng.random((len(p), 1))).sum(1)]
+    assert best_temperature([(3 * scores, targets)]) == pytest.approx(3, rel=0.1)
+    assert best_temperature([(scores, targets)]) == pytest.approx(1, rel=0.1)
