@@ -56,12 +56,13 @@ def drift(
     baseline: tuple[KeyedVectors, KeyedVectors] | None = None,
     min_count: int = 0,
     restrict_vocab: int | None = None,
+    align: bool | None = None,
     progress: ProgressCallback | None = None,
 ) -> Drift:
     """Compare models of several periods word by word.
 
-    Each model is rotated onto the one before (orthogonal Procrustes over all shared words, unit vectors), and a word's
-    change is the cosine distance between its vectors.
+    Each model is rotated onto the one before (orthogonal Procrustes over all shared words, unit vectors), unless all
+    were trained against one compass; a word's change is the cosine distance between its vectors.
 
     Parameters
     ----------
@@ -73,6 +74,8 @@ def drift(
         Leave out words that are rarer than this in any period: their vectors are noise.
     restrict_vocab : int, optional
         Only the first so many words of each model take part.
+    align : bool, optional
+        Rotate the models. By default unless they have a compass in common (`has_compass`).
     progress : callable, optional
 
     Raises
@@ -86,15 +89,19 @@ def drift(
     -----
     Hamilton, Leskovec and Jurafsky 2016, "Diachronic Word Embeddings Reveal Statistical Laws of Semantic Change",
     section 3; the baseline follows Dubossarsky, Grossman and Weinshall 2017, "Outta Control", who show that without
-    one the measure reports change where there is none.
+    one the measure reports change where there is none. Models of one compass: Di Carlo, Bianchi and Palmonari 2019,
+    "Training Temporal Word Embeddings with a Compass".
     """
     if len(periods) < 2:
         raise ConfigError("drift takes the models of two periods or more")
     words, rows = _shared(list(periods), min_count, restrict_vocab)
     spaces = [unit(model.vectors[part]).astype(np.float64) for model, part in zip(periods, rows, strict=True)]
+    if align is None:
+        align = not has_compass([*periods, *(baseline or ())])
     steps = np.empty((len(spaces) - 1, len(words)))
     for i in range(1, len(spaces)):
-        spaces[i] = spaces[i] @ procrustes(spaces[i], spaces[i - 1])
+        if align:
+            spaces[i] = spaces[i] @ procrustes(spaces[i], spaces[i - 1])
         steps[i - 1] = _distances(spaces[i - 1], spaces[i])
         if progress is not None:
             progress(Progress("aligning", i, len(spaces) - 1, "periods"))
@@ -102,12 +109,18 @@ def drift(
     if baseline is not None:
         _, halves = _shared(list(baseline), min_count, restrict_vocab)
         a, b = (unit(model.vectors[part]).astype(np.float64) for model, part in zip(baseline, halves, strict=True))
-        noise = np.sort(_distances(a, b @ procrustes(b, a)))
+        noise = np.sort(_distances(a, b @ procrustes(b, a) if align else b))
     known = [model.counts for model in periods]
     counts = None
     if all(of_period is not None for of_period in known):
         counts = np.stack([np.asarray(c)[part] for c, part in zip(known, rows, strict=True)])
     return Drift(words, steps, _distances(spaces[0], spaces[-1]), noise, counts)
+
+
+def has_compass(models: Sequence[KeyedVectors]) -> bool:
+    """Whether all models were trained against the same compass (`embedkit.training.growing`)."""
+    compasses = {model.config.get("compass") for model in models}
+    return len(compasses) == 1 and None not in compasses
 
 
 def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -172,15 +172,16 @@ def _add_word(settings, model, word, hidden):
 
 
 @kernel(borrows=True)
-def _move_word(settings, model, word, hidden):
-    """Add the change ``hidden[2]`` to every row of a word."""
+def _move_word(settings, model, word, hidden, locked):
+    """Add the change ``hidden[2]`` to every row of a word, but for those that are `locked`, where that is given."""
     end = model.indptr[word + 1]
     stop = end
     cached = word < len(model.uses)
     if cached:
         stop = model.lazy_start[word]
     for r in range(model.indptr[word], stop):
-        add_row(model.w_in, _input(settings, model.rows[r]), ONE, hidden, 2)
+        if locked is None or locked[model.rows[r]] == 0:
+            add_row(model.w_in, _input(settings, model.rows[r]), ONE, hidden, 2)
     if cached:
         add_row(model.cache, 2 * word, np.float32(end - stop), hidden, 2)
         add_row(model.cache, 2 * word + 1, ONE, hidden, 2)
@@ -211,10 +212,11 @@ def make_train(cbow, loss):
     negatives = loss == "ns"
 
     @kernel
-    def train(ids, keep, table, settings, model, learning_rate, state, control, touched=None):
+    def train(ids, keep, table, settings, model, learning_rate, state, control, touched=None, locked=None):
         """Train on `ids`, a slice of the stream.
 
-        Where `touched`, uint8 (n_words,), is given, it gets 1 for each word that was drawn as a negative.
+        Where `touched`, uint8 (n_words,), is given, it gets 1 for each word that was drawn as a negative. Rows of w_in
+        whose `locked`, uint8 (n_rows,), is 1 stay as they are; with it there are no cached words and no private inputs.
 
         Returns
         -------
@@ -284,7 +286,7 @@ def make_train(cbow, loss):
                 hidden[2, d] = share * (hidden[now, d] - hidden[2, d])
             for p in range(low if cbow else centre, (high if cbow else centre) + 1):
                 if not cbow or p != centre:
-                    _move_word(settings, model, kept[p], hidden)
+                    _move_word(settings, model, kept[p], hidden, locked)
         give_back(w_in, settings.inputs, inputs_before, settings.share)
         give_back(w_out, settings.outputs, outputs_before, settings.share)
         return n_words, total, n_pairs

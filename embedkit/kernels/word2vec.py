@@ -53,6 +53,8 @@ class Settings(NamedTuple):
         CBOW: divide the gradient by the number of context words (İrsoy et al. 2021).
     n_private, private, private_share : int, int, float32
         Number of this thread's own rows, the first of them, and what it gives back (`embedkit.kernels.private`).
+    learn_outputs : bool
+        Whether the output rows are updated; with those of a compass they stay as they are.
     """
 
     window: int
@@ -63,6 +65,7 @@ class Settings(NamedTuple):
     n_private: int = 0
     private: int = 0
     private_share: np.float32 = np.float32(1)
+    learn_outputs: bool = True
 
 
 BLOCK = 4  # centres in a step; a multiple of TILE_ROWS
@@ -183,13 +186,21 @@ def drop_targets(outputs, n_rows, weights, negative_weight):
                     weights[r, k] -= weights[r, q] * negative_weight
 
 
+@kernel
+def hold_locked(locked, rows, n_rows, weights):
+    """Take the weight from every update of a row that is locked."""
+    for r in range(n_rows):
+        if locked[rows[r]]:
+            weights[r, :] = np.float32(0.0)
+
+
 @functools.cache
 def make_skipgram(row_size):
     """Skip-gram with negative sampling for rows of `row_size` float32."""
     scores_of, add_products = make_products(row_size)
 
     @kernel(fastmath=True)
-    def skipgram(ids, keep, table, settings, w_in, w_out, learning_rate, state, control, touched=None):
+    def skipgram(ids, keep, table, settings, w_in, w_out, learning_rate, state, control, touched=None, locked=None):
         """Train on `ids`, a slice of the stream.
 
         Parameters
@@ -210,6 +221,8 @@ def make_skipgram(row_size):
             Training stops soon after it becomes non-zero.
         touched : uint8 (n_words,), optional
             Gets 1 for each word that was drawn as a negative.
+        locked : uint8 (n_words,), optional
+            1 for each word whose input row must not change; there are no private rows then.
 
         Returns
         -------
@@ -267,7 +280,10 @@ def make_skipgram(row_size):
                 n_pairs += block_pairs
             step += 1
             logistic_steps(scores, weights, labels, n_rows * n_outputs, learning_rate)
-            add_products(w_out, outputs, n_outputs, 1, w_in, rows, n_rows, weights, n_outputs)
+            if settings.learn_outputs:
+                add_products(w_out, outputs, n_outputs, 1, w_in, rows, n_rows, weights, n_outputs)
+            if locked is not None:
+                hold_locked(locked, rows, n_rows, weights)
             add_products(w_in, rows, n_rows, n_outputs, buffer, iota, n_outputs, weights, 1)
         give_back(w_in, settings.private, inputs_before, settings.private_share)
         give_back(w_out, settings.private, outputs_before, settings.private_share)
@@ -282,7 +298,7 @@ def make_cbow(row_size):
     scores_of, add_products = make_products(row_size)
 
     @kernel(fastmath=True)
-    def cbow(ids, keep, table, settings, w_in, w_out, learning_rate, state, control, touched=None):
+    def cbow(ids, keep, table, settings, w_in, w_out, learning_rate, state, control, touched=None, locked=None):
         """Train on `ids`; arguments and result as those of `make_skipgram`'s kernel.
 
         The hidden vector of a centre is the mean of its context rows; the shared negatives of a block meet all its
@@ -354,10 +370,13 @@ def make_cbow(row_size):
                 n_pairs += block_pairs
             step += 1
             logistic_steps(scores, weights, labels, BLOCK * n_outputs, learning_rate)
-            add_products(w_out, outputs, n_outputs, 1, hidden, iota, BLOCK, weights, n_outputs)
+            if settings.learn_outputs:
+                add_products(w_out, outputs, n_outputs, 1, hidden, iota, BLOCK, weights, n_outputs)
             change[:, :] = 0.0
             add_products(change, iota, BLOCK, n_outputs, buffer, iota, n_outputs, weights, 1)
             spread = means if settings.mean_gradient else inside
+            if locked is not None:
+                hold_locked(locked, rows, n_rows, spread)
             add_products(w_in, rows, n_rows, BLOCK, change, iota, BLOCK, spread, 1)
         give_back(w_in, settings.private, inputs_before, settings.private_share)
         give_back(w_out, settings.private, outputs_before, settings.private_share)

@@ -55,8 +55,9 @@ def make_softmax(cbow, loss):
     loss_every = LOSS_EVERY if tree else 1
 
     @kernel(fastmath=True)
-    def train(ids, keep, paths, settings, w_in, w_out, learning_rate, state, control):
-        """Train on `ids`; arguments as those of skip-gram, with `embedkit.kernels.outputs.Paths` for the table.
+    def train(ids, keep, paths, settings, w_in, w_out, learning_rate, state, control, locked=None):
+        """Train on `ids`; arguments as those of skip-gram, with `embedkit.kernels.outputs.Paths` for the table;
+        nothing is drawn, so there is no `touched`.
 
         Returns
         -------
@@ -98,7 +99,7 @@ def make_softmax(cbow, loss):
                 add_row(hidden, 1, -ONE, hidden, 0)
                 share = ONE / np.float32(high - low) if settings.mean_gradient else ONE
                 for p in range(low, high + 1):
-                    if p != centre:
+                    if p != centre and (locked is None or locked[kept[p]] == 0):
                         add_row(w_in, kept[p], share, hidden, 1)
                 continue
             for p in range(low, high + 1):
@@ -108,6 +109,8 @@ def make_softmax(cbow, loss):
                         hidden[0, d] = w_in[context, d]
                     total += step(w_out, work, n_outputs, word, 0, learning_rate, with_loss)
                     n_pairs += with_loss
+                    if locked is not None and locked[context]:
+                        continue
                     for d in range(size):
                         w_in[context, d] += hidden[1, d] - hidden[0, d]
         return n_words, total, n_pairs

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,15 @@ from embedkit.errors import ConfigError
 from embedkit.progress import ProgressCallback
 from embedkit.query.isotropy import learnt_nothing
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.training.growing import check_compass, config_of, fingerprint, grown, within
 from embedkit.training.inputs import (
     OF_CORPUS,
     OF_COUNTING,
     Source,
+    check_base,
     corpus_on_cluster,
     counts_on_cluster,
+    idle_of,
     read_corpus,
     refuse_idle,
 )
@@ -76,6 +80,9 @@ def train(
     vocabulary: Vocabulary | Source | None = None,
     cooccurrences: Source | None = None,
     init: KeyedVectors | Source | None = None,
+    continue_from: KeyedVectors | Source | None = None,
+    lock: bool = False,
+    compass: KeyedVectors | Source | None = None,
     progress: ProgressCallback | None = None,
     log: Source | None = None,
     checkpoint: Source | None = None,
@@ -142,6 +149,14 @@ def train(
         the `vocabulary` that they were counted with.
     init : KeyedVectors or path, optional
         Start from these vectors; words are matched by name.
+    continue_from : KeyedVectors or path, optional
+        Go on training this model on new text: its words stay and new ones join them; size, n-grams and options are
+        those of the model unless they are given.
+    lock : bool
+        With `continue_from` or `init`: the vectors that are known stay as they are, only new ones are learnt.
+    compass : KeyedVectors or path, optional
+        skipgram, cbow: train against the output vectors of this model of the text of all periods, which stay as they
+        are; models of several periods then lie in one space (Di Carlo et al. 2019). Options are its own unless given.
     progress : callable, optional
         Gets `embedkit.progress.Progress` reports.
     log : path, optional
@@ -271,12 +286,21 @@ def train(
     3
     """
     given = {name: value for name, value in locals().items() if name in OPTIONS and value is not None}
+    init, continue_from, compass = _opened(init), _opened(continue_from), _opened(compass)
+    base = continue_from if continue_from is not None else compass
+    if base is not None:
+        check_base(continue_from, compass, init, vocabulary, cooccurrences, cluster)
+        if config is None:
+            model, config = None, config_of(base, model, given, idle_of(corpus))
+    if lock and init is None and continue_from is None:
+        raise ConfigError("`lock` has no effect without `continue_from` or `init`: no vector is known")
+    if lock and cluster is not None:
+        raise ConfigError("`lock` does not go with `cluster`, whose workers train every vector; leave one of them out")
     settled = settle(model, config, given)
-    if isinstance(init, (str, os.PathLike)):
-        from embedkit.query.storing import load
-
-        init = load(init)
-    run = Run(progress, log, checkpoint, resume, checkpoint_every, init, note)
+    if compass is not None:
+        check_compass(compass, settled)
+    known = init if continue_from is None else continue_from
+    run = Run(progress, log, checkpoint, resume, checkpoint_every, known, note, lock, compass)
     if isinstance(vocabulary, (str, os.PathLike)):
         vocabulary = Vocabulary.load(vocabulary)
     refuse_idle(corpus, settled, given, vocabulary, cooccurrences, mmap_above)
@@ -299,12 +323,25 @@ def train(
             vectors = family(settled).fit(spread, settled, run)
         idle, read = OF_CORPUS, spread.options
     else:
-        encoded = read_corpus(corpus, settled, vocabulary, progress, mmap_above)
+        read_as = settled if continue_from is None else replace(settled, min_count=1, max_vocab=None)
+        encoded = read_corpus(corpus, read_as, vocabulary, progress, mmap_above)
+        if continue_from is not None:
+            encoded = grown(encoded, continue_from, settled, run.say)
+        elif compass is not None:
+            encoded = within(encoded, compass, settled, run.say)
         vectors = family(settled).fit(encoded, settled, run)
         idle, read = OF_CORPUS, encoded.options
     kept = {name: value for name, value in vectors.config.items() if name not in idle}
-    vectors.table.config = {**kept, **read}
+    vectors.table.config = {**kept, **read, **({} if compass is None else {"compass": fingerprint(compass)})}
     alike = learnt_nothing(vectors, kept.get("epochs"))
     if alike is not None:
         warnings.warn(alike, stacklevel=2)
     return vectors
+
+
+def _opened(model: KeyedVectors | Source | None) -> KeyedVectors | None:
+    if not isinstance(model, (str, os.PathLike)):
+        return model
+    from embedkit.query.storing import load
+
+    return load(model)

@@ -20,7 +20,7 @@ from embedkit.training.remote import train_on_cluster
 from embedkit.training.replicas import train_replicas
 from embedkit.training.run import Run
 from embedkit.training.slices import Result, check_corpus, train_slices
-from embedkit.training.starting import Start, fill_random, start_from
+from embedkit.training.starting import Start, fill_random, locked_rows, start_from
 from embedkit.training.subword_layout import EAGER_ROWS, flush_intervals, layout_of, subwords_of
 from embedkit.training.suiting import suited
 from embedkit.training.word2vec import mark_outputs, uses_of
@@ -48,7 +48,7 @@ def fit(corpus: Corpus | SpreadCorpus, config: TrainingConfig, run: Run) -> Keye
     """
     check_corpus(corpus)
     config = suited(config, corpus.vocabulary, corpus.n_tokens, run)
-    family = FastText(corpus, config)
+    family = FastText(corpus, config, run)
     if isinstance(corpus, SpreadCorpus):
         return train_on_cluster(family, corpus, config, run)
     train = train_slices if config.replicas is None else train_replicas
@@ -68,7 +68,7 @@ class FastText:
 
     kind = "fasttext"
 
-    def __init__(self, corpus: Corpus | SpreadCorpus, config: TrainingConfig) -> None:
+    def __init__(self, corpus: Corpus | SpreadCorpus, config: TrainingConfig, run: Run) -> None:
         from embedkit.kernels.fasttext import Model
         from embedkit.kernels.simd import aligned_zeros, padded_size
 
@@ -78,10 +78,16 @@ class FastText:
         uses = np.asarray(corpus.vocabulary.counts * keep, np.float64)
         self.layout = layout = layout_of(self.subwords, corpus.vocabulary.index_to_key, uses)
         interval, lazy_start = flush_intervals(layout, uses)
-        if config.replicas is not None:  # rows change when they are used, so that it is known which have changed
+        # Rows change when they are used, so that it is known which have changed, and each by itself.
+        if config.replicas is not None or run.lock:
             interval = interval[:0]
         n_rows, n_words, row_size = len(layout.number), len(uses), padded_size(config.vector_size)
-        private = _private_rows(config, n_rows, n_words)
+        private = _private_rows(config, n_rows, n_words, locked=run.lock)
+        self._locked: tuple[np.ndarray, ...] = ()
+        if run.lock:
+            of_entry = np.repeat(locked_rows(run.init, corpus.vocabulary.index_to_key), np.diff(layout.entries_indptr))
+            self._locked = (np.zeros(n_rows, np.uint8),)
+            self._locked[0][layout.entries[of_entry > 0]] = 1
         self.model = Model(
             layout.entries_indptr,
             lazy_start,
@@ -112,7 +118,9 @@ class FastText:
         layout, w_in = self.layout, self.w_in
         n_words = len(self.vocabulary)
         if init.subwords == self.subwords and init.ngram_vectors is not None and init.word_rows is not None:
-            w_in[layout.number[n_words:]] = init.ngram_vectors[layout.buckets]
+            ngrams = np.asarray(init.ngram_vectors[layout.buckets])
+            learnt = ngrams.any(axis=1)  # the others are of words that training never saw
+            w_in[layout.number[n_words:][learnt]] = ngrams[learnt]
             w_in[layout.number[start.rows]] = init.word_rows[start.there]
         else:
             for row, vector in zip(start.rows.tolist(), start.vectors, strict=True):
@@ -120,7 +128,7 @@ class FastText:
                 entries = layout.entries[layout.entries_indptr[row] : layout.entries_indptr[row + 1]]
                 w_in[word_row] = 0
                 w_in[word_row] = vector * len(entries) - w_in[entries].sum(axis=0)
-        if start.output is not None:
+        if start.output is not None and self.config.loss != "hs":
             self.w_out[start.rows] = start.output
 
     def shapes(self) -> dict[str, tuple[tuple[int, ...], type]]:
@@ -164,9 +172,13 @@ class FastText:
         self, worker: int, ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray, control: Any
     ) -> Result:
         result: Result = self._kernel(
-            ids[start:stop], *self._fixed, self._settings[worker], self.model, rate, state, control
+            ids[start:stop], *self._fixed, self._settings[worker], self.model, rate, state, control, *self._behind()
         )
         return result
+
+    def _behind(self, drawn: np.ndarray | None = None) -> tuple[np.ndarray | None, ...]:
+        """The kernel's last arguments: what marks drawn negatives, and which rows are locked."""
+        return (drawn, *self._locked) if drawn is not None or self._locked else ()
 
     @property
     def matrices(self) -> list[np.ndarray]:
@@ -199,8 +211,8 @@ class FastText:
         from embedkit.kernels.replicas import mark_entries
 
         model = self.model._replace(w_in=matrices[0], w_out=matrices[1])
-        negatives = [touched[1]] if self.config.loss == "ns" else []
-        result: Result = self._kernel(ids, *self._fixed, self._settings[0], model, rate, state, control, *negatives)
+        behind = self._behind(touched[1] if self.config.loss == "ns" else None)
+        result: Result = self._kernel(ids, *self._fixed, self._settings[0], model, rate, state, control, *behind)
         mark_entries(ids, self.layout.entries_indptr, self.layout.entries, touched[0])
         mark_outputs(self.config.loss, ids, self._fixed[1], touched[1])
         return result
@@ -224,7 +236,7 @@ class FastText:
         )
 
 
-def _private_rows(config: TrainingConfig, n_rows: int, n_words: int) -> list[dict[str, Any]]:
+def _private_rows(config: TrainingConfig, n_rows: int, n_words: int, *, locked: bool) -> list[dict[str, Any]]:
     """How many rows each thread has for itself, and where they begin: fields of the kernel's settings."""
     from embedkit.kernels.private import private_rows
 
@@ -232,6 +244,8 @@ def _private_rows(config: TrainingConfig, n_rows: int, n_words: int) -> list[dic
     n_outputs = private_rows(n_words, config.workers) if config.loss == "ns" else 0
     if config.replicas is not None:
         n_inputs = n_outputs = 0
+    if locked:
+        n_inputs = 0
     return [
         {
             "n_inputs": n_inputs,

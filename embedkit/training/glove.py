@@ -30,6 +30,7 @@ from embedkit.training.state import Session, Work, corpus_digest
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 
+LOCKED = 1e30  # a sum of squared gradients so large that no step is of any size
 SIDES = (("words", 0), ("contexts", 1))  # and the lane of each side's bias; the other one of the first two is 1
 
 
@@ -68,7 +69,7 @@ def fit(
     if run.checkpoint is not None:
         digest = corpus_digest(counts.vocabulary.digest(), counts.offsets, counts.columns, counts.values)
     records = Records(counts, config, run.progress)
-    family = GloVe(counts.vocabulary, config, np.concatenate(records.members))
+    family = GloVe(counts.vocabulary, config, np.concatenate(records.members), lock=run.lock)
     del counts
     return train(family, records, config, run, digest)
 
@@ -82,6 +83,8 @@ class GloVe:
     config : TrainingConfig
     order : int32 (n_words,)
         Which word each row is of: rows stand group by group.
+    lock : bool
+        The vectors that training starts from stay as they are.
 
     Attributes
     ----------
@@ -91,11 +94,13 @@ class GloVe:
 
     kind = "glove"
 
-    def __init__(self, vocabulary: Vocabulary, config: TrainingConfig, order: np.ndarray) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, config: TrainingConfig, order: np.ndarray, *, lock: bool = False
+    ) -> None:
         from embedkit.kernels.glove import FIRST_LANE
         from embedkit.kernels.simd import LANES
 
-        self.vocabulary, self.config, self.order = vocabulary, config, order
+        self.vocabulary, self.config, self.order, self.lock = vocabulary, config, order, lock
         self.row_size = -(-(config.vector_size + FIRST_LANE) // LANES) * LANES
         self.words, self.contexts = (np.zeros((len(vocabulary), 2 * self.row_size), np.float32) for _ in SIDES)
         for name, bias_lane in SIDES:
@@ -129,6 +134,9 @@ class GloVe:
             self.words[rows, self._lanes] = self.contexts[rows, self._lanes] = start.vectors / 2
         else:
             (self.words if kind == "word" else self.contexts)[rows, self._lanes] = start.vectors
+        if self.lock:
+            for name, _ in SIDES:
+                getattr(self, name)[rows, self._sums] = LOCKED
 
     def shapes(self) -> dict[str, tuple[tuple[int, ...], type]]:
         n_words, size = len(self.vocabulary), self.config.vector_size

@@ -11,6 +11,7 @@ from embedkit.cluster.engine import Engine
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.options import defaults, listed
 from embedkit.progress import ProgressCallback
+from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.training.counts import ClusterCounts
 from embedkit.training.options import TrainingConfig
 from embedkit.vocabulary import Vocabulary
@@ -62,6 +63,37 @@ def refuse_idle(
         raise ConfigError(f"{listed(names)} has no effect: {idle[names[0]]}; leave it out")
     if mmap_above is not None and not _named(corpus):
         raise ConfigError("`mmap_above` has no effect: it is for a corpus that is read from files")
+
+
+def idle_of(corpus: Any) -> frozenset[str]:
+    """The options that have no effect on a corpus of this kind."""
+    if isinstance(corpus, Corpus):
+        return OF_CORPUS
+    return frozenset() if _named(corpus) else OF_READING
+
+
+def check_base(
+    continue_from: KeyedVectors | None,
+    compass: KeyedVectors | None,
+    init: Any,
+    vocabulary: Any,
+    counts: Any,
+    cluster: Any,
+) -> None:
+    """Refuse what training that goes on from a model cannot take.
+
+    Raises
+    ------
+    ConfigError
+    """
+    name = "compass" if continue_from is None else "continue_from"
+    if continue_from is not None and compass is not None:
+        raise ConfigError("`continue_from` and `compass` are two ways to go on from a model; give one")
+    if continue_from is not None and init is not None:
+        raise ConfigError("`init` has no effect with `continue_from`, which is what training starts from; leave it out")
+    for what, value in (("vocabulary", vocabulary), ("cooccurrences", counts), ("cluster", cluster)):
+        if value is not None:
+            raise ConfigError(f"`{what}` has no effect with `{name}`, which brings the words; leave it out")
 
 
 def _named(corpus: Any) -> bool:

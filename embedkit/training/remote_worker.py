@@ -20,6 +20,7 @@ from embedkit.files.temporary import nameless_file
 from embedkit.threads import ordered_map
 from embedkit.training.options import TrainingConfig
 from embedkit.training.replicas import ReplicatedFamily, copies_of, train_slice
+from embedkit.training.run import Run
 from embedkit.training.schedule import Part, Schedule, part_digest
 from embedkit.training.slices import Result
 from embedkit.vocabulary import Vocabulary
@@ -54,7 +55,7 @@ class Model(NamedTuple):
     def make(self) -> ReplicatedFamily:
         """The family, with matrices of its own."""
         corpus = Corpus(np.empty(0, np.int32), self.vocabulary, self.n_tokens, self.n_sentences)
-        made: ReplicatedFamily = self.family(corpus, self.config)
+        made: ReplicatedFamily = self.family(corpus, self.config, Run())
         return made
 
 

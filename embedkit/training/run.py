@@ -32,6 +32,10 @@ class Run:
         Seconds between checkpoints.
     init : KeyedVectors, optional
         Starting vectors, matched by word.
+    lock : bool
+        The vectors of the words that `init` knows stay as they are.
+    compass : KeyedVectors, optional
+        Whose output vectors are taken over and stay as they are.
     note : callable, optional
         Is told in one line what a user should know.
     """
@@ -43,6 +47,8 @@ class Run:
     checkpoint_every: float = 60.0
     init: KeyedVectors | None = None
     note: Callable[[str], None] | None = None
+    lock: bool = False
+    compass: KeyedVectors | None = None
 
     def __post_init__(self) -> None:
         check_folder(self.checkpoint, resume=self.resume)

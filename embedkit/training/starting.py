@@ -57,6 +57,11 @@ def start_from(init: KeyedVectors, words: Sequence[str], vector_size: int) -> St
     )
 
 
+def locked_rows(init: KeyedVectors | None, words: Sequence[str]) -> np.ndarray:
+    """1 for each word that `init` knows, which must not change: uint8 (n_words,)."""
+    return np.array([init is not None and word in init for word in words], np.uint8)
+
+
 def fill_random(rows: np.ndarray, seed: int, reach: float) -> None:
     """Starting values: uniform on ± `reach` divided by the vector size.
 

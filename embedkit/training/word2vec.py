@@ -9,12 +9,13 @@ import numpy as np
 
 from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.training.growing import outputs_of
 from embedkit.training.options import TrainingConfig
 from embedkit.training.remote import train_on_cluster
 from embedkit.training.replicas import train_replicas
 from embedkit.training.run import Run
 from embedkit.training.slices import Result, check_corpus, train_slices
-from embedkit.training.starting import fill_random, start_from
+from embedkit.training.starting import fill_random, locked_rows, start_from
 from embedkit.training.suiting import suited
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
@@ -45,7 +46,7 @@ def fit(corpus: Corpus | SpreadCorpus, config: TrainingConfig, run: Run) -> Keye
     """
     check_corpus(corpus)
     config = suited(config, corpus.vocabulary, corpus.n_tokens, run)
-    family = Word2Vec(corpus, config)
+    family = Word2Vec(corpus, config, run)
     if isinstance(corpus, SpreadCorpus):
         return train_on_cluster(family, corpus, config, run)
     train = train_slices if config.replicas is None else train_replicas
@@ -63,19 +64,24 @@ class Word2Vec:
 
     kind = "word2vec"
 
-    def __init__(self, corpus: Corpus | SpreadCorpus, config: TrainingConfig) -> None:
+    def __init__(self, corpus: Corpus | SpreadCorpus, config: TrainingConfig, run: Run) -> None:
         from embedkit.kernels.private import private_rows
         from embedkit.kernels.simd import aligned_zeros, padded_size
 
         self.vocabulary, self.config = corpus.vocabulary, config
         n_words, row_size = len(corpus.vocabulary), padded_size(config.vector_size)
-        shared = config.loss == "ns" and config.replicas is None
+        shared = config.loss == "ns" and config.replicas is None and not run.lock
         n_private = private_rows(n_words, config.workers) if shared else 0
         self.matrices = [aligned_zeros(n_words + config.workers * n_private, row_size) for _ in range(2)]
         self.w_in, self.w_out = (matrix[:n_words, : config.vector_size] for matrix in self.matrices)
         self._kernel, table, settings = _kernel(corpus, config, row_size)
         self._fixed = (np.asarray(corpus.vocabulary.keep_probabilities(config.sample), np.float32), table)
+        self._outputs = None
+        if run.compass is not None:
+            self._outputs = outputs_of(run.compass, corpus.vocabulary)
+            settings = settings._replace(learn_outputs=False)
         self._settings = [settings] * config.workers
+        self._locked = (locked_rows(run.init, corpus.vocabulary.index_to_key),) if run.lock else ()
         if n_private:
             share = np.float32(1 / config.workers)
             self._settings = [
@@ -88,8 +94,10 @@ class Word2Vec:
         if init is not None:
             start = start_from(init, self.vocabulary.index_to_key, self.config.vector_size)
             self.w_in[start.rows] = start.vectors
-            if start.output is not None:
+            if start.output is not None and self.config.loss != "hs":
                 self.w_out[start.rows] = start.output
+        if self._outputs is not None:
+            self.w_out[...] = self._outputs
 
     def shapes(self) -> dict[str, tuple[tuple[int, ...], type]]:
         return {name: (array.shape, np.float32) for name, array in self.arrays().items()}
@@ -104,9 +112,22 @@ class Word2Vec:
         self, worker: int, ids: np.ndarray, start: int, stop: int, rate: np.float32, state: np.ndarray, control: Any
     ) -> Result:
         result: Result = self._kernel(
-            ids[start:stop], *self._fixed, self._settings[worker], *self.matrices, rate, state, control
+            ids[start:stop],
+            *self._fixed,
+            self._settings[worker],
+            *self.matrices,
+            rate,
+            state,
+            control,
+            *self._behind(),
         )
         return result
+
+    def _behind(self, drawn: np.ndarray | None = None) -> tuple[np.ndarray | None, ...]:
+        """The kernel's last arguments: what marks drawn negatives, and which words are locked."""
+        if self.config.loss != "ns":
+            return self._locked
+        return (drawn, *self._locked) if drawn is not None or self._locked else ()
 
     def uses(self) -> list[np.ndarray]:
         shares = self.vocabulary.counts * self._fixed[0].astype(np.float64) / max(1, int(self.vocabulary.counts.sum()))
@@ -126,8 +147,8 @@ class Word2Vec:
         control: np.ndarray,
         touched: list[np.ndarray],
     ) -> Result:
-        negatives = [touched[1]] if self.config.loss == "ns" else []
-        result: Result = self._kernel(ids, *self._fixed, self._settings[0], *matrices, rate, state, control, *negatives)
+        behind = self._behind(touched[1])
+        result: Result = self._kernel(ids, *self._fixed, self._settings[0], *matrices, rate, state, control, *behind)
         touched[0][ids[ids >= 0]] = 1
         mark_outputs(self.config.loss, ids, self._fixed[1], touched[1])
         return result

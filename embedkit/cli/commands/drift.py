@@ -35,6 +35,11 @@ FLOOR = 50
 @click.option(
     "--restrict-vocab", type=click.IntRange(1), metavar="N", help="Only the first N words of each model take part."
 )
+@click.option(
+    "--align/--no-align",
+    default=None,
+    help="Rotate the models onto each other; by default unless they were trained against one --compass.",
+)
 @click.option("--output", "-o", type=OUTPUT, metavar="FILE", help="Draw the words of --word: .png, .svg, .pdf.")
 @topn_option
 @json_option
@@ -45,6 +50,7 @@ def drift(
     baseline: tuple[str, str] | None,
     min_count: int | None,
     restrict_vocab: int | None,
+    align: bool | None,
     output: str | None,
     topn: int,
     as_json: bool,
@@ -52,7 +58,8 @@ def drift(
 ) -> int:
     """Which words changed most over the MODELs, trained on one period each and given in order of time.
 
-    The models are rotated onto each other (Procrustes); change is the cosine distance between a word's vectors.
+    The models are rotated onto each other (Procrustes), unless they were trained against one model of all periods
+    (embedkit train --compass); change is the cosine distance between a word's vectors.
     Prints word, the distance between first and last period, and noise: the share of words that move as far between
     the two models of --baseline, between which no time has passed. With --word: word, from, to, distance, noise, and
     the nearest neighbours in the later period.
@@ -61,6 +68,7 @@ def drift(
     In Korean: embedkit drift 1990.safetensors 2000.safetensors --word 손전화
     """
     from embedkit.analysis.drift import drift as compare
+    from embedkit.analysis.drift import has_compass
     from embedkit.query.storing import load
 
     if output and not words:
@@ -79,7 +87,16 @@ def drift(
         if not counted:
             note("note: not all models carry counts: rare words, whose vectors are noise, take part", quiet)
     with progress_bar(quiet) as progress:
-        found = compare(loaded, baseline=halves, min_count=min_count, restrict_vocab=restrict_vocab, progress=progress)
+        found = compare(
+            loaded,
+            baseline=halves,
+            min_count=min_count,
+            restrict_vocab=restrict_vocab,
+            align=align,
+            progress=progress,
+        )
+    if align is None and has_compass([*loaded, *(halves or ())]):
+        note("note: the models have one compass: they are compared as they are", quiet)
     note(f"{len(found.words):,} words in all periods, of count {min_count} or more", quiet)
     if baseline is None:
         note("note: without --baseline nobody knows how much of this is noise", quiet)

@@ -39,6 +39,20 @@ from embedkit.training.options import CONFIGS, MODELS, OPTIONS
     help="glove, svd: counts from `embedkit cooccur` instead of a corpus (.bin: with --vocab).",
 )
 @click.option("--init", type=INPUT, metavar="VECTORS", help="Start from these vectors, matched by word.")
+@click.option(
+    "--continue",
+    "continue_from",
+    type=INPUT,
+    metavar="MODEL",
+    help="Go on from this model: its words stay, new ones join them; size and options are the model's.",
+)
+@click.option("--lock", is_flag=True, help="With --continue or --init: vectors that are known stay as they are.")
+@click.option(
+    "--compass",
+    type=INPUT,
+    metavar="MODEL",
+    help="skipgram, cbow: train one period against this model of all, made with --keep-output; see drift.",
+)
 @click.option("--checkpoint", type=click.Path(), metavar="DIR", help="Keep the state of the run in this folder.")
 @click.option(
     "--checkpoint-every", default=60.0, show_default=True, metavar="SECONDS", help="How often to write the checkpoint."
@@ -63,13 +77,22 @@ def train(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Train word vectors on text files, folders, or standard input (-)."""
+    """Train word vectors on text files, folders, or standard input (-).
+
+    --continue keeps a model's words and adds those of new text: embedkit train new.txt --continue old.safetensors -o
+    grown.safetensors, with --lock without moving the old ones. Best is a model made with --keep-output.
+
+    \b
+    In Korean: embedkit train corpora/ko.txt -o ko.safetensors --tokenizer korean
+    """
     from embedkit.cli.shared.training import show_plan, train_and_save
 
     if not dry_run:
         refuse(["as_json"], "without `dry_run`")
     if options["checkpoint"] is None:
         refuse(["checkpoint_every"], "without `checkpoint`")
+    if (options["continue_from"] or options["compass"]) and not given(["model"]):
+        options["model"] = None  # that of the file
     asked = set(given(OPTIONS))
     options = {name: value for name, value in options.items() if name in asked or name not in OPTIONS}
     if mmap_above is not None:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embedkit.cli.shared.cluster import cluster_engine
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError
 
+if TYPE_CHECKING:
+    from embedkit.training import TrainingConfig
+
 # Options of `embedkit.train` that are no fields of TrainingConfig.
 _SURROUNDINGS = (
     "vocabulary",
     "cooccurrences",
     "init",
+    "continue_from",
+    "lock",
+    "compass",
     "log",
     "checkpoint",
     "resume",
@@ -32,9 +38,9 @@ def train_and_save(
     from embedkit.formats import check_target
     from embedkit.query.storing import save
     from embedkit.rows.subwords import SYLLABLE_LENGTHS
-    from embedkit.training import TrainingConfig, train
+    from embedkit.training import train
 
-    config = TrainingConfig.create(**_config_options(options))
+    config = _config(options)
     check_target(output, format, subwords=config.subwords, vocabulary=options["vocabulary"])
     start = time.perf_counter()
     with contextlib.ExitStack() as opened:
@@ -57,11 +63,13 @@ def train_and_save(
 
 def show_plan(corpus: list[str], options: dict[str, Any], as_json: bool, quiet: bool) -> None:
     """Print what a run would take."""
-    from embedkit.training import TrainingConfig, read_corpus
+    from embedkit.training import read_corpus
     from embedkit.training.plan import plan
     from embedkit.vocabulary import Vocabulary
 
-    config = TrainingConfig.create(**_config_options(options))
+    config = _config(options)
+    if options["continue_from"] or options["compass"]:
+        raise ConfigError("--dry-run plans a run of its own; leave out --continue and --compass")
     if options["cooccurrences"]:
         raise ConfigError("--dry-run works from a corpus, not from --cooccurrences")
     if options["cluster"]:
@@ -81,5 +89,16 @@ def show_plan(corpus: list[str], options: dict[str, Any], as_json: bool, quiet: 
             results.row("chosen", found.chosen)
 
 
-def _config_options(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name not in _SURROUNDINGS}
+def _config(options: dict[str, Any]) -> TrainingConfig:
+    """The configuration of a run; where it goes on from a model that is opened first, and its options are taken."""
+    from embedkit.query.storing import load
+    from embedkit.training import TrainingConfig
+    from embedkit.training.growing import config_of
+    from embedkit.training.options import settle
+
+    given = {name: value for name, value in options.items() if name not in (*_SURROUNDINGS, "model")}
+    for name in ("continue_from", "compass"):
+        if options[name] is not None:
+            options[name] = base = load(options[name])
+            return settle(options["model"], config_of(base, options["model"], given), given)
+    return TrainingConfig.create(options["model"], **given)

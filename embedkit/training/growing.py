@@ -1,0 +1,176 @@
+"""Training that goes on from a model: its words and the new ones of another text, or a period against a compass.
+
+Continuing keeps every word of the model and adds those of the new text; counts add up, so that subsampling and
+negatives are drawn from both texts. A compass (Di Carlo, Bianchi and Palmonari 2019, "Training Temporal Word
+Embeddings with a Compass") is a model of the text of all periods: each period learns input vectors of its own against
+the compass's output vectors, which stand still, and so all periods lie in one space without being rotated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from embedkit.errors import ConfigError, CorpusError
+from embedkit.options import defaults
+from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.training.options import CONFIGS, TrainingConfig, family_of, own_first
+from embedkit.vocabulary import Vocabulary
+from embedkit.vocabulary.corpus import Corpus
+
+# Options that belong to a run and not to what is trained; the rest are the model's.
+_OF_A_RUN = frozenset({"workers", "seed", "epochs", "learning_rate", "replicas", "deterministic", "preset"})
+_OF_A_TEXT = frozenset({"json_field", "encoding_errors", "max_vocab"})
+_OF_NGRAMS = ("subwords", "bucket", "min_n", "max_n", "min_jamo", "max_jamo", "min_syllables", "max_syllables")
+
+
+def config_of(
+    base: KeyedVectors, model: str | None, given: dict[str, Any], without: frozenset[str] = frozenset()
+) -> TrainingConfig:
+    """The options that a model was trained with, for training that goes on from it.
+
+    Parameters
+    ----------
+    base : KeyedVectors
+        Vectors of any tool; what its file does not tell has the defaults.
+    model : str, optional
+        Train this model rather than that of the file.
+    given : dict
+        The options of the run: those that the file decides may be named, but not changed.
+    without : set of str
+        Options of the file that have no effect on this corpus.
+
+    Raises
+    ------
+    ConfigError
+        For a model that cannot go on, or options that contradict the file.
+    """
+    stored = base.config
+    usual = "fasttext" if base.subwords is not None else "skipgram"
+    model = model or (stored["model"] if stored.get("model") in CONFIGS else usual)
+    if model in ("svd", "lsa"):
+        raise ConfigError(f"model {model} is computed at once, training cannot go on from it; `init` serves others")
+    kind = family_of(model)
+    fixed: dict[str, Any] = {"vector_size": base.vector_size}
+    if base.subwords is not None:
+        pieces = base.subwords
+        lengths = _OF_NGRAMS[2:4] if pieces.kind == "chars" else _OF_NGRAMS[4:]
+        fixed |= {"subwords": pieces.kind, "bucket": pieces.bucket, **{n: getattr(pieces, n) for n in lengths}}
+    elif model != "fasttext":
+        fixed["subwords"] = "none"
+    for name, value in fixed.items():
+        if given.get(name, value) != value:
+            raise ConfigError(f"`{name}` is {value} in the model that training goes on from, not {given[name]}")
+    kept = {
+        name: stored[name]
+        for name in defaults(kind)
+        if name in stored and name not in _OF_A_RUN | _OF_A_TEXT | without and name not in _OF_NGRAMS
+    }
+    return kind(**{name: value for name, value in {**kept, **fixed}.items() if name in own_first(kind)})
+
+
+def grown(corpus: Corpus, known: KeyedVectors, config: TrainingConfig, say: Callable[[str], None]) -> Corpus:
+    """A corpus under the words of a model and those new ones that are frequent enough.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        With all its words.
+    known : KeyedVectors
+    config : TrainingConfig
+        Its `min_count` and `max_vocab` choose the new words; those of the model stay.
+    say : callable
+        Is told how many words matched.
+    """
+    words = list(dict.fromkeys(known.index_to_key))
+    rows = {word: row for row, word in enumerate(words)}
+    old = np.zeros(len(words), np.int64)
+    if known.counts is not None:
+        old = np.asarray(known.counts, np.int64)[[known.key_to_index[word] for word in words]]
+    mapping = np.full(len(corpus.vocabulary), -1, np.int32)
+    counts, matched, new = old.tolist(), 0, 0
+    room = max(0, (config.max_vocab or 1 << 31) - len(words))
+    for number, (word, count) in enumerate(zip(corpus.vocabulary, corpus.vocabulary.counts.tolist(), strict=True)):
+        row = rows.get(word)
+        if row is not None:
+            counts[row] += count
+            matched += 1
+        elif count >= config.min_count and new < room:  # the most frequent first
+            row = len(words)
+            words.append(word)
+            counts.append(count)
+            new += 1
+        mapping[number] = -1 if row is None else row
+    order = np.argsort(-np.array(counts, np.int64), kind="stable")
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    mapping[mapping >= 0] = place[mapping[mapping >= 0]]
+    vocabulary = Vocabulary([words[row] for row in order.tolist()], np.array(counts, np.int64)[order])
+    say(
+        f"{matched:,} of the model's {len(known):,} words stand in the text; {new:,} new words"
+        + ("" if known.counts is not None else "; the file has no counts, frequencies are those of the text")
+    )
+    if known.output_vectors is None:
+        say("the model holds no output vectors (`keep_output`): they are learnt anew, and known vectors move the more")
+    return _renumbered(corpus, mapping, vocabulary, config)
+
+
+def within(corpus: Corpus, compass: KeyedVectors, config: TrainingConfig, say: Callable[[str], None]) -> Corpus:
+    """A corpus of the words that the compass knows.
+
+    Raises
+    ------
+    CorpusError
+        When it knows none.
+    """
+    vocabulary = corpus.vocabulary
+    known = [word in compass.key_to_index for word in vocabulary]
+    mapping = np.where(known, np.cumsum(known) - 1, -1).astype(np.int32)
+    words = [word for word, has in zip(vocabulary, known, strict=True) if has]
+    if not words:
+        raise CorpusError("the compass knows none of the text's words: it is trained on the text of all periods")
+    say(f"the compass knows {len(words):,} of the text's {len(vocabulary):,} words; the others are left out")
+    return _renumbered(corpus, mapping, Vocabulary(words, vocabulary.counts[np.array(known)]), config)
+
+
+def check_compass(compass: KeyedVectors, config: TrainingConfig) -> None:
+    """Refuse a compass without output vectors, and models that cannot be trained against them.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if compass.output_vectors is None or len(compass.output_vectors) != len(compass):
+        raise ConfigError("the compass holds no output vectors; train it with `keep_output`")
+    if config.architecture not in ("skipgram", "cbow") or config.subwords != "none" or config.loss != "ns":
+        raise ConfigError(
+            "`compass` is for `model` skipgram and cbow with `loss` ns and without `subwords`, "
+            f"not for {config.model} with {config.subwords} and {getattr(config, 'loss', 'no loss')}"
+        )
+
+
+def outputs_of(compass: KeyedVectors, words: Iterable[str]) -> np.ndarray:
+    """The output vectors of some words, which stand still: float32 (n_words, vector_size)."""
+    rows = [compass.key_to_index[word] for word in words]
+    return np.asarray(compass.output_vectors[rows], np.float32)  # type: ignore[index]  # checked before
+
+
+def fingerprint(compass: KeyedVectors) -> str:
+    """What the models that were trained against one compass have in common."""
+    digest = hashlib.sha256(np.ascontiguousarray(compass.output_vectors, np.float32).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _renumbered(corpus: Corpus, mapping: np.ndarray, vocabulary: Vocabulary, config: TrainingConfig) -> Corpus:
+    from embedkit.kernels.tokens import renumber
+
+    ids, state = np.array(corpus.ids), np.zeros(3, np.int64)
+    n = renumber(ids, mapping, ids, state)
+    if state[1] == 0:
+        raise CorpusError("the text holds no word of the model, and no other that is frequent enough")
+    chosen = {"min_count": config.min_count, "max_vocab": config.max_vocab}
+    options = {**corpus.options, **(chosen if "min_count" in corpus.options else {})}
+    return Corpus(ids[:n], vocabulary, int(state[1]), int(state[2]), corpus.n_raw_tokens, options)
