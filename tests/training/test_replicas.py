@@ -113,7 +113,7 @@ def test_rows_that_change_are_marked(corpus, name):
     asked = TrainingConfig.create(replicas=2, **SMALL, **MODELS[name])
     config = suited(asked, corpus.vocabulary, corpus.n_tokens, Run())
     module = family(config)
-    model = (Word2Vec if module.__name__.endswith("word2vec") else module.FastText)(corpus, config)
+    model = (Word2Vec if module.__name__.endswith("word2vec") else module.FastText)(corpus, config, Run())
     model.start(None)
     both = Replicas(model, config)
     matrices, touched = both.of(1)
