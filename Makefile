@@ -54,7 +54,7 @@ interop: $(VENV)/installed-interop
 		|| echo "interop: PyTorch 2.13.0 could not be installed; its comparisons are skipped"
 	$(PY) -m pip install --quiet --disable-pip-version-check sentence-transformers fastembed \
 		|| echo "interop: sentence-transformers or FastEmbed could not be installed; their comparisons are skipped"
-	$(PY) -m pytest -o addopts=-q -n 2 --dist loadfile tests/interop tests/manual/test_sessions.py $(wildcard tests/nn/test_torch_*.py)
+	$(PY) -m pytest -o addopts=-q -n 2 --dist loadfile tests/interop $(wildcard tests/nn/test_torch_*.py)
 
 bench: $(VENV)/installed-bench
 	$(PY) -m tests.benchmarks.word2vec --data $(DATA) --fraction 6

@@ -171,7 +171,8 @@ def _rows(
     size: int,
     reading: Reading,
 ) -> Iterator[tuple[list[bytes], np.ndarray]]:
-    word_at, vector_at = names.index(columns.word), [names.index(column) for column in columns.vector]
+    place = {field: i for i, field in reversed(list(enumerate(names)))}  # the first of that name
+    word_at, vector_at = place[columns.word], [place[column] for column in columns.vector]
     words: list[bytes] = []
     rows: list[list[float]] = []
     lines: list[int] = []

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 
 from corpora import demo
-from tests.manual.pages import ROOT
+from tests.manual.pages import ROOT, sessions
 
 ELLIPSIS = "…"
 TIME = 300  # seconds after which a command of a page is taken to hang
 NUMBER = re.compile(r"-?\d[\d,]*\.\d+(?:e[+-]?\d+)?%?$")
 # Answers of a trained model: they differ a little from one processor to the next, so neighbours may change places.
-OF_A_MODEL = re.compile(r"\btrain\b|safetensors|\.(bin|vec|parquet|txt\.gz)\b|--log")
+OF_A_MODEL = re.compile(r"\btrain\b|safetensors|\.(bin|vec|parquet|index|txt\.gz)\b|--log")
 
 
 def skip_without_shell() -> None:
@@ -111,6 +111,30 @@ def shortened(lines: list[str], shown: list[str]) -> list[str]:
     if shown and shown[-1].strip() == ELLIPSIS and len(lines) > len(shown):
         return [*lines[: len(shown) - 1], ELLIPSIS]
     return lines
+
+
+def check(place: Path, path: Path) -> int:
+    """Run a page from top to bottom, as a reader would; the number of its commands that ran."""
+    wrong: list[str] = []
+    ran = 0
+    for block in sessions(path):
+        if missing(block.needs, place):
+            continue
+        if block.language == "python":
+            done = run_python(place, block.text)
+            if done.returncode:
+                wrong.append(f"line {block.line}: Python: {done.stderr}")
+            ran += 1
+        for step in block.steps:
+            done = run(place, step.command)
+            expects_failure = any(line.startswith("embedkit: ") for line in step.shown)
+            if done.returncode and not expects_failure:
+                wrong.append(f"line {block.line}: $ {step.command}\nexit status {done.returncode}: {done.stderr}")
+            elif problem := difference(step.command, step.shown, printed(done)):
+                wrong.append(f"line {block.line}: $ {step.command}\n{problem}")
+            ran += 1
+    assert not wrong, "\n\n".join(wrong)
+    return ran
 
 
 def difference(command: str, shown: list[str], got: list[str]) -> str | None:

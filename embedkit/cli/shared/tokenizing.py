@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from embedkit.cli.shared.files import INPUT
 from embedkit.errors import ConfigError
 from embedkit.options import listed
 from embedkit.text.tokenizers import TOKENIZERS
@@ -32,7 +33,7 @@ _FLAGS = (
     click.option(
         "--user-dictionary",
         metavar="FILE",
-        type=click.Path(exists=True, dir_okay=False),
+        type=INPUT,
         help="morphemes: words to know, form<TAB>tag<TAB>score on each line, as Kiwi reads them.",
     ),
 )

@@ -3,8 +3,7 @@
 import pytest
 
 from tests.manual.pages import PAGES, name_of, sessions
-from tests.manual.sessions import make_place, skip_without_shell
-from tests.manual.test_sessions import check
+from tests.manual.sessions import check, make_place, skip_without_shell
 
 skip_without_shell()
 
