@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -32,3 +35,73 @@ class Progress:
 
 
 ProgressCallback = Callable[[Progress], None]
+
+
+def default_progress() -> ProgressCallback | None:
+    """Who listens where nobody was named: a bar in a notebook, else the log where a program has one at INFO."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is not None and "IPKernelApp" in getattr(shell, "config", {}):
+        return notebook_bar()
+    logging = sys.modules.get("logging")  # who has not imported it has not asked for a log
+    if logging is not None and logging.getLogger("embedkit").isEnabledFor(logging.INFO):
+        return log_lines()
+    return None
+
+
+def log_lines(every: float = 10.0) -> ProgressCallback:
+    """A callback that writes to the logger ``embedkit``: each stage's beginning, its end, and a line in between.
+
+    Parameters
+    ----------
+    every : float, default 10
+        Seconds between two lines of a stage.
+    """
+    import logging
+
+    logger = logging.getLogger("embedkit")
+    last: dict[str, float] = {}
+
+    def report(event: Progress) -> None:
+        now = time.monotonic()
+        finished = event.total is not None and event.done >= event.total
+        if event.stage in last and not finished and now - last[event.stage] < every:
+            return
+        last[event.stage] = now
+        logger.info("%s: %s", event.stage, described(event))
+
+    return report
+
+
+def notebook_bar(every: float = 0.2) -> ProgressCallback:
+    """A callback that draws a bar for each stage under a notebook's cell.
+
+    Parameters
+    ----------
+    every : float, default 0.2
+        Seconds between two drawings.
+    """
+    from IPython.display import HTML, display
+
+    bars: dict[str, Any] = {}
+    last: dict[str, float] = {}
+
+    def report(event: Progress) -> None:
+        now = time.monotonic()
+        finished = event.total is not None and event.done >= event.total
+        if event.stage in bars and not finished and now - last[event.stage] < every:
+            return
+        last[event.stage] = now
+        value = f'value="{event.done:g}" max="{event.total:g}"' if event.total else ""
+        bar = HTML(f"{event.stage} <progress {value}></progress> {described(event)}")
+        if event.stage in bars:
+            bars[event.stage].update(bar)
+        else:
+            bars[event.stage] = display(bar, display_id=True)
+
+    return report
+
+
+def described(event: Progress) -> str:
+    """How far a stage is, in a few words: ``45%, loss 0.21``."""
+    done = f"{event.done / event.total:.0%}" if event.total else f"{event.done:,.0f} {event.unit}"
+    return ", ".join([done, *(f"{name.replace('_', ' ')} {value:.4g}" for name, value in event.fields.items())])

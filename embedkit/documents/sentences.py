@@ -40,6 +40,7 @@ def learn(
     lines: Iterable[Sequence[str]],
     options: SentenceOptions,
     stop_words: Sequence[str] = (),
+    cutting: tuple[str, bool] | None = None,
 ) -> tuple[SentenceModel, SentenceEncoder]:
     """Learn from a text what a method needs.
 
@@ -51,6 +52,8 @@ def learn(
     options : SentenceOptions
         From `SentenceOptions.create`.
     stop_words : sequence of str
+    cutting : (str, bool), optional
+        The tokenizer and whether it lower-cases; by default as in the training of `model`.
 
     Returns
     -------
@@ -64,6 +67,8 @@ def learn(
         When no line holds a word that the model knows, or there are fewer such lines than components.
     """
     start = SentenceModel.unlearnt(model, options, stop_words)
+    if cutting is not None:
+        start = replace(start, tokenizer=cutting[0], lowercase=cutting[1])
     encoder = SentenceEncoder(model, start)
     read = [encoder.rows.read(piece) for piece in lines]
     if not sum(len(piece.rows) for piece in read):

@@ -13,6 +13,8 @@ from embedkit.kernels import thresholds
 from embedkit.query import comparing, neighbours, selecting
 from embedkit.query.analogies import Triple, analogies
 from embedkit.query.combining import Item, Query, negated, several, total, vector_of, weighted, words_in
+from embedkit.query.exporting import Exports
+from embedkit.query.gensim_names import Answering, attribute_error
 from embedkit.rows.composed import compose_word
 from embedkit.rows.norms import row_norms
 from embedkit.rows.protocol import Rows, as_array
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 Answers = list[tuple[str, float]]
 
 
-class KeyedVectors:
+class KeyedVectors(Exports, metaclass=Answering):
     """Word vectors with their words.
 
     Parameters
@@ -152,6 +154,11 @@ class KeyedVectors:
 
     def __contains__(self, word: object) -> bool:
         return isinstance(word, str) and self.row(word) >= 0
+
+    if not TYPE_CHECKING:  # where unknown names are found without it
+
+        def __getattr__(self, name: str) -> Any:
+            raise attribute_error(type(self).__name__, name)
 
     def __repr__(self) -> str:
         return f"<KeyedVectors: {len(self):,} words, {self.vector_size} dimensions>"

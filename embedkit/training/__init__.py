@@ -15,7 +15,8 @@ from typing import Any
 
 from embedkit.cluster.engine import engine_of
 from embedkit.errors import ConfigError
-from embedkit.progress import ProgressCallback
+from embedkit.progress import ProgressCallback, default_progress
+from embedkit.query.gensim_names import unknown_parameters
 from embedkit.query.isotropy import learnt_nothing
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.training.growing import check_compass, config_of, fingerprint, grown, within
@@ -131,6 +132,7 @@ def train(
     lowercase: bool | None = None,
     json_field: str | None = None,
     encoding_errors: str | None = None,
+    **unknown: Any,
 ) -> KeyedVectors:
     """Train word vectors.
 
@@ -263,6 +265,8 @@ def train(
         Read JSON lines and take the text from this field. Default plain text.
     encoding_errors : {"strict", "replace", "ignore"}, optional
         What to do with bytes that are not UTF-8. Default 'strict'.
+    **unknown
+        There are no others: names of other tools are answered with the one here.
 
     Returns
     -------
@@ -278,6 +282,8 @@ def train(
         When the text cannot be read or leaves nothing to train on.
     TrainingError
         When training diverges or the checkpoint is of another run.
+    TypeError
+        For a parameter of another name.
 
     Examples
     --------
@@ -286,6 +292,9 @@ def train(
     3
     """
     given = {name: value for name, value in locals().items() if name in OPTIONS and value is not None}
+    if unknown:
+        raise unknown_parameters("train", list(unknown))
+    progress = progress or default_progress()
     init, continue_from, compass = _opened(init), _opened(continue_from), _opened(compass)
     base = continue_from if continue_from is not None else compass
     if base is not None:

@@ -1,0 +1,100 @@
+"""Names of gensim's that people type, each answered with what does the same here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+OF_VECTORS = {
+    "wv": "the model answers itself: model.most_similar(word)",
+    "doesnt_match": "model.odd_one_out(words)",
+    "most_similar_cosmul": 'model.analogy(a, b, c, method="3cosmul")',
+    "similar_by_word": "model.most_similar(word)",
+    "similar_by_key": "model.most_similar(word)",
+    "similar_by_vector": "model.most_similar(vector)",
+    "get_vector": "model[word]",
+    "word_vec": "model[word]",
+    "get_mean_vector": "model.combine(words)",
+    "n_similarity": "the cosine of model.combine(words) and model.combine(others)",
+    "distance": "1 - model.similarity(a, b)",
+    "index2word": "model.index_to_key",
+    "index2entity": "model.index_to_key",
+    "vocab": "model.key_to_index and model.counts",
+    "get_index": "model.row(word)",
+    "get_vecattr": "model.counts[model.row(word)]",
+    "syn0": "model.vectors",
+    "syn1neg": "model.output_vectors, where training kept them (keep_output=True)",
+    "vectors_norm": "model.vectors / model.norms[:, None]",
+    "syn0norm": "model.vectors / model.norms[:, None]",
+    "get_normed_vectors": "model.vectors / model.norms[:, None]",
+    "init_sims": "nothing: the lengths are worked out when they are first needed",
+    "fill_norms": "nothing: the lengths are worked out when they are first needed",
+    "save_word2vec_format": 'model.save("m.txt"), or model.save("m.bin", "word2vec-binary")',
+    "load_word2vec_format": "embedkit.load(path), which recognises the format",
+    "load_facebook_vectors": "embedkit.load(path), which recognises the format",
+    "load": "embedkit.load(path)",
+    "evaluate_word_pairs": "embedkit.analysis.evaluation, or embedkit evaluate MODEL --pairs FILE",
+    "evaluate_word_analogies": "embedkit.analysis.evaluation, or embedkit evaluate MODEL --analogies FILE",
+    "intersect_word2vec_format": "embedkit.train(corpus, init=path)",
+    "build_vocab": "embedkit.train(corpus), which counts the words itself",
+    "train": "embedkit.train(corpus, init=model)",
+}
+OF_TRAIN = {
+    "size": "vector_size",
+    "dim": "vector_size",
+    "iter": "epochs",
+    "epoch": "epochs",
+    "alpha": "learning_rate",
+    "lr": "learning_rate",
+    "ws": "window",
+    "neg": "negative",
+    "t": "sample",
+    "sg": 'model="skipgram" (sg=1) or model="cbow" (sg=0)',
+    "hs": 'loss="hs"',
+    "sentences": "the first argument, corpus",
+    "corpus_file": "the first argument, corpus",
+    "corpus_iterable": "the first argument, corpus",
+    "input": "the first argument, corpus",
+    "max_final_vocab": "max_vocab",
+    "cbow_mean": "cbow_gradient",
+    "callbacks": "progress",
+    "compute_loss": "log, a file for the curve of the loss",
+    "min_alpha": "nothing: the rate falls to 0",
+    "thread": "workers",
+    "threads": "workers",
+    "n_jobs": "workers",
+    "random_state": "seed",
+    "minCount": "min_count",
+    "minn": "min_n",
+    "maxn": "max_n",
+}
+OF_THE_PACKAGE = {
+    "Word2Vec": 'embedkit.train(corpus, model="cbow") or model="skipgram"',
+    "FastText": 'embedkit.train(corpus, model="fasttext")',
+    "models": "embedkit.train and embedkit.load",
+    "load_model": "embedkit.load(path)",
+    "train_unsupervised": 'embedkit.train(corpus, model="fasttext")',
+}
+
+
+class Answering(type):
+    """The type of classes whose names of gensim's are answered on the class itself too."""
+
+    if not TYPE_CHECKING:  # where unknown names are found without it
+
+        def __getattr__(cls, name: str) -> Any:
+            raise attribute_error(cls.__name__, name)
+
+
+def attribute_error(owner: str, name: str) -> AttributeError:
+    """The error for a name that an object has not, with the right one where gensim has it."""
+    message = f"{owner!r} has no attribute {name!r}"
+    if name in OF_VECTORS:
+        message += f", which is gensim's; here it is {OF_VECTORS[name]}"
+    return AttributeError(message, name=name)
+
+
+def unknown_parameters(function: str, names: list[str]) -> TypeError:
+    """The error for parameters that a function has not."""
+    known = [f"{name} is {OF_TRAIN[name]} here" for name in names if name in OF_TRAIN]
+    message = f"{function}() got an unexpected keyword argument {names[0]!r}"
+    return TypeError(f"{message}: {'; '.join(known)}" if known else message)

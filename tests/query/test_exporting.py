@@ -1,0 +1,131 @@
+"""Vectors handed to NumPy, pandas, Arrow, notebooks; names of gensim's; who listens to progress."""
+
+import logging
+import sys
+import types
+
+import numpy as np
+import pytest
+
+import embedkit
+from embedkit import KeyedVectors, load, train
+from embedkit.errors import EmbedkitError
+from embedkit.progress import Progress, default_progress, described, log_lines, notebook_bar
+from embedkit.query import gensim_names
+
+MODEL = KeyedVectors(["왕", "<b>", "naïve"], np.arange(6, dtype=np.float32).reshape(3, 2), counts=[3, 2, 1])
+
+
+def test_arrays():
+    assert np.asarray(MODEL) is MODEL.vectors
+    assert np.asarray(MODEL, np.float64).dtype == np.float64
+    assert not np.may_share_memory(np.array(MODEL, copy=True), MODEL.vectors)
+    with pytest.raises(ValueError, match="float32"):
+        MODEL.__array__(np.float64, copy=False)
+
+
+def test_dataframes():
+    pandas = pytest.importorskip("pandas")
+    frame = MODEL.to_dataframe()
+    assert list(frame.index) == list(MODEL) and frame.loc["naïve"].tolist() == [4, 5]
+    assert np.may_share_memory(frame.to_numpy(), MODEL.vectors)
+    assert isinstance(frame, pandas.DataFrame)
+
+
+def test_arrow_shares_the_memory(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    MODEL.save(tmp_path / "m.safetensors")
+    for model in (MODEL, load(tmp_path / "m.safetensors"), KeyedVectors(["a"], np.ones((1, 2), np.float32))):
+        table = model.to_arrow()
+        assert table["word"].to_pylist() == list(model)
+        assert table["vector"].to_pylist() == model.vectors.tolist()
+        values = table["vector"].chunk(0).flatten().to_numpy(zero_copy_only=True)
+        assert values.__array_interface__["data"][0] == model.vectors.__array_interface__["data"][0]
+        if model.counts is not None:
+            assert table["count"].to_pylist() == [3, 2, 1]
+    assert pa.table(MODEL).equals(MODEL.to_arrow())  # by the PyCapsule interface
+    with pytest.raises(EmbedkitError, match="not valid Unicode"):
+        KeyedVectors(["\udcff"], np.ones((1, 2), np.float32)).to_arrow()
+    assert KeyedVectors([], np.zeros((0, 2), np.float32)).to_arrow().num_rows == 0
+
+
+def test_what_a_notebook_shows():
+    html = MODEL._repr_html_()
+    assert "3 words, 2 dimensions" in html and "<th>왕</th><td>3</td><td>0.0000</td>" in html
+    assert "&lt;b&gt;" in html and "<b>" not in html
+    assert "…" in KeyedVectors([str(i) for i in range(9)], np.ones((9, 9), np.float32))._repr_html_()
+
+
+@pytest.mark.parametrize("name", gensim_names.OF_VECTORS)
+def test_names_of_gensim_are_answered(name):
+    assert not hasattr(MODEL, name) and not hasattr(KeyedVectors, name)
+    for asked in (MODEL, KeyedVectors):
+        with pytest.raises(AttributeError, match=r"is gensim's; here it is ") as told:
+            getattr(asked, name)
+        assert gensim_names.OF_VECTORS[name] in str(told.value)
+    with pytest.raises(AttributeError, match=r"has no attribute 'nonsense'$"):
+        _ = MODEL.nonsense
+
+
+def test_what_the_answers_name_is_there():
+    for answer in gensim_names.OF_VECTORS.values():
+        for part in answer.split("model.")[1:]:
+            assert hasattr(MODEL, part.split("(")[0].split("[")[0].split(" ")[0].rstrip(",")), answer
+    import inspect
+
+    taken = inspect.signature(train).parameters
+    for old, new in gensim_names.OF_TRAIN.items():
+        assert old not in taken
+        assert " " in new or new.split("=")[0] in taken
+
+
+def test_parameters_of_gensim_are_answered():
+    with pytest.raises(TypeError, match="'size': size is vector_size here; iter is epochs here"):
+        train([["a"]], size=10, iter=3)
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'nonsense'$"):
+        train([["a"]], nonsense=10)
+    with pytest.raises(AttributeError, match=r"'Word2Vec'; here it is embedkit.train"):
+        _ = embedkit.Word2Vec
+
+
+def test_the_log(caplog):
+    assert default_progress() is None
+    with caplog.at_level(logging.INFO, "embedkit"):
+        train([["sun", "moon"], ["bread", "milk"]] * 20, vector_size=4, min_count=1, workers=1, epochs=2)
+    told = [record.getMessage() for record in caplog.records if record.name == "embedkit"]
+    assert any(line.startswith("training: 100%") for line in told), told
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "embedkit"):
+        report = log_lines(every=1000)
+        for done in range(1, 101):
+            report(Progress("reading", done, 100))
+    assert [record.getMessage() for record in caplog.records] == ["reading: 1%", "reading: 100%"]
+
+
+def test_the_bar_of_a_notebook(monkeypatch):
+    drawn = []
+
+    class Handle:
+        def update(self, html):
+            drawn.append(html)
+
+    def display(html, display_id):
+        drawn.append(html)
+        return Handle()
+
+    shell = types.SimpleNamespace(config={"IPKernelApp": {}})
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setitem(sys.modules, "IPython.display", types.SimpleNamespace(HTML=str, display=display))
+    report = default_progress()
+    for done in range(1, 101):
+        report(Progress("training", done, 100, fields={"loss": 0.5}))
+    assert len(drawn) < 20 and drawn[0].startswith('training <progress value="1" max="100">')
+    assert drawn[-1].endswith("100%, loss 0.5")
+    notebook_bar()(Progress("reading", 1e6, None, "bytes"))
+    assert drawn[-1] == "reading <progress ></progress> 1,000,000 bytes"
+    shell.config = {}
+    assert default_progress() is None
+
+
+def test_described():
+    assert described(Progress("x", 1, 4, fields={"learning_rate": 0.025})) == "25%, learning rate 0.025"
