@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedkit.errors import ConfigError
-from embedkit.text.reading import STDIN, Sources, json_text, list_sources, read_lines
+from embedkit.text.fields import TextField, json_text
+from embedkit.text.reading import STDIN, Sources, list_sources, read_lines
 
 UNITS = ("line", "paragraph", "file")
 
@@ -56,16 +57,22 @@ def read_documents(
         raise ConfigError(f"`unit` must be one of {', '.join(UNITS)}, got {unit!r}")
     if json_field is not None and unit != "line":
         raise ConfigError(f"`unit` {unit} has no effect with `json_field`: each line of JSON is a document")
+    field = None if json_field is None else TextField.parse(json_field)
     for file in list_sources(sources):
         name = "standard input" if file == STDIN else str(file)
+        if field is not None and field.kind == "column":
+            for number, text in enumerate(read_lines([file], json_field, encoding_errors), 1):
+                if text.strip():
+                    yield Document(name, number, text)
+            continue
         gathered: list[str] = []
         first = 0
         for number, line in enumerate(read_lines([file], None, encoding_errors), 1):
             blank = not line.strip()
-            if json_field is not None and not blank:
-                text = json_text(line.encode(), json_field, encoding_errors, f"{name}, line {number}").decode()
-                if text.strip():
-                    yield Document(name, number, text)
+            if field is not None and not blank:
+                found = json_text(line.encode(), field, encoding_errors, f"{name}, line {number}")
+                if found is not None and found.strip():
+                    yield Document(name, number, found.decode())
             elif unit == "line" and not blank:
                 yield Document(name, number, line)
             elif unit != "line" and not blank:

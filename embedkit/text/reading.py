@@ -9,7 +9,6 @@ their place and ``"ignore"`` drops them. What does not look like text is refused
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from embedkit.errors import ConfigError, CorpusError
 from embedkit.files.compression import damaged_errors, decompressed
 from embedkit.files.locations import expand, has_glob, is_url, open_location, shown, size_of
 from embedkit.files.magic import BOM
+from embedkit.text.fields import TextField
 from embedkit.text.ranges import ByteRange, RangeStream
 from embedkit.text.sniffing import describe_binary, guess_encoding
 
@@ -144,15 +144,18 @@ def read_blocks(
     """
     if encoding_errors not in ERROR_POLICIES:
         raise ConfigError(f"encoding_errors must be strict, replace or ignore, not {encoding_errors!r}")
+    field = None if json_field is None else TextField.parse(json_field)
     done = 0
     for file in files:
+        if field is not None and field.kind == "column" and isinstance(file, ByteRange):
+            raise ConfigError(f"{shown(str(file))}: a table is read whole, it cannot be cut into parts")
         name = "standard input" if file == STDIN else shown(str(file))
         with damaged_errors(name), _opened(file) as raw:
             counted = _Counted(raw, done)
             stream = decompressed(io.BufferedReader(counted, 1 << 17), name)
             begin = raw.start if isinstance(raw, RangeStream) else 0
             cut = _cut_blocks(stream, name, block_bytes, counted, begin)
-            yield from cut if json_field is None else _json_blocks(cut, json_field, encoding_errors, block_bytes)
+            yield from cut if field is None else _field_blocks(cut, field, encoding_errors, block_bytes)
             done = counted.position
 
 
@@ -194,6 +197,7 @@ def _cut_blocks(stream: BinaryIO, name: str, block_bytes: int, counted: _Counted
         if size == room:  # no white space in all of it: a longer block
             buffer, room = np.concatenate([buffer[:size], np.empty(room + SPARE, dtype=np.uint8)]), 2 * room
         size = _fill(stream, buffer, size, room)
+        ended = size < room  # before the byte order mark is taken out
         if first:
             what = describe_binary(buffer[: min(size, SNIFFED_BYTES)].tobytes())
             if what:
@@ -203,7 +207,7 @@ def _cut_blocks(stream: BinaryIO, name: str, block_bytes: int, counted: _Counted
                 buffer[:size] = buffer[3 : size + 3].copy()
                 offset = 3
             first = False
-        if size < room:
+        if ended:
             yield Block(buffer, size, name, offset, True, counted.position)
             return
         cut = _last_break(buffer, size)
@@ -239,22 +243,29 @@ def _last_break(buffer: np.ndarray, size: int) -> int:
     return max((at + len(space) for space in _SPACES if (at := data.rfind(space)) >= 0), default=0)
 
 
-def _json_blocks(blocks: Iterator[Block], field: str, encoding_errors: str, block_bytes: int) -> Iterator[Block]:
-    """The texts of one field of JSON lines, as blocks."""
+def _field_blocks(blocks: Iterator[Block], field: TextField, encoding_errors: str, block_bytes: int) -> Iterator[Block]:
+    """The texts of one field of JSON lines, or of a column, as blocks."""
+    at: list[Any] = [None, 0]  # the block that is read, and its line
     texts: list[bytes] = []
-    size = offset = n_lines = 0
+    size = offset = 0
+    for text in field.texts(_lines_of(blocks, at), lambda: f"{at[0].name}, line {at[1]}", encoding_errors):
+        texts.append(text)
+        size += len(text) + 1
+        if size >= block_bytes:
+            yield _joined(texts, at[0], offset, False)
+            offset += size
+            texts, size = [], 0
+    yield _joined(texts, at[0], offset, True)
+
+
+def _lines_of(blocks: Iterator[Block], at: list[Any]) -> Iterator[bytes]:
+    """The lines of one file; `at` follows."""
     for block in _whole_lines(blocks):
-        for line in block.bytes.split(b"\n"):
-            n_lines += 1
-            if line.strip():
-                texts.append(json_text(line, field, encoding_errors, f"{block.name}, line {n_lines}"))
-                size += len(texts[-1]) + 1
-            if size >= block_bytes:
-                yield _joined(texts, block, offset, False)
-                offset += size
-                texts, size = [], 0
-        n_lines -= 1  # what follows the last line feed starts the next block
-    yield _joined(texts, block, offset, True)
+        at[0] = block
+        lines = block.bytes.split(b"\n")
+        for line in lines if block.last and lines[-1] else lines[:-1]:  # what follows the last line feed comes next
+            at[1] += 1
+            yield line
 
 
 def _whole_lines(blocks: Iterator[Block]) -> Iterator[Block]:
@@ -276,55 +287,6 @@ def _joined(texts: list[bytes], block: Block, offset: int, last: bool) -> Block:
     data = b"\n".join([*texts, bytes(SPARE)]) if texts else bytes(SPARE)
     buffer = np.frombuffer(bytearray(data), dtype=np.uint8)
     return Block(buffer, len(data) - SPARE, block.name, offset, last, block.done)
-
-
-def json_text(line: bytes, field: str, encoding_errors: str, place: str) -> bytes:
-    """The text of one field of one line of JSON, UTF-8.
-
-    Raises
-    ------
-    CorpusError
-        With `place`, where the line is no JSON object or the field is missing or no text.
-    """
-    try:
-        value = json.loads(line.decode("utf-8", encoding_errors))
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"{place}: byte {error.start + 1} of the line is not UTF-8; `encoding_errors` replace or ignore reads on"
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise CorpusError(f"{place}: expected a JSON object on each line: {error}") from None
-    for key in field.split("."):
-        if not isinstance(value, dict) or key not in value:
-            found = ", ".join(list(value)[:8]) if isinstance(value, dict) else type(value).__name__
-            raise CorpusError(f"{place}: no field {field!r}; found {found or 'an empty object'}")
-        value = value[key]
-    if isinstance(value, list):
-        value = _joined_tokens(value, field, place)
-    if not isinstance(value, str):
-        raise CorpusError(
-            f"{place}: the field {field!r} must be a string or a list of tokens, found {json.dumps(value)[:40]}"
-        )
-    try:
-        return value.encode()
-    except UnicodeEncodeError:
-        if encoding_errors == "strict":
-            raise CorpusError(
-                f"{place}: the field {field!r} holds half a surrogate pair; `encoding_errors` replace or "
-                "ignore reads on"
-            ) from None
-        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", encoding_errors).encode()
-
-
-def _joined_tokens(tokens: list[Any], field: str, place: str) -> str:
-    """A list of tokens as text with a space between them, from which the tokenizer whitespace gets them back."""
-    for token in tokens:
-        if not isinstance(token, str) or token.split() != [token]:
-            raise CorpusError(
-                f"{place}: the list {field!r} must hold tokens, strings without white space, found "
-                f"{json.dumps(token)[:40]}; join their words with _"
-            )
-    return " ".join(tokens)
 
 
 def not_utf8(block: Block, bad_byte: int, n_lines_before: int) -> CorpusError:
@@ -353,7 +315,8 @@ def read_chunks(sources: Sources, json_field: str | None = None, encoding_errors
         Files, folders, ``"-"`` for standard input.
     json_field : str, optional
         Read JSON lines and take the text from this field, a string or a list of tokens; dots lead into nested
-        objects.
+        objects. ``skip:text`` passes over lines without it, ``column:text`` reads a column of a table, see
+        `embedkit.text.fields`.
     encoding_errors : {"strict", "replace", "ignore"}
         What to do with bytes that are not UTF-8.
 

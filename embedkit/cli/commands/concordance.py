@@ -9,6 +9,7 @@ import click
 from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results, note, warn
+from embedkit.cli.shared.text_fields import field_options
 
 SHOWN_AT_ONCE = 500  # rows of a table on a terminal
 
@@ -30,6 +31,7 @@ SHOWN_AT_ONCE = 500  # rows of a table on a terminal
     type=click.Choice(["strict", "replace", "ignore"]),
     help="What to do with bytes that are not UTF-8.",
 )
+@field_options
 @json_option
 @quiet_option
 def concordance(

@@ -11,6 +11,7 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import chain, option_of, refuse
 from embedkit.cli.shared.output import note
 from embedkit.cli.shared.sentences import METHODS, method_of, method_options, sentence_options
+from embedkit.cli.shared.text_fields import field_options
 from embedkit.cli.shared.words import word_list
 from embedkit.documents.document_index import DocumentIndex, IndexOptions
 from embedkit.options import defaults
@@ -25,6 +26,7 @@ document_options = chain(
     click.option("--vectors", type=INPUT, metavar="MODEL", help="Vectors of words, to search by meaning too."),
     method_options("With --vectors"),
     *(option_of(IndexOptions, name) for name in READING),
+    field_options,
 )
 
 

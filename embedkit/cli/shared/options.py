@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from embedkit.cli.shared.text_fields import field_options
 from embedkit.cli.shared.tokenizing import ChoiceWithSettings, morpheme_options
 from embedkit.errors import ConfigError
 from embedkit.options import defaults, described, kind_of, listed
@@ -79,7 +80,7 @@ def option_of(options: type[Any], name: str, **changes: Any) -> Callable[[F], F]
 
 # How text is read: keyword arguments of the same names in embedkit.vocabulary.corpus.Corpus.from_text.
 READING = tuple(defaults(ReadingOptions))
-corpus_options = chain(*(option_of(ReadingOptions, name) for name in READING), morpheme_options)
+corpus_options = chain(*(option_of(ReadingOptions, name) for name in READING), field_options, morpheme_options)
 
 
 def options_of(classes: Mapping[str, type[Any]]) -> Callable[[F], F]:

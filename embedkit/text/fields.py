@@ -1,0 +1,202 @@
+"""Texts in a field of JSON lines or a column of a table (CSV, TSV).
+
+Where they are is one string, so that it is stored with what was made of them:
+
+==================== =============================================================================================
+``text``             the field of that name in each line of JSON, dots lead into nested objects
+``skip:text``        the same; a line without it, or with null there, is read as a blank line
+``column:text``      the column of that name in a table with a header, or, a number, that column of one without
+==================== =============================================================================================
+
+A table has commas, semicolons or tabs between its columns, whichever its first line has most of. With commas and
+semicolons quotes are those of RFC 4180, and a field may hold line ends, which are read as spaces. With tabs a quote is
+a letter like any other, unless it stands around a whole field and all inside are doubled, as pandas writes them.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from embedkit.errors import CorpusError
+
+LARGEST_CELL = 1 << 30
+_DELIMITERS = "\t,;"
+
+Place = Callable[[], str]
+
+
+class TextField(NamedTuple):
+    """Where the text is.
+
+    Attributes
+    ----------
+    name : str
+        Of the field, or name or number of the column.
+    kind : {"json", "skip", "column"}
+    """
+
+    name: str
+    kind: str = "json"
+
+    @classmethod
+    def parse(cls, text: str) -> TextField:
+        """What a string of the module's table says."""
+        kind, colon, name = text.partition(":")
+        return cls(name, kind) if colon and kind in ("skip", "column") else cls(text)
+
+    def __str__(self) -> str:
+        return self.name if self.kind == "json" else f"{self.kind}:{self.name}"
+
+    def texts(self, lines: Iterator[bytes], place: Place, encoding_errors: str) -> Iterator[bytes]:
+        """The texts, UTF-8, of the lines of one file; `place` names the line that was read last.
+
+        Raises
+        ------
+        CorpusError
+            With the place of a line that has no such text.
+        """
+        if self.kind == "column":
+            return _column(lines, self.name, place, encoding_errors)
+        return self._json(lines, place, encoding_errors)
+
+    def _json(self, lines: Iterator[bytes], place: Place, encoding_errors: str) -> Iterator[bytes]:
+        without = 0
+        for line in lines:
+            if line.strip():
+                text = json_text(line, self, encoding_errors, place())
+                without += text is None
+                yield text or b""
+        if without:
+            file = place().rpartition(", line ")[0]
+            warnings.warn(
+                f"{file}: {without:,} lines without a text in {self.name!r} count as blank lines", stacklevel=2
+            )
+
+
+def json_text(line: bytes, field: TextField, encoding_errors: str, place: str) -> bytes | None:
+    """The text of one field of one line of JSON, UTF-8; None where it has none and may be skipped.
+
+    Raises
+    ------
+    CorpusError
+        With `place`, where the line is no JSON object or the field is missing or no text.
+    """
+    try:
+        value = json.loads(line.decode("utf-8", encoding_errors))
+    except UnicodeDecodeError as error:
+        raise _not_utf8(place, error) from None
+    except (ValueError, RecursionError) as error:
+        raise CorpusError(f"{place}: expected a JSON object on each line: {error}") from None
+    for key in field.name.split("."):
+        if not isinstance(value, dict) or key not in value:
+            if field.kind == "skip" and (value is None or isinstance(value, dict)):
+                return None
+            found = ", ".join(list(value)[:8]) if isinstance(value, dict) else type(value).__name__
+            raise CorpusError(
+                f"{place}: no field {field.name!r}; found {found or 'an empty object'}; "
+                "`json_missing` skip passes over such lines"
+            )
+        value = value[key]
+    if value is None and field.kind == "skip":
+        return None
+    if isinstance(value, list):
+        value = _joined_tokens(value, field.name, place)
+    if not isinstance(value, str):
+        raise CorpusError(
+            f"{place}: the field {field.name!r} must be a string or a list of tokens, found {json.dumps(value)[:40]}"
+            + ("; `json_missing` skip passes over null" if value is None else "")
+        )
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        if encoding_errors == "strict":
+            raise CorpusError(
+                f"{place}: the field {field.name!r} holds half a surrogate pair; `encoding_errors` replace or "
+                "ignore reads on"
+            ) from None
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", encoding_errors).encode()
+
+
+def _joined_tokens(tokens: list[Any], field: str, place: str) -> str:
+    """A list of tokens as text with a space between them, from which the tokenizer whitespace gets them back."""
+    for token in tokens:
+        if not isinstance(token, str) or token.split() != [token]:
+            raise CorpusError(
+                f"{place}: the list {field!r} must hold tokens, strings without white space, found "
+                f"{json.dumps(token)[:40]}; join their words with _"
+            )
+    return " ".join(tokens)
+
+
+def _column(lines: Iterator[bytes], name: str, place: Place, encoding_errors: str) -> Iterator[bytes]:
+    """One column of a table."""
+    rows = _rows(lines, place, encoding_errors)
+    first = next(rows, None)
+    if first is None:
+        return
+    numbered = name.isascii() and name.isdigit()
+    column = int(name) - 1 if numbered else first.index(name) if name in first else -1
+    if not 0 <= column < len(first):
+        raise CorpusError(f"{place()}: no column {name!r}; found {', '.join(first[:8])}")
+    if numbered:
+        yield _line(first[column])
+    for row in rows:
+        if len(row) != len(first):
+            raise CorpusError(f"{place()}: expected {len(first)} columns as in the first row, found {len(row)}")
+        yield _line(row[column])
+
+
+def _line(text: str) -> bytes:
+    return " ".join(text.splitlines()).encode()
+
+
+def _rows(lines: Iterator[bytes], place: Place, encoding_errors: str) -> Iterator[list[str]]:
+    """The rows of a table, blank ones left out."""
+    texts = _decoded(lines, place, encoding_errors)
+    first = next((text for text in texts if text.strip()), None)
+    if first is None:
+        return
+    delimiter = max(_DELIMITERS, key=first.count)
+    if delimiter == "\t":
+        yield [_unquoted(cell) for cell in first.rstrip("\r\n").split("\t")]
+        for text in texts:
+            if text.strip("\r\n"):
+                yield [_unquoted(cell) for cell in text.rstrip("\r\n").split("\t")]
+        return
+    csv.field_size_limit(max(csv.field_size_limit(), LARGEST_CELL))
+    try:
+        for row in csv.reader(_then(first, texts), delimiter=delimiter, strict=True):
+            if row:
+                yield row
+    except csv.Error as error:
+        raise CorpusError(f"{place()}: the table cannot be read: {error}") from None
+
+
+def _unquoted(cell: str) -> str:
+    inner = cell[1:-1]
+    if len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inner.replace('""', ""):
+        return inner.replace('""', '"')
+    return cell
+
+
+def _then(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _decoded(lines: Iterator[bytes], place: Place, encoding_errors: str) -> Iterator[str]:
+    for line in lines:
+        try:
+            yield line.decode("utf-8", encoding_errors) + "\n"
+        except UnicodeDecodeError as error:
+            raise _not_utf8(place(), error) from None
+
+
+def _not_utf8(place: str, error: UnicodeDecodeError) -> CorpusError:
+    return CorpusError(
+        f"{place}: byte {error.start + 1} of the line is not UTF-8; `encoding_errors` replace or ignore reads on"
+    )
