@@ -10,21 +10,22 @@ from pathlib import Path
 
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.files.atomic import sync_folder
-from embedkit.files.locations import is_url, shown
+from embedkit.files.locations import is_url, reach, shown
 from embedkit.files.outputs import is_stream
-from embedkit.files.temporary import temporary_name
+from embedkit.files.remote_folders import send, text_at
+from embedkit.files.temporary import temporary_folder, temporary_name
 
 Name = str | os.PathLike[str]
 
 
 @contextlib.contextmanager
 def atomic_folder(target: Name, names: Collection[str]) -> Iterator[Path]:
-    """Yield an empty folder beside `target` that takes its place when the block ends well.
+    """Yield an empty folder that takes the place of `target`, or is sent there, when the block ends well.
 
     Parameters
     ----------
-    target : path
-        A new folder, an empty one, or one that holds nothing but `names`.
+    target : path or URL
+        A new folder, an empty one, or one that holds nothing but `names`. At a URL other files stay.
     names : collection of str
         What such a folder may hold.
 
@@ -35,7 +36,13 @@ def atomic_folder(target: Name, names: Collection[str]) -> Iterator[Path]:
     ConfigError
         When `target` holds other files.
     """
-    final = check_folder(target, names)
+    check_folder(target, names)
+    if is_url(target):
+        with temporary_folder(stem="model") as folder:
+            yield folder
+            send(folder, str(target))
+        return
+    final = Path(os.path.realpath(target))
     new, old = temporary_name(final.parent, final.name), temporary_name(final.parent, final.name)
     try:
         new.mkdir()
@@ -59,9 +66,20 @@ def atomic_folder(target: Name, names: Collection[str]) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def check_folder(target: Name, names: Collection[str]) -> Path:
-    """The real folder behind a name, seen to be one that may be written; parameters and errors of `atomic_folder`."""
-    if is_url(target) or is_stream(target):
+def readme_of(target: Name) -> str | None:
+    """The text of the README.md that a folder, on disk or at a URL, holds already."""
+    if is_url(target):
+        return text_at(f"{str(target).rstrip('/')}/README.md")
+    path = Path(target) / "README.md"
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+
+
+def check_folder(target: Name, names: Collection[str]) -> None:
+    """See before the work whether a folder may be written; parameters and errors of `atomic_folder`."""
+    if is_url(target):
+        reach(str(target))
+        return
+    if is_stream(target):
         raise EmbedkitError(f"cannot write {shown(target)}: this format is a folder of files; name a folder on disk")
     final = Path(os.path.realpath(target))
     if not final.parent.is_dir():
@@ -77,4 +95,3 @@ def check_folder(target: Name, names: Collection[str]) -> Path:
         raise ConfigError(
             f"cannot write {os.fspath(target)}: the folder holds other files ({', '.join(others[:3])}); name a new one"
         )
-    return final

@@ -48,7 +48,7 @@ _PACKAGES = {
     "sftp": "paramiko",
     "ssh": "paramiko",
 }
-_CHUNK = 1 << 20
+CHUNK = 1 << 20
 
 
 def is_url(name: Name) -> bool:
@@ -98,6 +98,28 @@ def _listed(system: Any, name: str, look: Callable[[], list[str]], nothing: str)
     if not found:
         raise CorpusError(f"{shown(name)}: {nothing}")
     return [path if is_url(path) else system.unstrip_protocol(path) for path in found]
+
+
+def files_below(name: str) -> list[str] | None:
+    """The files of a remote folder at any depth, by their paths in it; None where there is no such folder.
+
+    Raises
+    ------
+    EmbedkitError
+        When it cannot be reached.
+    """
+    if not is_url(name) or name.startswith(("http://", "https://")) or has_glob(name):
+        return None
+    system, path = _file_system(name)
+    try:
+        if _tried(name, lambda: system.info(path)["type"]) != "directory":
+            return None
+    except CorpusError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
+    root = path.rstrip("/") + "/"
+    return [file.removeprefix(root) for file in sorted(_tried(name, lambda: system.find(path)))]
 
 
 def size_of(name: Name) -> int | None:
@@ -150,7 +172,7 @@ def on_disk(name: Name) -> Iterator[Path]:
             open(copy, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as out,
             open_location(name) as raw,
         ):
-            while chunk := raw.read(_CHUNK):
+            while chunk := raw.read(CHUNK):
                 out.write(chunk)
         yield copy
 

@@ -22,6 +22,7 @@ from embedkit.files.outputs import same_file, spill_folder
 from embedkit.files.temporary import temporary_path
 from embedkit.formats.table import (
     FORMATS,
+    HUB,
     JAMO_IN_BIN,
     format_for,
     module_of,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMATS",
+    "HUB",
     "check_target",
     "format_for",
     "losses",

@@ -15,7 +15,8 @@ from typing import IO, BinaryIO
 
 from embedkit.errors import ConfigError, CorpusError, EmbedkitError, FormatError
 from embedkit.files import magic
-from embedkit.files.locations import Name, on_disk, shown
+from embedkit.files.locations import Name, files_below, is_url, on_disk, shown
+from embedkit.files.remote_folders import brought_here
 from embedkit.files.temporary import temporary_path
 
 CHUNK = 1 << 20
@@ -66,7 +67,9 @@ def at_hand(name: Name, member: str | None = None) -> Iterator[Path]:
     FormatError
         When it is damaged.
     """
-    with on_disk(name) as here:
+    with contextlib.ExitStack() as stack:
+        files = files_below(str(name)) if is_url(name) else None
+        here = stack.enter_context(on_disk(name) if files is None else brought_here(str(name), files))
         members = _members(here)
         if not members:
             if member is not None:

@@ -70,8 +70,10 @@ def sniff(path: str | os.PathLike[str]) -> str:
 
 
 def _folder(path: Path) -> str:
-    from embedkit.formats import spacy_vectors, static_embedding
+    from embedkit.formats import hub, spacy_vectors, static_embedding
 
+    if hub.part(path) is not None:
+        return "hub"
     if static_embedding.part(path) is not None:
         return "static-embedding"
     if spacy_vectors.part(path) is not None:

@@ -26,9 +26,10 @@ from typing import Any
 import numpy as np
 
 from embedkit.errors import EmbedkitError, FormatError
-from embedkit.files.folders import atomic_folder, check_folder
+from embedkit.files.folders import atomic_folder, check_folder, readme_of
 from embedkit.files.safetensors import SafetensorsFile, SafetensorsWriter, json_object
 from embedkit.formats.blocks import check_dimensions, show
+from embedkit.formats.model_card import is_made, model_card
 from embedkit.formats.npy import finite_norms
 from embedkit.formats.onnx import gather_model
 from embedkit.formats.tokenizer_json import PADDING, UNKNOWN, read_tokens, write_tokenizer
@@ -129,8 +130,15 @@ def check(path: str | os.PathLike[str]) -> None:
     check_folder(path, FILES)
 
 
-def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
-    """Write the folder; a README.md that stands there stays.
+def write(table: EmbeddingTable, path: str | os.PathLike[str], scores: str | None = None) -> None:
+    """Write the folder, on disk or at a URL, with a card; a README.md that somebody wrote stays.
+
+    Parameters
+    ----------
+    table : EmbeddingTable
+    path : path or URL
+    scores : path, optional
+        JSON lines of ``embedkit evaluate --json`` for the card.
 
     Raises
     ------
@@ -143,20 +151,32 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     config = dict(table.config)
     unknown = UNKNOWN if UNKNOWN not in table.words else "[embedkit unknown]"
     padding = PADDING if PADDING not in table.words else "[embedkit padding]"
+    card = _card(table, path, scores)
     with atomic_folder(path, FILES) as folder:
         _write_files(table, folder, config, unknown, padding)
         tokenizer = str(config.get("tokenizer") or "whitespace")
         write_tokenizer(
             folder / TOKENIZER, [*words, unknown, padding], unknown, padding, tokenizer, bool(config.get("lowercase"))
         )
-        if (readme := Path(path) / "README.md").is_file():
-            (folder / "README.md").write_bytes(readme.read_bytes())
+        (folder / "README.md").write_text(card, encoding="utf-8", newline="")
     if tokenizer not in SAME_TOKENIZER:
         warnings.warn(
             f"{os.fspath(path)}: its tokenizer cuts text at white space; the tokenizer {tokenizer} of the model has no "
             "counterpart there: give it text that is cut already",
             stacklevel=3,
         )
+
+
+def _card(table: EmbeddingTable, path: str | os.PathLike[str], scores: str | None) -> str:
+    """The card, or what stands there and was not made here."""
+    existing = readme_of(path)
+    if existing is not None and not is_made(existing):
+        return existing
+    name = os.fspath(path).rstrip("/").split("://")[-1]
+    usage = (
+        f'from model2vec import StaticModel\n\nmodel = StaticModel.from_pretrained("{name}")\nmodel.encode(["a text"])'
+    )
+    return model_card(table, name.split("/")[-1], usage, scores)
 
 
 def _checked(table: EmbeddingTable) -> list[str]:

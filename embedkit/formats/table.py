@@ -44,8 +44,10 @@ FORMATS: dict[str, Format] = {
     "safetensors": Format("embedkit.formats.safetensors", ""),
     "static-embedding": Format("embedkit.formats.static_embedding", "", folder=True),
     "spacy": Format("embedkit.formats.spacy_vectors", "", folder=True),
+    "hub": Format("embedkit.formats.hub", "", _EVERYTHING, folder=True),
 }
 
+HUB = "hf://"
 JAMO_IN_BIN = (
     "cannot write fastText .bin: it has no place for jamo subwords, its readers would cut words into "
     "characters; use .safetensors (everything) or .vec (the words' vectors)"
@@ -84,7 +86,8 @@ def streams(format: str) -> bool:
 def format_for(path: str | os.PathLike[str], table: EmbeddingTable | None = None, subwords: str = "none") -> str:
     """The format that the suffix of a file to be written chooses.
 
-    ``.bin`` is fastText's where the model has character subwords, else word2vec's; with jamo subwords it is refused.
+    A URL of the Hub (``hf://OWNER/MODEL``) is a folder there. ``.bin`` is fastText's where the model has character
+    subwords, else word2vec's; with jamo subwords it is refused.
 
     Parameters
     ----------
@@ -101,6 +104,8 @@ def format_for(path: str | os.PathLike[str], table: EmbeddingTable | None = None
     EmbedkitError
         For a ``.bin`` with jamo subwords.
     """
+    if os.fspath(path).startswith(HUB):
+        return "hub"
     suffix = suffix_of(path)
     kind = table.subwords.kind if table is not None and table.subwords is not None else subwords
     if suffix == ".bin" and kind == "chars":

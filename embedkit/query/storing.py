@@ -131,6 +131,8 @@ def convert(
     """
     import inspect
 
+    if target_format is None and os.fspath(target).startswith(formats.HUB):
+        target_format = "hub"
     _check_place(source, target, target_format)
     member = options.pop("member", None)
     with at_hand(source, member) as here:

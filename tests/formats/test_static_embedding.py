@@ -113,7 +113,7 @@ def test_out_and_back(model, tmp_path, capsys):
     model.save(tmp_path / "m.safetensors")
     convert = ["convert", str(tmp_path / "m.safetensors"), str(path), "--to", "static-embedding", "-q"]
     assert main(convert) == 0
-    assert set(os.listdir(path)) == set(FILES) - {"README.md"}
+    assert set(os.listdir(path)) == set(FILES)
     again = load(path)
     assert list(again) == list(model) and again.config == model.config
     np.testing.assert_array_equal(again.vectors, model.vectors)

@@ -59,6 +59,7 @@ from embedkit.query.storing import convert as convert_file
     type=click.Choice(["sum", "word", "context"]),
     help="glove-binary: which rows make the vectors; sum by default, as the C tool prints them.",
 )
+@click.option("--scores", type=INPUT, help="hub, static-embedding: JSON lines of embedkit evaluate for the model card.")
 @click.option(
     "--words-only",
     is_flag=True,
@@ -78,6 +79,7 @@ def convert(
     tensor: str | None,
     column: tuple[str, ...],
     member: str | None,
+    scores: str | None,
     glove_vectors: str | None,
     words_only: bool,
     quiet: bool,
@@ -89,7 +91,8 @@ def convert(
     recognised by its suffix: .safetensors native, .txt word2vec-text, .vec fasttext-vec, .bin fasttext or
     word2vec-binary, .fifu finalfusion, .npz, .npy, .parquet, .arrow or .feather, .csv, .tsv projector, .sqlite; one of
     .gz .bz2 .xz .zst behind it compresses. Other formats: glove-text, glove-binary; static-embedding, a folder
-    that model2vec, sentence-transformers and FastEmbed open; in only: floret, safetensors of other programs, spaCy's
+    that model2vec, sentence-transformers and FastEmbed open; hub, a folder with a model card, which hf://OWNER/MODEL
+    is by itself; in only: floret, safetensors of other programs, spaCy's
     folders. Vectors pass by in blocks
     where the format allows it: files larger than the memory can be converted. Operations work on the whole matrix,
     in this order: --keep-words, --top-words, --concat, --center, --all-but-the-top, --unit.
@@ -104,6 +107,7 @@ def convert(
         "tensor": tensor,
         "column": column or None,
         "member": member,
+        "scores": scores,
         "glove_vectors": glove_vectors,
         **reading(),
     }
