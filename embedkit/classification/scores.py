@@ -51,6 +51,50 @@ def score_sets(predictions: Predictions, names: Sequence[str], wanted: Sequence[
     return SetScores(*_figures(len(right), len(given), len(flat)), len(wanted), rows)
 
 
+@dataclass(frozen=True)
+class LabelThreshold:
+    """The least probability from which on a label is right often enough, with the recall that is left.
+
+    The figures are NaN, NaN and 0 where no threshold is high enough.
+    """
+
+    label: str
+    threshold: float
+    precision: float
+    recall: float
+    count: int
+
+
+def thresholds_at(
+    probabilities: np.ndarray, names: Sequence[str], wanted: Sequence[Sequence[str]], precision: float
+) -> list[LabelThreshold]:
+    """For each label the threshold of the greatest recall among those of at least this precision.
+
+    Parameters
+    ----------
+    probabilities : float (n_texts, n_labels)
+    names : sequence of str
+    wanted : sequence of sequences of str
+    precision : float
+    """
+    rows = []
+    for i, name in enumerate(names):
+        right = np.array([name in each for each in wanted], bool)
+        order = np.argsort(-probabilities[:, i], kind="stable")
+        values = probabilities[order, i]
+        found = np.cumsum(right[order])
+        reached = found / np.arange(1, len(order) + 1)
+        last_of_equals = np.append(values[1:] != values[:-1], True)
+        good = np.flatnonzero((reached >= precision) & last_of_equals & (found > 0))
+        n = int(right.sum())
+        if len(good):
+            k = good[-1]
+            rows.append(LabelThreshold(name, float(values[k]), float(reached[k]), float(found[k] / n), n))
+        else:
+            rows.append(LabelThreshold(name, float("nan"), float("nan"), 0.0, n))
+    return rows
+
+
 def _figures(right: int, given: int, wanted: int) -> tuple[float, float, float]:
     return (
         float(right / given) if given else 0.0,

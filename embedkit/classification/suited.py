@@ -39,7 +39,17 @@ def suited_options(texts: Sequence[str], labels: Sequence[Sequence[str]], **give
     linear = n_labels <= MOST_LABELS and given.get("loss", "softmax") in ("softmax", "ova")
     if "cost" in given or (linear and not set(given) - set(described(LinearOptions))):
         return LinearOptions(**given)
-    return BagOptions(**{**(HANGUL if suited_lengths(texts)[0] == 1 else LETTERS), **given})
+    return suited_bag(texts, **given)
+
+
+def suited_bag(texts: Sequence[str], **given: Any) -> BagOptions:
+    """Options of fastText's classifier for texts of this script."""
+    values = {**(HANGUL if suited_lengths(texts)[0] == 1 else LETTERS), **given}
+    if "min_n" not in given and "max_n" in given:
+        values["min_n"] = min(values.get("min_n", 1), values["max_n"])
+    if "max_n" not in given and "min_n" in given:
+        values["max_n"] = max(values.get("max_n", 6), values["min_n"])
+    return BagOptions(**values)
 
 
 def train_suited(

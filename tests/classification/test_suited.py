@@ -27,6 +27,20 @@ def test_options_of_fasttext_get_fasttext_with_ngrams_that_suit():
     assert isinstance(suited_options(["x", "y"], TWO, loss="hs"), BagOptions)
 
 
+@pytest.mark.parametrize(
+    ("text", "given", "lengths"),
+    [
+        ("영화", {"max_n": 0}, (0, 0)),
+        ("영화", {"min_n": 7}, (7, 7)),
+        ("film", {"min_n": 2}, (2, 6)),
+        ("film", {}, (0, 0)),
+    ],
+)
+def test_a_given_length_moves_the_other(text, given, lengths):
+    found = suited_options([text], TWO, epochs=3, **given)
+    assert (found.min_n, found.max_n) == lengths
+
+
 def test_several_labels_are_each_a_yes_or_no():
     assert suited_options(["x", "y"], [["a", "b"], ["b"]]).loss == "ova"
     assert suited_options(["x", "y"], [["a", "b"], ["b"]], loss="softmax").loss == "softmax"

@@ -156,3 +156,15 @@ def test_a_linear_model_is_scikit_learns_logistic_regression():
     order = [problem.names.index(name) for name in theirs.classes_]
     mine = mine[:, order] - mine.mean(1, keepdims=True)
     assert np.abs(mine - (wanted - wanted.mean(1, keepdims=True))).max() < 0.02
+
+
+@pytest.mark.parametrize("cutoff", [None, 500])
+def test_our_quantised_models_predict_the_same_bits_there(cutoff, corpus, tmp_path):
+    from embedkit.classification.quantising import quantise_bag
+
+    _, texts = corpus
+    labels = [[str(i % 5), str(len(text) % 3)] for i, text in enumerate(texts)]
+    options = BagOptions(vector_size=11, bucket=5000, word_ngrams=2, min_n=1, max_n=3, epochs=2, workers=1)
+    model = quantise_bag(train_bag(texts, labels, options), cutoff=cutoff)
+    save_bag(model, tmp_path / "m.ftz")
+    compare(fasttext.load_model(str(tmp_path / "m.ftz")), model, texts[:200] + ODD)

@@ -8,10 +8,7 @@ import click
 
 from embedkit.cli.shared.bag import (
     BAG,
-    BAG_ONLY,
     LINEAR,
-    bag_options,
-    chooses_bag,
     column_options,
     explain_lines,
     load_classifier,
@@ -19,9 +16,17 @@ from embedkit.cli.shared.bag import (
     print_predictions,
     read_texts,
     report_sets,
+    report_thresholds,
     several_options,
+)
+from embedkit.cli.shared.bag_training import (
+    BAG_ONLY,
+    bag_options,
+    check_sizes,
+    chooses_bag,
     train_and_save,
     train_suited_and_save,
+    tune_and_save,
 )
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.neural import (
@@ -105,11 +110,17 @@ def train(
     """Train on files of text<TAB>label lines, or of fastText's __label__x text lines; - is standard input."""
     from embedkit.nn.models.classifier_training import train_classifier
 
-    if options["model"] is None and chooses_bag(vectors):
+    check_sizes(out)
+    bag = chooses_bag(vectors) if options["model"] is None else options["model"] in (BAG, LINEAR)
+    if bag and options["autotune"]:
+        columns = quiet, text_column, label_column
+        tune_and_save(read_texts(data, *columns), read_texts((options["autotune"],), *columns), out, options, quiet)
+        return
+    if options["model"] is None and bag:
         train_suited_and_save(read_texts(data, quiet, text_column, label_column), out, options, quiet)
         return
     options["model"] = options["model"] or _DEFAULT.model
-    if options["model"] in (BAG, LINEAR):
+    if bag:
         train_and_save(read_texts(data, quiet, text_column, label_column), out, options, quiet)
         return
     refuse(BAG_ONLY, f"with `model` {options['model']}: it is for {BAG} and {LINEAR}")
@@ -150,6 +161,11 @@ def train(
 @click.argument("data", nargs=-1, required=True, type=INPUT)
 @vectors_option
 @click.option("--per-label", is_flag=True, help="Precision, recall and F1 of each label.")
+@click.option(
+    "--precision",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="For each label, the least probability from which on it is right so often.",
+)
 @column_options
 @several_options
 @json_option
@@ -159,6 +175,7 @@ def evaluate(
     data: tuple[str, ...],
     vectors: str | None,
     per_label: bool,
+    precision: float | None,
     text_column: str | None,
     label_column: str | None,
     k: int,
@@ -172,6 +189,10 @@ def evaluate(
     """
     classifier = load_classifier(model, vectors)
     texts = read_texts(data, quiet, text_column, label_column)
+    if precision is not None:
+        refuse(("k", "threshold", "per_label"), "with `precision`")
+        report_thresholds(classifier, texts, precision, as_json)
+        return
     if given(["k", "threshold"]) or any(len(labels) > 1 for labels in texts.labels):
         report_sets(classifier, texts, k, threshold, as_json, per_label)
         return

@@ -7,50 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from embedkit.classification.options import BagOptions, LinearOptions
 from embedkit.cli.shared.neural import line_batches, load_vectors
-from embedkit.cli.shared.options import chain, given, option_of, refuse
+from embedkit.cli.shared.options import chain, refuse
 from embedkit.cli.shared.output import Results, note, print_json, print_line, warn
-from embedkit.cli.shared.progress import progress_bar
+from embedkit.errors import ConfigError
 from embedkit.nn.models.classifier import Classifier
-from embedkit.options import check_given, defaults, described
 
 if TYPE_CHECKING:
-    from embedkit.classification.linear import LinearFit
     from embedkit.classification.model import BagClassifier, Predictions
     from embedkit.text.labelled import LabelledSets
 
 BAG, LINEAR = "fasttext", "linear"
 BATCH = 1 << 16  # lines of a file that are predicted at once
-# Options that the other models of classify do not have.
-BAG_ONLY = (
-    *("word_ngrams", "min_n", "max_n", "bucket", "min_count", "min_count_label", "loss", "negative", "workers"),
-    "cost",
-)
-_FILES = {"data", "out", "model", "quiet", "text_column", "label_column"}
-_OPTIONS: dict[str, type[BagOptions] | type[LinearOptions]] = {BAG: BagOptions, LINEAR: LinearOptions}
-_PARAMETERS = {
-    BAG: {*described(BagOptions), *_FILES},
-    LINEAR: {*described(LinearOptions), *_FILES, "valid_fraction"},
-}
-
-
-def _bag_option(name: str) -> Any:
-    """An option of one of the two models or of both, with the defaults of each."""
-    shown = {
-        model: described(options)[name].default_help or defaults(options)[name]
-        for model, options in _OPTIONS.items()
-        if name in described(options)
-    }
-    same = len({*map(str, shown.values())}) == 1
-    each = f"{next(iter(shown.values()))}" if same else "; ".join(f"{model}: {value}" for model, value in shown.items())
-    owner = _OPTIONS[next(iter(shown))]
-    text = f"{', '.join(shown)}: {described(owner)[name].help}  [default: {each}]"
-    return option_of(owner, name, help=text, default=None, show_default=False)
-
-
-bag_options = chain(*map(_bag_option, BAG_ONLY))
-
 column_options = chain(
     *(
         click.option(f"--{name}-column", metavar="NAME", help=f"Of tables (.csv, else tabs): where the {name}s are.")
@@ -90,57 +58,6 @@ def load_classifier(path: str, vectors: str | None) -> Classifier | BagClassifie
     return load_bag(path)
 
 
-def train_and_save(data: LabelledSets, out: str, options: dict[str, Any], quiet: bool) -> None:
-    """Train a bag of features; whatever was given to the running command must be an option of it."""
-    from embedkit.classification.linear import train_linear
-    from embedkit.classification.storing import save_bag
-    from embedkit.classification.training import train_bag
-
-    name = options["model"]
-    refuse([p for p in click.get_current_context().params if p not in _PARAMETERS[name]], f"with `model` {name}")
-    chosen = {option: options[option] for option in given(described(_OPTIONS[name]))}
-    if name == LINEAR:
-        with progress_bar(quiet) as progress:
-            held_out = options["valid_fraction"]
-            found = train_linear(data.texts, data.labels, LinearOptions(**chosen), held_out=held_out, progress=progress)
-            save_bag(found.model, out)
-        _report(found, out, quiet)
-        return
-    bag = BagOptions(**chosen)
-    check_given(bag, chosen)
-    with progress_bar(quiet) as progress:
-        model = train_bag(data.texts, data.labels, bag, progress=progress)
-        save_bag(model, out)
-    note(f"{len(data):,} texts, {len(model.words):,} words, {len(model.labels):,} labels; written to {out}", quiet)
-
-
-def chooses_bag(vectors: str | None) -> bool:
-    """Whether training without a `model` makes a bag: nothing was given that only a network has."""
-    params = click.get_current_context().params
-    known = _PARAMETERS[BAG] | _PARAMETERS[LINEAR]
-    return vectors is None and not given([name for name in params if name not in known])
-
-
-def train_suited_and_save(data: LabelledSets, out: str, options: dict[str, Any], quiet: bool) -> None:
-    """Train a bag whose n-grams suit the texts, and say what was chosen."""
-    from embedkit.classification.storing import save_bag
-    from embedkit.classification.suited import train_suited
-
-    chosen = {name: options[name] for name in given({**described(BagOptions), **described(LinearOptions)})}
-    with progress_bar(quiet) as progress:
-        found = train_suited(data.texts, data.labels, held_out=options["valid_fraction"], progress=progress, **chosen)
-        save_bag(found.model, out)
-    lengths = f"characters, {found.options.min_n} to {found.options.max_n}" if found.options.max_n else "words alone"
-    model = LINEAR if isinstance(found.options, LinearOptions) else BAG
-    note(f"note: without --vectors and --model: words and n-grams of {lengths} (--model {model})", quiet)
-    _report(found, out, quiet)
-
-
-def _report(found: LinearFit, out: str, quiet: bool) -> None:
-    measured = f"accuracy {found.accuracy:.4f} on {found.n_held_out:,} texts held out; " if found.n_held_out else ""
-    note(f"{measured}saved to {out}", quiet)
-
-
 def predict_sets(classifier: Classifier | BagClassifier, texts: list[str], k: int, threshold: float) -> Predictions:
     """The k likeliest labels of each text."""
     if not isinstance(classifier, Classifier):
@@ -165,6 +82,20 @@ def report_sets(
         return
     with Results(["precision", "recall", "f1", "texts"], as_json, header=True) as results:
         results.row(scores.precision, scores.recall, scores.f1, scores.count)
+
+
+def report_thresholds(
+    classifier: Classifier | BagClassifier, data: LabelledSets, precision: float, as_json: bool
+) -> None:
+    """For each label the least probability from which on it is right often enough."""
+    from embedkit.classification.scores import thresholds_at
+
+    if isinstance(classifier, Classifier) and not all(map(classifier.tokens, data.texts)):
+        raise ConfigError("`precision` needs words in every text")
+    rows = thresholds_at(classifier.probabilities(data.texts), classifier.labels, data.labels, precision)
+    with Results(["label", "threshold", "precision", "recall", "count"], as_json, header=True) as results:
+        for row in rows:
+            results.row(row.label, row.threshold, row.precision, row.recall, row.count)
 
 
 def print_predictions(

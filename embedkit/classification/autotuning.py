@@ -1,0 +1,169 @@
+"""Options found by trying, in a given time: fastText's autotune.
+
+The first trials are the models that suit the texts (`embedkit.classification.suited`); each further one changes a few
+options of the best so far, at first boldly, then less.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from embedkit.classification.linear import train_linear
+from embedkit.classification.model import BagClassifier
+from embedkit.classification.options import BagOptions, LinearOptions
+from embedkit.classification.quantising import TooSmall, fitting_cutoff, quantise_bag
+from embedkit.classification.scores import score_sets
+from embedkit.classification.suited import suited_bag, suited_options
+from embedkit.classification.training import train_bag
+from embedkit.errors import ConfigError
+from embedkit.options import described
+from embedkit.progress import Progress, ProgressCallback
+
+Options = BagOptions | LinearOptions
+LENGTHS = ((0, 0), (1, 4), (1, 5), (2, 4), (2, 5), (3, 6))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Options and the F1 of their likeliest labels on the texts to try on."""
+
+    options: Options
+    f1: float
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The best model, its trial, and how many there were."""
+
+    model: BagClassifier
+    best: Trial
+    n_trials: int
+
+
+def autotune(
+    texts: Sequence[str],
+    labels: Sequence[Sequence[str]],
+    valid_texts: Sequence[str],
+    valid_labels: Sequence[Sequence[str]],
+    *,
+    seconds: float = 300,
+    size: int | None = None,
+    model: str | None = None,
+    seed: int = 1,
+    progress: ProgressCallback | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    **given: Any,
+) -> Tuned:
+    """Try options until the time is over.
+
+    Parameters
+    ----------
+    texts, labels
+        To train on.
+    valid_texts, valid_labels
+        To measure on.
+    seconds : float
+        No trial begins that would end later, were it as slow as the last; the first always runs.
+    size : int, optional
+        Bytes of the model's file, which is quantised and pruned to fit.
+    model : {"fasttext", "linear"}, optional
+        By default both are tried.
+    seed : int
+    progress : callable, optional
+    clock : callable
+    **given
+        Options that stay as they are.
+
+    Raises
+    ------
+    ConfigError
+        When `seconds` is not above 0, an option belongs to neither model, or no model is as small as `size`.
+    """
+    if seconds <= 0:
+        raise ConfigError(f"`seconds` must be above 0, got {seconds}")
+    rng = np.random.default_rng(seed)
+    start, n, last = clock(), 0, 0.0
+    tuned: tuple[BagClassifier, Trial] | None = None
+    queue = _first(texts, labels, model, {**given, "seed": seed})
+    while queue or (tuned is not None and clock() - start + last < seconds):
+        began = clock()
+        options = queue.pop(0) if queue or tuned is None else _changed(tuned[1].options, given, rng, 0.5 ** (n / 20))
+        n += 1
+        try:
+            trained = _trained(texts, labels, options, size)
+        except TooSmall:
+            if tuned is None and not queue:
+                raise
+            continue
+        trial = Trial(options, score_sets(trained.predict(valid_texts), trained.labels, valid_labels).f1)
+        if tuned is None or trial.f1 > tuned[1].f1:
+            tuned = trained, trial
+        last = clock() - began
+        if clock() - start + last >= seconds:
+            queue = []
+        if progress is not None:
+            done = min(clock() - start, seconds)
+            progress(Progress("tuning", done, seconds, "seconds", {"f1": tuned[1].f1}))
+    return Tuned(*tuned, n)  # type: ignore[misc, call-arg]  # the queue does not end without one
+
+
+def _first(
+    texts: Sequence[str], labels: Sequence[Sequence[str]], model: str | None, given: Mapping[str, Any]
+) -> list[Options]:
+    """What suits, and the other model's start where it knows all that was given."""
+    linear = model != "fasttext" and set(given) <= set(described(LinearOptions))
+    bag = model != "linear" and set(given) <= set(described(BagOptions))
+    if not linear and not bag:
+        idle = ", ".join(
+            f"`{name}`" for name in given if name not in described(LinearOptions if model == "linear" else BagOptions)
+        )
+        raise ConfigError(f"no model to tune has all of these options: {idle}")
+    options: list[Options] = []
+    suited = suited_options(texts, labels, **given)
+    if linear and isinstance(suited, LinearOptions):
+        options.append(suited)
+    if bag:
+        loss = {"loss": suited.loss} if isinstance(suited, LinearOptions) else {}
+        options.append(suited_bag(texts, **{**loss, **given}))
+    return options or [LinearOptions(**given)]
+
+
+def _changed(options: Options, given: Mapping[str, Any], rng: np.random.Generator, reach: float) -> Options:
+    """Some options of a model other than they were."""
+    values = asdict(options)
+    if isinstance(options, BagOptions):
+        _scale(values, "learning_rate", rng, 4 * reach, 0.01, 2.0)
+        _scale(values, "epochs", rng, 3 * reach, 1, 100)
+        if rng.random() < 0.5:
+            _scale(values, "vector_size", rng, 2 * reach, 4, 300)
+    elif values["cost"] is not None or rng.random() < 0.3:
+        values["cost"] = values["cost"] or 10.0
+        _scale(values, "cost", rng, 3 * reach, 0.1, 1000.0)
+    if rng.random() < 0.5:
+        values["word_ngrams"] = int(rng.integers(1, 5))
+    if not {"min_n", "max_n"} & set(given) and rng.random() < 0.5:
+        values["min_n"], values["max_n"] = LENGTHS[int(rng.integers(len(LENGTHS)))]
+    if rng.random() < 0.3:
+        values["min_count"] = int(rng.integers(1, 4))
+    return type(options)(**{**values, **given})
+
+
+def _scale(values: dict[str, Any], name: str, rng: np.random.Generator, reach: float, low: float, high: float) -> None:
+    """Multiply an option by up to 2 ** reach, or divide it."""
+    value = float(np.clip(values[name] * 2 ** rng.uniform(-reach, reach), low, high))
+    values[name] = max(1, round(value)) if isinstance(values[name], int) else value
+
+
+def _trained(
+    texts: Sequence[str], labels: Sequence[Sequence[str]], options: Options, size: int | None
+) -> BagClassifier:
+    if isinstance(options, LinearOptions):
+        model = train_linear(texts, labels, options).model
+    else:
+        model = train_bag(texts, labels, options)
+    return model if size is None else quantise_bag(model, cutoff=fitting_cutoff(model, size))

@@ -1,0 +1,169 @@
+"""What ``classify train`` does for bags of features: their options, training, tuning, small files."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from embedkit.classification.options import BagOptions, LinearOptions
+from embedkit.cli.shared.bag import BAG, LINEAR
+from embedkit.cli.shared.files import INPUT
+from embedkit.cli.shared.options import chain, given, option_of, parse_size, refuse
+from embedkit.cli.shared.output import note
+from embedkit.cli.shared.progress import progress_bar
+from embedkit.errors import ConfigError
+from embedkit.options import check_given, defaults, described
+
+if TYPE_CHECKING:
+    from embedkit.classification.linear import LinearFit
+    from embedkit.classification.model import BagClassifier
+    from embedkit.text.labelled import LabelledSets
+
+# Options that the other models of classify do not have.
+BAG_ONLY = (
+    *("word_ngrams", "min_n", "max_n", "bucket", "min_count", "min_count_label", "loss", "negative", "workers"),
+    *("cost", "autotune", "seconds", "max_size", "quantize", "cutoff"),
+)
+_FILES = {
+    *("data", "out", "model", "quiet", "text_column", "label_column"),
+    *("autotune", "seconds", "max_size", "quantize", "cutoff"),
+}
+_OPTIONS: dict[str, type[BagOptions] | type[LinearOptions]] = {BAG: BagOptions, LINEAR: LinearOptions}
+_PARAMETERS = {
+    BAG: {*described(BagOptions), *_FILES},
+    LINEAR: {*described(LinearOptions), *_FILES, "valid_fraction"},
+}
+
+
+def _bag_option(name: str) -> Any:
+    """An option of one of the two models or of both, with the defaults of each."""
+    shown = {
+        model: described(options)[name].default_help or defaults(options)[name]
+        for model, options in _OPTIONS.items()
+        if name in described(options)
+    }
+    same = len({*map(str, shown.values())}) == 1
+    each = f"{next(iter(shown.values()))}" if same else "; ".join(f"{model}: {value}" for model, value in shown.items())
+    owner = _OPTIONS[next(iter(shown))]
+    text = f"{', '.join(shown)}: {described(owner)[name].help}  [default: {each}]"
+    return option_of(owner, name, help=text, default=None, show_default=False)
+
+
+bag_options = chain(
+    *(_bag_option(name) for name in BAG_ONLY if any(name in described(options) for options in _OPTIONS.values())),
+    click.option(
+        "--autotune",
+        metavar="FILE",
+        type=INPUT,
+        help="fasttext, linear: try options for --seconds, measured on the labelled lines of this file.",
+    ),
+    click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(0, min_open=True)),
+    click.option("--max-size", metavar="SIZE", help="Of the file, as 2M: the model is quantised and pruned to fit."),
+    click.option("--quantize", is_flag=True, help="fasttext, linear: a small file, fastText's .ftz."),
+    click.option(
+        "--cutoff", type=click.IntRange(1), help="With --quantize: keep so many words and n-grams, the weightiest."
+    ),
+)
+
+
+def check_sizes(out: str) -> None:
+    """Refuse what does nothing or contradicts itself among the options of small files and of tuning."""
+    if not given(["autotune"]):
+        refuse(["seconds"], "without `autotune`")
+        if given(["max_size"]) and not given(["quantize"]):
+            raise ConfigError("`max_size` has no effect without `quantize` or `autotune`")
+    if not given(["quantize"]):
+        refuse(["cutoff"], "without `quantize`")
+    refuse(["cutoff"] if given(["max_size"]) else [], "with `max_size`, which chooses it")
+    refuse(["valid_fraction"] if given(["autotune"]) else [], "with `autotune`, whose file measures")
+    if given(["quantize", "max_size"]) and not out.lower().endswith(".ftz"):
+        raise ConfigError(f"a quantised classifier is written as .ftz, not as {out}")
+
+
+def train_and_save(data: LabelledSets, out: str, options: dict[str, Any], quiet: bool) -> None:
+    """Train a bag of features; whatever was given to the running command must be an option of it."""
+    from embedkit.classification.linear import train_linear
+    from embedkit.classification.training import train_bag
+
+    name = options["model"]
+    refuse([p for p in click.get_current_context().params if p not in _PARAMETERS[name]], f"with `model` {name}")
+    chosen = {option: options[option] for option in given(described(_OPTIONS[name]))}
+    if name == LINEAR:
+        with progress_bar(quiet) as progress:
+            held_out = options["valid_fraction"]
+            found = train_linear(data.texts, data.labels, LinearOptions(**chosen), held_out=held_out, progress=progress)
+            _save(found.model, out, options)
+        _report(found, out, quiet)
+        return
+    bag = BagOptions(**chosen)
+    check_given(bag, chosen)
+    with progress_bar(quiet) as progress:
+        model = train_bag(data.texts, data.labels, bag, progress=progress)
+        _save(model, out, options)
+    note(f"{len(data):,} texts, {len(model.words):,} words, {len(model.labels):,} labels; written to {out}", quiet)
+
+
+def tune_and_save(data: LabelledSets, valid: LabelledSets, out: str, options: dict[str, Any], quiet: bool) -> None:
+    """Try options until the time is over, and say which were best."""
+    from embedkit.classification.autotuning import autotune
+    from embedkit.classification.storing import save_bag
+
+    names = {**described(BagOptions), **described(LinearOptions)}
+    chosen = {name: options[name] for name in given(names) if name != "seed"}
+    size = parse_size(options["max_size"]) if options["max_size"] else None
+    with progress_bar(quiet) as progress:
+        tuned = autotune(
+            *(data.texts, data.labels, valid.texts, valid.labels),
+            seconds=options["seconds"],
+            size=size,
+            model=options["model"],
+            seed=options["seed"],
+            progress=progress,
+            **chosen,
+        )
+        save_bag(tuned.model, out) if size is not None else _save(tuned.model, out, options)
+    best = tuned.best.options
+    model = LINEAR if isinstance(best, LinearOptions) else BAG
+    idle = {"seed", "workers", *(() if model == LINEAR or best.loss == "ns" else ("negative",))}
+    flags = [f"--{n.replace('_', '-')} {v}" for n, v in asdict(best).items() if n not in idle and v is not None]
+    note(f"best of {tuned.n_trials} trials: --model {model} {' '.join(flags)}", quiet)
+    note(f"F1 {tuned.best.f1:.4f} on {options['autotune']}; saved to {out}", quiet)
+
+
+def _save(model: BagClassifier, out: str, options: dict[str, Any]) -> None:
+    """Write a model, quantised where that was asked for."""
+    from embedkit.classification.quantising import fitting_cutoff, quantise_bag
+    from embedkit.classification.storing import save_bag
+
+    if options["quantize"]:
+        size = parse_size(options["max_size"]) if options["max_size"] else None
+        model = quantise_bag(model, cutoff=options["cutoff"] if size is None else fitting_cutoff(model, size))
+    save_bag(model, out)
+
+
+def chooses_bag(vectors: str | None) -> bool:
+    """Whether training without a `model` makes a bag: nothing was given that only a network has."""
+    params = click.get_current_context().params
+    known = _PARAMETERS[BAG] | _PARAMETERS[LINEAR]
+    return vectors is None and not given([name for name in params if name not in known])
+
+
+def train_suited_and_save(data: LabelledSets, out: str, options: dict[str, Any], quiet: bool) -> None:
+    """Train a bag whose n-grams suit the texts, and say what was chosen."""
+    from embedkit.classification.suited import train_suited
+
+    chosen = {name: options[name] for name in given({**described(BagOptions), **described(LinearOptions)})}
+    with progress_bar(quiet) as progress:
+        found = train_suited(data.texts, data.labels, held_out=options["valid_fraction"], progress=progress, **chosen)
+        _save(found.model, out, options)
+    lengths = f"characters, {found.options.min_n} to {found.options.max_n}" if found.options.max_n else "words alone"
+    model = LINEAR if isinstance(found.options, LinearOptions) else BAG
+    note(f"note: without --vectors and --model: words and n-grams of {lengths} (--model {model})", quiet)
+    _report(found, out, quiet)
+
+
+def _report(found: LinearFit, out: str, quiet: bool) -> None:
+    measured = f"accuracy {found.accuracy:.4f} on {found.n_held_out:,} texts held out; " if found.n_held_out else ""
+    note(f"{measured}saved to {out}", quiet)

@@ -1,0 +1,166 @@
+"""Options found by trying, models in few bytes, thresholds by precision: the library and the commands."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from embedkit.classification.autotuning import autotune
+from embedkit.classification.linear import train_linear
+from embedkit.classification.options import BagOptions, LinearOptions
+from embedkit.classification.quantising import fitting_cutoff, quantise_bag
+from embedkit.classification.scores import thresholds_at
+from embedkit.classification.storing import load_bag, save_bag
+from embedkit.classification.training import train_bag
+from embedkit.cli import main
+from embedkit.errors import ConfigError
+from tests.classification.test_bag import texts_and_labels
+
+SMALL = {"bucket": 2000, "workers": 1}
+
+
+@pytest.fixture(scope="module")
+def models():
+    texts, labels = texts_and_labels(300)
+    bag = BagOptions(**SMALL, vector_size=7, epochs=20, learning_rate=0.3, min_n=1, max_n=3)
+    return {
+        "fasttext": train_bag(texts, labels, bag),
+        "linear": train_linear(texts, labels, LinearOptions(**SMALL, cost=3.0), held_out=0).model,
+    }
+
+
+def accuracy(model):
+    texts, labels = texts_and_labels(200, seed=9)
+    given = [model.labels[i] for i in model.predict(texts).labels[:, 0]]
+    return np.mean([a == b[0] for a, b in zip(given, labels, strict=True)])
+
+
+@pytest.mark.parametrize("kind", ["fasttext", "linear"])
+@pytest.mark.parametrize("cutoff", [None, 40])
+def test_few_bytes_say_nearly_the_same(kind, cutoff, models, tmp_path):
+    small = quantise_bag(models[kind], cutoff=cutoff)
+    assert accuracy(small) > 0.97
+    assert cutoff is None or len(small.rows) == cutoff
+    save_bag(small, tmp_path / "m.ftz")
+    again = load_bag(tmp_path / "m.ftz")
+    texts = texts_and_labels(50, seed=5)[0]
+    assert (again.predict(texts, 3).probabilities == small.predict(texts, 3).probabilities).all()
+
+
+def test_without_pruning_the_rows_are_close(models):
+    model = models["fasttext"]
+    rows = np.asarray(model.rows)
+    lost = np.linalg.norm(quantise_bag(model).rows[:] - rows) / np.linalg.norm(rows)
+    assert lost < 0.1
+
+
+@pytest.mark.parametrize("n_bytes", [9_000, 10_000])
+def test_a_file_fits_its_size(n_bytes, models, tmp_path):
+    cutoff = fitting_cutoff(models["fasttext"], n_bytes)
+    save_bag(quantise_bag(models["fasttext"], cutoff=cutoff), tmp_path / "m.ftz")
+    assert n_bytes - 300 < (tmp_path / "m.ftz").stat().st_size <= n_bytes
+
+
+def test_what_cannot_be_quantised_is_refused(models):
+    with pytest.raises(ConfigError, match="as small as 100 bytes: the least is"):
+        fitting_cutoff(models["fasttext"], 100)
+    with pytest.raises(ConfigError, match="quantised already"):
+        quantise_bag(quantise_bag(models["linear"]))
+    with pytest.raises(ConfigError, match="`cutoff` must be at least 1"):
+        quantise_bag(models["linear"], cutoff=0)
+
+
+class Clock:
+    """A second passes with every look."""
+
+    def __init__(self):
+        self.now = 0
+
+    def __call__(self):
+        self.now += 1
+        return self.now
+
+
+def tune(**options):
+    train, valid = texts_and_labels(200), texts_and_labels(60, seed=4)
+    return autotune(*train, *valid, **{**SMALL, "clock": Clock(), **options})
+
+
+def test_trials_end_with_the_time():
+    tuned = tune(seconds=12)
+    assert tuned.n_trials == 3
+    assert tuned.best.f1 > 0.97
+    assert tune(seconds=1e-6).n_trials == 1
+
+
+def test_given_options_stay_and_choose_the_model():
+    tuned = tune(seconds=12, epochs=4, max_n=0)
+    assert isinstance(tuned.best.options, BagOptions)
+    assert (tuned.best.options.epochs, tuned.best.options.max_n) == (4, 0)
+    assert isinstance(tune(seconds=1, model="linear").best.options, LinearOptions)
+    with pytest.raises(ConfigError, match="`epochs`"):
+        tune(seconds=1, model="linear", epochs=4)
+    with pytest.raises(ConfigError, match="`seconds` must be above 0"):
+        tune(seconds=0)
+
+
+def test_a_size_is_kept_by_every_trial(tmp_path):
+    tuned = tune(seconds=12, size=20_000)
+    save_bag(tuned.model, tmp_path / "m.ftz")
+    assert (tmp_path / "m.ftz").stat().st_size <= 20_000
+
+
+def test_a_model_that_is_never_so_small_is_passed_over():
+    assert isinstance(tune(seconds=9, size=5_000).best.options, LinearOptions)
+    with pytest.raises(ConfigError, match="the least is"):
+        tune(seconds=9, size=500)
+
+
+def test_thresholds_are_the_lowest_of_enough_precision():
+    p = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4], [0.6, 0.4]])
+    wanted = [["a"], ["a"], ["b"], ["a"], ["a"]]
+    first, second = thresholds_at(p, ["a", "b"], wanted, 0.8)
+    assert (first.threshold, first.precision, first.recall, first.count) == (0.6, 0.8, 1.0, 4)
+    assert math.isnan(second.threshold)
+    assert thresholds_at(p, ["a", "b"], wanted, 0.9)[0].threshold == 0.8
+
+
+@pytest.fixture
+def data(tmp_path):
+    for name, seed in (("train.tsv", 1), ("valid.tsv", 2)):
+        pairs = zip(*texts_and_labels(120, seed=seed), strict=True)
+        (tmp_path / name).write_text("".join(f"{t}\t{each[0]}\n" for t, each in pairs), encoding="utf-8")
+    return tmp_path
+
+
+def test_the_commands(data, capsys):
+    out, valid = str(data / "m.ftz"), str(data / "valid.tsv")
+    train = ["classify", "train", str(data / "train.tsv"), "--bucket", "2000", "--thread", "1", "-o", out]
+    assert main([*train, "--autotune", valid, "--seconds", "0.1", "--max-size", "20k"]) == 0
+    err = capsys.readouterr().err
+    assert "trials: --model" in err
+    assert f"on {valid}; saved to {out}" in err
+    assert main([*train, "--quantize", "--cutoff", "50"]) == 0
+    assert len(load_bag(out).rows) == 50
+    capsys.readouterr()
+    assert main(["classify", "evaluate", out, valid, "--precision", "0.9", "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(row["precision"] >= 0.9 and row["count"] for row in rows)
+    assert len(rows) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--quantize", "-o", "m.bin"], "a quantised classifier is written as .ftz, not as m.bin"),
+        (["--cutoff", "5", "-o", "m.ftz"], "--cutoff has no effect without --quantize"),
+        (["--seconds", "5", "-o", "m.ftz"], "--seconds has no effect without --autotune"),
+        (["--max-size", "5k", "-o", "m.ftz"], "--max-size has no effect without --quantize or --autotune"),
+        (["--model", "gru", "--quantize", "-o", "m.ftz"], "--quantize has no effect with --model gru"),
+    ],
+)
+def test_what_would_do_nothing_is_refused(options, message, data, monkeypatch, capsys):
+    monkeypatch.chdir(data)
+    assert main(["classify", "train", "train.tsv", *options]) == 2
+    assert message in capsys.readouterr().err
