@@ -50,6 +50,7 @@ boundscheck: $(VENV)/installed-test
 
 interop: $(VENV)/installed-interop
 	sh tests/interop/setup.sh
+	sh tests/interop/object_store.sh $(PY)
 	$(PY) -m pip install --quiet --disable-pip-version-check torch==2.13.0 \
 		|| echo "interop: PyTorch 2.13.0 could not be installed; its comparisons are skipped"
 	$(PY) -m pip install --quiet --disable-pip-version-check sentence-transformers fastembed \
