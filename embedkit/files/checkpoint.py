@@ -2,7 +2,8 @@
 
 The file is a ``.safetensors`` file (`embedkit.files.safetensors`). Its metadata holds, beside ``format``
 ("embedkit-checkpoint") and the versions, ``kind`` (whose run it is), ``kind_version`` (of that run's own state) and
-``state``, the state's plain values as JSON; the tensors are its arrays.
+``state``, the state's plain values as JSON; the tensors are its arrays. The folder may be a URL that fsspec knows
+(``s3://bucket/run``): a store shows the new file when all of it has arrived, until then the one before.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from embedkit.errors import EmbedkitError, FormatError, TrainingError
 from embedkit.files.atomic import sync_folder
+from embedkit.files.locations import is_there, is_url, on_disk, reach, remove, shown
 from embedkit.files.safetensors import (
     CHECKPOINT,
     MODEL,
@@ -50,7 +52,7 @@ def save_checkpoint(
 
     Parameters
     ----------
-    folder : path
+    folder : path or URL
         Made where it does not exist.
     kind : str
         Whose run it is: ``"word2vec"``, ``"classify"``; `load_checkpoint` refuses another.
@@ -69,7 +71,7 @@ def save_checkpoint(
     make_folder(folder)
     text = json.dumps(metadata, ensure_ascii=False)
     header = metadata_of(CHECKPOINT, kind=kind, kind_version=str(version), state=text)
-    write_safetensors(Path(folder) / CHECKPOINT_NAME, header, arrays)
+    write_safetensors(file_in(folder), header, arrays)
 
 
 def load_checkpoint(folder: str | os.PathLike[str], kind: str, *, version: int = 1) -> Checkpoint | None:
@@ -80,21 +82,26 @@ def load_checkpoint(folder: str | os.PathLike[str], kind: str, *, version: int =
     TrainingError
         When the checkpoint is damaged, of another kind of run, or of an older or newer embedkit.
     """
-    path = Path(folder) / CHECKPOINT_NAME
-    if not path.exists():
+    path = file_in(folder)
+    if not is_there(path):
         old = Path(folder) / OLD_NAME
-        if old.exists():
+        if not is_url(folder) and old.exists():
             raise TrainingError(f"{old}: a checkpoint of an older embedkit, which cannot go on here; {_ADVICE}")
         return None
+    with on_disk(path) as place:
+        return _loaded(place, shown(path), kind, version)
+
+
+def _loaded(path: Path, name: str, kind: str, version: int) -> Checkpoint:
     try:
-        file = SafetensorsFile(path, expected="a training checkpoint")
+        file = SafetensorsFile(path, name, expected="a training checkpoint")
         if file.metadata.get("format") == MODEL.name and file.metadata.get("task") == "checkpoint":
-            raise TrainingError(f"{path}: a checkpoint of an older embedkit, which cannot go on here; {_ADVICE}")
+            raise TrainingError(f"{name}: a checkpoint of an older embedkit, which cannot go on here; {_ADVICE}")
         file.require(CHECKPOINT)
         found = file.metadata.get("kind")
         if found != kind:
             raise TrainingError(
-                f"{path}: expected a checkpoint of {kind}, found one of {found}; name another folder, or {_ADVICE}"
+                f"{name}: expected a checkpoint of {kind}, found one of {found}; name another folder, or {_ADVICE}"
             )
         require_version(file.name, f"a checkpoint of {kind}", file.metadata.get("kind_version"), version)
         # Copies: the file is replaced while the run goes on, which Windows refuses for mapped files.
@@ -103,11 +110,17 @@ def load_checkpoint(folder: str | os.PathLike[str], kind: str, *, version: int =
         raise TrainingError(f"{error}; or {_ADVICE}") from error
 
 
+def file_in(folder: str | os.PathLike[str]) -> str:
+    """The file of the checkpoint in a folder, which may be a URL."""
+    return f"{str(folder).rstrip('/')}/{CHECKPOINT_NAME}" if is_url(folder) else os.path.join(folder, CHECKPOINT_NAME)
+
+
 def clear_checkpoint(folder: str | os.PathLike[str]) -> None:
     """Remove the checkpoint of a run whose result is safely written; its folder stays."""
-    for name in (CHECKPOINT_NAME, OLD_NAME):
-        (Path(folder) / name).unlink(missing_ok=True)
-    sync_folder(folder)
+    remove(file_in(folder))
+    if not is_url(folder):
+        (Path(folder) / OLD_NAME).unlink(missing_ok=True)
+        sync_folder(folder)
 
 
 def make_folder(folder: str | os.PathLike[str]) -> None:
@@ -116,8 +129,11 @@ def make_folder(folder: str | os.PathLike[str]) -> None:
     Raises
     ------
     EmbedkitError
-        When it cannot be made or nothing can be written into it.
+        When it cannot be made or nothing can be written into it; of a URL, when fsspec cannot go there.
     """
+    if is_url(folder):
+        reach(str(folder))
+        return
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -137,6 +137,35 @@ def size_of(name: Name) -> int | None:
     return size
 
 
+def is_there(name: Name) -> bool:
+    """Whether there is a file.
+
+    Raises
+    ------
+    EmbedkitError
+        When a store does not tell.
+    """
+    if not is_url(name):
+        return os.path.exists(name)
+    system, path = _file_system(str(name))
+    return bool(_tried(str(name), lambda: system.isfile(path)))
+
+
+def remove(name: Name) -> None:
+    """Remove a file where there is one.
+
+    Raises
+    ------
+    EmbedkitError
+        When a store does not do it.
+    """
+    if not is_url(name):
+        Path(name).unlink(missing_ok=True)
+    elif is_there(name):
+        system, path = _file_system(str(name))
+        _tried(str(name), lambda: system.rm_file(path), "removed")
+
+
 @contextlib.contextmanager
 def open_location(name: Name) -> Iterator[Any]:
     """Open a file for reading bytes; a remote one is streamed, and read on from where it broke off.

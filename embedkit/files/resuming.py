@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 from typing import Any
 
 from embedkit.errors import ConfigError, TrainingError
-from embedkit.files.checkpoint import CHECKPOINT_NAME, Checkpoint, load_checkpoint, make_folder
+from embedkit.files.checkpoint import Checkpoint, file_in, load_checkpoint, make_folder
+from embedkit.files.locations import is_there, shown
 
 
 def find_checkpoint(
@@ -49,7 +49,7 @@ def find_checkpoint(
         return None
     found = load_checkpoint(folder, kind, version=version)
     if found is None and note is not None:
-        note(f"{folder} holds no checkpoint: starting from the beginning")
+        note(f"{shown(folder)} holds no checkpoint: starting from the beginning")
     return found
 
 
@@ -68,11 +68,11 @@ def check_folder(folder: str | os.PathLike[str] | None, *, resume: bool) -> None
             raise ConfigError("`resume` needs the folder of the checkpoint: give `checkpoint` too")
         return
     make_folder(folder)
-    path = Path(folder) / CHECKPOINT_NAME
-    if not resume and path.exists():
+    path = file_in(folder)
+    if not resume and is_there(path):
         raise ConfigError(
-            f"{folder} holds the checkpoint of a run that was stopped: give `resume` to go on with it, "
-            f"or delete {path} or name another folder to start again"
+            f"{shown(folder)} holds the checkpoint of a run that was stopped: give `resume` to go on with it, "
+            f"or delete {shown(path)} or name another folder to start again"
         )
 
 
@@ -110,10 +110,11 @@ def check_same_run(
     if changed:
         what = ", ".join(f"`{name}` was {was.get(name)!r}, is {now.get(name)!r}" for name in changed)
         raise TrainingError(
-            f"{folder}: the checkpoint is of a run with other options ({what}); give the same ones, "
+            f"{shown(folder)}: the checkpoint is of a run with other options ({what}); give the same ones, "
             "or name another folder to start again"
         )
     if data_was != data_now:
         raise TrainingError(
-            f"{folder}: the checkpoint is of another {data}; give the same one, or name another folder to start again"
+            f"{shown(folder)}: the checkpoint is of another {data}; give the same one, or name another folder to start "
+            "again"
         )

@@ -164,7 +164,7 @@ def train(
     log : path, optional
         Gets the training curve as JSON lines.
     checkpoint : path, optional
-        A folder for the state of the run, written every `checkpoint_every` seconds and on Ctrl-C. It stays there
+        A folder or URL for the state of the run, written every `checkpoint_every` seconds and on Ctrl-C. It stays there
         when training ends: delete it once the vectors are saved.
     resume : bool
         Go on from the checkpoint, where there is one. More `epochs` than before are possible, and any `workers`.

@@ -85,7 +85,7 @@ def train_on_cluster(family: ReplicatedFamily, corpus: SpreadCorpus, config: Tra
                         raise
                     timetable.save(k)
                     raise type(error)(
-                        f"{error}; the state of the run is in {run.checkpoint}: give `resume` to go on"
+                        f"{error}; the state of the run is in {run.kept}: give `resume` to go on"
                     ) from error
                 for words, loss, n_terms in results:
                     session.monitor.add(words, loss, n_terms, k // schedule.rounds_an_epoch)

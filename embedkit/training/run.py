@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from embedkit.files.locations import shown
 from embedkit.files.resuming import check_folder
 from embedkit.progress import ProgressCallback
 
@@ -25,7 +26,7 @@ class Run:
     log : path, optional
         Gets one JSON object a line: one each second and one at the end of each epoch.
     checkpoint : path, optional
-        A folder for the state of the run.
+        A folder or URL for the state of the run.
     resume : bool
         Go on from the checkpoint where there is one.
     checkpoint_every : float
@@ -52,6 +53,11 @@ class Run:
 
     def __post_init__(self) -> None:
         check_folder(self.checkpoint, resume=self.resume)
+
+    @property
+    def kept(self) -> str:
+        """Where the state of the run is kept, for messages."""
+        return shown(self.checkpoint or "")
 
     def say(self, text: str) -> None:
         """Tell the user, where there is somebody to tell."""

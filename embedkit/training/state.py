@@ -161,7 +161,7 @@ class Session:
             )
         )
         if done < self.work.steps * self.config.epochs:
-            self.run.say(f"the state of the run is in {self.run.checkpoint}: give `resume` to go on")
+            self.run.say(f"the state of the run is in {self.run.kept}: give `resume` to go on")
             interrupts.let_through()
 
     def save(self, step: int) -> None:
@@ -208,7 +208,7 @@ class Session:
             self.family.restore(arrays)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise TrainingError(
-                f"{run.checkpoint}: the checkpoint is damaged ({error}); name another folder to start again"
+                f"{run.kept}: the checkpoint is damaged ({error}); name another folder to start again"
             ) from error
         return True
 
@@ -220,7 +220,7 @@ class Session:
             raise ValueError(f"step {step} of {steps}, {units} {work.unit}")
         if step > steps * epochs:
             raise TrainingError(
-                f"{self.run.checkpoint}: the checkpoint is {step / steps:.1f} epochs on, which is more than `epochs` "
+                f"{self.run.kept}: the checkpoint is {step / steps:.1f} epochs on, which is more than `epochs` "
                 f"{epochs}; ask for at least {-(-step // steps)}"
             )
         self.first = step

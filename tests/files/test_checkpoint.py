@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from embedkit.errors import EmbedkitError, TrainingError
+from embedkit.errors import ConfigError, EmbedkitError, TrainingError
 from embedkit.files import checkpoint as codec
 from embedkit.files.checkpoint import CHECKPOINT_NAME, clear_checkpoint, load_checkpoint, make_folder, save_checkpoint
 from embedkit.files.model_file import save_model
+from embedkit.files.resuming import check_folder
 
 STATE = {"done": 0.25, "config": {"window": 5, "한": "글"}, "rng": {"state": 2**127 + 1}}
 ARRAYS = {
@@ -89,3 +90,28 @@ def test_the_folder_is_on_the_disk_before_the_call_returns(tmp_path, monkeypatch
     monkeypatch.setattr(codec, "sync_folder", synced.append)
     clear_checkpoint(tmp_path)
     assert synced == [tmp_path, tmp_path]
+
+
+def test_a_checkpoint_in_a_store():
+    fsspec = pytest.importorskip("fsspec")
+    folder = "memory://runs/one"
+    assert load_checkpoint(folder, "word2vec") is None
+    make_folder(folder)
+    save_checkpoint(folder, "word2vec", STATE, ARRAYS)
+    assert list(fsspec.filesystem("memory").find("/runs")) == [f"/runs/one/{CHECKPOINT_NAME}"]
+    found = load_checkpoint(folder + "/", "word2vec")
+    assert found.metadata == STATE
+    for name, array in ARRAYS.items():
+        np.testing.assert_array_equal(found.arrays[name], array)
+    with pytest.raises(
+        TrainingError, match=r"^memory://runs/one/checkpoint.safetensors: expected a checkpoint of glove"
+    ):
+        load_checkpoint(folder, "glove")
+    with pytest.raises(ConfigError, match="memory://runs/one holds the checkpoint of a run that was stopped"):
+        check_folder(folder, resume=False)
+    clear_checkpoint(folder)
+    clear_checkpoint(folder)
+    assert load_checkpoint(folder, "word2vec") is None
+    check_folder(folder, resume=False)
+    with pytest.raises(EmbedkitError, match="fsspec knows no protocol nowhere://"):
+        make_folder("nowhere://a/b")

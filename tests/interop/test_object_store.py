@@ -7,9 +7,13 @@ import sys
 import time
 import urllib.request
 
+import numpy as np
 import pytest
 
 from embedkit.cli import main
+from embedkit.errors import ConfigError
+from embedkit.files.checkpoint import clear_checkpoint, load_checkpoint, save_checkpoint
+from embedkit.files.resuming import check_folder
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
@@ -94,3 +98,16 @@ def test_without_credentials(endpoint, store, capsys, monkeypatch):
     s3fs.S3FileSystem.clear_instance_cache()
     assert main(["vocab", "s3://bucket/text/part-0.txt"]) == 1
     assert "needs credentials" in capsys.readouterr().err
+
+
+def test_a_checkpoint_in_a_bucket(store, tmp_path):
+    """What a run writes is found by the next, replaced whole and removed."""
+    for n in (1, 2):
+        save_checkpoint("s3://bucket/run", "word2vec", {"n": n}, {"a": np.full(3, n, np.float32)})
+        found = load_checkpoint("s3://bucket/run", "word2vec")
+        assert found.metadata == {"n": n}
+        assert found.arrays["a"].tolist() == [n] * 3
+    with pytest.raises(ConfigError, match="s3://bucket/run holds the checkpoint"):
+        check_folder("s3://bucket/run", resume=False)
+    clear_checkpoint("s3://bucket/run")
+    assert load_checkpoint("s3://bucket/run", "word2vec") is None

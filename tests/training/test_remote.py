@@ -115,7 +115,10 @@ def test_workers_that_join_get_a_share(text, monkeypatch):
     assert {1, 3} <= seen
 
 
-def test_a_run_goes_on_elsewhere_from_its_checkpoint(text, tmp_path):
+@pytest.mark.parametrize("place", ["folder", "memory://runs/two"])
+def test_a_run_goes_on_elsewhere_from_its_checkpoint(text, tmp_path, place):
+    place = place if "://" in place else tmp_path / place
+
     class Ending(Here):
         n = 0
 
@@ -127,10 +130,12 @@ def test_a_run_goes_on_elsewhere_from_its_checkpoint(text, tmp_path):
 
     whole = embedkit.train(text, **OPTIONS)
     with pytest.raises(EmbedkitError, match=r"the cluster was lost; the state of the run is in .*: give `resume`"):
-        embedkit.train(text, cluster=Ending(), checkpoint=tmp_path / "a", **OPTIONS)
+        embedkit.train(text, cluster=Ending(), checkpoint=place, **OPTIONS)
     remote_worker._SHARES.clear()
-    resumed = embedkit.train(text, checkpoint=tmp_path / "a", resume=True, **OPTIONS)
-    np.testing.assert_array_equal(resumed.vectors, whole.vectors)
+    clusters = (None, Here()) if place == "memory://runs/two" else (Here(),)
+    for cluster in clusters:
+        resumed = embedkit.train(text, checkpoint=place, resume=True, cluster=cluster, **OPTIONS)
+        np.testing.assert_array_equal(resumed.vectors, whole.vectors)
     with pytest.raises(EmbedkitError, match="the cluster was lost; start it again"):
         embedkit.train(text, cluster=type("E", (Ending,), {"answers": _lost})(), **OPTIONS)
     remote_worker._SHARES.clear()

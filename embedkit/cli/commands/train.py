@@ -54,7 +54,7 @@ from embedkit.training.options import CONFIGS, MODELS, OPTIONS
     metavar="MODEL",
     help="skipgram, cbow: train one period against this model of all, made with --keep-output; see drift.",
 )
-@click.option("--checkpoint", type=click.Path(), metavar="DIR", help="Keep the state of the run in this folder.")
+@click.option("--checkpoint", type=click.Path(), metavar="DIR", help="Keep the state of the run in this folder or URL.")
 @click.option(
     "--checkpoint-every", default=60.0, show_default=True, metavar="SECONDS", help="How often to write the checkpoint."
 )

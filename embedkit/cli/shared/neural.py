@@ -158,7 +158,10 @@ def training_options(defaults: Any) -> Callable[[F], F]:
         seed_option,
         click.option("--log", type=OUTPUT, metavar="FILE", help="One JSON object an epoch."),
         click.option(
-            "--checkpoint", type=click.Path(file_okay=False), metavar="DIR", help="Keep the state of the run here."
+            "--checkpoint",
+            type=click.Path(file_okay=False),
+            metavar="DIR",
+            help="Keep the state of the run here, a folder or URL.",
         ),
         click.option("--resume", is_flag=True, help="Go on from the checkpoint, where there is one."),
         quiet_option,
