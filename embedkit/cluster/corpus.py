@@ -57,6 +57,11 @@ class SpreadCorpus:
         self._ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
         self.n_ids = int(self._ends[-1])
 
+    @property
+    def n_shards(self) -> int:
+        """In how many stretches it is read."""
+        return len(self._makers)
+
     @classmethod
     def from_text(
         cls,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
@@ -28,6 +27,8 @@ class Engine(Protocol):
     """What counting and training need of a cluster."""
 
     n_workers: int
+    processors: list[str]
+    """The kinds of processors and libraries of the workers."""
 
     def submit(self, function: Callable[..., Any], *arguments: Any, worker: str | None = None) -> Any:
         """Do ``function(*arguments)`` somewhere, on `worker` if it lives; arguments may be what `submit` returned."""
@@ -97,6 +98,8 @@ class DaskEngine:
 
     def leave_out(self, worker: str) -> None:
         self._left_out.add(worker)
+        with contextlib.suppress(Exception):  # of a scheduler that is lost, or lets nobody do this
+            self._client.run_on_scheduler(_drop, worker=worker)
 
     def submit(self, function: Callable[..., Any], *arguments: Any, worker: str | None = None) -> Any:
         where: dict[str, Any] = {}
@@ -251,12 +254,21 @@ def _lost() -> Iterator[None]:
 
 
 def _describe() -> dict[str, str]:
-    """What a worker is; told by the worker."""
+    """What a worker is, told by the worker: kernels compiled for other processors round otherwise."""
+    import llvmlite.binding as llvm
+    import numba
+    import numpy as np
+
     return {
         "version": __version__,
-        "processor": platform.processor() or platform.machine(),
-        "host": os.uname().nodename,
+        "processor": f"{llvm.get_host_cpu_name()} with numba {numba.__version__} and numpy {np.__version__}",
+        "host": os.uname().nodename if hasattr(os, "uname") else "",
     }
+
+
+async def _drop(dask_scheduler: Any, worker: str) -> None:
+    """Have the scheduler forget a worker: what it holds is made again rather than waited for."""
+    await dask_scheduler.remove_worker(worker, stimulus_id="embedkit: it does not answer")
 
 
 def threads_here() -> int:

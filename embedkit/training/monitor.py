@@ -127,6 +127,7 @@ class Monitor:
             fields["learning_rate"] = self.learning_rate(min(1.0, self.done / max(self.total, 1)))
         if self.more is not None:
             fields.update(self.more())
+            fields[f"{self.unit}/s_each"] = rate / max(1, fields.get("workers", 1))
         if self.run.progress is not None:
             self.run.progress(Progress(self.stage, self.done, self.total, self.unit, {**fields, "rate": rate}))
         if time.monotonic() - self._logged >= 1.0:

@@ -65,6 +65,11 @@ def train_on_cluster(family: ReplicatedFamily, corpus: SpreadCorpus, config: Tra
         As there.
     """
     check_replicas(corpus, config)
+    if len(corpus.engine.processors) > 1:
+        run.say(
+            f"the workers differ ({'; '.join(corpus.engine.processors)}), and round differently: the last bits of the "
+            "vectors depend on who trains what; with equal ones they do not"
+        )
     schedule = Schedule.of(corpus.n_ids, config)
     with RemoteReplicas(family, corpus, config, schedule, run).dealt() as replicas:
         session = session_of(family, config, run, corpus, schedule, replicas.digests)

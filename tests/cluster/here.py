@@ -8,6 +8,7 @@ from embedkit.training import remote_worker
 
 class Here:
     n_workers = 5
+    processors = ("one kind",)
 
     def submit(self, function, *arguments, worker=None):
         return pickle.loads(pickle.dumps(function(*pickle.loads(pickle.dumps(arguments)))))

@@ -12,6 +12,7 @@ from embedkit.counting import Window, tfidf
 from embedkit.counting.files import count_to_file
 from embedkit.counting.phrases import join_phrases, spell
 from embedkit.errors import ConfigError, CorpusError
+from embedkit.text.ranges import ByteRange
 from embedkit.vocabulary.corpus import Corpus, count_words
 from tests.cluster.here import Here
 
@@ -113,3 +114,14 @@ def test_training_on_the_counts_of_a_cluster(text, model):
 def test_what_a_cluster_does_not_do_is_refused(text, arguments, message):
     with pytest.raises(ConfigError, match=message):
         embedkit.train(**{"corpus": text, "cluster": Here(), **arguments})
+
+
+def test_urls_are_cut_into_byte_ranges(text):
+    fsspec = pytest.importorskip("fsspec")
+    store = fsspec.filesystem("memory")
+    store.pipe("/shards/a.txt", (text / "a.txt").read_bytes())
+    store.pipe("/shards/c.txt.gz", (text / "c.txt.gz").read_bytes())
+    ranges = words.cut("memory://shards/*", 5)
+    assert sum(isinstance(span, ByteRange) for span in ranges) > 5
+    found = words.count_words(Here(), "memory://shards/*", min_count=2)
+    assert found == count_words([text / "a.txt", text / "c.txt.gz"], min_count=2)

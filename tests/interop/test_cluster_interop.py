@@ -1,5 +1,6 @@
 """Counting on real Dask processes: equal bit for bit to one machine, also when a worker dies on the way."""
 
+import json
 import os
 import signal
 import socket
@@ -185,3 +186,47 @@ def test_replicas_from_the_command_line(prose, tmp_path):
     embedkit("train", prose, "-o", many, *options, "--cluster", "local:2")
     assert one.read_bytes() == many.read_bytes()
     assert "replicas" in embedkit("info", many).stdout
+
+
+@pytest.fixture
+def scheduler():
+    """A scheduler and a worker as processes of their own: its address, and the scheduler's process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    command = [sys.executable, "-m", "dask"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    port = address.rsplit(":", maxsplit=1)[1]
+    with subprocess.Popen(
+        [*command, "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard", "--no-show"], **quiet
+    ) as head:
+        with subprocess.Popen(
+            [*command, "worker", address, "--nthreads", "2", "--no-nanny", "--no-dashboard"], **quiet
+        ) as hand:
+            yield address, head
+            hand.kill()
+        head.kill()
+
+
+def test_a_lost_scheduler_leaves_a_checkpoint_from_which_one_machine_goes_on(prose, tmp_path, scheduler, monkeypatch):
+    address, head = scheduler
+    monkeypatch.setattr("embedkit.cluster.engine.CONNECT_SECONDS", 20)
+    seen = []
+
+    def lose(report):
+        if report.stage == "training" and report.done > 0.4 * report.total and not seen:
+            seen.append(report.done)
+            monkeypatch.setattr("embedkit.cluster.engine.CONNECT_SECONDS", 2)
+            head.kill()
+
+    with pytest.raises(EmbedkitError, match=r"the cluster was lost .*; the state of the run is in .*: give `resume`"):
+        train(prose, cluster=address, progress=lose, checkpoint=tmp_path, **REPLICAS)
+    resumed = train(prose, workers=2, checkpoint=tmp_path, resume=True, **REPLICAS)
+    np.testing.assert_array_equal(resumed.vectors, train(prose, workers=1, **REPLICAS).vectors)
+
+
+def test_what_a_run_on_a_cluster_would_take(prose):
+    said = embedkit("train", prose, "--dry-run", "--cluster", "local:2", "--replicas", "4", "--json").stdout
+    found = {row["what"]: row["value"] for row in json.loads(said)} if said.startswith("[") else said
+    assert "memory of a worker, MB" in found
+    assert "moved by a worker in a round, MB" in found

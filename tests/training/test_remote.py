@@ -8,7 +8,14 @@ from embedkit.cluster import words
 from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.cluster.engine import LATE
 from embedkit.errors import ConfigError, CorpusError, EmbedkitError
+from embedkit.kernels.simd import padded_size
 from embedkit.training import remote, remote_worker, schedule
+from embedkit.training.options import TrainingConfig
+from embedkit.training.remote_plan import plan_on_cluster, round_bytes
+from embedkit.training.replicas import Merging
+from embedkit.training.run import Run
+from embedkit.training.suiting import suited
+from embedkit.training.word2vec import Word2Vec
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 from tests.cluster.here import Failing, Here
@@ -221,6 +228,7 @@ def test_progress_tells_of_the_cluster(text):
     assert last["moved_MB"] > 0.01
     assert 0 <= last["merging_%"] <= 100
     assert last["round"] > 8
+    assert 0 < last["words/s_each"] <= last["rate"]
     assert reports[-1].done == reports[-1].total
 
 
@@ -234,3 +242,35 @@ def test_bfloat16_by_hand():
     same = numbers.copy()
     shorten(same.view(np.uint32))
     np.testing.assert_array_equal(same, found)
+
+
+def test_the_plan_of_a_cluster_is_near_what_happens(text):
+    config = TrainingConfig.create(**OPTIONS)
+    corpus = SpreadCorpus.from_text(Here(), text, min_count=5)
+    found = plan_on_cluster(corpus, config)
+    assert (found.workers, found.replicas, found.shards) == (2, 3, corpus.n_shards)
+    assert corpus.n_shards > 3
+    reports = []
+    embedkit.train(text, cluster=Here(), progress=reports.append, **OPTIONS)
+    moved = reports[-1].fields["moved_MB"] * 1e6 / (2 * found.rounds)
+    two, one = (round_bytes_of(corpus, config, most) for most in (2, 1))
+    assert two == pytest.approx(found.round_bytes)
+    assert two + one == pytest.approx(moved, rel=0.25)
+    assert found.disk_bytes == pytest.approx(4 * corpus.n_ids * 2 / 3, rel=0.01)
+    row = 4 * padded_size(10)
+    assert found.memory_bytes == pytest.approx(3 * 2 * len(corpus.vocabulary) * row, rel=0.1)
+
+
+def round_bytes_of(corpus, config, most):
+    config = suited(config, corpus.vocabulary, corpus.n_tokens, Run())
+    family = Word2Vec(corpus, config)
+    return round_bytes(Merging(family, config), schedule.Schedule.of(corpus.n_ids, config), config, most)
+
+
+def test_workers_of_different_kinds_are_told(text):
+    class Mixed(Here):
+        processors = ("znver4 with numba 1", "skylake with numba 1")
+
+    told = []
+    embedkit.train(text, cluster=Mixed(), note=told.append, **OPTIONS)
+    assert any("the workers differ (znver4 with numba 1; skylake with numba 1)" in line for line in told)

@@ -41,10 +41,4 @@ def cluster_engine(address: str, quiet: bool) -> Iterator[Engine]:
     with connected(address) as engine:
         where = f"; dashboard: {engine.dashboard}" if engine.dashboard else ""
         note(f"cluster {address}: {engine.n_workers} workers{where}", quiet)
-        if len(engine.processors) > 1:
-            note(
-                f"note: the workers have different processors ({', '.join(engine.processors)}); "
-                "counts are the same on all of them",
-                quiet,
-            )
         yield engine

@@ -73,7 +73,8 @@ def show_plan(corpus: list[str], options: dict[str, Any], as_json: bool, quiet: 
     if options["cooccurrences"]:
         raise ConfigError("--dry-run works from a corpus, not from --cooccurrences")
     if options["cluster"]:
-        raise ConfigError("--dry-run plans for this machine; leave out --cluster")
+        _show_cluster_plan(corpus, config, options, as_json, quiet)
+        return
     vocabulary = Vocabulary.load(options["vocabulary"]) if options["vocabulary"] else None
     with progress_bar(quiet) as progress:
         encoded = read_corpus(corpus, config, vocabulary, progress, options.get("mmap_above"))
@@ -102,3 +103,34 @@ def _config(options: dict[str, Any]) -> TrainingConfig:
             options[name] = base = load(options[name])
             return settle(options["model"], config_of(base, options["model"], given), given)
     return TrainingConfig.create(options["model"], **given)
+
+
+def _show_cluster_plan(
+    corpus: list[str], config: TrainingConfig, options: dict[str, Any], as_json: bool, quiet: bool
+) -> None:
+    """Print what a run on a cluster would take; its words are counted there."""
+    from embedkit.training.inputs import corpus_on_cluster
+    from embedkit.training.remote_plan import plan_on_cluster
+    from embedkit.vocabulary import Vocabulary
+
+    if config.model in ("glove", "svd"):
+        raise ConfigError(
+            f"--dry-run with --cluster plans replicas; model {config.model} trains here on counts of the cluster: "
+            "leave out --cluster to see what that takes"
+        )
+    vocabulary = Vocabulary.load(options["vocabulary"]) if options["vocabulary"] else None
+    with cluster_engine(options["cluster"], quiet) as engine, progress_bar(quiet) as progress:
+        encoded = corpus_on_cluster(engine, corpus, config, vocabulary, progress, options.get("mmap_above"))
+        found = plan_on_cluster(encoded, config)
+    with Results(["what", "value"], as_json, digits=1) as results:
+        results.row("words in the vocabulary", len(encoded.vocabulary))
+        results.row("tokens", encoded.n_tokens)
+        results.row("sentences", encoded.n_sentences)
+        results.row("shards", found.shards)
+        results.row("workers", found.workers)
+        results.row("replicas", found.replicas)
+        results.row("rounds in an epoch", found.rounds)
+        results.row("stages in an epoch", found.stages)
+        results.row("memory of a worker, MB", found.memory_bytes / 1e6)
+        results.row("disk of a worker, MB", found.disk_bytes / 1e6)
+        results.row("moved by a worker in a round, MB", found.round_bytes / 1e6)

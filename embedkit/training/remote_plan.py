@@ -1,0 +1,94 @@
+"""What a run of replicas on a cluster would take, before it is started: memory, disk and traffic of a worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedkit.cluster.corpus import SpreadCorpus
+from embedkit.training.fasttext import FastText
+from embedkit.training.options import TrainingConfig
+from embedkit.training.replicas import Merging, ReplicatedFamily, check_replicas
+from embedkit.training.run import Run
+from embedkit.training.schedule import Schedule
+from embedkit.training.suiting import suited
+from embedkit.training.word2vec import Word2Vec
+
+
+@dataclass(frozen=True)
+class RemotePlan:
+    """Figures of a run on a cluster that has not been started.
+
+    Attributes
+    ----------
+    shards : int
+        Stretches of the corpus that are read apart.
+    workers, replicas : int
+        Workers that get a share, and what they share.
+    rounds, stages : int
+        In an epoch.
+    memory_bytes : int
+        Of a worker with the most replicas: what all agree on, its copies, the words. The Python process itself (some
+        200 MB with numba) comes on top.
+    disk_bytes : int
+        Of such a worker, for the ids of its parts.
+    round_bytes : float
+        What such a worker sends and gets in a round, about: rows are expected to be touched as often as drawn.
+    """
+
+    shards: int
+    workers: int
+    replicas: int
+    rounds: int
+    stages: int
+    memory_bytes: int
+    disk_bytes: int
+    round_bytes: float
+
+
+def plan_on_cluster(corpus: SpreadCorpus, config: TrainingConfig) -> RemotePlan:
+    """Work out what a worker needs.
+
+    Raises
+    ------
+    ConfigError
+        When there are more replicas than sentences.
+    """
+    check_replicas(corpus, config)
+    config = suited(config, corpus.vocabulary, corpus.n_tokens, Run())
+    schedule = Schedule.of(corpus.n_ids, config)
+    family: ReplicatedFamily = (FastText if config.subwords != "none" else Word2Vec)(corpus, config)
+    workers = min(len(corpus.engine.workers()), schedule.n)
+    most = -(-schedule.n // workers)
+    words = corpus.vocabulary.index_to_key
+    return RemotePlan(
+        corpus.n_shards,
+        workers,
+        schedule.n,
+        schedule.rounds_an_epoch,
+        schedule.n_slices,
+        (1 + most) * sum(matrix.nbytes for matrix in family.matrices)
+        + words.blob.nbytes
+        + words.offsets.nbytes
+        + 2 * corpus.vocabulary.counts.nbytes,
+        most * 4 * corpus.n_ids // schedule.n,
+        round_bytes(Merging(family, config), schedule, config, most),
+    )
+
+
+def round_bytes(rule: Merging, schedule: Schedule, config: TrainingConfig, most: int) -> float:
+    """Bytes to and from a worker that has `most` replicas, in a round: the changes of each, and what they came to."""
+    row = 4 + config.vector_size * (2 if config.merge_bfloat16 else 4)
+    total = 0.0
+    for uses, frequent in zip(rule.uses, rule.frequent, strict=True):
+        hot = np.zeros(len(uses), bool)
+        hot[frequent] = True
+        for rows, tokens, times in (
+            (uses[hot], schedule.tokens, schedule.n_stages),
+            (uses[~hot], schedule.tokens * schedule.n_stages, 1),
+        ):
+            sent = most * -np.expm1(-rows * tokens).sum()
+            got = -np.expm1(-rows * tokens * schedule.n).sum()
+            total += times * row * float(sent + got)
+    return total
