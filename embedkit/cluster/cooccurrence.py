@@ -1,7 +1,8 @@
 """Co-occurrence counts of a corpus on many machines: each byte range counted apart, the counts merged by rows.
 
-A range's counts stay on the worker that made them (Dask moves them to its disk when memory is short). Each piece of
-the rows is then added up by one task, and the pieces arrive here in order and go to the file as they come. Weights
+A range's counts stay on the worker that made them (Dask moves them to its disk when memory is short), or go to a store
+that all workers reach (`embedkit.cluster.stored`). Each piece of the rows is then added up by one task, and the pieces
+arrive here in order and go to the file as they come. Weights
 are whole numbers (`embedkit.counting.window.Window.weights`), so the sums are those of one machine, bit for bit.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from embedkit.cluster.engine import Engine, reported
+from embedkit.cluster.stored import StoredRun
 from embedkit.cluster.words import count_words, cut
 from embedkit.counting.cooccurrences import Cooccurrences
 from embedkit.counting.counting import count_blocks
@@ -23,6 +25,8 @@ from embedkit.counting.rows import RowBlock
 from embedkit.counting.runs import HeldRun, merge_held
 from embedkit.counting.window import Window
 from embedkit.errors import EmptyCorpusError
+from embedkit.files.locations import is_url, remove
+from embedkit.files.temporary import temporary_name
 from embedkit.progress import ProgressCallback
 from embedkit.text.ranges import ByteRange
 from embedkit.text.reading import Sources
@@ -40,6 +44,7 @@ def count_to_file(
     window: Window,
     *,
     format: str | None = None,
+    folder: str | None = None,
     progress: ProgressCallback | None = None,
     **reading: Any,
 ) -> int:
@@ -55,12 +60,13 @@ def count_to_file(
     path : path
     window : Window
     format : str, optional
+    folder : str, optional
+        A folder or URL that all workers reach, for the counts of each range until they are added up.
     **reading
         tokenizer, lowercase, json_field, encoding_errors.
     """
-    return save(
-        path, vocabulary, count(engine, sources, vocabulary, window, progress=progress, **reading), window, format
-    )
+    counts = count(engine, sources, vocabulary, window, folder=folder, progress=progress, **reading)
+    return save(path, vocabulary, counts, window, format)
 
 
 def count_corpus(
@@ -95,20 +101,30 @@ def count(
     vocabulary: Vocabulary,
     window: Window,
     *,
+    folder: str | None = None,
     progress: ProgressCallback | None = None,
     **reading: Any,
 ) -> Iterator[RowBlock]:
     """The rows of the counts, in order; parameters as in `count_to_file`."""
     known = engine.share(vocabulary)
     runs = [engine.submit(count_range, span, known, window, reading) for span in cut(sources, engine.n_workers)]
-    pieces = _row_pieces(vocabulary, _PIECES_EACH * engine.n_workers)
-    sums = [
-        engine.submit(_add_rows, rows, known, window, *[engine.submit(_rows, run, *rows) for run in runs])
-        for rows in pieces
-    ]
-    del runs
-    for blocks in reported(engine.results(sums), len(sums), "counting", progress):
-        yield from blocks
+    names: list[str] = []
+    try:
+        if folder is not None:
+            names += [_name_in(folder) for _ in runs]
+            # A task for each, so that none has to be done again when its worker is lost.
+            runs = [engine.submit(StoredRun.write, run, name) for run, name in zip(runs, names, strict=True)]
+        pieces = _row_pieces(vocabulary, _PIECES_EACH * engine.n_workers)
+        sums = [
+            engine.submit(_add_rows, rows, known, window, *[engine.submit(_rows, run, *rows) for run in runs])
+            for rows in pieces
+        ]
+        del runs
+        for blocks in reported(engine.results(sums), len(sums), "counting", progress):
+            yield from blocks
+    finally:
+        for name in names:
+            remove(name)
 
 
 def count_range(span: str | ByteRange, vocabulary: Vocabulary, window: Window, reading: dict[str, Any]) -> HeldRun:
@@ -125,7 +141,14 @@ def _add_rows(rows: tuple[int, int], vocabulary: Vocabulary, window: Window, *ru
     return list(merge_held(runs, len(vocabulary), rows, scale))
 
 
-def _rows(run: HeldRun, first: int, last: int) -> HeldRun:
+def _name_in(folder: str) -> str:
+    """A name that nothing has yet; what a run that was killed leaves in a folder is swept, in a store it stays."""
+    if is_url(folder):
+        return f"{folder.rstrip('/')}/embedkit-counts-{os.urandom(8).hex()}"
+    return os.path.abspath(temporary_name(folder, "counts"))
+
+
+def _rows(run: HeldRun | StoredRun, first: int, last: int) -> HeldRun:
     return run.rows(first, last)
 
 

@@ -7,7 +7,6 @@ asked for and nowhere else.
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.progress import Progress, ProgressCallback
 
 CONNECT_SECONDS = 10.0
+BUSY_SECONDS = 600.0  # that a worker may be busy with other tasks before it takes up training
 RETRIES = 3  # of a task that fails with its worker
 # What Dask raises when an actor's worker is no more, beside what the operating system raises.
 _OF_THE_DEAD = ("RuntimeError", "CommClosedError", "KilledWorker", "CancelledError", "FutureCancelledError", "KeyError")
@@ -49,7 +49,7 @@ class Engine(Protocol):
         """What calls return; `GONE` where the worker is no more, `LATE` where it took longer than so many seconds."""
 
     def leave_out(self, worker: str) -> None:
-        """Give `worker` nothing any more: it does not answer."""
+        """Give `worker` nothing any more, and let the cluster forget it: it does not answer."""
 
 
 class DaskEngine:
@@ -93,7 +93,7 @@ class DaskEngine:
     def workers(self) -> list[str]:
         with _lost():
             self._client.wait_for_workers(1, timeout=CONNECT_SECONDS)
-            found = sorted(self._client.scheduler_info(n_workers=-1)["workers"])
+            found = sorted(self._client.nthreads())
         return [name for name in found if name not in self._left_out]
 
     def leave_out(self, worker: str) -> None:
@@ -117,7 +117,7 @@ class DaskEngine:
                     made = self._client.submit(
                         _Desk, actor=True, workers=[worker], allow_other_workers=True, pure=False
                     )
-                    self._desks[worker] = made.result(timeout=CONNECT_SECONDS)
+                    self._desks[worker] = made.result(timeout=BUSY_SECONDS)
                 return worker, self._desks[worker].call(function, *arguments)
             except Exception as error:  # a worker that is going answers in many ways
                 return worker, error
@@ -254,16 +254,10 @@ def _lost() -> Iterator[None]:
 
 
 def _describe() -> dict[str, str]:
-    """What a worker is, told by the worker: kernels compiled for other processors round otherwise."""
-    import llvmlite.binding as llvm
-    import numba
-    import numpy as np
+    """What a worker is, told by the worker."""
+    from embedkit.kernels.compiling import compiled_for
 
-    return {
-        "version": __version__,
-        "processor": f"{llvm.get_host_cpu_name()} with numba {numba.__version__} and numpy {np.__version__}",
-        "host": os.uname().nodename if hasattr(os, "uname") else "",
-    }
+    return {"version": __version__, "processor": compiled_for()}
 
 
 async def _drop(dask_scheduler: Any, worker: str) -> None:

@@ -43,6 +43,7 @@ class HeldRun:
 
     def __init__(self, offsets: np.ndarray, columns: np.ndarray, values: np.ndarray) -> None:
         self._offsets, self._columns, self._values = offsets, columns, values
+        self.n_words = len(offsets) - 1
 
     @classmethod
     def gather(cls, blocks: Iterable[RowBlock]) -> HeldRun:

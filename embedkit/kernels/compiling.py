@@ -26,6 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
 from numba.core.caching import FunctionCache, IndexDataCacheFile
@@ -45,6 +46,11 @@ def _sources_key() -> str:
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def compiled_for() -> str:
+    """What kernels are compiled for and by: where this differs, the same work may be rounded otherwise."""
+    return f"{llvm.get_host_cpu_name()}, numba {numba.__version__}, numpy {np.__version__}"
 
 
 def _writable(folder: Path) -> bool:

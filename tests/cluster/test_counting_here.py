@@ -1,17 +1,21 @@
 """Counting in parts gives what one machine counts, bit for bit; the engine here does each task at once."""
 
 import gzip
+import os
 
 import numpy as np
 import pytest
 
 import embedkit
+from embedkit.cli import main
 from embedkit.cluster import cooccurrence, documents, phrases, words
 from embedkit.cluster.engine import connected
+from embedkit.cluster.stored import StoredRun
 from embedkit.counting import Window, tfidf
 from embedkit.counting.files import count_to_file
 from embedkit.counting.phrases import join_phrases, spell
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.counting.runs import HeldRun
+from embedkit.errors import ConfigError, CorpusError, EmbedkitError
 from embedkit.text.ranges import ByteRange
 from embedkit.vocabulary.corpus import Corpus, count_words
 from tests.cluster.here import Here
@@ -125,3 +129,46 @@ def test_urls_are_cut_into_byte_ranges(text):
     assert sum(isinstance(span, ByteRange) for span in ranges) > 5
     found = words.count_words(Here(), "memory://shards/*", min_count=2)
     assert found == count_words([text / "a.txt", text / "c.txt.gz"], min_count=2)
+
+
+@pytest.mark.parametrize("kind", ["folder", "store"])
+def test_counts_go_through_a_store(text, tmp_path, kind):
+    window, known = Window(4), count_words(text, min_count=20)
+    cooccurrence.count_to_file(Here(), text, known, tmp_path / "held.safetensors", window)
+    if kind == "store":
+        store = pytest.importorskip("fsspec").filesystem("memory")
+        folder, listed = "memory://spilled/here", lambda: store.find("/spilled")
+    else:
+        (tmp_path / "spilled").mkdir()
+        folder, listed = str(tmp_path / "spilled"), lambda: list((tmp_path / "spilled").iterdir())
+    seen = []
+
+    class Watching(Here):
+        def results(self, handles):
+            seen.append(len(listed()))
+            return super().results(handles)
+
+    cooccurrence.count_to_file(Watching(), text, known, tmp_path / "kept.safetensors", window, folder=folder)
+    assert seen[-1] > 10
+    assert not listed()  # and nothing is left there
+    assert (tmp_path / "held.safetensors").read_bytes() == (tmp_path / "kept.safetensors").read_bytes()
+
+
+def test_counts_that_are_cut_off_in_the_store(tmp_path):
+    run = HeldRun(np.array([0, 1, 3]), np.array([1, 0, 1], np.int32), np.array([1.0, 2.0, 3.0]))
+    stored = StoredRun.write(run, str(tmp_path / "run"))
+    again = stored.rows(1, 2)
+    assert again.offsets(0, 2).tolist() == [0, 0, 2]
+    assert [part.tolist() for part in again.read(0, 2)] == [[0, 1], [2.0, 3.0]]
+    os.truncate(tmp_path / "run", 40)
+    with pytest.raises(EmbedkitError, match="run: counts that were kept there are cut off; count again"):
+        stored.rows(0, 2)
+
+
+def test_where_counts_go_is_checked(text, capsys):
+    for options, message in (
+        (["--temporary", "memory://x"], "is a URL, which goes with --cluster only"),
+        (["--temporary", "nowhere/at/all"], "is no folder that exists; name a folder"),
+    ):
+        assert main(["cooccur", str(text), "-o", "out.safetensors", *options]) == 2
+        assert message in capsys.readouterr().err

@@ -58,6 +58,15 @@ def test_each_command_writes_the_same_file(text, tmp_path, command):
     assert one.read_bytes() == many.read_bytes()
 
 
+def test_counts_go_through_a_folder(text, tmp_path, engine):
+    vocabulary = count_words(text, min_count=5)
+    (tmp_path / "kept").mkdir()
+    for name, folder in (("one", None), ("two", str(tmp_path / "kept"))):
+        cooccurrence.count_to_file(engine, text, vocabulary, tmp_path / f"{name}.safetensors", Window(4), folder=folder)
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
+    assert not list((tmp_path / "kept").iterdir())
+
+
 def test_a_killed_worker_changes_nothing(text, tmp_path, engine):
     vocabulary = count_words(text, min_count=5)
     cooccurrence.count_to_file(engine, text, vocabulary, tmp_path / "whole.safetensors", Window(8))

@@ -23,6 +23,7 @@ from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError
+from embedkit.files.locations import is_url, shown
 
 if TYPE_CHECKING:
     from embedkit.counting import Cooccurrences, Window
@@ -93,9 +94,8 @@ class Size(click.ParamType):
 @click.option("--memory", type=Size(), help="All that the process may take, e.g. 4G; beyond that it spills to disk.")
 @click.option(
     "--temporary",
-    type=click.Path(file_okay=False, exists=True),
     metavar="DIR",
-    help="Where to spill; beside the output by default.",
+    help="Where to spill; beside the output by default. With --cluster a folder or URL that all workers reach.",
 )
 @click.option("--shard", metavar="I/N", help="Count the I-th of N parts of the corpus; needs --vocab.")
 @click.option("--merge", is_flag=True, help="CORPUS... are files of counts: add them up.")
@@ -144,7 +144,8 @@ def cooccur(
 
     _check(output, table, ratio, probes, shard, vocab, merge)
     _refuse_idle(corpus, output, bool(table or ratio), vocab, merge)
-    refuse_with_cluster(cluster, workers=workers, memory=memory, temporary=temporary, shard=shard, merge=merge)
+    refuse_with_cluster(cluster, workers=workers, memory=memory, shard=shard, merge=merge)
+    _check_folder(temporary, cluster)
     if cluster and output is None:
         raise click.UsageError("--cluster writes counts: give -o FILE, then look at the file with --table or --ratio")
     vocabulary = Vocabulary.load(vocab) if vocab else None
@@ -208,6 +209,13 @@ def cooccur(
         _print_table(counts, word_list(words) if words else None, as_json)
     if ratio:
         _print_ratios(counts, ratio, str(probes), as_json)
+
+
+def _check_folder(temporary: str | None, cluster: str | None) -> None:
+    if temporary is None or (cluster is not None and is_url(temporary)) or os.path.isdir(temporary):
+        return
+    what = "is a URL, which goes with --cluster only" if is_url(temporary) else "is no folder that exists"
+    raise click.UsageError(f"--temporary {shown(temporary)} {what}; name a folder")
 
 
 def _check(
@@ -299,7 +307,7 @@ def _count(
 
     if cluster is not None:
         return _count_on_cluster(
-            cluster, quiet, list(corpus), output, format_, window, save_vocab, progress, vocabulary, options
+            cluster, quiet, list(corpus), output, format_, window, temporary, save_vocab, progress, vocabulary, options
         )
     if memory is not None:
         options["mmap_above"] = memory // 8
@@ -320,6 +328,7 @@ def _count_on_cluster(
     output: str,
     format_: str | None,
     window: Window,
+    folder: str | None,
     save_vocab: str | None,
     progress: ProgressCallback | None,
     vocabulary: Vocabulary | None,
@@ -332,7 +341,7 @@ def _count_on_cluster(
         if vocabulary is None:
             vocabulary = words.count_words(engine, corpus, progress=progress, **choice, **options)
         cells = cooccurrence.count_to_file(
-            engine, corpus, vocabulary, output, window, format=format_, progress=progress, **options
+            engine, corpus, vocabulary, output, window, format=format_, folder=folder, progress=progress, **options
         )
     if save_vocab:
         vocabulary.save(save_vocab)
