@@ -58,7 +58,7 @@ def plan_on_cluster(corpus: SpreadCorpus, config: TrainingConfig) -> RemotePlan:
     check_replicas(corpus, config)
     config = suited(config, corpus.vocabulary, corpus.n_tokens, Run())
     schedule = Schedule.of(corpus.n_ids, config)
-    family: ReplicatedFamily = (FastText if config.subwords != "none" else Word2Vec)(corpus, config)
+    family: ReplicatedFamily = (FastText if config.subwords != "none" else Word2Vec)(corpus, config, Run())
     workers = min(len(corpus.engine.workers()), schedule.n)
     most = -(-schedule.n // workers)
     words = corpus.vocabulary.index_to_key

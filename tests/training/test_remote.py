@@ -263,7 +263,7 @@ def test_the_plan_of_a_cluster_is_near_what_happens(text):
 
 def round_bytes_of(corpus, config, most):
     config = suited(config, corpus.vocabulary, corpus.n_tokens, Run())
-    family = Word2Vec(corpus, config)
+    family = Word2Vec(corpus, config, Run())
     return round_bytes(Merging(family, config), schedule.Schedule.of(corpus.n_ids, config), config, most)
 
 
