@@ -6,7 +6,6 @@ import bz2
 import gzip
 import io
 import lzma
-import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +13,6 @@ from typing import Any, BinaryIO
 
 from embedkit.errors import CorpusError, EmbedkitError
 from embedkit.files.magic import GZIP, XZ, ZSTD, is_bzip2
-
-SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 
 
 def decompressed(raw: io.BufferedReader, name: str) -> BinaryIO:
@@ -32,12 +29,6 @@ def decompressed(raw: io.BufferedReader, name: str) -> BinaryIO:
         stream = _zstd(raw, name)
     unpacked: BinaryIO = stream
     return unpacked
-
-
-def compression_of(path: str | os.PathLike[str]) -> str:
-    """The suffix that asks for a file to be compressed: one of `SUFFIXES`, or nothing."""
-    suffix = os.path.splitext(os.fspath(path))[1].lower()
-    return suffix if suffix in SUFFIXES else ""
 
 
 @contextmanager

@@ -1,12 +1,15 @@
-"""The bytes that files begin with, each written once."""
+"""The bytes that files begin with, each written once, and the suffixes of compressed ones."""
 
 from __future__ import annotations
+
+import os
 
 BOM = b"\xef\xbb\xbf"  # in front of UTF-8 text, by programs of Windows
 GZIP = b"\x1f\x8b"
 BZIP2 = b"BZh"
 XZ = b"\xfd7zXZ\x00"
 ZSTD = b"\x28\xb5\x2f\xfd"
+SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")  # behind the level: a block, or the end of an empty file
 
 
@@ -22,3 +25,9 @@ def is_bzip2(head: bytes) -> bool:
         and head[3:4] in (b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9")
         and any(block.startswith(head[4:10]) for block in _BZIP2_BLOCKS)
     )
+
+
+def compression_of(path: str | os.PathLike[str]) -> str:
+    """The suffix that asks for a file to be compressed: one of `SUFFIXES`, or nothing."""
+    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    return suffix if suffix in SUFFIXES else ""

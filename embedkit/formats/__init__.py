@@ -9,7 +9,6 @@ table stands above (`embedkit.query`); ``embedkit.load`` and ``embedkit.save`` a
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ import numpy as np
 
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open, check_pair
-from embedkit.files.compression import compression_of, packed
+from embedkit.files.magic import compression_of
 from embedkit.files.outputs import same_file, spill_folder
 from embedkit.files.temporary import temporary_path
 from embedkit.formats.table import (
@@ -191,6 +190,10 @@ def write(
     if not packing:
         writer(table, path, **options)
     else:
+        import shutil
+
+        from embedkit.files.compression import packed
+
         _check_one_file(name, path)
         with temporary_path(spill_folder(path), "plain") as plain:
             writer(table, plain, **options)

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedkit.errors import ConfigError, EmbedkitError
-from embedkit.files.compression import compression_of
+from embedkit.files.magic import compression_of
 
 if TYPE_CHECKING:
     from embedkit.rows.table import EmbeddingTable

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -78,6 +77,8 @@ class Exports:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the size, and the first words with their first numbers."""
+        from html import escape  # which brings a table of all entities along: no question has a use for it
+
         table, rows = self.table, []
         for row in range(min(len(table), SHOWN_WORDS)):
             values = np.asarray(table.vectors[row])[:SHOWN_VALUES].tolist()

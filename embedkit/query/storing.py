@@ -8,12 +8,12 @@ from typing import Any
 
 from embedkit import formats
 from embedkit.errors import ConfigError
-from embedkit.files.compression import compression_of
 from embedkit.files.locations import is_url, shown
+from embedkit.files.magic import compression_of
 from embedkit.files.outputs import settled, spill_folder
 from embedkit.files.temporary import temporary_folder
 from embedkit.formats.compressed import at_hand
-from embedkit.progress import ProgressCallback
+from embedkit.progress import ProgressCallback, default_progress
 from embedkit.query.keyed_vectors import KeyedVectors
 
 SPILL_ABOVE = 64 << 20  # bytes of a file that is parsed on its way into another
@@ -44,7 +44,7 @@ def load(
         Where the format is one that must be parsed, write a native file there and open that, so that vectors larger
         than the memory can be handled. Not touched where the format can be mapped as it is.
     progress : callable, optional
-        Receives `embedkit.progress.Progress` reports.
+        Receives `embedkit.progress.Progress` reports; `embedkit.progress.default_progress` says who does otherwise.
     limit : int, optional
         Take the first so many words only; a file that must be parsed is not read further.
     skip_bad_rows : bool
@@ -69,7 +69,7 @@ def load(
             path,
             format,
             spill_to=spill_to,
-            progress=progress,
+            progress=progress or default_progress(),
             limit=limit,
             skip_bad_rows=skip_bad_rows,
             encoding=encoding,

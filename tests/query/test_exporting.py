@@ -102,6 +102,13 @@ def test_the_log(caplog):
     assert [record.getMessage() for record in caplog.records] == ["reading: 1%", "reading: 100%"]
 
 
+def test_reading_is_logged_too(caplog, tmp_path):
+    MODEL.save(tmp_path / "m.txt")
+    with caplog.at_level(logging.INFO, "embedkit"):
+        load(tmp_path / "m.txt")
+    assert [record.getMessage() for record in caplog.records] == ["reading: 100%"]
+
+
 def test_the_bar_of_a_notebook(monkeypatch):
     drawn = []
 
