@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from embedkit.training import train
     from embedkit.training.options import (
         CBOWConfig,
+        Doc2VecConfig,
         FastTextConfig,
         GloVeConfig,
         LSAConfig,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     **dict.fromkeys(
-        ("CBOWConfig", "FastTextConfig", "GloVeConfig", "LSAConfig", "SVDConfig", "SkipGramConfig"),
+        ("CBOWConfig", "Doc2VecConfig", "FastTextConfig", "GloVeConfig", "LSAConfig", "SVDConfig", "SkipGramConfig"),
         "embedkit.training.options",
     ),
     "Corpus": "embedkit.vocabulary.corpus",
@@ -50,6 +51,7 @@ _HOMES = {
 __all__ = [
     "CBOWConfig",
     "Corpus",
+    "Doc2VecConfig",
     "FastTextConfig",
     "GloVeConfig",
     "KeyedVectors",

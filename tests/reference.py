@@ -5,7 +5,7 @@ Each function has the name of the kernel it stands for and draws the same random
 
 import numpy as np
 
-from embedkit.kernels.word2vec import BLOCK
+from embedkit.kernels.blocks import BLOCK
 
 _MASK = 2**64 - 1
 

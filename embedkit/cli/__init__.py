@@ -39,6 +39,7 @@ COMMANDS = {
     "odd-one-out": ("odd_one_out", "Ask", "The word that does not belong."),
     "fill": ("fill", "Ask", "The likeliest words for a gap in a sentence."),
     "vectors": ("vectors", "Ask", "Print the vectors of words or lines of text."),
+    "infer": ("infer", "Ask", "Vectors of new lines from paragraph vectors."),
     "search": ("search", "Ask", "The documents that answer a question."),
     "subwords": ("subwords", "Ask", "The subwords that a word is made of."),
     "info": ("info", "Files", "What a file of vectors holds."),

@@ -223,6 +223,8 @@ def losses(table: EmbeddingTable, format: str) -> list[str]:
         or (format == "fasttext" and (table.config.get("loss") == "hs" or len(table.output_vectors) != len(table)))
     ):
         lost.append("the output vectors")
+    if table.document_vectors is not None and "document vectors" not in keeps:
+        lost.append("the vectors of documents")
     return [*lost, *table.left_behind]
 
 

@@ -22,7 +22,7 @@ def describe(table: EmbeddingTable) -> dict[str, Any]:
         is known; ``zero_vectors`` where the lengths are; ``quantization``, ``subwords``, ``config`` and ``not_read``
         (what the file holds besides) where there are any.
     """
-    matrices = [table.vectors, table.word_rows, table.ngram_vectors, table.output_vectors]
+    matrices = [table.vectors, table.word_rows, table.ngram_vectors, table.output_vectors, table.document_vectors]
     held = [array for rows in matrices if rows is not None for array in stored_arrays(rows)]
     held += [array for array in (table.counts, table.norms) if array is not None]
     distinct = {(array.ctypes.data, array.nbytes): array for array in held}.values()  # packed matrices share centroids
@@ -40,6 +40,8 @@ def describe(table: EmbeddingTable) -> dict[str, Any]:
     if table.norms is not None:
         facts["zero_vectors"] = int(np.count_nonzero(table.norms == 0))
     facts["output_vectors"] = table.output_vectors is not None
+    if table.document_vectors is not None:
+        facts["documents"] = len(table.document_vectors)
     if table.subwords is not None:
         facts["subwords"] = table.subwords.to_config()
     if table.left_behind:

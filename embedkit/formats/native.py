@@ -16,6 +16,9 @@ tensor             dtype    shape               content
 ``counts``         int64    n_words             how often each word was seen, where that is known
 =================  =======  ==================  ==================================================================
 
+A model of paragraph vectors has ``document_vectors`` float32 (n_documents, d) besides: of the lines that it was trained
+on, in their order.
+
 The metadata holds ``format`` ("embedkit"), ``format_version`` ("1"), ``embedkit_version``, ``config`` (the training
 configuration as JSON) and ``subwords`` (how words are cut, as JSON; subword models only).
 
@@ -55,6 +58,7 @@ EXPECTED = {  # dtype and number of dimensions of what embedkit reads
     "word_rows": ("F32", 2),
     "ngram_vectors": ("F32", 2),
     "output_vectors": ("F32", 2),
+    "document_vectors": ("F32", 2),
     "norms": ("F32", 1),
     "word_order": ("I32", 1),
     "words": ("U8", 1),
@@ -99,6 +103,7 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTabl
             word_rows=tensors.get("word_rows"),
             output_vectors=tensors.get("output_vectors"),
             config=file.json("config", "{}"),
+            document_vectors=tensors.get("document_vectors"),
         )
     except ConfigError as error:
         raise FormatError(f"{file.name}: damaged: {error}") from error
@@ -128,6 +133,7 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
             word_rows=table.word_rows,
             ngram_vectors=table.ngram_vectors,
             output_vectors=table.output_vectors,
+            document_vectors=table.document_vectors,
         )
 
 
@@ -187,6 +193,7 @@ class NativeWriter:
         word_rows: Rows | None = None,
         ngram_vectors: Rows | None = None,
         output_vectors: np.ndarray | None = None,
+        document_vectors: np.ndarray | None = None,
     ) -> None:
         """Write everything but the vectors, then the header."""
         words, file = Words.from_bytes(self._words), self._file
@@ -207,6 +214,7 @@ class NativeWriter:
             ("word_rows", word_rows),
             ("ngram_vectors", ngram_vectors),
             ("output_vectors", output_vectors),
+            ("document_vectors", document_vectors),
         ):
             if rows is not None and not isinstance(rows, QuantizedRows):
                 file.tensor(name, rows, "<f4")

@@ -24,8 +24,9 @@ class Format(NamedTuple):
 
 
 _EVERYTHING = frozenset({"n-grams", "output vectors"})
+_OURS = _EVERYTHING | {"document vectors"}
 FORMATS: dict[str, Format] = {
-    "native": Format("embedkit.formats.native", ".safetensors", _EVERYTHING),
+    "native": Format("embedkit.formats.native", ".safetensors", _OURS),
     "word2vec-text": Format("embedkit.formats.word2vec_text", ".txt"),
     "word2vec-binary": Format("embedkit.formats.word2vec_binary", ".bin"),
     "fasttext": Format("embedkit.formats.fasttext", "", _EVERYTHING),

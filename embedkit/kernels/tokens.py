@@ -381,8 +381,8 @@ def gather(data, begins, lengths, blob, offsets):
 
 
 @kernel
-def renumber(ids, mapping, out, state):
-    """Replace provisional `ids` (int32) by ``mapping[id]``, leaving out negative ones and empty sentences.
+def renumber(ids, mapping, out, state, keep_empty=False):
+    """Replace provisional `ids` (int32) by ``mapping[id]``, leaving out negative ones and, as a rule, empty sentences.
 
     `out` may be `ids` itself. `state` (int64 (3,)): whether the sentence so far has words, words and sentences in all;
     it carries over from piece to piece. Returns how many were written.
@@ -398,7 +398,7 @@ def renumber(ids, mapping, out, state):
                 n += 1
                 open_sentence = 1
                 state[1] += 1
-        elif open_sentence != 0:
+        elif keep_empty or open_sentence != 0:
             out[n] = SENTENCE_END
             n += 1
             open_sentence = 0

@@ -26,11 +26,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from embedkit.kernels.blocks import (
+    BLOCK,
+    add_document,
+    context_rows,
+    drop_targets,
+    hold_locked,
+    take_block,
+)
 from embedkit.kernels.compiling import kernel
 from embedkit.kernels.outputs import logistic_loss
 from embedkit.kernels.private import give_back, renumber, take_private
 from embedkit.kernels.products import TILE_ROWS, copy_rows, make_products
-from embedkit.kernels.rng import next_below
 from embedkit.kernels.rows import fetch_row
 from embedkit.kernels.sampling import draw, subsample
 from embedkit.kernels.simd import aligned_rows, logistic_steps
@@ -68,7 +75,6 @@ class Settings(NamedTuple):
     learn_outputs: bool = True
 
 
-BLOCK = 4  # centres in a step; a multiple of TILE_ROWS
 LOSS_EVERY = 64  # the loss is computed for one block in so many: it costs logarithms, 9 % of the time at 16
 
 
@@ -111,96 +117,18 @@ def draw_negatives(table, state, words, first, n, settings, matrix, touched):
             touched[word] = 1
 
 
-@kernel
-def take_block(kept, n, position, sentence, settings, state, block):
-    """The next `BLOCK` centres from `position` on: their words, places and windows go into `block`'s four int64 arrays.
-
-    `sentence` (int64 (2,)) holds the first and the last position of the sentence that `position` is in.
-    Returns the number of centres found and the position behind the last one.
-    """
-    outputs, places, lows, highs = block
-    n_centres = 0
-    while n_centres < BLOCK and position < n:
-        if position > sentence[1]:
-            if kept[position] < 0:
-                position += 1
-                continue
-            end = position
-            while end + 1 < n and kept[end + 1] >= 0:
-                end += 1
-            sentence[0] = position
-            sentence[1] = end
-        reach = settings.window
-        if settings.shrink:
-            reach = 1 + next_below(state, settings.window)
-        outputs[n_centres] = kept[position]
-        places[n_centres] = position
-        lows[n_centres] = max(position - reach, sentence[0])
-        highs[n_centres] = min(position + reach, sentence[1])
-        n_centres += 1
-        position += 1
-    for q in range(n_centres, BLOCK):
-        outputs[q] = outputs[0]
-        places[q] = -1
-        lows[q] = lows[0]
-        highs[q] = lows[0] - 1
-    return n_centres, position
-
-
-@kernel
-def context_rows(kept, places, lows, highs, rows, weights, negative_weight):
-    """The words that lie in a window of the block, and in whose: ``weights[r, q]`` is 1 or 0 for q < BLOCK.
-
-    The columns behind, of the shared negatives, get `negative_weight` for each of the row's centres. Returns the
-    number of rows; `rows` is filled up with a real row to a whole tile.
-    """
-    low = lows[0]
-    high = highs[0]
-    for q in range(1, BLOCK):
-        low = min(low, lows[q])
-        high = max(high, highs[q])
-    n_rows = 0
-    for p in range(low, high + 1):
-        count = np.float32(0.0)
-        for q in range(BLOCK):
-            inside = np.float32((lows[q] <= p) & (p <= highs[q]) & (p != places[q]))
-            weights[n_rows, q] = inside
-            count += inside
-        if count > 0:
-            for k in range(BLOCK, weights.shape[1]):
-                weights[n_rows, k] = count * negative_weight
-            rows[n_rows] = kept[p]
-            n_rows += 1
-    for r in range(n_rows, n_rows + TILE_ROWS):
-        rows[r] = rows[max(n_rows - 1, 0)]
-    return n_rows
-
-
-@kernel
-def drop_targets(outputs, n_rows, weights, negative_weight):
-    """A negative equal to the target is dropped: it does not count for the centre whose word it is."""
-    for k in range(BLOCK, weights.shape[1]):
-        for q in range(BLOCK):
-            if outputs[k] == outputs[q]:
-                for r in range(n_rows):
-                    weights[r, k] -= weights[r, q] * negative_weight
-
-
-@kernel
-def hold_locked(locked, rows, n_rows, weights):
-    """Take the weight from every update of a row that is locked."""
-    for r in range(n_rows):
-        if locked[rows[r]]:
-            weights[r, :] = np.float32(0.0)
-
-
 @functools.cache
-def make_skipgram(row_size):
-    """Skip-gram with negative sampling for rows of `row_size` float32."""
+def make_skipgram(row_size, documents=False):
+    """Skip-gram with negative sampling for rows of `row_size` float32.
+
+    With `documents` sentence i has the row ``document + i`` of `w_in`, a further context of all its centres.
+    """
     scores_of, add_products = make_products(row_size)
 
     @kernel(fastmath=True)
-    def skipgram(ids, keep, table, settings, w_in, w_out, learning_rate, state, control, touched=None, locked=None):
+    def skipgram(
+        ids, keep, table, settings, w_in, w_out, learning_rate, state, control, touched=None, locked=None, document=0
+    ):
         """Train on `ids`, a slice of the stream.
 
         Parameters
@@ -223,6 +151,8 @@ def make_skipgram(row_size):
             Gets 1 for each word that was drawn as a negative.
         locked : uint8 (n_words,), optional
             1 for each word whose input row must not change; there are no private rows then.
+        document : int
+            The row of the first sentence, where sentences have rows.
 
         Returns
         -------
@@ -232,7 +162,7 @@ def make_skipgram(row_size):
             Sum of the loss over every `LOSS_EVERY`-th block, and its number of (centre, context) pairs.
         """
         n_outputs = BLOCK + settings.n_shared
-        max_rows = BLOCK + 2 * settings.window + TILE_ROWS
+        max_rows = BLOCK + 2 * settings.window + 1 + TILE_ROWS
         kept = np.empty(len(ids), np.int32)
         n, n_words = subsample(ids, keep, state, kept)
         renumber(kept, n, settings.n_private, settings.private)
@@ -247,7 +177,7 @@ def make_skipgram(row_size):
         lows = np.zeros(BLOCK, np.int64)
         highs = np.zeros(BLOCK, np.int64)
         block = (outputs, places, lows, highs)
-        sentence = np.array([0, -1])
+        sentence = np.array([0, -1, document])
         iota = np.arange(max(max_rows, n_outputs))
         buffer = aligned_rows(n_outputs, row_size)
         scores = np.empty((max_rows, n_outputs), np.float32)
@@ -263,12 +193,14 @@ def make_skipgram(row_size):
         while position < n and control[0] == 0:
             for k in range(BLOCK, n_outputs):
                 outputs[k] = following[k]
-            n_centres, position = take_block(kept, n, position, sentence, settings, state, block)
+            n_centres, position = take_block(kept, n, position, sentence, settings, state, block, documents)
             if n_centres == 0:
                 break
             draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out, touched)
             ahead = prefetch_ahead(kept, ahead, min(n, position + 2 * BLOCK + settings.window), w_in, w_out)
             n_rows = context_rows(kept, places, lows, highs, rows, weights, settings.negative_weight)
+            if documents:
+                n_rows = add_document(rows, n_rows, sentence[2], n_centres, weights, settings.negative_weight)
             if n_rows == 0:
                 continue
             drop_targets(outputs, n_rows, weights, settings.negative_weight)
@@ -293,12 +225,14 @@ def make_skipgram(row_size):
 
 
 @functools.cache
-def make_cbow(row_size):
-    """CBOW with negative sampling for rows of `row_size` float32."""
+def make_cbow(row_size, documents=False):
+    """CBOW with negative sampling for rows of `row_size` float32; `documents` as in `make_skipgram`."""
     scores_of, add_products = make_products(row_size)
 
     @kernel(fastmath=True)
-    def cbow(ids, keep, table, settings, w_in, w_out, learning_rate, state, control, touched=None, locked=None):
+    def cbow(
+        ids, keep, table, settings, w_in, w_out, learning_rate, state, control, touched=None, locked=None, document=0
+    ):
         """Train on `ids`; arguments and result as those of `make_skipgram`'s kernel.
 
         The hidden vector of a centre is the mean of its context rows; the shared negatives of a block meet all its
@@ -306,7 +240,7 @@ def make_cbow(row_size):
         products with the block's 0/1 matrix of (context row, centre).
         """
         n_outputs = BLOCK + settings.n_shared
-        max_rows = BLOCK + 2 * settings.window + TILE_ROWS
+        max_rows = BLOCK + 2 * settings.window + 1 + TILE_ROWS
         kept = np.empty(len(ids), np.int32)
         n, n_words = subsample(ids, keep, state, kept)
         renumber(kept, n, settings.n_private, settings.private)
@@ -321,7 +255,7 @@ def make_cbow(row_size):
         lows = np.zeros(BLOCK, np.int64)
         highs = np.zeros(BLOCK, np.int64)
         block = (outputs, places, lows, highs)
-        sentence = np.array([0, -1])
+        sentence = np.array([0, -1, document])
         iota = np.arange(max(max_rows, n_outputs))
         buffer = aligned_rows(n_outputs, row_size)
         hidden = aligned_rows(BLOCK, row_size)
@@ -341,12 +275,14 @@ def make_cbow(row_size):
         while position < n and control[0] == 0:
             for k in range(BLOCK, n_outputs):
                 outputs[k] = following[k]
-            n_centres, position = take_block(kept, n, position, sentence, settings, state, block)
+            n_centres, position = take_block(kept, n, position, sentence, settings, state, block, documents)
             if n_centres == 0:
                 break
             draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out, touched)
             ahead = prefetch_ahead(kept, ahead, min(n, position + 2 * BLOCK + settings.window), w_in, w_out)
             n_rows = context_rows(kept, places, lows, highs, rows, inside, np.float32(0))
+            if documents:
+                n_rows = add_document(rows, n_rows, sentence[2], n_centres, inside, np.float32(0))
             if n_rows == 0:
                 continue
             weights[:, :] = 0.0

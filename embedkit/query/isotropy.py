@@ -42,9 +42,11 @@ def learnt_nothing(model: KeyedVectors, epochs: int | None = None) -> str | None
     Returns
     -------
     str or None
-        Latent semantic analysis is left out: its first direction is common to all words by construction.
+        Latent semantic analysis is left out: its first direction is common to all words by construction. So is
+        PV-DBOW without words: what it has for vectors of words are those of its output layer.
     """
-    if model.config.get("model") == "lsa" or len(model) < FEWEST_WORDS:
+    outputs = model.config.get("model") == "doc2vec" and model.output_vectors is None
+    if outputs or model.config.get("model") == "lsa" or len(model) < FEWEST_WORDS:
         return None
     alike = mean_cosine(model)
     if not alike > ALIKE:

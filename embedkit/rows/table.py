@@ -46,6 +46,8 @@ class EmbeddingTable:
         The output layer; a row a word, but for hierarchical softmax.
     config : dict
         The training configuration.
+    document_vectors : float32 (n_documents, vector_size), optional
+        Of the lines that paragraph vectors were trained on, in their order.
     left_behind : tuple of str
         What the file holds besides and was not read, in words for a message (``"the classifier of 3 labels"``).
 
@@ -65,6 +67,7 @@ class EmbeddingTable:
     output_vectors: np.ndarray | None = None
     config: dict[str, Any] = field(default_factory=dict)
     left_behind: tuple[str, ...] = ()
+    document_vectors: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.words, Words | list):
@@ -81,7 +84,7 @@ class EmbeddingTable:
             if rows is not None and len(rows) != n:
                 raise ConfigError(f"{name} has {len(rows)} rows for {n} words")
         # Kernels read these rows by number, without asking again.
-        for name in ("word_rows", "ngram_vectors", "output_vectors"):
+        for name in ("word_rows", "ngram_vectors", "output_vectors", "document_vectors"):
             rows = getattr(self, name)
             if rows is not None and tuple(rows.shape[1:]) != (self.vector_size,):
                 raise ConfigError(f"{name} has the shape {tuple(rows.shape)} beside {self.vector_size} dimensions")
@@ -132,6 +135,7 @@ class EmbeddingTable:
             outputs[:n] if outputs is not None and len(outputs) == len(self) else None,
             self.config,
             self.left_behind,
+            self.document_vectors,
         )
 
     def setting(self, name: str, default: T) -> T:

@@ -34,6 +34,7 @@ from embedkit.training.inputs import (
 from embedkit.training.options import (
     OPTIONS,
     CBOWConfig,
+    Doc2VecConfig,
     FastTextConfig,
     GloVeConfig,
     LSAConfig,
@@ -48,6 +49,7 @@ from embedkit.vocabulary.corpus import Corpus
 
 __all__ = [
     "CBOWConfig",
+    "Doc2VecConfig",
     "FastTextConfig",
     "GloVeConfig",
     "LSAConfig",
@@ -62,6 +64,7 @@ _FAMILIES = {
     "skipgram": "embedkit.training.word2vec",
     "cbow": "embedkit.training.word2vec",
     "fasttext": "embedkit.training.fasttext",
+    "doc2vec": "embedkit.training.doc2vec",
     "glove": "embedkit.training.glove",
     "svd": "embedkit.training.svd",
     "lsa": "embedkit.training.lsa",
@@ -118,6 +121,8 @@ def train(
     min_syllables: int | None = None,
     max_syllables: int | None = None,
     cbow_gradient: str | None = None,
+    paragraphs: str | None = None,
+    train_words: bool | None = None,
     x_max: float | None = None,
     weight_exponent: float | None = None,
     glove_vectors: str | None = None,
@@ -140,7 +145,7 @@ def train(
     ----------
     corpus : path, sequence of paths, Corpus, or iterable of token lists
         Text files or folders (``"-"`` is standard input), an encoded corpus, or sentences in memory.
-    model : {"skipgram", "cbow", "fasttext", "glove", "svd", "lsa"}
+    model : {"skipgram", "cbow", "fasttext", "doc2vec", "glove", "svd", "lsa"}
         Default "skipgram".
     config : TrainingConfig, optional
         The options of a model as an object, ``SkipGramConfig(window=3)``; options given beside it win.
@@ -195,27 +200,28 @@ def train(
         skipgram, cbow, fasttext: Round to bfloat16 what is merged: half as much to send on a cluster, and other
         vectors. Default False.
     window : int, optional
-        skipgram, cbow, fasttext, glove, svd: Words to each side. Default 5; glove 15.
+        skipgram, cbow, fasttext, doc2vec, glove, svd: Words to each side. Default 5; glove 15.
     shrink_windows : bool, optional
-        skipgram, cbow, fasttext, svd: Draw each window from 1..window, as word2vec does. Default True; svd a
-        neighbour counts 1/distance.
+        skipgram, cbow, fasttext, doc2vec, svd: Draw each window from 1..window, as word2vec does. Default True;
+        svd a neighbour counts 1/distance.
     epochs : int, optional
-        skipgram, cbow, fasttext, glove: Passes over the text. Default 5; more below 20 M words; glove 25.
+        skipgram, cbow, fasttext, doc2vec, glove: Passes over the text. Default 5; more below 20 M words;
+        doc2vec 20; glove 25.
     learning_rate : float, optional
-        skipgram, cbow, fasttext, glove: At the start; falls to nothing. Default 0.05; skipgram by size 0.025 or
-        0.05.
+        skipgram, cbow, fasttext, doc2vec, glove: At the start; falls to nothing. Default 0.05; skipgram by size
+        0.025 or 0.05; doc2vec 0.025.
     sample : float, optional
-        skipgram, cbow, fasttext, svd: Leave out words more frequent than this now and then; 0: never. Default
-        0.001; fasttext 0.0001; svd 0.0.
+        skipgram, cbow, fasttext, doc2vec, svd: Leave out words more frequent than this now and then; 0: never.
+        Default 0.001; fasttext 0.0001; svd 0.0.
     preset : {"corpus", "word2vec", "fasttext", "gensim"}, optional
         skipgram, cbow, fasttext: Defaults of epochs, learning rate, sample and exponent: what suits the corpus,
         or those of a tool. Default 'corpus'.
     loss : {"ns", "hs", "softmax"}, optional
         skipgram, cbow, fasttext: Negative sampling, hierarchical or full softmax. Default 'ns'.
     negative : int, optional
-        skipgram, cbow, fasttext: Negatives for each pair. Default 5.
+        skipgram, cbow, fasttext, doc2vec: Negatives for each pair. Default 5.
     ns_exponent : float, optional
-        skipgram, cbow, fasttext: Draw negatives by count to this power. Default 0.75; fasttext 0.5.
+        skipgram, cbow, fasttext, doc2vec: Draw negatives by count to this power. Default 0.75; fasttext 0.5.
     keep_output : bool, optional
         skipgram, cbow, fasttext, glove: Store the output vectors too (for fill, and for going on). Default
         False.
@@ -236,7 +242,11 @@ def train(
     max_syllables : int, optional
         skipgram, cbow, fasttext: Longest n-gram of syllables beside the jamo. Default 4.
     cbow_gradient : {"sum", "mean"}, optional
-        cbow: Give each context word the whole gradient, or its share. Default 'sum'.
+        cbow, doc2vec: Give each context word the whole gradient, or its share. Default 'sum'.
+    paragraphs : {"dbow", "dm"}, optional
+        doc2vec: A line predicts its words alone, or together with their neighbours. Default 'dbow'.
+    train_words : bool, optional
+        doc2vec: Skip-gram beside, on the same outputs. Default False.
     x_max : float, optional
         glove: Counts from here on weigh fully. Default 100.0.
     weight_exponent : float, optional

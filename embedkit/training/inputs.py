@@ -117,13 +117,19 @@ def read_corpus(
         raise ConfigError("no corpus was given; name a text file, a folder, or - for standard input")
     if not _named(corpus):
         return Corpus.from_sentences(
-            corpus, min_count=config.min_count, max_vocab=config.max_vocab, vocabulary=vocabulary
+            corpus,
+            min_count=config.min_count,
+            max_vocab=config.max_vocab,
+            vocabulary=vocabulary,
+            keep_empty=config.keeps_empty_lines,
         )
     if isinstance(corpus, (str, os.PathLike)):
         corpus = [corpus]
     if not corpus:
         raise EmbedkitError("no corpus was given; name a text file, a folder, or - for standard input")
-    extra: dict[str, Any] = {} if mmap_above is None else {"mmap_above": mmap_above}
+    extra: dict[str, Any] = {"keep_empty": config.keeps_empty_lines}
+    if mmap_above is not None:
+        extra["mmap_above"] = mmap_above
     return Corpus.from_text(corpus, vocabulary=vocabulary, progress=progress, **config.corpus_options(), **extra)
 
 

@@ -20,6 +20,7 @@ LOSSES = ("ns", "hs", "softmax")
 SUBWORDS = ("none", "chars", "jamo")
 GLOVE_VECTORS = ("sum", "word", "context")
 CBOW_GRADIENTS = ("sum", "mean")
+PARAGRAPHS = ("dbow", "dm")
 
 _BY_SIZE = "5; more below 20 M words"
 DETERMINISTIC_REPLICAS = 4
@@ -38,6 +39,7 @@ class TrainingConfig(ReadingOptions, VocabularyOptions):
     subwords = "none"
     keep_output = False
     cbow_gradient = "sum"
+    keeps_empty_lines = False  # where line i of the text is row i of something
 
     vector_size: int = option(100, "Numbers in a vector.", "--dim", "--size", "-dim", least=1, most=100_000)
     workers: int = option(None, "Threads.", "--threads", "--thread", least=1, default_help="all cores")
@@ -195,6 +197,31 @@ class FastTextConfig(PredictionConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Doc2VecConfig(TrainingConfig):
+    """Paragraph vectors: each line predicts its words."""
+
+    # As in the other predicting models, where these are options.
+    loss = "ns"
+    replicas = None
+    preset = "corpus"
+
+    model = "doc2vec"
+    keeps_empty_lines = True
+    paragraphs: str = option(
+        "dbow", "A line predicts its words alone, or together with their neighbours.", choices=PARAGRAPHS
+    )
+    train_words: bool = option(False, "Skip-gram beside, on the same outputs.", only={"paragraphs": ("dbow",)})
+    window: int = changed(PredictionConfig, "window", 5)
+    shrink_windows: bool = changed(PredictionConfig, "shrink_windows", True)
+    epochs: int = changed(PredictionConfig, "epochs", 20, default_help="")
+    learning_rate: float = changed(PredictionConfig, "learning_rate", 0.025, default_help="")
+    sample: float = changed(PredictionConfig, "sample", 0.001, default_help="")
+    negative: int = changed(PredictionConfig, "negative", 5)
+    ns_exponent: float = changed(PredictionConfig, "ns_exponent", 0.75, default_help="")
+    cbow_gradient: str = changed(CBOWConfig, "cbow_gradient", "sum", only={"paragraphs": ("dm",)})
+
+
+@dataclass(frozen=True, kw_only=True)
 class GloVeConfig(TrainingConfig):
     """GloVe: weighted least squares on the logarithms of co-occurrence counts."""
 
@@ -245,7 +272,16 @@ class LSAConfig(DecompositionConfig):
 
 
 CONFIGS: dict[str, type[TrainingConfig]] = {
-    kind.model: kind for kind in (SkipGramConfig, CBOWConfig, FastTextConfig, GloVeConfig, SVDConfig, LSAConfig)
+    kind.model: kind
+    for kind in (
+        SkipGramConfig,
+        CBOWConfig,
+        FastTextConfig,
+        Doc2VecConfig,
+        GloVeConfig,
+        SVDConfig,
+        LSAConfig,
+    )
 }
 MODELS = tuple(CONFIGS)
 OPTIONS = frozenset(name for kind in CONFIGS.values() for name in defaults(kind))

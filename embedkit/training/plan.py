@@ -67,6 +67,8 @@ def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
     disk = n_words * (row + word_bytes) + bucket_bytes
     if bucket_bytes:
         disk += n_words * row
+    documents = corpus.n_sentences * row if config.keeps_empty_lines else 0
+    disk += documents
     if config.keep_output:
         disk += n_words * row
     cells = 0
@@ -78,7 +80,7 @@ def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
         n_words,
         corpus.n_tokens,
         corpus.n_sentences,
-        corpus.ids.nbytes + n_words * row * n_matrices + bucket_bytes + counts,
+        corpus.ids.nbytes + n_words * row * n_matrices + bucket_bytes + documents + counts,
         disk,
         seconds,
         "".join(chosen),

@@ -91,7 +91,7 @@ def suited(config: TrainingConfig, vocabulary: Vocabulary, n_tokens: int, run: R
     open_ = {name: value for name, value in values.items() if name in in_use and in_use[name] is None}
     decided = [name for name in ("epochs", "learning_rate") if name in open_]
     config = dataclasses.replace(config, **open_)
-    _check_sample(config, vocabulary)
+    check_sample(config, vocabulary)
     if decided and config.preset == "corpus":
         shown = {"epochs": f"{config.epochs} epochs", "learning_rate": f"learning rate {config.learning_rate:g}"}
         size = f"{n_tokens / 1e6:.1f} M" if n_tokens >= 100_000 else f"{n_tokens:,}"
@@ -128,7 +128,13 @@ def epochs_for(n_tokens: int, subwords: bool) -> int:
     return int(min(max(round(passes), FEWEST_EPOCHS), most))
 
 
-def _check_sample(config: TrainingConfig, vocabulary: Vocabulary) -> None:
+def check_sample(config: TrainingConfig, vocabulary: Vocabulary) -> None:
+    """Refuse subsampling that would leave nothing.
+
+    Raises
+    ------
+    EmptyCorpusError
+    """
     left = float(vocabulary.counts.astype(float) @ vocabulary.keep_probabilities(config.sample))
     if config.sample > 0 and left * config.epochs < 1 and vocabulary.counts.any():
         raise EmptyCorpusError(

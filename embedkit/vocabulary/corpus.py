@@ -29,7 +29,7 @@ class Corpus:
     Parameters
     ----------
     ids : int32 (n,)
-        Word ids, `SENTENCE_END` after each sentence; no empty sentences.
+        Word ids, `SENTENCE_END` after each sentence; no empty sentences unless these were to be kept.
     vocabulary : Vocabulary
     n_tokens, n_sentences : int, optional
         Counted when they are not given.
@@ -83,6 +83,7 @@ class Corpus:
         vocabulary: Vocabulary | None = None,
         workers: int | None = None,
         mmap_above: int = DEFAULT_MMAP_ABOVE,
+        keep_empty: bool = False,
         progress: ProgressCallback | None = None,
     ) -> Corpus:
         """Read text, a sentence a line, count its words and encode it, in one pass.
@@ -111,6 +112,8 @@ class Corpus:
             Threads; all cores by default. The result does not depend on it.
         mmap_above : int
             Bytes of ids (four a token) above which they lie in a temporary file.
+        keep_empty : bool
+            Keep lines without words as empty sentences, so that sentence i is line i.
         progress : callable, optional
             Told how many bytes have been read, at most ten times a second.
 
@@ -150,6 +153,7 @@ class Corpus:
             workers=workers,
             mmap_above=mmap_above,
             progress=progress,
+            keep_empty=keep_empty,
         )
         data, begins, lengths, counts = scanned.words.index()
         n_raw = int(counts.sum()) + scanned.n_unknown
@@ -157,16 +161,24 @@ class Corpus:
             vocabulary, mapping = choose(data, begins, lengths, counts, min_count, max_vocab)
         else:
             mapping = np.arange(len(vocabulary), dtype=np.int32)
-        return cls._renumbered(scanned.stream, [mapping[n] for n in scanned.numbers], vocabulary, n_raw, options)
+        return cls._renumbered(
+            scanned.stream, [mapping[n] for n in scanned.numbers], vocabulary, n_raw, options, keep_empty
+        )
 
     @classmethod
     def _renumbered(
-        cls, stream: IdStream, mappings: list[np.ndarray], vocabulary: Vocabulary, n_raw: int, options: dict[str, Any]
+        cls,
+        stream: IdStream,
+        mappings: list[np.ndarray],
+        vocabulary: Vocabulary,
+        n_raw: int,
+        options: dict[str, Any],
+        keep_empty: bool,
     ) -> Corpus:
         from embedkit.kernels.tokens import renumber
 
         state = np.zeros(3, dtype=np.int64)
-        ids = stream.finish(lambda piece, table, out: renumber(piece, mappings[table], out, state))
+        ids = stream.finish(lambda piece, table, out: renumber(piece, mappings[table], out, state, keep_empty))
         if state[1] == 0:
             raise EmptyCorpusError("the text holds no word of the vocabulary")
         return cls(ids, _with_counts(vocabulary, ids), int(state[1]), int(state[2]), n_raw, options)
@@ -179,6 +191,7 @@ class Corpus:
         min_count: int = 5,
         max_vocab: int | None = None,
         vocabulary: Vocabulary | None = None,
+        keep_empty: bool = False,
     ) -> Corpus:
         """Count and encode tokenised sentences; tokens may hold anything, spaces included.
 
@@ -186,7 +199,7 @@ class Corpus:
         ----------
         sentences : iterable of sequences of str
             Gone through once.
-        min_count, max_vocab, vocabulary
+        min_count, max_vocab, vocabulary, keep_empty
             As in `from_text`.
 
         Raises
@@ -219,8 +232,9 @@ class Corpus:
         mapping = np.array([known.get(word, -2) for word in numbers] + [SENTENCE_END], dtype=np.int32)
         ids = mapping[raw]
         ids = ids[ids != -2]
-        ids = ids[~((ids == SENTENCE_END) & np.concatenate([[True], ids[:-1] == SENTENCE_END]))]
-        if len(ids) == 0:
+        if not keep_empty:
+            ids = ids[~((ids == SENTENCE_END) & np.concatenate([[True], ids[:-1] == SENTENCE_END]))]
+        if not (ids >= 0).any():
             raise CorpusError("the sentences hold no word of the vocabulary")
         vocabulary = _with_counts(vocabulary, ids)
         return cls(ids, vocabulary, n_raw_tokens=int(counts.sum()), options=options)

@@ -63,7 +63,14 @@ class _Result:
 class _Scanner:
     """The tables and what a worker does with one block."""
 
-    def __init__(self, tables: list[WordTable], tokenizer: Tokenizer, encoding_errors: str, frozen: bool) -> None:
+    def __init__(
+        self,
+        tables: list[WordTable],
+        tokenizer: Tokenizer,
+        encoding_errors: str,
+        frozen: bool,
+        keep_empty: bool,
+    ) -> None:
         self.tables = tables
         self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
         for i in range(len(tables)):
@@ -71,6 +78,7 @@ class _Scanner:
         self._tokenizer = tokenizer
         self._encoding_errors = encoding_errors
         self._frozen = frozen
+        self._keep_empty = keep_empty
         self._spare: list[np.ndarray] = []  # room for ids, used again
 
     def recycle(self, result: _Result) -> None:
@@ -97,15 +105,19 @@ class _Scanner:
             text, bad_byte = self._decoded(block.bytes)
             if bad_byte >= 0:
                 return _Result(block, table, np.empty(0, np.int32), 0, bad_byte)
-            buffer, size = self._cut(block, text)
-        if block.last:
+            buffer, size = cut_text(
+                self._tokenizer, text, block.bytes if self._encoding_errors == "strict" else text.encode()
+            )
+        if block.last and not (self._keep_empty and (size == 0 or buffer[size - 1] == 10)):
             buffer[size] = 10  # the end of a file ends a sentence
             size += 1
         close(buffer, size)
         out = self._room(size + 1)
         start = n_out = 0
         while True:
-            n_out, lines, start, bad_byte = self.tables[table].scan(buffer, size, out, start, n_out, self._frozen)
+            n_out, lines, start, bad_byte = self.tables[table].scan(
+                buffer, size, out, start, n_out, self._frozen, self._keep_empty
+            )
             n_lines += lines
             if bad_byte < 0 or self._encoding_errors == "strict":
                 break
@@ -117,18 +129,6 @@ class _Scanner:
         if not self._tokenizer.is_plain:
             n_lines = int(np.count_nonzero(block.buffer[: block.size] == 10))
         return _Result(block, table, out[:n_out], n_lines, bad_byte)
-
-    def _cut(self, block: Block, text: str) -> tuple[np.ndarray, int]:
-        """The text of a block with white space between its tokens, and its bytes."""
-        if not self._tokenizer.drops_punctuation:
-            return _buffer(self._tokenizer.prepare(text).encode())
-        text, is_special = composed(text, block.bytes if self._encoding_errors == "strict" else text.encode())
-        buffer, size = _buffer(self._tokenizer.prepare(text, composed=True).encode())
-        if is_special:
-            apart = padded(SPACES_PER_BYTE * size + 1)
-            size = set_apart(buffer, size, apart, symbol_classes())
-            buffer = apart
-        return buffer, drop_punctuation(buffer, size, character_classes())
 
     def _decoded(self, data: bytes) -> tuple[str, int]:
         try:
@@ -143,18 +143,29 @@ def _buffer(data: bytes) -> tuple[np.ndarray, int]:
     return buffer, len(data)
 
 
+def cut_text(tokenizer: Tokenizer, text: str, data: bytes) -> tuple[np.ndarray, int]:
+    """A text with white space between its tokens, and its bytes; `data` is the text as it came, UTF-8."""
+    if not tokenizer.drops_punctuation:
+        return _buffer(tokenizer.prepare(text).encode())
+    text, is_special = composed(text, data)
+    buffer, size = _buffer(tokenizer.prepare(text, composed=True).encode())
+    if is_special:
+        apart = padded(SPACES_PER_BYTE * size + 1)
+        size = set_apart(buffer, size, apart, symbol_classes())
+        buffer = apart
+    return buffer, drop_punctuation(buffer, size, character_classes())
+
+
 def scan_lines(table: WordTable, tokenizer: Tokenizer, lines: Sequence[str]) -> np.ndarray | None:
     """The words of lines in memory as numbers of a table, which enters new ones: int32, `SENTENCE_END` for each line.
 
     None where the lines hold bytes that are not UTF-8.
     """
+    text = "\n".join(line.replace("\n", " ") for line in lines) + "\n" if lines else ""
     try:
-        text = tokenizer.prepare("\n".join(line.replace("\n", " ") for line in lines) + "\n" if lines else "")
-        buffer, size = _buffer(text.encode())
+        buffer, size = cut_text(tokenizer, text, text.encode())
     except UnicodeEncodeError:
         return None
-    if tokenizer.drops_punctuation:
-        size = drop_punctuation(buffer, size, character_classes())
     close(buffer, size)
     ids = np.empty(size + 1, np.int32)
     n, _, _, _ = table.scan(buffer, size, ids, keep_empty=True)
@@ -172,10 +183,12 @@ def scan_sources(
     mmap_above: int,
     progress: ProgressCallback | None,
     keep_ids: bool = True,
+    keep_empty: bool = False,
 ) -> Scanned:
     """Scan a corpus; `known` fixes the vocabulary, otherwise every word is entered.
 
-    Without `keep_ids` the words are counted only and the stream stays empty.
+    Without `keep_ids` the words are counted only and the stream stays empty; with `keep_empty` empty lines are
+    sentences too.
 
     Raises
     ------
@@ -185,7 +198,7 @@ def scan_sources(
     files = list_sources(sources)
     workers = workers or os.cpu_count() or 1
     tables = [known.copy() if known is not None else WordTable() for _ in range(workers)]
-    scanner = _Scanner(tables, tokenizer, encoding_errors, known is not None)
+    scanner = _Scanner(tables, tokenizer, encoding_errors, known is not None, keep_empty)
     stream = IdStream(mmap_above)
     report = _reporter(progress, total_bytes(files))
     name, n_lines = "", 0

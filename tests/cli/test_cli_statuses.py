@@ -56,6 +56,7 @@ LINES = {
     "index": "index {file} -o {out}.index",
     "index --documents": "index --documents {file} -o {out}.index",
     "index --vectors": "index --documents t.txt --vectors {file} -o {out}.index",
+    "infer": "infer {file} sun",
     "search": "search {file} --query sun",
     "search --vectors": "search t.txt --vectors {file} --query sun",
     "plot": "plot {file} -o {out}.svg",

@@ -83,6 +83,7 @@ def folder(tmp_path_factory, run):
     for arguments in (
         ("train", "c.txt", "-o", "t.safetensors", "--min-count", 1, "--keep-output", *small),
         ("train", "c.txt", "-o", "f.safetensors", "--min-count", 1, "--model", "fasttext", "--bucket", 500, *small),
+        ("train", "c.txt", "-o", "d.safetensors", "--min-count", 1, "--model", "doc2vec", *small),
         ("lm", "train", "c.txt", "-o", "ngram.safetensors"),
         ("lm", "train", "c.txt", "-o", "lstm.safetensors", "--model", "lstm", "--hidden-size", 8, *small),
         ("classify", "train", "labelled.tsv", "-o", "classifier.safetensors", "--pooling", "attention", *small),
@@ -122,6 +123,7 @@ CASES = {
     "odd-one-out": [(["odd-one-out", "m.safetensors", *WORDS[5:], "un\x1bknown"], "")],
     "fill": [(["fill", "t.safetensors", f"{ESCAPE} ___ {BELL}"], ""), (["fill", "t.safetensors"], ASKED)],
     "vectors": [(["vectors", "m.safetensors"], ASKED), (["vectors", "m.safetensors", "--mean"], ASKED)],
+    "infer": [(["infer", "t.safetensors", ESCAPE], ""), (["infer", "d.safetensors"], ASKED)],
     "search": [(["search", "c.txt", "--tokenizer", "whitespace", "--topn", 3], ASKED),
                (["search", "c.txt", "--tokenizer", "whitespace", "--query", ESCAPE], "")],
     "subwords": [(["subwords"], ASKED), (["subwords", "--vectors", "f.safetensors"], ASKED)],
