@@ -38,3 +38,15 @@ def mean_loss(parts: Parts, temperature: float, softmax: bool) -> float:
         else:
             total += float((np.logaddexp(0, scaled) - scaled * targets).sum())
     return total / sum(len(scores) for scores, _ in parts)
+
+
+def losses_and_slopes(scores: np.ndarray, targets: np.ndarray, softmax: bool) -> tuple[float, np.ndarray]:
+    """The sum of the rows' losses, and its slope by each score, float32 (n, n_labels); `scores` are used up."""
+    if softmax:
+        scores -= scores.max(1, keepdims=True)
+        powers = np.exp(scores)
+        totals = powers.sum(1, keepdims=True)
+        loss = float(np.log(totals).sum(dtype=np.float64) - (scores * targets).sum(dtype=np.float64))
+        return loss, powers / totals - targets
+    loss = float((np.logaddexp(0, scores) - scores * targets).sum(dtype=np.float64))
+    return loss, 1 / (1 + np.exp(-scores)) - targets

@@ -17,13 +17,14 @@ line of mean length.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from embedkit.classification.calibration import best_temperature, mean_loss
+from embedkit.classification.calibration import best_temperature, losses_and_slopes, mean_loss
 from embedkit.classification.descent import minimise
 from embedkit.classification.features import LABEL_PREFIX, Lines, suited_lengths
 from embedkit.classification.model import BagClassifier, rows_of_buckets
@@ -91,7 +92,7 @@ def train_linear(
     """
     options = _chosen(options or LinearOptions(), texts)
     watch = _Watch(progress)
-    parts = _parts(len(texts), held_out, options.seed)
+    parts = [part for part in _parts(len(texts), held_out, options.seed) if _teaches(labels, part, options)]
     if parts and len(texts) > MANY_TO_HOLD_OUT:
         return _fit_many(texts, labels, parts[0], options, watch)
     choice = _Choice(DEFAULT_COST if options.cost is None else options.cost, 1.0, float("nan"), 0)
@@ -116,8 +117,10 @@ def _fit_many(
         order = np.random.default_rng(np.random.SeedSequence((options.seed, 2 << 20))).permutation(len(texts))
         some = np.setdiff1d(order[:MANY_TO_HOLD_OUT], part).tolist()
         few_texts, few_labels = [texts[i] for i in some], [labels[i] for i in some]
-        held = np.arange(len(some) // 10)
-        options = _replace(options, cost=_choose([_Fold(few_texts, few_labels, held, options)], options, watch).cost)
+        held, cost = np.arange(len(some) // 10), DEFAULT_COST
+        if _teaches(few_labels, held, options):
+            cost = _choose([_Fold(few_texts, few_labels, held, options)], options, watch).cost
+        options = _replace(options, cost=cost)
     fold = _Fold(texts, labels, part, options)
     pairs = [(fold.scores(float(options.cost), watch), fold.targets)]
     temperature = best_temperature(pairs) if options.loss == "softmax" else 1.0
@@ -132,6 +135,13 @@ def _parts(n_texts: int, held_out: float, seed: int) -> list[np.ndarray]:
     order = np.random.default_rng(np.random.SeedSequence((seed, 1 << 20))).permutation(n_texts)
     n = 1 if n_texts > MANY_TO_HOLD_OUT else min(PARTS, n_texts // size)
     return [np.sort(order[i * size : (i + 1) * size]) for i in range(n)]
+
+
+def _teaches(labels: Sequence[Sequence[str]], part: np.ndarray, options: LinearOptions) -> bool:
+    """Whether two labels are left without the texts of a part."""
+    held = set(part.tolist())
+    counts = Counter(label for i, each in enumerate(labels) if i not in held for label in each)
+    return sum(n >= options.min_count_label for n in counts.values()) >= 2
 
 
 def _replace(options: LinearOptions, **values: Any) -> LinearOptions:
@@ -299,7 +309,9 @@ class Problem:
 
         def value(point: np.ndarray) -> tuple[float, np.ndarray]:
             scores = self._sums(self._lines, self._columns_of(point), self._shares)
-            losses, slopes = _losses(np.concatenate([scores, -scores], 1) if both else scores, self.targets, softmax)
+            losses, slopes = losses_and_slopes(
+                np.concatenate([scores, -scores], 1) if both else scores, self.targets, softmax
+            )
             if both:
                 slopes = slopes[:, :1] - slopes[:, 1:]
             slopes *= np.float32(1 / len(self.targets))
@@ -373,18 +385,6 @@ def _distinct(starts: np.ndarray, lines: np.ndarray) -> np.ndarray:
     first[starts[:-1]] = 1
     total = np.concatenate([[0], np.cumsum(first[: len(lines)])])
     return np.asarray(total[starts[1:]] - total[starts[:-1]])
-
-
-def _losses(scores: np.ndarray, targets: np.ndarray, softmax: bool) -> tuple[float, np.ndarray]:
-    """The sum of the lines' losses, and its slope by each score: float32 (n, n_labels)."""
-    if softmax:
-        scores -= scores.max(1, keepdims=True)
-        powers = np.exp(scores)
-        totals = powers.sum(1, keepdims=True)
-        loss = float(np.log(totals).sum(dtype=np.float64) - (scores * targets).sum(dtype=np.float64))
-        return loss, powers / totals - targets
-    loss = float((np.logaddexp(0, scores) - scores * targets).sum(dtype=np.float64))
-    return loss, 1 / (1 + np.exp(-scores)) - targets
 
 
 class _Watch:

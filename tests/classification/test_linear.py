@@ -98,6 +98,15 @@ def test_many_texts_are_fitted_once(monkeypatch):
     assert found.accuracy > 0.95
 
 
+@pytest.mark.parametrize("many", [20_000, 250])
+def test_a_label_of_one_text_is_learnt_wherever_that_text_falls(many, monkeypatch):
+    monkeypatch.setattr(linear, "MANY_TO_HOLD_OUT", many)
+    texts, labels = ["파도 the", "나무 of"] * 150, [["a"]] * 300
+    for i in (0, 299):
+        rare = [["b"] if j == i else each for j, each in enumerate(labels)]
+        assert train_linear(texts, rare, LinearOptions(**SMALL)).model.labels == ["a", "b"]
+
+
 def test_few_texts_have_no_part_to_spare():
     found = train_linear(*texts_and_labels(60), LinearOptions(**SMALL))
     assert (found.n_held_out, found.temperature, found.options.cost) == (0, 1, linear.DEFAULT_COST)
