@@ -25,10 +25,13 @@ def place(tmp_path_factory):
     folder = sessions.make_place(tmp_path_factory.mktemp("examples"), models=False)
     text = (folder / "corpora" / "en.txt").read_text(encoding="utf-8")
     (folder / "corpus.txt").write_text(text, encoding="utf-8")
+    (folder / "few.txt").write_text("".join(text.splitlines(keepends=True)[:2000]), encoding="utf-8")
     model = embedkit.train(str(folder / "corpus.txt"), vector_size=20, epochs=2, seed=1, keep_output=True)
     for name in ("kept.safetensors", "before.safetensors", "after.safetensors", "ko.vec", "en.vec"):
         model.save(folder / name)
     model.save(folder / "glove.6B.100d.txt", format="glove-text")
+    small = embedkit.train(str(folder / "few.txt"), model="doc2vec", vector_size=8, epochs=1, min_count=1)
+    small.save(folder / "doc2vec.safetensors")
     words = list(model.index_to_key)
     (folder / "ko-en.tsv").write_text("".join(f"{word}\t{word}\n" for word in words[:400]), encoding="utf-8")
     scores = np.random.default_rng(1).random(200).round(2)
