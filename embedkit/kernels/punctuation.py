@@ -7,6 +7,7 @@ needs no lock on the interpreter.
 from __future__ import annotations
 
 from embedkit.kernels.compiling import kernel
+from embedkit.kernels.utf8 import code_point
 
 OUTSIDE, WORD, DIGIT, JOINER, DIGIT_JOINER, WHITE = range(6)
 
@@ -14,17 +15,10 @@ OUTSIDE, WORD, DIGIT, JOINER, DIGIT_JOINER, WHITE = range(6)
 @kernel(forceinline=True)
 def _class_and_length(data, i, classes):
     """The class of the character at `i` of valid UTF-8, and its bytes."""
-    b = int(data[i])
-    if b < 0x80:
-        return classes[b], 1
-    if b < 0xE0:
-        return classes[(b & 31) << 6 | int(data[i + 1]) & 63], 2
-    if b < 0xF0:
-        return classes[(b & 15) << 12 | (int(data[i + 1]) & 63) << 6 | int(data[i + 2]) & 63], 3
-    code = (b & 7) << 18 | (int(data[i + 1]) & 63) << 12 | (int(data[i + 2]) & 63) << 6 | int(data[i + 3]) & 63
+    code, length = code_point(data, i)
     if code >= classes.shape[0]:
         return (WORD if 0xE0020 <= code < 0xE0080 else OUTSIDE), 4  # tags, which end flags of regions
-    return classes[code], 4
+    return classes[code], length
 
 
 @kernel

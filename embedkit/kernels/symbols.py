@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from embedkit.kernels.compiling import kernel
+from embedkit.kernels.utf8 import code_point
 
 # What a code point is to `set_apart`; the table holds these in its low bits, and flags for `survey` above them.
 PLAIN, LETTER, DIGIT, PICTURE, TONE, SELECTOR, KEYCAP, ZERO_WIDTH, FLAG, SIGN, IGNORED, FILLER = range(12)
@@ -20,16 +21,9 @@ _NOTHING, _IN_PICTURE, _JOINED, _ONE_FLAG, _DONE = range(5)
 @kernel(forceinline=True)
 def _class_and_length(data, i, classes):
     """The entry of the character at `i` of valid UTF-8, and its bytes."""
-    b = int(data[i])
-    if b < 0x80:
-        return classes[b], 1
-    if b < 0xE0:
-        return classes[(b & 31) << 6 | int(data[i + 1]) & 63], 2
-    if b < 0xF0:
-        return classes[(b & 15) << 12 | (int(data[i + 1]) & 63) << 6 | int(data[i + 2]) & 63], 3
-    code = (b & 7) << 18 | (int(data[i + 1]) & 63) << 12 | (int(data[i + 2]) & 63) << 6 | int(data[i + 3]) & 63
+    code, length = code_point(data, i)
     if code < classes.shape[0]:
-        return classes[code], 4
+        return classes[code], length
     if 0xE0020 <= code < 0xE0080:  # tags, which end flags of regions
         return SELECTOR | SPECIAL, 4
     if 0xE0100 <= code < 0xE01F0:  # variation selectors of ideographs
