@@ -25,6 +25,7 @@ from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.safetensors import require_version
 from embedkit.progress import Progress, ProgressCallback
+from embedkit.query.graph_bytes import fault_of
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import Hits, nearest, values
 from embedkit.rows.norms import unit
@@ -182,9 +183,11 @@ class NeighbourIndex:
             if built_from[0] != digest(vectors):
                 raise FormatError(f"{path}: built from other vectors than these; build it again with: embedkit index")
             payload = stream.read()
-        # usearch trusts its bytes, so that a damaged graph would crash the process.
-        if len(payload) != built_from[1] or hashlib.sha256(payload).hexdigest() != built_from[2] or expansion < 1:
+        right = len(payload) == built_from[1] and hashlib.sha256(payload).hexdigest() == built_from[2]
+        if not right or expansion not in EXPANSIONS or not 0 <= recall <= 1:
             raise FormatError(f"{path}: cut off or damaged; build it again")
+        if fault := fault_of(payload, len(vectors), vectors.vector_size, CONNECTIVITY):
+            raise FormatError(f"{path}: its graph is damaged ({fault}); build it again")
         graph = _graph(vectors.vector_size)
         try:
             graph.load(payload)

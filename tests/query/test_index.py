@@ -15,6 +15,7 @@ from embedkit.query import index as neighbour_index
 from embedkit.query.index import MAGIC, NeighbourIndex, digest
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import nearest
+from tests.nn.damage import CASES
 
 
 def model(n=1500, size=12, seed=0):
@@ -127,20 +128,89 @@ def test_a_damaged_index_is_refused_before_it_is_walked(indexed, tmp_path):
             assert len(opened.nearest(vectors.vectors[:1], 5)[0][0]) == 5
 
 
+def resealed(header, payload, **changes):
+    """An index file around a payload, its size and digest right again."""
+    sealed = {"payload_bytes": len(payload), "payload_sha256": hashlib.sha256(payload).hexdigest()}
+    text = json.dumps({**header, **sealed, **changes}).encode()
+    return MAGIC + len(text).to_bytes(8, "little") + text + payload
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    vectors = model(120, 4)
+    path = tmp_path_factory.mktemp("small") / "m.index"
+    NeighbourIndex.build(vectors, workers=1).save(path)
+    content = path.read_bytes()
+    start = 16 + int.from_bytes(content[8:16], "little")
+    return vectors, json.loads(content[16:start]), content[start:]
+
+
+def test_a_forged_graph_never_reaches_usearch(small, tmp_path):
+    """Bytes, whole numbers and cuts of the payload under a right digest: refused, or every query is answered."""
+    vectors, header, payload = small
+    path, rng, refused = tmp_path / "bad.index", np.random.default_rng(3), 0
+    graph = 8 + 120 * 8  # behind the rows
+    cases = CASES or 400
+    for _ in range(cases):
+        forged = bytearray(payload)
+        how = rng.integers(6)
+        place = int(rng.integers(len(forged) if how else graph))
+        if how < 3:
+            forged[place] = rng.integers(256)
+        elif how == 3:
+            number = int(rng.choice([0, 1, 119, 120, 2**16, 2**31, 2**32 - 1]))
+            place = graph + (place - graph) // 4 * 4 + int(rng.integers(4))
+            forged[place : place + 4] = number.to_bytes(4, "little")
+        elif how == 4:
+            forged = forged[:place]
+        else:
+            forged[place:place] = bytes(int(rng.integers(1, 300)))
+        path.write_bytes(resealed(header, bytes(forged)))
+        try:
+            opened = NeighbourIndex.open(path, vectors)
+        except FormatError as error:
+            refused += 1
+            assert str(error).startswith(str(path)) and "\n" not in str(error)
+        else:
+            for rows, values in opened.nearest(vectors.vectors[:3], 5):
+                assert len(rows) <= 5 and np.isfinite(values).all()
+    assert refused > cases // 3
+
+
+@pytest.mark.parametrize("changes", [{"expansion": 10**15}, {"expansion": 0}, {"recall": 7}, {"expansion": 65}])
+def test_figures_that_no_build_writes_are_refused(small, tmp_path, changes):
+    vectors, header, payload = small
+    (tmp_path / "bad.index").write_bytes(resealed(header, payload, **changes))
+    with pytest.raises(FormatError, match="damaged"):
+        NeighbourIndex.open(tmp_path / "bad.index", vectors)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (0, 121, "does not hold"),
+        (8 + 960, 0, "not of usearch 2"),
+        (8 + 960 + 64, 119, "sizes do not agree"),
+        (8 + 960 + 64 + 24, 9, "levels do not agree"),
+        (8 + 960 + 64 + 40 + 240 + 14, 120, "node 0 points where nothing is"),
+        (8 + 960 + 64 + 40 + 240 + 10, 49, "node 0 points where nothing is"),
+    ],
+)
+def test_each_part_of_a_graph_is_checked(small, tmp_path, place, value, message):
+    vectors, header, payload = small
+    forged = payload[:place] + value.to_bytes(4, "little") + payload[place + 4 :]
+    (tmp_path / "bad.index").write_bytes(resealed(header, forged))
+    with pytest.raises(FormatError, match=message):
+        NeighbourIndex.open(tmp_path / "bad.index", vectors)
+
+
 def test_a_payload_that_is_none_of_usearch_is_refused(indexed, tmp_path):
-    vectors, _ = indexed
-    payload = b"nonsense" * 20
-    header = json.dumps(
-        {
-            "digest": digest(vectors),
-            "expansion": 64,
-            "recall": 1.0,
-            "payload_bytes": len(payload),
-            "payload_sha256": hashlib.sha256(payload).hexdigest(),
-        }
-    ).encode()
-    (tmp_path / "bad.index").write_bytes(MAGIC + len(header).to_bytes(8, "little") + header + payload)
-    with pytest.raises(FormatError, match="usearch"):
+    vectors, index = indexed
+    index.save(tmp_path / "m.index")
+    content = (tmp_path / "m.index").read_bytes()
+    header = json.loads(content[16 : 16 + int.from_bytes(content[8:16], "little")])
+    (tmp_path / "bad.index").write_bytes(resealed(header, b"nonsense" * 20))
+    with pytest.raises(FormatError, match="does not hold 1,500 vectors of 12"):
         NeighbourIndex.open(tmp_path / "bad.index", vectors)
 
 
