@@ -53,7 +53,7 @@ MODELS = {
 def ask(path):
     model = load(path)
     list(model.index_to_key)
-    for word in ("왕", "바다표범", "x" * 300):
+    for word in ("왕", "바다표범", "x" * 60):
         if model.has_vector(word) and np.isfinite(model[word]).all():
             model.most_similar(word)
     model.get_vectors([word for word in ("새로운", "낱말들") * 3 if model.has_vector(word)])
