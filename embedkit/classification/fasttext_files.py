@@ -1,4 +1,4 @@
-"""A classifier as fastText's ``.bin`` and ``.ftz`` (`embedkit.formats.fasttext` is their description)."""
+"""A classifier as fastText's ``.bin`` and ``.ftz`` (`embedkit.formats.fasttext_parts` is their description)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import numpy as np
 
 from embedkit.classification.model import BagClassifier, rows_of_buckets
 from embedkit.errors import EmbedkitError, FormatError
-from embedkit.formats import fasttext
+from embedkit.formats import fasttext_parts
+from embedkit.formats.fasttext_quantized import FastTextCodes
 
 
 def is_fasttext(path: str | os.PathLike[str]) -> bool:
     """Whether a file begins with fastText's magic number."""
     try:
         with open(path, "rb") as stream:
-            return stream.read(4) == fasttext.MAGIC.to_bytes(4, "little")
+            return stream.read(4) == fasttext_parts.MAGIC.to_bytes(4, "little")
     except OSError as error:
         raise FormatError(f"cannot read {os.fspath(path)}: {error.strerror or error}") from error
 
@@ -30,7 +31,7 @@ def read(path: str | os.PathLike[str]) -> BagClassifier:
         When the file is damaged, or a model of word vectors.
     """
     name = os.fspath(path)
-    parts = fasttext.read_parts(path)
+    parts = fasttext_parts.read_parts(path)
     arguments, dictionary = parts.arguments, parts.dictionary
     if arguments["model"] != "supervised":
         raise FormatError(
@@ -76,7 +77,7 @@ def write(classifier: BagClassifier, path: str | os.PathLike[str]) -> None:
         For a word with a NUL byte, and a model whose n-grams were pruned without being quantised.
     """
     config, buckets = classifier.config, classifier.features.bucket_rows
-    quantised = isinstance(classifier.rows, fasttext.FastTextCodes)
+    quantised = isinstance(classifier.rows, FastTextCodes)
     if classifier.pruned and not quantised:
         raise EmbedkitError("cannot write fastText .bin: a pruned model must be quantised; use .ftz")
     rows: Any = classifier.rows
@@ -91,10 +92,10 @@ def write(classifier: BagClassifier, path: str | os.PathLike[str]) -> None:
             kept = np.zeros(0, np.int64)
     elif buckets is not None:
         rows = _Spread(rows, buckets, len(classifier.words))
-    fasttext.write_parts(
+    fasttext_parts.write_parts(
         path,
         {"window": 5, "min_count": 1, "epochs": 5, "update_rate": 100, **config, "model": "supervised"},
-        fasttext.Dictionary(
+        fasttext_parts.Dictionary(
             classifier.words,
             classifier.word_counts,
             classifier.encoded_labels,
@@ -103,7 +104,7 @@ def write(classifier: BagClassifier, path: str | os.PathLike[str]) -> None:
             None if kept is None else tuple(kept.tolist()),
             0,
         ),
-        rows,
+        [rows],
         classifier.output,
     )
 

@@ -36,7 +36,8 @@ from embedkit.counting.sparse import SparseMatrix
 from embedkit.errors import ConfigError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.outputs import spill_folder
-from embedkit.files.safetensors import COUNTS, SafetensorsFile, SafetensorsWriter, metadata_of
+from embedkit.files.safetensors import COUNTS, SafetensorsFile, metadata_of
+from embedkit.files.safetensors_writer import SafetensorsWriter
 from embedkit.files.temporary import nameless_file
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.words import Words

@@ -19,7 +19,8 @@ from embedkit.counting.sparse import SparseMatrix
 from embedkit.counting.tfidf import documents_over, read_documents, weigh
 from embedkit.errors import ConfigError, CorpusError, FormatError
 from embedkit.files.atomic import atomic_open
-from embedkit.files.safetensors import TFIDF, SafetensorsFile, SafetensorsWriter, metadata_of
+from embedkit.files.safetensors import TFIDF, SafetensorsFile, metadata_of
+from embedkit.files.safetensors_writer import SafetensorsWriter
 from embedkit.progress import ProgressCallback
 from embedkit.text.reading import Sources
 from embedkit.vocabulary import Vocabulary

@@ -23,7 +23,8 @@ from embedkit.documents.sentence_model import LEARNT, SentenceModel, SentenceOpt
 from embedkit.documents.sentences import SentenceEncoder, learn
 from embedkit.errors import ConfigError, CorpusError, FormatError
 from embedkit.files.locations import is_url
-from embedkit.files.safetensors import DOCUMENTS, SafetensorsFile, metadata_of, write_safetensors
+from embedkit.files.safetensors import DOCUMENTS, SafetensorsFile, metadata_of
+from embedkit.files.safetensors_writer import write_safetensors
 from embedkit.options import changed, check, option
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.norms import unit

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from embedkit.errors import ConfigError, FormatError
-from embedkit.files.safetensors import SENTENCES, SafetensorsFile, metadata_of, write_safetensors
+from embedkit.files.safetensors import SENTENCES, SafetensorsFile, metadata_of
+from embedkit.files.safetensors_writer import write_safetensors
 from embedkit.options import check, check_given, option
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.vocabulary.words import Words

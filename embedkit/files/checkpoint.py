@@ -19,14 +19,8 @@ import numpy as np
 from embedkit.errors import EmbedkitError, FormatError, TrainingError
 from embedkit.files.atomic import sync_folder
 from embedkit.files.locations import is_there, is_url, on_disk, reach, remove, shown
-from embedkit.files.safetensors import (
-    CHECKPOINT,
-    MODEL,
-    SafetensorsFile,
-    metadata_of,
-    require_version,
-    write_safetensors,
-)
+from embedkit.files.safetensors import CHECKPOINT, MODEL, SafetensorsFile, metadata_of, require_version
+from embedkit.files.safetensors_writer import write_safetensors
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
 OLD_NAME = "checkpoint.npz"  # word vectors until version 0.1

@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embedkit.errors import FormatError
-from embedkit.files.safetensors import MODEL, VECTORS, SafetensorsFile, metadata_of, write_safetensors
+from embedkit.files.safetensors import MODEL, VECTORS, SafetensorsFile, metadata_of
+from embedkit.files.safetensors_writer import write_safetensors
 
 
 class ModelFile(NamedTuple):

@@ -8,8 +8,9 @@ Layout, little-endian (the specification of safetensors):
 - the tensors without gaps, row-major; a tensor's first byte is ``8 + n + start``.
 
 The padding makes ``8 + n`` a multiple of 64, so that arrays in the file are aligned in memory, and lets a file be
-written in a stream whose header comes last (`SafetensorsWriter`). Nothing is ever unpickled. The safetensors package
-copies what it reads (a 400 MB tensor cost 800 MB); here a file is mapped, and a page is read when it is used.
+written in a stream whose header comes last (`embedkit.files.safetensors_writer`). Nothing is ever unpickled. The
+safetensors package copies what it reads (a 400 MB tensor cost 800 MB); here a file is mapped, and a page is read when
+it is used.
 
 What embedkit writes carries its kind in the metadata: ``format`` (a name in `FORMATS`), ``format_version`` (a whole
 number that grows when older programs could not read the file any more) and ``embedkit_version``.
@@ -19,15 +20,15 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from embedkit._version import __version__
 from embedkit.errors import FormatError
-from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
 
 LARGEST_HEADER = 100_000_000  # the limit of the safetensors package
@@ -48,9 +49,6 @@ DTYPES = {
 }
 BFLOAT16 = "BF16"  # which NumPy has no type for
 NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
-_ENTRY_BYTES = 200  # what a tensor's entry takes in the header at most, for names of up to 60 bytes
-_WRITE_ROWS = 16384
-_ALIGNMENT = 64
 
 
 class Format(NamedTuple):
@@ -71,142 +69,9 @@ DOCUMENTS = Format("embedkit-documents", 1, "an index of documents (embedkit ind
 FORMATS = {kind.name: kind for kind in (VECTORS, COUNTS, MODEL, CHECKPOINT, TFIDF, SENTENCES, DOCUMENTS)}
 
 
-class Rows(Protocol):
-    """An array, or rows that become one when they are sliced."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: slice, /) -> np.ndarray: ...
-
-
-# ---------------------------------------------------------------------------------------------------------- writing
-
-
 def metadata_of(kind: Format, /, **more: str) -> dict[str, str]:
     """The metadata of a file of embedkit: its kind, its version, the program's version, then `more`."""
     return {"format": kind.name, "format_version": str(kind.version), "embedkit_version": __version__, **more}
-
-
-class SafetensorsWriter:
-    """Writes tensors as they come and the header last, so that no tensor must be in memory.
-
-    Parameters
-    ----------
-    stream : binary file
-        Empty and seekable.
-    metadata : mapping of str to str
-    n_tensors : int
-        At most so many will be written; room for their entries is kept in front of them.
-    """
-
-    def __init__(self, stream: BinaryIO, metadata: Mapping[str, str], n_tensors: int) -> None:
-        self.stream = stream
-        self._header: dict[str, Any] = {"__metadata__": dict(metadata)}
-        self._start = _round_up(8 + _ENTRY_BYTES * n_tensors + len(_encoded(self._header)))
-        self._end = 0
-        stream.seek(self._start)
-
-    @property
-    def start(self) -> int:
-        """Where in the file the first tensor begins."""
-        return self._start
-
-    def append(self, rows: np.ndarray, dtype: str) -> None:
-        """Write rows of the tensor that `close` will name."""
-        block = np.ascontiguousarray(rows, dtype)
-        if block.size:
-            self.stream.write(block.reshape(-1).view(np.uint8).data)
-
-    def close(self, name: str, dtype: str, shape: tuple[int, ...]) -> None:
-        """Name what was written since the tensor before: its little-endian dtype (``"<f4"``) and shape."""
-        self._header[name] = _entry(dtype, shape, self._end)
-        self._end = self._header[name]["data_offsets"][1]
-        if self._start + self._end != self.stream.tell():
-            raise ValueError(f"{name}: {self.stream.tell() - self._start:,} bytes written, {self._end:,} announced")
-
-    def tensor(self, name: str, values: Rows, dtype: str) -> None:
-        """Write a whole tensor, a block of rows at a time."""
-        for low in range(0, len(values), _WRITE_ROWS):
-            self.append(values[low : low + _WRITE_ROWS], dtype)
-        self.close(name, dtype, values.shape)
-
-    def pad(self, name: str, values: np.ndarray) -> None:
-        """Write uint8 bytes, with zeros behind them up to a multiple of 8, so that what follows is aligned."""
-        behind = -(self._end + len(values)) % 8
-        self.append(values, "|u1")
-        self.append(np.zeros(behind, np.uint8), "|u1")
-        self.close(name, "|u1", (len(values) + behind,))
-
-    def finish(self) -> None:
-        """Write the header in front of the tensors."""
-        text, room = _encoded(self._header), self._start - 8
-        if len(text) > room:
-            raise ValueError(f"the header takes {len(text):,} bytes, {room:,} were kept for it")
-        self.stream.seek(0)
-        self.stream.write(room.to_bytes(8, "little") + text.ljust(room))
-        self.stream.seek(0, os.SEEK_END)
-
-
-def write_safetensors(
-    path: str | os.PathLike[str], metadata: Mapping[str, str], tensors: Mapping[str, np.ndarray]
-) -> None:
-    """Write a file, header first; the old file stays until the new one is whole.
-
-    Parameters
-    ----------
-    path : path
-    metadata : mapping of str to str
-    tensors : mapping of str to array
-        Of a dtype in `DTYPES`. Those of the widest dtype come first in the file, so that each is aligned.
-
-    Raises
-    ------
-    TypeError
-        For an array of another dtype; nothing is written.
-    """
-    header: dict[str, Any] = {"__metadata__": dict(metadata)}
-    ordered = sorted(tensors.items(), key=lambda item: -item[1].itemsize)
-    place = 0
-    for name, array in ordered:
-        header[name] = _entry(array.dtype.newbyteorder("<").str, array.shape, place)
-        place = header[name]["data_offsets"][1]
-    text = _encoded(header)
-    size = _round_up(8 + len(text)) - 8
-    with atomic_open(path) as stream:
-        stream.write(size.to_bytes(8, "little") + text.ljust(size))
-        for _, array in ordered:
-            if array.size:
-                little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-                stream.write(little.reshape(-1).view(np.uint8).data)
-
-
-def _entry(dtype: str, shape: tuple[int, ...], start: int) -> dict[str, Any]:
-    kind = np.dtype(dtype)
-    if kind not in NAMES:
-        raise TypeError(f"a .safetensors file here holds {', '.join(DTYPES)}, not {kind}")
-    sizes = [int(n) for n in shape]
-    return {"dtype": NAMES[kind], "shape": sizes, "data_offsets": [start, start + _product(sizes) * kind.itemsize]}
-
-
-def _encoded(header: dict[str, Any]) -> bytes:
-    return json.dumps(header, ensure_ascii=False).encode("utf-8", "surrogatepass")
-
-
-def _round_up(n: int) -> int:
-    return -(-n // _ALIGNMENT) * _ALIGNMENT
-
-
-def _product(sizes: list[int]) -> int:
-    count = 1
-    for n in sizes:
-        count *= n
-    return count
-
-
-# ---------------------------------------------------------------------------------------------------------- reading
 
 
 class SafetensorsFile:
@@ -293,7 +158,7 @@ class SafetensorsFile:
         arrays, places = {}, []
         for name, entry in self.entries.items():
             dtype, shape, low, high = self._checked(name, entry)
-            count = _product(shape)
+            count = math.prod(shape)
             array = self._file.array(dtype, self._start + low, count, f"tensor {name}").reshape(shape)
             # Kernels take aligned arrays; embedkit's own files hold nothing else.
             arrays[name] = array if array.flags.aligned else array.copy()
@@ -347,7 +212,7 @@ class SafetensorsFile:
         entry = self.entries[name]
         half = isinstance(entry, dict) and entry.get("dtype") == BFLOAT16
         dtype, shape, low, _ = self._checked(name, entry | {"dtype": "U16"} if half else entry)
-        array = self._file.array(dtype, self._start + low, _product(shape), f"tensor {name}").reshape(shape)
+        array = self._file.array(dtype, self._start + low, math.prod(shape), f"tensor {name}").reshape(shape)
         if half:  # the upper half of a float32
             return (array.astype(np.uint32) << 16).view(np.float32)
         with np.errstate(over="ignore"):
@@ -375,7 +240,7 @@ class SafetensorsFile:
             sound = False
         if not sound:
             raise FormatError(f"{self.name}: damaged: the entry of tensor {name} reads {str(entry)[:200]}")
-        if _product(shape) * np.dtype(dtype).itemsize != high - low or (0 in shape and max(shape) > WIDEST_EMPTY):
+        if math.prod(shape) * np.dtype(dtype).itemsize != high - low or (0 in shape and max(shape) > WIDEST_EMPTY):
             raise FormatError(f"{self.name}: damaged: tensor {name} of shape {shape} cannot take bytes {low}–{high}")
         return dtype, shape, low, high
 

@@ -16,7 +16,7 @@ import numpy as np
 from embedkit.errors import FormatError
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks
-from embedkit.formats.fasttext import MAGIC, Reader, read_dictionary, read_matrix
+from embedkit.formats.fasttext_parts import MAGIC, Reader, read_dictionary, read_matrix
 from embedkit.formats.floret_hash import Table
 from embedkit.formats.npy import read_words
 from embedkit.rows.composed import mean_in_order

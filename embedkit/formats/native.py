@@ -43,7 +43,8 @@ import numpy as np
 
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
-from embedkit.files.safetensors import VECTORS, SafetensorsFile, SafetensorsWriter, metadata_of
+from embedkit.files.safetensors import VECTORS, SafetensorsFile, metadata_of
+from embedkit.files.safetensors_writer import SafetensorsWriter
 from embedkit.rows.norms import row_norms
 from embedkit.rows.protocol import Rows, as_array
 from embedkit.rows.quantization import CENTROIDS, QuantizedRows

@@ -198,7 +198,7 @@ def _old_fasttext(head: bytes) -> bool:
 
 
 def _is_floret(head: bytes) -> bool:
-    from embedkit.formats.fasttext import is_floret
+    from embedkit.formats.fasttext_parts import is_floret
 
     return is_floret(head[8:120])
 

@@ -27,7 +27,8 @@ import numpy as np
 
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.folders import atomic_folder, check_folder, readme_of
-from embedkit.files.safetensors import SafetensorsFile, SafetensorsWriter, json_object
+from embedkit.files.safetensors import SafetensorsFile, json_object
+from embedkit.files.safetensors_writer import SafetensorsWriter
 from embedkit.formats.blocks import check_dimensions, show
 from embedkit.formats.model_card import is_made, model_card
 from embedkit.formats.npy import finite_norms

@@ -60,7 +60,6 @@ if TYPE_CHECKING:
     from embedkit.nn.layers.attention import AdditiveAttention as AdditiveAttention
     from embedkit.nn.layers.attention import AttentionPooling as AttentionPooling
     from embedkit.nn.layers.attention import DotAttention as DotAttention
-    from embedkit.nn.layers.attention import MultiheadAttention as MultiheadAttention
     from embedkit.nn.layers.attention import causal_mask as causal_mask
     from embedkit.nn.layers.attention import padding_mask as padding_mask
     from embedkit.nn.layers.attention import positions as positions
@@ -72,6 +71,7 @@ if TYPE_CHECKING:
     from embedkit.nn.layers.embedding import Embedding as Embedding
     from embedkit.nn.layers.losses import cross_entropy as cross_entropy
     from embedkit.nn.layers.losses import softmax as softmax
+    from embedkit.nn.layers.multihead import MultiheadAttention as MultiheadAttention
     from embedkit.nn.layers.parameters import RowGradient as RowGradient
     from embedkit.nn.layers.parameters import load_state as load_state
     from embedkit.nn.layers.pooling import Pooling as Pooling
@@ -91,7 +91,6 @@ _HOMES = {
         "AdditiveAttention",
         "AttentionPooling",
         "DotAttention",
-        "MultiheadAttention",
         "causal_mask",
         "padding_mask",
         "positions",
@@ -101,6 +100,7 @@ _HOMES = {
     "layers.dense": ("Dropout", "LayerNorm", "Linear"),
     "layers.embedding": ("Embedding",),
     "layers.losses": ("cross_entropy", "softmax"),
+    "layers.multihead": ("MultiheadAttention",),
     "layers.parameters": ("RowGradient", "load_state"),
     "layers.pooling": ("Pooling",),
     "layers.recurrent": ("GRU", "LSTM", "RNN"),

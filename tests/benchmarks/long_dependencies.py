@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.nn.layers.attention import MultiheadAttention, positions
+from embedkit.nn.layers.attention import positions
 from embedkit.nn.layers.dense import Linear
 from embedkit.nn.layers.embedding import Embedding
 from embedkit.nn.layers.losses import cross_entropy
+from embedkit.nn.layers.multihead import MultiheadAttention
 from embedkit.nn.layers.parameters import with_prefix
 from embedkit.nn.layers.recurrent import GRU, LSTM, RNN
 from embedkit.nn.learning.optimizers import Adam, clip_gradients

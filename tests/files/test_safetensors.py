@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from embedkit.errors import FormatError
 from embedkit.files import safetensors
-from embedkit.files.safetensors import SafetensorsFile, SafetensorsWriter, metadata_of, write_safetensors
+from embedkit.files.safetensors import SafetensorsFile, metadata_of
+from embedkit.files.safetensors_writer import SafetensorsWriter, write_safetensors
 
 F32 = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 

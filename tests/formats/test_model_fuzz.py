@@ -14,7 +14,8 @@ import pytest
 from embedkit import KeyedVectors, load
 from embedkit.analysis.compression import compress
 from embedkit.errors import EmbedkitError, FormatError
-from embedkit.files.safetensors import SafetensorsFile, write_safetensors
+from embedkit.files.safetensors import SafetensorsFile
+from embedkit.files.safetensors_writer import write_safetensors
 from embedkit.kernels import thresholds
 from embedkit.rows.subwords import Subwords
 from tests.nn.damage import CASES, JUNK, damaged_array, damaged_json

@@ -9,7 +9,7 @@ import pytest
 from embedkit import KeyedVectors, load
 from embedkit.cli import main
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
-from embedkit.files.safetensors import write_safetensors
+from embedkit.files.safetensors_writer import write_safetensors
 from embedkit.formats.onnx import gather_model
 from embedkit.formats.static_embedding import FILES
 

@@ -8,7 +8,7 @@ import pytest
 from embedkit import KeyedVectors, load
 from embedkit.cli import main
 from embedkit.errors import ConfigError, FormatError
-from embedkit.files.safetensors import write_safetensors
+from embedkit.files.safetensors_writer import write_safetensors
 from embedkit.formats import sniff
 from embedkit.formats.columns import choose_columns
 

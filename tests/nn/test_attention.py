@@ -13,11 +13,11 @@ from embedkit.nn.layers.attention import (
     AdditiveAttention,
     AttentionPooling,
     DotAttention,
-    MultiheadAttention,
     causal_mask,
     padding_mask,
     positions,
 )
+from embedkit.nn.layers.multihead import MultiheadAttention
 from embedkit.nn.layers.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 from tests.nn.gradients import check_layer
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embedkit.nn.layers.attention import MultiheadAttention
 from embedkit.nn.layers.losses import cross_entropy
+from embedkit.nn.layers.multihead import MultiheadAttention
 from embedkit.nn.layers.parameters import load_state, without_prefix
 from embedkit.nn.layers.recurrent import GRU, LSTM, RNN
 from embedkit.nn.layers.transformer import TransformerDecoderLayer, TransformerEncoderLayer

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from embedkit.nn.layers.attention import MultiheadAttention
 from embedkit.nn.layers.dense import LayerNorm
 from embedkit.nn.layers.losses import cross_entropy
+from embedkit.nn.layers.multihead import MultiheadAttention
 from embedkit.nn.layers.parameters import load_state
 from embedkit.nn.layers.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 from embedkit.nn.learning.optimizers import SGD, AdaGrad, Adam

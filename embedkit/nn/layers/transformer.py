@@ -14,8 +14,8 @@ from numpy.typing import DTypeLike
 
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.activations import ACTIVATIONS
-from embedkit.nn.layers.attention import MultiheadAttention, MultiheadCache
 from embedkit.nn.layers.dense import Dropout, LayerNorm, LayerNormCache, Linear
+from embedkit.nn.layers.multihead import MultiheadAttention, MultiheadCache
 from embedkit.nn.layers.parameters import Array, Draws, Gradients, Layer, Parameters, with_prefix
 
 L = TypeVar("L", bound=Layer)
