@@ -216,7 +216,9 @@ class Session:
         step, steps = (int(n) for n in metadata["steps"])
         units, (loss, n) = int(metadata["units"]), map(float, metadata["epoch_sums"])
         work, epochs = self.work, self.config.epochs
-        if steps != work.steps or step < 0 or not 0 <= units - step // steps * work.units <= work.units:
+        if steps != work.steps or not 0 <= step <= steps * max(epochs_before, 0):
+            raise ValueError(f"step {step} of {steps}, {epochs_before} epochs")
+        if epochs_before < 1 or not 0 <= units - step // steps * work.units <= work.units:
             raise ValueError(f"step {step} of {steps}, {units} {work.unit}")
         if step > steps * epochs:
             raise TrainingError(
