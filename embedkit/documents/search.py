@@ -1,4 +1,4 @@
-"""Search in documents: by words (BM25), by vectors, and by both, their ranks fused.
+"""Search in documents: by words (BM25), by vectors, and by both, their ranks fused; the first put in order by distance.
 
 A document that stands at rank r_i in list i gets Σ 1 / (60 + r_i) over the lists that it stands in, each of the first
 `DEPTH` (Cormack, Clarke and Büttcher 2009, "Reciprocal rank fusion outperforms Condorcet and individual rank learning
@@ -17,6 +17,7 @@ from embedkit.documents.bm25 import K1, B
 from embedkit.documents.collection import Document
 from embedkit.documents.document_index import DocumentIndex, fingerprint
 from embedkit.documents.sentences import SentenceEncoder
+from embedkit.documents.word_mover import WordMover
 from embedkit.errors import ConfigError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import best, nearest
@@ -24,6 +25,8 @@ from embedkit.rows.norms import unit
 from embedkit.text.tokenizers import get_tokenizer
 
 WAYS = ("words", "vectors", "both")
+RERANKINGS = ("wmd", "rwmd")
+CANDIDATES = 100
 DEPTH = 1000
 RANK_SHIFT = 60
 
@@ -38,7 +41,7 @@ class Hit:
         Of the document in the index.
     document : Document
     score : float
-        BM25, cosine or fused ranks.
+        BM25, cosine or fused ranks; after re-ranking a distance, infinite for a document without a known word.
     """
 
     number: int
@@ -53,7 +56,8 @@ class Searcher:
     ----------
     index : DocumentIndex
     model : KeyedVectors, optional
-        The vectors of words with which the index was made; needed to search by vectors.
+        The vectors of words with which the index was made; needed to search by vectors. To re-rank the answers of an
+        index that was made without, any will do.
     k1, b : float
         Of BM25.
 
@@ -96,7 +100,50 @@ class Searcher:
         known = vectors[found].any(axis=1)
         return found[known], scores[known]
 
-    def search(self, query: str, topn: int = 10, way: str = "both") -> list[Hit]:
+    @cached_property
+    def _mover(self) -> WordMover:
+        if self.model is None:
+            raise ConfigError("to re-rank by distance give the words' vectors with `vectors`")
+        return WordMover(self.model, stop_words=self.index.options.stop_words)
+
+    def reranked(self, query: str, found: np.ndarray, topn: int, by: str = "wmd") -> tuple[np.ndarray, np.ndarray]:
+        """Put documents in order by their Word Mover's Distance from a question.
+
+        Parameters
+        ----------
+        query : str
+        found : int (n,)
+            Numbers of documents.
+        topn : int
+        by : {"wmd", "rwmd"}
+            The distance, or its relaxed lower bound.
+
+        Returns
+        -------
+        numbers : int64 (m,), distances : float64 (m,)
+            The nearest first. Documents without a known word come last, at an infinite distance; none where the
+            question has none.
+        """
+        if not len(self._mover.bags([query]).rows):
+            return found[:0], np.empty(0)
+        texts = self._mover.bags([self.index.documents.text(int(number)) for number in found])
+        if by == "wmd":
+            order, near = self._mover.nearest(query, texts, topn)
+        else:
+            distances = self._mover.distances(query, texts, "relaxed")
+            order = np.argsort(distances, kind="stable")[:topn]
+            near = distances[order]
+        strange = np.flatnonzero(np.diff(texts.offsets) == 0)[: topn - len(order)] if by == "wmd" else order[:0]
+        return found[np.concatenate([order, strange])], np.concatenate([near, np.full(len(strange), np.inf)])
+
+    def search(
+        self,
+        query: str,
+        topn: int = 10,
+        way: str = "both",
+        rerank: str | None = None,
+        candidates: int = CANDIDATES,
+    ) -> list[Hit]:
         """The best documents for a question.
 
         Parameters
@@ -104,21 +151,30 @@ class Searcher:
         query : str
         topn : int
         way : {"words", "vectors", "both"}
+        rerank : {"wmd", "rwmd"}, optional
+            Put the best `candidates` in order by Word Mover's Distance, or by its relaxed lower bound.
+        candidates : int
 
         Raises
         ------
         ConfigError
-            For another `way`, or vectors that the index does not have.
+            For another `way` or `rerank`, fewer candidates than answers, or vectors that the index does not have.
         """
         if way not in WAYS:
             raise ConfigError(f"`by` must be one of {', '.join(WAYS)}, got {way!r}")
+        if rerank is not None and (rerank not in RERANKINGS or candidates < topn):
+            wanted = f"`rerank` must be one of {', '.join(RERANKINGS)} and `candidates` at least `topn`"
+            raise ConfigError(f"{wanted}, got {rerank!r} and {candidates} for {topn} answers")
+        n = topn if rerank is None else candidates
         if way == "words":
-            found, scores = self.by_words(query, topn)
+            found, scores = self.by_words(query, n)
         elif way == "vectors":
-            found, scores = self.by_vectors(query, topn)
+            found, scores = self.by_vectors(query, n)
         else:
             lists = [self.by_words(query, DEPTH)[0], self.by_vectors(query, DEPTH)[0]]
-            found, scores = fused(lists, len(self.index.documents), topn)
+            found, scores = fused(lists, len(self.index.documents), n)
+        if rerank is not None:
+            found, scores = self.reranked(query, found, topn, rerank)
         return [
             Hit(int(number), self.index.documents[int(number)], float(score))
             for number, score in zip(found, scores, strict=True)

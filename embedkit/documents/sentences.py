@@ -147,22 +147,12 @@ class SentenceEncoder:
             rows = rows[weights[rows] != 0]
             if not len(rows):
                 continue
-            vectors, own = self._gathered(rows), weights[rows].astype(np.float64)
+            vectors, own = self.rows.vectors(rows), weights[rows].astype(np.float64)
             if method == "max":
                 out[i] = vectors.max(axis=0)
             else:
                 out[i] = own @ vectors / (own.sum() if method == "tfidf" else len(rows))
         return out
-
-    def _gathered(self, rows: np.ndarray) -> np.ndarray:
-        n = len(self.model)
-        own = rows < n
-        if own.all():
-            return np.asarray(self.model[rows])
-        vectors = np.empty((len(rows), self.model.vector_size), np.float32)
-        vectors[own] = self.model[rows[own]]
-        vectors[~own] = self.rows.composed[rows[~own] - n]
-        return vectors
 
     def weights(self) -> np.ndarray:
         """The weight of each row that `rows` has given out: float32 (n_words + n_composed,)."""

@@ -73,6 +73,17 @@ class TokenRows:
         n = len(self.model)
         return self.model.index_to_key[row] if row < n else self.composed_words[row - n]
 
+    def vectors(self, rows: np.ndarray) -> np.ndarray:
+        """The vectors of rows that were given out: float32 (n, vector_size)."""
+        n = len(self.model)
+        own = rows < n
+        if own.all():
+            return np.asarray(self.model[rows])
+        vectors = np.empty((len(rows), self.model.vector_size), np.float32)
+        vectors[own] = self.model[rows[own]]
+        vectors[~own] = self.composed[rows[~own] - n]
+        return vectors
+
     def read(self, lines: Sequence[str]) -> Lines:
         """The rows of some lines, an empty run for a line without known words."""
         self._characters += sum(map(len, lines))

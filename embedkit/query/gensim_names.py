@@ -16,6 +16,7 @@ OF_VECTORS = {
     "get_mean_vector": "model.combine(words)",
     "n_similarity": "the cosine of model.combine(words) and model.combine(others)",
     "distance": "1 - model.similarity(a, b)",
+    "wmdistance": "embedkit.documents.word_mover.WordMover(model).distance(words, others)",
     "index2word": "model.index_to_key",
     "index2entity": "model.index_to_key",
     "vocab": "model.key_to_index and model.counts",

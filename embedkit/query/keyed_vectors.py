@@ -204,6 +204,8 @@ class KeyedVectors(Exports, metaclass=Answering):
         rows = self.table.vectors if self._matrix is None else self._matrix
         if isinstance(words, slice | int | np.integer) and not isinstance(words, bool):
             return rows[words]
+        if isinstance(words, np.ndarray) and words.ndim == 1 and words.dtype.kind in "iu":
+            return rows[words]
         if isinstance(words, Iterable):
             items = list(words)
             if all(isinstance(item, str) for item in items):

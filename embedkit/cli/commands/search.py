@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isinf
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,7 @@ from embedkit.cli.shared.options import given, json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, warn
 from embedkit.cli.shared.queries import query_batches
 from embedkit.documents.bm25 import K1, B
-from embedkit.documents.search import WAYS
+from embedkit.documents.search import CANDIDATES, RERANKINGS, WAYS
 from embedkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,6 +31,18 @@ if TYPE_CHECKING:
 )
 @click.option("--k1", default=K1, show_default=True, help="BM25: the larger, the more a repeated word counts.")
 @click.option("--b", default=B, show_default=True, help="BM25: how far long documents need more matches; 0 to 1.")
+@click.option(
+    "--rerank",
+    type=click.Choice(RERANKINGS),
+    help="Put the first answers in order by Word Mover's Distance, or by its relaxed bound; needs --vectors.",
+)
+@click.option(
+    "--candidates",
+    default=CANDIDATES,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many answers --rerank puts in order; at least --topn.",
+)
 @document_options
 @json_option
 @quiet_option
@@ -40,6 +53,8 @@ def search(
     by: str | None,
     k1: float,
     b: float,
+    rerank: str | None,
+    candidates: int,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -48,25 +63,31 @@ def search(
 
     Each answer is a line file<TAB>line<TAB>score<TAB>text, the best first; with several questions the question stands
     before it. Texts (files, folders or -) are indexed each time; an index is made once and opens at once. The exit
-    status is 1 where a question has no answer.
+    status is 1 where a question has no answer. With --rerank the score is a distance: the smaller the nearer, a dash
+    for a document without a known word.
 
     \b
+    Example: embedkit search corpora/en.txt --query "a monarch" --by words --rerank wmd --vectors model.safetensors
     In Korean: embedkit search corpora/ko.txt --tokenizer korean --query "왕이 빵을 먹는다" --topn 3
     """
     if by == "vectors":
         refuse(("k1", "b"), "by `vectors`: they are of BM25")
-    searcher = _searcher(list(corpus), by, k1, b, options, quiet)
-    way = by or ("words" if searcher.model is None else "both")
+    if rerank is None:
+        refuse(("candidates",), "without `rerank`")
+    searcher = _searcher(list(corpus), by, k1, b, rerank, options, quiet)
+    way = by or ("words" if searcher.index.sentences is None else "both")
+    candidates = candidates if given(["candidates"]) else max(candidates, topn)
     status = 0
     one = len(query) == 1
     columns = ["file", "line", "score", "text"]
     with Results(columns if one and not as_json else ["query", *columns], as_json, digits=5) as results:
         for questions in query_batches(query):
             for question in questions:
-                hits = searcher.search(question, topn, way)
+                hits = searcher.search(question, topn, way, rerank, candidates)
                 for hit in hits:
                     text = hit.document.text if as_json else " ".join(hit.document.text.split())
-                    row = (hit.document.file, hit.document.line, hit.score, text)
+                    score = None if isinf(hit.score) else hit.score
+                    row = (hit.document.file, hit.document.line, score, text)
                     results.row(*(row if one and not as_json else (question, *row)))
                 if not hits:
                     warn(f"no document answers {question!r}")
@@ -75,21 +96,33 @@ def search(
     return status
 
 
-def _searcher(corpus: list[str], by: str | None, k1: float, b: float, options: dict[str, Any], quiet: bool) -> Searcher:
+def _searcher(
+    corpus: list[str], by: str | None, k1: float, b: float, rerank: str | None, options: dict[str, Any], quiet: bool
+) -> Searcher:
     from embedkit.documents.document_index import DocumentIndex, is_index
     from embedkit.documents.search import Searcher
     from embedkit.query.storing import load
 
+    if by == "words":
+        refuse(OF_VECTORS, "by `words`: documents get no vectors then")
+        if not rerank:
+            refuse(["vectors"], "by `words` without `rerank`")
+    path = options["vectors"]
     if not is_index(corpus[0]):
-        index, model = build_index(corpus, options, quiet)
-        return Searcher(index, model, k1, b)
+        if rerank and path is None:
+            raise ConfigError("--rerank goes by the words' vectors: give them with --vectors MODEL")
+        if by == "words":
+            index, _ = build_index(corpus, {**options, "vectors": None}, quiet)
+            return Searcher(index, load(path) if rerank else None, k1, b)
+        return Searcher(*build_index(corpus, options, quiet), k1, b)
     if len(corpus) > 1:
         raise ConfigError("give one index, or texts")
     refuse((*OF_VECTORS, *READING, "stop_words"), "with an index, which was made before")
     index = DocumentIndex.load(corpus[0])
-    path = options["vectors"] or index.model
-    if index.sentences is None:
-        if given(("vectors",)) or by in ("vectors", "both"):
-            raise ConfigError(f"{corpus[0]} was made without vectors: embedkit index --documents --vectors MODEL")
-        return Searcher(index, None, k1, b)
-    return Searcher(index, load(path) if by != "words" else None, k1, b)
+    path = path or index.model
+    if index.sentences is None and (by in ("vectors", "both") or (path and not rerank)):
+        raise ConfigError(f"{corpus[0]} was made without vectors: embedkit index --documents --vectors MODEL")
+    if rerank and not path:
+        raise ConfigError(f"{corpus[0]} was made without vectors: --rerank goes by those of words, --vectors MODEL")
+    needed = rerank is not None or (index.sentences is not None and by != "words")
+    return Searcher(index, load(path) if needed else None, k1, b)

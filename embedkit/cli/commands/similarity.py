@@ -1,8 +1,9 @@
-"""``embedkit similarity``: how similar two words are, or each of some words to each other."""
+"""``embedkit similarity``: how similar two words are, or each of some words to each other, or how far two texts are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isinf
 from typing import TYPE_CHECKING
 
 import click
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 )
 @click.option("--distance", is_flag=True, help="Print cosine distances, 1 - cosine.")
 @click.option("--matrix", metavar="FILE|WORD,…", help="Compare each of these words with each.")
+@click.option("--wmd", is_flag=True, help="A and B are texts: their Word Mover's Distance.")
+@click.option("--rwmd", is_flag=True, help="The same relaxed: a lower bound of --wmd, for many or long texts.")
+@click.option("--stop-words", metavar="W,...|FILE", help="Leave these words of texts out.")
 @click.option("--output", "-o", type=OUTPUT, metavar="FILE", help="Draw the --matrix: .png, .svg, .pdf.")
 @json_option
 @reading_options
@@ -42,6 +46,9 @@ def similarity(
     metric: str,
     distance: bool,
     matrix: str | None,
+    wmd: bool,
+    rwmd: bool,
+    stop_words: str | None,
     output: str | None,
     as_json: bool,
     quiet: bool,
@@ -51,9 +58,19 @@ def similarity(
     Without A B, pairs are read from standard input, two words a line (at a tab, or else at white space). Piped,
     each answer is a line A<TAB>B<TAB>value. --matrix prints a table with a header: a heat map on a terminal.
 
+    With --wmd A and B are texts, on standard input with a tab between them: how far the words of one have to travel
+    to become the other (Kusner et al. 2015); 0 for the same words in any order. Unknown words are left out, vectors
+    are set to length 1 unless --metric is l2.
+
     \b
+    Example: embedkit similarity model.safetensors --wmd "the king rules" "a queen reigns"
     In Korean: embedkit similarity ko.safetensors --matrix 왕,여왕,남자,여자
     """
+    if wmd and rwmd:
+        raise ConfigError("--wmd is exact and --rwmd its lower bound; give one")
+    if wmd or rwmd:
+        return _texts(model, words, "relaxed" if rwmd else "exact", metric, stop_words, as_json, quiet)
+    refuse(["stop_words"], "without `wmd` or `rwmd`: it is for texts")
     if metric != "cosine":
         refuse(["distance"], "with this `metric`: l2 is a distance, dot has none")
     if matrix is None:
@@ -94,6 +111,39 @@ def _pairs(inquiry: Inquiry, words: tuple[str, ...], metric: str, distance: bool
                     value = inquiry.model.similarity(found[0], found[1], metric)
                     results.row(*pair, 1 - value if distance else value)
             results.flush()
+
+
+def _texts(
+    path: str, texts: tuple[str, ...], kind: str, metric: str, stop_words: str | None, as_json: bool, quiet: bool
+) -> int:
+    """Print Word Mover's Distances."""
+    from embedkit.documents.word_mover import WordMover
+
+    refuse(["distance", "matrix", "output"], "with `wmd` or `rwmd`")
+    if metric == "dot":
+        raise ConfigError("`metric` dot is no distance; texts are compared by cosine (lengths 1) or l2")
+    if len(texts) not in (0, 2):
+        raise ConfigError(f"expected two texts A B in quotes, or none to read standard input; found {len(texts)}")
+    inquiry = Inquiry(load(path), quiet)
+    left_out = word_list(stop_words) if stop_words else []
+    mover = WordMover(inquiry.model, unit=metric == "cosine", stop_words=left_out)
+    with Results(["a", "b", "value"], as_json) as results:
+        for lines in query_batches(["\t".join(texts)] if texts else [], keep_empty=True):
+            for line in lines:
+                pair = texts or tuple(line.split("\t"))
+                if not line:
+                    results.blank()
+                elif len(pair) != 2:
+                    wanted = f"expected two texts with a tab between them, found {len(pair)} in {line!r}"
+                    show(results, line, inquiry.refuse(wanted))
+                elif isinf(value := mover.distance(pair[0], pair[1], kind)):
+                    unknown = next(text for text in pair if not len(mover.bags([text]).rows))
+                    show(results, line, inquiry.refuse(f"{unknown!r} has no word that the model knows"))
+                else:
+                    inquiry.say([f"{word} is unknown and left out" for text in pair for word in mover.unknown(text)])
+                    results.row(*pair, value)
+            results.flush()
+    return inquiry.status
 
 
 def _matrix(

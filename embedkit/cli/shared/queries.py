@@ -107,7 +107,7 @@ class Inquiry:
             return self.refuse(str(error))
         refused = self._unknown(asked.words)
         if refused is None:
-            self._say(asked.said)
+            self.say(asked.said)
         return refused or asked
 
     def items(self, texts: Sequence[str]) -> list[Item] | Refused:
@@ -119,7 +119,7 @@ class Inquiry:
             return self.refuse(str(error))
         refused = self._unknown(words_in(found))
         if refused is None:
-            self._say(said)
+            self.say(said)
         return refused or found
 
     def vocabulary_words(self, texts: Sequence[str]) -> list[str]:
@@ -171,12 +171,13 @@ class Inquiry:
         self._hints_left -= 1
         return found
 
-    def _say(self, said: Sequence[str]) -> None:
+    def say(self, said: Sequence[str]) -> None:
+        """Notes on how lines are read, of which a run prints the first only."""
         for text in said:
             if self._notes_left > 0:
                 note(f"note: {text}", self.quiet)
             elif self._notes_left == 0:
-                note("note: how further phrases are read is not told", self.quiet)
+                note("note: how further lines are read is not told", self.quiet)
             self._notes_left -= 1
 
 
