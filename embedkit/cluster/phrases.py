@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from embedkit.cluster.engine import Engine, reported
 from embedkit.cluster.words import count_words, cut
-from embedkit.counting.phrases import JOINT, Phrase, Scoring, add_pairs, choose_phrases, join, pair_counts, spell
+from embedkit.counting.phrase_pairs import Gaps, Pairs, add_pairs, join, pair_counts
+from embedkit.counting.phrases import JOINT, Phrase, Scoring, choose_phrases, spell
 from embedkit.errors import EmptyCorpusError
 from embedkit.progress import ProgressCallback
 from embedkit.text.ranges import ByteRange
@@ -18,7 +19,6 @@ from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 from embedkit.vocabulary.words import Words
 
-Pairs = tuple[np.ndarray, np.ndarray]
 _ADDED_AT_ONCE = 8
 
 
@@ -32,6 +32,7 @@ def join_phrases(
     npmi: bool = False,
     passes: int = 1,
     delimiter: str = JOINT,
+    connector_words: Sequence[str] = (),
     progress: ProgressCallback | None = None,
     **reading: Any,
 ) -> tuple[Iterator[bytes], list[list[Phrase]]]:
@@ -44,7 +45,7 @@ def join_phrases(
     phrases : list of list of Phrase
         Those of each pass.
     """
-    scoring = Scoring.create(threshold, delta, min_count, npmi, passes, delimiter)
+    scoring = Scoring.create(threshold, delta, min_count, npmi, passes, delimiter, connector_words)
     whole = count_words(engine, sources, progress=progress, **reading)
     words = whole.index_to_key
     known = engine.share(whole)
@@ -54,16 +55,17 @@ def join_phrases(
     for n_pass in range(passes):
         if n_pass:
             counts = sum(engine.results([engine.submit(_word_counts, ids, len(words)) for ids in texts]))
-        frequent = engine.share(counts >= scoring.min_count)
-        layer = [engine.submit(_pairs, ids, frequent, len(words)) for ids in texts]
+        gaps = scoring.connectors.among(words)
+        frequent = engine.share((counts >= scoring.min_count, gaps))
+        layer = [engine.submit(_pairs, ids, frequent) for ids in texts]
         while len(layer) > 1:
             layer = [engine.submit(_add, *layer[i : i + _ADDED_AT_ONCE]) for i in range(0, len(layer), _ADDED_AT_ONCE)]
-        ((keys, n_ab),) = reported(engine.results(layer), 1, "counting", progress)
-        step = choose_phrases(keys, n_ab, counts, words, scoring)
+        (pairs,) = reported(engine.results(layer), 1, "counting", progress)
+        step = choose_phrases(pairs, counts, words, scoring)
         if step is None:
             break
-        joined = engine.share((step.keys, step.ids))
-        texts = [engine.submit(_join, ids, joined, len(words)) for ids in texts]
+        joined = engine.share((step.pairs, step.ids, len(words), gaps))
+        texts = [engine.submit(_join, ids, joined) for ids in texts]
         words = step.words
         found.append(step.phrases)
     spelt = engine.share((words.blob, words.offsets))
@@ -82,17 +84,17 @@ def _word_counts(ids: np.ndarray, n_words: int) -> np.ndarray:
     return np.bincount(ids[ids >= 0], minlength=n_words)
 
 
-def _pairs(ids: np.ndarray, frequent: np.ndarray, n_words: int) -> Pairs:
-    return pair_counts(ids, frequent, n_words)
+def _pairs(ids: np.ndarray, wanted: tuple[np.ndarray, Gaps | None]) -> Pairs:
+    return pair_counts(ids, *wanted)
 
 
 def _add(*parts: Pairs) -> Pairs:
     return add_pairs(parts)
 
 
-def _join(ids: np.ndarray, joined: Pairs, n_words: int) -> np.ndarray:
-    return join(ids, *joined, n_words) if len(ids) else ids
+def _join(ids: np.ndarray, joined: tuple[Pairs, np.ndarray, int, Gaps | None]) -> np.ndarray:
+    return join(ids, *joined) if len(ids) else ids
 
 
-def _spell(ids: np.ndarray, spelt: Pairs) -> bytes:
+def _spell(ids: np.ndarray, spelt: tuple[np.ndarray, np.ndarray]) -> bytes:
     return b"".join(spell(ids, Words(*spelt)))

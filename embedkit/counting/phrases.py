@@ -8,8 +8,9 @@ Two neighbours a and b of one sentence become a phrase when their score exceeds 
 - *NPMI* (Bouma 2009, "Normalized (Pointwise) Mutual Information in Collocation Extraction", section 3):
   ``ln(p(ab) / (p(a) p(b))) / -ln p(ab)`` with p = n / N; from -1 (never together) to 1 (always).
 
-Phrases are joined from left to right and do not overlap. A further pass counts the joined text anew, so that n
-passes build phrases of up to 2ⁿ words.
+Phrases are joined from left to right and do not overlap. Connector words, where some are given, may stand between a
+and b and belong to the phrase then, bank_of_america; otherwise they count as tokens of the text only. A further pass
+counts the joined text anew, so that n passes build phrases of up to 2ⁿ words.
 
 Works on the ids of a text that keeps all its words: memory is bounded by the ids (twice, 4 bytes a token each), the
 vocabulary and the distinct pairs (16 bytes each).
@@ -18,16 +19,16 @@ vocabulary and the distinct pairs (16 bytes each).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from embedkit.counting.phrase_pairs import BLOCK_IDS, Connectors, Pairs, join, pair_counts
 from embedkit.errors import ConfigError
 from embedkit.kernels import SENTENCE_END
 from embedkit.vocabulary.words import Words
 
 JOINT = "_"
-BLOCK_IDS = 1 << 22
 DEFAULT_THRESHOLD = 100.0
 DEFAULT_NPMI_THRESHOLD = 0.5
 
@@ -45,6 +46,8 @@ class Phrase:
     score : float
     first, second : str
         The words; in later passes they may be phrases themselves.
+    between : tuple of str
+        Connector words between the two.
     """
 
     text: str
@@ -52,6 +55,7 @@ class Phrase:
     score: float
     first: str
     second: str
+    between: tuple[str, ...] = ()
 
 
 def score_pairs(
@@ -74,6 +78,7 @@ def join_phrases(
     npmi: bool = False,
     passes: int = 1,
     delimiter: str = JOINT,
+    connector_words: Sequence[str] = (),
 ) -> tuple[np.ndarray, Words, list[list[Phrase]]]:
     """Find the phrases of a text and join them.
 
@@ -95,20 +100,23 @@ def join_phrases(
         How often to go over the text.
     delimiter : str
         Between the words of a phrase.
+    connector_words : sequence of str
+        Words that neither begin nor end a phrase, but may stand inside of one, at most eight in a row.
 
     Returns
     -------
     (ids, words, phrases)
         The joined text, and for each pass its phrases, the best score first.
     """
-    scoring = Scoring.create(threshold, delta, min_count, npmi, passes, delimiter)
+    scoring = Scoring.create(threshold, delta, min_count, npmi, passes, delimiter, connector_words)
     found: list[list[Phrase]] = []
     for _ in range(passes):
         counts = np.bincount(ids[ids >= 0], minlength=len(words))
-        step = choose_phrases(*pair_counts(ids, counts >= min_count, len(words)), counts, words, scoring)
+        gaps = scoring.connectors.among(words)
+        step = choose_phrases(pair_counts(ids, counts >= min_count, gaps), counts, words, scoring)
         if step is None:
             break
-        ids = join(ids, step.keys, step.ids, len(words))
+        ids = join(ids, step.pairs, step.ids, len(words), gaps)
         words = step.words
         found.append(step.phrases)
     return ids, words, found
@@ -123,6 +131,7 @@ class Scoring:
     min_count: int
     npmi: bool
     delimiter: str = JOINT
+    connectors: Connectors = field(default_factory=Connectors)
 
     @classmethod
     def create(
@@ -133,6 +142,7 @@ class Scoring:
         npmi: bool,
         passes: int,
         delimiter: str = JOINT,
+        connector_words: Sequence[str] = (),
     ) -> Scoring:
         """Fill in the defaults and check the values.
 
@@ -147,7 +157,8 @@ class Scoring:
         if npmi and not -1 <= threshold <= 1:
             raise ConfigError(f"an NPMI threshold lies between -1 and 1, not {threshold:g}")
         check_delimiter(delimiter)
-        return cls(threshold, min_count if delta is None else delta, min_count, npmi, delimiter)
+        connectors = Connectors.of(connector_words)
+        return cls(threshold, min_count if delta is None else delta, min_count, npmi, delimiter, connectors)
 
 
 @dataclass(frozen=True)
@@ -156,8 +167,7 @@ class PhraseStep:
 
     Attributes
     ----------
-    keys : int64 (n,)
-        The pairs, ``a * n_words + b``, ascending.
+    pairs : Pairs
     ids : int32 (n,)
         The id of each joined pair in `words`.
     words : Words
@@ -166,66 +176,46 @@ class PhraseStep:
         The best score first.
     """
 
-    keys: np.ndarray
+    pairs: Pairs
     ids: np.ndarray
     words: Words
     phrases: list[Phrase]
 
 
-def choose_phrases(
-    keys: np.ndarray, n_ab: np.ndarray, counts: np.ndarray, words: Words, scoring: Scoring
-) -> PhraseStep | None:
+def choose_phrases(pairs: Pairs, counts: np.ndarray, words: Words, scoring: Scoring) -> PhraseStep | None:
     """The pairs of `pair_counts` whose score exceeds the threshold; None where there are none.
 
     Parameters
     ----------
-    keys, n_ab : int64 (n,)
-        Pairs and how often each stands in the text.
+    pairs : Pairs
     counts : int64 (n_words,)
-        How often each word does.
+        How often each word stands in the text.
     words : Words
     scoring : Scoring
     """
-    keys, n_ab = keys[n_ab >= scoring.min_count], n_ab[n_ab >= scoring.min_count]
-    left, right = keys // len(words), keys % len(words)
-    scores = score_pairs(n_ab, counts[left], counts[right], int(counts.sum()), delta=scoring.delta, npmi=scoring.npmi)
+    pairs = pairs.chosen(pairs.counts >= scoring.min_count)
+    n_a, n_b = counts[pairs.keys // len(words)], counts[pairs.keys % len(words)]
+    scores = score_pairs(pairs.counts, n_a, n_b, int(counts.sum()), delta=scoring.delta, npmi=scoring.npmi)
     good = scores > scoring.threshold
     if not good.any():
         return None
-    keys, n_ab, scores, left, right = keys[good], n_ab[good], scores[good], left[good], right[good]
-    pairs = [(words[a], words[b]) for a, b in zip(left.tolist(), right.tolist(), strict=True)]
-    texts = [scoring.delimiter.join(pair) for pair in pairs]
+    pairs, scores = pairs.chosen(good), scores[good]
+    both = [(words[key // len(words)], words[key % len(words)]) for key in pairs.keys.tolist()]
+    links = [0] * len(both) if pairs.links is None else pairs.links.tolist()
+    between = [scoring.connectors.between(link) for link in links]
+    texts = [scoring.delimiter.join((a, *inside, b)) for (a, b), inside in zip(both, between, strict=True)]
     new_ids, joined = with_phrases(words, texts, scoring.delimiter)
     best = np.argsort(-scores, kind="stable").tolist()
-    phrases = [Phrase(texts[i], int(n_ab[i]), float(scores[i]), *pairs[i]) for i in best]
-    return PhraseStep(keys, new_ids, joined, phrases)
+    phrases = [
+        Phrase(texts[i], int(pairs.counts[i]), float(scores[i]), both[i][0], both[i][1], between[i]) for i in best
+    ]
+    return PhraseStep(pairs, new_ids, joined, phrases)
 
 
 def check_delimiter(delimiter: str) -> None:
     """Raise `ConfigError` for a delimiter that would cut a phrase in two again, or for none."""
     if not delimiter or any(letter.isspace() for letter in delimiter):
         raise ConfigError(f"`delimiter` joins words into one token: no space and not nothing, got {delimiter!r}")
-
-
-def pair_counts(ids: np.ndarray, frequent: np.ndarray, n_words: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of neighbours as ``a * n_words + b`` (int64, sorted) and their counts; both words must be `frequent`."""
-    keys, counts = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    for start in range(0, len(ids), BLOCK_IDS):
-        a, b = ids[start : start + BLOCK_IDS], ids[start + 1 : start + BLOCK_IDS + 1]
-        a = a[: len(b)]
-        both = (a >= 0) & (b >= 0)
-        both[both] = frequent[a[both]] & frequent[b[both]]
-        more = np.unique(a[both].astype(np.int64) * n_words + b[both], return_counts=True)
-        keys, counts = add_pairs([(keys, counts), more])
-    return keys, counts
-
-
-def add_pairs(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """The sum of several results of `pair_counts`."""
-    keys, where = np.unique(np.concatenate([keys for keys, _ in parts]), return_inverse=True)
-    counts = np.zeros(len(keys), np.int64)
-    np.add.at(counts, where, np.concatenate([n for _, n in parts]))
-    return keys, counts
 
 
 def with_phrases(words: Words, texts: list[str], delimiter: str) -> tuple[np.ndarray, Words]:
@@ -242,28 +232,6 @@ def with_phrases(words: Words, texts: list[str], delimiter: str) -> tuple[np.nda
     blob = np.concatenate([words.blob[: words.offsets[-1]], added.blob])
     offsets = np.concatenate([words.offsets, words.offsets[-1] + added.offsets[1:]])
     return np.array([order.get(i, i) for i in ids], dtype=np.int32), Words(blob, offsets)
-
-
-def join(ids: np.ndarray, keys: np.ndarray, new_ids: np.ndarray, n_words: int) -> np.ndarray:
-    """Replace the pairs `keys` (sorted) by `new_ids`, from left to right, without overlaps."""
-    begins, follows = np.zeros(n_words, dtype=bool), np.zeros(n_words, dtype=bool)
-    begins[keys // n_words] = follows[keys % n_words] = True
-    a, b = ids[:-1], ids[1:]
-    at = np.flatnonzero((a >= 0) & (b >= 0) & begins[a] & follows[b])
-    pairs = a[at].astype(np.int64) * n_words + b[at]
-    place = np.minimum(np.searchsorted(keys, pairs), len(keys) - 1)
-    match = keys[place] == pairs
-    at, place = at[match], place[match]
-    # Of a run of overlapping pairs every second one is taken, the first of the run included.
-    starts = np.concatenate([[True], np.diff(at) != 1])
-    run_start = np.maximum.accumulate(np.where(starts, np.arange(len(at)), 0))
-    taken = (np.arange(len(at)) - run_start) % 2 == 0
-    at, place = at[taken], place[taken]
-    result = np.array(ids)
-    result[at] = new_ids[place]
-    keep = np.ones(len(ids), dtype=bool)
-    keep[at + 1] = False
-    return result[keep]
 
 
 def spell(ids: np.ndarray, words: Words) -> Iterator[bytes]:

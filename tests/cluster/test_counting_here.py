@@ -31,7 +31,7 @@ def text(tmp_path_factory):
             drawn = np.minimum(rng.exponential(30, rng.integers(0, 25)).astype(int), 400)
             lines.append(" ".join("new york" if w == 3 else f"낱말{w}" if w % 2 else f"word{w}" for w in drawn))
         (folder / name).write_text("\n".join(lines), encoding="utf-8")
-    (folder / "c.txt.gz").write_bytes(gzip.compress("packed words new york 낱말1\n".encode() * 300))
+    (folder / "c.txt.gz").write_bytes(gzip.compress("packed words of the new york 낱말1\n".encode() * 300))
     (folder / "d.txt").write_text("\n\nzzz unseen\n", encoding="utf-8")
     return folder
 
@@ -60,10 +60,13 @@ def test_cooccurrence_files_are_equal_byte_for_byte(text, tmp_path, window):
 
 
 @pytest.mark.parametrize("passes", [1, 2])
-def test_phrases(text, passes):
+@pytest.mark.parametrize("connectors", [(), ("the", "of", "낱말1")])
+def test_phrases(text, passes, connectors):
     corpus = Corpus.from_text(text, min_count=1)
-    ids, spelt, expected = join_phrases(corpus.ids, corpus.vocabulary.index_to_key, threshold=3, passes=passes)
-    written, found = phrases.join_phrases(Here(), text, threshold=3, passes=passes)
+    scoring = {"threshold": 3, "passes": passes, "connector_words": connectors}
+    ids, spelt, expected = join_phrases(corpus.ids, corpus.vocabulary.index_to_key, **scoring)
+    written, found = phrases.join_phrases(Here(), text, **scoring)
+    assert any(phrase.between for phrase in found[0]) == bool(connectors)
     assert found == expected
     assert any(phrase.text == "new_york" for phrase in found[0])
     assert b"".join(written) == b"".join(spell(ids, spelt))

@@ -13,8 +13,9 @@ from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, refuse, workers_option
 from embedkit.cli.shared.output import Results, note, print_text
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.words import word_list
 
-_FINDING = ("threshold", "npmi", "min_count", "delta", "passes", "delimiter")
+_FINDING = ("threshold", "npmi", "min_count", "delta", "passes", "delimiter", "connector_words")
 
 
 @click.command(epilog="Example: embedkit phrases corpus.txt --passes 2 -o joined.txt")
@@ -41,6 +42,11 @@ _FINDING = ("threshold", "npmi", "min_count", "delta", "passes", "delimiter")
     help="Each pass joins what the one before left; n passes reach phrases of 2^n words.",
 )
 @click.option("--delimiter", default="_", show_default=True, metavar="TEXT", help="Between the words of a phrase.")
+@click.option(
+    "--connector-words",
+    metavar="FILE|WORD,…|english",
+    help="Words that may stand inside of a phrase, not at its ends; english is a list that comes with embedkit.",
+)
 @click.option("--save-phrases", type=OUTPUT, metavar="FILE", help="Keep the phrases there, for --apply.")
 @click.option("--apply", type=INPUT, metavar="FILE", help="Join the phrases of this file, whatever their counts here.")
 @click.option("--list", "as_list", is_flag=True, help="Print phrase, count and score instead of the text.")
@@ -58,6 +64,7 @@ def phrases(
     delta: float | None,
     passes: int,
     delimiter: str,
+    connector_words: str | None,
     save_phrases: str | None,
     apply: str | None,
     as_list: bool,
@@ -74,9 +81,11 @@ def phrases(
 
     Scores as the word2phrase tool: how many times more often than by chance two words stand side by side. The text
     comes out with one space between tokens and without blank lines. Phrases found in one text are kept with
-    --save-phrases and joined in others with --apply, which are cut by the same tokenizer.
+    --save-phrases and joined in others with --apply, which are cut by the same tokenizer. With --connector-words
+    english (of, the, and, …) bank of america becomes bank_of_america, if bank and america are near each other often.
 
     \b
+    Example: embedkit phrases corpora/en.txt --connector-words english --threshold 20 --list
     In Korean: embedkit phrases corpora/ko.txt --tokenizer korean --save-phrases ko.phrases -o joined.txt
     """
     from embedkit.counting.phrase_model import PhraseModel
@@ -106,6 +115,7 @@ def phrases(
         "npmi": npmi,
         "passes": passes,
         "delimiter": delimiter,
+        "connector_words": _connector_words(connector_words),
     }
     model = PhraseModel.load(apply) if apply else None
     if model is not None:
@@ -126,8 +136,10 @@ def phrases(
             else:
                 ids, words, found = join_phrases(ids, words, **scoring)
             text = spell(ids, words)
+        if scoring["connector_words"] and not any(phrase.between for phrase in itertools.chain.from_iterable(found)):
+            note("note: no phrase holds a connector word", quiet)
         if save_phrases:
-            PhraseModel(found, delimiter, tokenizer, lowercase).save(save_phrases)
+            PhraseModel(found, delimiter, tokenizer, lowercase, scoring["connector_words"]).save(save_phrases)
         if as_list:
             with Results(["phrase", "count", "score"], as_json) as results:
                 for phrase in itertools.chain.from_iterable(found):
@@ -139,3 +151,11 @@ def phrases(
             with atomic_open(output, streamed=True) as stream:
                 stream.writelines(text)
     note(f"{sum(map(len, found)):,} phrases{f' of {apply}' if apply else ''}", quiet)
+
+
+def _connector_words(given: str | None) -> tuple[str, ...]:
+    from embedkit.counting.phrase_pairs import ENGLISH
+
+    if given is None:
+        return ()
+    return ENGLISH if given == "english" else tuple(word_list(given))
