@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.utf8 import code_point
+from embedkit.kernels.tokens import HIGH_BITS, character
+from embedkit.kernels.utf8 import code_point, copy_plain, is_syllable, last_start
 
 # What a code point is to `set_apart`; the table holds these in its low bits, and flags for `survey` above them.
 PLAIN, LETTER, DIGIT, PICTURE, TONE, SELECTOR, KEYCAP, ZERO_WIDTH, FLAG, SIGN, IGNORED, FILLER = range(12)
@@ -31,13 +32,23 @@ def _class_and_length(data, i, classes):
     return PLAIN, 4
 
 
+@kernel(forceinline=True)
+def _line_start(data, i):
+    while i > 0 and data[i - 1] != 10:
+        i -= 1
+    return i
+
+
 @kernel
-def survey(data, size, classes, lines):
-    """Whether valid UTF-8 needs `set_apart`, and which of its lines may not be composed to NFC.
+def survey(data, words, size, classes, lines):
+    """Whether text needs `set_apart`, which of its lines may not be composed to NFC, and whether it is UTF-8.
 
     Parameters
     ----------
-    data : uint8 (>= size,)
+    data : uint8 (>= size + PADDING,)
+        With the padding that `embedkit.kernels.tokens.close` writes.
+    words : uint64
+        `embedkit.kernels.tokens.eight_bytes` of `data`.
     size : int
     classes : uint8 (n_code_points,)
         Of `embedkit.text.symbols.symbol_classes`.
@@ -49,28 +60,40 @@ def survey(data, size, classes, lines):
     is_special : bool
     n_lines : int
         May be greater than the capacity; those beyond it are not written.
+    bad_byte : int
+        The place of the first byte that is not UTF-8, or -1.
     """
     found = 0
     n_lines = 0
-    start = 0
     i = 0
-    while True:
-        if i == size or data[i] == 10:
-            if found & UNCOMPOSED:
-                if n_lines < lines.shape[0]:
-                    lines[n_lines, 0] = start
-                    lines[n_lines, 1] = i
-                n_lines += 1
-                found &= ~UNCOMPOSED
-            start = i + 1
-            if i == size:
-                return found & SPECIAL != 0, n_lines
+    while i < size:
         if data[i] < 0x80:
-            i += 1
-        else:
-            entry, length = _class_and_length(data, i, classes)
-            found |= entry
-            i += length
+            i += 8 if words[i] & HIGH_BITS == 0 else 1
+            continue
+        if is_syllable(data[i], data[i + 1]) and data[i + 1] & 0xC0 == 0x80 and data[i + 2] & 0xC0 == 0x80:
+            i += 3
+            continue
+        if character(data, i) == 0:
+            return False, 0, i
+        entry, length = _class_and_length(data, i, classes)
+        i += length
+        found |= entry
+        if entry & UNCOMPOSED:
+            start = _line_start(data, i)
+            while i < size and data[i] != 10:
+                if data[i] < 0x80:
+                    i += 1
+                    continue
+                if character(data, i) == 0:
+                    return False, 0, i
+                entry, length = _class_and_length(data, i, classes)
+                found |= entry
+                i += length
+            if n_lines < lines.shape[0]:
+                lines[n_lines, 0] = start
+                lines[n_lines, 1] = i
+            n_lines += 1
+    return found & SPECIAL != 0, n_lines, -1
 
 
 @kernel(forceinline=True)
@@ -93,7 +116,7 @@ def _copy(data, i, length, out, to):
 
 
 @kernel
-def set_apart(data, size, out, classes):
+def set_apart(data, size, out, classes, plain):
     """Copy valid UTF-8 with spaces around every sequence of symbols and without stray invisibles; return the new size.
 
     Parameters
@@ -104,6 +127,8 @@ def set_apart(data, size, out, classes):
         Written to.
     classes : uint8 (n_code_points,)
         Of `embedkit.text.symbols.symbol_classes`.
+    plain : bool (256,)
+        `embedkit.kernels.utf8.plain_bytes` of what is neither special nor a digit.
     """
     state = _NOTHING
     before = PLAIN
@@ -111,6 +136,12 @@ def set_apart(data, size, out, classes):
     i = 0
     while True:
         while state == _NOTHING and i < size:
+            n = copy_plain(data, i, size, plain, out, to)
+            if n > 0:
+                i += n
+                to += n
+                before = _class_and_length(out, last_start(out, to), classes)[0] & KIND
+                continue
             entry, length = _class_and_length(data, i, classes)
             if entry & SPECIAL:
                 break

@@ -66,7 +66,7 @@ def eight_bytes(buffer: np.ndarray) -> np.ndarray:
 
 
 @kernel(forceinline=True)
-def _character(data, i):
+def character(data, i):
     """Bytes of the non-ASCII character at `i`: positive for a letter, negative for white space, 0 if not UTF-8.
 
     White space: U+0085, 00A0, 1680, 2000–200A, 2028, 2029, 202F, 205F, 3000.
@@ -234,7 +234,7 @@ def _cut(data, words, pos, stop, begins, lengths, keys, state):
             if _is_plain_pair(words[pos]):
                 pos += 6
             else:
-                step = _character(data, pos)
+                step = character(data, pos)
                 if step <= 0:
                     break
                 pos += step

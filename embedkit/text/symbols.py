@@ -46,24 +46,13 @@ _SEQUENCE = re.compile(
 )
 
 
-def composed(text: str, data: bytes) -> tuple[str, bool]:
-    """`text` composed to NFC, and whether it holds anything that `embedkit.kernels.symbols.set_apart` changes.
-
-    `data` is the same text in UTF-8. Few lines need composing in most corpora, so only these are.
-    """
-    from embedkit.kernels.symbols import survey
-
-    lines = np.empty((1000, 2), np.int64)
-    is_special, n_lines = survey(np.frombuffer(data, np.uint8), len(data), symbol_classes(), lines)
-    if n_lines > len(lines):
-        return unicodedata.normalize("NFC", text), is_special
-    if n_lines:
-        parts, end = [], 0
-        for start, stop in lines[:n_lines]:
-            parts += [data[end:start].decode(), unicodedata.normalize("NFC", data[start:stop].decode())]
-            end = stop
-        text = "".join([*parts, data[end:].decode()])
-    return text, is_special
+def composed(data: bytes, lines: np.ndarray) -> bytes:
+    """UTF-8 with the `lines` (int64 (n, 2): where each begins and ends) composed to NFC."""
+    parts, end = [], 0
+    for start, stop in lines:
+        parts += [data[end:start], unicodedata.normalize("NFC", data[start:stop].decode()).encode()]
+        end = stop
+    return b"".join([*parts, data[end:]])
 
 
 def visible(text: str) -> str:
@@ -134,3 +123,13 @@ def symbol_classes() -> np.ndarray:
     entries[0x1161:0x1176] |= kinds.UNCOMPOSED
     entries[0x11A8:0x11C3] |= kinds.UNCOMPOSED
     return entries
+
+
+@cache
+def plain_symbols() -> np.ndarray:
+    """What `embedkit.kernels.symbols.set_apart` copies without a look (bool (256,), by first byte)."""
+    from embedkit.kernels import symbols as kinds
+    from embedkit.kernels.utf8 import plain_bytes
+
+    entries = symbol_classes()
+    return plain_bytes((entries & kinds.SPECIAL == 0) & (entries & kinds.KIND != kinds.DIGIT))

@@ -86,6 +86,14 @@ def character_classes() -> np.ndarray:
     return classes
 
 
+@cache
+def plain_characters() -> np.ndarray:
+    """What `embedkit.kernels.punctuation` copies without a look (bool (256,), by first byte)."""
+    from embedkit.kernels.utf8 import plain_bytes
+
+    return plain_bytes(np.isin(character_classes(), (WORD, DIGIT, WHITE)))
+
+
 class Tokenizer:
     """A named way to cut lines into tokens.
 
@@ -96,14 +104,23 @@ class Tokenizer:
     drops_punctuation : bool
         Whether text is composed to NFC first, and after `prepare` symbols set apart and what is no part of a word left
         out.
+    drops_glosses : bool
+        Whether composed text goes through `without_glosses`.
     """
 
     def __init__(
-        self, name: str, lowercase: bool, prepare: Callable[[str], str] | None = None, drops_punctuation: bool = False
+        self,
+        name: str,
+        lowercase: bool,
+        prepare: Callable[[str], str] | None = None,
+        *,
+        drops_punctuation: bool = False,
+        drops_glosses: bool = False,
     ) -> None:
         self.name = name
         self.lowercase = lowercase
         self.drops_punctuation = drops_punctuation
+        self.drops_glosses = drops_glosses
         self._prepare = prepare
 
     @property
@@ -111,19 +128,21 @@ class Tokenizer:
         """Whether the text stays as it is."""
         return self._prepare is None and not self.lowercase and not self.drops_punctuation
 
-    def prepare(self, text: str, composed: bool = False) -> str:
-        """The first half of `rewrite`; kernels do the other, symbols and punctuation, faster.
-
-        `composed` says that the text is known to be composed.
-        """
-        if self.drops_punctuation and not composed and not text.isascii():
-            text = unicodedata.normalize("NFC", text)
+    def prepare(self, text: str) -> str:
+        """What no kernel does of `rewrite`: the tokenizer's own part, where it has one, and lower case."""
         if self._prepare is not None:
             text = self._prepare(text)
         return text.lower() if self.lowercase else text
 
     def rewrite(self, text: str) -> str:
-        """`text` with white space at the borders of its tokens only; line feeds stay where they are."""
+        """`text` with white space at the borders of its tokens only; line feeds stay where they are.
+
+        `embedkit.vocabulary.cutting` does the same to UTF-8 with kernels.
+        """
+        if self.drops_punctuation and not text.isascii():
+            text = unicodedata.normalize("NFC", text)
+        if self.drops_glosses:
+            text = without_glosses(text)
         text = self.prepare(text)
         if self.drops_punctuation:
             never, joiners = _punctuation()
@@ -151,7 +170,7 @@ def get_tokenizer(name: str, lowercase: bool = False) -> Tokenizer:
     if name == "chars":
         return Tokenizer(name, lowercase, _spaced)
     if name == "korean":
-        return Tokenizer(name, lowercase, _without_glosses, drops_punctuation=True)
+        return Tokenizer(name, lowercase, drops_punctuation=True, drops_glosses=True)
     from embedkit.text.morphemes import Morphemes
 
     return Tokenizer(
@@ -180,8 +199,37 @@ def _spaced(text: str) -> str:
     return "\n".join(" ".join("".join(line.split())) for line in text.split("\n"))
 
 
-def _without_glosses(text: str) -> str:
+def without_glosses(text: str) -> str:
+    """Glosses put behind their word, closing quotes inside words left out; `embedkit.kernels.glosses` does it too."""
     return _CLOSED.sub("", _GLOSS.sub(_regloss, text))
+
+
+@cache
+def gloss_bits() -> np.ndarray:
+    """The bits of every code point below U+40000 for `embedkit.kernels.glosses` (uint8); above there are none."""
+    from embedkit.kernels import glosses
+
+    characters = "".join(map(chr, range(0x40000)))
+    bits = np.zeros(len(characters), np.uint8)
+    for inside, bit in (
+        (_HANGUL, glosses.HANGUL),
+        (_HANJA, glosses.HANJA),
+        (_CLOSING, glosses.CLOSING),
+        (r"(（\[", glosses.OPENING_BRACKET),
+        (r")）\]", glosses.CLOSING_BRACKET),
+        (r"\w", glosses.LETTER),
+    ):
+        for match in re.finditer(f"[{inside}]+", characters):
+            bits[match.start() : match.end()] |= bit
+    return bits
+
+
+@cache
+def plain_outside(bit: int) -> np.ndarray:
+    """What `embedkit.kernels.glosses` copies without a look: what lacks a `bit` (bool (256,), by first byte)."""
+    from embedkit.kernels.utf8 import plain_bytes
+
+    return plain_bytes(gloss_bits() & bit == 0)
 
 
 def _regloss(match: re.Match[str]) -> str:

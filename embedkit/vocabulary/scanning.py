@@ -15,14 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedkit.kernels.punctuation import drop_punctuation
-from embedkit.kernels.symbols import SPACES_PER_BYTE, set_apart
-from embedkit.kernels.tokens import close, padded
+from embedkit.kernels.tokens import close
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.text.reading import BLOCK_BYTES, Block, Sources, list_sources, not_utf8, read_blocks, total_bytes
-from embedkit.text.symbols import composed, symbol_classes
-from embedkit.text.tokenizers import Tokenizer, character_classes
+from embedkit.text.tokenizers import Tokenizer
 from embedkit.threads import ordered_map
+from embedkit.vocabulary.cutting import buffer_of, cut
 from embedkit.vocabulary.id_stream import IdStream
 from embedkit.vocabulary.word_table import WordTable
 
@@ -102,12 +100,12 @@ class _Scanner:
     def _scan(self, block: Block, table: int) -> _Result:
         buffer, size, n_lines = block.buffer, block.size, 0
         if not self._tokenizer.is_plain:
-            text, bad_byte = self._decoded(block.bytes)
+            n_lines = int(np.count_nonzero(buffer[:size] == 10))
+            if self._encoding_errors != "strict":
+                buffer, size = buffer_of(block.bytes.decode("utf-8", self._encoding_errors).encode())
+            buffer, size, bad_byte = cut(self._tokenizer, buffer, size)
             if bad_byte >= 0:
                 return _Result(block, table, np.empty(0, np.int32), 0, bad_byte)
-            buffer, size = cut_text(
-                self._tokenizer, text, block.bytes if self._encoding_errors == "strict" else text.encode()
-            )
         if block.last and not (self._keep_empty and (size == 0 or buffer[size - 1] == 10)):
             buffer[size] = 10  # the end of a file ends a sentence
             size += 1
@@ -118,42 +116,15 @@ class _Scanner:
             n_out, lines, start, bad_byte = self.tables[table].scan(
                 buffer, size, out, start, n_out, self._frozen, self._keep_empty
             )
-            n_lines += lines
+            n_lines += lines if self._tokenizer.is_plain else 0
             if bad_byte < 0 or self._encoding_errors == "strict":
                 break
             mended = buffer[start:size].tobytes().decode("utf-8", self._encoding_errors).encode()
-            buffer, size = _buffer(mended)
+            buffer, size = buffer_of(mended)
             close(buffer, size)
             out = np.concatenate([out[:n_out], np.empty(size + 1, dtype=np.int32)])
             start = 0
-        if not self._tokenizer.is_plain:
-            n_lines = int(np.count_nonzero(block.buffer[: block.size] == 10))
         return _Result(block, table, out[:n_out], n_lines, bad_byte)
-
-    def _decoded(self, data: bytes) -> tuple[str, int]:
-        try:
-            return data.decode("utf-8", self._encoding_errors), -1
-        except UnicodeDecodeError as error:
-            return "", error.start
-
-
-def _buffer(data: bytes) -> tuple[np.ndarray, int]:
-    buffer = padded(len(data) + 1)
-    buffer[: len(data)] = np.frombuffer(data, dtype=np.uint8)
-    return buffer, len(data)
-
-
-def cut_text(tokenizer: Tokenizer, text: str, data: bytes) -> tuple[np.ndarray, int]:
-    """A text with white space between its tokens, and its bytes; `data` is the text as it came, UTF-8."""
-    if not tokenizer.drops_punctuation:
-        return _buffer(tokenizer.prepare(text).encode())
-    text, is_special = composed(text, data)
-    buffer, size = _buffer(tokenizer.prepare(text, composed=True).encode())
-    if is_special:
-        apart = padded(SPACES_PER_BYTE * size + 1)
-        size = set_apart(buffer, size, apart, symbol_classes())
-        buffer = apart
-    return buffer, drop_punctuation(buffer, size, character_classes())
 
 
 def scan_lines(table: WordTable, tokenizer: Tokenizer, lines: Sequence[str]) -> np.ndarray | None:
@@ -163,7 +134,7 @@ def scan_lines(table: WordTable, tokenizer: Tokenizer, lines: Sequence[str]) -> 
     """
     text = "\n".join(line.replace("\n", " ") for line in lines) + "\n" if lines else ""
     try:
-        buffer, size = cut_text(tokenizer, text, text.encode())
+        buffer, size, _ = cut(tokenizer, *buffer_of(text.encode()))
     except UnicodeEncodeError:
         return None
     close(buffer, size)

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.kernels import punctuation
-from embedkit.kernels.punctuation import drop_punctuation
-from embedkit.kernels.symbols import SPACES_PER_BYTE, set_apart
+from embedkit.kernels.symbols import SPACES_PER_BYTE, set_apart, survey
+from embedkit.kernels.tokens import close, eight_bytes, padded
 from embedkit.text import tokenizers
-from embedkit.text.symbols import apart, composed, symbol_classes
+from embedkit.text.symbols import apart, plain_symbols, symbol_classes
 from embedkit.text.tokenizers import character_classes, get_tokenizer
 from embedkit.vocabulary.corpus import Corpus
+from embedkit.vocabulary.cutting import buffer_of, cut
 
 ENGLAND = "🏴" + "".join(chr(0xE0000 + ord(c)) for c in "gbeng") + "\U000e007f"
 CASES = {
@@ -80,29 +81,48 @@ INVISIBLE = set("\u00ad\u034f\u115f\u1160\u200b\u200c\u200d\u200e\u2060\u3164\uf
 TEXT = st.text(st.sampled_from(LETTERS) | st.characters(codec="utf-8"), max_size=80)
 
 
-def cut_apart(tokenizer, text):
-    """What the scanner does first."""
-    same, is_special = composed(text, text.encode())
-    assert same == unicodedata.normalize("NFC", text)
-    data = np.frombuffer(bytearray(tokenizer.prepare(same, composed=True).encode()), np.uint8)
-    out = np.zeros(SPACES_PER_BYTE * len(data), np.uint8)
-    size = set_apart(data, len(data), out, symbol_classes())
-    if not is_special:
-        assert out[:size].tobytes() == data.tobytes()
-    found, wanted = out[:size].tobytes().decode(), apart(tokenizer.prepare(text))
-    assert [line.split() for line in found.split("\n")] == [line.split() for line in wanted.split("\n")]
-    return out, size
+GLOSSES = st.text(st.sampled_from("가각한ㄱ\u1100\ud7a3\ud780\u3130化𠀋a1_é(（[)）]'”\"〉 \n\u0301x"), max_size=40)
+LONG = st.builds("{}{}{}{}".format, TEXT, st.sampled_from(["가(", "가（", "("]), st.just("a한" * 40), GLOSSES)
 
 
+def lines_of(text):
+    return [line.split() for line in text.split("\n")]
+
+
+@pytest.mark.parametrize("lowercase", [False, True])
 @pytest.mark.parametrize("name", ["words", "korean"])
+@given(text=TEXT | GLOSSES | LONG)
+def test_the_kernels_cut_as_the_regular_expressions_do(name, lowercase, text):
+    tokenizer = get_tokenizer(name, lowercase)
+    buffer, size, bad_byte = cut(tokenizer, *buffer_of(text.encode()))
+    assert bad_byte == -1
+    found = buffer[:size].tobytes().decode()
+    assert lines_of(found) == lines_of(tokenizer.rewrite(text))
+    assert found.count("\n") == text.count("\n")
+
+
 @given(text=TEXT)
-def test_the_kernel_drops_what_the_regular_expressions_drop(name, text):
-    tokenizer = get_tokenizer(name)
-    data, size = cut_apart(tokenizer, text)
-    size = drop_punctuation(data, size, character_classes())
-    lines = data[:size].tobytes().decode().split("\n")
-    assert [line.split() for line in lines] == [line.split() for line in tokenizer.rewrite(text).split("\n")]
-    assert len(lines) == text.count("\n") + 1
+def test_what_the_survey_calls_plain_stays_as_it_is(text):
+    text = unicodedata.normalize("NFC", text)
+    buffer, size = buffer_of(text.encode())
+    close(buffer, size)
+    lines = np.empty((100, 2), np.int64)
+    is_special, _, _ = survey(buffer, eight_bytes(buffer), size, symbol_classes(), lines)
+    out = padded(SPACES_PER_BYTE * size)
+    new_size = set_apart(buffer, size, out, symbol_classes(), plain_symbols())
+    assert is_special or out[:new_size].tobytes() == buffer[:size].tobytes()
+    assert lines_of(out[:new_size].tobytes().decode()) == lines_of(apart(text))
+
+
+@given(data=st.binary(max_size=40), text=TEXT)
+def test_bytes_that_are_not_utf8_are_found(data, text):
+    data = text.encode() + data
+    try:
+        data.decode()
+        wanted = -1
+    except UnicodeDecodeError as error:
+        wanted = error.start
+    assert cut(get_tokenizer("korean"), *buffer_of(data))[2] == wanted
 
 
 @pytest.mark.parametrize("name", ["words", "korean"])
