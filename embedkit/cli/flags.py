@@ -11,6 +11,7 @@ _NAME = re.compile(r"`([a-z][a-z0-9]*(?:_[a-z0-9]+)*)`")
 
 # What the library calls otherwise than the command line, where a command has no parameter of the first name.
 _COMMAND_LINE_NAMES = {"vocabulary": "vocab", "folder": "temporary"}
+_OF_MODEL = "model_"  # before the parameters of reading a model that share a name with others
 
 
 def with_flags(message: str, command: click.Command | None) -> str:
@@ -42,6 +43,8 @@ def flags_of(command: click.Command) -> dict[str, str]:
         if isinstance(parameter, click.Option) and parameter.name and long:
             plain = f"--{parameter.name.replace('_', '-')}"
             flags[parameter.name] = plain if plain in long else long[0]
+            if parameter.name.startswith(_OF_MODEL):
+                flags.setdefault(parameter.name.removeprefix(_OF_MODEL), flags[parameter.name])
     for name, spelling in _COMMAND_LINE_NAMES.items():
         if spelling in flags:
             flags.setdefault(name, flags[spelling])

@@ -8,6 +8,7 @@ from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.reading import load, reading_options
 from embedkit.errors import ConfigError
 
 
@@ -36,6 +37,7 @@ from embedkit.errors import ConfigError
     metavar="N",
     help="Look for translations among the first N words.",
 )
+@reading_options
 @seed_option
 @json_option
 @quiet_option
@@ -57,7 +59,7 @@ def align(
     """
     from embedkit.analysis.alignment import align as rotate
     from embedkit.analysis.alignment import read_dictionary, shared_words
-    from embedkit.query.storing import load, save
+    from embedkit.query.storing import save
 
     if held_out == 0:
         refuse(("seed", "restrict_vocab"), "with `held_out` 0, which leaves nothing to measure")

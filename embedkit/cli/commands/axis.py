@@ -8,6 +8,7 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results
 from embedkit.cli.shared.queries import Inquiry, Refused, query_batches, show
+from embedkit.cli.shared.reading import load, reading_options_beside
 from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError
 
@@ -31,6 +32,7 @@ from embedkit.errors import ConfigError
     metavar="N",
     help="Look for --extremes among the first N words.",
 )
+@reading_options_beside("--from")
 @json_option
 @quiet_option
 def axis(
@@ -52,7 +54,6 @@ def axis(
     In Korean: embedkit axis ko.safetensors --from 남자 --to 여자 왕 여왕 왕자 공주
     """
     from embedkit.analysis import directions
-    from embedkit.query.storing import load
 
     if extremes and words:
         raise ConfigError("--extremes looks for words itself: leave out WORDs")

@@ -10,6 +10,7 @@ import click
 from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, seed_option
 from embedkit.cli.shared.output import Results, note
+from embedkit.cli.shared.reading import load, reading_options_beside
 from embedkit.cli.shared.words import word_list
 
 
@@ -31,6 +32,7 @@ from embedkit.cli.shared.words import word_list
     help="Drawn for the p-value where there are more than 100,000 divisions of the targets; else all are tried.",
 )
 @click.option("--words", "by_word", is_flag=True, help="The association of each target instead.")
+@reading_options_beside("--words")
 @seed_option
 @json_option
 @quiet_option
@@ -55,7 +57,6 @@ def bias(
     from embedkit.analysis.directions import Phrase, weat
     from embedkit.query.combining import words_in
     from embedkit.query.questions import item
-    from embedkit.query.storing import load
 
     vectors = load(model)
     missing: list[str] = []

@@ -8,6 +8,7 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, topn_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.reading import load, reading_options
 
 
 @click.command(epilog="Example: embedkit compare before.safetensors after.safetensors --changed 20")
@@ -30,6 +31,7 @@ from embedkit.cli.shared.progress import progress_bar
     metavar="N",
     help="Compare the words that are among the first N of both.",
 )
+@reading_options
 @json_option
 @quiet_option
 def compare(first: str, second: str, topn: int, changed: int, restrict_vocab: int, as_json: bool, quiet: bool) -> None:
@@ -40,7 +42,6 @@ def compare(first: str, second: str, topn: int, changed: int, restrict_vocab: in
     others the words that changed most with the nearest neighbours that only A and only B gives them.
     """
     from embedkit.analysis.comparison import compare as compare_models
-    from embedkit.query.storing import load
 
     with progress_bar(quiet) as progress:
         found = compare_models(load(first), load(second), topn=topn, restrict_vocab=restrict_vocab, progress=progress)

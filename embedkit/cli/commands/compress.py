@@ -11,6 +11,7 @@ from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.reading import load, reading_options
 from embedkit.errors import ConfigError
 from embedkit.rows.quantization import KINDS
 
@@ -37,6 +38,7 @@ from embedkit.rows.quantization import KINDS
     metavar="FILE",
     help="Word pairs that the report measures Spearman's correlation on; repeatable.",
 )
+@reading_options
 @seed_option
 @json_option
 @quiet_option
@@ -74,7 +76,7 @@ def compress(
     from embedkit.analysis.compression import costs
     from embedkit.analysis.testsets import read_pairs
     from embedkit.files.outputs import is_stream
-    from embedkit.query.storing import load, save
+    from embedkit.query.storing import save
 
     pair_sets = [read_pairs(path) for path in pairs]
     vectors = load(model)

@@ -40,21 +40,6 @@ from embedkit.query.storing import convert as convert_file
 )
 @click.option("--vocab", type=INPUT, help="glove-binary: the file of words and counts.")
 @click.option(
-    "--words",
-    type=INPUT,
-    help="npy, npz, other programs' safetensors: the file of words, a word a line. floret, spacy: words to compose.",
-)
-@click.option(
-    "--tensor", metavar="NAME", help="safetensors of other programs, npz: the matrix, where there are several."
-)
-@click.option(
-    "--column",
-    multiple=True,
-    metavar="NAME",
-    help="parquet, arrow, csv: the words' column, then those of the vectors, also as a pattern; repeatable.",
-)
-@click.option("--member", metavar="NAME", help="Which file of a .zip archive, where it holds several.")
-@click.option(
     "--glove-vectors",
     type=click.Choice(["sum", "word", "context"]),
     help="glove-binary: which rows make the vectors; sum by default, as the C tool prints them.",
@@ -75,10 +60,6 @@ def convert(
     target_format: str | None,
     encoding_errors: str | None,
     vocab: str | None,
-    words: str | None,
-    tensor: str | None,
-    column: tuple[str, ...],
-    member: str | None,
     scores: str | None,
     glove_vectors: str | None,
     words_only: bool,
@@ -103,10 +84,6 @@ def convert(
     options = {
         "encoding_errors": encoding_errors,
         "vocab": vocab,
-        "words": words,
-        "tensor": tensor,
-        "column": column or None,
-        "member": member,
         "scores": scores,
         "glove_vectors": glove_vectors,
         **reading(),

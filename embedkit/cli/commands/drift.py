@@ -11,6 +11,7 @@ from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, topn_option
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.reading import load, reading_options
 from embedkit.errors import ConfigError, UnknownWordError
 
 FLOOR = 50
@@ -42,6 +43,7 @@ FLOOR = 50
 )
 @click.option("--output", "-o", type=OUTPUT, metavar="FILE", help="Draw the words of --word: .png, .svg, .pdf.")
 @topn_option
+@reading_options
 @json_option
 @quiet_option
 def drift(
@@ -69,7 +71,6 @@ def drift(
     """
     from embedkit.analysis.drift import drift as compare
     from embedkit.analysis.drift import has_compass
-    from embedkit.query.storing import load
 
     if output and not words:
         raise ConfigError("-o draws the words of --word: name some")

@@ -18,8 +18,8 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.reading import load, reading_options
 from embedkit.errors import ConfigError
-from embedkit.query.storing import load
 
 if TYPE_CHECKING:
     from embedkit.analysis.evaluation import AnalogiesResult, PairsResult
@@ -114,6 +114,7 @@ class Columns(click.ParamType):
     help="Bootstrap samples behind the intervals of correlations.",
 )
 @seed_option
+@reading_options
 @json_option
 @quiet_option
 def evaluate(

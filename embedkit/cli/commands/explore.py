@@ -10,7 +10,7 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import quiet_option
 from embedkit.cli.shared.output import note, print_line
 from embedkit.cli.shared.progress import progress_bar
-from embedkit.query.storing import load
+from embedkit.cli.shared.reading import load, reading_options
 
 
 @click.command(epilog="Example: embedkit explore model.safetensors")
@@ -35,6 +35,7 @@ from embedkit.query.storing import load
 )
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="By default a free one.")
 @click.option("--browser/--no-browser", default=True, help="Open the page in the browser.  [default: open]")
+@reading_options
 @quiet_option
 def explore(
     models: tuple[str, ...], top: int, method: str, index_file: str | None, port: int, browser: bool, quiet: bool

@@ -13,6 +13,7 @@ from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option, workers_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.reading import load, reading_options_beside, refuse_reading
 
 
 @click.command(epilog="Example: embedkit index model.safetensors")
@@ -29,6 +30,7 @@ from embedkit.cli.shared.progress import progress_bar
 @workers_option
 @seed_option
 @document_options
+@reading_options_beside("--column", "--encoding-errors")
 @json_option
 @quiet_option
 def index(
@@ -74,6 +76,8 @@ def _index_documents(
 
     if output is None:
         raise click.UsageError("name the file to write: -o texts.index")
+    if options["vectors"] is None:
+        refuse_reading("without `vectors`")
     index, _ = build_index(corpus, options, quiet)
     index.save(output)
     with Results(["documents", "words", "vector_size", "bytes"], as_json, header=True) as results:
@@ -90,7 +94,6 @@ def _index_words(
 
     from embedkit.files.outputs import is_stream
     from embedkit.query.index import TOPN, NeighbourIndex
-    from embedkit.query.storing import load
 
     vectors = load(model)
     target = output or f"{model}.index"

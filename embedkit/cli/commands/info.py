@@ -7,21 +7,16 @@ import click
 from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option
 from embedkit.cli.shared.output import Results, print_json
-from embedkit.formats import FORMATS, read, sniff
+from embedkit.cli.shared.reading import reading, reading_options
+from embedkit.formats import read, sniff
 from embedkit.text.escaping import to_json
 
 
 @click.command(epilog="Example: embedkit info model.safetensors")
 @click.argument("model", type=INPUT)
-@click.option(
-    "--from",
-    "source_format",
-    type=click.Choice(list(FORMATS)),
-    metavar="FORMAT",
-    help="Where the content does not tell.",
-)
+@reading_options
 @json_option
-def info(model: str, source_format: str | None, as_json: bool) -> None:
+def info(model: str, as_json: bool) -> None:
     """Format, shape, training configuration and memory of a file of word vectors; what any file of embedkit holds.
 
     Piped, each line is property<TAB>value; --json prints one object.
@@ -31,11 +26,13 @@ def info(model: str, source_format: str | None, as_json: bool) -> None:
     from embedkit.formats.compressed import at_hand
     from embedkit.formats.describe import describe
 
-    with at_hand(model) as here:
-        facts = {} if source_format else describe_own(here)
+    options = reading()
+    with at_hand(model, options.pop("member", None)) as here:
+        facts = {} if options else describe_own(here)
         if not facts:
-            name = source_format or sniff(here)
-            facts = {"format": name, "file_bytes": bytes_of(here), **describe(read(here, name, name=shown(model)))}
+            name = options.pop("format", None) or sniff(here)
+            table = read(here, name, name=shown(model), **options)
+            facts = {"format": name, "file_bytes": bytes_of(here), **describe(table)}
     facts = {"file": shown(model), **facts}
     if as_json:
         print_json(facts)

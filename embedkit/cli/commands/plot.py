@@ -13,6 +13,7 @@ from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import quiet_option, refuse
 from embedkit.cli.shared.output import note, print_line
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.reading import load, reading_options, refuse_reading
 from embedkit.errors import ConfigError
 from embedkit.plotting.canvas import check_target
 from embedkit.text.escaping import escape
@@ -109,6 +110,7 @@ TABLES = (".tsv", ".parquet")  # places instead of a picture, for other programs
 )
 @click.option("--dpi", default=150, show_default=True, type=click.IntRange(20, 1200), help="Dots an inch in a PNG.")
 @click.option("--dark", is_flag=True, help="Light on dark (the page follows the reader's own setting).")
+@reading_options
 @quiet_option
 def plot(
     model: str | None,
@@ -209,6 +211,8 @@ def _refuse_idle(
         refuse(("size", "dpi", "dark", "title"), f"in a {suffix}, which is no picture")
     elif suffix not in (".png", ".html", ""):
         refuse(["dpi"], f"in a {suffix or 'picture'}: it is for .png")
+    if logs or cooccurrences:
+        refuse_reading("without a model")
     if logs:
         refuse((*of_words, "top", "vocab", "window"), "with `logs`: curves show no words")
     elif cooccurrences:
@@ -247,7 +251,6 @@ def _draw_words(
         check_target(output)
     from embedkit.plotting.projection import project
     from embedkit.plotting.selection import select
-    from embedkit.query.storing import load
 
     vectors = load(model)
     chosen = select(vectors, **selection)

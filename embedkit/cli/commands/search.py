@@ -12,6 +12,7 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import given, json_option, quiet_option, refuse, topn_option
 from embedkit.cli.shared.output import Results, warn
 from embedkit.cli.shared.queries import query_batches
+from embedkit.cli.shared.reading import load, reading_options_beside, refuse_reading
 from embedkit.documents.bm25 import K1, B
 from embedkit.documents.search import CANDIDATES, RERANKINGS, WAYS
 from embedkit.errors import ConfigError
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     help="How many answers --rerank puts in order; at least --topn.",
 )
 @document_options
+@reading_options_beside("--column", "--encoding-errors")
 @json_option
 @quiet_option
 def search(
@@ -101,7 +103,6 @@ def _searcher(
 ) -> Searcher:
     from embedkit.documents.document_index import DocumentIndex, is_index
     from embedkit.documents.search import Searcher
-    from embedkit.query.storing import load
 
     if by == "words":
         refuse(OF_VECTORS, "by `words`: documents get no vectors then")
@@ -109,6 +110,8 @@ def _searcher(
             refuse(["vectors"], "by `words` without `rerank`")
     path = options["vectors"]
     if not is_index(corpus[0]):
+        if path is None:
+            refuse_reading("without `vectors`")
         if rerank and path is None:
             raise ConfigError("--rerank goes by the words' vectors: give them with --vectors MODEL")
         if by == "words":
@@ -120,6 +123,8 @@ def _searcher(
     refuse((*OF_VECTORS, *READING, "stop_words"), "with an index, which was made before")
     index = DocumentIndex.load(corpus[0])
     path = path or index.model
+    if not path:
+        refuse_reading("on an index without vectors")
     if index.sentences is None and (by in ("vectors", "both") or (path and not rerank)):
         raise ConfigError(f"{corpus[0]} was made without vectors: embedkit index --documents --vectors MODEL")
     if rerank and not path:

@@ -11,6 +11,7 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.queries import query_batches
+from embedkit.cli.shared.reading import load, reading_options, refuse_reading
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.rows.subwords import KINDS, Subwords, default_lengths
 
@@ -31,6 +32,7 @@ from embedkit.rows.subwords import KINDS, Subwords, default_lengths
 @click.option("--max-jamo", type=int, help="Longest n-gram of jamo.  [default: 5]")
 @click.option("--min-syllables", type=int, help="Shortest n-gram of syllables beside the jamo.  [default: 1]")
 @click.option("--max-syllables", type=int, help="Longest n-gram of syllables beside the jamo.  [default: 4]")
+@reading_options
 @json_option
 @quiet_option
 def subwords(words: tuple[str, ...], model: str | None, as_json: bool, quiet: bool, **lengths: Any) -> None:
@@ -44,6 +46,7 @@ def subwords(words: tuple[str, ...], model: str | None, as_json: bool, quiet: bo
         refuse(lengths, "with `model`, which says how words are split")
         _shares(model, words, as_json, quiet)
         return
+    refuse_reading("without `model`")
     kind = given.pop("kind", "chars")
     own = {"chars": ("min_n", "max_n"), "jamo": ("min_jamo", "max_jamo", "min_syllables", "max_syllables")}[kind]
     refuse([name for name in lengths if name not in (*own, "kind")], f"with `kind` {kind}")
@@ -71,8 +74,6 @@ def _checked(word: str) -> str:
 
 def _shares(model: str, words: tuple[str, ...], as_json: bool, quiet: bool) -> None:
     """Print for each subword its share of the word's vector h of n rows: (row · h) / (n h · h)."""
-    from embedkit.query.storing import load
-
     vectors = load(model)
     if vectors.subwords is None or vectors.ngram_vectors is None:
         raise EmbedkitError(f"{model} has no vectors of n-grams; train with --model fasttext, or with --subwords")

@@ -10,6 +10,7 @@ import click
 from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import chain, option_of, refuse
 from embedkit.cli.shared.output import note
+from embedkit.cli.shared.reading import load
 from embedkit.cli.shared.sentences import METHODS, method_of, method_options, sentence_options
 from embedkit.cli.shared.text_fields import field_options
 from embedkit.cli.shared.words import word_list
@@ -32,8 +33,6 @@ document_options = chain(
 
 def build_index(corpus: list[str], options: dict[str, Any], quiet: bool) -> tuple[DocumentIndex, KeyedVectors | None]:
     """Index a text as the options of the running command say; the vectors of words, where it was made with some."""
-    from embedkit.query.storing import load
-
     path = options["vectors"]
     if path is None:
         refuse(OF_VECTORS, "without `vectors`")

@@ -2,81 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 import click
 
-from embedkit.cli.shared.files import STDIN_HOLDS_MODEL
+from embedkit.cli.shared.files import INPUT, STDIN_HOLDS_MODEL
+from embedkit.errors import ConfigError
 from embedkit.files.locations import STDIN
 from embedkit.formats import FORMATS
+from embedkit.options import listed
 from embedkit.query.keyed_vectors import KeyedVectors
 
 F = TypeVar("F", bound=Callable[..., Any])
 _KEY = "embedkit.reading"
 
 
-def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    if value:
-        context.meta.setdefault(_KEY, {})[parameter.name] = value
+_BESIDE = "model-"  # before the name of a flag that a command has already
+
+_FORMAT: dict[str, Any] = {
+    "from": {
+        "type": click.Choice(list(FORMATS)),
+        "metavar": "FORMAT",
+        "help": "The format of MODEL, where its content does not tell.",
+    }
+}
+_ROWS: dict[str, Any] = {
+    "words": {
+        "type": INPUT,
+        "metavar": "FILE",
+        "help": "npy, npz, other programs' safetensors: the words, a word a line. floret, spacy: words to compose.",
+    },
+    "tensor": {
+        "metavar": "NAME",
+        "help": "safetensors of other programs, npz: the matrix, where there are several.",
+    },
+    "column": {
+        "multiple": True,
+        "metavar": "NAME",
+        "help": "parquet, arrow, csv: the words' column, then those of the vectors, also as a pattern; repeatable.",
+    },
+    "member": {"metavar": "NAME", "help": "Which file of a .zip archive, where it holds several."},
+    "encoding": {
+        "metavar": "NAME",
+        "help": "Of the words in word2vec and GloVe files: latin-1, cp949, …; UTF-8 by default.",
+    },
+    "limit": {"type": click.IntRange(1), "metavar": "N", "help": "Read the first N words only."},
+    "skip-bad-rows": {
+        "is_flag": True,
+        "help": "Leave out rows that cannot be read, and say how many and which.",
+    },
+}
+_ERRORS: dict[str, Any] = {
+    "encoding-errors": {
+        "type": click.Choice(["strict", "replace", "ignore"]),
+        "help": "What to do with words that are not of this encoding; strict by default.",
+    }
+}
 
 
-format_option = click.option(
-    "--from",
-    "format",
-    type=click.Choice(list(FORMATS)),
-    metavar="FORMAT",
-    expose_value=False,
-    callback=_keep,
-    help="The format of MODEL, where its content does not tell.",
-)
-encoding_errors_option = click.option(
-    "--encoding-errors",
-    type=click.Choice(["strict", "replace", "ignore"]),
-    expose_value=False,
-    callback=_keep,
-    help="What to do with words that are not of this encoding; strict by default.",
-)
+def _added(command: F, options: dict[str, Any], taken: Collection[str] = ()) -> F:
+    for name, facts in reversed(options.items()):
+        kept = "format" if name == "from" else name.replace("-", "_")
+        flag = f"--{_BESIDE}{name}" if f"--{name}" in taken else f"--{name}"
+        # Commands have arguments called words, and options called as flags that are taken.
+        parameter = f"model_{kept}" if flag[2:] != name or name == "words" else kept
+        command = click.option(flag, parameter, expose_value=False, callback=_keeper(kept), **facts)(command)
+    return command
+
+
+def _keeper(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if value:
+            context.meta.setdefault(_KEY, {})[name] = value
+
+    return keep
 
 
 def row_options(command: F) -> F:
-    """``--encoding``, ``--limit`` and ``--skip-bad-rows``."""
-    for option in (
-        click.option(
-            "--skip-bad-rows",
-            is_flag=True,
-            expose_value=False,
-            callback=_keep,
-            help="Leave out rows that cannot be read, and say how many and which.",
-        ),
-        click.option(
-            "--limit",
-            type=click.IntRange(1),
-            metavar="N",
-            expose_value=False,
-            callback=_keep,
-            help="Read the first N words only.",
-        ),
-        click.option(
-            "--encoding",
-            metavar="NAME",
-            expose_value=False,
-            callback=_keep,
-            help="Of the words in word2vec and GloVe files: latin-1, cp949, …; UTF-8 by default.",
-        ),
-    ):
-        command = option(command)
-    return command
+    """Which rows are read and how, and where in a file words and vectors are."""
+    return _added(command, _ROWS)
 
 
 def reading_options(command: F) -> F:
     """All of them, for commands that ask a model."""
-    return format_option(row_options(encoding_errors_option(command)))
+    return _added(command, _FORMAT | _ROWS | _ERRORS)
+
+
+def reading_options_beside(*taken: str) -> Callable[[F], F]:
+    """The same for a command that has flags of these names for something else: these begin with ``--model-``."""
+    return lambda command: _added(command, _FORMAT | _ROWS | _ERRORS, taken)
 
 
 def reading() -> dict[str, Any]:
     """What was given of these options, for `embedkit.load`."""
     return dict(click.get_current_context().meta.get(_KEY, {}))
+
+
+def refuse_reading(why: str) -> None:
+    """Refuse those of these options that were given, where no model is read."""
+    asked = list(reading())
+    if asked:
+        raise ConfigError(f"{listed(asked)} {'has' if len(asked) == 1 else 'have'} no effect {why}")
 
 
 def load(path: str) -> KeyedVectors:
