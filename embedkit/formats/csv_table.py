@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,8 +17,10 @@ import numpy as np
 
 from embedkit.errors import FormatError
 from embedkit.files.atomic import atomic_open
+from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks, Reading, check_dimensions
 from embedkit.formats.columns import WORD_NAMES, Columns, choose_columns
+from embedkit.formats.csv_rows import is_plain, number, plain_rows
 from embedkit.formats.text_rows import WRITE_ROWS, check_plain, format_rows
 from embedkit.kernels import thresholds
 from embedkit.rows.table import EmbeddingTable
@@ -26,6 +29,7 @@ ROWS = 4096
 SAMPLE_ROWS = 20
 NO_VALUES = ("count", "counts", "freq", "frequency", "id", "index", "n", "rank", "row")
 DELIMITERS = (",", ";", "\t")
+QUOTED = re.compile(rb'[,;"\r\n\t]')  # what a word must stand in quotation marks for
 
 
 def looks_like_csv(head: str, cut: bool = False) -> bool:
@@ -94,7 +98,12 @@ def blocks(
     size = len(_list(first[names.index(columns.vector[0])])) if columns.lists else len(columns.vector)
     typical = max(1, len(text.encode("utf-8", "surrogateescape")) // max(1, text.count("\n")))
     estimate = os.path.getsize(path) // typical + 1
-    rows = _rows(path, name, delimiter, header is not None, names, columns, size, reading)
+    wanted = estimate if reading.limit is None else min(estimate, reading.limit)
+    plain = columns == Columns(names[0], tuple(names[1:]), False) and is_plain(reading.encoding)
+    if plain and wanted * typical >= thresholds.PARSED_BYTES:
+        rows = plain_rows(MappedFile(path, name), header is not None, size, delimiter, reading)
+    else:
+        rows = _rows(path, name, delimiter, header is not None, names, columns, size, reading)
     return Blocks(name, size, estimate, rows, reading=reading)
 
 
@@ -145,16 +154,10 @@ def _kind(name: str, field: str, delimiter: str) -> str:
 
 def _is_number(field: str, delimiter: str) -> bool:
     try:
-        _float(field, delimiter)
+        number(field, delimiter)
     except ValueError:
         return False
     return True
-
-
-def _float(field: str, delimiter: str) -> float:
-    if "_" in field:  # which Python allows between digits
-        raise ValueError(f"could not convert string to float: {field!r}")
-    return float(field.replace(",", ".") if delimiter == ";" else field)
 
 
 def _list(field: str) -> list[str]:
@@ -187,7 +190,7 @@ def _rows(
                 values = _list(fields[vector_at[0]]) if columns.lists else [fields[i] for i in vector_at]
                 if len(values) != size:
                     raise ValueError(f"{len(values)} values")
-                rows.append([_float(value, delimiter) for value in values])
+                rows.append([number(value, delimiter) for value in values])
             except ValueError as error:
                 reading.leave_out(
                     f"{name}, line {line}: expected {len(names)} fields with {size} values, found {error}"
@@ -226,6 +229,6 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
 
 
 def _quoted(word: bytes) -> bytes:
-    if not word or any(mark in word for mark in b',;"\r\n\t'):
+    if not word or QUOTED.search(word):
         return b'"' + word.replace(b'"', b'""') + b'"'
     return word

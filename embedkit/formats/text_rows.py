@@ -70,9 +70,9 @@ def read_rows(
         sample = lines_at(file, start, SAMPLE_LINES)
         wanted = min(wanted, reading.limit * (max(map(len, sample), default=0) + 1))
     large = wanted >= thresholds.PARSED_BYTES
-    segments = _segments(file, start, SEGMENT if large or reading.limit is None else LIMITED_SEGMENT)
+    parts = segments(file, start, SEGMENT if large or reading.limit is None else LIMITED_SEGMENT)
     if not large:
-        for low, high in segments:
+        for low, high in parts:
             yield _finish(file, *_parse_python(file, low, high, size, reading), reading)
         return  # a small file: its pages are not worth giving back
     from embedkit.threads import ordered_map
@@ -80,7 +80,7 @@ def read_rows(
     def parse(segment: tuple[int, int]) -> tuple[int, tuple[list[bytes], np.ndarray, np.ndarray]]:
         return segment[0], _parse_kernel(file, *segment, size, reading)
 
-    for low, found in ordered_map(parse, segments, min(os.cpu_count() or 1, 16), "parse"):
+    for low, found in ordered_map(parse, parts, min(os.cpu_count() or 1, 16), "parse"):
         yield _finish(file, *found, reading)
         file.forget(low)
 
@@ -151,7 +151,8 @@ def place(file: MappedFile, position: int) -> str:
     return f"{file.name}, line {line:,}"
 
 
-def _segments(file: MappedFile, start: int, step: int) -> Iterator[tuple[int, int]]:
+def segments(file: MappedFile, start: int, step: int) -> Iterator[tuple[int, int]]:
+    """Where parts of about `step` bytes begin and end, from byte `start` on; each ends behind a line."""
     while start < file.size:
         end = min(start + step, file.size)
         if end < file.size:

@@ -26,6 +26,7 @@ MARGIN = 8
 HALF, LOW_BITS = np.int64(1 << 28), np.int64((1 << 29) - 1)
 SMALLEST_NORMAL, LARGEST = 2.0**-126, 3.40282355e38
 TAB, LINE_FEED, CARRIAGE_RETURN, SPACE, PLUS, MINUS, POINT, ZERO, LETTER_E = 9, 10, 13, 32, 43, 45, 46, 48, 101
+QUOTE = 34
 TEN, LOWER_CASE = np.uint64(10), 32
 WIDEST = 17  # bytes of the longest number written: -0.000123456789 and a space
 
@@ -53,7 +54,7 @@ def scale(mantissa, exponent):
 def parse_number(data, position, stop):
     """The number that starts at `position` of ``data`` (uint8): its float32, where it ends, and whether it is sure.
 
-    The number must be followed by a space, a tab or the end of the line.
+    What follows is for the caller to look at.
     """
     negative = data[position] == MINUS
     if negative or data[position] == PLUS:
@@ -95,9 +96,6 @@ def parse_number(data, position, stop):
             return np.float32(0.0), position, False
         exponent += -power if down else power
     value, sure = scale(mantissa, exponent)
-    if position < stop:
-        after = data[position]
-        sure = sure and after in (SPACE, TAB, LINE_FEED, CARRIAGE_RETURN)
     return -value if negative else value, position, sure
 
 
@@ -147,6 +145,36 @@ def parse_lines(data, start, stop, out, words, row):
             if data[position] != SPACE and data[position] != TAB and data[position] != CARRIAGE_RETURN:
                 return row, start
             position += 1
+        start = position + 1
+        row += 1
+    return row, min(start, stop)
+
+
+@kernel
+def parse_records(data, start, stop, out, words, row, delimiter):
+    """As `parse_lines`, of ``word,v1,…,vd`` with any delimiter (its byte); quotation marks are not plain."""
+    size = out.shape[1]
+    while start < stop and row < out.shape[0]:
+        position = start
+        while position < stop and data[position] != delimiter:
+            if data[position] in (LINE_FEED, CARRIAGE_RETURN) or (position == start and data[position] == QUOTE):
+                return row, start
+            position += 1
+        words[row, 0] = start
+        words[row, 1] = position
+        if position == start:
+            return row, start
+        for column in range(size):
+            if position + 1 >= stop or data[position] != delimiter:
+                return row, start
+            value, position, sure = parse_number(data, position + 1, stop)
+            if not sure:
+                return row, start
+            out[row, column] = value
+        if position + 1 < stop and data[position] == CARRIAGE_RETURN:
+            position += 1
+        if position < stop and data[position] != LINE_FEED:
+            return row, start
         start = position + 1
         row += 1
     return row, min(start, stop)

@@ -4,13 +4,17 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from embedkit import KeyedVectors, load
 from embedkit.cli import main
 from embedkit.errors import ConfigError, FormatError
 from embedkit.files.safetensors_writer import write_safetensors
-from embedkit.formats import sniff
+from embedkit.formats import csv_rows, csv_table, sniff
+from embedkit.formats.blocks import Reading
 from embedkit.formats.columns import choose_columns
+from embedkit.kernels import thresholds
 
 WORDS = ["왕", "queen", "1984"]
 VECTORS = np.array([[0.5, -1.25], [3, 4], [1e-9, 7]], np.float32)
@@ -81,6 +85,63 @@ def test_csv_that_is_odd(tmp_path, capsys):
     path.write_text("word,count\nthe,100\nof,50\n")  # a vocabulary
     with pytest.raises(FormatError, match="expected word vectors"):
         load(path)
+
+
+QUOTES = ['"', '"c,d"', '"c ""d"""', '"e\nf"', 'g"h']
+FIELDS = st.sampled_from(
+    [
+        *QUOTES,
+        "a",
+        "왕",
+        "",
+        "a b",
+        '"',
+        '"c,d"',
+        '"c ""d"""',
+        '"e\nf"',
+        'g"h',
+        "1e-3",
+        "-0.5",
+        "+7",
+        "1_0",
+        "nan",
+        " 2",
+        "x",
+        "9" * 25,
+    ]
+)
+
+
+@given(
+    st.lists(st.lists(FIELDS, min_size=1, max_size=4), min_size=1, max_size=12),
+    st.sampled_from([",", ";", "\t"]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(["word", '"word"', "\ufeffword"]),
+    st.sampled_from([8, 1 << 20]),
+    st.booleans(),
+)
+@settings(max_examples=60)
+def test_large_tables_are_read_as_small_ones(tmp_path_factory, rows, delimiter, ending, first, segment, last):
+    path = tmp_path_factory.mktemp("csv") / "m.csv"
+    rows = [[first, "v1", "v2"], ["plain", "1", "2"], *rows, ["plain2", "3.5", "-4"]]
+    text = ending.join(delimiter.join(row) for row in rows) + (ending if last else "")
+    path.write_bytes(text.encode())
+
+    def read(large):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(thresholds, "PARSED_BYTES", 0 if large else 1 << 40)
+            patch.setattr(csv_rows, "SEGMENT", segment)
+            reading = Reading(skip_bad_rows=True)
+            try:
+                parts = list(csv_table.blocks(path, "m.csv", reading=reading).rows)
+            except FormatError as error:
+                return str(error)
+        words = [word for words, _ in parts for word in words]
+        vectors = [row for _, rows in parts for row in rows.tolist()]
+        return words, repr(vectors), sorted(reading.left_out)
+
+    found, expected = read(True), read(False)
+    assert found == expected or ("not a table" in found and "not a table" in expected)
 
 
 def test_parquet_and_arrow_with_other_columns(tmp_path):
