@@ -6,10 +6,11 @@ asked for and nowhere else.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from embedkit._version import __version__
 from embedkit.errors import ConfigError, EmbedkitError
@@ -17,10 +18,18 @@ from embedkit.progress import Progress, ProgressCallback
 
 CONNECT_SECONDS = 10.0
 BUSY_SECONDS = 600.0  # that a worker may be busy with other tasks before it takes up training
+LOOK_SECONDS = 0.001  # between looks for answers
 RETRIES = 3  # of a task that fails with its worker
 # What Dask raises when an actor's worker is no more, beside what the operating system raises.
 _OF_THE_DEAD = ("RuntimeError", "CommClosedError", "KilledWorker", "CancelledError", "FutureCancelledError", "KeyError")
 LATE, GONE = "late", "gone"  # in the place of an answer: the worker gives none, or is no more
+
+
+class Box(Protocol):
+    """Where a worker is told something by another one; travels to that one."""
+
+    def tell(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """As `Engine.tell`."""
 
 
 class Engine(Protocol):
@@ -45,8 +54,17 @@ class Engine(Protocol):
     def call(self, worker: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Do ``function(*arguments)`` on that worker and nowhere else, at once: for the many short calls of rounds."""
 
-    def answers(self, calls: list[Any], seconds: float) -> list[Any]:
-        """What calls return; `GONE` where the worker is no more, `LATE` where it took longer than so many seconds."""
+    def answers(self, calls: list[Any], seconds: float) -> Iterator[tuple[int, Any]]:
+        """What calls return, with their numbers, as they come; `GONE` where the worker is no more.
+
+        In the end `LATE` where it took longer than so many seconds.
+        """
+
+    def tell(self, worker: str, function: Callable[..., Any], *arguments: Any) -> None:
+        """Do ``function(*arguments)`` there beside the call that is under way; it must be short, and has no answer."""
+
+    def box(self, worker: str) -> Box:
+        """What another worker tells `worker` something with."""
 
     def leave_out(self, worker: str) -> None:
         """Give `worker` nothing any more, and let the cluster forget it: it does not answer."""
@@ -113,34 +131,55 @@ class DaskEngine:
     def call(self, worker: str, function: Callable[..., Any], *arguments: Any) -> Any:
         with self._client.as_current():
             try:
-                if worker not in self._desks:
-                    made = self._client.submit(
-                        _Desk, actor=True, workers=[worker], allow_other_workers=True, pure=False
-                    )
-                    self._desks[worker] = made.result(timeout=BUSY_SECONDS)
-                return worker, self._desks[worker].call(function, *arguments)
+                return worker, self._desk(worker).call(function, *arguments)
             except Exception as error:  # a worker that is going answers in many ways
                 return worker, error
 
-    def answers(self, calls: list[Any], seconds: float) -> list[Any]:
-        end = time.monotonic() + seconds
-        found = []
-        for worker, call in calls:
+    def _desk(self, worker: str) -> Any:
+        if worker not in self._desks:
+            made = self._client.submit(_Desk, actor=True, workers=[worker], allow_other_workers=True, pure=False)
+            self._desks[worker] = made.result(timeout=BUSY_SECONDS)
+        return self._desks[worker]
+
+    def tell(self, worker: str, function: Callable[..., Any], *arguments: Any) -> None:
+        with self._client.as_current(), contextlib.suppress(Exception):  # of a worker that is no more
+            if worker in self._desks:
+                self._desks[worker].tell(function, *arguments)
+
+    def box(self, worker: str) -> Box:
+        with self._client.as_current():
             try:
-                if isinstance(call, Exception):
-                    raise call
-                found.append(call.result(timeout=max(0.01, end - time.monotonic())))
-            except EmbedkitError:
+                return _DeskBox(worker, self._desk(worker).key)
+            except Exception:  # its call will be answered with `GONE`
+                return _DeskBox(worker, "")
+
+    def answers(self, calls: list[Any], seconds: float) -> Iterator[tuple[int, Any]]:
+        end = time.monotonic() + seconds
+        waiting = dict(enumerate(calls))
+        while waiting:
+            for i, (worker, call) in list(waiting.items()):
+                if isinstance(call, Exception) or call.done():
+                    del waiting[i]
+                    yield i, self._answer(worker, call)
+            if waiting and time.monotonic() > end:
+                for i, (worker, _) in waiting.items():
+                    self._desks.pop(worker, None)
+                    yield i, LATE
+                return
+            time.sleep(LOOK_SECONDS)
+
+    def _answer(self, worker: str, call: Any) -> Any:
+        try:
+            if isinstance(call, Exception):
+                raise call
+            return call.result()
+        except EmbedkitError:
+            raise
+        except Exception as error:
+            if not isinstance(error, OSError) and type(error).__name__ not in _OF_THE_DEAD:
                 raise
-            except TimeoutError:
-                found.append(LATE)
-                self._desks.pop(worker, None)
-            except Exception as error:
-                if not isinstance(error, OSError) and type(error).__name__ not in _OF_THE_DEAD:
-                    raise
-                found.append(GONE)
-                self._desks.pop(worker, None)
-        return found
+            self._desks.pop(worker, None)
+            return GONE
 
     def share(self, value: Any) -> Any:
         return self.submit(_same, value)
@@ -280,6 +319,30 @@ class _Desk:
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
+
+    async def tell(self, function: Callable[..., Any], *arguments: Any) -> None:
+        function(*arguments)  # in the worker's loop, so that it passes the call under way
+
+
+class _DeskBox(NamedTuple):
+    """A worker's desk, for another worker."""
+
+    worker: str
+    desk: str
+
+    def tell(self, function: Callable[..., Any], *arguments: Any) -> None:
+        from distributed import get_worker
+        from distributed.protocol import to_serialize
+
+        here = get_worker()
+
+        async def send() -> None:
+            told = [to_serialize(one) for one in (function, *arguments)]
+            with contextlib.suppress(Exception):  # a worker that is lost is found out by who waits for it
+                await here.rpc(self.worker).actor_execute(actor=self.desk, function="tell", args=told, kwargs={})
+
+        loop: Any = here.loop
+        asyncio.run_coroutine_threadsafe(send(), loop.asyncio_loop)
 
 
 def _same(value: Any) -> Any:

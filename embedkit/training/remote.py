@@ -1,12 +1,12 @@
 """Replicas on a cluster: they train where their text is, and only rows that were touched travel.
 
-Each replica lives on a worker, with its part of the id stream in a file there. In a stage every worker first takes
-over what was merged before, then trains its replicas and sends the changes of the rows that meet. Merging happens
-here, with the arithmetic of one machine in the order of the replicas; so the vectors have the same bits.
+Each replica lives on a worker, with its part of the id stream in a file there. Every row has an owner among the
+workers, which merges it with the arithmetic of one machine in the order of the replicas; so the vectors have the same
+bits. This process orders rounds, and takes note of the rows that they changed (`embedkit.training.remote_round`).
 
 What a worker holds can be made again. A worker that has lost its share (it died, another one does its task) says so.
-Then all go back to the beginning of the round, the replicas are dealt to the workers that live, and the stages of
-this round are done again: the same slices with the same random numbers from the same rows.
+Then all go back to the beginning of the round, which is what this process knows, the replicas are dealt to the workers
+that live, and the round is done again: the same slices with the same random numbers from the same rows.
 """
 
 from __future__ import annotations
@@ -15,36 +15,28 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.cluster.engine import LATE
+from embedkit.cluster.shared import SharedAddress, machine_here
 from embedkit.errors import CorpusError, EmbedkitError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.threads import Timetable
 from embedkit.training.options import TrainingConfig
-from embedkit.training.remote_worker import (
-    Model,
-    Order,
-    Reply,
-    Rows,
-    forget,
-    hold_part,
-    longer,
-    shorter,
-    take_state,
-    train_stage,
-)
+from embedkit.training.remote_node import Layout, Node
+from embedkit.training.remote_round import Crew, Order, Reply, train_round
+from embedkit.training.remote_worker import Model, forget, hold_part, join_node, open_node, stop
 from embedkit.training.replicas import Merging, ReplicatedFamily, check_replicas, session_of
 from embedkit.training.run import Run
 from embedkit.training.schedule import Schedule
 from embedkit.training.slices import Result, rate_at
 from embedkit.vocabulary.corpus import cut_reach
 
-FIRST_SECONDS, STALLED_SECONDS = 600.0, 120.0  # that a worker may take: for its first stage, with compiling; later
-STALLED_TIMES = 20  # of what the longest stage took, if that is more
+FIRST_SECONDS, STALLED_SECONDS = 600.0, 120.0  # that a worker may take: for its first round, with compiling; later
+STALLED_TIMES = 20  # of what the longest round took, if that is more
 ATTEMPTS = 8  # at a round whose workers are lost again and again
 NEW_SECONDS = 30.0  # to wait for a worker when none is left
 LOOK_EVERY = 10.0  # seconds: whether there are more workers than before
@@ -100,13 +92,6 @@ def train_on_cluster(family: ReplicatedFamily, corpus: SpreadCorpus, config: Tra
         return session.train(loop)
 
 
-class Met(NamedTuple):
-    """What a stage came to: what is added to the rows of each matrix, and the results of the slices."""
-
-    merged: list[Rows]
-    results: list[Result]
-
-
 class WorkersLost(Exception):
     """Workers have lost their share of the run; `late` are those that gave no answer."""
 
@@ -139,7 +124,6 @@ class RemoteReplicas:
         self.engine, self.corpus, self.config, self.schedule, self.run = corpus.engine, corpus, config, schedule, run
         self.matrices, self.rule = family.matrices, Merging(family, config)
         self.from_seed = False
-        self._all_rows = [slice(0, len(matrix)) for matrix in self.matrices]
         self._name = os.urandom(16).hex()
         self._model = self.engine.share(
             Model(type(family), config, corpus.vocabulary, corpus.n_tokens, corpus.n_sentences)
@@ -148,10 +132,12 @@ class RemoteReplicas:
         self._holds: set[tuple[str, int]] = set()
         self._dealt: dict[str, list[int]] = {}
         self._had: set[str] = set()  # the workers that ever had a share
-        self._carried: list[Rows] = []  # what the last round came to, which the workers have not heard yet
+        self._crew = Crew(0, [], [], [], [], [])
+        self._near: list[np.ndarray] = []  # what all agree on, where a node's memory is within reach
         self._ready = -1  # the round whose beginning the workers hold
+        self._fresh = True  # the workers have not done a round yet
         self._looked, self._longest = time.monotonic(), 0.0
-        self._moved = self._waited = self._trained = 0.0
+        self._figures = Figures()
         self._round = 0
 
     @contextlib.contextmanager
@@ -163,7 +149,7 @@ class RemoteReplicas:
         finally:
             with contextlib.suppress(EmbedkitError):  # of a cluster that is lost
                 shares = [(worker, self._share(worker)) for worker in self.engine.workers() if worker in self._had]
-                self.engine.answers([self.engine.call(worker, forget, share) for worker, share in shares], 5.0)
+                list(self.engine.answers([self.engine.call(worker, forget, share) for worker, share in shares], 5.0))
 
     def digests(self) -> list[str]:
         """The fingerprints of the parts."""
@@ -171,13 +157,7 @@ class RemoteReplicas:
 
     def figures(self) -> dict[str, float]:
         """For progress: what the run is doing on the cluster."""
-        share = 1.0 - self._trained / self._waited if self._waited else 0.0
-        return {
-            "workers": len(self._dealt),
-            "round": self._round + 1,
-            "moved_MB": self._moved / 1e6,
-            "merging_%": 100.0 * share,
-        }
+        return {"workers": len(self._dealt), "round": self._round + 1, **self._figures.shown()}
 
     def round(self, k: int, rate: float, timetable: Timetable) -> list[Result]:
         """Train and merge a round; returns the results of all its slices.
@@ -187,38 +167,21 @@ class RemoteReplicas:
         EmbedkitError
             When it cannot be done; the matrices are as they were before it.
         """
-        self._round = k
-        frequent = list(zip(self.matrices, self.rule.frequent, strict=True))
-        before = [matrix[part].copy() for matrix, part in frequent]
-        try:
-            return self._round_from(k, rate, timetable, before)
-        except BaseException:
-            for (matrix, part), rows in zip(frequent, before, strict=True):
-                matrix[part] = rows
-            raise
-
-    def _round_from(self, k: int, rate: float, timetable: Timetable, before: list[np.ndarray]) -> list[Result]:
-        epoch, stages = self.schedule.stages(k)
-        done: list[Met] = []
-        if time.monotonic() - self._looked > LOOK_EVERY:
+        self._round, begun = k, time.monotonic()
+        if begun - self._looked > LOOK_EVERY:
             self._look()
         for attempt in range(ATTEMPTS):
             try:
-                again = 0 if self._ready != k else len(done)
                 if self._ready != k:
-                    self._send_state(k, before)
-                for n in range(again, len(stages)):
-                    merged = done[n - 1].merged if n else self._carried
-                    last = n + 1 == len(stages)
-                    then = (k + 1, 0) if last else (k, n + 1)
-                    meeting = self._all_rows if last else self.rule.frequent
-                    order = Order((k, n), then, epoch, stages[n], rate, meeting)
-                    replies = self._train(order, merged)
-                    if n == len(done):
-                        done.append(self._merge(replies, rate, len(stages) if last else 0))
-                    timetable.tick()
-                self._ready, self._carried = k + 1, done[-1].merged
-                return [result for met in done for result in met.results]
+                    self._gather(k)
+                replies = self._order(k, rate)
+                self._take_note(replies)
+                self._ready = k + 1
+                self._figures.add(time.monotonic() - begun, replies)
+                timetable.tick()
+                stages = zip(*(reply.results for reply in replies), strict=True)
+                found = [{r: result for part in stage for r, result in part.items()} for stage in stages]
+                return [results[r] for results in found for r in range(self.schedule.n)]
             except WorkersLost as lost:
                 self._ready = -1
                 time.sleep(0.1 * attempt)
@@ -266,64 +229,133 @@ class RemoteReplicas:
             hold_part, self._share(worker), self.schedule, r, low, high - low, reach, *pieces, worker=worker
         )
 
-    def _send_state(self, k: int, before: list[np.ndarray]) -> None:
-        """Give every worker the state at the beginning of round k."""
+    def _gather(self, k: int) -> None:
+        """Give every worker the state at the beginning of round k; those of one machine share it."""
+        workers = list(self._dealt)
+        machines = self._ask(dict.fromkeys(workers, (machine_here,)))
+        places = {w: [v for v in workers if machines[v] == machines[w]] for w in workers}
+        deal, seats = self._crew.deal + 1, {w: place.index(w) for w, place in places.items()}
         state: Any = None
         if k or not self.from_seed:
-            size = self.config.vector_size
-            now = [matrix[:, :size].copy() for matrix in self.matrices]
-            for matrix, part, rows in zip(now, self.rule.frequent, before, strict=True):
-                matrix[part] = rows[:, :size]
-            self._moved += sum(matrix.nbytes for matrix in now) * len(self._dealt)
+            now = [matrix[:, : self.config.vector_size].copy() for matrix in self.matrices]
+            self._figures.moved += sum(matrix.nbytes for matrix in now) * len(set(machines.values()))
             state = self.engine.share(now)
-        handles = [
-            self.engine.submit(take_state, self._share(worker), (k, 0), replicas, self._model, state, worker=worker)
-            for worker, replicas in self._dealt.items()
-        ]
-        if not all(self.engine.results(handles)):
-            self._holds = set()
-            raise WorkersLost([])
-        self._ready, self._carried = k, []
+        self._near, self._crew = [], self._crew._replace(deal=deal)
+        nodes: dict[str, int] = {}
+        while left := [w for w in workers if w not in nodes]:
+            layouts = {w: self._layout(places[w]) for w in left}
+            firsts = [w for w in left if not seats[w]]
+            made = self._ask({w: (open_node, self._share(w), deal, layouts[w], self._model, state) for w in firsts})
+            if None in made.values():
+                self._nothing_is_there()
+            calls = {
+                w: (join_node, self._share(w), deal, k, self._dealt[w], self._model, layouts[w], made.get(places[w][0]))
+                for w in left
+            }
+            joined = self._ask(calls)
+            if None in joined.values():
+                self._nothing_is_there()
+            for w in left:
+                if joined[w]:
+                    nodes[w] = workers.index(places[w][0])
+                else:  # out of reach of the others: it has a node to itself
+                    places[w], seats[w] = [w], 0
+            for w, address in made.items():
+                self._near = self._near or self._read(layouts[w], address)
+        boxes = [self.engine.box(w) for w in workers] if len(set(nodes.values())) > 1 else []
+        shares = [self._share(w) for w in workers]
+        self._crew = Crew(
+            deal, shares, list(self._dealt.values()), [nodes[w] for w in workers], [seats[w] for w in workers], boxes
+        )
+        self._ready, self._fresh = k, True
 
-    def _train(self, order: Order, merged: list[Rows]) -> list[Reply]:
-        """Have all replicas train a stage."""
-        begun = time.monotonic()
-        calls = [
-            self.engine.call(worker, train_stage, self._share(worker), order, replicas, merged)
-            for worker, replicas in self._dealt.items()
-        ]
-        patience = max(STALLED_SECONDS, STALLED_TIMES * self._longest) if self._longest else FIRST_SECONDS
-        found = self.engine.answers(calls, patience)
+    def _ask(self, tasks: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
+        handles = [self.engine.submit(*task, worker=worker) for worker, task in tasks.items()]
+        return dict(zip(tasks, self.engine.results(handles), strict=True))
+
+    def _nothing_is_there(self) -> None:
+        self._holds = set()
+        raise WorkersLost([])
+
+    def _layout(self, workers: list[str]) -> Layout:
+        replicas = sorted(r for w in workers for r in self._dealt[w])
+        return Layout(len(workers), replicas, [matrix.shape for matrix in self.matrices])
+
+    def _read(self, layout: Layout, address: Any) -> list[np.ndarray]:
+        """What all agree on, in the memory of a node of this machine."""
+        node = Node.join(layout, address) if isinstance(address, SharedAddress) else None
+        return [] if node is None else node.base
+
+    def _order(self, k: int, rate: float) -> list[Reply]:
+        """Have all workers do a round."""
+        begun, workers = time.monotonic(), list(self._dealt)
+        seconds = FIRST_SECONDS if self._fresh else max(STALLED_SECONDS, STALLED_TIMES * self._longest)
+        epoch, stages = self.schedule.stages(k)
+        # A worker gives up waiting for others long before it would be given up itself.
+        order = Order(k, epoch, list(stages), self.schedule.tokens, rate, not self._near, seconds / 2)
+        found: list[Any] = [None] * len(workers)
+        try:
+            calls = [
+                self.engine.call(worker, train_round, share, order, self._crew, me)
+                for me, (worker, share) in enumerate(zip(workers, self._crew.shares, strict=True))
+            ]
+            for me, reply in self.engine.answers(calls, seconds):
+                found[me] = reply
+                if not isinstance(reply, Reply):
+                    self._stop(workers)
+        except BaseException:
+            self._stop(workers)
+            raise
         if not all(isinstance(reply, Reply) for reply in found):
-            raise WorkersLost([worker for worker, reply in zip(self._dealt, found, strict=True) if reply is LATE])
-        replies: list[Reply] = found
-        seconds = time.monotonic() - begun
-        self._longest = max(self._longest, seconds)
-        self._waited += seconds
-        self._trained += max(reply.seconds for reply in replies)
-        self._moved += _bytes(merged) * len(calls)
-        self._moved += sum(_bytes(rows) for reply in replies for rows in reply.changes.values())
-        return replies
+            raise WorkersLost([worker for worker, reply in zip(workers, found, strict=True) if reply is LATE])
+        if not self._fresh:  # the first round compiles
+            self._longest = max(self._longest, time.monotonic() - begun)
+        self._fresh = False
+        return found
 
-    def _merge(self, replies: list[Reply], rate: float, stages: int) -> Met:
-        """Make the rows one again that the replies hold, as `embedkit.kernels.replicas.merge_rows` does."""
-        begun = time.monotonic()
-        results = {r: result for reply in replies for r, result in reply.results.items()}
-        changes = {r: rows for reply in replies for r, rows in reply.changes.items()}
-        merged = []
+    def _stop(self, workers: list[str]) -> None:
+        for worker, share in zip(workers, self._crew.shares, strict=True):
+            self.engine.tell(worker, stop, share, self._crew.deal)
+
+    def _take_note(self, replies: list[Reply]) -> None:
+        """Take over the rows that a round changed."""
         for which, matrix in enumerate(self.matrices):
-            meeting = [changes[r][which] for r in range(self.schedule.n)]
-            rows = np.unique(np.concatenate([one.rows for one in meeting]))
-            total = np.zeros((len(rows), self.config.vector_size), np.float32)
-            for one in meeting:
-                total[np.searchsorted(rows, one.rows)] += longer(one.changes)
-            total *= self.rule.scales(which, rows, self.schedule.tokens, rate, stages)[:, None]
-            sent = shorter(total) if self.rule.short else total
-            matrix[rows, : total.shape[1]] += longer(sent)
-            merged.append(Rows(rows, sent))
-        self._waited += time.monotonic() - begun
-        return Met(merged, [results[r] for r in range(self.schedule.n)])
+            size = self.config.vector_size
+            if self._near:
+                frequent = self.rule.frequent[which]
+                matrix[frequent] = self._near[which][frequent]
+            for reply in replies:
+                rows, values = reply.changed[which]
+                if self._near:
+                    matrix[rows] = self._near[which][rows]
+                else:
+                    matrix[rows, :size] = values
+                    self._figures.moved += values.nbytes
 
 
-def _bytes(rows: list[Rows]) -> int:
-    return sum(one.rows.nbytes + one.changes.nbytes for one in rows)
+class Figures:
+    """What the time of a run of replicas goes to, and how much travels.
+
+    A stage lasts as long as its slowest worker trains. What the others wait for that one is *waiting*; what a round
+    takes beyond its stages is *merging*: merging itself, sending, what the engine needs, and this process.
+    """
+
+    def __init__(self) -> None:
+        self.moved = self._seconds = self._slowest = self._trained = 0.0
+
+    def add(self, seconds: float, replies: list[Reply]) -> None:
+        """Count a round that took so long."""
+        trained = np.array([reply.trained for reply in replies])
+        self._seconds += seconds
+        self._slowest += float(trained.max(axis=0).sum())
+        self._trained += float(trained.mean(axis=0).sum())
+        self.moved += sum(reply.moved for reply in replies)
+
+    def shown(self) -> dict[str, float]:
+        """Megabytes moved, and percents of the time."""
+        whole = max(self._seconds, 1e-9)
+        return {
+            "moved_MB": self.moved / 1e6,
+            "waiting_%": 100.0 * (self._slowest - self._trained) / whole,
+            "merging_%": 100.0 * max(0.0, 1.0 - self._slowest / whole) if self._seconds else 0.0,
+        }

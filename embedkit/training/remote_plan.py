@@ -34,7 +34,8 @@ class RemotePlan:
     disk_bytes : int
         Of such a worker, for the ids of its parts.
     round_bytes : float
-        What such a worker sends and gets in a round, about: rows are expected to be touched as often as drawn.
+        What such a worker sends to others and gets from them in a round, about, when each worker is a machine of its
+        own: rows are expected to be touched as often as drawn. Workers on one machine share memory instead.
     """
 
     shards: int
@@ -73,12 +74,16 @@ def plan_on_cluster(corpus: SpreadCorpus, config: TrainingConfig) -> RemotePlan:
         + words.offsets.nbytes
         + 2 * corpus.vocabulary.counts.nbytes,
         most * 4 * corpus.n_ids // schedule.n,
-        round_bytes(Merging(family, config), schedule, config, most),
+        round_bytes(Merging(family, config), schedule, config, most, workers),
     )
 
 
-def round_bytes(rule: Merging, schedule: Schedule, config: TrainingConfig, most: int) -> float:
-    """Bytes to and from a worker that has `most` replicas, in a round: the changes of each, and what they came to."""
+def round_bytes(rule: Merging, schedule: Schedule, config: TrainingConfig, most: int, workers: int) -> float:
+    """Bytes to and from a worker that has `most` replicas, in a round.
+
+    Changes go to the owners of the rows and come from the other replicas for those that it owns; what they come to goes
+    to all others and comes from them.
+    """
     row = 4 + config.vector_size * (2 if config.merge_bfloat16 else 4)
     total = 0.0
     for uses, frequent in zip(rule.uses, rule.frequent, strict=True):
@@ -88,7 +93,8 @@ def round_bytes(rule: Merging, schedule: Schedule, config: TrainingConfig, most:
             (uses[hot], schedule.tokens, schedule.n_stages),
             (uses[~hot], schedule.tokens * schedule.n_stages, 1),
         ):
-            sent = most * -np.expm1(-rows * tokens).sum()
-            got = -np.expm1(-rows * tokens * schedule.n).sum()
-            total += times * row * float(sent + got)
+            changed = float(-np.expm1(-rows * tokens).sum())
+            merged = float(-np.expm1(-rows * tokens * schedule.n).sum())
+            changes = most * changed * (workers - 1) + (schedule.n - most) * changed
+            total += times * row * (changes + 2 * merged * (workers - 1)) / workers
     return total

@@ -1,9 +1,18 @@
-"""An engine without machines, for tests: every task runs when it is submitted, on copies, as on another machine."""
+"""An engine without machines, for tests: every task runs when it is submitted, on copies, as on another machine.
+
+Calls run in threads of their own, for workers wait for each other.
+"""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 from embedkit.cluster.engine import GONE
 from embedkit.training import remote_worker
+
+
+class Box:
+    def tell(self, function, *arguments):
+        function(*pickle.loads(pickle.dumps(arguments)))
 
 
 class Here:
@@ -23,10 +32,24 @@ class Here:
         return ["first", "second"]
 
     def call(self, worker, function, *arguments):
-        return self.submit(function, *arguments)
+        pool = ThreadPoolExecutor(1)
+        future = pool.submit(self.submit, function, *arguments)
+        pool.shutdown(wait=False)
+        return future
 
     def answers(self, calls, seconds):
-        return calls
+        waiting = dict(enumerate(calls))
+        while waiting:
+            for i, call in list(waiting.items()):
+                if call == GONE or call.done():
+                    del waiting[i]
+                    yield i, call if call == GONE else call.result()
+
+    def tell(self, worker, function, *arguments):
+        self.submit(function, *arguments)
+
+    def box(self, worker):
+        return Box()
 
     def leave_out(self, worker):
         raise AssertionError(f"{worker} was left out")
@@ -47,7 +70,8 @@ class Failing(Here):
             del self.left[0]
             self.lost += 1
             alive = tuple(set(self.workers()) - {worker})
-            for share in [share for share in remote_worker._SHARES if not share.endswith(alive)]:
-                del remote_worker._SHARES[share]
+            for share in [share for share in remote_worker.SHARES if not share.endswith(alive)]:
+                remote_worker.stop(share, remote_worker.SHARES[share].deal)  # its threads end as its process would
+                del remote_worker.SHARES[share]
             return GONE
         return super().call(worker, function, *arguments)

@@ -1,0 +1,117 @@
+"""What the workers on one machine have in common: the state, and the copies of their replicas.
+
+Where processes can share memory (`embedkit.cluster.shared`) all workers of a machine are one node, and a worker reads
+the rows of the others where they are. Elsewhere every worker is a node of its own. Between nodes rows travel
+(`embedkit.training.remote_exchange`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from embedkit.cluster.shared import SharedAddress, SharedMemory, size_for
+
+FIRST_NAP, LONGEST_NAP = 5e-5, 1e-3  # seconds between looks whether the others have come
+LINE = 8  # int64 in a cache line, so that a counter has one for itself
+
+
+class Layout(NamedTuple):
+    """What stands in the memory of a node.
+
+    Attributes
+    ----------
+    n_workers : int
+    replicas : list of int
+        Whose copies, ascending.
+    shapes : list of (n_rows, row_size)
+        Of the matrices.
+    """
+
+    n_workers: int
+    replicas: list[int]
+    shapes: list[tuple[int, int]]
+
+    def arrays(self) -> list[tuple[tuple[int, ...], Any]]:
+        """Shapes and dtypes, in order."""
+        n = len(self.replicas)
+        found: list[tuple[tuple[int, ...], Any]] = [((self.n_workers, LINE), np.int64)]
+        for shape in self.shapes:
+            found += [(shape, np.float32), ((n, *shape), np.float32), ((n, shape[0]), np.uint8)]
+        return found
+
+
+class Node:
+    """The rows that the workers on one machine hold together.
+
+    Parameters
+    ----------
+    layout : Layout
+    memory : SharedMemory
+
+    Attributes
+    ----------
+    base : list of float32 (n_rows, row_size)
+        What all replicas agreed on when they met last.
+    copies : list of float32 (n_here, n_rows, row_size)
+    touched : list of uint8 (n_here, n_rows)
+        Which rows of each copy have changed since.
+    place : dict of int to int
+        Which copy a replica has.
+    """
+
+    def __init__(self, layout: Layout, memory: SharedMemory) -> None:
+        arrays = [memory.array(*array) for array in layout.arrays()]
+        self._memory = memory  # within reach of others as long as this lives
+        self.address = memory.address
+        self.arrived = arrays[0]
+        self.base, self.copies, self.touched = (arrays[1 + i :: 3] for i in range(3))
+        self.place = {r: i for i, r in enumerate(layout.replicas)}
+        self.count = 0  # of the barriers passed
+
+    @classmethod
+    def new(cls, layout: Layout) -> Node:
+        """A node in memory of this process, which others may join."""
+        return cls(layout, SharedMemory(size_for(layout.arrays())))
+
+    @classmethod
+    def join(cls, layout: Layout, address: SharedAddress) -> Node | None:
+        """A node that another worker made, where its memory is within reach."""
+        memory = SharedMemory.join(address)
+        return None if memory is None else cls(layout, memory)
+
+    def of(self, r: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """The matrices of a replica, and where it marks what it touches."""
+        i = self.place[r]
+        return [copies[i] for copies in self.copies], [touched[i] for touched in self.touched]
+
+    def reset(self, replicas: Sequence[int]) -> None:
+        """Give replicas what all agree on."""
+        for r in replicas:
+            for base, copy, touched in zip(self.base, *self.of(r), strict=True):
+                copy[...] = base
+                touched[...] = 0
+
+    def wait(self, seats: Sequence[int], me: int, stopped: Callable[[], bool], seconds: float) -> bool:
+        """Wait, as the one with seat `me`, until all in `seats` are here.
+
+        Returns
+        -------
+        bool
+            False when told to stop, or when one does not come.
+        """
+        from embedkit.kernels.arrivals import all_arrived, arrive
+
+        self.count += 1
+        arrive(self.arrived, me, self.count)
+        nap, end = FIRST_NAP, time.monotonic() + seconds
+        others = np.array(seats)
+        while not all_arrived(self.arrived, others, self.count):
+            if stopped() or time.monotonic() > end:
+                return False
+            time.sleep(nap)
+            nap = min(2 * nap, LONGEST_NAP)
+        return True
