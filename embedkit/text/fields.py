@@ -1,4 +1,4 @@
-"""Texts in a field of JSON lines or a column of a table (CSV, TSV).
+"""Texts in a field of JSON lines or a column of a table (CSV, TSV), or larger than a line.
 
 Where they are is one string, so that it is stored with what was made of them:
 
@@ -6,6 +6,8 @@ Where they are is one string, so that it is stored with what was made of them:
 ``text``             the field of that name in each line of JSON, dots lead into nested objects
 ``skip:text``        the same; a line without it, or with null there, is read as a blank line
 ``column:text``      the column of that name in a table with a header, or, a number, that column of one without
+``unit:paragraph``   plain text: the lines up to a blank one, with spaces between them
+``unit:file``        plain text: all lines of a file
 ==================== =============================================================================================
 
 A table has commas, semicolons or tabs between its columns, whichever its first line has most of. With commas and
@@ -35,8 +37,8 @@ class TextField(NamedTuple):
     Attributes
     ----------
     name : str
-        Of the field, or name or number of the column.
-    kind : {"json", "skip", "column"}
+        Of the field, or name or number of the column, or the unit.
+    kind : {"json", "skip", "column", "unit"}
     """
 
     name: str
@@ -46,7 +48,7 @@ class TextField(NamedTuple):
     def parse(cls, text: str) -> TextField:
         """What a string of the module's table says."""
         kind, colon, name = text.partition(":")
-        return cls(name, kind) if colon and kind in ("skip", "column") else cls(text)
+        return cls(name, kind) if colon and kind in ("skip", "column", "unit") else cls(text)
 
     def __str__(self) -> str:
         return self.name if self.kind == "json" else f"{self.kind}:{self.name}"
@@ -61,6 +63,8 @@ class TextField(NamedTuple):
         """
         if self.kind == "column":
             return _column(lines, self.name, place, encoding_errors)
+        if self.kind == "unit":
+            return _units(lines, self.name, place, encoding_errors)
         return self._json(lines, place, encoding_errors)
 
     def _json(self, lines: Iterator[bytes], place: Place, encoding_errors: str) -> Iterator[bytes]:
@@ -130,6 +134,20 @@ def _joined_tokens(tokens: list[Any], field: str, place: str) -> str:
                 f"{json.dumps(token)[:40]}; join their words with _"
             )
     return " ".join(tokens)
+
+
+def _units(lines: Iterator[bytes], unit: str, place: Place, encoding_errors: str) -> Iterator[bytes]:
+    """Lines put together."""
+    gathered: list[str] = []
+    for line in _decoded(lines, place, encoding_errors):
+        text = line.strip()
+        if text:
+            gathered.append(text)
+        elif gathered and unit == "paragraph":
+            yield " ".join(gathered).encode()
+            gathered = []
+    if gathered:
+        yield " ".join(gathered).encode()
 
 
 def _column(lines: Iterator[bytes], name: str, place: Place, encoding_errors: str) -> Iterator[bytes]:

@@ -147,8 +147,9 @@ def read_blocks(
     field = None if json_field is None else TextField.parse(json_field)
     done = 0
     for file in files:
-        if field is not None and field.kind == "column" and isinstance(file, ByteRange):
-            raise ConfigError(f"{shown(str(file))}: a table is read whole, it cannot be cut into parts")
+        if field is not None and field.kind in ("column", "unit") and isinstance(file, ByteRange):
+            what = "a table is" if field.kind == "column" else "paragraphs and files are"
+            raise ConfigError(f"{shown(str(file))}: {what} read whole, it cannot be cut into parts")
         name = "standard input" if file == STDIN else shown(str(file))
         with damaged_errors(name), _opened(file) as raw:
             counted = _Counted(raw, done)

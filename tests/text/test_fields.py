@@ -7,6 +7,7 @@ import warnings
 
 import pytest
 
+from embedkit import load
 from embedkit.cli import main
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.text.fields import TextField
@@ -147,3 +148,48 @@ def test_a_byte_order_mark_does_not_end_a_long_text(tmp_path):
     path.write_bytes(b"\xef\xbb\xbf" + b"two words\n" * 300_000)
     assert sum(1 for _ in read_lines(path)) == 300_000
     assert count_words(path, min_count=1).total == 600_000
+
+
+UNITS = "\ufeffthe king\nof france \n\n\na queen\r\n \t\n\n왕이\n빵을 먹는다"
+
+
+@pytest.mark.parametrize("block_bytes", [8, 1 << 20])
+def test_paragraphs_and_files_are_texts(tmp_path, block_bytes):
+    (tmp_path / "a.txt").write_text(UNITS, encoding="utf-8", newline="")
+    (tmp_path / "b.txt").write_text("one more\n", encoding="utf-8")
+    (tmp_path / "c.txt").write_text("\n \n")
+
+    def texts(unit):
+        blocks = read_blocks(list_sources(str(tmp_path)), f"unit:{unit}", block_bytes=block_bytes)
+        return b"".join(block.bytes for block in blocks).decode().splitlines()
+
+    paragraphs = ["the king of france", "a queen", "왕이 빵을 먹는다", "one more"]
+    assert texts("paragraph") == paragraphs
+    assert texts("file") == [" ".join(paragraphs[:3]), "one more"]
+    with pytest.raises(ConfigError, match="paragraphs and files are read whole"):
+        list(read_blocks([ByteRange(str(tmp_path / "a.txt"), 0, 5)], "unit:paragraph"))
+
+
+def test_commands_take_blank_lines_as_borders(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text(UNITS, encoding="utf-8", newline="")
+    (tmp_path / "joined.txt").write_text("the king of france\na queen\n왕이 빵을 먹는다\n", encoding="utf-8")
+    for command in (
+        ["tfidf", "-o", "o.mtx", "--weighting", "count"],
+        ["cooccur", "-o", "o.csv", "--min-count", "1"],
+        ["collocates", "king", "--window", "2", "--min-count", "1"],
+        ["phrases", "--threshold", "0"],
+        ["train", "-o", "o.txt", "--min-count", "1", "--vector-size", "4", "--workers", "1", "--sample", "0"],
+    ):
+        found = []
+        for more in (["a.txt", "--unit", "paragraph"], ["joined.txt"], ["a.txt"]):
+            assert main([command[0], more[0], *command[1:], *more[1:]]) == 0, capsys.readouterr().err
+            output = next((name for name in ("o.mtx", "o.csv", "o.txt") if name in command), None)
+            found.append((capsys.readouterr().out, (tmp_path / output).read_bytes() if output else b""))
+        assert found[0] == found[1] != found[2], command[0]
+    assert main(["tfidf", "a.txt", "-o", "o.mtx", "--unit", "file", "--json-field", "x"]) == 2
+    assert "--unit file is for plain text" in capsys.readouterr().err
+    options = ["--model", "doc2vec", "--min-count", "1", "--vector-size", "4", "--sample", "0", "--unit", "paragraph"]
+    assert main(["train", "a.txt", "-o", "d.safetensors", *options]) == 0
+    model = load("d.safetensors")
+    assert model.table.document_vectors.shape == (3, 4) and model.config["json_field"] == "unit:paragraph"

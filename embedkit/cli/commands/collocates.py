@@ -10,6 +10,7 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import READING, corpus_options, json_option, quiet_option, refuse, workers_option
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.text_fields import unit_option
 from embedkit.counting.association import MEASURES
 from embedkit.errors import UnknownWordError
 
@@ -41,6 +42,7 @@ from embedkit.errors import UnknownWordError
     help="Leave out collocates that stand in the window less often.",
 )
 @click.option("--topn", "-n", default=20, show_default=True, type=click.IntRange(1), help="How many for each word.")
+@unit_option
 @corpus_options
 @workers_option
 @json_option

@@ -21,6 +21,7 @@ from embedkit.cli.shared.options import (
 )
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.text_fields import unit_option
 from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError
 from embedkit.files.locations import is_url, shown
@@ -103,6 +104,7 @@ class Size(click.ParamType):
 @click.option("--words", metavar="W,...|FILE", help="The words of --table: with commas, or a file, a word a line.")
 @click.option("--ratio", metavar="A,B", help="Print P(k|A), P(k|B) and their ratio for the words k of --with.")
 @click.option("--with", "probes", metavar="K,...", help="The words k of --ratio.")
+@unit_option
 @corpus_options
 @cluster_option
 @workers_option

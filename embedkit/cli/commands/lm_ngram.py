@@ -21,6 +21,7 @@ from embedkit.cli.shared.options import (
 )
 from embedkit.cli.shared.output import Results, note, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.text_fields import unit_option
 from embedkit.counting.ngram import SMOOTHINGS, NgramModel
 
 
@@ -51,6 +52,7 @@ from embedkit.counting.ngram import SMOOTHINGS, NgramModel
     type=click.IntRange(1),
     help="Count words that are rarer than this as <unk>.",
 )
+@unit_option
 @corpus_options
 @workers_option
 @quiet_option

@@ -13,6 +13,7 @@ from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, refuse, workers_option
 from embedkit.cli.shared.output import Results, note, print_text
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.text_fields import unit_option
 from embedkit.cli.shared.words import word_list
 
 _FINDING = ("threshold", "npmi", "min_count", "delta", "passes", "delimiter", "connector_words")
@@ -50,6 +51,7 @@ _FINDING = ("threshold", "npmi", "min_count", "delta", "passes", "delimiter", "c
 @click.option("--save-phrases", type=OUTPUT, metavar="FILE", help="Keep the phrases there, for --apply.")
 @click.option("--apply", type=INPUT, metavar="FILE", help="Join the phrases of this file, whatever their counts here.")
 @click.option("--list", "as_list", is_flag=True, help="Print phrase, count and score instead of the text.")
+@unit_option
 @corpus_options
 @cluster_option
 @workers_option

@@ -11,6 +11,7 @@ from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import corpus_options, given, quiet_option, refuse
 from embedkit.cli.shared.output import note
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.text_fields import unit_option
 from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError
 
@@ -94,6 +95,7 @@ class Documents(click.ParamType):
 )
 @click.option("--save-model", type=OUTPUT, metavar="FILE", help="Keep words and document frequencies there.")
 @click.option("--apply", type=INPUT, metavar="FILE", help="Weigh CORPUS by that model: same columns, same idf.")
+@unit_option
 @corpus_options
 @cluster_option
 @quiet_option
@@ -116,7 +118,7 @@ def tfidf(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Count and weigh the words of CORPUS, files, folders or -: one line is one document, and one row.
+    """Count and weigh the words of CORPUS, files, folders or -: one line is one document, and one row (see --unit).
 
     Columns are the words, the most frequent first, as in the file of --save-vocab (an .npz carries them as well).
     With --save-model other texts can be weighed by the same document frequencies later (--apply), as scikit-learn's

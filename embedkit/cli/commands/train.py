@@ -9,7 +9,7 @@ import click
 from embedkit.cli.shared.cluster import cluster_option
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import given, json_option, options_of, quiet_option, refuse
-from embedkit.cli.shared.text_fields import field_options
+from embedkit.cli.shared.text_fields import field_options, unit_option
 from embedkit.cli.shared.tokenizing import morpheme_options
 from embedkit.training.options import CONFIGS, MODELS, OPTIONS
 
@@ -64,6 +64,7 @@ from embedkit.training.options import CONFIGS, MODELS, OPTIONS
 @click.option("--format", "format_", metavar="NAME", help="Of the output, where the suffix does not tell.")
 @click.option("--dry-run", is_flag=True, help="Only say what it would take: words, memory, disk, time.")
 @options_of(CONFIGS)
+@unit_option
 @field_options
 @morpheme_options
 @cluster_option
