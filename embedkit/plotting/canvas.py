@@ -124,6 +124,8 @@ def style(
         "font.family": families,
         "axes.unicode_minus": False,
         "svg.hashsalt": "embedkit",
+        "svg.fonttype": "none",  # text stays text, to be searched and edited
+        "pdf.fonttype": 42,
         "figure.facecolor": palette["paper"],
         "axes.facecolor": palette["paper"],
         "text.color": palette["ink"],

@@ -80,13 +80,23 @@
     return { left: wide ? 350 : 30, right: width - (wide ? 90 : 70), top: 40, bottom: wide ? height - 60 : height * 0.5 };
   }
 
+  function extent(places) {
+    let low = 65535, high = 0;
+    for (const place of places) {
+      if (place < low) low = place;
+      if (place > high) high = place;
+    }
+    return { size: Math.max(high - low, 655) / 65535, middle: (low + high) / 2 / 65535 };
+  }
+
   // Everything in view, in the room that the panel leaves; coordinates run from 0 to 1, y upwards.
   function home() {
-    const room = freeRoom();
-    view.scale = Math.max(50, Math.min(room.right - room.left, room.bottom - room.top));
+    const room = freeRoom(), across = extent(x), up = extent(y);
+    view.scale = Math.max(50, Math.min(
+      (room.right - room.left) / across.size, (room.bottom - room.top) / up.size));
     fitted = view.scale;
-    view.x = (room.left + room.right - view.scale) / 2;
-    view.y = (room.top + room.bottom + view.scale) / 2;
+    view.x = (room.left + room.right) / 2 - across.middle * view.scale;
+    view.y = (room.top + room.bottom) / 2 + up.middle * view.scale;
     redraw();
   }
 

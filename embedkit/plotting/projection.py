@@ -6,11 +6,25 @@ import numpy as np
 
 from embedkit.errors import ConfigError
 from embedkit.plotting.pca import pca
-from embedkit.plotting.tsne import tsne
+from embedkit.plotting.tsne import has_fast_tsne, tsne
 from embedkit.progress import ProgressCallback
 from embedkit.rows.norms import unit
 
 METHODS = ("pca", "tsne")
+GROUPS_FROM = 30  # words; fewer make no groups
+SLOW_FROM = 1000  # words, from which t-SNE takes minutes without openTSNE
+
+
+def suited(n: int, arrows: bool) -> tuple[str, str | None]:
+    """The method for a picture of n words where none was asked for, and a reason where another would be better.
+
+    t-SNE shows groups, which is what a picture of many words is looked at for; arrows have a direction only under PCA.
+    """
+    if arrows or n < GROUPS_FROM:
+        return "pca", None
+    if n >= SLOW_FROM and not has_fast_tsne():
+        return "pca", "groups stand apart under t-SNE, which so many words need openTSNE for: embedkit[layout]"
+    return "tsne", None
 
 
 def project(

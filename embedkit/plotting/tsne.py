@@ -49,7 +49,7 @@ def tsne(
         For too few or too many points, or a perplexity that is not above 1.
     """
     n = len(vectors)
-    if n >= FAST_FROM and find_spec("openTSNE"):
+    if n >= FAST_FROM and has_fast_tsne():
         return _interpolated(vectors, perplexity)
     if not 3 <= n <= MAX_POINTS:
         raise ConfigError(
@@ -74,6 +74,11 @@ def tsne(
         if progress is not None and step % 20 == 19:
             progress(Progress("laying out", step + 1, steps, "steps"))
     return layout
+
+
+def has_fast_tsne() -> bool:
+    """Whether openTSNE is installed."""
+    return find_spec("openTSNE") is not None
 
 
 def squared_distances(points: np.ndarray) -> np.ndarray:

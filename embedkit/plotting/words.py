@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,8 @@ def draw_words(
                     "alpha": 0.8,
                 },
             )
-        left_out = _label(figure, axes, words, selection.is_query, points, colours, palette)
+        with_halo = Path(path).suffix.lower() == ".png"  # in the other formats it would turn text into outlines
+        left_out = _label(figure, axes, words, selection.is_query, points, colours, palette, with_halo)
         canvas.save(figure, path, dpi)
     return left_out
 
@@ -106,6 +108,7 @@ def _label(
     points: np.ndarray,
     colours: list[str],
     palette: dict[str, str],
+    with_halo: bool,
 ) -> int:
     """Write the words beside their points; return how many found no room."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -115,6 +118,7 @@ def _label(
     agg.draw()  # lays the figure out, so that data turn into the pixels they will have
     renderer = agg.get_renderer()
     font_size = 10.5 if len(points) <= 60 else 8.5 if len(points) <= 250 else 7
+    halo = [Stroke(linewidth=2.5, foreground=palette["paper"], alpha=0.85), Normal()] if with_halo else []
     texts = [
         axes.text(
             0,
@@ -127,7 +131,7 @@ def _label(
             fontweight="bold" if query else "normal",
             zorder=3,
             parse_math=False,
-            path_effects=[Stroke(linewidth=2.5, foreground=palette["paper"], alpha=0.85), Normal()],
+            path_effects=halo,
         )
         for word, query in zip(words, is_query, strict=True)
     ]

@@ -55,7 +55,7 @@ CASES = [
     ("similar m.safetensors sun --index x.index --restrict-vocab 2", ["--restrict-vocab"]),
     ("evaluate m.safetensors --pairs pairs.tsv --method 3cosmul", ["--method"]),
     ("evaluate m.safetensors --analogies questions.txt --resamples 5 --subwords", ["--subwords", "--resamples"]),
-    ("plot m.safetensors sun moon star -o x.png --perplexity 3", ["--perplexity"]),
+    ("plot m.safetensors sun moon star -o x.png --method pca --perplexity 3", ["--perplexity"]),
     ("plot m.safetensors sun moon star -o x.png --top 9", ["--top"]),
     ("plot m.safetensors -o x.png --neighbours 3", ["--neighbours"]),
     ("plot m.safetensors -o x.svg --dpi 300", ["--dpi"]),

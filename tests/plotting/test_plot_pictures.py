@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -55,6 +56,8 @@ def test_words_are_drawn_the_same_each_time(model, tmp_path):
         assert draw_words(chosen, points, tmp_path / name, shares=shares, title="t") == 0
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    drawn = re.findall(r"<text[^>]*>([^<]*)</text>", (tmp_path / "a.svg").read_text(encoding="utf-8"))
+    assert {"man", "king", "woman", "queen", "t"} <= set(drawn)
     image = pixels(tmp_path / "a.png")
     assert image.shape[:2] == (1200, 1500)
     arrow = np.array([int(canvas.COLOURS[0][i : i + 2], 16) / 255 for i in (1, 3, 5)])

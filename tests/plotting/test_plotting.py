@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedkit.errors import ConfigError, UnknownWordError
-from embedkit.plotting import page
+from embedkit.plotting import page, projection
 from embedkit.plotting.labels import place_labels
 from embedkit.plotting.pca import pca
-from embedkit.plotting.projection import project
+from embedkit.plotting.projection import project, suited
 from embedkit.plotting.selection import select
 from embedkit.plotting.tsne import conditional_affinities, gradient, joint_affinities, squared_distances, tsne
 from embedkit.query.keyed_vectors import KeyedVectors
@@ -232,3 +232,14 @@ def test_a_word_that_is_not_text_is_shown_as_an_escape(tmp_path):
     chosen = select(odd)
     page.write_page(chosen, project(chosen.vectors)[0], tmp_path / "p.html", title="t", subtitle="s")
     assert r'"b\\xff"' in (tmp_path / "p.html").read_text(encoding="utf-8")
+
+
+def test_the_method_suits_the_picture(monkeypatch):
+    monkeypatch.setattr(projection, "has_fast_tsne", lambda: False)
+    assert suited(29, False) == ("pca", None)
+    assert suited(200, True) == ("pca", None)
+    assert suited(200, False) == ("tsne", None)
+    method, better = suited(5000, False)
+    assert method == "pca" and "embedkit[layout]" in better
+    monkeypatch.setattr(projection, "has_fast_tsne", lambda: True)
+    assert suited(5000, False) == ("tsne", None)

@@ -24,7 +24,9 @@ from embedkit.cli.shared.reading import load, reading_options
     help="How many words the picture shows, the most frequent ones; all others can be asked for.",
 )
 @click.option(
-    "--method", default="pca", show_default=True, type=click.Choice(["pca", "tsne"]), help="How words are laid out."
+    "--method",
+    type=click.Choice(["pca", "tsne"]),
+    help="How words are laid out.  [default: t-SNE, where it is fast enough]",
 )
 @click.option(
     "--index",
@@ -38,7 +40,7 @@ from embedkit.cli.shared.reading import load, reading_options
 @reading_options
 @quiet_option
 def explore(
-    models: tuple[str, ...], top: int, method: str, index_file: str | None, port: int, browser: bool, quiet: bool
+    models: tuple[str, ...], top: int, method: str | None, index_file: str | None, port: int, browser: bool, quiet: bool
 ) -> None:
     """Look at models in a browser, as on the page of embedkit plot, with every word of the vocabulary to ask.
 
@@ -47,7 +49,7 @@ def explore(
     that is printed; nothing is written, and Ctrl-C ends it.
     """
     from embedkit.plotting.explore import Explorer, address_of, serve
-    from embedkit.plotting.projection import project
+    from embedkit.plotting.projection import project, suited
     from embedkit.plotting.selection import select
 
     opened = {_name(path, models): load(path) for path in dict.fromkeys(models)}
@@ -58,6 +60,9 @@ def explore(
 
         index = NeighbourIndex.open(index_file, first)
     chosen = select(first, most_frequent=top)
+    if method is None:
+        method, better = suited(len(chosen.words), False)
+        note(f"note: {better}", quiet or better is None)
     with progress_bar(quiet) as progress:
         points, shares = project(chosen.vectors, method, 30.0, progress)
     how = f"PCA, {sum(shares):.0%} of the variance" if shares else "t-SNE"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedkit.cli.shared.files import INPUT, OUTPUT
-from embedkit.cli.shared.options import quiet_option, refuse
+from embedkit.cli.shared.options import given, quiet_option, refuse
 from embedkit.cli.shared.output import note, print_line
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import load, reading_options, refuse_reading
@@ -63,10 +63,9 @@ TABLES = (".tsv", ".parquet")  # places instead of a picture, for other programs
 )
 @click.option(
     "--method",
-    default="pca",
-    show_default=True,
     type=click.Choice(["pca", "tsne"]),
-    help="PCA keeps directions (for arrows), t-SNE keeps neighbours (for groups).",
+    help="PCA keeps directions (for arrows), t-SNE keeps neighbours (for groups).  [default: t-SNE from 30 words on "
+    "where there are no arrows]",
 )
 @click.option(
     "--perplexity",
@@ -119,7 +118,7 @@ def plot(
     neighbours: int,
     analogies: tuple[tuple[str, str, str, str], ...],
     top: int | None,
-    method: str,
+    method: str | None,
     perplexity: float,
     logs: tuple[str, ...],
     cooccurrences: str | None,
@@ -188,6 +187,8 @@ def plot(
                 else MOST_FREQUENT_IN_TERMINAL
             ),
         }
+        if method is None and given(["perplexity"]):
+            method = "tsne"
         _draw_words(model, output, look, selection, method, perplexity, colour, quiet)
 
 
@@ -197,7 +198,7 @@ def _refuse_idle(
     cooccurrences: str | None,
     words: Sequence[str],
     analogies: Any,
-    method: str,
+    method: str | None,
 ) -> None:
     suffix = Path(output or "").suffix.lower()
     of_words = ("neighbours", "analogies", "method", "perplexity")
@@ -227,8 +228,8 @@ def _refuse_idle(
             refuse(["vocab"], f"on {cooccurrences}: it is for a cooccurrence.bin")
     else:
         refuse(("vocab", "window"), "without `cooccurrences`")
-        if method != "tsne":
-            refuse(["perplexity"], f"with `method` {method}: it is for tsne")
+        if method == "pca" or (method is None and analogies):
+            refuse(["perplexity"], "with `method` pca: it is for tsne")
         if len(words) > 1 or analogies:  # the first is the model
             refuse(["top"], "beside words")
         else:
@@ -240,7 +241,7 @@ def _draw_words(
     output: str | None,
     look: dict[str, Any],
     selection: dict[str, Any],
-    method: str,
+    method: str | None,
     perplexity: float,
     colour: str | None,
     quiet: bool,
@@ -249,11 +250,14 @@ def _draw_words(
     on_page = suffix == ".html"
     if output is not None and not on_page and suffix not in TABLES:
         check_target(output)
-    from embedkit.plotting.projection import project
+    from embedkit.plotting.projection import project, suited
     from embedkit.plotting.selection import select
 
     vectors = load(model)
     chosen = select(vectors, **selection)
+    if method is None:
+        method, better = suited(len(chosen.words), bool(chosen.arrows))
+        note(f"note: {better}", quiet or better is None)
     with progress_bar(quiet) as progress:
         points, shares = project(chosen.vectors, method, perplexity, progress)
     how = f"PCA, {sum(shares):.0%} of the variance" if shares else f"t-SNE, perplexity {perplexity:g}"
