@@ -188,8 +188,9 @@ def train(
     seed : int, optional
         Of the random numbers; with one worker a run repeats bit for bit. Default 1.
     replicas : int, optional
-        skipgram, cbow, fasttext: Train so many copies that are merged at fixed places: the vectors depend on
-        their number, not on the threads. Default one model that all threads share.
+        skipgram, cbow, fasttext, glove: Train so many copies that are merged at fixed places (glove: so many
+        parts that share nothing): the vectors depend on their number, not on the threads. Default one model
+        that all threads share.
     deterministic : bool, optional
         skipgram, cbow, fasttext, glove: The same vectors for any number of threads: replicas 4 where not given.
         Default False.

@@ -4,7 +4,9 @@ Threads share nothing while they work. Words are dealt to G groups; a block is w
 with one group of columns. In a round each group of rows meets one group of columns, so that no two blocks of a round
 have a parameter in common (Gemulla et al. 2011, "Large-scale matrix factorization with distributed stochastic
 gradient descent"). Every pass goes through all G rounds, in an order drawn anew. So no update is lost, a run is the
-same bit for bit for any number of threads, and the rows of a block stay in the cache while it lasts.
+same bit for bit for any number of threads, and the rows of a block stay in the cache while it lasts. With `replicas`
+the groups are dealt to so many parts, and the columns of a part stay with the rows of one part for many rounds
+(`embedkit.training.glove_records.round_blocks`).
 
 Details are those of the authors' program: parameters start uniform within ±1/2 divided by the vector size, sums of
 squared gradients at 1, the cost shown is the mean of ½ f(x) (w · c + b + c_b - log x)² over the records of a pass.
@@ -61,6 +63,8 @@ def fit(
 
     Raises
     ------
+    ConfigError
+        When there are more replicas than words.
     TrainingError
         When training diverges, or the checkpoint is of another run.
     """
@@ -211,7 +215,7 @@ def train(family: GloVe, records: Records, config: TrainingConfig, run: Run, dig
 
     def round_of(at: int) -> Generator[list[tuple[int, int]], list[tuple[int, float]], None]:
         epoch, k = divmod(at, n_groups)
-        blocks = round_blocks(config.seed, epoch, k, n_groups)
+        blocks = round_blocks(config.seed, epoch, k, n_groups, config.replicas or 1)
         blocks.sort(key=lambda block: -sizes[block])  # the longest first, so that all threads end together
         outcomes = yield blocks
         n, cost = sum(n for n, _ in outcomes), sum(cost for _, cost in outcomes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from embedkit.counting import Cooccurrences
+from embedkit.errors import ConfigError
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.threads import run_tasks
 from embedkit.training.options import TrainingConfig
@@ -32,7 +33,7 @@ class Records:
         from embedkit.kernels.glove import arrange_group
 
         n_words, n = len(counts.vocabulary), len(counts)
-        self.n_groups = groups_for(n_words)
+        self.n_groups = groups_for(n_words, config.replicas or 1)
         self.pairs, self.targets = np.empty((n, 2), np.uint16), np.empty((n, 2), np.float32)
         self.block_starts = np.zeros((self.n_groups, self.n_groups + 1), np.int64)
         self.members = [members(g, self.n_groups, n_words) for g in range(self.n_groups)]
@@ -70,10 +71,19 @@ class Records:
         return len(self.pairs)
 
 
-def groups_for(n_words: int) -> int:
-    """How many groups the words are dealt to; depends on nothing else, so that any machine gives the same result."""
+def groups_for(n_words: int, replicas: int = 1) -> int:
+    """How many groups the words are dealt to, as many to each replica; any machine gives the same result.
+
+    Raises
+    ------
+    ConfigError
+        When there are more replicas than words.
+    """
+    if replicas > n_words:
+        raise ConfigError(f"`replicas` {replicas} are more than the vocabulary has words, {n_words}; give fewer")
     groups = min(MAX_GROUPS, max(1, n_words // GROUP_ROWS), n_words)
-    return max(groups, min(8, n_words), -(-n_words // MAX_GROUP_ROWS))
+    groups = max(groups, min(8, n_words), -(-n_words // MAX_GROUP_ROWS))
+    return replicas * min(-(-groups // replicas), n_words // replicas)
 
 
 def members(group: int, n_groups: int, n_words: int) -> np.ndarray:
@@ -83,8 +93,23 @@ def members(group: int, n_groups: int, n_words: int) -> np.ndarray:
     return words[words < n_words].astype(np.int32)
 
 
-def round_blocks(seed: int, epoch: int, k: int, n_groups: int) -> list[tuple[int, int]]:
-    """The blocks of round k of a pass: each group of rows once, each group of columns once."""
-    random = np.random.default_rng(np.random.SeedSequence((seed, 2, epoch)))
-    partner, shifts = random.permutation(n_groups), random.permutation(n_groups)
-    return [(i, int(partner[(i + shifts[k]) % n_groups])) for i in range(n_groups)]
+def round_blocks(seed: int, epoch: int, k: int, n_groups: int, replicas: int = 1) -> list[tuple[int, int]]:
+    """The blocks of round k of a pass: each group of rows once, each group of columns once.
+
+    A replica has so many neighbouring groups of rows. It stays with the same groups of columns, as many, until all of
+    these have met all of those; then it takes over those of another replica. So the columns change hands `replicas`
+    times in a pass (Gemulla et al. 2011).
+    """
+    each = n_groups // replicas
+    turn, step = divmod(k, each)
+    sets = _pairs(np.random.SeedSequence((seed, 3, epoch)), turn, replicas) if replicas > 1 else [(0, 0)]
+    inner = np.random.SeedSequence((seed, 2, epoch, turn) if replicas > 1 else (seed, 2, epoch))
+    groups = _pairs(inner, step, each)
+    return [(a * each + i, b * each + j) for a, b in sets for i, j in groups]
+
+
+def _pairs(seed: np.random.SeedSequence, k: int, n: int) -> list[tuple[int, int]]:
+    """Who meets whom the k-th time, until everybody has met all n."""
+    random = np.random.default_rng(seed)
+    partner, shifts = random.permutation(n), random.permutation(n)
+    return [(i, int(partner[(i + shifts[k]) % n])) for i in range(n)]

@@ -144,6 +144,11 @@ def counts_on_cluster(
         For a corpus that other machines cannot read, and for options that have no effect there.
     """
     _refuse_mapped(mmap_above)
+    if getattr(config, "replicas", None) is not None:
+        raise ConfigError(
+            f"`cluster` counts for model {config.model}, whose `replicas` are trained on one machine, in threads: "
+            "leave out `replicas`, or `cluster`"
+        )
     if corpus is None or not _named(corpus):
         raise ConfigError(f"`cluster` needs for model {config.model} a corpus in files, which its workers read")
     if getattr(config, "sample", 0):

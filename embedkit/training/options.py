@@ -92,7 +92,8 @@ class PredictionConfig(TrainingConfig):
 
     replicas: int | None = option(
         None,
-        "Train so many copies that are merged at fixed places: the vectors depend on their number, not on the threads.",
+        "Train so many copies that are merged at fixed places (glove: so many parts that share nothing): the vectors "
+        "depend on their number, not on the threads.",
         least=1,
         most=4096,
         default_help="one model that all threads share",
@@ -233,6 +234,7 @@ class GloVeConfig(TrainingConfig):
     weight_exponent: float = option(0.75, "Exponent of the weighting.", least=-10, most=10)
     glove_vectors: str = option("sum", "Which vectors are the result.", choices=GLOVE_VECTORS)
     keep_output: bool = changed(PredictionConfig, "keep_output", False, only={})
+    replicas: int | None = changed(PredictionConfig, "replicas", None)
     deterministic: bool = changed(PredictionConfig, "deterministic", False)  # which its rounds always are
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from embedkit.counting import Cooccurrences, count_cooccurrences
 from embedkit.counting.files import count_to_file
-from embedkit.errors import ConfigError, CorpusError, TrainingError
+from embedkit.errors import ConfigError, CorpusError, EmbedkitError, TrainingError
 from embedkit.kernels.glove import group_of, make_train_block
 from embedkit.kernels.simd import LANES
 from embedkit.query.storing import load
@@ -132,6 +132,63 @@ def test_rounds_share_no_parameters_and_a_pass_meets_every_block():
         assert sorted(i for i, _ in round_) == sorted(j for _, j in round_) == list(range(11))
     assert len({block for round_ in blocks for block in round_}) == 121
     assert blocks != [glove.round_blocks(7, 3, k, 11) for k in range(11)]
+
+
+@pytest.mark.parametrize(("n_groups", "replicas"), [(12, 3), (8, 8), (5, 1)])
+def test_columns_stay_with_a_replica_until_its_rows_have_met_them(n_groups, replicas):
+    each = n_groups // replicas
+    blocks = [glove.round_blocks(7, 2, k, n_groups, replicas) for k in range(n_groups)]
+    for round_ in blocks:
+        assert sorted(i for i, _ in round_) == sorted(j for _, j in round_) == list(range(n_groups))
+    assert len({block for round_ in blocks for block in round_}) == n_groups**2
+    for turn in range(replicas):
+        met = {(i // each, j // each) for round_ in blocks[turn * each : (turn + 1) * each] for i, j in round_}
+        assert len(met) == replicas  # each part of rows with one part of columns
+    assert blocks != [glove.round_blocks(7, 3, k, n_groups, replicas) for k in range(n_groups)]
+
+
+@pytest.mark.parametrize(("n_words", "replicas"), [(3, 3), (70, 16), (2001, 7), (131_000, 5), (131_000, 300)])
+def test_every_replica_has_as_many_groups(n_words, replicas):
+    n_groups = glove_records.groups_for(n_words, replicas)
+    assert n_groups % replicas == 0
+    rows = [glove_records.members(g, n_groups, n_words) for g in range(n_groups)]
+    assert all(0 < len(words) <= glove_records.MAX_GROUP_ROWS for words in rows)
+    with pytest.raises(
+        ConfigError, match=rf"`replicas` {n_words + 1} are more than the vocabulary has words, {n_words}"
+    ):
+        glove_records.groups_for(n_words, n_words + 1)
+
+
+def test_replicas_depend_on_their_number_and_the_seed_alone(tmp_path):
+    text = corpus()
+
+    def vectors(n, *, seed=1, **options):
+        return train(text, model="glove", replicas=n, seed=seed, **{**SMALL, **options}).vectors
+
+    three = vectors(3, workers=1)
+    np.testing.assert_array_equal(three, vectors(3, workers=4))
+    np.testing.assert_array_equal(three, vectors(3, workers=2, deterministic=True))
+    np.testing.assert_array_equal(vectors(1), train(text, model="glove", **SMALL).vectors)
+    assert not np.array_equal(three, vectors(2))
+    assert not np.array_equal(three, vectors(3, seed=2))
+    pressed = []
+
+    def press(report):
+        if report.stage == "training" and not pressed:
+            pressed.append(report.done)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        vectors(3, checkpoint=tmp_path, checkpoint_every=0.0, progress=press, workers=1)
+    np.testing.assert_array_equal(vectors(3, checkpoint=tmp_path, resume=True, workers=3), three)
+    with pytest.raises(EmbedkitError, match="`replicas` was 3, is 2"):
+        vectors(2, checkpoint=tmp_path, resume=True)
+
+
+def test_a_cluster_counts_and_has_no_replicas_of_glove(tmp_path):
+    (tmp_path / "t.txt").write_text("a b\n" * 9)
+    with pytest.raises(ConfigError, match="`cluster` counts for model glove, whose `replicas` are trained"):
+        train(tmp_path / "t.txt", model="glove", replicas=2, cluster="local:2")
 
 
 def test_the_same_for_any_number_of_threads_and_another_with_another_seed():

@@ -174,7 +174,7 @@ def test_too_many_replicas_and_models_without(corpus, tmp_path):
         embedkit.train(corpus, replicas=601, **SMALL)
     with pytest.raises(ConfigError, match="`replicas` must be"):
         embedkit.train(corpus, replicas=0, **SMALL)
-    for model in ("svd", "lsa", "glove"):
+    for model in ("svd", "lsa"):
         with pytest.raises(ConfigError, match=f"model {model} has no option `replicas`"):
             embedkit.train(corpus, model=model, replicas=2)
     text = tmp_path / "t.txt"
