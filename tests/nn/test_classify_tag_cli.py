@@ -159,6 +159,7 @@ def test_tagging_lines(folder):
         ),
         (["classify", "train", "one.tsv", "-o", "x"], 1, "one.tsv, line 1: expected text<TAB>label, found one column"),
         (["tag", "train", "single.tsv", "-o", "x"], 1, "single.tsv, line 1: tags do not line up with tokens"),
+        (["tag", "train", "pos.tsv", "--wide", "--output-layer", "linear", "-o", "x"], 2, "--wide has no effect"),
         (["classify", "train", "blank.tsv", "-o", "x"], 1, "there is nothing to work on"),
         (["classify", "train", "reviews.tsv", "-o", "x", "--resume"], 2, "needs the folder of the checkpoint"),
         (

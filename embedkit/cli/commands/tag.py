@@ -94,6 +94,12 @@ def tag() -> None:
     help="Width of the vector of a word's ends, beginning and shape; 0 for none.",
 )
 @click.option(
+    "--wide/--no-wide",
+    default=_DEFAULT.wide,
+    show_default=True,
+    help="Beside the network a linear model of the words' characters and neighbours.",
+)
+@click.option(
     "--scheme",
     type=click.Choice([*SCHEMES, "none"]),
     show_default="recognised by the tags",
@@ -125,6 +131,8 @@ def train(
     refuse_idle_training(vectors, valid)
     if options["model"] == "mean":
         refuse(("hidden_size", "num_layers"), "with `model` mean, which has no encoder")
+    if options["output"] == "linear":
+        refuse(("wide",), "with --output-layer linear: only a crf weighs sequences")
     training = take_training_options(options)
     settings = {name: options.pop(name) for name in ("valid_fraction", "vector_size", "unfreeze_after")}
     sentences = read_tagged(list(data), columns)

@@ -9,6 +9,8 @@ up to where its neighbours lie more than .1 apart, and the marginals came out as
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -70,6 +72,12 @@ class ConditionalRandomField:
         if self.penalties is not None:
             given = [score + penalty for score, penalty in zip(given, self.penalties, strict=True)]
         return given[0], given[1], given[2]
+
+    def pooled_with(self, other: Mapping[str, Array], shares: tuple[float, float]) -> ConditionalRandomField:
+        """One whose parameters are the sums of this one's and `other`'s, times their shares; for such emissions."""
+        pooled = copy.copy(self)
+        pooled.parameters = {name: own * shares[0] + other[name] * shares[1] for name, own in self.parameters.items()}
+        return pooled
 
     def forward(self, emissions: Array, tags: Array, mask: Array) -> tuple[Array, CRFCache]:
         """Negative log-likelihood of the given tags.

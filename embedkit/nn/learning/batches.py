@@ -69,6 +69,16 @@ def hold_out(n: int, fraction: float, rng: np.random.Generator) -> tuple[np.ndar
     return np.sort(order[n_valid:]), np.sort(order[:n_valid])
 
 
+def hold_out_run(n: int, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """`hold_out` of neighbours, from a random place on: sentences of one text share their rare words.
+
+    Held out at random, a tagger of Korean seemed to get .937 of the tags right, on other texts .897.
+    """
+    n_valid = min(max(round(n * fraction), 1), n - 1) if n > 1 else 0
+    start = int(rng.integers(n - n_valid + 1))
+    return np.r_[0:start, start + n_valid : n], np.arange(start, start + n_valid)
+
+
 def hold_out_groups(groups: np.ndarray, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """`hold_out` of whole items: rows of one group, such as the captions of one image, stay on one side.
 

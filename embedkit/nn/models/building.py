@@ -16,13 +16,23 @@ from embedkit.nn.words.spelling import SpellingLookup
 from embedkit.nn.words.word_input import WordInput
 
 M = TypeVar("M")
+LOOKUPS = ("words", "word_offsets", "word_order", "buckets", "features.", "context.")
 
 
-def build(kind: Callable[..., M], config_kind: type, recipe: Recipe) -> M:
-    """Build a `Classifier` or `Tagger`, whose words are a `WordInput`."""
+def build(
+    kind: Callable[..., M],
+    config_kind: type,
+    recipe: Recipe,
+    older: dict[str, Any] | None = None,
+    beside: tuple[str, ...] = (),
+) -> M:
+    """Build a `Classifier` or `Tagger`, whose words are a `WordInput`; `older` as in `Recipe.config`.
+
+    Tensors whose names begin as in `beside` are left to the caller.
+    """
     lookup = WordLookup.from_tensors(recipe.tensors, recipe.settings.get("subwords"))
     weight = recipe.matrix("embedding.weight")
-    config: Any = recipe.config(config_kind)
+    config: Any = recipe.config(config_kind, older)
     if len(weight) != lookup.n_rows:
         raise FormatError(f"expected {lookup.n_rows} rows of word vectors, found {len(weight)}")
     inner = recipe.part("context", "context")
@@ -37,5 +47,5 @@ def build(kind: Callable[..., M], config_kind: type, recipe: Recipe) -> M:
         context=None if inner is None else ContextualEncoder.from_recipe(inner),
     )
     model: Any = kind(config, recipe.labels(), words, tokenizer=recipe.tokenizer("tokenizer"), rng=recipe.rng)
-    recipe.fill(model, beside=("words", "word_offsets", "word_order", "buckets", "features.", "context."))
+    recipe.fill(model, beside=(*LOOKUPS, *beside))
     return cast(M, model)

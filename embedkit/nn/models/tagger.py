@@ -1,5 +1,6 @@
 """A tagger: word vectors and spelling, a recurrent layer that reads both ways, and a linear or CRF output
-(Huang, Xu and Yu 2015, "Bidirectional LSTM-CRF Models for Sequence Tagging")."""
+(Huang, Xu and Yu 2015, "Bidirectional LSTM-CRF Models for Sequence Tagging"); beside it a linear model of many features
+(`embedkit.nn.models.wide`)."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, FormatError
 from embedkit.files.model_file import save_model
 from embedkit.nn.layers.crf import FORBIDDEN, ConditionalRandomField, viterbi
 from embedkit.nn.layers.dense import Dropout, Linear
@@ -21,7 +22,8 @@ from embedkit.nn.learning.batches import bucketed_batches, padded
 from embedkit.nn.learning.entities import SCHEMES, legal, spans
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.building import build
-from embedkit.nn.models.loading import check_sizes, open_model
+from embedkit.nn.models.loading import Recipe, check_sizes, open_model
+from embedkit.nn.models.wide import WideField
 from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer
 from embedkit.nn.words.word_input import TypeRows, WordInput, WordInputCache
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 PREDICT_BATCH = 128
 OUTPUTS = ("linear", "crf")
+SHARES = (0.3, 0.7)  # where no sentences are held out to choose them by
 TAGGER_TRAINING = TrainingOptions(epochs=8, batch_size=16, learning_rate=4e-3, embedding_rate=3.0, patience=3)
 
 
@@ -52,6 +55,8 @@ class TaggerConfig:
         Keep the pretrained vectors as they are.
     scheme : {"bio", "bioes", "io"}, optional
         Of tags that mark entities: tags that it does not allow after each other never are.
+    wide : bool
+        A linear model of the words' characters and neighbours beside the network; only with `output` crf.
     """
 
     model: str = "lstm"
@@ -62,6 +67,7 @@ class TaggerConfig:
     dropout: float = 0.3
     frozen: bool = False
     scheme: str | None = None
+    wide: bool = True
 
     def __post_init__(self) -> None:
         check_sizes(self, "hidden_size", "num_layers")
@@ -103,6 +109,13 @@ class Tagger:
         The tags.
     words, tokenizer, rng
         As for `embedkit.nn.models.classifier.Classifier`.
+
+    Attributes
+    ----------
+    wide : WideField, optional
+        Tags as well; training puts it there.
+    shares : (float, float)
+        What the scores of the network and of the wide part are multiplied with before they are added.
     """
 
     TASK = "tag"
@@ -117,6 +130,8 @@ class Tagger:
         rng: np.random.Generator,
     ) -> None:
         self.config, self.labels, self.words = config, list(labels), words
+        self.wide: WideField | None = None
+        self.shares = SHARES
         self.tokenizer = tokenizer or {}
         self.tokens = text_tokenizer(self.tokenizer)
         dtype = words.embedding.parameters["weight"].dtype
@@ -181,30 +196,49 @@ class Tagger:
         dscores, grads = self.crf.backward(np.full(len(losses), 1.0 / n, scores.dtype), crf_cache)
         return float(losses.sum() / n), {**self.backward(dscores, cache), **with_prefix("crf", grads)}
 
-    def tag_types(self, ids: list[Array], rows: TypeRows, check: Callable[[], None] = lambda: None) -> list[Array]:
-        """The numbers of the best tags of sentences of token types."""
-        return [tags for tags, _ in self._answers(ids, rows, check, sure=False)]
+    def tag_types(
+        self,
+        ids: list[Array],
+        rows: TypeRows,
+        wide: list[Array] | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> list[Array]:
+        """The numbers of the best tags of sentences of token types; `wide` as `wide_scores` gives it."""
+        return [tags for tags, _ in self._answers(ids, rows, wide, check, sure=False)]
+
+    def wide_scores(self, tokens: list[str], ids: list[Array]) -> list[Array] | None:
+        """What the wide part says of sentences of token types, None where there is none."""
+        return None if self.wide is None else self.wide.scores(tokens, ids)
 
     def _answers(
-        self, ids: list[Array], rows: TypeRows, check: Callable[[], None], sure: bool
+        self, ids: list[Array], rows: TypeRows, wide: list[Array] | None, check: Callable[[], None], sure: bool
     ) -> list[tuple[Array, Array]]:
         """The numbers of the best tags of each sentence, and their probabilities where `sure` asks for them."""
         result = [(np.zeros(0, np.int64), np.zeros(0))] * len(ids)
+        crf = self.pooled_crf(self.shares)
         for batch in bucketed_batches(np.array([len(i) for i in ids]), PREDICT_BATCH, None):
             types, mask = padded([ids[i] for i in batch])
             scores, _ = self.forward(types, mask, rows)
-            tags, p = self._best(scores, mask), np.zeros(mask.shape)
+            if wide is not None:
+                scores = pooled_scores(scores, mask, [wide[i] for i in batch], self.shares)
+            tags, p = self._best(crf, scores, mask), np.zeros(mask.shape)
             if sure:
-                each = softmax(scores) if self.crf is None else self.crf.marginals(scores, mask)
+                each = softmax(scores) if crf is None else crf.marginals(scores, mask)
                 p = np.take_along_axis(each, tags[..., None], 2)[..., 0]
             for row, i in enumerate(batch):
                 result[i] = tags[row, : len(ids[i])], p[row, : len(ids[i])]
             check()
         return result
 
-    def _best(self, scores: Array, mask: Array) -> Array:
-        if self.crf is not None:
-            return self.crf.decode(scores, mask)
+    def pooled_crf(self, shares: tuple[float, float]) -> ConditionalRandomField | None:
+        """The CRF of the network and the wide part together, which `pooled_scores` are for."""
+        if self.crf is None or self.wide is None:
+            return self.crf
+        return self.crf.pooled_with(self.wide.parameters, shares)
+
+    def _best(self, crf: ConditionalRandomField | None, scores: Array, mask: Array) -> Array:
+        if crf is not None:
+            return crf.decode(scores, mask)
         if self.legal is None:
             best: Array = scores.argmax(2)
             return best
@@ -217,7 +251,8 @@ class Tagger:
     def answers(self, sentences: Sequence[Sequence[str]], sure: bool = True) -> list[TaggedAnswer]:
         """The tags of each sentence's tokens, with their probabilities and the entities that they mark."""
         types = TokenTypes(sentences)
-        found = self._answers(types.ids, self.words.rows(types.tokens), lambda: None, sure)
+        wide = self.wide_scores(types.tokens, types.ids)
+        found = self._answers(types.ids, self.words.rows(types.tokens), wide, lambda: None, sure)
         return [
             TaggedAnswer(
                 list(sentence), [self.labels[tag] for tag in tags[: len(sentence)]], p[: len(sentence)].tolist()
@@ -245,10 +280,44 @@ class Tagger:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file (`embedkit.files.model_file`)."""
-        config = {**asdict(self.config), "labels": self.labels, "tokenizer": self.tokenizer, **self.words.to_config()}
-        save_model(path, self.TASK, self.config.model, config, {**self.parameters, **self.words.to_tensors()})
+        config = {**asdict(self.config), "wide": self.wide is not None, "labels": self.labels}
+        config |= {"network_share": self.shares[0], "wide_share": self.shares[1]}
+        config |= {"tokenizer": self.tokenizer, **self.words.to_config()}
+        wide = {} if self.wide is None else self.wide.to_tensors()
+        save_model(path, self.TASK, self.config.model, config, {**self.parameters, **self.words.to_tensors(), **wide})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], vectors: KeyedVectors | None = None) -> Tagger:
         """Open a model file; parameters and errors as `embedkit.nn.models.classifier.Classifier.load`."""
-        return open_model(path, cls.TASK, lambda recipe: build(cls, TaggerConfig, recipe), vectors)
+        return open_model(path, cls.TASK, cls._built, vectors)
+
+    @classmethod
+    def _built(cls, recipe: Recipe) -> Tagger:
+        tagger = build(cls, TaggerConfig, recipe, older={"wide": False}, beside=("wide.",))
+        if tagger.config.wide:
+            tagger.wide = WideField.from_tensors(recipe.tensors, len(tagger.labels))
+            tagger.shares = recipe.number("network_share"), recipe.number("wide_share")
+        elif any(name.startswith("wide.") for name in recipe.tensors):
+            raise FormatError("a wide part belongs to no part of the model")
+        return tagger
+
+
+def pooled_scores(scores: Array, mask: Array, wide: list[Array], shares: tuple[float, float]) -> Array:
+    """The scores of network and wide part together.
+
+    Parameters
+    ----------
+    scores : float (batch, time, n_tags)
+        The network's.
+    mask : bool (batch, time)
+    wide : list of float64 (n_words, n_tags)
+        The wide part's, sentence by sentence.
+    shares : (float, float)
+
+    Returns
+    -------
+    float64 (batch, time, n_tags)
+    """
+    pooled = scores.astype(np.float64) * shares[0]
+    pooled[mask] += np.concatenate(wide) * shares[1]
+    return pooled

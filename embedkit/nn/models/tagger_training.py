@@ -15,7 +15,7 @@ from embedkit.nn.learning.batches import (
     FROZEN_WITHOUT_VECTORS,
     bucketed_batches,
     encode_labels,
-    hold_out,
+    hold_out_run,
     label_set,
     padded,
 )
@@ -24,17 +24,22 @@ from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.metrics import Scores, score_labels, with_unseen
 from embedkit.nn.learning.options import TrainingOptions
-from embedkit.nn.models.tagger import TAGGER_TRAINING, Tagger, TaggerConfig
+from embedkit.nn.models.tagger import TAGGER_TRAINING, Tagger, TaggerConfig, pooled_scores
+from embedkit.nn.models.wide import WideField, train_wide
 from embedkit.nn.words.lookup import build_lookup
 from embedkit.nn.words.spelling import SpellingLookup
 from embedkit.nn.words.tokens import TokenTypes, tokenizer_settings
 from embedkit.nn.words.word_input import WordInput
-from embedkit.progress import ProgressCallback
+from embedkit.progress import Progress, ProgressCallback
 from embedkit.text.tagged import TaggedSentences
 
 if TYPE_CHECKING:
     from embedkit.nn.models.contextual import ContextualEncoder
     from embedkit.query.keyed_vectors import KeyedVectors
+
+SPLITS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8)  # the network's share
+SIZES = (0.5, 0.7, 1.0, 1.4)  # of both shares together: how sure the tags are
+MOST_TO_WEIGH = 5000  # words
 
 
 def train_tagger(
@@ -67,7 +72,7 @@ def train_tagger(
     rng = np.random.default_rng(options.seed)
     sentences = data.sentences
     if valid is None:
-        train, held_out = hold_out(len(data), valid_fraction, rng)
+        train, held_out = hold_out_run(len(data), valid_fraction, rng)
     else:
         train, held_out = np.arange(len(data)), len(data) + np.arange(len(valid))
         sentences = data.sentences + valid.sentences
@@ -90,7 +95,11 @@ def train_tagger(
         rng=rng,
     )
     tagger = Tagger(config, labels, words, tokenizer=settings, rng=rng)
-    task = _Task(tagger, TokenTypes(sentences), targets, train, held_out, options.batch_size, unfreeze_after)
+    types = TokenTypes(sentences)
+    wide = config.wide and config.output == "crf"
+    if wide:
+        tagger.wide = _wide(types, targets, train, len(labels), options.seed, progress)
+    task = _Task(tagger, types, targets, train, held_out, options.batch_size, unfreeze_after)
     identity = Identity(
         Tagger.TASK,
         {
@@ -107,6 +116,9 @@ def train_tagger(
     history = fit(
         task, options, identity=identity, progress=progress, note=note, log=log, checkpoint=checkpoint, resume=resume
     )
+    task.choose_shares()
+    if wide and valid is None:
+        tagger.wide = _wide(types, targets, np.arange(len(data)), len(labels), options.seed, progress)
     return tagger, history
 
 
@@ -122,7 +134,8 @@ def evaluate_tagger(tagger: Tagger, data: TaggedSentences) -> TaggerScores:
     """Measure a tagger on tagged sentences; a tag that training never saw counts as wrong."""
     targets, names = with_unseen((tag for tags in data.tags for tag in tags), tagger.labels)
     types = TokenTypes(data.sentences)
-    found = tagger.tag_types(types.ids, tagger.words.rows(types.tokens))
+    wide = tagger.wide_scores(types.tokens, types.ids)
+    found = tagger.tag_types(types.ids, tagger.words.rows(types.tokens), wide)
     entities = None
     if tagger.config.scheme is not None:
         entities = score_entities(data.tags, [[tagger.labels[tag] for tag in tags] for tags in found])
@@ -135,6 +148,23 @@ def _targets(data: TaggedSentences, labels: list[str]) -> list[np.ndarray]:
         encode_labels(tags, labels, [f"the sentence at {place}"])
         for tags, place in zip(data.tags, data.places, strict=True)
     ]
+
+
+def _wide(
+    types: TokenTypes,
+    targets: list[np.ndarray],
+    train: np.ndarray,
+    n_tags: int,
+    seed: int,
+    progress: ProgressCallback | None,
+) -> WideField:
+    """The wide part, trained on the sentences `train`."""
+
+    def report(done: int, total: int) -> None:
+        if progress is not None:
+            progress(Progress("weighing features", done, total, "sentences"))
+
+    return train_wide(types.tokens, [types.ids[i] for i in train], [targets[i] for i in train], n_tags, seed, report)
 
 
 class _Task:
@@ -155,6 +185,7 @@ class _Task:
         self.ids, self.targets = [types.ids[i] for i in train], [targets[i] for i in train]
         self.lengths = np.array([len(ids) for ids in self.ids], np.int64)
         self.valid_ids = [types.ids[i] for i in held_out]
+        self.valid_wide = tagger.wide_scores(types.tokens, self.valid_ids)
         self.valid_targets = np.concatenate([targets[i] for i in held_out] or [np.zeros(0, np.int64)])
         self.batch_size, self.unfreeze_after = batch_size, unfreeze_after
 
@@ -173,5 +204,29 @@ class _Task:
     def validate(self, check: Callable[[], None]) -> dict[str, float]:
         if not self.valid_ids:
             return {"valid_accuracy": float("nan")}
-        found = np.concatenate(self.tagger.tag_types(self.valid_ids, self.rows, check))
+        found = np.concatenate(self.tagger.tag_types(self.valid_ids, self.rows, self.valid_wide, check))
         return {"valid_accuracy": float((found == self.valid_targets).mean())}
+
+    def choose_shares(self) -> None:
+        """What network and wide part count: that which makes the tags of some held-out sentences likeliest."""
+        wide = self.valid_wide
+        if wide is None or not self.valid_ids:
+            return
+        lengths = np.array([len(ids) for ids in self.valid_ids])
+        some = int(np.searchsorted(np.cumsum(lengths), MOST_TO_WEIGH)) + 1
+        targets = np.split(self.valid_targets, np.cumsum(lengths)[:-1])
+        batches = []
+        for batch in bucketed_batches(lengths[:some], self.batch_size, None):
+            types, mask = padded([self.valid_ids[i] for i in batch])
+            scores, _ = self.tagger.forward(types, mask, self.rows)
+            batches.append((scores, padded([targets[i] for i in batch])[0], mask, [wide[i] for i in batch]))
+
+        def loss(shares: tuple[float, float]) -> float:
+            crf, total = self.tagger.pooled_crf(shares), 0.0
+            if crf is not None:
+                for scores, tags, mask, parts in batches:
+                    total += float(crf.forward(pooled_scores(scores, mask, parts, shares), tags, mask)[0].sum())
+            return total
+
+        network, own = min(((split, 1 - split) for split in SPLITS), key=loss)
+        self.tagger.shares = min(((network * size, own * size) for size in SIZES), key=loss)
