@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedkit.counting.drawing import draw
 from embedkit.counting.ngram_counts import Level, check_levels, count_levels, discounts, symbols
 from embedkit.errors import ConfigError, FormatError
 from embedkit.files.model_file import load_model, save_model
@@ -297,7 +298,7 @@ class NgramModel:
             weights[self.unknown] = 0.0
             if not weights.any():  # a context that maximum likelihood knows nothing about
                 break
-            choice = _draw(weights, temperature, topk, top_p, rng)
+            choice = draw(weights, temperature, topk, top_p, rng)
             if choice == self.end:
                 break
             new.append(self.words[choice])
@@ -399,22 +400,3 @@ def _check_reading(name: str, config: dict[str, Any]) -> None:
         check_tokenizer(config.get("tokenizer", "whitespace"))
     except ConfigError as error:
         raise FormatError(f"{name}: damaged: {error}") from None
-
-
-def _draw(
-    weights: np.ndarray, temperature: float, topk: int | None, top_p: float | None, rng: np.random.Generator
-) -> int:
-    if temperature == 0:
-        return int(weights.argmax())
-    chosen = np.flatnonzero(weights)
-    if topk is not None and topk < len(chosen):
-        chosen = chosen[np.argsort(-weights[chosen], kind="stable")[:topk]]
-    logs = np.log(weights[chosen]) / temperature
-    p = np.exp(logs - logs.max())
-    if top_p is not None:
-        order = np.argsort(-p, kind="stable")
-        share = np.cumsum(p[order]) / p.sum()
-        kept = order[: int(np.searchsorted(share, top_p)) + 1]
-        chosen, p = chosen[kept], p[kept]
-    heaps = np.cumsum(p)
-    return int(chosen[np.searchsorted(heaps, rng.random() * heaps[-1], side="right")])

@@ -8,7 +8,8 @@ from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.classifier import Classifier, ClassifierConfig
 from embedkit.nn.models.classifier_training import train_classifier
 from embedkit.nn.models.contextual import ContextualEncoder
-from embedkit.nn.models.language_model import LanguageModel, LanguageModelConfig
+from embedkit.nn.models.language_config import LanguageModelConfig
+from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.models.tagger import Tagger, TaggerConfig
 from embedkit.nn.models.tagger_training import train_tagger
 from embedkit.nn.words.token_table import TokenTable

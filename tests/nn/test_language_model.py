@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from embedkit.cli import main
+from embedkit.counting.drawing import beyond
 from embedkit.errors import ConfigError, CorpusError, FormatError
 from embedkit.files.model_file import load_model, save_model
 from embedkit.nn.learning.options import TrainingOptions
-from embedkit.nn.models.language_model import LANGUAGE_MODELS, LanguageModel, LanguageModelConfig, beyond
+from embedkit.nn.models.language_config import LANGUAGE_MODELS, LanguageModelConfig
+from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.models.language_training import (
     evaluate_language_model,
     hide_some,

@@ -14,7 +14,8 @@ from embedkit.nn.models.captioner import CaptionConfig, Captioner, train_caption
 from embedkit.nn.models.classifier import Classifier, ClassifierConfig
 from embedkit.nn.models.classifier_training import train_classifier
 from embedkit.nn.models.contextual import ContextualEncoder
-from embedkit.nn.models.language_model import LanguageModel, LanguageModelConfig
+from embedkit.nn.models.language_config import LanguageModelConfig
+from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.models.language_training import train_language_model
 from embedkit.nn.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from embedkit.nn.models.seq2seq_training import Pairs, train_seq2seq

@@ -10,7 +10,7 @@ from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.captioner import CaptionConfig, train_captioner
 from embedkit.nn.models.classifier import ClassifierConfig
 from embedkit.nn.models.classifier_training import train_classifier
-from embedkit.nn.models.language_model import LanguageModelConfig
+from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_training import train_language_model
 from embedkit.nn.models.seq2seq import Seq2SeqConfig
 from embedkit.nn.models.seq2seq_training import Pairs, train_seq2seq

@@ -14,7 +14,7 @@ from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models import showing
 from embedkit.nn.models.classifier import ClassifierConfig
 from embedkit.nn.models.classifier_training import train_classifier
-from embedkit.nn.models.language_model import LanguageModelConfig
+from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_training import train_language_model
 from embedkit.text.labelled import LabelledTexts
 from embedkit.vocabulary.corpus import Corpus

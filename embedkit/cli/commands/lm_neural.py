@@ -27,7 +27,8 @@ from embedkit.cli.shared.output import Results, note, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.tokenizing import TOKENIZER
 from embedkit.errors import ConfigError
-from embedkit.nn.models.language_model import LanguageModel, LanguageModelConfig
+from embedkit.nn.models.language_config import LanguageModelConfig
+from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.models.language_training import LANGUAGE_TRAINING
 
 _DEFAULT = LanguageModelConfig()

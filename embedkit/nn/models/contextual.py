@@ -18,7 +18,8 @@ from embedkit.errors import ConfigError
 from embedkit.nn.layers.losses import softmax, softmax_backward
 from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, merge_gradients, with_prefix
 from embedkit.nn.layers.stacks import StackCache, StackState
-from embedkit.nn.models.language_model import OLDER, LanguageModel, LanguageModelConfig
+from embedkit.nn.models.language_config import LanguageModelConfig
+from embedkit.nn.models.language_model import OLDER, LanguageModel
 from embedkit.nn.models.loading import Recipe
 from embedkit.nn.words.token_table import END_ID, TokenTable
 from embedkit.nn.words.tokens import TokenizerSettings

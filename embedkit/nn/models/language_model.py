@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from dataclasses import asdict
 
 import numpy as np
 
+from embedkit.counting.drawing import draw
 from embedkit.errors import ConfigError
 from embedkit.files.model_file import save_model
 from embedkit.nn.layers.dense import Dropout, Linear, TiedLinear
@@ -36,64 +36,15 @@ from embedkit.nn.layers.parameters import (
     values_of,
     with_prefix,
 )
-from embedkit.nn.layers.stacks import CELLS, RecurrentStack, StackState, TransformerStack
+from embedkit.nn.layers.stacks import RecurrentStack, StackState, TransformerStack
 from embedkit.nn.learning.batches import padded
-from embedkit.nn.models.loading import Recipe, check_sizes, open_model
+from embedkit.nn.models.language_config import LANGUAGE_MODELS, LanguageModelConfig, Scored
+from embedkit.nn.models.loading import Recipe, open_model
 from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings
 
-LANGUAGE_MODELS = (*CELLS, "transformer", "elmo", "masked")
 OLDER = {"token_layer": False}  # of files that do not say
 MASKED_SHARE, HIDDEN_SHARE, CHANGED_SHARE = 0.15, 0.8, 0.1
-
-
-@dataclass(frozen=True)
-class LanguageModelConfig:
-    """What a language model is made of.
-
-    Attributes
-    ----------
-    model : {"rnn", "gru", "lstm", "transformer", "elmo", "masked"}
-    hidden_size, num_layers, heads : int
-        Of each stack; `heads` of Transformers.
-    dropout : float
-        On embeddings, between layers and before the softmax.
-    context : int
-        Steps through which gradients go back (recurrent: truncated backpropagation through time, the state
-        goes on), and the widest view of a Transformer.
-    block : int
-        Consecutive lines are read together, ``</s>`` between them, until they have so many tokens; 0: each by itself.
-    tied : bool
-        The softmax has the embedding's vectors, which must be as wide as `hidden_size`.
-    token_layer : bool
-        ELMo's lowest layer is the word's own vector, projected to `hidden_size`; False in files of older versions.
-    """
-
-    model: str = "lstm"
-    hidden_size: int = 128
-    num_layers: int = 1
-    heads: int = 4
-    dropout: float = 0.2
-    context: int = 64
-    block: int = 0
-    tied: bool = False
-    token_layer: bool = True
-
-    def __post_init__(self) -> None:
-        if self.block < 0:
-            raise ConfigError(f"block must be at least 0, got {self.block}")
-        check_sizes(self, "hidden_size", "num_layers", "heads", "context")
-        if self.model not in LANGUAGE_MODELS:
-            raise ConfigError(f"unknown language model {self.model!r}: choose one of {', '.join(LANGUAGE_MODELS)}")
-
-
-class Scored(NamedTuple):
-    """Natural log-probability of all guesses and their number, and of those of ``<unk>`` alone."""
-
-    log_probability: float
-    n_predicted: int
-    unknown_log_probability: float
-    n_unknown: int
 
 
 class LanguageModel:
@@ -330,7 +281,7 @@ class LanguageModel:
             p, after = self._step(ids, state)
             p = p.astype(np.float64)
             p[:END_ID] = 0.0  # <unk> cannot be written
-            chosen = int(p.argmax()) if temperature == 0 else _draw(p, temperature, topk, top_p, rng)
+            chosen = int(p.argmax()) if temperature == 0 else draw(p, temperature, topk, top_p, rng)
             if chosen == END_ID:
                 break
             written.append(chosen)
@@ -452,21 +403,3 @@ class LanguageModel:
             return model
 
         return open_model(path, cls.TASK, make)
-
-
-def beyond(p: Array, top_p: float) -> Array:
-    """The tokens outside of the fewest that together have probability `top_p`, at least one: int64 (n,)."""
-    order = np.argsort(-p, kind="stable")
-    before = np.cumsum(p[order]) - p[order]
-    return order[before >= top_p]
-
-
-def _draw(p: Array, temperature: float, topk: int | None, top_p: float | None, rng: np.random.Generator) -> int:
-    """A token by probability p ** (1 / temperature), among the `topk` likeliest, or those of `top_p` together."""
-    with np.errstate(divide="ignore"):
-        scores = np.log(p) / temperature
-    if topk is not None and topk < len(scores):
-        scores[np.argsort(-scores, kind="stable")[topk:]] = -np.inf
-    if top_p is not None:
-        scores[beyond(softmax(scores), top_p)] = -np.inf
-    return int(rng.choice(len(scores), p=softmax(scores)))

@@ -15,7 +15,8 @@ from embedkit.nn.learning.batches import FROZEN_WITHOUT_VECTORS, bucketed_batche
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions
-from embedkit.nn.models.language_model import LanguageModel, LanguageModelConfig
+from embedkit.nn.models.language_config import LanguageModelConfig
+from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.words.token_table import END, SPECIALS, UNKNOWN_ID, TokenTable, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
 from embedkit.progress import ProgressCallback
