@@ -96,6 +96,7 @@ def test_frequent_features_are_chosen_within_bounds():
     words = word_bags(["a", "b", "c"], [np.array([0, 1]), np.array([0, 2])])
     known = frequent(words, 10_000)
     assert (np.diff(known.astype(np.int64)) > 0).all() and set(known) <= set(words.hashes)
+    assert zlib.crc32(b"=b") in known and zlib.crc32(b"1&a\nb") not in known
     few = frequent(words, 9)
     assert len(few) == 9 and set(few) <= set(known) and zlib.crc32(b"=a") in few
     offsets, rows = known_rows(words, few)

@@ -22,7 +22,7 @@ from embedkit.text.hangul import is_syllable
 AFFIX, END, LONGEST = 4, 2, 6
 BORDER = "\n"  # stands before the first and behind the last word; no token is one
 BAGS = 5  # of a word: its own, two of the neighbours, two of the pairs that it is in
-TWICE = 100_000  # in texts of so many words a feature must be there twice
+TWICE = 100_000  # in texts of so many words every feature must be there twice, in shorter ones those of pairs alone
 
 
 class WordBags(NamedTuple):
@@ -35,12 +35,15 @@ class WordBags(NamedTuple):
         Bags of features; the words of all sentences, one after the other.
     offsets, hashes : int64 (n_bags + 1,), uint32
         The features of bag b are ``hashes[offsets[b]:offsets[b + 1]]``.
+    n_single : int
+        The first bags are of single words, those from this one on of pairs.
     """
 
     starts: np.ndarray
     bags: np.ndarray
     offsets: np.ndarray
     hashes: np.ndarray
+    n_single: int
 
 
 def own_features(token: str) -> list[str]:
@@ -110,7 +113,7 @@ def word_bags(tokens: Sequence[str], ids: Sequence[np.ndarray]) -> WordBags:
     ):
         _add(hashes, offsets, mark, features)
     return WordBags(
-        starts, np.stack(bags, axis=1).astype(np.int32), np.array(offsets, np.int64), np.array(hashes, np.uint32)
+        starts, np.stack(bags, axis=1).astype(np.int32), np.array(offsets, np.int64), np.array(hashes, np.uint32), 3 * n
     )
 
 
@@ -122,11 +125,12 @@ def _add(hashes: list[int], offsets: list[int], mark: str, bags: Iterable[list[s
 
 
 def frequent(words: WordBags, most: int) -> np.ndarray:
-    """The features worth a weight, uint32 ascending: in long texts those that are there twice, at most `most`."""
+    """The features worth a weight, uint32 ascending: those that are there often enough, at most `most`."""
     uses = np.bincount(words.bags.reshape(-1), minlength=len(words.offsets) - 1)
     found, place = np.unique(words.hashes, return_inverse=True)
     counts = np.bincount(place, np.repeat(uses, np.diff(words.offsets)), len(found))
-    least = 2 if len(words.bags) >= TWICE else 1
+    least = np.full(len(found), 2 if len(words.bags) >= TWICE else 1)
+    least[place[words.offsets[words.n_single] :]] = 2
     found, counts = found[counts >= least], counts[counts >= least]
     return np.sort(found[np.argsort(-counts, kind="stable")[:most]])
 
