@@ -125,3 +125,14 @@ def test_a_table_without_the_column(folder, capsys, tmp_path):
     columns = ["--text-column", "review", "--label-column", "stars"]
     found = run(capsys, "train", folder / "table.csv", *columns, "--model", "fasttext", "-o", tmp_path / "m", status=1)
     assert "expected a column 'stars' in the header, found 'id, polarity, review'" in found.err
+
+
+def test_every_label_with_its_probability(folder, capsys, tmp_path):
+    (tmp_path / "new.txt").write_text("a moving film\n", encoding="utf-8")
+    label, first, other, second = run(capsys, "predict", folder / "m.bin", tmp_path / "new.txt", "--all").out.split()
+    assert (label, other) == ("pos", "neg") and float(first) + float(second) == pytest.approx(1, abs=1e-3)
+    found = run(capsys, "predict", folder / "m.bin", tmp_path / "new.txt", "--all", "--json").out
+    assert [each["label"] for each in json.loads(found)["labels"]] == ["pos", "neg"]
+    for idle in (["-k", "1"], ["--threshold", ".5"], ["--explain"]):
+        found = run(capsys, "predict", folder / "m.bin", tmp_path / "new.txt", "--all", *idle, status=2)
+        assert "no effect" in found.err

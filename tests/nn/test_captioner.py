@@ -11,8 +11,9 @@ import pytest
 from embedkit.cli import main
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.nn.learning.options import TrainingOptions
-from embedkit.nn.models import captioner
-from embedkit.nn.models.captioner import CaptionConfig, Captioner, train_captioner
+from embedkit.nn.models import caption_training
+from embedkit.nn.models.caption_training import train_captioner
+from embedkit.nn.models.captioner import CaptionConfig, Captioner
 from embedkit.nn.models.decoding import Search
 from embedkit.nn.words.token_table import TokenTable
 from tests.nn.gradients import check_gradients
@@ -66,12 +67,12 @@ def test_images_not_captions_are_held_out(monkeypatch):
     features, captions = images(12, 1)
     seen = {}
 
-    class Spy(captioner._Task):
+    class Spy(caption_training._Task):
         def __init__(self, model, features, captions, kept, held, *rest):
             seen.update(kept=features[kept], held=features[held])
             super().__init__(model, features, captions, kept, held, *rest)
 
-    monkeypatch.setattr(captioner, "_Task", Spy)
+    monkeypatch.setattr(caption_training, "_Task", Spy)
     several = np.repeat(features[:12], 5, axis=0)
     options = TrainingOptions(epochs=1, batch_size=8)
     train_captioner(several, [c for c in captions[:12] for _ in range(5)], options=options, vector_size=4)
@@ -135,3 +136,70 @@ def test_commands_and_bad_input(tmp_path, capsys):
     features[3, 1] = np.nan
     with pytest.raises(CorpusError, match="NaN or infinity"):
         train_captioner(features, captions)
+
+
+def regions(n, seed):
+    """Images of four regions, one with a noun, one with a place, the others with nothing, and their captions."""
+    rng = np.random.default_rng(seed)
+    noun, place = rng.integers(0, 3, n), rng.integers(0, 2, n)
+    where = np.argsort(rng.random((n, 4)), axis=1)
+    features = 0.1 * rng.standard_normal((n, 4, 5))
+    rows = np.arange(n)
+    features[rows, where[:, 0], noun] += 1
+    features[rows, where[:, 1], 3 + place] += 1
+    captions = [f"a {NOUNS[i]} near the {PLACES[j]}" for i, j in zip(noun, place, strict=True)]
+    return features.astype(np.float32), captions, where
+
+
+def test_gradients_with_regions():
+    rng = np.random.default_rng(1)
+    table, config = TokenTable(list("abc")), CaptionConfig(4, 2, 0.2, regions=True)
+    model = Captioner(config, 3, table, rng.standard_normal((len(table), 3)), tokenizer={}, rng=rng)
+    features, captions = rng.standard_normal((2, 5, 3)), [np.array([3, 4]), np.array([5])]
+
+    def run():
+        return model.loss_and_gradients(features, captions, np.random.default_rng(2))
+
+    _, grads = run()
+    check_gradients(lambda: run()[0], model.parameters, grads, directions=1)
+
+
+def test_words_look_at_their_region(tmp_path):
+    features, captions, _ = regions(300, 1)
+    model, _ = train_captioner(
+        features,
+        captions,
+        config=CaptionConfig(24, 1, 0.0),
+        vector_size=8,
+        options=TrainingOptions(epochs=40, learning_rate=2e-2, batch_size=32, patience=40),
+    )
+    test, expected, where = regions(30, 2)
+    assert [text for text, _ in model.caption(test)] == expected
+    found = [several[0] for several in model.decoded(test, Search())]
+    weights = np.array([one.weights for one in found])
+    assert weights.shape == (30, 6, 4) and np.allclose(weights.sum(2), 1, atol=1e-5)
+    assert (weights[:, 1].argmax(1) == where[:, 0]).mean() > 0.8, "the noun looks at the region that shows it"
+    model.save(tmp_path / "m")
+    again = Captioner.load(tmp_path / "m")
+    assert again.config.regions and again.caption(test, beam=3) == model.caption(test, beam=3)
+    for bad in (test[0], test[:, 0], test[:, :, :4], test[:, :0]):
+        with pytest.raises(ConfigError, match=r"expected \(images, regions, features\) with features of width 5"):
+            again.caption(bad)
+
+
+def test_regions_on_the_command_line(tmp_path, capsys):
+    features, captions, _ = regions(40, 1)
+    np.save(tmp_path / "regions.npy", features)
+    np.save(tmp_path / "flat.npy", features[:, 0])
+    (tmp_path / "captions.txt").write_text("\n".join(captions) + "\n", encoding="utf-8")
+    for name in ("regions", "flat"):
+        train = ["caption", "train", tmp_path / f"{name}.npy", tmp_path / "captions.txt", "-o", tmp_path / name]
+        assert main([*map(str, train), "--epochs", "2", "--hidden-size", "8", "-q"]) == 0
+    predict = ["caption", "predict", str(tmp_path / "regions"), str(tmp_path / "regions.npy"), "--attention-plot"]
+    assert main([*predict, str(tmp_path / "look.svg"), "-q"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 40 and (tmp_path / "look.svg").read_text().startswith("<?xml")
+    evaluate = ["caption", "evaluate", tmp_path / "regions", tmp_path / "regions.npy", tmp_path / "captions.txt"]
+    assert main([*map(str, evaluate), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["images"] == 40
+    flat = ["caption", "predict", str(tmp_path / "flat"), str(tmp_path / "flat.npy"), "--attention-plot"]
+    assert main(flat) == 2 and "needs a model of regions" in capsys.readouterr().err

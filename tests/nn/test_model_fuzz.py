@@ -10,7 +10,8 @@ from embedkit.counting.ngram import NgramModel
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.model_file import load_model, save_model
 from embedkit.nn.learning.options import TrainingOptions
-from embedkit.nn.models.captioner import CaptionConfig, Captioner, train_captioner
+from embedkit.nn.models.caption_training import train_captioner
+from embedkit.nn.models.captioner import CaptionConfig, Captioner
 from embedkit.nn.models.classifier import Classifier, ClassifierConfig
 from embedkit.nn.models.classifier_training import train_classifier
 from embedkit.nn.models.contextual import ContextualEncoder
@@ -37,6 +38,7 @@ TAGGED = TaggedSentences(
     [s.split() for s in LINES], [["xyz"["abc".index(w)] for w in s.split()] for s in LINES], PLACES
 )
 FEATURES = np.arange(36, dtype=np.float32).reshape(12, 3) % 7
+REGIONS = np.stack([FEATURES, FEATURES[::-1]], axis=1)
 
 
 def subword_vectors():
@@ -97,6 +99,10 @@ def ask_captioner(path):
     Captioner.load(path).caption(np.ones((2, 3), np.float32), beam=2, max_tokens=3)
 
 
+def ask_captioner_of_regions(path):
+    Captioner.load(path).caption(np.ones((2, 2, 3), np.float32), beam=2, max_tokens=3)
+
+
 def ask_ngrams(path):
     model = NgramModel.load(path)
     model.score(Corpus.from_sentences([["a", "new"], ["b"]], min_count=1))
@@ -121,6 +127,10 @@ MODELS = {
     "caption": (
         lambda: train_captioner(FEATURES, LINES, config=CaptionConfig(4), options=ONE, vector_size=3)[0],
         ask_captioner,
+    ),
+    "caption-regions": (
+        lambda: train_captioner(REGIONS, LINES, config=CaptionConfig(4), options=ONE, vector_size=3)[0],
+        ask_captioner_of_regions,
     ),
 }
 

@@ -7,7 +7,8 @@ import pytest
 
 from embedkit.errors import TrainingError
 from embedkit.nn.learning.options import TrainingOptions
-from embedkit.nn.models.captioner import CaptionConfig, train_captioner
+from embedkit.nn.models.caption_training import train_captioner
+from embedkit.nn.models.captioner import CaptionConfig
 from embedkit.nn.models.classifier import ClassifierConfig
 from embedkit.nn.models.classifier_training import train_classifier
 from embedkit.nn.models.language_config import LanguageModelConfig

@@ -66,8 +66,11 @@ def train(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Train on FEATURES, an .npy matrix, and CAPTIONS, a text file with a caption for each of its rows."""
-    from embedkit.nn.models.captioner import train_captioner
+    """Train on FEATURES, an .npy matrix, and CAPTIONS, a text file with a caption for each of its rows.
+
+    An array of (images, regions, features) trains a model whose words look at the regions.
+    """
+    from embedkit.nn.models.caption_training import train_captioner
 
     if valid:
         raise ConfigError("--valid names one file, captions need two: use --valid-fraction")
@@ -125,26 +128,54 @@ def evaluate(model: str, features: str, captions: str, as_json: bool, **options:
 @click.argument("features", type=INPUT)
 @search_options(beam=3, max_tokens=50, what="caption")
 @n_best_option
+@click.option(
+    "--attention-plot",
+    metavar="FILE",
+    type=OUTPUT,
+    is_flag=False,
+    flag_value="-",
+    help="Which regions each word looked at: on the terminal, or as .png, .svg or .html of the first image.",
+)
 @json_option
 @quiet_option
-def predict(model: str, features: str, as_json: bool, quiet: bool, **options: Any) -> None:
+def predict(model: str, features: str, attention_plot: str | None, as_json: bool, quiet: bool, **options: Any) -> None:
     """A caption for each row of FEATURES: caption<TAB>score."""
+    from embedkit.nn.words.token_table import END, join_tokens
+
     captioner, search = Captioner.load(model), take_search(options)
-    several = search.n_best > 1
+    if attention_plot is not None and not captioner.config.regions:
+        raise ConfigError("--attention-plot needs a model of regions: train on an array of (images, regions, features)")
+    several, plot = search.n_best > 1, attention_plot
     with Results([*(["line", "rank"] if several else []), "caption", "score"], as_json) as results:
-        for number, found in enumerate(captioner.captions(_features(features), search), 1):
-            for rank, (text, score) in enumerate(found, 1):
-                results.row(*([number, rank] if several else []), text, score)
+        for number, found in enumerate(captioner.decoded(_features(features), search), 1):
+            tokens = [captioner.table.decode(one.ids) for one in found]
+            for rank, one in enumerate(found, 1):
+                text = join_tokens(tokens[rank - 1], captioner.tokenizer)
+                results.row(*([number, rank] if several else []), text, one.score)
+            if plot is not None:
+                results.flush()
+                _draw(np.array(found[0].weights), [*tokens[0], END], plot, f"image {number}", quiet)
+                plot = plot if plot == "-" else None
+
+
+def _draw(weights: np.ndarray, tokens: list[str], plot: str, title: str, quiet: bool) -> None:
+    """Show which regions, numbered from 1, each token looked at."""
+    from embedkit.cli.shared.heat_map import show_heat_map
+
+    regions = [str(i + 1) for i in range(weights.shape[1])]
+    show_heat_map(weights, tokens[: len(weights)], regions, plot, title=title, quiet=quiet)
 
 
 def _features(path: str) -> np.ndarray:
-    """The matrix in an .npy file; nothing is unpickled."""
+    """The matrix, or the array of (images, regions, features), in an .npy file; nothing is unpickled."""
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise FormatError(f"{path}: expected an .npy matrix of numbers: {error}") from error
-    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "fiu":
-        raise FormatError(f"{path}: expected an .npy matrix of numbers, one row an image")
+    if not isinstance(array, np.ndarray) or array.ndim not in (2, 3) or array.dtype.kind not in "fiu":
+        raise FormatError(
+            f"{path}: expected an .npy matrix of numbers, one row an image, or (images, regions, features)"
+        )
     return array.astype(np.float32)
 
 

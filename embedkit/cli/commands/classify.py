@@ -215,6 +215,7 @@ def evaluate(
     help="The attention of each line as a heat map: on the terminal, or as .png, .svg or .html of the first.",
 )
 @several_options
+@click.option("--all", "every", is_flag=True, help="Every label with its probability, the likeliest first.")
 @json_option
 @quiet_option
 def predict(
@@ -225,6 +226,7 @@ def predict(
     attention_plot: str | None,
     k: int,
     threshold: float,
+    every: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -240,7 +242,11 @@ def predict(
             "--attention-plot needs a model with attention: train with --pooling attention or --model transformer"
         )
     if explain or attention_plot is not None:
-        refuse(("k", "threshold"), "with `explain` or `attention_plot`")
+        refuse(("k", "threshold", "every"), "with `explain` or `attention_plot`")
+    elif every:
+        refuse(("k", "threshold"), "with --all, which gives every label")
+        print_predictions(classifier, files, len(classifier.labels), 0.0, as_json)
+        return
     elif given(["k", "threshold"]) or not isinstance(classifier, Classifier):
         print_predictions(classifier, files, k, threshold, as_json)
         return

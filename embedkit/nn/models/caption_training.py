@@ -1,0 +1,164 @@
+"""Training a captioner on features and their captions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import numpy as np
+
+from embedkit.errors import ConfigError, CorpusError
+from embedkit.nn.layers.parameters import Array, Gradients
+from embedkit.nn.learning.batches import FROZEN_WITHOUT_VECTORS, bucketed_batches, hold_out_groups
+from embedkit.nn.learning.identity import Identity
+from embedkit.nn.learning.loop import History, fit
+from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner, check_finite_rows
+from embedkit.nn.words.token_table import TokenTable, token_cutter
+from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
+from embedkit.progress import ProgressCallback
+
+if TYPE_CHECKING:
+    from embedkit.query.keyed_vectors import KeyedVectors
+
+
+def train_captioner(
+    features: Array,
+    captions: Sequence[str],
+    vectors: KeyedVectors | None = None,
+    *,
+    config: CaptionConfig | None = None,
+    options: TrainingOptions | None = None,
+    valid_fraction: float = 0.1,
+    vector_size: int = 100,
+    min_count: int = 1,
+    tokenizer: TokenizerSettings | None = None,
+    frozen: bool = False,
+    unfreeze_after: int | None = None,
+    progress: ProgressCallback | None = None,
+    note: Callable[[str], None] | None = None,
+    log: TextIO | None = None,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+) -> tuple[Captioner, History]:
+    """Train a captioner.
+
+    Parameters
+    ----------
+    features : float (n, n_features), or (n, n_regions, n_features) for attention over regions
+    captions : sequence of str
+        One for each row of features.
+    vectors : KeyedVectors, optional
+        First vectors of the words.
+    config, options, valid_fraction, vector_size, min_count, tokenizer, frozen, unfreeze_after
+        As in `embedkit.nn.models.seq2seq_training.train_seq2seq`.
+    progress, note, log, checkpoint, resume
+        See `embedkit.nn.learning.loop.fit`.
+
+    Raises
+    ------
+    CorpusError
+        When captions and features are not as many, or a feature is not finite.
+    ConfigError
+        When vectors are to be frozen and there are none.
+    """
+    options = options or CAPTION_TRAINING
+    config = replace(config or CaptionConfig(), regions=features.ndim == 3)
+    if features.ndim not in (2, 3) or len(features) != len(captions) or len(captions) < 2 or not features.size:
+        raise CorpusError(
+            "expected one row of features (or of regions with features) for each caption, and at least two, found "
+            f"features of shape {features.shape} and {len(captions)} captions"
+        )
+    check_finite_rows(features)
+    if vectors is None and (frozen or unfreeze_after is not None):
+        raise ConfigError(FROZEN_WITHOUT_VECTORS)
+    settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)
+    rng = np.random.default_rng(options.seed)
+    cut = token_cutter(settings)
+    texts = [cut(caption) for caption in captions]
+    _, images = np.unique(features, axis=0, return_inverse=True)
+    kept, held = hold_out_groups(images.reshape(-1), valid_fraction, rng)
+    table = TokenTable.from_texts([texts[i] for i in kept], min_count)
+    seen = features[kept].reshape(-1, features.shape[-1])
+    scale = 1.0 / np.maximum(seen.std(axis=0), 1e-6)
+    model = Captioner(
+        config,
+        features.shape[-1],
+        table,
+        table.first_vectors(vectors, vector_size, rng),
+        tokenizer=settings,
+        mean=seen.mean(axis=0),
+        scale=scale,
+        rng=rng,
+    )
+    if vectors is not None:
+        model.embedding.frozen = frozen or unfreeze_after is not None
+        model.embedding.learnt = np.array([not vectors.has_vector(token) for token in table.tokens])
+    task = _Task(
+        model, features, [table.encode(text) for text in texts], kept, held, options.batch_size, unfreeze_after
+    )
+    identity = Identity(
+        Captioner.TASK,
+        {
+            **asdict(config),
+            **{name: settings.get(name) for name in ("tokenizer", "lowercase")},
+            "min_count": min_count,
+            "frozen": frozen,
+            "unfreeze_after": unfreeze_after,
+            "valid_fraction": valid_fraction,
+        },
+        {"training data": [features, captions]},
+    )
+    history = fit(
+        task,
+        options,
+        identity=identity,
+        higher_is_better=False,
+        progress=progress,
+        note=note,
+        log=log,
+        checkpoint=checkpoint,
+        resume=resume,
+    )
+    return model, history
+
+
+class _Task:
+    """A captioner with its data, as `fit` wants it."""
+
+    def __init__(
+        self,
+        model: Captioner,
+        features: Array,
+        captions: list[Array],
+        kept: Array,
+        held: Array,
+        batch_size: int,
+        unfreeze_after: int | None,
+    ) -> None:
+        self.model, self.parameters, self.features, self.captions = model, model.parameters, features, captions
+        self.kept, self.held = kept, held
+        self.lengths = np.array([len(captions[i]) for i in kept])
+        self.batch_size, self.unfreeze_after = batch_size, unfreeze_after
+
+    def batches(self, rng: np.random.Generator) -> list[Array]:
+        return bucketed_batches(self.lengths, self.batch_size, rng)
+
+    def start_epoch(self, epoch: int) -> None:
+        if self.unfreeze_after is not None:
+            self.model.embedding.frozen = epoch <= self.unfreeze_after
+
+    def loss_and_gradients(self, batch: Array, rng: np.random.Generator) -> tuple[float, Gradients]:
+        rows = self.kept[batch]
+        return self.model.loss_and_gradients(self.features[rows], [self.captions[i] for i in rows], rng)
+
+    def validate(self, check: Callable[[], None]) -> dict[str, float]:
+        total, count = 0.0, 0
+        for low in range(0, len(self.held), 64):
+            rows = self.held[low : low + 64]
+            part, n = self.model.score(self.features[rows], [self.captions[i] for i in rows])
+            total, count = total + part, count + n
+            check()
+        return {"valid_perplexity": float(np.exp(-total / count))}
