@@ -13,7 +13,7 @@ does the same). A word that stands in the question twice counts twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -47,6 +47,7 @@ class TermIndex:
     documents: np.ndarray
     counts: np.ndarray
     lengths: np.ndarray
+    _scale: tuple[tuple[float, float], np.ndarray] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def build(cls, pieces: Iterable[Sequence[str]], tokenizer: Tokenizer, stop_words: Sequence[str] = ()) -> TermIndex:
@@ -108,13 +109,16 @@ class TermIndex:
             raise ConfigError(f"`k1` must be 0 or more and `b` from 0 to 1, got {k1} and {b}")
         n = len(self.lengths)
         scores = np.zeros(n, np.float32)
-        scale = k1 * (1 - b) + k1 * b / max(float(self.lengths.mean()), 1e-9) * self.lengths
+        if self._scale is None or self._scale[0] != (k1, b):
+            by_length = k1 * b / max(float(self.lengths.mean()), 1e-9)
+            self._scale = (k1, b), (k1 * (1 - b) + by_length * self.lengths).astype(np.float32)
+        scale = self._scale[1]
         for token in tokens:
             term = self.terms.find(token)
             if term < 0:
                 continue
             held = slice(int(self.offsets[term]), int(self.offsets[term + 1]))
-            there, tf = self.documents[held], self.counts[held]
-            weight = np.log(1 + (n - len(there) + 0.5) / (len(there) + 0.5))
-            scores[there] += (weight * (k1 + 1) * tf / (tf + scale[there])).astype(np.float32)
+            there, tf = self.documents[held], self.counts[held].astype(np.float32)
+            weight = np.float32(np.log(1 + (n - len(there) + 0.5) / (len(there) + 0.5)) * (k1 + 1))
+            scores[there] += weight * tf / (tf + scale[there])
         return scores

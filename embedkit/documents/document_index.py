@@ -118,10 +118,13 @@ class DocumentIndex:
             When the text cannot be read or holds nothing to search for.
         """
         options = options or IndexOptions()
-        read = read_documents(
-            sources, unit=options.unit, json_field=options.json_field, encoding_errors=options.encoding_errors
-        )
-        documents = Documents.gather(read)
+        if options.unit == "line" and options.json_field is None:
+            documents = Documents.of_lines(sources, options.encoding_errors)
+        else:
+            read = read_documents(
+                sources, unit=options.unit, json_field=options.json_field, encoding_errors=options.encoding_errors
+            )
+            documents = Documents.gather(read)
         if not len(documents):
             raise CorpusError("the text is empty: there is nothing to index")
         tokenizer = get_tokenizer(options.tokenizer, options.lowercase)
@@ -136,11 +139,16 @@ class DocumentIndex:
         pieces = self.documents.pieces(TEXTS_AT_ONCE)
         if options.method in LEARNT:
             self.sentences, encoder = learn(model, pieces, options, self.options.stop_words)
-            found = list(encoder.learnt_lines())
+            found = iter(encoder.learnt_lines())
         else:
             self.sentences = SentenceModel.unlearnt(model, options, self.options.stop_words)
-            found = list(map(SentenceEncoder(model, self.sentences).vectors, pieces))
-        self.vectors = unit(np.concatenate(found))
+            found = map(SentenceEncoder(model, self.sentences).vectors, pieces)
+        vectors = np.empty((len(self.documents), model.vector_size), np.float32)
+        low = 0
+        for piece in found:
+            vectors[low : low + len(piece)] = unit(piece)
+            low += len(piece)
+        self.vectors = vectors
         self.model = path if not path or is_url(path) else os.path.abspath(path)
         self.fingerprint = fingerprint(model)
 

@@ -3,6 +3,7 @@
 import io
 import json
 from collections import Counter
+from functools import partial
 from math import log
 
 import numpy as np
@@ -12,12 +13,13 @@ from hypothesis import strategies as st
 
 from embedkit.cli import main
 from embedkit.documents.bm25 import TermIndex
-from embedkit.documents.collection import read_documents
+from embedkit.documents.collection import Documents, read_documents
 from embedkit.documents.document_index import DocumentIndex, IndexOptions, is_index
 from embedkit.documents.search import Searcher, fused
 from embedkit.documents.sentence_model import SentenceOptions
 from embedkit.errors import ConfigError, CorpusError, FormatError
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.text import reading
 from embedkit.text.tokenizers import get_tokenizer
 
 TEXT = """The king of France rules.
@@ -104,6 +106,28 @@ def test_documents_have_their_places(folder):
         places(unit="word")
 
 
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["a b", "", " ", "\u3000", "\xa0 왕", "왕\r", "\x1c", "x\x85y"]), max_size=6),
+        max_size=4,
+    ),
+    st.booleans(),
+    st.sampled_from([8, 1 << 20]),
+)
+def test_lines_are_gathered_fast_as_one_by_one(tmp_path_factory, texts, last, block):
+    folder = tmp_path_factory.mktemp("texts")
+    for i, lines in enumerate(texts):
+        text = "\n".join(lines) + "\n" * last
+        (folder / f"{i}.txt").write_text(text, encoding="utf-8", newline="")
+    (folder / "z.txt").write_text("z\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "read_blocks", partial(reading.read_blocks, block_bytes=block))
+        found = Documents.of_lines(str(folder))
+        expected = Documents.gather(read_documents(str(folder)))
+    assert list(found) == list(expected) and found.files == expected.files
+    assert [text for piece in found.pieces(3) for text in piece] == [document.text for document in expected]
+
+
 def test_records_of_json_are_documents_whatever_they_hold(folder):
     rows = [{"text": "one\ntwo lines"}, {"text": "  "}, {"text": "three"}]
     (folder / "d.jsonl").write_text("\n" + "\n".join(map(json.dumps, rows)) + "\n")
@@ -144,7 +168,7 @@ def test_vectors_rank_by_cosine_and_both_by_fused_ranks(folder, method):
 
 
 def test_fused_ranks_of_nothing():
-    numbers, scores = fused([np.empty(0, np.int64)] * 2, 3, 2)
+    numbers, scores = fused([np.empty(0, np.int64)] * 2, 2)
     assert len(numbers) == len(scores) == 0
 
 
