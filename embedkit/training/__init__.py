@@ -196,7 +196,7 @@ def train(
         Default False.
     merge_every : int, optional
         skipgram, cbow, fasttext: Words of each replica after which its most used rows are merged with those of
-        the others. Default by size of the corpus, 200 to 50000.
+        the others. Default by size of the corpus, 100 to 50000.
     merge_bfloat16 : bool, optional
         skipgram, cbow, fasttext: Round to bfloat16 what is merged: half as much to send on a cluster, and other
         vectors. Default False.

@@ -105,7 +105,7 @@ class PredictionConfig(TrainingConfig):
         None,
         "Words of each replica after which its most used rows are merged with those of the others.",
         least=1,
-        default_help="by size of the corpus, 200 to 50000",
+        default_help="by size of the corpus, 100 to 50000",
     )
     merge_bfloat16: bool = option(
         False, "Round to bfloat16 what is merged: half as much to send on a cluster, and other vectors."

@@ -86,15 +86,12 @@ def round_bytes(rule: Merging, schedule: Schedule, config: TrainingConfig, most:
     """
     row = 4 + config.vector_size * (2 if config.merge_bfloat16 else 4)
     total = 0.0
-    for uses, frequent in zip(rule.uses, rule.frequent, strict=True):
-        hot = np.zeros(len(uses), bool)
-        hot[frequent] = True
-        for rows, tokens, times in (
-            (uses[hot], schedule.tokens, schedule.n_stages),
-            (uses[~hot], schedule.tokens * schedule.n_stages, 1),
-        ):
-            changed = float(-np.expm1(-rows * tokens).sum())
-            merged = float(-np.expm1(-rows * tokens * schedule.n).sum())
-            changes = most * changed * (workers - 1) + (schedule.n - most) * changed
-            total += times * row * (changes + 2 * merged * (workers - 1)) / workers
+    for which, uses in enumerate(rule.uses):
+        every = np.full(len(uses), schedule.n_stages)  # stages behind which each row meets
+        for stages, frequent in reversed(rule.tiers):
+            every[frequent[which]] = min(stages, schedule.n_stages)
+        changed = -np.expm1(-uses * schedule.tokens * every)
+        merged = -np.expm1(-uses * schedule.tokens * every * schedule.n)
+        sent = (most * (workers - 1) + schedule.n - most) * changed + 2 * (workers - 1) * merged
+        total += row * float(sent @ (schedule.n_stages / every)) / workers
     return total

@@ -139,7 +139,7 @@ class _Round:
             begun = time.monotonic()
             results.append(self.train(stage))
             trained.append(time.monotonic() - begun)
-            changed = self.meet(n, len(stages) if n + 1 == len(stages) else 0)
+            changed = self.meet(n)
             if changed is None:
                 return None
         return Reply(results, trained, self.moved, self.changed(changed or []))
@@ -156,9 +156,10 @@ class _Round:
 
         return dict(zip(self.mine, ordered_map(one, self.mine, min(len(self.mine), threads_here())), strict=True))
 
-    def meet(self, n: int, stages: int) -> list[Rows] | None:
+    def meet(self, n: int) -> list[Rows] | None:
         """Merge what is to meet behind stage n of the round; returns the rows of its own that did."""
-        meeting = [self.rule.meeting(which, len(base), stages) for which, base in enumerate(self.node.base)]
+        stages = len(self.order.stages)
+        meeting = [self.rule.meeting(which, len(base), n, stages) for which, base in enumerate(self.node.base)]
         for owner in self.away:
             rows = [within(owned[owner], part) for owned, part in zip(self.owned, meeting, strict=True)]
             changes = [
@@ -170,21 +171,21 @@ class _Round:
         if not self.wait():
             return None
         own = [within(owned[self.me], part) for owned, part in zip(self.owned, meeting, strict=True)]
-        merged = self.merge_apart(n, own, stages) if self.away else self.merge_here(own, stages)
+        merged = self.merge_apart(n, own) if self.away else self.merge_here(n, own)
         return merged if merged is not None and self.wait() else None
 
     def wait(self) -> bool:
         seats = [seat for seat, node in zip(self.crew.seats, self.crew.nodes, strict=True) if node == self.where]
         return self.node.wait(seats, self.crew.seats[self.me], lambda: self.held.mail.stopped, self.order.seconds)
 
-    def merge_here(self, own: list[np.ndarray], stages: int) -> list[Rows]:
+    def merge_here(self, n: int, own: list[np.ndarray]) -> list[Rows]:
         """Merge rows of which all copies are on this node."""
         from embedkit.kernels.replicas import merge_rows
 
         node, found, tasks = self.node, [], []
         for which, rows in enumerate(own):
             touched = rows[node.touched[which][:, rows].any(axis=0)]
-            scales = self.rule.scales(which, touched, self.order.tokens, self.order.rate, stages)
+            scales = self.rule.scales(which, touched, self.order.tokens, self.order.rate, n)
             for start in range(0, len(touched), MERGED_AT_ONCE):
                 chosen = slice(start, start + MERGED_AT_ONCE)
                 tasks.append((which, touched[chosen], scales[chosen]))
@@ -198,7 +199,7 @@ class _Round:
         for_each(merge, tasks, min(len(tasks), threads_here()))
         return found
 
-    def merge_apart(self, n: int, own: list[np.ndarray], stages: int) -> list[Rows] | None:
+    def merge_apart(self, n: int, own: list[np.ndarray]) -> list[Rows] | None:
         """Merge own rows with what other machines sent, tell them, and take over what they merged."""
         crew, me = self.crew, self.me
         changes: dict[tuple[int, int], Rows] = {}
@@ -216,7 +217,7 @@ class _Round:
                         changes[which, r] = changes_of(self.node, r, which, rows, self.size, self.short)
 
             def scales(rows: np.ndarray, which: int = which) -> np.ndarray:
-                return self.rule.scales(which, rows, self.order.tokens, self.order.rate, stages)
+                return self.rule.scales(which, rows, self.order.tokens, self.order.rate, n)
 
             in_order = [changes[which, r] for r in range(self.rule.n)]
             merged.append(add_up(in_order, scales, self.size, self.short))

@@ -2,8 +2,8 @@
 
 N replicas start equal. In a round each trains on slices of its own; behind it the rows that changed are merged by a
 fixed rule in the order of the replicas (`embedkit.kernels.replicas`), and all are equal again. Frequent rows change
-all the time and would drift apart: the most used rows of each matrix meet behind every stage of a round. So the vectors
-depend on the number of replicas, the seed and the text, and never on threads.
+all the time and would drift apart: the most used rows of each matrix meet behind every stage of a round, more of them
+behind every few stages. So the vectors depend on the number of replicas, the seed and the text, and never on threads.
 
 A round is a generator of stages (`embedkit.threads.run_rounds`): lists of tasks that may be done anywhere in any order,
 with a barrier behind each. Whoever runs the stages decides where.
@@ -28,7 +28,9 @@ from embedkit.training.slices import Result, rate_at, read_only, slice_state, wo
 from embedkit.training.state import Family, Session
 from embedkit.vocabulary.corpus import Corpus
 
-FREQUENT_ROWS = 2_000  # of each matrix
+# Behind how many stages the most used rows of each matrix meet, so many of them; the others meet behind a round.
+# The drift of few very frequent rows costs most, and to merge them costs least (`embedkit.kernels.replicas`).
+TIERS = ((1, 500), (4, 2_000))
 MERGED_AT_ONCE = 2_000  # rows in a task
 # Of the learning rate: the share of the way to a row's optimum that an update goes. Measured for four replicas; with
 # sixteen, whose sum is four times as long, .05 diverged in the first epoch.
@@ -72,19 +74,29 @@ class Merging:
     ----------
     family : ReplicatedFamily
     config : TrainingConfig
+
+    Attributes
+    ----------
+    tiers : list of (int, list of slice)
+        Behind how many stages which rows of each matrix meet; a tier lies within the next one.
+    frequent : list of slice
+        The rows of each matrix that meet within a round at all.
     """
 
     def __init__(self, family: ReplicatedFamily, config: TrainingConfig) -> None:
         self.n = config.replicas or 1
         self.short: bool = config.merge_bfloat16
         self.uses = family.uses()
-        self.frequent = family.frequent_rows(FREQUENT_ROWS)
+        self.tiers = [(every, family.frequent_rows(most)) for every, most in TIERS]
+        self.frequent = self.tiers[-1][1]
 
-    def meeting(self, which: int, n_rows: int, stages: int) -> slice:
-        """The rows of a matrix that may meet: all behind a round of so many stages, within one (0) the most used."""
-        return slice(0, n_rows) if stages else self.frequent[which]
+    def meeting(self, which: int, n_rows: int, stage: int, stages: int) -> slice:
+        """The rows of a matrix that may meet behind a stage of a round, all behind the last one."""
+        if stage + 1 == stages:
+            return slice(0, n_rows)
+        return [rows[which] for every, rows in self.tiers if (stage + 1) % every == 0][-1]
 
-    def scales(self, which: int, rows: np.ndarray, tokens: float, rate: float, stages: int) -> np.ndarray:
+    def scales(self, which: int, rows: np.ndarray, tokens: float, rate: float, stage: int) -> np.ndarray:
         """What the summed changes of rows count.
 
         Parameters
@@ -93,16 +105,18 @@ class Merging:
             The matrix.
         rows : int64 (n,)
         tokens : float
-            That each replica trained on in the last stage.
+            That each replica trained on in a stage.
         rate : float
             The learning rate.
-        stages : int
-            As for `meeting`.
+        stage : int
+            Of the round, from 0.
         """
-        frequent = self.frequent[which]
-        since = np.where((rows >= frequent.start) & (rows < frequent.stop), tokens, tokens * max(1, stages))
+        since = np.full(len(rows), stage + 1)  # stages since they met
+        for every, frequent in reversed(self.tiers):
+            part = frequent[which]
+            since[(rows >= part.start) & (rows < part.stop)] = stage % every + 1
         contraction = rate * CONTRACTION * max(1.0, self.n / CONTRACTION_REPLICAS)
-        return scales_of(self.uses[which][rows] * since, self.n, contraction)
+        return scales_of(self.uses[which][rows] * (tokens * since), self.n, contraction)
 
 
 class Replicas:
@@ -131,15 +145,15 @@ class Replicas:
         """The matrices of replica r, and where it marks what it touches."""
         return [copies[r] for copies in self.copies], [touched[r] for touched in self.touched]
 
-    def merging(self, tokens: float, rate: float, *, stages: int = 0) -> Stage:
-        """The tasks that merge what has changed; parameters as for `Merging.scales`."""
+    def merging(self, tokens: float, rate: float, stage: int, stages: int) -> Stage:
+        """The tasks that merge what has changed; parameters as for `Merging`."""
         if self.n == 1:
             return []
         tasks: list[Callable[[], Any]] = []
         for which, touched in enumerate(self.touched):
-            part = self.rule.meeting(which, touched.shape[1], stages)
+            part = self.rule.meeting(which, touched.shape[1], stage, stages)
             rows = part.start + np.flatnonzero(touched[:, part].any(axis=0))
-            scales = self.rule.scales(which, rows, tokens, rate, stages)
+            scales = self.rule.scales(which, rows, tokens, rate, stage)
             for start in range(0, len(rows), MERGED_AT_ONCE):
                 chosen = slice(start, start + MERGED_AT_ONCE)
                 tasks.append(functools.partial(self.merge, which, rows[chosen], scales[chosen]))
@@ -205,11 +219,11 @@ def train_replicas(family: ReplicatedFamily, corpus: Corpus, config: TrainingCon
     def round_of(k: int) -> Generator[Stage, list[Any], None]:
         rate = rate_at(config.learning_rate, k / total)
         epoch, stages = schedule.stages(k)
-        for stage in stages:
+        for n, stage in enumerate(stages):
             results = yield [functools.partial(train, part, epoch, stage, rate) for part in parts]
             for words, loss, n_terms in results:
                 session.monitor.add(words, loss, n_terms, epoch)
-            yield replicas.merging(schedule.tokens, rate, stages=len(stages) if stage == stages[-1] else 0)
+            yield replicas.merging(schedule.tokens, rate, n, len(stages))
 
     total = schedule.rounds_an_epoch * config.epochs
 

@@ -2,7 +2,7 @@
 
 The id stream is cut into as many parts as there are replicas, so that a machine needs the text of its own replicas
 only. A part is cut into slices; every replica trains on one of its slices in each stage, in an order drawn anew for
-each epoch. Behind a stage the most used rows meet, behind a round of some stages all of them.
+each epoch. Behind a stage the most used rows meet, behind a round of many stages all of them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from embedkit.training.state import corpus_digest
 from embedkit.vocabulary.corpus import cut_ids
 
 # Of a corpus that is long enough; the longer the stages, the less there is to merge, and the worse the vectors
-# (`embedkit.kernels.replicas`). With 400, on 3.1 million tokens of Wikipedia (skip-gram, 5 epochs, one seed), four
-# replicas reach WS353 .524 and analogies .104 where one thread of the shared model reaches .527 and .110.
-STAGES_AN_EPOCH = 400
-SHORTEST_STAGE, LONGEST_STAGE = 200, 50_000  # ids of a replica
-STAGES = 8  # in a round
+# (`embedkit.kernels.replicas` has a table).
+STAGES_AN_EPOCH = 1_600
+SHORTEST_STAGE, LONGEST_STAGE = 100, 50_000  # ids of a replica
+STAGES = 32  # in a round
 FEWEST_ROUNDS = 20  # in an epoch
 
 

@@ -13,6 +13,8 @@ from embedkit.kernels.replicas import mark_entries, merge_rows
 from embedkit.training import replicas, schedule, subword_layout
 from embedkit.training.options import TrainingConfig
 from embedkit.training.replicas import Replicas, scales_of
+from embedkit.training.run import Run
+from embedkit.training.suiting import suited
 from embedkit.training.word2vec import Word2Vec
 from embedkit.vocabulary.corpus import Corpus
 
@@ -107,8 +109,6 @@ def test_deterministic_means_four_replicas(corpus):
 def test_rows_that_change_are_marked(corpus, name):
     """Whatever is not marked has not changed: else replicas would drift apart unseen."""
     from embedkit.training import family
-    from embedkit.training.run import Run
-    from embedkit.training.suiting import suited
 
     asked = TrainingConfig.create(replicas=2, **SMALL, **MODELS[name])
     config = suited(asked, corpus.vocabulary, corpus.n_tokens, Run())
@@ -186,3 +186,21 @@ def test_too_many_replicas_and_models_without(corpus, tmp_path):
     )
     assert done.returncode == 2
     assert "--replicas 90 are more than the corpus has sentences, 9" in done.stderr
+
+
+def test_the_most_used_rows_meet_more_often_and_scales_know_since_when(corpus, monkeypatch):
+    monkeypatch.setattr(replicas, "TIERS", ((1, 2), (3, 5)))
+    config = suited(TrainingConfig.create(replicas=2, **SMALL), corpus.vocabulary, corpus.n_tokens, Run())
+    model = Word2Vec(corpus, config, Run())
+    rule = replicas.Merging(model, config)
+    n_rows, stages = len(corpus.vocabulary), 7
+    rows, since = np.arange(n_rows), np.zeros(n_rows)
+    met = []
+    for stage in range(stages):
+        since += 1
+        part = rule.meeting(0, n_rows, stage, stages)
+        met.append(part.stop)
+        expected = scales_of(rule.uses[0][part] * since[part] * 50.0, 2, 0.1 * replicas.CONTRACTION)
+        np.testing.assert_allclose(rule.scales(0, rows[part], 50.0, 0.1, stage), expected)
+        since[part] = 0
+    assert met == [2, 2, 5, 2, 2, 5, n_rows]
