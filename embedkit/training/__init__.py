@@ -249,7 +249,7 @@ def train(
     train_words : bool, optional
         doc2vec: Skip-gram beside, on the same outputs. Default False.
     x_max : float, optional
-        glove: Counts from here on weigh fully. Default 100.0.
+        glove: Counts from here on weigh fully. Default 10 up to 10 M words, 100 from 1,000 M on.
     weight_exponent : float, optional
         glove: Exponent of the weighting. Default 0.75.
     glove_vectors : {"sum", "word", "context"}, optional

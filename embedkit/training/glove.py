@@ -29,6 +29,7 @@ from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
 from embedkit.training.starting import Start, start_from
 from embedkit.training.state import Session, Work, corpus_digest
+from embedkit.training.suiting import suited
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 
@@ -69,6 +70,7 @@ def fit(
         When training diverges, or the checkpoint is of another run.
     """
     counts = counts_for(corpus, config, run, cooccurrences, vocabulary)
+    config = suited(config, counts.vocabulary, int(counts.vocabulary.counts.sum()), run)
     digest = ""
     if run.checkpoint is not None:
         digest = corpus_digest(counts.vocabulary.digest(), counts.offsets, counts.columns, counts.values)

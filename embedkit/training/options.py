@@ -230,7 +230,9 @@ class GloVeConfig(TrainingConfig):
     window: int = changed(PredictionConfig, "window", 15)
     epochs: int = changed(PredictionConfig, "epochs", 25, default_help="")
     learning_rate: float = changed(PredictionConfig, "learning_rate", 0.05, default_help="")
-    x_max: float = option(100.0, "Counts from here on weigh fully.", above=0)
+    x_max: float | None = option(
+        None, "Counts from here on weigh fully.", above=0, default_help="10 up to 10 M words, 100 from 1,000 M on"
+    )
     weight_exponent: float = option(0.75, "Exponent of the weighting.", least=-10, most=10)
     glove_vectors: str = option("sum", "Which vectors are the result.", choices=GLOVE_VECTORS)
     keep_output: bool = changed(PredictionConfig, "keep_output", False, only={})

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.glove --data DIR [--seeds 1] [--epochs 15] [--workers 2] [--svd]
 
 DIR holds en_wiki.txt (or .xz), ws353.tsv and questions-words.txt of the project's test data. Trains GloVe (window 15,
-100 dimensions, x_max 100) and prints the seconds from text to vectors, records a second, the mean cost of the first
+100 dimensions) and prints the seconds from text to vectors, records a second, the mean cost of the first
 and last pass, WS353's Spearman correlation and the analogies right among the 30,000 most frequent words. With --svd
 the same of PPMI factorised to 300 dimensions (window 5).
 """

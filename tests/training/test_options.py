@@ -105,7 +105,7 @@ def test_only_what_was_used_is_stored(tmp_path):
     assert skipgram["model"] == "skipgram" and skipgram["negative"] == 5 and skipgram["min_count"] == 5
     assert not skipgram.keys() & {"bucket", "min_n", "shift", "x_max", "tokenizer", "lowercase", "cbow_gradient"}
     glove = embedkit.train(SENTENCES, model="glove", **SMALL).config
-    assert glove["x_max"] == 100 and not glove.keys() & {"loss", "negative", "sample", "shrink_windows"}
+    assert glove["x_max"] == 10 and not glove.keys() & {"loss", "negative", "sample", "shrink_windows"}
     exact = embedkit.train(SENTENCES, loss="hs", **SMALL).config
     assert exact["loss"] == "hs" and not exact.keys() & {"negative", "ns_exponent", "keep_output"}
     text = tmp_path / "t.txt"

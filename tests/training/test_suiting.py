@@ -11,7 +11,7 @@ from embedkit.cli import main
 from embedkit.errors import ConfigError, EmptyCorpusError
 from embedkit.training.options import TrainingConfig
 from embedkit.training.plan import plan
-from embedkit.training.suiting import defaults_for, epochs_for
+from embedkit.training.suiting import defaults_for, epochs_for, x_max_for
 from embedkit.vocabulary.corpus import Corpus
 
 SENTENCES = [["sun", "moon", "star", "comet"], ["bread", "milk", "egg", "flour"]] * 40
@@ -80,6 +80,17 @@ def test_a_preset_of_another_model_is_refused():
         embedkit.train(SENTENCES, model="fasttext", preset="word2vec", **SMALL)
     with pytest.raises(ConfigError, match="model glove has no option `preset`"):
         embedkit.train(SENTENCES, model="glove", preset="word2vec", **SMALL)
+
+
+def test_gloves_x_max_by_size_and_asked_for():
+    said = []
+    assert [x_max_for(n) for n in (0, 10**7, 18_800_000, 10**9, 10**12)] == [10, 10, 14, 100, 100]
+    options = {"model": "glove", "epochs": 1, **SMALL}
+    assert embedkit.train(SENTENCES, note=said.append, **options).config["x_max"] == 10
+    assert said == ["x_max 10: suits a corpus of 320 words"]
+    assert embedkit.train(SENTENCES, note=said.append, x_max=70, **options).config["x_max"] == 70
+    assert len(said) == 1
+    assert plan(Corpus.from_sentences(SENTENCES), TrainingConfig.create(**options)).chosen == said[0]
 
 
 @pytest.mark.parametrize("loss", ["hs", "softmax"])
