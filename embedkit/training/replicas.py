@@ -29,7 +29,7 @@ from embedkit.training.state import Family, Session
 from embedkit.vocabulary.corpus import Corpus
 
 # Behind how many stages the most used rows of each matrix meet, so many of them; the others meet behind a round.
-# The drift of few very frequent rows costs most, and to merge them costs least (`embedkit.kernels.replicas`).
+# Chosen together with the stages of `embedkit.training.schedule`, on one seed (`embedkit.kernels.replicas`).
 TIERS = ((1, 500), (4, 2_000))
 MERGED_AT_ONCE = 2_000  # rows in a task
 # Of the learning rate: the share of the way to a row's optimum that an update goes. Measured for four replicas; with
