@@ -185,6 +185,17 @@ def test_damaged_checkpoints_are_refused_or_harmless(tmp_path):
     assert refused > cases // 2
 
 
+@pytest.mark.parametrize("epochs", [0, -1, 10**400])
+def test_a_checkpoint_of_no_or_endless_epochs_is_damaged(tmp_path, epochs):
+    stopped_at(23, tmp_path)
+    good = load_checkpoint(tmp_path, "test")
+    identity = good.metadata["identity"]
+    changed = {**identity, "settings": {**identity["settings"], "epochs": epochs}}
+    save_checkpoint(tmp_path, "test", {**good.metadata, "identity": changed}, good.arrays)
+    with pytest.raises(EmbedkitError, match="damaged"):
+        fit(LeastSquares(), OPTIONS, checkpoint=tmp_path, resume=True)
+
+
 def test_early_stopping_restores_the_best_epoch():
     model = LeastSquares()
     model.scores = [0.5, 0.9, 0.8, 0.7, 0.95]

@@ -28,6 +28,7 @@ from embedkit.nn.learning.run_state import VERSION, History, RunState, check_ide
 from embedkit.nn.learning.schedules import Schedule, get_schedule
 from embedkit.progress import Progress, ProgressCallback
 
+MOST_EPOCHS = 1 << 31  # a checkpoint that tells of more is damaged
 CHECKPOINT_SECONDS = 60.0
 EXPLODED = 10.0  # a norm above so many times the clipping norm is reported as exploding
 
@@ -266,6 +267,8 @@ class _Run:
             check_identity(str(self.folder), metadata["identity"], self.identity)
             self.state.restore(Checkpoint(metadata, arrays))
             was = int(metadata["identity"]["settings"]["epochs"])
+            if not 1 <= was <= MOST_EPOCHS:
+                raise ValueError(f"expected 1 to {MOST_EPOCHS:,} epochs")
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, IndexError) as error:
             raise TrainingError(
                 f"{self.folder}: the checkpoint is damaged ({error}); name another folder to start again"
