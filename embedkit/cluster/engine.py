@@ -19,6 +19,8 @@ from embedkit.progress import Progress, ProgressCallback
 CONNECT_SECONDS = 10.0
 BUSY_SECONDS = 600.0  # that a worker may be busy with other tasks before it takes up training
 LOOK_SECONDS = 0.001  # between looks for answers
+ALONE_SECONDS = 120.0  # that a task waits while no worker lives; one that was killed is started again in a few
+PATIENCE_SECONDS = 5.0  # between looks whether one lives
 RETRIES = 3  # of a task that fails with its worker
 # What Dask raises when an actor's worker is no more, beside what the operating system raises.
 _OF_THE_DEAD = ("RuntimeError", "CommClosedError", "KilledWorker", "CancelledError", "FutureCancelledError", "KeyError")
@@ -181,6 +183,23 @@ class DaskEngine:
             self._desks.pop(worker, None)
             return GONE
 
+    def _result(self, handle: Any) -> Any:
+        alone_since = None
+        while True:
+            try:
+                return handle.result(timeout=PATIENCE_SECONDS)
+            except TimeoutError:
+                if handle.status != "pending":
+                    raise
+            if set(self._client.nthreads()) - self._left_out:
+                alone_since = None
+                continue
+            alone_since = alone_since or time.monotonic()
+            if time.monotonic() - alone_since > ALONE_SECONDS:
+                raise EmbedkitError(
+                    f"no worker of the cluster has lived for {ALONE_SECONDS:.0f} seconds; start some and run this again"
+                )
+
     def share(self, value: Any) -> Any:
         return self.submit(_same, value)
 
@@ -189,7 +208,7 @@ class DaskEngine:
         try:
             for i, handle in enumerate(waiting):
                 with _lost():
-                    result = handle.result()
+                    result = self._result(handle)
                 waiting[i] = None
                 handle.release()
                 yield result

@@ -1,0 +1,55 @@
+"""What the engine does when its workers are gone, on a client that is none."""
+
+import pytest
+
+from embedkit.cluster import engine
+from embedkit.cluster.engine import DaskEngine
+from embedkit.errors import EmbedkitError
+
+
+class Handle:
+    """A task that is done after so many looks."""
+
+    def __init__(self, looks, value=7):
+        self.looks, self.value, self.status = looks, value, "pending"
+
+    def result(self, timeout):
+        self.looks -= 1
+        if self.looks >= 0:
+            raise TimeoutError
+        return self.value
+
+    def release(self):
+        pass
+
+    cancel = release
+
+
+class Client:
+    def __init__(self, *living):
+        self.living = list(living)
+
+    def nthreads(self):
+        return dict.fromkeys(self.living.pop(0) if len(self.living) > 1 else self.living[0], 1)
+
+
+def engine_with(client, left_out=()):
+    made = DaskEngine.__new__(DaskEngine)
+    made._client, made._left_out, made._desks = client, set(left_out), {}
+    return made
+
+
+def test_a_slow_task_is_waited_for(monkeypatch):
+    monkeypatch.setattr(engine, "ALONE_SECONDS", -1.0)
+    assert list(engine_with(Client(["a"])).results([Handle(9), Handle(0)])) == [7, 7]
+
+
+def test_workers_that_come_back_are_waited_for():
+    assert list(engine_with(Client([], [], ["a"])).results([Handle(4)])) == [7]
+
+
+@pytest.mark.parametrize("left_out", [[], ["hangs"]])
+def test_without_a_worker_nobody_waits_for_ever(monkeypatch, left_out):
+    monkeypatch.setattr(engine, "ALONE_SECONDS", -1.0)
+    with pytest.raises(EmbedkitError, match="no worker of the cluster has lived"):
+        list(engine_with(Client(left_out), left_out).results([Handle(10**9)]))
