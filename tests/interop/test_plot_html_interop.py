@@ -129,9 +129,11 @@ def test_a_click_on_a_point_chooses_it_and_its_neighbours_are_buttons(page, mode
     page.press(["Escape", "0"])
     places = page.run("""const data = JSON.parse(document.getElementById('data').textContent);
         const width = innerWidth, height = innerHeight, left = 350, right = width - 90, top = 40, bottom = height - 60;
-        const scale = Math.max(50, Math.min(right - left, bottom - top));
-        return data.words.map((_, i) => [(left + right - scale) / 2 + data.x[i] / 65535 * scale,
-                                         (top + bottom + scale) / 2 - data.y[i] / 65535 * scale])""")
+        const span = (places) => [Math.min(...places) / 65535, Math.max(...places) / 65535];
+        const [x0, x1] = span(data.x), [y0, y1] = span(data.y);
+        const scale = Math.min((right - left) / (x1 - x0), (bottom - top) / (y1 - y0));
+        return data.words.map((_, i) => [(left + right) / 2 + (data.x[i] / 65535 - (x0 + x1) / 2) * scale,
+                                         (top + bottom) / 2 - (data.y[i] / 65535 - (y0 + y1) / 2) * scale])""")
     x, y = (round(value) for value in places[WORDS.index("도쿄")])
     page.mouse(("move", x, y), ("down",), ("up",))
     assert heading(page) == "도쿄"
