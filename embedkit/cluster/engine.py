@@ -19,7 +19,7 @@ from embedkit.progress import Progress, ProgressCallback
 CONNECT_SECONDS = 10.0
 BUSY_SECONDS = 600.0  # that a worker may be busy with other tasks before it takes up training
 LOOK_SECONDS = 0.001  # between looks for answers
-ALONE_SECONDS = 120.0  # that a task waits while no worker lives; one that was killed is started again in a few
+ALONE_SECONDS = 300.0  # that a task waits while no worker lives; Dask starts killed ones again, in 30 seconds and more
 PATIENCE_SECONDS = 5.0  # between looks whether one lives
 RETRIES = 3  # of a task that fails with its worker
 # What Dask raises when an actor's worker is no more, beside what the operating system raises.
