@@ -23,7 +23,10 @@ def suited(n: int, arrows: bool) -> tuple[str, str | None]:
     if arrows or n < GROUPS_FROM:
         return "pca", None
     if n >= SLOW_FROM and not has_fast_tsne():
-        return "pca", "groups stand apart under t-SNE, which so many words need openTSNE for: embedkit[layout]"
+        return (
+            "pca",
+            "groups stand apart under t-SNE, which needs a package for so many words: pip install 'embedkit[layout]'",
+        )
     return "tsne", None
 
 
