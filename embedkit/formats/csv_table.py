@@ -8,9 +8,11 @@ a quotation mark or the end of a line stands in quotation marks.
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -39,7 +41,7 @@ def looks_like_csv(head: str, cut: bool = False) -> bool:
         return True
     delimiter = _delimiter(head)
     try:
-        rows = [row for row in csv.reader(head.splitlines(keepends=True)[:SAMPLE_ROWS], delimiter=delimiter) if row]
+        rows = [row for row in csv.reader(_lines(head, SAMPLE_ROWS), delimiter=delimiter) if row]
     except csv.Error:
         return False
     if cut and len(rows) < SAMPLE_ROWS:
@@ -83,7 +85,7 @@ def blocks(
     if not text.strip():
         raise FormatError(f"{name}: expected a table of words and values, found an empty file")
     delimiter = _delimiter(text)
-    sample = list(_records(text.splitlines(keepends=True)[: SAMPLE_ROWS + 1], delimiter, name))
+    sample = list(_records(_lines(text, SAMPLE_ROWS + 1), delimiter, name))
     header = _header(sample[0][1], delimiter)
     body = sample[1:] if header else sample
     if not body:
@@ -110,6 +112,11 @@ def blocks(
 def _open(path: str | os.PathLike[str], reading: Reading) -> Any:
     encoding = "utf-8-sig" if reading.encoding == "utf-8" else reading.encoding
     return open(path, encoding=encoding, errors="surrogateescape", newline="")
+
+
+def _lines(text: str, most: int) -> Iterator[str]:
+    """The first lines as a file gives them; `str.splitlines` also ends one at U+0085 or U+2028, inside of a word."""
+    return islice(io.StringIO(text, newline=""), most)
 
 
 def _delimiter(text: str) -> str:

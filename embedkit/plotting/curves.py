@@ -30,7 +30,7 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         When the file cannot be read, holds no record, or a line is not a JSON object.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = Path(path).read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise FormatError(f"cannot read the log {path}: {reason}") from error
@@ -41,7 +41,7 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            if number == len(lines) and not line.endswith("\n"):
+            if number == len(lines):
                 break
             raise FormatError(
                 f"{path}, line {number}: expected a JSON object as `log` writes them, found {line.strip()[:40]!r}"
