@@ -121,6 +121,26 @@ def chain_gradient(emissions, chain, tags, demissions, dchain):
     return loss - chain[n_tags, tags[0]] - chain[n_tags + 1, tags[n - 1]]
 
 
+@kernel(error_model="numpy")
+def chain_gradients(emissions, chain, tags, lengths, losses, demissions, dchains):
+    """`chain_gradient` of the sentences of a batch.
+
+    Parameters
+    ----------
+    emissions, demissions : float64 (batch, time, K)
+        What stands behind a sentence's words is neither read nor written.
+    chain : float64 (K + 2, K)
+    tags : int64 (batch, time)
+    lengths : int64 (batch,)
+        Words of each sentence, at least one.
+    losses, dchains : float64 (batch,), (batch, K + 2, K)
+        Filled.
+    """
+    for b in range(len(lengths)):
+        n = lengths[b]
+        losses[b] = chain_gradient(emissions[b, :n], chain, tags[b, :n], demissions[b, :n], dchains[b])
+
+
 @kernel(borrows=True)
 def _emissions(data, first, last, weights, out):
     """``out[t]``: the sum of the weights of the features of word ``first + t``."""

@@ -13,3 +13,5 @@ SCANNED_CHARACTERS = 1 << 18  # of lines whose words are looked up in a model
 PARSED_BYTES = 12 << 20  # of a file of vectors as text
 PRINTED_NUMBERS = 1_000_000  # of vectors written as text
 RECURRENT_PRODUCTS = 1 << 22  # multiplications of one direction of one recurrent layer
+CHAIN_PRODUCTS = 1 << 14  # words × tags², padding included, of a CRF that trains
+MOVED_VALUES = 1 << 14  # of one parameter that an optimiser's step changes

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedkit.errors import ConfigError
-from embedkit.nn.layers.crf import ConditionalRandomField
+from embedkit.kernels import thresholds
+from embedkit.nn.layers.crf import MOST_APART, ConditionalRandomField, KernelCache
+from embedkit.nn.learning.entities import legal
 
 
 def brute_force(crf, emissions):
@@ -90,6 +92,36 @@ def test_a_sentence_of_ten_thousand_words_with_huge_scores_stays_finite():
     assert all(np.isfinite(g).all() for g in grads.values())
     np.testing.assert_allclose(crf.marginals(emissions, mask).sum(2), 1, atol=1e-6)
     assert crf.decode(emissions, mask).shape == (1, 10_000)
+
+
+@pytest.mark.parametrize("scheme", [None, "bio"])
+def test_the_kernel_says_what_numpy_says(monkeypatch, scheme):
+    labels = ["B-A", "B-B", "I-A", "I-B", "O"]
+    crf, emissions, tags, mask = example(3, (7, 1, 12), 5)
+    if scheme is not None:
+        crf = ConditionalRandomField(5, np.random.default_rng(3), np.float64, legal(labels, scheme))
+        tags = np.array([[0, 2, 2, 4, 1, 3, 1, 3, 4, 0, 0, 2]] * 3)
+    emissions[~mask], tags = 50.0, np.where(mask, tags, -1)  # padding is of no account
+    dloss = np.random.default_rng(1).normal(size=3)
+    found = []
+    for above in (0, 1 << 60):
+        monkeypatch.setattr(thresholds, "CHAIN_PRODUCTS", above)
+        loss, cache = crf.forward(emissions, tags, mask)
+        assert isinstance(cache, KernelCache) == (above == 0)
+        demissions, grads = crf.backward(dloss, cache)
+        found.append([loss, demissions, *(grads[name] for name in crf.parameters)])
+    for ours, expected in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_scores_far_apart_stay_in_log_space(monkeypatch):
+    monkeypatch.setattr(thresholds, "CHAIN_PRODUCTS", 0)
+    crf, emissions, tags, mask = example(1, (6, 6), 3)
+    emissions[0, 2, 1] += 5 * MOST_APART
+    loss, cache = crf.forward(emissions, tags, mask)
+    assert not isinstance(cache, KernelCache) and np.isfinite(loss).all()
+    emissions[0, 2, 1] = np.nan
+    assert not isinstance(crf.forward(emissions, tags, mask)[1], KernelCache)
 
 
 def test_no_tags_are_refused():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from embedkit.errors import ConfigError, TrainingError
+from embedkit.kernels import thresholds
 from embedkit.nn.layers.dense import Dropout, LayerNorm, Linear
 from embedkit.nn.layers.embedding import Embedding
 from embedkit.nn.layers.losses import cross_entropy, softmax
@@ -118,6 +119,24 @@ def test_a_step_by_rows_is_the_dense_step_on_these_rows(make):
     make().step(dense, {"w": sparse.dense(5)})
     np.testing.assert_allclose(by_rows["w"][[1, 3]], dense["w"][[1, 3]])
     np.testing.assert_array_equal(by_rows["w"][[0, 2, 4]], start[[0, 2, 4]])
+
+
+@pytest.mark.parametrize("settings", [{}, {"weight_decay": 0.1}, {"weight_decay": 0.1, "decoupled": True}])
+@pytest.mark.parametrize("by_rows", [False, True])
+def test_the_kernel_of_adam_steps_as_numpy_does(monkeypatch, settings, by_rows):
+    found = []
+    for above in (0, 1 << 60):
+        monkeypatch.setattr(thresholds, "MOVED_VALUES", above)
+        rng = np.random.default_rng(0)
+        parameters = {"w": rng.standard_normal((7, 5)).astype(np.float32)}
+        adam = Adam(0.05, **settings)
+        for step in range(4):
+            values = rng.standard_normal((3 if by_rows else 7, 5)).astype(np.float32)
+            gradient = RowGradient(np.array([1, 2 + step % 2, 6]), values) if by_rows else values
+            adam.step(parameters, {"w": gradient}, 0.5)
+        found.append([parameters["w"], *adam.state.values()])
+    for ours, expected in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_gradients_of_shared_parameters_add_up():

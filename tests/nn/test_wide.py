@@ -109,7 +109,7 @@ def test_scores_are_the_sums_of_the_weights():
     words = word_bags(types.tokens, types.ids)
     known = frequent(words, 10_000)[::2].copy()
     weight = np.random.default_rng(0).normal(size=(len(known), 3)).astype(np.float32)
-    found = WideField(known, {"weight": weight}).scores(types.tokens, types.ids)
+    found = WideField(known, {"weight": weight}).scores(words)
     table = dict(zip(known.tolist(), weight.astype(np.float64), strict=True))
     for place, row in enumerate(np.concatenate(found)):
         each = [words.hashes[words.offsets[b] : words.offsets[b + 1]] for b in words.bags[place]]
@@ -123,11 +123,11 @@ def test_it_learns_alone_and_repeats():
     types = TokenTypes(data.sentences)
     names = ["DET", "NOUN", "VERB"]
     tags = [np.array([names.index(tag) for tag in each]) for each in data.tags]
-    one, two = (train_wide(types.tokens, types.ids, tags, 3, 1) for _ in range(2))
+    one, two = (train_wide(word_bags(types.tokens, types.ids), tags, 3, 1) for _ in range(2))
     assert all((one.parameters[name] == two.parameters[name]).all() for name in one.parameters)
     test = sentences(40, seed=9)
     unseen = TokenTypes(test.sentences)
-    best = np.concatenate(one.scores(unseen.tokens, unseen.ids)).argmax(1)
+    best = np.concatenate(one.scores(word_bags(unseen.tokens, unseen.ids))).argmax(1)
     assert (best == [names.index(tag) for each in test.tags for tag in each]).mean() > 0.97
 
 

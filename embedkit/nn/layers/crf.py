@@ -4,7 +4,8 @@ The score of tags y for emissions x is  start[y_1] + Σ x[t, y_t] + Σ transitio
 log Z − score(y), with log Z from the forward recursion; its gradient is what the model expects minus what is observed
 (Sutton and McCallum 2012, "An Introduction to Conditional Random Fields", §4.1 and eq. 5.8): the marginals of the
 forward-backward recursion. All recursions run in log space and float64: over 10,000 words the scores of float32 add
-up to where its neighbours lie more than .1 apart, and the marginals came out as infinity.
+up to where its neighbours lie more than .1 apart, and the marginals came out as infinity. Training goes through
+`embedkit.kernels.chains`, in scaled probabilities: 23 µs a word became 1, of 140 that a step of the tagger took.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from embedkit.errors import ConfigError
+from embedkit.kernels import thresholds
 
 Array = np.ndarray
 Legal = tuple[Array, Array, Array]
+MOST_APART = 200.0  # nats between scores: probabilities so far apart are no zeros in float64, nor after three steps
 FORBIDDEN = -1e9  # in nats; infinity would turn sums of it into NaN
 
 
@@ -31,6 +34,23 @@ class CRFCache(NamedTuple):
     mask: Array
     alpha: Array
     log_z: Array
+    dtype: np.dtype
+
+
+class KernelCache(NamedTuple):
+    """What the kernel leaves for the backward: the gradients of each sentence's loss.
+
+    Attributes
+    ----------
+    demissions : float64 (batch, time, K)
+    dchains : float64 (batch, K + 2, K)
+        Of transitions, start and end, below each other.
+    dtype : dtype
+        Of the emissions.
+    """
+
+    demissions: Array
+    dchains: Array
     dtype: np.dtype
 
 
@@ -79,7 +99,7 @@ class ConditionalRandomField:
         pooled.parameters = {name: own * shares[0] + other[name] * shares[1] for name, own in self.parameters.items()}
         return pooled
 
-    def forward(self, emissions: Array, tags: Array, mask: Array) -> tuple[Array, CRFCache]:
+    def forward(self, emissions: Array, tags: Array, mask: Array) -> tuple[Array, CRFCache | KernelCache]:
         """Negative log-likelihood of the given tags.
 
         Parameters
@@ -97,11 +117,31 @@ class ConditionalRandomField:
         cache : CRFCache
         """
         dtype, emissions = emissions.dtype, emissions.astype(np.float64)
+        if self._suits_kernel(emissions):
+            return self._by_kernel(emissions, tags, mask, dtype)
         alpha, log_z = self._alpha(emissions, mask)
         loss = log_z - self._score(emissions, tags, mask)
         return loss.astype(dtype), CRFCache(emissions, tags, mask, alpha, log_z, dtype)
 
-    def backward(self, dloss: Array, cache: CRFCache) -> tuple[Array, dict[str, Array]]:
+    def _suits_kernel(self, emissions: Array) -> bool:
+        """Whether there is enough to do for a kernel, and all scores are so near to each other that none gets lost."""
+        if emissions.size * emissions.shape[2] < thresholds.CHAIN_PRODUCTS:
+            return False
+        spread = float(np.ptp(emissions, axis=2).max())
+        return spread + sum(2.0 * float(np.abs(value).max()) for value in self.parameters.values()) < MOST_APART
+
+    def _by_kernel(self, emissions: Array, tags: Array, mask: Array, dtype: np.dtype) -> tuple[Array, KernelCache]:
+        from embedkit.kernels.chains import chain_gradients
+
+        transitions, start, end = self.scores()
+        chain = np.concatenate([transitions, [start, end]])
+        losses, dchains = np.empty(len(mask)), np.empty((len(mask), *chain.shape))
+        demissions = np.zeros(emissions.shape)
+        tags = np.where(mask, tags, 0).astype(np.int64)
+        chain_gradients(emissions, chain, tags, mask.sum(1), losses, demissions, dchains)
+        return losses.astype(dtype), KernelCache(demissions, dchains, dtype)
+
+    def backward(self, dloss: Array, cache: CRFCache | KernelCache) -> tuple[Array, dict[str, Array]]:
         """Gradients of `forward`.
 
         Parameters
@@ -114,6 +154,11 @@ class ConditionalRandomField:
         grads : dict
             As `parameters`.
         """
+        if isinstance(cache, KernelCache):
+            dchain = np.einsum("bij,b->ij", cache.dchains, dloss)
+            demissions = cache.demissions * dloss[:, None, None]
+            grads = {"transitions": dchain[:-2], "start": dchain[-2], "end": dchain[-1]}
+            return demissions.astype(cache.dtype), self._like_parameters(grads)
         emissions, tags, mask, alpha, log_z, dtype = cache
         transitions, _, _ = self.scores()
         batch, time = mask.shape
@@ -144,9 +189,10 @@ class ConditionalRandomField:
             "start": demissions[:, 0].sum(0),
             "end": demissions[np.arange(batch), last].sum(0),
         }
-        return demissions.astype(dtype), {
-            name: grad.astype(self.parameters[name].dtype) for name, grad in grads.items()
-        }
+        return demissions.astype(dtype), self._like_parameters(grads)
+
+    def _like_parameters(self, grads: dict[str, Array]) -> dict[str, Array]:
+        return {name: grad.astype(self.parameters[name].dtype) for name, grad in grads.items()}
 
     def decode(self, emissions: Array, mask: Array) -> Array:
         """The best tag sequences, see `viterbi`: int64 (batch, time), zero under the padding."""

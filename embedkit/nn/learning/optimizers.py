@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from embedkit.errors import ConfigError, TrainingError
+from embedkit.kernels import thresholds
 from embedkit.nn.layers.parameters import Array, Gradient, Gradients, Parameters, RowGradient, values_of
 
 
@@ -41,16 +42,19 @@ class Optimizer:
         for name, gradient in grads.items():
             parameter = parameters[name]
             rate = self.learning_rate * factor * (shares or {}).get(name, 1.0)
-            if isinstance(gradient, RowGradient):
-                rows, values = gradient
-                if rows.size == 0:
-                    continue
-                kept = {key: array[rows] for key, array in self._slots(name, parameter).items()}
-                parameter[rows] = self._move(parameter[rows], values, kept, rate)
-                for key, array in self._slots(name, parameter).items():
-                    array[rows] = kept[key]
-            else:
-                parameter[...] = self._move(parameter, gradient, self._slots(name, parameter), rate)
+            self._change(name, parameter, gradient, rate)
+
+    def _change(self, name: str, parameter: Array, gradient: Gradient, rate: float) -> None:
+        """Take the step of one parameter, or of those of its rows that have a gradient."""
+        slots = self._slots(name, parameter)
+        if not isinstance(gradient, RowGradient):
+            parameter[...] = self._move(parameter, gradient, slots, rate)
+        elif gradient.rows.size:
+            rows, values = gradient
+            kept = {key: array[rows] for key, array in slots.items()}
+            parameter[rows] = self._move(parameter[rows], values, kept, rate)
+            for key, array in slots.items():
+                array[rows] = kept[key]
 
     def _slots(self, name: str, parameter: Array) -> Parameters:
         """This parameter's state arrays by kind, made on its first step."""
@@ -143,6 +147,37 @@ class Adam(Optimizer):
         self.eps = eps
         self.decoupled = decoupled
 
+    def _change(self, name: str, parameter: Array, gradient: Gradient, rate: float) -> None:
+        values = values_of(gradient)
+        if values.size < thresholds.MOVED_VALUES or parameter.dtype != np.float32 or values.dtype != np.float32:
+            super()._change(name, parameter, gradient, rate)
+            return
+        from embedkit.kernels.adam import move_rows
+
+        slots = self._slots(name, parameter)
+        width = values.shape[-1] if isinstance(gradient, RowGradient) else values.size
+        tables = [array.reshape(-1, width) for array in (parameter, slots["mean"], slots["square"])]
+        rows = gradient.rows if isinstance(gradient, RowGradient) else np.zeros(1, np.int64)
+        move_rows(
+            tables[0],
+            rows,
+            np.ascontiguousarray(values).reshape(-1, width),
+            *tables[1:],
+            *map(np.float32, self._keep_and_decay(rate)),
+            (np.float32(self.betas[0]), np.float32(self.betas[1])),
+            *map(np.float32, self._corrected(rate)),
+            np.float32(self.eps),
+        )
+
+    def _keep_and_decay(self, rate: float) -> tuple[float, float]:
+        """What the parameter is multiplied with, and how much of it is added to its gradient."""
+        return (1.0 - rate * self.weight_decay, 0.0) if self.decoupled else (1.0, self.weight_decay)
+
+    def _corrected(self, rate: float) -> tuple[float, float]:
+        """The rate, and the factor on the root: the running means began with zeros."""
+        beta1, beta2 = self.betas
+        return rate / (1.0 - beta1**self.steps), 1.0 / np.sqrt(1.0 - beta2**self.steps)
+
     def _move(self, parameter: Array, gradient: Array, slots: Parameters, rate: float) -> Array:
         beta1, beta2 = self.betas
         if self.weight_decay and self.decoupled:
@@ -153,10 +188,11 @@ class Adam(Optimizer):
         mean += (1.0 - beta1) * (gradient - mean)
         square *= beta2
         square += (1.0 - beta2) * (gradient * gradient)
+        rate, factor = self._corrected(rate)
         root = np.sqrt(square)
-        root /= np.sqrt(1.0 - beta2**self.steps)
+        root *= factor
         root += self.eps
-        return parameter - (rate / (1.0 - beta1**self.steps)) * (mean / root)
+        return parameter - rate * (mean / root)
 
 
 def clip_gradients(grads: Gradients, max_norm: float) -> float:

@@ -24,6 +24,7 @@ from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.building import build
 from embedkit.nn.models.loading import Recipe, check_sizes, open_model
 from embedkit.nn.models.wide import WideField
+from embedkit.nn.words.surroundings import word_bags
 from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer
 from embedkit.nn.words.word_input import TypeRows, WordInput, WordInputCache
 
@@ -208,7 +209,7 @@ class Tagger:
 
     def wide_scores(self, tokens: list[str], ids: list[Array]) -> list[Array] | None:
         """What the wide part says of sentences of token types, None where there is none."""
-        return None if self.wide is None else self.wide.scores(tokens, ids)
+        return None if self.wide is None else self.wide.scores(word_bags(tokens, ids))
 
     def _answers(
         self, ids: list[Array], rows: TypeRows, wide: list[Array] | None, check: Callable[[], None], sure: bool

@@ -28,6 +28,7 @@ from embedkit.nn.models.tagger import TAGGER_TRAINING, Tagger, TaggerConfig, poo
 from embedkit.nn.models.wide import WideField, train_wide
 from embedkit.nn.words.lookup import build_lookup
 from embedkit.nn.words.spelling import SpellingLookup
+from embedkit.nn.words.surroundings import WordBags, word_bags
 from embedkit.nn.words.tokens import TokenTypes, tokenizer_settings
 from embedkit.nn.words.word_input import WordInput
 from embedkit.progress import Progress, ProgressCallback
@@ -96,10 +97,11 @@ def train_tagger(
     )
     tagger = Tagger(config, labels, words, tokenizer=settings, rng=rng)
     types = TokenTypes(sentences)
-    wide = config.wide and config.output == "crf"
-    if wide:
-        tagger.wide = _wide(types, targets, train, len(labels), options.seed, progress)
-    task = _Task(tagger, types, targets, train, held_out, options.batch_size, unfreeze_after)
+    bags = word_bags(types.tokens, types.ids) if config.wide and config.output == "crf" else None
+    if bags is not None:
+        tagger.wide = _wide(bags, targets, train, len(labels), options.seed, progress)
+    valid_bags = bags.chosen(held_out) if bags is not None else None
+    task = _Task(tagger, types, targets, train, held_out, valid_bags, options.batch_size, unfreeze_after)
     identity = Identity(
         Tagger.TASK,
         {
@@ -117,8 +119,8 @@ def train_tagger(
         task, options, identity=identity, progress=progress, note=note, log=log, checkpoint=checkpoint, resume=resume
     )
     task.choose_shares()
-    if wide and valid is None:
-        tagger.wide = _wide(types, targets, np.arange(len(data)), len(labels), options.seed, progress)
+    if bags is not None and valid is None:
+        tagger.wide = _wide(bags, targets, np.arange(len(data)), len(labels), options.seed, progress)
     return tagger, history
 
 
@@ -151,7 +153,7 @@ def _targets(data: TaggedSentences, labels: list[str]) -> list[np.ndarray]:
 
 
 def _wide(
-    types: TokenTypes,
+    bags: WordBags,
     targets: list[np.ndarray],
     train: np.ndarray,
     n_tags: int,
@@ -164,7 +166,7 @@ def _wide(
         if progress is not None:
             progress(Progress("weighing features", done, total, "sentences"))
 
-    return train_wide(types.tokens, [types.ids[i] for i in train], [targets[i] for i in train], n_tags, seed, report)
+    return train_wide(bags.chosen(train), [targets[i] for i in train], n_tags, seed, report)
 
 
 class _Task:
@@ -177,6 +179,7 @@ class _Task:
         targets: list[np.ndarray],
         train: np.ndarray,
         held_out: np.ndarray,
+        held_out_bags: WordBags | None,
         batch_size: int,
         unfreeze_after: int | None,
     ) -> None:
@@ -185,7 +188,8 @@ class _Task:
         self.ids, self.targets = [types.ids[i] for i in train], [targets[i] for i in train]
         self.lengths = np.array([len(ids) for ids in self.ids], np.int64)
         self.valid_ids = [types.ids[i] for i in held_out]
-        self.valid_wide = tagger.wide_scores(types.tokens, self.valid_ids)
+        wide = tagger.wide
+        self.valid_wide = wide.scores(held_out_bags) if wide is not None and held_out_bags is not None else None
         self.valid_targets = np.concatenate([targets[i] for i in held_out] or [np.zeros(0, np.int64)])
         self.batch_size, self.unfreeze_after = batch_size, unfreeze_after
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from embedkit.errors import FormatError
 from embedkit.nn.layers.parameters import Array, Parameters, with_prefix, without_prefix
-from embedkit.nn.words.surroundings import frequent, known_rows, word_bags
+from embedkit.nn.words.surroundings import WordBags, frequent, known_rows
 
 EPOCHS, RATE = 6, 0.07
 PIECE = 256  # sentences between two looks at the keyboard
@@ -36,17 +36,8 @@ class WideField:
     def __init__(self, features: Array, parameters: Parameters) -> None:
         self.features, self.parameters = features, parameters
 
-    def scores(self, tokens: Sequence[str], ids: Sequence[Array]) -> list[Array]:
-        """The score of every tag of every word: float64 (n_words, K) for each sentence.
-
-        Parameters
-        ----------
-        tokens : sequence of str
-            Token types.
-        ids : sequence of int64 (n_words,)
-            Sentences as places in `tokens`, each of at least one word.
-        """
-        words = word_bags(tokens, ids)
+    def scores(self, words: WordBags) -> list[Array]:
+        """The score of every tag of every word: float64 (n_words, K) for each sentence."""
         offsets, rows = known_rows(words, self.features)
         sums = np.zeros((len(offsets) - 1, self.parameters["weight"].shape[1]))
         for low in range(0, len(sums), PIECE_BAGS):
@@ -93,8 +84,7 @@ class WideField:
 
 
 def train_wide(
-    tokens: Sequence[str],
-    ids: Sequence[Array],
+    words: WordBags,
     tags: Sequence[Array],
     n_tags: int,
     seed: int,
@@ -104,8 +94,7 @@ def train_wide(
 
     Parameters
     ----------
-    tokens, ids
-        As for `WideField.scores`.
+    words : WordBags
     tags : sequence of int64 (n_words,)
         The sentences' tags.
     n_tags, seed : int
@@ -114,7 +103,7 @@ def train_wide(
     """
     from embedkit.kernels.chains import ChainData, train_chains
 
-    words = word_bags(tokens, ids)
+    n_sentences = len(words.starts) - 1
     features = frequent(words, MOST_WEIGHTS // n_tags)
     data = ChainData(words.starts, words.bags, *known_rows(words, features))
     flat = np.concatenate([np.zeros(0, np.int64), *tags])
@@ -123,10 +112,10 @@ def train_wide(
     squares = np.zeros_like(weight), np.zeros_like(chain)
     rng = np.random.default_rng(np.random.SeedSequence((seed, 3 << 20)))
     for epoch in range(EPOCHS):
-        order = rng.permutation(len(ids))
-        for low in range(0, len(ids), PIECE):
+        order = rng.permutation(n_sentences)
+        for low in range(0, n_sentences, PIECE):
             train_chains(data, flat, order[low : low + PIECE], weight, squares[0], chain, squares[1], RATE)
-            progress(epoch * len(ids) + low, EPOCHS * len(ids))
+            progress(epoch * n_sentences + low, EPOCHS * n_sentences)
     chain = chain.astype(np.float32)
     parts = {"weight": weight, "transitions": chain[:n_tags], "start": chain[n_tags], "end": chain[n_tags + 1]}
     return WideField(features, parts)

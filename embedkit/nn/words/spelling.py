@@ -8,6 +8,7 @@ letters, digits and Hangul written as X, x, 9 and 가 (Collobert et al. 2011, se
 
 from __future__ import annotations
 
+import functools
 import itertools
 import unicodedata
 from collections import Counter
@@ -38,6 +39,7 @@ def spelling_features(token: str) -> list[str]:
     return [*features, "=" + lower, "#" + shape(token)]
 
 
+@functools.lru_cache(1 << 16)
 def shape(token: str) -> str:
     """Runs of capitals, small letters, digits and Hangul as X, x, 9 and 가, everything else as it is: "U.S." → X.X."""
     return "".join(mark for mark, _ in itertools.groupby(map(_mark, token)))

@@ -45,6 +45,13 @@ class WordBags(NamedTuple):
     hashes: np.ndarray
     n_single: int
 
+    def chosen(self, sentences: np.ndarray) -> WordBags:
+        """Those sentences alone (int64 (n,)), with the bags of all."""
+        counts = np.diff(self.starts)[sentences]
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        places = np.repeat(self.starts[sentences] - starts[:-1], counts) + np.arange(starts[-1])
+        return self._replace(starts=starts, bags=self.bags[places])
+
 
 def own_features(token: str) -> list[str]:
     """What a word says about its own tag.
