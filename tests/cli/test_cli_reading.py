@@ -93,3 +93,55 @@ def test_a_matrix_that_is_not_there_is_told(folder, capsys):
     assert main(["evaluate", "m.npz", "--pairs", "d.tsv", "--tensor", "matrx", "--words", "words.txt"]) == 2
     told = capsys.readouterr().err
     assert "matrx" in told and "matrix" in told
+
+
+TAUGHT = {
+    "l.tsv": "king queen\troyal\nbread oven\tkitchen\n왕 여왕\troyal\nman bread\tkitchen\n" * 5,
+    "tags.tsv": "king N\nqueen V\n\nbread N\noven V\n\n왕 N\n여왕 V\n\n".replace(" ", "\t") * 4,
+    "pairs.tsv": "king queen\t왕 여왕\nbread oven\tbread\nman\twoman\n" * 5,
+    "text.txt": "king queen\nbread oven\n왕 여왕\nman woman king\n" * 5,
+}
+SMALL = ["--epochs", "1", "--hidden-size", "4", "-q"]
+TRAINED = [
+    ["classify", "train", "l.tsv", "--model", "gru", "--vectors", "M", *SMALL],
+    ["tag", "train", "tags.tsv", "--vectors", "M", *SMALL],
+    ["lm", "train", "text.txt", "--model", "lstm", "--vectors", "M", *SMALL],
+    ["seq2seq", "train", "pairs.tsv", "--vectors", "M", *SMALL],
+    ["seq2seq", "train", "pairs.tsv", "--target-vectors", "M", *SMALL],
+]
+
+
+@pytest.fixture
+def taught(folder):
+    for name, text in TAUGHT.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("line", TRAINED, ids=lambda line: f"{line[0]} {line[-6]}")
+def test_modules_read_their_vectors_as_told(taught, capsys, line):
+    option = line[line.index("M") - 1]
+    told = [f"{option}-tensor", "matrix", f"{option}-words", "words.txt"]
+    for model, more in (("m.npz", told), ("m.safetensors", [])):
+        assert main([*(model if word == "M" else word for word in line), *more, "-o", f"of.{model}"]) == 0
+    assert (taught / "of.m.npz").read_bytes() == (taught / "of.m.safetensors").read_bytes()
+    assert main([*("m.npz" if word == "M" else word for word in line), *told[2:], "-o", "c"]) == 1
+    assert f"{option}-tensor" in capsys.readouterr().err
+    assert not (taught / "c").exists()
+
+
+@pytest.mark.parametrize("line", TRAINED, ids=lambda line: f"{line[0]} {line[-6]}")
+def test_how_no_vectors_are_read_is_refused(taught, capsys, line):
+    option = line[line.index("M") - 1]
+    alone = [word for word in line if word not in ("M", option)]
+    assert main([*alone, f"{option}-limit", "3", "-o", "c"]) == 2
+    assert f"{option}-limit has no effect without {option}" in capsys.readouterr().err
+    assert not (taught / "c").exists()
+
+
+def test_how_a_bag_reads_no_vectors_is_refused(taught, capsys):
+    assert main(["classify", "train", "l.tsv", "--model", "fasttext", "--bucket", "100", "-o", "b", "-q"]) == 0
+    assert main(["classify", "predict", "b", "l.tsv", "--vectors-limit", "3"]) == 2
+    assert "--vectors-limit has no effect with a model of kind" in capsys.readouterr().err
+    assert main(["classify", "train", "l.tsv", "--vectors-limit", "3", "-o", "c", "-q"]) == 2
+    assert "--vectors-limit has no effect without --vectors" in capsys.readouterr().err

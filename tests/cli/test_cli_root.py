@@ -55,7 +55,7 @@ def test_errors_become_one_line_and_a_status(monkeypatch, capsys):
 def test_a_closed_pipe_ends_a_command_quietly(tmp_path):
     corpus = tmp_path / "corpus.txt"
     corpus.write_text("".join(f"word{i} " for i in range(60_000)))
-    command = [sys.executable, "-m", "embedkit", "vocab", str(corpus), "--min-count", "1"]
+    command = [sys.executable, "-m", "embedkit", "vocab", str(corpus), "--min-count", "1", "-q"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdout.readline().endswith(b"\t1\n")
         running.stdout.close()

@@ -46,6 +46,7 @@ from embedkit.cli.shared.neural import (
 from embedkit.cli.shared.options import given, json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.reading import refuse_reading
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.encoder import MODELS
 from embedkit.nn.layers.pooling import POOLINGS
@@ -111,6 +112,8 @@ def train(
     from embedkit.nn.models.classifier_training import train_classifier
 
     check_sizes(out)
+    if vectors is None:
+        refuse_reading("without `vectors`", "vectors")
     bag = chooses_bag(vectors) if options["model"] is None else options["model"] in (BAG, LINEAR)
     if bag and options["autotune"]:
         columns = quiet, text_column, label_column

@@ -25,6 +25,7 @@ from embedkit.cli.shared.neural import (
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.reading import reading_options_of
 from embedkit.cli.shared.tokenizing import TOKENIZER
 from embedkit.nn.models.seq2seq import SEQ2SEQ_MODELS, Seq2Seq, Seq2SeqConfig
 from embedkit.nn.models.seq2seq_training import SEQ2SEQ_TRAINING
@@ -43,6 +44,7 @@ def seq2seq() -> None:
 @click.option("--output", "--out", "-o", "out", required=True, type=OUTPUT, help="The file of the model.")
 @vectors_option
 @click.option("--target-vectors", type=INPUT, metavar="MODEL", help="Word vectors of the target's language.")
+@reading_options_of("target-vectors")
 @click.option("--model", default=_DEFAULT.model, show_default=True, type=click.Choice(SEQ2SEQ_MODELS))
 @click.option(
     "--attention",
@@ -106,7 +108,7 @@ def train(
         trained, history = train_seq2seq(
             pairs,
             load_vectors(vectors),
-            load_vectors(target_vectors),
+            load_vectors(target_vectors, "target-vectors"),
             config=Seq2SeqConfig(model, attention, hidden_size, num_layers, heads, dropout),
             options=training,
             valid=read_pairs(valid) if valid else None,

@@ -10,6 +10,7 @@ import click
 from embedkit.cli.shared.neural import line_batches, load_vectors
 from embedkit.cli.shared.options import chain, refuse
 from embedkit.cli.shared.output import Results, note, print_json, print_line, warn
+from embedkit.cli.shared.reading import refuse_reading
 from embedkit.errors import ConfigError
 from embedkit.nn.models.classifier import Classifier
 
@@ -54,7 +55,9 @@ def load_classifier(path: str, vectors: str | None) -> Classifier | BagClassifie
 
     if not is_bag(path):
         return Classifier.load(path, load_vectors(vectors))
-    refuse(["vectors"], f"with a model of kind {BAG}, which has its own")
+    why = f"with a model of kind {BAG}, which has its own"
+    refuse(["vectors"], why)
+    refuse_reading(why, "vectors")
     return load_bag(path)
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from embedkit.cli.shared.files import INPUT, OUTPUT
-from embedkit.cli.shared.options import quiet_option, refuse, seed_option
+from embedkit.cli.shared.options import chain, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import note, note_keyboard
+from embedkit.cli.shared.reading import load, reading_options_of, refuse_reading
 from embedkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ def load_encoder(path: str | None, tuned: bool) -> Any:
     return ContextualEncoder.open(path, tuned)
 
 
-vectors_option = click.option("--vectors", type=INPUT, metavar="MODEL", help="Word vectors, any format.")
+vectors_option = chain(
+    click.option("--vectors", type=INPUT, metavar="MODEL", help="Word vectors, any format."),
+    reading_options_of("vectors"),
+)
 _FINE_TUNING = ("layer_rate", "gradual_unfreezing")
 _TRAINING = (
     "epochs",
@@ -288,13 +292,18 @@ def tokenizer_choice(tokenizer: str | None, lowercase: bool) -> TokenizerSetting
     return {"tokenizer": tokenizer or "whitespace", "lowercase": lowercase} if tokenizer or lowercase else None
 
 
-def load_vectors(path: str | None) -> Any:
-    """The vectors at `path`, None for no path."""
-    if path is None:
-        return None
-    from embedkit.query.storing import load
+def load_vectors(path: str | None, of: str = "vectors") -> Any:
+    """The vectors at `path`, the value of the option `of`, read as its options say; None for no path.
 
-    return load(path)
+    Raises
+    ------
+    ConfigError
+        Where such options were given and no path.
+    """
+    if path is None:
+        refuse_reading(f"without `{of.replace('-', '_')}`", of)
+        return None
+    return load(path, of)
 
 
 def line_batches(files: Sequence[str], size: int = BLOCK) -> Iterator[list[str]]:

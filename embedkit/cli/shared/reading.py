@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 import click
 
 from embedkit.cli.shared.files import INPUT, STDIN_HOLDS_MODEL
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.files.locations import STDIN
 from embedkit.formats import FORMATS
 from embedkit.options import listed
@@ -18,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _KEY = "embedkit.reading"
 
 
-_BESIDE = "model-"  # before the name of a flag that a command has already
+_MODEL = "model"  # begins the name of a flag that a command has already for something else
 
 _FORMAT: dict[str, Any] = {
     "from": {
@@ -59,22 +60,25 @@ _ERRORS: dict[str, Any] = {
         "help": "What to do with words that are not of this encoding; strict by default.",
     }
 }
+_ALL = _FORMAT | _ROWS | _ERRORS
 
 
-def _added(command: F, options: dict[str, Any], taken: Collection[str] = ()) -> F:
+def _added(command: F, options: dict[str, Any], taken: Collection[str] = (), of: str = _MODEL) -> F:
     for name, facts in reversed(options.items()):
         kept = "format" if name == "from" else name.replace("-", "_")
-        flag = f"--{_BESIDE}{name}" if f"--{name}" in taken else f"--{name}"
+        prefixed = of != _MODEL or f"--{name}" in taken
+        flag = f"--{of}-{name}" if prefixed else f"--{name}"
         # Commands have arguments called words, and options called as flags that are taken.
-        parameter = f"model_{kept}" if flag[2:] != name or name == "words" else kept
-        command = click.option(flag, parameter, expose_value=False, callback=_keeper(kept), **facts)(command)
+        begin = f"{of}_".replace("-", "_") if prefixed or name == "words" else ""
+        decorator = click.option(flag, begin + kept, expose_value=False, callback=_keeper(kept, of), **facts)
+        command = decorator(command)
     return command
 
 
-def _keeper(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+def _keeper(name: str, of: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     def keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
         if value:
-            context.meta.setdefault(_KEY, {})[name] = value
+            context.meta.setdefault(_KEY, {}).setdefault(of, {})[name] = value
 
     return keep
 
@@ -86,30 +90,43 @@ def row_options(command: F) -> F:
 
 def reading_options(command: F) -> F:
     """All of them, for commands that ask a model."""
-    return _added(command, _FORMAT | _ROWS | _ERRORS)
+    return _added(command, _ALL)
 
 
 def reading_options_beside(*taken: str) -> Callable[[F], F]:
     """The same for a command that has flags of these names for something else: these begin with ``--model-``."""
-    return lambda command: _added(command, _FORMAT | _ROWS | _ERRORS, taken)
+    return lambda command: _added(command, _ALL, taken)
 
 
-def reading() -> dict[str, Any]:
-    """What was given of these options, for `embedkit.load`."""
-    return dict(click.get_current_context().meta.get(_KEY, {}))
+def reading_options_of(name: str) -> Callable[[F], F]:
+    """The same for the vectors of the option ``--name``: these begin with its name, as ``--vectors-limit``."""
+    facts = {key: {**value, "help": value["help"].replace("MODEL", f"--{name}")} for key, value in _ALL.items()}
+    return lambda command: _added(command, facts, of=name)
 
 
-def refuse_reading(why: str) -> None:
+def reading(of: str = _MODEL) -> dict[str, Any]:
+    """What was given of these options, for `embedkit.load`; `of` as for `reading_options_of`."""
+    return dict(click.get_current_context().meta.get(_KEY, {}).get(of, {}))
+
+
+def refuse_reading(why: str, of: str = _MODEL) -> None:
     """Refuse those of these options that were given, where no model is read."""
-    asked = list(reading())
+    asked = [name if of == _MODEL else f"{of.replace('-', '_')}_{name}" for name in reading(of)]
     if asked:
         raise ConfigError(f"{listed(asked)} {'has' if len(asked) == 1 else 'have'} no effect {why}")
 
 
-def load(path: str) -> KeyedVectors:
-    """Open the model of a command as its options say."""
+def load(path: str, of: str = _MODEL) -> KeyedVectors:
+    """Open the model of a command, or the one of the option `of`, as its options say."""
     from embedkit.query import storing
 
     if path == STDIN:
         click.get_current_context().meta[STDIN_HOLDS_MODEL] = True
-    return storing.load(path, **reading())
+    try:
+        return storing.load(path, **reading(of))
+    except EmbedkitError as error:
+        if of != _MODEL and error.args:
+            names = "|".join(name.replace("-", "_") for name in _ALL)
+            message = re.sub(f"`({names})`", rf"`{of.replace('-', '_')}_\1`", str(error.args[0]))
+            error.args = (message, *error.args[1:])
+        raise
