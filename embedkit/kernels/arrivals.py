@@ -6,14 +6,19 @@ order writes loosely (ARM) the count could overtake the rows, so it is stored wi
 
 from __future__ import annotations
 
+import sys
+
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from embedkit.kernels.compiling import kernel
 from embedkit.kernels.simd import element
 
 INT64_BYTES = 8
+LOOKS_AT_ONCE = 64  # before others may have the processor
+LOOKS = 4_000  # about a millisecond where nobody else wants it
 
 
 @intrinsic
@@ -33,6 +38,19 @@ def _load(typingctx, array, index):
         return builder.load_atomic(address, "acquire", INT64_BYTES, typ=ir.IntType(64))
 
     return types.int64(array, types.int64), codegen
+
+
+@intrinsic
+def _give_way(typingctx):
+    """Let others who wait for this processor have it; where the system knows no such call, do nothing."""
+
+    def codegen(context, builder, signature, args):
+        if sys.platform != "win32":
+            kind = ir.FunctionType(ir.IntType(32), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, "sched_yield"), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
 
 
 @kernel
@@ -62,3 +80,29 @@ def all_arrived(counters, rows, count):
         if _load(counters, i * counters.shape[1]) < count:
             return False
     return True
+
+
+@kernel
+def look_for_all(counters, rows, count, control):
+    """Look for a while whether all have arrived, giving way to who wants the processor.
+
+    Parameters
+    ----------
+    counters, rows, count
+        As for `all_arrived`.
+    control : int64 (1,)
+        Waiting ends when it becomes non-zero.
+
+    Returns
+    -------
+    bool
+        Whether they have.
+    """
+    for look in range(LOOKS):
+        if all_arrived(counters, rows, count):
+            return True
+        if control[0] != 0:
+            return False
+        if look >= LOOKS_AT_ONCE:
+            _give_way()
+    return False

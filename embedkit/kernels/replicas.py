@@ -49,49 +49,108 @@ rows of each matrix meet behind how many stages; all meet behind the last number
 from __future__ import annotations
 
 import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from embedkit.kernels.compiling import kernel
+from embedkit.kernels.simd import LANES, VECTOR, load, spread, store
+from embedkit.kernels.simd import base as start_of
 
 
-@kernel  # without fastmath: other places merge with NumPy (`embedkit.training.remote`), to the same bits
+@kernel
 def merge_rows(base, copies, touched, rows, scales, short):
-    """Merge the given rows into `base`, and give them to every replica.
+    """Merge those of the given rows that a replica touched into `base`, and give them to every replica.
+
+    Other places merge with NumPy (`embedkit.training.remote_exchange`), to the same bits: no sum is reordered, and no
+    product fused with a sum.
 
     Parameters
     ----------
     base : float32 (n_rows, row_size)
-        The state at which the replicas met last; holds the merged rows afterwards.
+        The state at which the replicas met last; holds the merged rows afterwards. Rows are whole vectors.
     copies : float32 (n_replicas, n_rows, row_size)
     touched : uint8 (n_replicas, n_rows)
-        Which replica may have changed which row since.
+        Which replica may have changed which row since; none of the given rows any more afterwards.
     rows : int64 (n,)
     scales : float32 (n,)
         What each row's summed change counts.
     short : bool
         Round each change, and what they come to, to bfloat16.
     """
-    n_replicas, size = copies.shape[0], base.shape[1]
-    total, change = np.empty(size, np.float32), np.empty(size, np.float32)
+    n_replicas = copies.shape[0]
+    which = np.empty(n_replicas, np.int64)
+    total, change = np.empty(base.shape[1], np.float32), np.empty(base.shape[1], np.float32)
     for k in range(len(rows)):
-        row = rows[k]
-        total[:] = 0.0
+        n = 0
         for r in range(n_replicas):
-            if touched[r, row] != 0:
-                for d in range(size):
-                    change[d] = copies[r, row, d] - base[row, d]
-                if short:
-                    shorten(change.view(np.uint32))
-                for d in range(size):
-                    total[d] += change[d]
-        for d in range(size):
-            change[d] = scales[k] * total[d]
+            if touched[r, rows[k]] != 0:
+                touched[r, rows[k]] = 0
+                which[n] = r
+                n += 1
+        if n == 0:
+            continue
         if short:
-            shorten(change.view(np.uint32))
+            _merge_shortened(base, copies, rows[k], scales[k], which, n, total, change)
+        else:
+            _merge_row(base, copies, rows[k], scales[k], which, n)
+
+
+@intrinsic
+def _merge_row(typingctx, base, copies, row, scale, which, n):
+    """``base[row] += scale * sum over k < n of (copies[which[k], row] - base[row])``, and all copies the same."""
+
+    def codegen(context, builder, signature, args):
+        base_t, copies_t, _, _, which_t, _ = signature.args
+        base_v, copies_v, row_v, scale_v, which_v, n_v = args
+        shape = cgutils.unpack_tuple(builder, context.make_array(copies_t)(context, builder, copies_v).shape)
+        n_replicas, n_rows, size = shape
+        int64 = row_v.type
+        start, copy_size = builder.mul(row_v, size), builder.mul(n_rows, size)
+        base_p = builder.gep(start_of(context, builder, base_t, base_v), [start], inbounds=True)
+        copies_p = builder.gep(start_of(context, builder, copies_t, copies_v), [start], inbounds=True)
+        which_p = start_of(context, builder, which_t, which_v)
+        scales = spread(builder, scale_v)
+        total = cgutils.alloca_once(builder, VECTOR)
+
+        def each(stop):
+            return cgutils.for_range_slice(builder, int64(0), stop, int64(1), int64)
+
+        with cgutils.for_range_slice(builder, int64(0), size, int64(LANES), int64) as (offset, _):
+            before = load(builder, base_p, offset)
+            builder.store(VECTOR([0.0] * LANES), total)
+            with each(n_v) as (k, _):
+                r = builder.load(builder.gep(which_p, [k], inbounds=True))
+                there = load(builder, copies_p, builder.add(builder.mul(r, copy_size), offset))
+                builder.store(builder.fadd(builder.load(total), builder.fsub(there, before)), total)
+            now = builder.fadd(before, builder.fmul(scales, builder.load(total)))
+            store(builder, now, base_p, offset)
+            with each(n_replicas) as (r, _):
+                store(builder, now, copies_p, builder.add(builder.mul(r, copy_size), offset))
+        return context.get_dummy_value()
+
+    return types.void(base, copies, types.int64, types.float32, which, types.int64), codegen
+
+
+@kernel
+def _merge_shortened(base, copies, row, scale, which, n, total, change):
+    """`_merge_row` with changes, and what they come to, rounded to bfloat16; `total` and `change` hold a row each."""
+    size = base.shape[1]
+    total[:] = 0.0
+    for k in range(n):
         for d in range(size):
-            base[row, d] += change[d]
-        for r in range(n_replicas):
-            for d in range(size):
-                copies[r, row, d] = base[row, d]
+            change[d] = copies[which[k], row, d] - base[row, d]
+        shorten(change.view(np.uint32))
+        for d in range(size):
+            total[d] += change[d]
+    for d in range(size):
+        change[d] = scale * total[d]
+    shorten(change.view(np.uint32))
+    for d in range(size):
+        base[row, d] += change[d]
+    for r in range(copies.shape[0]):
+        for d in range(size):
+            copies[r, row, d] = base[row, d]
 
 
 @kernel
@@ -115,3 +174,17 @@ def mark_entries(words, indptr, entries, touched):
         if word >= 0:
             for k in range(indptr[word], indptr[word + 1]):
                 touched[entries[k]] = 1
+
+
+@kernel
+def mark_words(words, touched):
+    """``touched[w] = 1`` for each word; negative ids are none.
+
+    Parameters
+    ----------
+    words : int32 (n,)
+    touched : uint8 (n_rows,)
+    """
+    for word in words:
+        if word >= 0:
+            touched[word] = 1

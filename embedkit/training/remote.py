@@ -15,6 +15,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,12 @@ from embedkit.cluster.shared import SharedAddress, machine_here
 from embedkit.errors import CorpusError, EmbedkitError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.threads import Timetable
+from embedkit.training.merging import Merging, ReplicatedFamily
+from embedkit.training.node import Layout, Node
 from embedkit.training.options import TrainingConfig
-from embedkit.training.remote_node import Layout, Node
-from embedkit.training.remote_round import Crew, Order, Reply, train_round
+from embedkit.training.remote_round import Crew, Order, Reply, train_rounds
 from embedkit.training.remote_worker import Model, forget, hold_part, join_node, open_node, stop
-from embedkit.training.replicas import Merging, ReplicatedFamily, check_replicas, session_of
+from embedkit.training.replicas import check_replicas, dealt, in_order, session_of
 from embedkit.training.run import Run
 from embedkit.training.schedule import Schedule
 from embedkit.training.slices import Result, rate_at
@@ -39,6 +41,7 @@ FIRST_SECONDS, STALLED_SECONDS = 600.0, 120.0  # that a worker may take: for its
 STALLED_TIMES = 20  # of what the longest round took, if that is more
 ATTEMPTS = 8  # at a round whose workers are lost again and again
 NEW_SECONDS = 30.0  # to wait for a worker when none is left
+ORDER_SECONDS = 0.5  # about, of rounds that are ordered at once: a worker that dies costs so much, and so does a stop
 LOOK_EVERY = 10.0  # seconds: whether there are more workers than before
 
 
@@ -70,13 +73,14 @@ def train_on_cluster(family: ReplicatedFamily, corpus: SpreadCorpus, config: Tra
         total = schedule.rounds_an_epoch * config.epochs
 
         def loop(timetable: Timetable) -> int:
-            for k in range(session.first, total):
+            k = session.first
+            while k < total:
                 if timetable.wants_save() or timetable.stopping():
                     timetable.save(k)
                 if timetable.stopping():
                     return k
                 try:
-                    results = replicas.round(k, rate_at(config.learning_rate, k / total), timetable)
+                    done = replicas.rounds(k, total, timetable)
                 except EmbedkitError as error:
                     if run.checkpoint is None:
                         raise
@@ -84,8 +88,10 @@ def train_on_cluster(family: ReplicatedFamily, corpus: SpreadCorpus, config: Tra
                     raise type(error)(
                         f"{error}; the state of the run is in {run.kept}: give `resume` to go on"
                     ) from error
-                for words, loss, n_terms in results:
-                    session.monitor.add(words, loss, n_terms, k // schedule.rounds_an_epoch)
+                for results in done:
+                    for result in results:
+                        session.monitor.add(*result, k // schedule.rounds_an_epoch)
+                    k += 1
                 timetable.tick()
             return total
 
@@ -138,7 +144,7 @@ class RemoteReplicas:
         self._fresh = True  # the workers have not done a round yet
         self._looked, self._longest = time.monotonic(), 0.0
         self._figures = Figures()
-        self._round = 0
+        self._round, self._at_once = 0, 1
 
     @contextlib.contextmanager
     def dealt(self) -> Iterator[RemoteReplicas]:
@@ -159,34 +165,45 @@ class RemoteReplicas:
         """For progress: what the run is doing on the cluster."""
         return {"workers": len(self._dealt), "round": self._round + 1, **self._figures.shown()}
 
-    def round(self, k: int, rate: float, timetable: Timetable) -> list[Result]:
-        """Train and merge a round; returns the results of all its slices.
+    def rounds(self, k: int, total: int, timetable: Timetable) -> list[list[Result]]:
+        """Train and merge some rounds, from k on, of as many as there are in all.
+
+        Returns
+        -------
+        list of list of Result
+            Of each round that was done, those of all its slices.
 
         Raises
         ------
         EmbedkitError
-            When it cannot be done; the matrices are as they were before it.
+            When they cannot be done; the matrices are as they were before.
         """
         self._round, begun = k, time.monotonic()
         if begun - self._looked > LOOK_EVERY:
             self._look()
+        several = [self._settings_of(i, total) for i in range(k, min(total, k + self._at_once))]
         for attempt in range(ATTEMPTS):
             try:
                 if self._ready != k:
                     self._gather(k)
-                replies = self._order(k, rate)
+                replies = self._order(k, several)
                 self._take_note(replies)
-                self._ready = k + 1
-                self._figures.add(time.monotonic() - begun, replies)
+                self._ready = k + len(several)
+                seconds = time.monotonic() - begun
+                self._figures.add(seconds, replies)
+                self._at_once = max(1, min(2 * self._at_once, int(ORDER_SECONDS * len(several) / seconds)))
                 timetable.tick()
-                stages = zip(*(reply.results for reply in replies), strict=True)
-                found = [{r: result for part in stage for r, result in part.items()} for stage in stages]
-                return [results[r] for results in found for r in range(self.schedule.n)]
+                stages = iter(in_order([reply.results for reply in replies]))
+                return [list(islice(stages, self.schedule.n * len(each))) for _, each, _ in several]
             except WorkersLost as lost:
                 self._ready = -1
                 time.sleep(0.1 * attempt)
                 self._deal(lost.late)
         raise EmbedkitError("workers of the cluster are lost again and again; more memory for each may help")
+
+    def _settings_of(self, k: int, total: int) -> tuple[int, list[int], float]:
+        epoch, stages = self.schedule.stages(k)
+        return epoch, list(stages), rate_at(self.config.learning_rate, k / total)
 
     def _look(self) -> None:
         """Deal the replicas anew when workers have joined that can do a share."""
@@ -205,9 +222,7 @@ class RemoteReplicas:
             if time.monotonic() - begun > NEW_SECONDS:
                 raise EmbedkitError("no worker of the cluster is left that answers")
             time.sleep(0.5)
-        self._dealt = {worker: [] for worker in workers}
-        for r in range(n):
-            self._dealt[workers[r * len(workers) // n]].append(r)
+        self._dealt = {worker: dealt(n, len(workers), i) for i, worker in enumerate(workers)}
         self._had.update(workers)
         places = [(worker, r) for worker, replicas in self._dealt.items() for r in replicas]
         wanted = [place for place in places if place not in self._holds]
@@ -226,7 +241,7 @@ class RemoteReplicas:
         low, high, reach = length * r // n, length * (r + 1) // n, cut_reach(length, n)
         pieces = self.corpus.pieces(low, min(length, high + reach))
         return self.engine.submit(
-            hold_part, self._share(worker), self.schedule, r, low, high - low, reach, *pieces, worker=worker
+            hold_part, self._share(worker), self.schedule, r, high - low, reach, *pieces, worker=worker
         )
 
     def _gather(self, k: int) -> None:
@@ -286,17 +301,16 @@ class RemoteReplicas:
         node = Node.join(layout, address) if isinstance(address, SharedAddress) else None
         return [] if node is None else node.base
 
-    def _order(self, k: int, rate: float) -> list[Reply]:
-        """Have all workers do a round."""
+    def _order(self, k: int, rounds: list[tuple[int, list[int], float]]) -> list[Reply]:
+        """Have all workers do rounds, from k on."""
         begun, workers = time.monotonic(), list(self._dealt)
         seconds = FIRST_SECONDS if self._fresh else max(STALLED_SECONDS, STALLED_TIMES * self._longest)
-        epoch, stages = self.schedule.stages(k)
         # A worker gives up waiting for others long before it would be given up itself.
-        order = Order(k, epoch, list(stages), self.schedule.tokens, rate, not self._near, seconds / 2)
+        order = Order(k, rounds, self.schedule.tokens, not self._near, seconds / 2)
         found: list[Any] = [None] * len(workers)
         try:
             calls = [
-                self.engine.call(worker, train_round, share, order, self._crew, me)
+                self.engine.call(worker, train_rounds, share, order, self._crew, me)
                 for me, (worker, share) in enumerate(zip(workers, self._crew.shares, strict=True))
             ]
             for me, reply in self.engine.answers(calls, seconds):
@@ -318,19 +332,20 @@ class RemoteReplicas:
             self.engine.tell(worker, stop, share, self._crew.deal)
 
     def _take_note(self, replies: list[Reply]) -> None:
-        """Take over the rows that a round changed."""
+        """Take over the rows that rounds changed."""
         for which, matrix in enumerate(self.matrices):
             size = self.config.vector_size
             if self._near:
-                frequent = self.rule.frequent[which]
-                matrix[frequent] = self._near[which][frequent]
+                rows = np.concatenate([reply.changed[which].rows for reply in replies])
+                if 4 * len(rows) > len(matrix):
+                    matrix[...] = self._near[which]
+                else:
+                    matrix[rows] = self._near[which][rows]
+                continue
             for reply in replies:
                 rows, values = reply.changed[which]
-                if self._near:
-                    matrix[rows] = self._near[which][rows]
-                else:
-                    matrix[rows, :size] = values
-                    self._figures.moved += values.nbytes
+                matrix[rows, :size] = values
+                self._figures.moved += values.nbytes
 
 
 class Figures:

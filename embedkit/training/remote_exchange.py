@@ -7,7 +7,6 @@ to on to each machine once.
 
 from __future__ import annotations
 
-import functools
 import threading
 import time
 from collections.abc import Sequence
@@ -15,9 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from embedkit.training.remote_node import Node
-
-OWNED_AT_ONCE = 16  # neighbouring rows with one owner: the most used rows are spread over all
+from embedkit.training.node import Node
 
 Letter = tuple[str, int, int, int]  # what it holds, the round and stage it is of, and the worker it comes from
 
@@ -66,13 +63,6 @@ class Mailbox:
                     return None
                 self._change.wait(left)
             return self._letters.pop(letter)
-
-
-@functools.lru_cache(maxsize=4)
-def owned_rows(n_rows: int, n_workers: int) -> list[np.ndarray]:
-    """Which rows of a matrix each worker owns, int64, ascending."""
-    owner = np.arange(n_rows) // OWNED_AT_ONCE % n_workers
-    return [np.flatnonzero(owner == w) for w in range(n_workers)]
 
 
 def pack(parts: Sequence[Rows]) -> np.ndarray:

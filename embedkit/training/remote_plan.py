@@ -8,8 +8,9 @@ import numpy as np
 
 from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.training.fasttext import FastText
+from embedkit.training.merging import Merging, ReplicatedFamily
 from embedkit.training.options import TrainingConfig
-from embedkit.training.replicas import Merging, ReplicatedFamily, check_replicas
+from embedkit.training.replicas import check_replicas
 from embedkit.training.run import Run
 from embedkit.training.schedule import Schedule
 from embedkit.training.suiting import suited
@@ -88,7 +89,7 @@ def round_bytes(rule: Merging, schedule: Schedule, config: TrainingConfig, most:
     total = 0.0
     for which, uses in enumerate(rule.uses):
         every = np.full(len(uses), schedule.n_stages)  # stages behind which each row meets
-        for stages, frequent in reversed(rule.tiers):
+        for stages, frequent in zip(reversed(rule.every), reversed(rule.parts), strict=True):
             every[frequent[which]] = min(stages, schedule.n_stages)
         changed = -np.expm1(-uses * schedule.tokens * every)
         merged = -np.expm1(-uses * schedule.tokens * every * schedule.n)

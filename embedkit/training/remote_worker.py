@@ -16,10 +16,10 @@ import numpy as np
 from embedkit.cluster.shared import SharedAddress
 from embedkit.errors import EmbedkitError
 from embedkit.files.temporary import nameless_file
+from embedkit.training.merging import Merging, ReplicatedFamily
+from embedkit.training.node import Layout, Node
 from embedkit.training.options import TrainingConfig
 from embedkit.training.remote_exchange import Letter, Mailbox
-from embedkit.training.remote_node import Layout, Node
-from embedkit.training.replicas import Merging, ReplicatedFamily
 from embedkit.training.run import Run
 from embedkit.training.schedule import Part, Schedule, part_digest
 from embedkit.vocabulary import Vocabulary
@@ -95,7 +95,7 @@ class _FileIds:
         return np.fromfile(self._file, np.int32, part.stop - part.start)
 
 
-def hold_part(share: str, schedule: Schedule, r: int, low: int, length: int, reach: int, *pieces: np.ndarray) -> Any:
+def hold_part(share: str, schedule: Schedule, r: int, length: int, reach: int, *pieces: np.ndarray) -> Any:
     """Keep the part of a replica; returns its number and digest.
 
     Parameters
@@ -104,12 +104,12 @@ def hold_part(share: str, schedule: Schedule, r: int, low: int, length: int, rea
         What it is called.
     schedule : Schedule
     r : int
-    low, length : int
-        Where the part begins in the id stream, before its ends move to sentence ends, and its ids.
+    length : int
+        Of the part, before its ends move to sentence ends.
     reach : int
         How far they move.
     *pieces : int32
-        The ids from `low` on, with those behind the end that are within reach.
+        The ids from its beginning on, with those behind the end that are within reach.
     """
     ids = np.concatenate([np.empty(0, np.int32), *pieces])
     start = to_sentence_end(ids[:reach]) if r else 0
@@ -117,7 +117,7 @@ def hold_part(share: str, schedule: Schedule, r: int, low: int, length: int, rea
     own = ids[start:stop]
     cuts = cut_ids(own, schedule.n_slices)
     held = SHARES.setdefault(share, Held())
-    held.parts[r] = Part(r, low + start, _FileIds(own), cuts, schedule.seed)
+    held.parts[r] = Part(r, _FileIds(own), cuts, schedule.seed)
     return r, part_digest(own)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from embedkit.training.options import TrainingConfig
-from embedkit.training.slices import read_only, slice_state
+from embedkit.training.slices import read_only
 from embedkit.training.state import corpus_digest
 from embedkit.vocabulary.corpus import cut_ids
 
@@ -80,8 +80,6 @@ class Part:
     ----------
     r : int
         Whose they are.
-    start : int
-        Where they begin in the id stream of the whole corpus.
     ids : int32 (n,), or a file of them
         Anything whose slices are arrays.
     cuts : list of (start, stop)
@@ -89,24 +87,28 @@ class Part:
     seed : int
     """
 
-    def __init__(self, r: int, start: int, ids: Any, cuts: Sequence[tuple[int, int]], seed: int) -> None:
+    def __init__(self, r: int, ids: Any, cuts: Sequence[tuple[int, int]], seed: int) -> None:
         self.r, self.ids = r, ids
-        self._start, self._cuts, self._seed = start, cuts, seed
-        self._order = functools.lru_cache(maxsize=1)(self._shuffled)
+        self._cuts, self._seed = cuts, seed
+        self._drawn = functools.lru_cache(maxsize=1)(self._draw)
 
     def slice(self, epoch: int, stage: int) -> tuple[np.ndarray, np.ndarray]:
         """The ids to train on in a stage, read-only, and the random state."""
-        start, stop = self._cuts[self._order(epoch)[stage]]
-        return read_only(self.ids[start:stop]), slice_state(self._seed, epoch, self._start + start)
+        order, states = self._drawn(epoch)
+        start, stop = self._cuts[order[stage]]
+        return read_only(self.ids[start:stop]), states[stage : stage + 1].copy()
 
-    def _shuffled(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng(np.random.SeedSequence((self._seed, epoch, self.r))).permutation(len(self._cuts))
+    def _draw(self, epoch: int) -> tuple[list[int], np.ndarray]:
+        """The order of the slices in an epoch, and a random state for each stage."""
+        rng = np.random.default_rng(np.random.SeedSequence((self._seed, epoch, self.r)))
+        order = rng.permutation(len(self._cuts)).tolist()
+        return order, rng.integers(0, 1 << 64, len(order), np.uint64)
 
 
 def parts_of(ids: np.ndarray, schedule: Schedule) -> list[Part]:
     """The parts of an id stream."""
     return [
-        Part(r, start, ids[start:stop], cut_ids(ids[start:stop], schedule.n_slices), schedule.seed)
+        Part(r, ids[start:stop], cut_ids(ids[start:stop], schedule.n_slices), schedule.seed)
         for r, (start, stop) in enumerate(cut_ids(ids, schedule.n))
     ]
 

@@ -147,9 +147,11 @@ class Word2Vec:
         control: np.ndarray,
         touched: list[np.ndarray],
     ) -> Result:
+        from embedkit.kernels.replicas import mark_words
+
         behind = self._behind(touched[1])
         result: Result = self._kernel(ids, *self._fixed, self._settings[0], *matrices, rate, state, control, *behind)
-        touched[0][ids[ids >= 0]] = 1
+        mark_words(ids, touched[0])
         mark_outputs(self.config.loss, ids, self._fixed[1], touched[1])
         return result
 
@@ -179,14 +181,14 @@ def uses_of(config: TrainingConfig, vocabulary: Vocabulary, shares: np.ndarray, 
 
 def mark_outputs(loss: str, ids: np.ndarray, table: Any, touched: np.ndarray) -> None:
     """Mark the output rows that training on `ids` changes, but for drawn negatives, which the kernels mark."""
-    from embedkit.kernels.replicas import mark_entries
+    from embedkit.kernels.replicas import mark_entries, mark_words
 
     if loss == "softmax":
         touched[:] = 1
     elif loss == "hs":
         mark_entries(ids, table.indptr, table.nodes, touched)
     else:
-        touched[ids[ids >= 0]] = 1
+        mark_words(ids, touched)
 
 
 def _kernel(corpus: Corpus | SpreadCorpus, config: TrainingConfig, row_size: int) -> tuple[Any, Any, Any]:

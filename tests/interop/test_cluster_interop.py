@@ -177,6 +177,7 @@ def whole_engine():
 
 def test_a_stopped_worker_is_left_out(prose, whole_engine, monkeypatch):
     engine = whole_engine
+    monkeypatch.setattr(remote, "ORDER_SECONDS", 0.05)
     monkeypatch.setattr(remote, "STALLED_SECONDS", 1.5)
     monkeypatch.setattr(remote, "STALLED_TIMES", 2)
     told, stopped = [], []

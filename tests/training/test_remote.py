@@ -12,10 +12,10 @@ from embedkit.cluster.engine import LATE
 from embedkit.cluster.shared import SharedMemory
 from embedkit.errors import ConfigError, CorpusError, EmbedkitError
 from embedkit.kernels.simd import padded_size
-from embedkit.training import remote, remote_exchange, remote_worker, schedule
+from embedkit.training import remote, remote_exchange, remote_worker, schedule, seat
+from embedkit.training.merging import Merging
 from embedkit.training.options import TrainingConfig
 from embedkit.training.remote_plan import plan_on_cluster, round_bytes
-from embedkit.training.replicas import Merging
 from embedkit.training.run import Run
 from embedkit.training.suiting import suited
 from embedkit.training.word2vec import Word2Vec
@@ -51,6 +51,7 @@ def surroundings(monkeypatch):
     monkeypatch.setattr(schedule, "SHORTEST_STAGE", 60)
     monkeypatch.setattr(schedule, "STAGES_AN_EPOCH", 30)
     monkeypatch.setattr(schedule, "FEWEST_ROUNDS", 8)
+    monkeypatch.setattr(remote, "ORDER_SECONDS", 0.0)  # every round by itself
     monkeypatch.setattr(remote.time, "sleep", lambda seconds: None)
     yield
     assert not remote_worker.SHARES  # nothing is left on the workers
@@ -94,6 +95,20 @@ def test_workers_that_die_change_nothing(text, monkeypatch, calls, apart):
     engine = Failing(*calls)
     there = embedkit.train(text, cluster=engine, **OPTIONS)
     assert engine.lost == len(calls)
+    np.testing.assert_array_equal(there.vectors, embedkit.train(text, **OPTIONS).vectors)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_rounds_are_ordered_several_at_once(text, monkeypatch, apart):
+    """As many as take about so long; when workers die, all of an order are done again."""
+    monkeypatch.setattr(remote, "ORDER_SECONDS", 1e6)
+    if apart:
+        out_of_reach(monkeypatch)
+    engine, reports = Failing(4), []
+    there = embedkit.train(text, cluster=engine, progress=reports.append, **OPTIONS)
+    assert engine.lost == 1
+    assert engine.n_calls < 20  # of 2 epochs with 10 rounds on up to 3 workers
+    assert reports[-1].done == reports[-1].total
     np.testing.assert_array_equal(there.vectors, embedkit.train(text, **OPTIONS).vectors)
 
 
@@ -326,17 +341,19 @@ def test_rows_travel_in_one_buffer():
 
 def test_every_row_has_one_owner():
     for n in (1, 3, 8):
-        owned = remote_exchange.owned_rows(1000, n)
+        owned = seat.owned_rows(1000, n)
         assert np.array_equal(np.sort(np.concatenate(owned)), np.arange(1000))
-        assert max(map(len, owned)) - min(map(len, owned)) <= remote_exchange.OWNED_AT_ONCE
+        assert max(map(len, owned)) - min(map(len, owned)) <= seat.OWNED_AT_ONCE
         assert len({i for i, rows in enumerate(owned) if (rows < 16 * n).any()}) == n  # the most used are spread
 
 
 def test_a_worker_that_does_not_come_is_not_waited_for():
     node = remote_worker.Node.new(remote_worker.Layout(2, [0], [(3, 8)]))
-    assert node.wait([0], 0, lambda: False, 1.0)
-    assert not node.wait([0, 1], 0, lambda: False, 0.01)
-    assert not node.wait([0, 1], 0, lambda: True, 60.0)
+    control = np.zeros(1, np.int64)
+    assert node.wait(np.array([0]), 0, 1, control, 1.0)
+    assert not node.wait(np.array([0, 1]), 0, 2, control, 0.01)
+    control[0] = 1
+    assert not node.wait(np.array([0, 1]), 0, 3, control, 60.0)
     mail = remote_exchange.Mailbox()
     assert mail.take(("changes", 0, 0, 1), 0.01) is None
     mail.put(("changes", 0, 0, 1), node.arrived)

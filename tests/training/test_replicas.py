@@ -9,10 +9,11 @@ import pytest
 
 import embedkit
 from embedkit.errors import ConfigError
-from embedkit.kernels.replicas import mark_entries, merge_rows
-from embedkit.training import replicas, schedule, subword_layout
+from embedkit.kernels.replicas import mark_entries, mark_words, merge_rows
+from embedkit.training import merging, schedule, seat, subword_layout
+from embedkit.training.merging import Merging, scales_of
+from embedkit.training.node import Node
 from embedkit.training.options import TrainingConfig
-from embedkit.training.replicas import Replicas, scales_of
 from embedkit.training.run import Run
 from embedkit.training.suiting import suited
 from embedkit.training.word2vec import Word2Vec
@@ -43,10 +44,12 @@ def surroundings(monkeypatch):
     monkeypatch.setattr(schedule, "SHORTEST_STAGE", 60)
     monkeypatch.setattr(schedule, "STAGES_AN_EPOCH", 30)
     monkeypatch.setattr(schedule, "FEWEST_ROUNDS", 8)
-    monkeypatch.setattr(replicas, "MERGED_AT_ONCE", 7)  # many tasks to merge
+    monkeypatch.setattr(seat, "OWNED_AT_ONCE", 3)  # all threads merge
+    seat.owned_rows.cache_clear()
     monkeypatch.setattr(subword_layout, "EAGER_ROWS", 40)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
+    seat.owned_rows.cache_clear()
     signal.signal(signal.SIGINT, before)
 
 
@@ -66,7 +69,7 @@ def test_the_same_bits_after_a_stop_under_other_threads(corpus, tmp_path, monkey
     steps = []
 
     def press_once():
-        original = replicas.Replicas.merge
+        original = seat.Seat.merge
 
         def merge(self, *arguments):
             steps.append(1)
@@ -77,7 +80,7 @@ def test_the_same_bits_after_a_stop_under_other_threads(corpus, tmp_path, monkey
         return merge
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(replicas.Replicas, "merge", press_once())
+        patch.setattr(seat.Seat, "merge", press_once())
         embedkit.train(corpus, workers=1, checkpoint=tmp_path, **options)
     resumed = embedkit.train(corpus, workers=3, checkpoint=tmp_path, resume=True, **options)
     np.testing.assert_array_equal(resumed.vectors, whole.vectors)
@@ -115,8 +118,7 @@ def test_rows_that_change_are_marked(corpus, name):
     module = family(config)
     model = (Word2Vec if module.__name__.endswith("word2vec") else module.FastText)(corpus, config, Run())
     model.start(None)
-    both = Replicas(model, config)
-    matrices, touched = both.of(1)
+    matrices, touched = Node.of_threads(model.matrices, 1, 2).of(1)
     ids = np.ascontiguousarray(corpus.ids[:120])
     ids.flags.writeable = False
     state, control = np.array([3], np.uint64), np.zeros(1, np.int64)
@@ -135,12 +137,15 @@ def test_merging_adds_the_scaled_sum_and_leaves_all_equal():
     base = rng.normal(size=(9, 16)).astype(np.float32)
     copies = np.repeat(base[None], 3, axis=0)
     touched = (rng.random((3, 9)) < 0.6).astype(np.uint8)
+    touched[:, 4], touched[:, 8] = 0, 1
     copies += (rng.normal(size=copies.shape) * touched[:, :, None]).astype(np.float32)
     rows, scales = np.array([1, 4, 8]), np.array([1.0, 0.4, 0.7], np.float32)
     expected = base.astype(np.float64)
     expected[rows] += scales[:, None] * (copies.astype(np.float64) - base)[:, rows].sum(axis=0)
-    before = copies.copy()
+    before, marks = copies.copy(), touched.copy()
     merge_rows(base, copies, touched, rows, scales, False)
+    marks[:, rows] = 0
+    np.testing.assert_array_equal(touched, marks)
     np.testing.assert_allclose(base, expected, rtol=1e-5, atol=1e-6)
     for copy, old in zip(copies, before, strict=True):
         np.testing.assert_array_equal(copy[rows], base[rows])
@@ -167,6 +172,8 @@ def test_entries_of_words_are_marked():
     touched = np.zeros(6, np.uint8)
     mark_entries(np.array([1, -1, 2], np.int32), np.array([0, 2, 3, 5]), np.array([0, 5, 3, 1, 3], np.int32), touched)
     assert touched.tolist() == [0, 1, 0, 1, 0, 0]
+    mark_words(np.array([5, -1, 1, 5], np.int32), touched)
+    assert touched.tolist() == [0, 1, 0, 1, 0, 1]
 
 
 def test_too_many_replicas_and_models_without(corpus, tmp_path):
@@ -189,10 +196,10 @@ def test_too_many_replicas_and_models_without(corpus, tmp_path):
 
 
 def test_the_most_used_rows_meet_more_often_and_scales_know_since_when(corpus, monkeypatch):
-    monkeypatch.setattr(replicas, "TIERS", ((1, 2), (3, 5)))
+    monkeypatch.setattr(merging, "TIERS", ((1, 2), (3, 5)))
     config = suited(TrainingConfig.create(replicas=2, **SMALL), corpus.vocabulary, corpus.n_tokens, Run())
     model = Word2Vec(corpus, config, Run())
-    rule = replicas.Merging(model, config)
+    rule = Merging(model, config)
     n_rows, stages = len(corpus.vocabulary), 7
     rows, since = np.arange(n_rows), np.zeros(n_rows)
     met = []
@@ -200,7 +207,7 @@ def test_the_most_used_rows_meet_more_often_and_scales_know_since_when(corpus, m
         since += 1
         part = rule.meeting(0, n_rows, stage, stages)
         met.append(part.stop)
-        expected = scales_of(rule.uses[0][part] * since[part] * 50.0, 2, 0.1 * replicas.CONTRACTION)
+        expected = scales_of(rule.uses[0][part] * since[part] * 50.0, 2, 0.1 * merging.CONTRACTION)
         np.testing.assert_allclose(rule.scales(0, rows[part], 50.0, 0.1, stage), expected)
         since[part] = 0
     assert met == [2, 2, 5, 2, 2, 5, n_rows]

@@ -1,14 +1,14 @@
 """What the workers on one machine have in common: the state, and the copies of their replicas.
 
-Where processes can share memory (`embedkit.cluster.shared`) all workers of a machine are one node, and a worker reads
-the rows of the others where they are. Elsewhere every worker is a node of its own. Between nodes rows travel
-(`embedkit.training.remote_exchange`).
+The threads of a process are one node. Where processes can share memory (`embedkit.cluster.shared`) all workers of a
+cluster that are on one machine are one node too, and each reads the rows of the others where they are. Elsewhere every
+process is a node of its own. Between nodes rows travel (`embedkit.training.remote_exchange`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +50,10 @@ class Node:
     Parameters
     ----------
     layout : Layout
-    memory : SharedMemory
+    arrays : list of ndarray
+        As `Layout.arrays` describes them.
+    memory : SharedMemory, optional
+        That they lie in.
 
     Attributes
     ----------
@@ -63,25 +66,40 @@ class Node:
         Which copy a replica has.
     """
 
-    def __init__(self, layout: Layout, memory: SharedMemory) -> None:
-        arrays = [memory.array(*array) for array in layout.arrays()]
+    def __init__(self, layout: Layout, arrays: list[np.ndarray], memory: SharedMemory | None = None) -> None:
         self._memory = memory  # within reach of others as long as this lives
-        self.address = memory.address
+        self.address = None if memory is None else memory.address
         self.arrived = arrays[0]
         self.base, self.copies, self.touched = (arrays[1 + i :: 3] for i in range(3))
         self.place = {r: i for i, r in enumerate(layout.replicas)}
-        self.count = 0  # of the barriers passed
 
     @classmethod
     def new(cls, layout: Layout) -> Node:
         """A node in memory of this process, which others may join."""
-        return cls(layout, SharedMemory(size_for(layout.arrays())))
+        memory = SharedMemory(size_for(layout.arrays()))
+        return cls(layout, [memory.array(*array) for array in layout.arrays()], memory)
 
     @classmethod
     def join(cls, layout: Layout, address: SharedAddress) -> Node | None:
         """A node that another worker made, where its memory is within reach."""
         memory = SharedMemory.join(address)
-        return None if memory is None else cls(layout, memory)
+        if memory is None:
+            return None
+        return cls(layout, [memory.array(*array) for array in layout.arrays()], memory)
+
+    @classmethod
+    def of_threads(cls, matrices: Sequence[np.ndarray], n_threads: int, n: int) -> Node:
+        """The node of n replicas that threads train; what they agree on is in `matrices`. One alone needs no copy."""
+        from embedkit.kernels.simd import aligned_zeros
+
+        layout = Layout(n_threads, list(range(n)), [matrix.shape for matrix in matrices])
+        arrays = [np.zeros(*layout.arrays()[0])]
+        for matrix in matrices:
+            copies = matrix[None] if n == 1 else aligned_zeros(n * len(matrix), matrix.shape[1])
+            arrays += [matrix, copies.reshape(n, *matrix.shape), np.zeros((n, len(matrix)), np.uint8)]
+        node = cls(layout, arrays)
+        node.reset(layout.replicas)
+        return node
 
     def of(self, r: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """The matrices of a replica, and where it marks what it touches."""
@@ -95,22 +113,32 @@ class Node:
                 copy[...] = base
                 touched[...] = 0
 
-    def wait(self, seats: Sequence[int], me: int, stopped: Callable[[], bool], seconds: float) -> bool:
-        """Wait, as the one with seat `me`, until all in `seats` are here.
+    def wait(self, seats: np.ndarray, me: int, count: int, control: np.ndarray, seconds: float) -> bool:
+        """Wait, as the one with seat `me`, until all in `seats` have been here as often.
+
+        Parameters
+        ----------
+        seats : int64 (n,)
+        me : int
+        count : int
+            How often that is, with this time.
+        control : int64 (1,)
+            Waiting ends when it becomes non-zero.
+        seconds : float
 
         Returns
         -------
         bool
             False when told to stop, or when one does not come.
         """
-        from embedkit.kernels.arrivals import all_arrived, arrive
+        from embedkit.kernels.arrivals import arrive, look_for_all
 
-        self.count += 1
-        arrive(self.arrived, me, self.count)
-        nap, end = FIRST_NAP, time.monotonic() + seconds
-        others = np.array(seats)
-        while not all_arrived(self.arrived, others, self.count):
-            if stopped() or time.monotonic() > end:
+        arrive(self.arrived, me, count)
+        nap, end = FIRST_NAP, 0.0
+        while not look_for_all(self.arrived, seats, count, control):
+            now = time.monotonic()
+            end = end or now + seconds
+            if control[0] or now > end:
                 return False
             time.sleep(nap)
             nap = min(2 * nap, LONGEST_NAP)
