@@ -185,6 +185,31 @@ def test_the_bar_fits_the_terminal_and_says_what_is_left(monkeypatch, capsys, co
     assert max(len(line) for line in re.split(r"[\r\n]", plain)) <= columns
 
 
+def test_a_narrow_table_folds_what_is_long_and_cuts_nothing(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    name, value = "config.cooccurrence_learning_rate", "대한민국의수도에서만난사람들의이야기를쓴책"
+    with output.Results(["property", "value"]) as results:
+        results.row(name, value)
+    cells = [line.strip("│").split("│") for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    assert "".join(cell[0].strip() for cell in cells) == name
+    assert "".join(cell[1].strip() for cell in cells) == value
+
+
+@pytest.mark.parametrize("columns", [40, 120])
+def test_a_table_of_many_columns_is_blocks_where_they_have_no_room(monkeypatch, capsys, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    with output.Results(["word", "collocate", "count", "log_likelihood", "mi", "log_dice"]) as results:
+        results.row("king", "throne", 19, 159.5936, 7.4348, 8.7521)
+        results.row("king", "royalty", 25, 157.0278, 5.9186, 8.5005)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert max(map(len, shown.splitlines())) <= columns
+    for value in ("collocate", "throne", "159.5936", "royalty", "8.5005", "log likelihood"):
+        assert value in shown  # none is folded
+    assert shown.count("collocate") == (2 if columns == 40 else 1)
+
+
 def test_note_keyboard_is_quiet_without_a_terminal(capsys):
     output.note_keyboard("text")
     assert capsys.readouterr().err == ""

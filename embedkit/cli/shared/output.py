@@ -17,6 +17,7 @@ from embedkit.text.escaping import escape, to_json
 
 if TYPE_CHECKING:
     import click
+    from rich.text import Text
 
 
 def note(message: str, quiet: bool = False) -> None:
@@ -67,6 +68,9 @@ def print_text(pieces: Iterable[bytes]) -> None:
     for piece in pieces:
         lines = piece.decode("utf-8", "surrogateescape").split("\n")
         sys.stdout.write("\n".join(map(escape, lines)))
+
+
+NARROWEST = 10  # characters that a column of text needs, unless it holds less
 
 
 class Results:
@@ -154,19 +158,39 @@ class Results:
         return str(value)
 
     def _print_table(self) -> None:
+        """All rows as one table, or where the terminal has no room for its columns as blocks of names and values."""
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
+        console = Console()
         title = None if self.title is None else Text(escape(self.title))
         table = Table(title=title, title_justify="left")
-        for name, value in zip(self.columns, self._rows[0], strict=True):
-            numeric = not isinstance(value, str) and value is not None
-            heading = Text(escape(name.replace("_", " ")))  # a bare str would be read as rich's markup
-            table.add_column(heading, justify="right" if numeric else "left")
-        for row in self._rows:
-            table.add_row(*(Text(escape(self._text(v))) for v in row))
-        Console().print(table)
+        rows = [[Text(escape(self._text(value))) for value in row] for row in self._rows]
+        names = [Text(escape(name.replace("_", " "))) for name in self.columns]  # a bare str would be rich's markup
+        numeric = [not isinstance(value, str) and value is not None for value in self._rows[0]]
+        if self._is_too_narrow(console.width, [names, *rows], numeric):
+            table.show_header = False
+            for row in rows:
+                for name, cell in zip(names, row, strict=True):
+                    table.add_row(name, cell)
+                table.add_section()
+            table.columns[0].no_wrap = True
+            table.columns[1].overflow = "fold"
+        else:
+            for name, is_number in zip(names, numeric, strict=True):
+                table.add_column(name, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
+            for row in rows:
+                table.add_row(*row)
+        console.print(table)
+
+    @staticmethod
+    def _is_too_narrow(width: int, rows: Sequence[Sequence[Text]], numeric: Sequence[bool]) -> bool:
+        """Whether columns of text would have no room beside the numbers: each row is a block of lines then."""
+        natural = [max(cell.cell_len for cell in column) for column in zip(*rows, strict=True)]
+        room = width - 3 * len(numeric) - 1 - sum(n for n, is_number in zip(natural, numeric, strict=True) if is_number)
+        texts = [min(n, NARROWEST) for n, is_number in zip(natural, numeric, strict=True) if not is_number]
+        return len(numeric) > 2 and sum(texts) > room
 
 
 def _plain(value: Any) -> Any:
