@@ -101,7 +101,14 @@ def notebook_bar(every: float = 0.2) -> ProgressCallback:
     return report
 
 
+def unit_of(event: Progress) -> str:
+    """The unit as it stands behind `done`: one pass, two passes."""
+    if event.done != 1:
+        return event.unit
+    return event.unit.removesuffix("es" if event.unit.endswith("ses") else "s")
+
+
 def described(event: Progress) -> str:
     """How far a stage is, in a few words: ``45%, loss 0.21``."""
-    done = f"{event.done / event.total:.0%}" if event.total else f"{event.done:,.0f} {event.unit}"
+    done = f"{event.done / event.total:.0%}" if event.total else f"{event.done:,.0f} {unit_of(event)}"
     return ", ".join([done, *(f"{name.replace('_', ' ')} {value:.4g}" for name, value in event.fields.items())])

@@ -52,9 +52,7 @@ def load_bag(path: str | os.PathLike[str]) -> BagClassifier:
     """
     if is_fasttext(path):
         return read(path)
-    file = load_model(path, BagClassifier.TASK)
-    if file.kind != BagClassifier.KIND:
-        raise FormatError(f"{os.fspath(path)}: expected a classifier of kind {BagClassifier.KIND}, found {file.kind}")
+    file = load_model(path, BagClassifier.TASK, [BagClassifier.KIND])
     return _from_tensors(os.fspath(path), file.config, file.tensors)
 
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from embedkit.vocabulary.corpus import Corpus
 
 SMOOTHINGS = ("kneser-ney", "add-k", "mle")
+KIND = "ngram"
 LONGEST = 10  # words in an n-gram
 UNKNOWN, END, START = "<unk>", "</s>", "<s>"
 _CORPUS_OPTIONS = ("tokenizer", "lowercase", "json_field", "encoding_errors")
@@ -178,7 +179,7 @@ class NgramModel:
         for n, level in enumerate(self.levels, 1):
             tensors |= {f"keys_{n}": level.keys, f"counts_{n}": level.counts, f"continuations_{n}": level.continuations}
         config = {**self.config, "order": self.order, "smoothing": self.smoothing, "k": self.k}
-        save_model(path, "lm", "ngram", config, tensors)
+        save_model(path, "lm", KIND, config, tensors)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> NgramModel:
@@ -190,9 +191,7 @@ class NgramModel:
             When the file is damaged or of another model.
         """
         name = os.fspath(path)
-        _, kind, config, tensors = load_model(path, "lm")
-        if kind != "ngram":
-            raise FormatError(f"{name}: expected an n-gram model, found a language model of kind {kind}")
+        _, _, config, tensors = load_model(path, "lm", [KIND])
         order, smoothing, k = (config.pop(key, None) for key in ("order", "smoothing", "k"))
         if type(order) is not int or not 1 <= order <= LONGEST:
             raise FormatError(f"{name}: damaged: expected an order from 1 to {LONGEST}, found {str(order)[:60]!r}")

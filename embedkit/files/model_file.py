@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,13 +54,13 @@ def save_model(
     write_safetensors(path, metadata, tensors)
 
 
-def load_model(path: str | os.PathLike[str], task: str) -> ModelFile:
-    """Open a model of one task.
+def load_model(path: str | os.PathLike[str], task: str, kinds: Collection[str] = ()) -> ModelFile:
+    """Open a model of one task, and where kinds are named of one of these.
 
     Raises
     ------
     FormatError
-        For a file that is cut off, damaged, of another task, or no model at all.
+        For a file that is cut off, damaged, of another task or kind, or no model at all.
     """
     file = SafetensorsFile(path, expected=f"a trained model (embedkit {task} train makes one)")
     if file.metadata.get("format") == VECTORS.name:
@@ -75,7 +75,13 @@ def load_model(path: str | os.PathLike[str], task: str) -> ModelFile:
             f"{file.name}: expected a model of embedkit {task}, found one of embedkit {found}; use that command or "
             "another file"
         )
-    return ModelFile(task, str(file.metadata.get("kind")), file.json("config"), file.tensors())
+    kind = str(file.metadata.get("kind"))
+    if kinds and kind not in kinds:
+        raise FormatError(
+            f"{file.name}: expected a model of embedkit {task} of kind {', '.join(kinds)}, "
+            f"found one of kind {kind[:60]}; train one with embedkit {task} train, or use another file"
+        )
+    return ModelFile(task, kind, file.json("config"), file.tensors())
 
 
 def model_task(path: str | os.PathLike[str]) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from embedkit.cli import COMMANDS, cli, main
 from embedkit.cli.shared import output, progress
-from embedkit.progress import Progress
+from embedkit.progress import Progress, described
 from embedkit.query.keyed_vectors import KeyedVectors
 
 WORDS = ["man", "king", "woman", "queen", "남자", "왕", "여자", "여왕"]
@@ -170,6 +170,11 @@ def test_short_work_outside_a_terminal_says_nothing(monkeypatch, capsys):
         now[0] = float(second)
         report(Progress("training", second, 10))
     assert capsys.readouterr().err == ""
+
+
+def test_one_of_something_is_no_plural():
+    told = [described(Progress("training", done, None, unit)) for unit in ("passes", "words") for done in (1, 2)]
+    assert told == ["1 pass", "2 passes", "1 word", "2 words"]
 
 
 @pytest.mark.parametrize("columns", [40, 100])

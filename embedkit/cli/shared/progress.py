@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 from embedkit.cli.shared.output import note
-from embedkit.progress import Progress, ProgressCallback
+from embedkit.progress import Progress, ProgressCallback, unit_of
 
 # Outside a terminal (a log file, a job's output) short work says nothing, long work once a minute.
 FIRST_LINE_AFTER, LINE_EVERY = 15.0, 60.0
@@ -48,7 +48,7 @@ def lines_now_and_then() -> ProgressCallback:
 
 
 def _told(event: Progress, seconds: float) -> str:
-    parts = [f"{_short(event.done)} {event.unit}"]
+    parts = [f"{_short(event.done)} {unit_of(event)}"]
     if event.total:
         parts = [f"{event.done / event.total:.0%}"]
     rate = event.fields.get("rate") or (event.done / seconds if seconds > 0 else 0)

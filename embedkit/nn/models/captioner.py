@@ -30,6 +30,7 @@ from embedkit.nn.models.loading import Recipe, check_sizes, open_model
 from embedkit.nn.words.token_table import END_ID, MASK_ID, UNKNOWN_ID, TokenTable, join_tokens
 from embedkit.nn.words.tokens import TokenizerSettings
 
+KIND = "lstm"
 CAPTION_TRAINING = TrainingOptions(epochs=20, batch_size=32, learning_rate=2e-3, clip=1.0, patience=3)
 
 
@@ -235,7 +236,7 @@ class Captioner:
         save_model(
             path,
             self.TASK,
-            "lstm",
+            KIND,
             {**asdict(self.config), "tokenizer": self.tokenizer},
             {
                 **self.parameters,
@@ -266,7 +267,7 @@ class Captioner:
             recipe.fill(model, beside=("table.", "features."))
             return model
 
-        return open_model(path, cls.TASK, make)
+        return open_model(path, cls.TASK, (KIND,), make)
 
 
 def check_finite_rows(features: Array) -> None:

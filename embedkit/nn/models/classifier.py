@@ -12,7 +12,7 @@ import numpy as np
 from embedkit.errors import ConfigError
 from embedkit.files.model_file import save_model
 from embedkit.nn.layers.dense import Dropout, Linear
-from embedkit.nn.layers.encoder import Encoder, EncoderCache
+from embedkit.nn.layers.encoder import MODELS, Encoder, EncoderCache
 from embedkit.nn.layers.losses import softmax
 from embedkit.nn.layers.parameters import Gradients, Parameters, with_prefix
 from embedkit.nn.layers.pooling import Pooling, PoolingCache
@@ -274,4 +274,4 @@ class Classifier:
         ConfigError
             When the vectors' width is not the model's.
         """
-        return open_model(path, cls.TASK, lambda recipe: build(cls, ClassifierConfig, recipe), vectors)
+        return open_model(path, cls.TASK, MODELS, lambda recipe: build(cls, ClassifierConfig, recipe), vectors)

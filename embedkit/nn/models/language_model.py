@@ -394,7 +394,6 @@ class LanguageModel:
         """
 
         def make(recipe: Recipe) -> LanguageModel:
-            recipe.require_kind(LANGUAGE_MODELS)
             config = recipe.config(LanguageModelConfig, OLDER)
             weight = np.array(recipe.matrix("embedding.weight"))
             table = TokenTable.from_tensors(recipe.tensors, "table.")
@@ -402,4 +401,4 @@ class LanguageModel:
             recipe.fill(model, beside=("table.",))
             return model
 
-        return open_model(path, cls.TASK, make)
+        return open_model(path, cls.TASK, LANGUAGE_MODELS, make)

@@ -87,11 +87,6 @@ class Recipe:
         self.kind, self.settings, self.tensors = kind, settings, tensors
         self.rng = cast(np.random.Generator, Budget(sum(tensor.size for tensor in tensors.values())))
 
-    def require_kind(self, kinds: Collection[str]) -> None:
-        """Refuse a model of another kind than these."""
-        if self.kind not in kinds:
-            raise FormatError(f"expected a model of kind {', '.join(kinds)}, found one of kind {self.kind[:60]}")
-
     def config(self, kind: type[C], older: dict[str, Any] | None = None) -> C:
         """A configuration; a field that the file lacks, being older, has its default, or what `older` says."""
         settings, found = self.settings, dict(older or {})
@@ -184,7 +179,11 @@ class Recipe:
 
 
 def open_model(
-    path: str | os.PathLike[str], task: str, make: Callable[[Recipe], M], vectors: KeyedVectors | None = None
+    path: str | os.PathLike[str],
+    task: str,
+    kinds: Collection[str],
+    make: Callable[[Recipe], M],
+    vectors: KeyedVectors | None = None,
 ) -> M:
     """Open a model file and build the model in it.
 
@@ -193,6 +192,8 @@ def open_model(
     path : path
     task : str
         Of the model.
+    kinds : collection of str
+        The kinds that `make` can build.
     make : callable
         Builds the model from a `Recipe`.
     vectors : KeyedVectors, optional
@@ -205,7 +206,7 @@ def open_model(
     ConfigError
         When the vectors' width is not the model's, or a tokenizer's package is missing.
     """
-    file: ModelFile = load_model(path, task)
+    file: ModelFile = load_model(path, task, kinds)
     name = os.fspath(path)
     try:
         model = make(Recipe(file.kind, file.config, file.tensors))

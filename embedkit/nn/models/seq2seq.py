@@ -273,7 +273,7 @@ class Seq2Seq:
             recipe.fill(model, beside=("source.", "target."))
             return model
 
-        return open_model(path, cls.TASK, make)
+        return open_model(path, cls.TASK, SEQ2SEQ_MODELS, make)
 
 
 def _shifted(targets: Sequence[Array]) -> tuple[Array, Array, Array]:

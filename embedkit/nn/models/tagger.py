@@ -15,7 +15,7 @@ from embedkit.errors import ConfigError, FormatError
 from embedkit.files.model_file import save_model
 from embedkit.nn.layers.crf import FORBIDDEN, ConditionalRandomField, viterbi
 from embedkit.nn.layers.dense import Dropout, Linear
-from embedkit.nn.layers.encoder import Encoder, EncoderCache
+from embedkit.nn.layers.encoder import MODELS, Encoder, EncoderCache
 from embedkit.nn.layers.losses import cross_entropy, softmax
 from embedkit.nn.layers.parameters import Gradients, Layer, Parameters, with_prefix
 from embedkit.nn.learning.batches import bucketed_batches, padded
@@ -290,7 +290,7 @@ class Tagger:
     @classmethod
     def load(cls, path: str | os.PathLike[str], vectors: KeyedVectors | None = None) -> Tagger:
         """Open a model file; parameters and errors as `embedkit.nn.models.classifier.Classifier.load`."""
-        return open_model(path, cls.TASK, cls._built, vectors)
+        return open_model(path, cls.TASK, MODELS, cls._built, vectors)
 
     @classmethod
     def _built(cls, recipe: Recipe) -> Tagger:
