@@ -123,8 +123,12 @@ def test_it_learns_alone_and_repeats():
     types = TokenTypes(data.sentences)
     names = ["DET", "NOUN", "VERB"]
     tags = [np.array([names.index(tag) for tag in each]) for each in data.tags]
-    one, two = (train_wide(word_bags(types.tokens, types.ids), tags, 3, 1) for _ in range(2))
-    assert all((one.parameters[name] == two.parameters[name]).all() for name in one.parameters)
+    words, everything = word_bags(types.tokens, types.ids), np.arange(len(tags))
+    one, half = train_wide(words, tags, [everything, everything[::2]], 3, 1)
+    (two,) = train_wide(words, tags, [everything], 3, 1)
+    (alone,) = train_wide(words.chosen(everything[::2]), tags[::2], [everything[: len(tags[::2])]], 3, 1)
+    for beside, expected in ((one, two), (half, alone)):
+        assert all((beside.parameters[name] == expected.parameters[name]).all() for name in one.parameters)
     test = sentences(40, seed=9)
     unseen = TokenTypes(test.sentences)
     best = np.concatenate(one.scores(word_bags(unseen.tokens, unseen.ids))).argmax(1)

@@ -98,8 +98,11 @@ def train_tagger(
     tagger = Tagger(config, labels, words, tokenizer=settings, rng=rng)
     types = TokenTypes(sentences)
     bags = word_bags(types.tokens, types.ids) if config.wide and config.output == "crf" else None
+    fields: list[WideField] = []
     if bags is not None:
-        tagger.wide = _wide(bags, targets, train, len(labels), options.seed, progress)
+        choices = [train, np.arange(len(data))] if valid is None and len(held_out) else [train]
+        fields = _wide(bags, targets, choices, len(labels), options.seed, progress)
+        tagger.wide = fields[0]
     valid_bags = bags.chosen(held_out) if bags is not None else None
     task = _Task(tagger, types, targets, train, held_out, valid_bags, options.batch_size, unfreeze_after)
     identity = Identity(
@@ -119,8 +122,8 @@ def train_tagger(
         task, options, identity=identity, progress=progress, note=note, log=log, checkpoint=checkpoint, resume=resume
     )
     task.choose_shares()
-    if bags is not None and valid is None:
-        tagger.wide = _wide(bags, targets, np.arange(len(data)), len(labels), options.seed, progress)
+    if fields:
+        tagger.wide = fields[-1]  # now that the shares are chosen, the one that also learnt from what was held out
     return tagger, history
 
 
@@ -155,18 +158,18 @@ def _targets(data: TaggedSentences, labels: list[str]) -> list[np.ndarray]:
 def _wide(
     bags: WordBags,
     targets: list[np.ndarray],
-    train: np.ndarray,
+    choices: list[np.ndarray],
     n_tags: int,
     seed: int,
     progress: ProgressCallback | None,
-) -> WideField:
-    """The wide part, trained on the sentences `train`."""
+) -> list[WideField]:
+    """Wide parts, each trained on some of the sentences."""
 
     def report(done: int, total: int) -> None:
         if progress is not None:
             progress(Progress("weighing features", done, total, "sentences"))
 
-    return train_wide(bags.chosen(train), [targets[i] for i in train], n_tags, seed, report)
+    return train_wide(bags, targets, choices, n_tags, seed, report)
 
 
 class _Task:

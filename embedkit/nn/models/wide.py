@@ -8,6 +8,7 @@ Osborne 2005, "Logarithmic Opinion Pools for Conditional Random Fields").
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from embedkit.errors import FormatError
 from embedkit.nn.layers.parameters import Array, Parameters, with_prefix, without_prefix
 from embedkit.nn.words.surroundings import WordBags, frequent, known_rows
+from embedkit.threads import for_each
 
 EPOCHS, RATE = 6, 0.07
 PIECE = 256  # sentences between two looks at the keyboard
@@ -86,10 +88,11 @@ class WideField:
 def train_wide(
     words: WordBags,
     tags: Sequence[Array],
+    choices: Sequence[Array],
     n_tags: int,
     seed: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> WideField:
+) -> list[WideField]:
     """Train on tagged sentences; the same bits each time.
 
     Parameters
@@ -97,25 +100,54 @@ def train_wide(
     words : WordBags
     tags : sequence of int64 (n_words,)
         The sentences' tags.
+    choices : sequence of int64 (n_sentences,)
+        The sentences that each field learns from. The fields are trained beside each other, on threads.
     n_tags, seed : int
     progress : callable
-        Is told how many sentences are done, of how many.
-    """
-    from embedkit.kernels.chains import ChainData, train_chains
+        Is told how many sentences are done, of how many, as far as the field that learns from most has come.
 
-    n_sentences = len(words.starts) - 1
-    features = frequent(words, MOST_WEIGHTS // n_tags)
-    data = ChainData(words.starts, words.bags, *known_rows(words, features))
-    flat = np.concatenate([np.zeros(0, np.int64), *tags])
-    weight = np.zeros((len(features), n_tags), np.float32)
-    chain = np.zeros((n_tags + 2, n_tags))
-    squares = np.zeros_like(weight), np.zeros_like(chain)
-    rng = np.random.default_rng(np.random.SeedSequence((seed, 3 << 20)))
-    for epoch in range(EPOCHS):
-        order = rng.permutation(n_sentences)
-        for low in range(0, n_sentences, PIECE):
-            train_chains(data, flat, order[low : low + PIECE], weight, squares[0], chain, squares[1], RATE)
-            progress(epoch * n_sentences + low, EPOCHS * n_sentences)
-    chain = chain.astype(np.float32)
-    parts = {"weight": weight, "transitions": chain[:n_tags], "start": chain[n_tags], "end": chain[n_tags + 1]}
-    return WideField(features, parts)
+    Returns
+    -------
+    list of WideField
+        One for each of `choices`.
+    """
+    fields = [_Growing(words.chosen(each), [tags[i] for i in each], n_tags, seed) for each in choices]
+    most = max(range(len(fields)), key=lambda k: len(choices[k]))
+    total = EPOCHS * len(choices[most])
+    for low in range(0, total, PIECE):
+        for_each(_Growing.learn, fields, min(len(fields), os.cpu_count() or 1), "wide")
+        progress(low, total)
+    return [field.result() for field in fields]
+
+
+class _Growing:
+    """A field while it is trained, a piece of its sentences at a time."""
+
+    def __init__(self, words: WordBags, tags: Sequence[Array], n_tags: int, seed: int) -> None:
+        from embedkit.kernels.chains import ChainData
+
+        self.n_tags = n_tags
+        self.features = frequent(words, MOST_WEIGHTS // n_tags)
+        self.data = ChainData(words.starts, words.bags, *known_rows(words, self.features))
+        self.tags = np.concatenate([np.zeros(0, np.int64), *tags])
+        self.weight = np.zeros((len(self.features), n_tags), np.float32)
+        self.chain = np.zeros((n_tags + 2, n_tags))
+        self.squares = np.zeros_like(self.weight), np.zeros_like(self.chain)
+        rng = np.random.default_rng(np.random.SeedSequence((seed, 3 << 20)))
+        self.order = np.concatenate([rng.permutation(len(tags)) for _ in range(EPOCHS)])
+        self.done = 0
+
+    def learn(self) -> None:
+        """Learn from the next piece, if there is one."""
+        from embedkit.kernels.chains import train_chains
+
+        piece = self.order[self.done : self.done + PIECE]
+        self.done += len(piece)
+        if len(piece):
+            own, of_chain = self.squares
+            train_chains(self.data, self.tags, piece, self.weight, own, self.chain, of_chain, RATE)
+
+    def result(self) -> WideField:
+        n, chain = self.n_tags, self.chain.astype(np.float32)
+        parts = {"weight": self.weight, "transitions": chain[:n], "start": chain[n], "end": chain[n + 1]}
+        return WideField(self.features, parts)
