@@ -86,6 +86,8 @@ def autotune(
     """
     if seconds <= 0:
         raise ConfigError(f"`seconds` must be above 0, got {seconds}")
+    if size is not None:
+        given.setdefault("across_words", False)
     rng = np.random.default_rng(seed)
     start, n, last = clock(), 0, 0.0
     tuned: tuple[BagClassifier, Trial] | None = None
@@ -117,7 +119,8 @@ def _first(
 ) -> list[Options]:
     """What suits, and the other model's start where it knows all that was given."""
     linear = model != "fasttext" and set(given) <= set(described(LinearOptions))
-    bag = model != "linear" and set(given) <= set(described(BagOptions))
+    plain = {name: value for name, value in given.items() if name != "across_words" or value}
+    bag = model != "linear" and set(plain) <= set(described(BagOptions))
     if not linear and not bag:
         idle = ", ".join(
             f"`{name}`" for name in given if name not in described(LinearOptions if model == "linear" else BagOptions)
@@ -129,7 +132,7 @@ def _first(
         options.append(suited)
     if bag:
         loss = {"loss": suited.loss} if isinstance(suited, LinearOptions) else {}
-        options.append(suited_bag(texts, **{**loss, **given}))
+        options.append(suited_bag(texts, **{**loss, **plain}))
     return options or [LinearOptions(**given)]
 
 
@@ -150,7 +153,7 @@ def _changed(options: Options, given: Mapping[str, Any], rng: np.random.Generato
         values["min_n"], values["max_n"] = LENGTHS[int(rng.integers(len(LENGTHS)))]
     if rng.random() < 0.3:
         values["min_count"] = int(rng.integers(1, 4))
-    return type(options)(**{**values, **given})
+    return type(options)(**{**values, **{name: value for name, value in given.items() if name in values}})
 
 
 def _scale(values: dict[str, Any], name: str, rng: np.random.Generator, reach: float, low: float, high: float) -> None:

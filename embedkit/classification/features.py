@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,7 +11,6 @@ from embedkit.rows.subwords import SYLLABLE_LENGTHS, decode_word, default_length
 
 SENTENCE_END = b"</s>"
 LABEL_PREFIX = b"__label__"
-_NUL_IS_SPACE = bytes.maketrans(b"\0", b" ")
 
 
 class Lines:
@@ -44,26 +42,37 @@ class Lines:
             yield low, min(low + n_lines, len(self))
 
 
-def count_tokens(texts: Sequence[str | bytes]) -> Counter[bytes]:
-    """How often each token occurs, `SENTENCE_END` once a line; tokens that look like labels are left out."""
-    found: Counter[bytes] = Counter()
-    for low in range(0, len(texts), 10_000):
-        block = texts[low : low + 10_000]
-        encoded = [text if isinstance(text, bytes) else encode_word(text) for text in block]
-        found.update(b" ".join(encoded).translate(_NUL_IS_SPACE).split())
-    found[SENTENCE_END] += len(texts)
-    for token in [token for token in found if token.startswith(LABEL_PREFIX)]:
-        del found[token]
-    return found
+def count_tokens(lines: Lines, min_count: int = 1) -> tuple[list[bytes], np.ndarray, int]:
+    """The tokens that occur `min_count` times, by falling count and then as they come; their counts, int64; how many
+    tokens there are in all.
+
+    `SENTENCE_END` counts once a line, and tokens that look like labels are left out.
+    """
+    from embedkit.kernels.bag import distinct_tokens
+
+    starts, stops, counts = distinct_tokens(lines.data, lines.offsets)
+    data, n = lines.data.tobytes(), len(lines)
+    first = lines.data[starts] if len(starts) else np.zeros(0, np.uint8)
+    for i in np.flatnonzero((first == LABEL_PREFIX[0]) | (first == SENTENCE_END[0])).tolist():
+        token = data[starts[i] : stops[i]]
+        if token.startswith(LABEL_PREFIX):
+            counts[i] = 0
+        elif token == SENTENCE_END:
+            n, counts[i] = n + int(counts[i]), 0
+    total = int(counts.sum()) + n
+    starts, stops, counts = np.append(starts, 0), np.append(stops, -1), np.append(counts, n)
+    order = np.argsort(-counts, kind="stable")
+    order = order[counts[order] >= max(min_count, 1)]
+    bounds = zip(starts[order].tolist(), stops[order].tolist(), strict=True)
+    return [data[a:b] if b >= 0 else SENTENCE_END for a, b in bounds], counts[order], total
 
 
 def suited_lengths(texts: Sequence[str | bytes]) -> tuple[int, int]:
     """(min_n, max_n) of the n-grams of characters that suit the script: 1–5 for Hangul, whose syllables are dense, 3–6
     for letters."""
-    counts = count_tokens(texts[:20_000])
-    del counts[SENTENCE_END]
-    words = list(counts)
-    lengths = default_lengths([decode_word(word) for word in words], [counts[word] for word in words])
+    words, counts, _ = count_tokens(Lines(texts[:20_000]))
+    found = {decode_word(word): n for word, n in zip(words, counts.tolist(), strict=True) if word != SENTENCE_END}
+    lengths = default_lengths(list(found), list(found.values()))
     return (1, 5) if lengths == SYLLABLE_LENGTHS else (3, 6)
 
 
@@ -79,6 +88,8 @@ class Features:
         The row of each bucket, -1 for none; by default bucket b has row ``n_words + b``.
     counts_absent : bool
         N-grams without a row count as rows of zeros.
+    across : bool
+        The n-grams of characters are those of a line without white space, rather than of each word.
     """
 
     def __init__(
@@ -91,11 +102,12 @@ class Features:
         bucket: int,
         bucket_rows: np.ndarray | None = None,
         counts_absent: bool = True,
+        across: bool = False,
     ) -> None:
         self.words = list(words)
         self.bucket_rows = bucket_rows
         self._numbers = (min_n, max_n, word_ngrams, bucket)
-        self._counts_absent = counts_absent
+        self._counts_absent, self._across = counts_absent, across
         self._lexicon: Any = None
 
     @property
@@ -108,10 +120,9 @@ class Features:
             slots = np.full(1 << max(4, (2 * len(self.words)).bit_length()), -1, np.int32)
             hashes = np.zeros(len(self.words), np.uint32)
             fill_slots(lines.data, lines.offsets, slots, hashes)
-            min_n, max_n, word_ngrams, bucket = self._numbers
             rows = np.zeros(0, np.int32) if self.bucket_rows is None else self.bucket_rows
             self._lexicon = Lexicon(
-                slots, hashes, lines.data, lines.offsets, min_n, max_n, word_ngrams, bucket, rows, self._counts_absent
+                *(slots, hashes, lines.data, lines.offsets, *self._numbers, rows, self._counts_absent, self._across)
             )
         return self._lexicon
 

@@ -155,6 +155,8 @@ def _chosen(options: LinearOptions, texts: Sequence[str | bytes]) -> LinearOptio
         min_n, max_n = suited_lengths(texts)
         values["max_n"] = max(max_n, options.min_n or 0) if options.max_n is None else options.max_n
         values["min_n"] = min(min_n, values["max_n"]) if options.min_n is None else options.min_n
+    if options.across_words is None:
+        values["across_words"] = suited_lengths(texts)[0] == 1
     if options.min_count is None:
         values["min_count"] = 1 + sum(len(texts) >= many for many in MANY_TEXTS)
     return _replace(options, **values)
@@ -239,8 +241,9 @@ class Problem:
         full = [i for i, each in enumerate(labels) if any(label in self._number for label in each)]
         texts, labels = [texts[i] for i in full], [labels[i] for i in full]
         _, _, sets = number_labels(labels, options.min_count_label)
-        self.words, self.word_counts, self._n_tokens = choose_words(texts, options.min_count)
-        examples, buckets, place = encode_examples(texts, self.words, sets, options)
+        lines = Lines(texts)
+        self.words, self.word_counts, self._n_tokens = choose_words(lines, options.min_count)
+        examples, buckets, place = encode_examples(lines, self.words, sets, options)
         self.targets = self.targets_of(labels)
         lengths = np.maximum(np.diff(examples.indptr), 1)
         self._typical, shares = float(lengths.mean()), (1 / np.sqrt(lengths)).astype(np.float32)

@@ -44,7 +44,8 @@ class BagClassifier:
     config : mapping
         ``vector_size``, ``loss`` ("softmax", "hs", "ns" or "ova"), ``min_n``, ``max_n``, ``word_ngrams`` and
         ``bucket``; what else training used. With ``root_mean`` the hidden vector is the mean of the rows times the
-        root of their number; fastText's files have no room for that.
+        root of their number, with ``across_words`` n-grams of characters are those of the line without white space;
+        fastText's files have room for neither.
     labels : sequence of bytes
         With the prefix ``__label__``, by falling count.
     label_counts : int64 (n_labels,)
@@ -85,6 +86,7 @@ class BagClassifier:
             **{name: int(self.config[name]) for name in FEATURES},
             bucket_rows=bucket_rows,
             counts_absent=not pruned,
+            across=bool(self.config.get("across_words", False)),
         )
 
     @property

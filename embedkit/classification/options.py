@@ -44,6 +44,11 @@ class LinearOptions:
     min_n: int = changed(BagOptions, "min_n", None, default_help="1 for Hangul, else 3")
     max_n: int = changed(BagOptions, "max_n", None, default_help="5 for Hangul, else 6")
     bucket: int = changed(BagOptions, "bucket", 2_000_000)
+    across_words: bool = option(
+        None,
+        "Character n-grams of the line without spaces; not in fastText's files.",
+        default_help="for Hangul, in a file of our own",
+    )
     min_count: int = changed(BagOptions, "min_count", None, default_help="1, 2 from 1,000 texts, 3 from 100,000")
     min_count_label: int = changed(BagOptions, "min_count_label", 0)
     loss: str = changed(BagOptions, "loss", "softmax", choices=("softmax", "ova"))

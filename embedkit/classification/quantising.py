@@ -90,6 +90,8 @@ def fitting_cutoff(model: BagClassifier, n_bytes: int) -> int:
 def _check(model: BagClassifier) -> None:
     if isinstance(model.rows, FastTextCodes):
         raise ConfigError("the classifier is quantised already")
+    if model.config.get("across_words"):
+        raise ConfigError("fastText's .ftz has no n-grams across words: train without `across_words`")
 
 
 def _mean_rows(model: BagClassifier) -> np.ndarray:

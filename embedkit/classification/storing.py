@@ -71,13 +71,14 @@ def _from_tensors(name: str, config: dict[str, Any], tensors: Mapping[str, np.nd
     try:
         words, labels = (_split(tensors, part) for part in ("words", "labels"))
         numbers = {part: config[part] for part in (*FEATURES, "vector_size")}
-        loss, pruned = config["loss"], config["pruned"]
+        loss, pruned, across = config["loss"], config["pruned"], config.get("across_words", False)
         rows, output, buckets = tensors["rows"], tensors["output"], tensors.get("buckets")
         counts = tensors["word_counts"], tensors["label_counts"]
     except (KeyError, ValueError) as error:
         raise FormatError(f"{name}: damaged: the classifier lacks {error}") from error
     sound = all(type(value) is int and 0 <= value < 2**31 for value in numbers.values())
-    if not sound or loss not in ("softmax", "hs", "ns", "ova") or not labels or type(pruned) is not bool:
+    sound = sound and type(pruned) is bool and type(across) is bool
+    if not sound or loss not in ("softmax", "hs", "ns", "ova") or not labels:
         raise FormatError(f"{name}: damaged: the classifier's configuration makes no sense")
     bucket, size = numbers["bucket"], numbers["vector_size"]
     n_buckets = bucket if buckets is None else len(buckets)

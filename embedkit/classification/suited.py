@@ -37,8 +37,9 @@ def suited_options(texts: Sequence[str], labels: Sequence[Sequence[str]], **give
         given["loss"] = "ova"
     n_labels = len({label for each in labels for label in each})
     linear = n_labels <= MOST_LABELS and given.get("loss", "softmax") in ("softmax", "ova")
-    if "cost" in given or (linear and not set(given) - set(described(LinearOptions))):
+    if "cost" in given or given.get("across_words") or (linear and not set(given) - set(described(LinearOptions))):
         return LinearOptions(**given)
+    given.pop("across_words", None)  # it never has them
     return suited_bag(texts, **given)
 
 

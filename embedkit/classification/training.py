@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from embedkit.classification.features import LABEL_PREFIX, Features, Lines, count_tokens
-from embedkit.classification.model import BagClassifier, rows_of_buckets
+from embedkit.classification.model import FEATURES, BagClassifier, rows_of_buckets
 from embedkit.classification.options import BagOptions
 from embedkit.errors import CorpusError, TrainingError
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.rows.subwords import encode_word
-from embedkit.threads import Timetable, ordered_map, run_tasks
+from embedkit.threads import Timetable, for_each, ordered_map, run_tasks
 
 ENCODE_LINES = 8192
 MAX_SLICE, MIN_SLICE = 4096, 64
@@ -28,6 +29,7 @@ SLICES_FOR_EACH = 32  # of an epoch, for each thread
 PRIVATE_INPUTS, PRIVATE_OUTPUTS = 256, 64
 PRIVATE_SLICE = 512  # lines; for fewer, copying private rows costs more than it saves
 NS_EXPONENT = 0.5
+FILLED_ROWS = 4096  # rows that one thread gives their first numbers at once
 
 
 @dataclass
@@ -82,8 +84,9 @@ def train_bag(
     """
     options = options or BagOptions()
     label_names, label_counts, sets = number_labels(labels, options.min_count_label)
-    words, word_counts, n_tokens = choose_words(texts, options.min_count)
-    examples, buckets, number = encode_examples(texts, words, sets, options)
+    lines = Lines(texts)
+    words, word_counts, n_tokens = choose_words(lines, options.min_count)
+    examples, buckets, number = encode_examples(lines, words, sets, options)
     w_in, w_out = _train(examples, len(number), label_counts, options, progress)
     for name, matrix in (("input", w_in), ("output", w_out)):
         if not np.isfinite(matrix).all():
@@ -94,7 +97,7 @@ def train_bag(
         label_counts,
         words,
         word_counts,
-        w_in[number],
+        _ordered(w_in, number, options.workers),
         w_out,
         bucket_rows=rows_of_buckets(buckets, options.bucket, len(words)),
     )
@@ -104,36 +107,40 @@ def number_labels(
     labels: Sequence[Sequence[str]], min_count: int
 ) -> tuple[list[str], np.ndarray, tuple[np.ndarray, np.ndarray]]:
     """The labels by falling count, their counts, and each text's (indptr, numbers)."""
-    counts = Counter(label for each in labels for label in each)
+    counts = Counter(chain.from_iterable(labels))
     kept = sorted((item for item in counts.items() if item[1] >= min_count), key=lambda item: -item[1])
     if len(kept) < 2:
         found = ", ".join(repr(name) for name, _ in kept) or "none"
         raise CorpusError(f"a classifier needs at least two labels, found {found}")
     number = {name: i for i, (name, _) in enumerate(kept)}
-    sets = [sorted({number[label] for label in each if label in number}) for each in labels]
+    known: dict[tuple[str, ...], list[int]] = {}  # few different ones, as a rule
+    for each in map(tuple, labels):
+        if each not in known:
+            known[each] = sorted({number[label] for label in each if label in number})
+    sets = [known[tuple(each)] for each in labels]
     indptr = np.zeros(len(sets) + 1, np.int64)
     np.cumsum([len(each) for each in sets], out=indptr[1:])
-    flat = np.fromiter((label for each in sets for label in each), np.int32, int(indptr[-1]))
+    flat = np.fromiter(chain.from_iterable(sets), np.int32, int(indptr[-1]))
     return [name for name, _ in kept], np.array([count for _, count in kept], np.int64), (indptr, flat)
 
 
-def choose_words(texts: Sequence[str | bytes], min_count: int) -> tuple[list[bytes], np.ndarray, int]:
+def choose_words(lines: Lines, min_count: int) -> tuple[list[bytes], np.ndarray, int]:
     """The words by falling count, their counts, and how many tokens there are, the rare ones included."""
-    counts = count_tokens(texts)
-    kept = sorted((item for item in counts.items() if item[1] >= min_count), key=lambda item: -item[1])
-    if not kept:
+    words, counts, total = count_tokens(lines, min_count)
+    if not words:
         raise CorpusError(f"no word occurs {min_count} times; use a smaller `min_count`")
-    return [word for word, _ in kept], np.array([count for _, count in kept], np.int64), sum(counts.values())
+    return words, counts, total
 
 
 def encode_examples(
-    texts: Sequence[str | bytes], words: list[bytes], sets: tuple[np.ndarray, np.ndarray], options: Any
+    lines: Lines, words: list[bytes], sets: tuple[np.ndarray, np.ndarray], options: Any
 ) -> tuple[Examples, np.ndarray, np.ndarray]:
     """The examples, with rows numbered by use; the buckets in use; the row of each word and each of these."""
     features = Features(
-        words, min_n=options.min_n, max_n=options.max_n, word_ngrams=options.word_ngrams, bucket=options.bucket
+        words,
+        **{name: getattr(options, name) for name in FEATURES},
+        across=bool(getattr(options, "across_words", False)),
     )
-    lines = Lines(texts)
     parts = list(ordered_map(features.encoder(lines), lines.chunks(ENCODE_LINES), options.workers, "encode"))
     lengths = np.concatenate([np.diff(indptr) for indptr, _ in parts])
     rows = np.concatenate([rows for _, rows in parts])
@@ -167,8 +174,7 @@ def _train(
     n_outputs = n_labels if private and n_labels <= PRIVATE_OUTPUTS else 0
     w_in = aligned_zeros(n_rows + workers * n_inputs, padded_size(size))
     w_out = aligned_zeros(n_labels + workers * n_outputs, padded_size(size))
-    rng = np.random.default_rng(np.random.SeedSequence((options.seed, 0)))
-    w_in[:n_rows, :size] = (2 * rng.random((n_rows, size), dtype=np.float32) - 1) / np.float32(size)
+    _fill(w_in[:n_rows, :size], options)
     settings = _settings(options, label_counts, (n_rows, n_inputs), (n_labels, n_outputs))
     table = _table(options.loss, label_counts)
     train = make_classifier(options.loss)
@@ -204,6 +210,31 @@ def _train(
     watch = _Watch(len(tasks), progress)
     run_tasks(work, tasks, workers, control=control, on_result=watch.add, timetable=Timetable(watch.report))
     return w_in[:n_rows, :size], np.ascontiguousarray(w_out[:n_labels, :size])
+
+
+def _ordered(w_in: np.ndarray, number: np.ndarray, workers: int) -> np.ndarray:
+    """``w_in[number]``, copied by threads."""
+    rows = np.empty((len(number), w_in.shape[1]), np.float32)
+
+    def copy(low: int) -> None:
+        rows[low : low + FILLED_ROWS] = w_in[number[low : low + FILLED_ROWS]]
+
+    for_each(copy, range(0, len(rows), FILLED_ROWS), workers, "order")
+    return rows
+
+
+def _fill(rows: np.ndarray, options: BagOptions) -> None:
+    """Numbers evenly from -1 / vector_size to 1 / vector_size; the same for any number of threads."""
+    size = rows.shape[1]
+
+    def fill(low: int) -> None:
+        rng = np.random.default_rng(np.random.SeedSequence((options.seed, 0, low)))
+        numbers = rng.random((min(FILLED_ROWS, len(rows) - low), size), dtype=np.float32)
+        numbers -= np.float32(0.5)
+        numbers *= np.float32(2 / size)
+        rows[low : low + FILLED_ROWS] = numbers
+
+    for_each(fill, range(0, len(rows), FILLED_ROWS), options.workers, "fill")
 
 
 def _settings(

@@ -5,6 +5,9 @@ token gives the row of its word, if it is known, and those of its character n-gr
 come the n-grams of 2 to `word_ngrams` tokens. The hash of these goes over the tokens' 32-bit hashes, taken as signed:
 ``h = h * 116049371 + next`` in 64 bits, modulo `bucket`. Unknown tokens that begin with ``__label__`` are left out.
 
+The n-grams of characters can also be those of the whole line without its white space, which then run across words: in
+Korean, where people set spaces as they like. That is no feature of fastText.
+
 Words are looked up in a table of their hashes with linear probing, at most half full.
 """
 
@@ -42,6 +45,8 @@ class Lexicon(NamedTuple):
     counts_absent : bool
         N-grams whose bucket has no row appear as -1, which counts in the mean as a row of zeros; else, as in pruned
         models, they do not appear.
+    across : bool
+        The n-grams of characters are those of the line without white space, rather than those of each token.
     """
 
     slots: np.ndarray
@@ -54,6 +59,7 @@ class Lexicon(NamedTuple):
     bucket: int
     bucket_rows: np.ndarray
     counts_absent: bool
+    across: bool
 
 
 @kernel(borrows=True)
@@ -65,17 +71,23 @@ def _hash(data, start, stop):
     return h
 
 
+@kernel(borrows=True)
+def _enter(slots, hashes, n):
+    """Put n different tokens into the slots, which are all -1."""
+    mask = len(slots) - 1
+    for token in range(n):
+        slot = np.int64(hashes[token]) & mask
+        while slots[slot] >= 0:
+            slot = (slot + 1) & mask
+        slots[slot] = token
+
+
 @kernel
 def fill_slots(blob, offsets, slots, hashes):
     """Enter words into `slots` (int32, all -1) and write their hashes (uint32)."""
-    mask = len(slots) - 1
     for word in range(len(offsets) - 1):
-        h = _hash(blob, offsets[word], offsets[word + 1])
-        hashes[word] = h
-        slot = np.int64(h) & mask
-        while slots[slot] >= 0:
-            slot = (slot + 1) & mask
-        slots[slot] = word
+        hashes[word] = _hash(blob, offsets[word], offsets[word + 1])
+    _enter(slots, hashes, len(offsets) - 1)
 
 
 @kernel(borrows=True)
@@ -122,6 +134,14 @@ def _put(lexicon, bucket, rows, n):
 
 
 @kernel(borrows=True)
+def _characters(lexicon, lengths, data, start, stop, scratch, buckets, rows, n):
+    """Append the rows of the n-grams of characters of ``data[start:stop]``; returns the new length."""
+    for k in range(hash_word(data, start, stop, lengths, scratch, buckets)):
+        n = _put(lexicon, buckets[k], rows, n)
+    return n
+
+
+@kernel(borrows=True)
 def _token(lexicon, lengths, data, start, stop, is_end, scratch, buckets, rows, n):
     """Append the rows of one token; returns (new length, its hash, whether it counts as a word)."""
     h = _hash(data, start, stop)
@@ -131,9 +151,8 @@ def _token(lexicon, lengths, data, start, stop, is_end, scratch, buckets, rows, 
     if word >= 0:
         rows[n] = word
         n += 1
-    if lexicon.max_n > 0 and not is_end:
-        for k in range(hash_word(data, start, stop, lengths, scratch, buckets)):
-            n = _put(lexicon, buckets[k], rows, n)
+    if lexicon.max_n > 0 and not is_end and not lexicon.across:
+        n = _characters(lexicon, lengths, data, start, stop, scratch, buckets, rows, n)
     return n, h, True
 
 
@@ -145,6 +164,56 @@ def _word_ngrams(lexicon, hashes, n_hashes, rows, n):
             h = h * WORD_PRIME + hashes[j]
             n = _put(lexicon, np.int64(h % np.uint64(lexicon.bucket)), rows, n)
     return n
+
+
+@kernel
+def distinct_tokens(data, offsets):
+    """The distinct tokens of some lines, in the order in which they first occur.
+
+    Parameters
+    ----------
+    data : uint8
+    offsets : int64 (n_lines + 1,)
+
+    Returns
+    -------
+    starts, stops : int64 (n_tokens,)
+        Token i is ``data[starts[i]:stops[i]]``.
+    counts : int64 (n_tokens,)
+    """
+    slots = np.full(1 << 12, -1, np.int32)
+    hashes = np.empty(1 << 11, np.uint32)
+    starts, stops, counts = np.empty(1 << 11, np.int64), np.empty(1 << 11, np.int64), np.empty(1 << 11, np.int64)
+    n = 0
+    for i in range(len(offsets) - 1):
+        at, stop = offsets[i], offsets[i + 1]
+        while at < stop:
+            if _is_space(data[at]):
+                at += 1
+                continue
+            begin = at
+            while at < stop and not _is_space(data[at]):
+                at += 1
+            h = _hash(data, begin, at)
+            slot = np.int64(h) & (len(slots) - 1)
+            while slots[slot] >= 0:
+                token = slots[slot]
+                if hashes[token] == h and _equal(data, begin, at, data, starts[token], stops[token]):
+                    break
+                slot = (slot + 1) & (len(slots) - 1)
+            if slots[slot] >= 0:
+                counts[slots[slot]] += 1
+                continue
+            slots[slot] = n
+            hashes[n], counts[n] = h, 1
+            starts[n], stops[n] = begin, at
+            n += 1
+            if n == len(counts):
+                hashes = np.append(hashes, hashes)
+                starts, stops, counts = np.append(starts, starts), np.append(stops, stops), np.append(counts, counts)
+                slots = np.full(4 * n, -1, np.int32)
+                _enter(slots, hashes, n)
+    return starts[:n].copy(), stops[:n].copy(), counts[:n].copy()
 
 
 @kernel
@@ -172,6 +241,7 @@ def encode_lines(data, offsets, lexicon):
     scratch = make_scratch(longest, False)
     buckets = np.empty(max_ngrams(longest, lengths) + 1 if lexicon.max_n > 0 else 1, np.int64)
     hashes = np.empty(longest // 2 + 2, np.uint64)
+    joined = np.empty(longest if lexicon.across else 0, np.uint8)
     indptr = np.zeros(n_lines + 1, np.int64)
     rows = np.empty(max(1024, 16 * n_lines), np.int32)
     for i in range(n_lines):
@@ -186,7 +256,7 @@ def encode_lines(data, offsets, lexicon):
             wider = np.empty(2 * (n + room), np.int32)
             wider[:n] = rows[:n]
             rows = wider
-        n_hashes = 0
+        n_hashes = n_joined = 0
         at = start
         ended = False
         while not ended:
@@ -201,9 +271,14 @@ def encode_lines(data, offsets, lexicon):
                     at += 1
                 ended = _equal(data, begin, at, END, 0, len(END))
                 n, h, counts = _token(lexicon, lengths, data, begin, at, ended, scratch, buckets, rows, n)
+                if lexicon.across and counts and not ended:
+                    joined[n_joined : n_joined + at - begin] = data[begin:at]
+                    n_joined += at - begin
             if counts:
                 hashes[n_hashes] = h | HIGH_32 if h & SIGN_32 else h
                 n_hashes += 1
+        if n_joined > 0 and lexicon.max_n > 0:
+            n = _characters(lexicon, lengths, joined, 0, n_joined, scratch, buckets, rows, n)
         if lexicon.word_ngrams > 1:
             n = _word_ngrams(lexicon, hashes, n_hashes, rows, n)
         indptr[i + 1] = n

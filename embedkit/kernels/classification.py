@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from embedkit.kernels.bag_rows import add_to_bag, sum_bag, vectors_at_once
 from embedkit.kernels.compiling import kernel
 from embedkit.kernels.outputs import POOL_BITS, make_steps, make_workspace, renew_pool
 from embedkit.kernels.private import give_back, take_private
@@ -92,6 +93,7 @@ def make_classifier(loss):
         take_private(w_out, settings.outputs, outputs_before)
         work = make_workspace(size, n_outputs, settings.max_outputs)
         hidden = work.hidden
+        width = vectors_at_once(size)
         position = np.int64(0)
         if negatives:
             for _ in range(0, 1 << POOL_BITS, settings.n_drawn):
@@ -101,21 +103,13 @@ def make_classifier(loss):
         for k in range(len(order)):
             if control[0] != 0:
                 break
-            if k + 1 < len(order):
-                for r in range(indptr[order[k + 1]], indptr[order[k + 1] + 1]):
-                    if rows[r] >= settings.n_inputs:
-                        fetch_row(w_in, np.int64(rows[r]))
             example = order[k]
             first, last = indptr[example], indptr[example + 1]
             n_labels = labels.indptr[example + 1] - labels.indptr[example]
             if first == last or n_labels == 0:
                 continue
+            sum_bag(w_in, rows, first, last, settings.n_inputs, settings.inputs, width, hidden, 2)
             hidden[0, :] = 0.0
-            hidden[2, :] = 0.0
-            for r in range(first, last):
-                row = np.int64(rows[r])
-                if row >= 0:
-                    add_row(hidden, 2, ONE, w_in, row + settings.inputs if row < settings.n_inputs else row)
             share = ONE / np.float32(last - first)
             add_row(hidden, 0, share, hidden, 2)
             target = np.int64(example)
@@ -130,10 +124,15 @@ def make_classifier(loss):
             total += step(own_outputs, work, n, target, 0, learning_rate, True)
             n_steps += 1
             add_row(hidden, 1, -ONE, hidden, 0)
-            for r in range(first, last):
-                row = np.int64(rows[r])
-                if row >= 0:
-                    add_row(w_in, row + settings.inputs if row < settings.n_inputs else row, share, hidden, 1)
+            following = indptr[order[k + 1]] if k + 1 < len(order) else last
+            n_following = indptr[order[k + 1] + 1] - following if k + 1 < len(order) else 0
+            add_to_bag(
+                *(w_in, rows, first, last, settings.n_inputs, settings.inputs),
+                *(width, share, hidden, 1, following, n_following),
+            )
+            for r in range(following + last - first, following + n_following):
+                if rows[r] >= settings.n_inputs:
+                    fetch_row(w_in, np.int64(rows[r]))
         give_back(w_in, settings.inputs, inputs_before, settings.share)
         give_back(w_out, settings.outputs, outputs_before, settings.share)
         return total, n_steps

@@ -71,16 +71,20 @@ def prefetch(typingctx, array, index):
 
     def codegen(context, builder, signature, args):
         # Not inbounds: a prefetch may point behind the end.
-        pointer = builder.gep(base(context, builder, signature.args[0], args[0]), [args[1]])
-        pointer = builder.bitcast(pointer, ir.IntType(8).as_pointer())
-        function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.VoidType(), [pointer.type, INT32, INT32, INT32]), "llvm.prefetch.p0"
-        )
-        # 0: for reading, which was 2 % faster here than 1, for writing; 3: into all cache levels; 1: data.
-        builder.call(function, [pointer, INT32(0), INT32(3), INT32(1)])
+        request(builder, builder.gep(base(context, builder, signature.args[0], args[0]), [args[1]]))
         return context.get_dummy_value()
 
     return types.void(array, types.int64), codegen
+
+
+def request(builder, pointer):
+    """Ask for the cache line at an address."""
+    pointer = builder.bitcast(pointer, ir.IntType(8).as_pointer())
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(ir.VoidType(), [pointer.type, INT32, INT32, INT32]), "llvm.prefetch.p0"
+    )
+    # 0: for reading, which was 2 % faster here than 1, for writing; 3: into all cache levels; 1: data.
+    builder.call(function, [pointer, INT32(0), INT32(3), INT32(1)])
 
 
 def base(context, builder, array_type, array):

@@ -8,8 +8,9 @@ from embedkit.classification.calibration import best_temperature
 from embedkit.classification.descent import minimise
 from embedkit.classification.linear import Problem, train_linear
 from embedkit.classification.options import LinearOptions
+from embedkit.classification.quantising import quantise_bag
 from embedkit.classification.storing import load_bag, save_bag
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.errors import ConfigError, CorpusError, EmbedkitError
 from tests.classification.test_bag import texts_and_labels
 
 SMALL = {"bucket": 2000, "workers": 1, "min_n": 1, "max_n": 2, "min_count": 1}
@@ -147,3 +148,21 @@ def test_the_temperature_undoes_a_known_scale():
     targets = np.eye(3)[(p.cumsum(1) < rng.random((len(p), 1))).sum(1)]
     assert best_temperature([(3 * scores, targets)]) == pytest.approx(3, rel=0.1)
     assert best_temperature([(scores, targets)]) == pytest.approx(1, rel=0.1)
+
+
+def test_ngrams_run_across_words_for_hangul_in_files_of_our_own(tmp_path):
+    texts, labels = ["정말 재미 있다", "너무 재미 없다"] * 20, [["a"], ["b"]] * 20
+    model = train_linear(texts, labels, LinearOptions(workers=1, bucket=2000)).model
+    assert model.config["across_words"]
+    apart, together = model.probabilities(["재미 있다", "재미있다"])
+    within = train_linear(texts, labels, LinearOptions(workers=1, bucket=2000, across_words=False)).model
+    assert (
+        np.ptp(np.stack([apart, together]), axis=0).max()
+        < np.ptp(within.probabilities(["재미 있다", "재미있다"]), axis=0).max()
+    )
+    save_bag(model, tmp_path / "m.safetensors")
+    assert (load_bag(tmp_path / "m.safetensors").probabilities(texts) == model.probabilities(texts)).all()
+    with pytest.raises(EmbedkitError, match="`across_words`"):
+        save_bag(model, tmp_path / "m.bin")
+    with pytest.raises(ConfigError, match="`across_words`"):
+        quantise_bag(model)

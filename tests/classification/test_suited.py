@@ -79,3 +79,20 @@ def test_linear_by_name(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["accuracy"] > 0.98
     assert main(["classify", "train", str(data), *options, "--epochs", "3", "-o", str(out)]) == 2
     assert "--epochs has no effect with --model linear" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "across"), [("m.safetensors", True), ("m.bin", False)])
+def test_the_file_decides_whether_ngrams_run_across_words(name, across, tmp_path, capsys):
+    data = tmp_path / "data.tsv"
+    data.write_text("정말 재미 있다\t1\n너무 재미 없다\t0\n" * 20, encoding="utf-8")
+    options = ["classify", "train", str(data), "-o", str(tmp_path / name), "--thread", "1", "--bucket", "2000"]
+    assert main(options) == 0
+    assert (", across words" in capsys.readouterr().err) == across
+    assert bool(load_bag(tmp_path / name).config.get("across_words")) == across
+    assert main([*options, "--across-words"]) == (0 if across else 2)
+    assert across or "fastText's files" in capsys.readouterr().err
+
+
+def test_a_model_without_such_ngrams_takes_no_notice():
+    assert isinstance(suited_options(["x", "y"], TWO, loss="hs", across_words=False), BagOptions)
+    assert isinstance(suited_options(["x", "y"], TWO, across_words=True), LinearOptions)

@@ -1,17 +1,21 @@
 """The classifier's kernels against plain Python: features, the training step, the order of labels."""
 
 import heapq
+from collections import Counter
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embedkit.classification.features import Features, Lines
+from embedkit.classification.features import Features, Lines, count_tokens
+from embedkit.kernels.bag_rows import add_to_bag, sum_bag, vectors_at_once
 from embedkit.kernels.best_labels import best_in_tree, best_of
 from embedkit.kernels.classification import ClassifierSettings, make_classifier
+from embedkit.kernels.compiling import kernel
 from embedkit.kernels.outputs import LabelSets, huffman_paths, huffman_tree
-from embedkit.kernels.simd import aligned_zeros, padded_size
+from embedkit.kernels.simd import LANES, aligned_zeros, padded_size
+from embedkit.rows.subwords import Subwords, decode_word
 from tests import reference_classification as reference
 
 WORDS = [b"</s>", "영화".encode(), b"good", b"a", b"__label__kept"]
@@ -135,3 +139,60 @@ def test_the_tree_gives_the_probabilities_of_its_paths():
     assert found[0] == n
     np.testing.assert_allclose(values[0, :n], wanted[labels[0, :n]], atol=1e-3)
     assert wanted.sum() == pytest.approx(1)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(TEXTS, min_size=1, max_size=4))
+def test_ngrams_across_words_are_those_of_the_line_without_spaces(texts):
+    plain = Features(WORDS, min_n=0, max_n=0, word_ngrams=2, bucket=1000)
+    across = Features(WORDS, min_n=1, max_n=3, word_ngrams=2, bucket=1000, across=True)
+    for text in texts:
+        tokens = [token for token in reference.tokens(text) if token in WORDS or not token.startswith(b"__label__")]
+        joined = b"".join(token for token in tokens if token != b"</s>")
+        ngrams = Subwords("chars", min_n=1, max_n=3, bucket=1000).buckets(decode_word(joined)) if joined else []
+        wanted = [*plain.encode(Lines([text]))[1].tolist(), *(len(WORDS) + n for n in ngrams)]
+        assert sorted(across.encode(Lines([text]))[1].tolist()) == sorted(wanted)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(TEXTS, min_size=1, max_size=4), st.integers(1, 3))
+def test_tokens_are_counted(texts, min_count):
+    wanted = Counter(token for text in texts for token in text.encode().replace(b"\0", b" ").split())
+    wanted = Counter({token: n for token, n in wanted.items() if not token.startswith(b"__label__")})
+    wanted[b"</s>"] += len(texts)
+    tokens, counts, total = count_tokens(Lines(texts), min_count)
+    assert dict(zip(tokens, counts.tolist(), strict=True)) == {t: n for t, n in wanted.items() if n >= min_count}
+    assert (np.diff(counts) <= 0).all()
+    assert total == wanted.total()
+
+
+def test_a_table_of_tokens_grows():
+    words = [f"w{i}" for i in range(9000)]
+    tokens, counts, total = count_tokens(Lines([" ".join(words * 2)]))
+    assert tokens == [*(word.encode() for word in words), b"</s>"]
+    assert counts.tolist() == [2] * 9000 + [1]
+    assert total == 18_001
+
+
+@kernel
+def bag_both_ways(matrix, rows, first, last, n_private, private, out, scale, source):
+    """Both kernels of `embedkit.kernels.bag_rows`, called from compiled code as they must be."""
+    width = vectors_at_once(matrix.shape[1])
+    sum_bag(matrix, rows, first, last, n_private, private, width, out, 1)
+    add_to_bag(matrix, rows, first, last, n_private, private, width, scale, source, 1, first, last - first)
+
+
+@pytest.mark.parametrize("chunks", [1, 2, 5, 8, 10, 14, 27])
+def test_rows_of_a_bag_are_summed_and_moved(chunks):
+    size, rng = chunks * LANES, np.random.default_rng(chunks)
+    matrix, out, source = (aligned_zeros(n, size) for n in (12, 2, 2))
+    matrix[:], source[:] = rng.random(matrix.shape), rng.random(source.shape)
+    rows = np.array([99, 3, 0, -1, 7, 7, 1, 99], np.int32)
+    places, wanted = [3, 10, 7, 7, 11], matrix.astype(np.float64)
+    total = wanted[places].sum(0)
+    for place in places:
+        wanted[place] += 0.5 * source[1]
+    bag_both_ways(matrix, rows, 1, 7, 2, 10, out, np.float32(0.5), source)
+    assert out[1] == pytest.approx(total, rel=1e-6)
+    assert not out[0].any()
+    assert matrix == pytest.approx(wanted, rel=1e-6)

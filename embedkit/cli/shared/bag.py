@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from embedkit.cli.shared.neural import line_batches, load_vectors
 from embedkit.cli.shared.options import chain, refuse
-from embedkit.cli.shared.output import Results, note, print_json, print_line, warn
+from embedkit.cli.shared.output import Results, note, print_json, print_lines, warn
 from embedkit.cli.shared.reading import refuse_reading
 from embedkit.errors import ConfigError
 from embedkit.nn.models.classifier import Classifier
@@ -108,19 +110,28 @@ def print_predictions(
     number = 0
     for lines in line_batches(files, BATCH):
         found = predict_sets(classifier, lines, k, threshold)
-        answers = zip(lines, found.labels.tolist(), found.probabilities.tolist(), found.found.tolist(), strict=True)
-        for line, labels, probabilities, n in answers:
-            number += 1
-            pairs = [(classifier.labels[labels[i]], probabilities[i]) for i in range(n)]
-            if not pairs and not line.strip():
-                warn(f"line {number} is empty: nothing to classify")
-            if as_json:
+        for i in np.flatnonzero(found.found == 0).tolist():
+            if not lines[i].strip():
+                warn(f"line {number + i + 1} is empty: nothing to classify")
+        number += len(lines)
+        if as_json:
+            for pairs in _pairs(classifier.labels, found):
                 records = [{"label": label, "probability": probability} for label, probability in pairs]
                 none = {"label": None, "probability": None}
                 print_json({"labels": records} if k > 1 else records[0] if records else none)
-            else:
-                print_line(*([text for label, p in pairs for text in (label, f"{p:.4f}")] or ["–", "–"]))
+        else:
+            print_lines(
+                [text for label, p in pairs for text in (label, f"{p:.4f}")] or ["–", "–"]
+                for pairs in _pairs(classifier.labels, found)
+            )
         sys.stdout.flush()
+
+
+def _pairs(names: list[str], found: Predictions) -> Iterator[list[tuple[str, float]]]:
+    """Labels and probabilities of each line."""
+    rows = zip(found.labels.tolist(), found.probabilities.tolist(), found.found.tolist(), strict=True)
+    for labels, probabilities, n in rows:
+        yield [(names[label], p) for label, p in zip(labels[:n], probabilities[:n], strict=True)]
 
 
 def explain_lines(classifier: BagClassifier, files: tuple[str, ...], as_json: bool) -> None:

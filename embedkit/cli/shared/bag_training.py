@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 # Options that the other models of classify do not have.
 BAG_ONLY = (
     *("word_ngrams", "min_n", "max_n", "bucket", "min_count", "min_count_label", "loss", "negative", "workers"),
-    *("cost", "autotune", "seconds", "max_size", "quantize", "cutoff"),
+    *("cost", "across_words", "autotune", "seconds", "max_size", "quantize", "cutoff"),
 )
 _FILES = {
     *("data", "out", "model", "quiet", "text_column", "label_column"),
@@ -77,9 +78,23 @@ def check_sizes(out: str) -> None:
     if not given(["quantize"]):
         refuse(["cutoff"], "without `quantize`")
     refuse(["cutoff"] if given(["max_size"]) else [], "with `max_size`, which chooses it")
+    if click.get_current_context().params["across_words"] and _for_fasttext(out):
+        raise ConfigError(f"`across_words`: fastText's files have no such n-grams; write a .safetensors, not {out}")
     refuse(["valid_fraction"] if given(["autotune"]) else [], "with `autotune`, whose file measures")
     if given(["quantize", "max_size"]) and not out.lower().endswith(".ftz"):
         raise ConfigError(f"a quantised classifier is written as .ftz, not as {out}")
+
+
+def _for_fasttext(out: str) -> bool:
+    """Whether the model's file will be one of fastText's."""
+    return out.lower().endswith((".bin", ".ftz"))
+
+
+def _chosen(owners: Iterable[type[BagOptions] | type[LinearOptions]], out: str) -> dict[str, Any]:
+    """The options that were given, and what the file demands of a linear model."""
+    params, names = click.get_current_context().params, {name for owner in owners for name in described(owner)}
+    demanded = {"across_words": False} if "across_words" in names and _for_fasttext(out) else {}
+    return {**demanded, **{name: params[name] for name in given(names)}}
 
 
 def train_and_save(data: LabelledSets, out: str, options: dict[str, Any], quiet: bool) -> None:
@@ -89,7 +104,7 @@ def train_and_save(data: LabelledSets, out: str, options: dict[str, Any], quiet:
 
     name = options["model"]
     refuse([p for p in click.get_current_context().params if p not in _PARAMETERS[name]], f"with `model` {name}")
-    chosen = {option: options[option] for option in given(described(_OPTIONS[name]))}
+    chosen = _chosen([_OPTIONS[name]], out)
     if name == LINEAR:
         with progress_bar(quiet) as progress:
             held_out = options["valid_fraction"]
@@ -110,8 +125,7 @@ def tune_and_save(data: LabelledSets, valid: LabelledSets, out: str, options: di
     from embedkit.classification.autotuning import autotune
     from embedkit.classification.storing import save_bag
 
-    names = {**described(BagOptions), **described(LinearOptions)}
-    chosen = {name: options[name] for name in given(names) if name != "seed"}
+    chosen = {name: value for name, value in _chosen(_OPTIONS.values(), out).items() if name != "seed"}
     size = parse_size(options["max_size"]) if options["max_size"] else None
     with progress_bar(quiet) as progress:
         tuned = autotune(
@@ -127,9 +141,15 @@ def tune_and_save(data: LabelledSets, valid: LabelledSets, out: str, options: di
     best = tuned.best.options
     model = LINEAR if isinstance(best, LinearOptions) else BAG
     idle = {"seed", "workers", *(() if model == LINEAR or best.loss == "ns" else ("negative",))}
-    flags = [f"--{n.replace('_', '-')} {v}" for n, v in asdict(best).items() if n not in idle and v is not None]
+    values = {n: v for n, v in asdict(best).items() if n not in idle and v is not None}
+    flags = [_flag(name.replace("_", "-"), value) for name, value in values.items()]
     note(f"best of {tuned.n_trials} trials: --model {model} {' '.join(flags)}", quiet)
     note(f"F1 {tuned.best.f1:.4f} on {options['autotune']}; saved to {out}", quiet)
+
+
+def _flag(name: str, value: Any) -> str:
+    """An option as one would write it."""
+    return f"--{'' if value else 'no-'}{name}" if isinstance(value, bool) else f"--{name} {value}"
 
 
 def _save(model: BagClassifier, out: str, options: dict[str, Any]) -> None:
@@ -154,11 +174,13 @@ def train_suited_and_save(data: LabelledSets, out: str, options: dict[str, Any],
     """Train a bag whose n-grams suit the texts, and say what was chosen."""
     from embedkit.classification.suited import train_suited
 
-    chosen = {name: options[name] for name in given({**described(BagOptions), **described(LinearOptions)})}
+    chosen = _chosen(_OPTIONS.values(), out)
     with progress_bar(quiet) as progress:
         found = train_suited(data.texts, data.labels, held_out=options["valid_fraction"], progress=progress, **chosen)
         _save(found.model, out, options)
     lengths = f"characters, {found.options.min_n} to {found.options.max_n}" if found.options.max_n else "words alone"
+    if found.options.max_n and getattr(found.options, "across_words", False):
+        lengths += ", across words"
     model = LINEAR if isinstance(found.options, LinearOptions) else BAG
     note(f"note: without --vectors and --model: words and n-grams of {lengths} (--model {model})", quiet)
     _report(found, out, quiet)
