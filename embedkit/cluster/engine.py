@@ -21,6 +21,7 @@ BUSY_SECONDS = 600.0  # that a worker may be busy with other tasks before it tak
 LOOK_SECONDS = 0.001  # between looks for answers
 ALONE_SECONDS = 300.0  # that a task waits while no worker lives; Dask starts killed ones again, in 30 seconds and more
 PATIENCE_SECONDS = 5.0  # between looks whether one lives
+COPIED = ("embedkit.kernels.tokens",)  # imported before processes of this machine are copied: Numba above all
 RETRIES = 3  # of a task that fails with its worker
 # What Dask raises when an actor's worker is no more, beside what the operating system raises.
 _OF_THE_DEAD = ("RuntimeError", "CommClosedError", "KilledWorker", "CancelledError", "FutureCancelledError", "KeyError")
@@ -241,6 +242,7 @@ def connected(address: str) -> Iterator[DaskEngine]:
         raise EmbedkitError("a cluster needs the package distributed: pip install 'embedkit[dask]'") from error
     with contextlib.ExitStack() as opened, dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
         if kind == "local":
+            opened.enter_context(_started_by_fork())
             cluster = LocalCluster(
                 n_workers=int(number),
                 threads_per_worker=1,
@@ -261,6 +263,26 @@ def connected(address: str) -> Iterator[DaskEngine]:
                 "dask scheduler, or use local:4"
             ) from error
         yield DaskEngine(client)
+
+
+@contextlib.contextmanager
+def _started_by_fork() -> Iterator[None]:
+    """Have Dask start processes as copies of one that has imported what they need, where the system knows how.
+
+    A process of its own for each imports Dask and Numba anew, seconds for each, and again for one that died.
+    """
+    import multiprocessing
+
+    import dask
+    from distributed.utils import get_mp_context
+
+    method = "forkserver"
+    if method not in multiprocessing.get_all_start_methods():
+        yield
+        return
+    with dask.config.set({"distributed.worker.multiprocessing-method": method}):
+        get_mp_context().set_forkserver_preload(["distributed.nanny", *COPIED])  # after Dask has set its own
+        yield
 
 
 @contextlib.contextmanager

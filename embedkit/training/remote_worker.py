@@ -20,6 +20,7 @@ from embedkit.training.merging import Merging, ReplicatedFamily
 from embedkit.training.node import Layout, Node
 from embedkit.training.options import TrainingConfig
 from embedkit.training.remote_exchange import Letter, Mailbox
+from embedkit.training.replicas import compile_kernels
 from embedkit.training.run import Run
 from embedkit.training.schedule import Part, Schedule, part_digest
 from embedkit.vocabulary import Vocabulary
@@ -70,6 +71,13 @@ class Held:
     mail: Mailbox = field(default_factory=Mailbox)
     control: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def settle(self, model: Model) -> ReplicatedFamily:
+        """Make the family and the rule, unless they are there."""
+        if self.family is None:
+            self.family = model.make()
+            self.rule = Merging(self.family, model.config)
+        return self.family
 
 
 SHARES: dict[str, Held] = {}
@@ -154,6 +162,7 @@ def open_node(
         for base, given in zip(node.base, matrices, strict=True):
             base[:, : given.shape[1]] = given
         held.node, held.deal = node, deal
+        compile_kernels(held.settle(model), node, held.control)  # here first: the others of the machine load them
         return node.address or True
 
 
@@ -182,9 +191,7 @@ def join_node(
             held.node = Node.join(layout, address) if isinstance(address, SharedAddress) else None
         if held.node is None:
             return False
-        if held.family is None or held.rule is None:
-            held.family = model.make()
-            held.rule = Merging(held.family, model.config)
+        held.settle(model)
         held.node.reset(replicas)
         held.deal, held.at, held.mail = deal, k, Mailbox()
         held.control[0] = 0

@@ -23,8 +23,12 @@ from embedkit.vocabulary.corpus import cut_ids
 # (`embedkit.kernels.replicas` has a table).
 STAGES_AN_EPOCH = 1_600
 SHORTEST_STAGE, LONGEST_STAGE = 100, 50_000  # ids of a replica
-STAGES = 32  # in a round
-FEWEST_ROUNDS = 20  # in an epoch
+# Stages in a round, behind which rarely used rows meet: many where few replicas have short ones. A round is also what
+# is done again when a worker is lost, and what a stop waits for.
+MOST_STAGES, FEWEST_STAGES = 128, 32
+STAGES_OF_ALL = 512  # shared by the replicas: 128 stages with 16 cost them .01 of WS353
+LONGEST_ROUND = 1_600_000  # ids of a replica, unless that were fewer than the fewest stages
+FEWEST_ROUNDS = 10  # in an epoch
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ class Schedule:
         if tokens is None:
             tokens = max(SHORTEST_STAGE, min(LONGEST_STAGE, length // (n * STAGES_AN_EPOCH)))
         n_slices = max(1, length // (n * tokens))
-        n_stages = max(1, min(STAGES, n_slices // FEWEST_ROUNDS))
+        n_stages = min(MOST_STAGES, max(FEWEST_STAGES, min(STAGES_OF_ALL // n, LONGEST_ROUND // tokens)))
+        n_stages = max(1, min(n_stages, n_slices // FEWEST_ROUNDS))
         return cls(n, n_slices, n_stages, length / (n * n_slices), config.epochs, config.seed)
 
     @property
