@@ -5,6 +5,10 @@ One call walks a whole direction and releases the GIL, so that the directions (a
 each other on threads. A step works on a block of rows: h Wᵀ, a tile of rows and output units at a time whose sums stay
 in registers while all inputs pass by (130 GFLOP/s a core with AVX-512, where the compiler's own loop over four rows and
 four inputs reaches 77 and one at a time 20), then the gates while the block is in the first-level cache.
+
+With AVX2 alone, on a shared core, it reaches 31 to 37 GFLOP/s, and OpenBLAS 35 for the products with the inputs and for
+the weights' gradients. Of the 77 µs that a word costs an LSTM of 200 → 128 both ways in training (16 sentences of 20
+words) three quarters are such products, 2 million multiplications and additions; larger batches save 6 %.
 """
 
 from __future__ import annotations
