@@ -44,8 +44,8 @@ KOREAN_FONTS = (
     "Arial Unicode MS",
 )
 HOW_TO_GET_A_FONT = (
-    "no Korean font is installed, so Hangul shows as boxes; install one, for example "
-    "apt install fonts-nanum (Debian, Ubuntu), dnf install google-noto-sans-cjk-fonts (Fedora), "
+    "no Korean font is installed, so Hangul shows as boxes (SVG: where it is opened without one); install one, "
+    "for example apt install fonts-nanum (Debian, Ubuntu), dnf install google-noto-sans-cjk-fonts (Fedora), "
     "or NanumGothic from hangeul.naver.com"
 )
 
