@@ -7,8 +7,9 @@ labels, the root mean square of its log ratios (Wang and Manning 2012, "Baseline
 the root of its inverse document frequency. The loss is convex and its least value is found by L-BFGS.
 
 How much the texts count against the size of the weights, `cost`, is chosen on texts held out, five tenths in turn; so
-is a temperature that divides the scores (Guo et al. 2017, "On Calibration of Modern Neural Networks"). Then all texts
-are fitted with these. Of many texts some choose the cost, and a tenth is not fitted.
+is a temperature that divides the scores (Guo et al. 2017, "On Calibration of Modern Neural Networks"), after a fit as
+long as the last one: with rough fits the calibration error was twice as large. Then all texts are fitted with these. Of
+many texts some choose the cost, and a tenth is not fitted.
 
 The model is a `BagClassifier` whose hidden vector is the scores and whose output matrix is the identity; so every file
 of that class can hold it. fastText's knows the mean alone: the labels are the same there, the probabilities those of a
@@ -20,13 +21,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from embedkit.classification.calibration import best_temperature, losses_and_slopes, mean_loss
 from embedkit.classification.descent import minimise
-from embedkit.classification.features import LABEL_PREFIX, Lines, suited_lengths
+from embedkit.classification.features import LABEL_PREFIX, Lines
+from embedkit.classification.linear_defaults import chosen_options, with_values
 from embedkit.classification.model import BagClassifier, rows_of_buckets
 from embedkit.classification.options import BagOptions, LinearOptions
 from embedkit.classification.training import choose_words, encode_examples, number_labels
@@ -38,8 +40,7 @@ COSTS = (1.0, 3.0, 10.0, 30.0, 100.0)
 DEFAULT_COST = 10.0  # where too few texts can be held out
 FEWEST_HELD_OUT = 20
 PARTS, MANY_TO_HOLD_OUT = 5, 20_000
-ROUGHLY = 1e-2  # how far a fit goes that only tells a cost
-MANY_TEXTS = (1000, 100_000)  # from so many on, features of one line or two say little
+ROUGHLY, FULLY = 1e-2, 3e-3  # how far a fit goes that only tells a cost, and the last one
 BIAS = 0.1  # a unit of the bias moves the mean line's scores by so much: a scale at which the descent is quick
 PIECE = 8192  # lines or rows that a thread sums at once
 
@@ -90,7 +91,7 @@ def train_linear(
     CorpusError
         When fewer than two labels or no words are left.
     """
-    options = _chosen(options or LinearOptions(), texts)
+    options = chosen_options(options or LinearOptions(), texts)
     watch = _Watch(progress)
     parts = [part for part in _parts(len(texts), held_out, options.seed) if _teaches(labels, part, options)]
     if parts and len(texts) > MANY_TO_HOLD_OUT:
@@ -98,7 +99,7 @@ def train_linear(
     choice = _Choice(DEFAULT_COST if options.cost is None else options.cost, 1.0, float("nan"), 0)
     if parts:
         choice = _choose([_Fold(texts, labels, part, options) for part in parts], options, watch)
-    options = _replace(options, cost=choice.cost)
+    options = with_values(options, cost=choice.cost)
     problem = Problem(texts, labels, options)
     point = problem.fit(choice.cost, np.zeros(problem.size, np.float32), watch)
     model = problem.model(point, choice.temperature)
@@ -120,7 +121,7 @@ def _fit_many(
         held, cost = np.arange(len(some) // 10), DEFAULT_COST
         if _teaches(few_labels, held, options):
             cost = _choose([_Fold(few_texts, few_labels, held, options)], options, watch).cost
-        options = _replace(options, cost=cost)
+        options = with_values(options, cost=cost)
     fold = _Fold(texts, labels, part, options)
     pairs = [(fold.scores(float(options.cost), watch), fold.targets)]
     temperature = best_temperature(pairs) if options.loss == "softmax" else 1.0
@@ -142,24 +143,6 @@ def _teaches(labels: Sequence[Sequence[str]], part: np.ndarray, options: LinearO
     held = set(part.tolist())
     counts = Counter(label for i, each in enumerate(labels) if i not in held for label in each)
     return sum(n >= options.min_count_label for n in counts.values()) >= 2
-
-
-def _replace(options: LinearOptions, **values: Any) -> LinearOptions:
-    return LinearOptions(**{**asdict(options), **values})
-
-
-def _chosen(options: LinearOptions, texts: Sequence[str | bytes]) -> LinearOptions:
-    """The options with the defaults that depend on the texts."""
-    values: dict[str, Any] = {}
-    if options.min_n is None or options.max_n is None:
-        min_n, max_n = suited_lengths(texts)
-        values["max_n"] = max(max_n, options.min_n or 0) if options.max_n is None else options.max_n
-        values["min_n"] = min(min_n, values["max_n"]) if options.min_n is None else options.min_n
-    if options.across_words is None:
-        values["across_words"] = suited_lengths(texts)[0] == 1
-    if options.min_count is None:
-        values["min_count"] = 1 + sum(len(texts) >= many for many in MANY_TEXTS)
-    return _replace(options, **values)
 
 
 class _Choice(NamedTuple):
@@ -187,9 +170,9 @@ class _Fold:
         self._scorer = self.problem.scorer([texts[i] for i in part])
         self._point = np.zeros(self.problem.size, np.float32)
 
-    def scores(self, cost: float, watch: _Watch) -> np.ndarray:
+    def scores(self, cost: float, watch: _Watch, tolerance: float = ROUGHLY) -> np.ndarray:
         """The part's scores after a fit that begins at the last one's end."""
-        self._point = self.problem.fit(cost, self._point, watch, ROUGHLY)
+        self._point = self.problem.fit(cost, self._point, watch, tolerance)
         return self._scorer(self._point)
 
     def model(self, temperature: float) -> BagClassifier:
@@ -209,6 +192,9 @@ def _choose(folds: list[_Fold], options: LinearOptions, watch: _Watch) -> _Choic
         if loss >= best_loss:
             break
         best, best_loss = _Choice(cost, temperature, _accuracy(pairs), n), loss
+    if softmax:  # a rough fit is less sure of itself, or more, than the one whose scores are divided
+        pairs = [(fold.scores(best.cost, watch, FULLY), fold.targets) for fold in folds]
+        best = _Choice(best.cost, best_temperature(pairs), _accuracy(pairs), n)
     return best
 
 
@@ -328,7 +314,7 @@ class Problem:
 
         return value
 
-    def fit(self, cost: float, start: np.ndarray, watch: _Watch, tolerance: float = 3e-3) -> np.ndarray:
+    def fit(self, cost: float, start: np.ndarray, watch: _Watch, tolerance: float = FULLY) -> np.ndarray:
         """The best point for a cost, float32 (size,), found from `start` on."""
         function = self.loss(cost)
 

@@ -43,7 +43,9 @@ class LinearOptions:
     word_ngrams: int = changed(BagOptions, "word_ngrams", 2)
     min_n: int = changed(BagOptions, "min_n", None, default_help="1 for Hangul, else 3")
     max_n: int = changed(BagOptions, "max_n", None, default_help="5 for Hangul, else 6")
-    bucket: int = changed(BagOptions, "bucket", 2_000_000)
+    bucket: int = changed(
+        BagOptions, "bucket", None, default_help="2,000,000; 10,000,000 from 20,000 texts with n-grams across words"
+    )
     across_words: bool = option(
         None,
         "Character n-grams of the line without spaces; not in fastText's files.",

@@ -1,7 +1,7 @@
 """Classifiers without vectors: the default's accuracy and calibration, and fastText's classifier against the package's.
 
-    python -m tests.benchmarks.classification --data DIR [--task ko-reviews|en-polarity] [--lines 8000] [--fasttext]
-                                              [--work DIR]
+    python -m tests.benchmarks.classification --data DIR [--task ko-reviews|en-polarity] [--lines 8000] [--work DIR]
+                                              [--fasttext [--predicted 1000000]]
 
 The split is that of `tests.benchmarks.tasks`: lines whose text's md5 is divisible by 10 are not trained on; of the
 others --lines are drawn. With --fasttext both programs train one thread's worth with the same options (the package with
@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--task", default="ko-reviews", choices=["ko-reviews", "en-polarity"])
     parser.add_argument("--lines", type=int)
     parser.add_argument("--fasttext", action="store_true")
+    parser.add_argument("--predicted", type=int, default=60_000, help="lines, the test's over and over")
     parser.add_argument("--work", type=Path, default=Path("build/tasks"))
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
@@ -60,7 +61,7 @@ def main() -> None:
     chosen = random.Random(1).sample(range(len(train)), min(arguments.lines or len(train), len(train)))
     texts, labels = [train.texts[i] for i in chosen], [train.labels[i] for i in chosen]
     if arguments.fasttext:
-        against_fasttext(texts, labels, test, arguments.work)
+        against_fasttext(texts, labels, test, arguments.work, arguments.predicted)
         return
     found, seconds = timed(lambda: train_suited(texts, labels))
     accuracy, error = figures(found.model, test)
@@ -85,20 +86,21 @@ def figures(model: BagClassifier, test: Any) -> tuple[float, float]:
     return float(right.mean()), float(sum(gaps))
 
 
-def against_fasttext(texts: list[str], labels: list[tuple[str, ...]], test: Any, work: Path) -> None:
+def against_fasttext(texts: list[str], labels: list[tuple[str, ...]], test: Any, work: Path, n_predicted: int) -> None:
     """Processor seconds and accuracy of both, for each of `OPTIONS`."""
     import fasttext
 
     path = work / "fasttext.txt"
     lines = (f"__label__{each[0]} {text}\n" for text, each in zip(texts, labels, strict=True))
     path.write_text("".join(lines), encoding="utf-8")
+    predicted = [test.texts[i % len(test.texts)] for i in range(n_predicted)]
     for name, (ours, theirs) in OPTIONS.items():
         train_bag(texts[:500], labels[:500], BagOptions(**ours, workers=1))  # compile
         mine, my_training = timed(lambda o=ours: train_bag(texts, labels, BagOptions(**o, workers=1)))
         model, training = timed(lambda o=theirs: fasttext.train_supervised(str(path), thread=10, verbose=0, **o))
-        _, my_predicting = timed(lambda m=mine: m.predict(list(test.texts) * 4, workers=1))
-        (found, _), predicting = timed(lambda m=model: m.predict(list(test.texts) * 4))
-        right = np.mean([a[0] == f"__label__{b[0]}" for a, b in zip(found, test.labels, strict=False)])
+        _, my_predicting = timed(lambda m=mine: m.predict(predicted, workers=1))
+        (found, _), predicting = timed(lambda m=model: m.predict(predicted))
+        right = np.mean([a[0] == f"__label__{b[0]}" for a, b in zip(found[: len(test)], test.labels, strict=False)])
         print(
             f"{name}: training {my_training:.1f} against {training:.1f}, predicting {my_predicting:.2f} against "
             f"{predicting:.2f}, accuracy {figures(mine, test)[0]:.4f} against {right:.4f}"

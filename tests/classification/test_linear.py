@@ -7,6 +7,7 @@ from embedkit.classification import linear
 from embedkit.classification.calibration import best_temperature
 from embedkit.classification.descent import minimise
 from embedkit.classification.linear import Problem, train_linear
+from embedkit.classification.linear_defaults import chosen_options
 from embedkit.classification.options import LinearOptions
 from embedkit.classification.quantising import quantise_bag
 from embedkit.classification.storing import load_bag, save_bag
@@ -166,3 +167,25 @@ def test_ngrams_run_across_words_for_hangul_in_files_of_our_own(tmp_path):
         save_bag(model, tmp_path / "m.bin")
     with pytest.raises(ConfigError, match="`across_words`"):
         quantise_bag(model)
+
+
+def test_large_korean_sets_have_room_for_their_ngrams():
+    def buckets(text, n, **given):
+        return chosen_options(LinearOptions(workers=1, **given), [text] * n).bucket
+
+    assert buckets("정말 재미 있다", 20_000) == 10_000_000
+    assert buckets("정말 재미 있다", 19_999) == buckets("a good film", 20_000) == 2_000_000
+    assert buckets("정말 재미 있다", 20_000, across_words=False) == 2_000_000
+    assert buckets("정말 재미 있다", 20_000, bucket=50) == 50
+
+
+def test_temperatures_are_of_fits_as_long_as_the_last_one(monkeypatch):
+    tolerances, fit = [], Problem.fit
+
+    def watched(self, cost, start, watch, tolerance=linear.FULLY):
+        tolerances.append(tolerance)
+        return fit(self, cost, start, watch, tolerance)
+
+    monkeypatch.setattr(Problem, "fit", watched)
+    train_linear(*texts_and_labels(300), LinearOptions(cost=3.0, **SMALL))
+    assert tolerances == [linear.ROUGHLY] * 5 + [linear.FULLY] * 6

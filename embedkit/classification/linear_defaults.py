@@ -1,0 +1,40 @@
+"""Options of a linear classifier that depend on its texts.
+
+In Korean, where people set spaces as they like, the n-grams of characters are those of a line without white space. Of
+many texts these are so many that they need more buckets: with 2,000,000 of them 134,939 reviews came to .879, with
+10,000,000 to .884, within words to .876.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from embedkit.classification.features import suited_lengths
+from embedkit.classification.options import LinearOptions
+
+MANY_TEXTS = (1000, 100_000)  # from so many on, features of one line or two say little
+BUCKETS, MANY_BUCKETS, MANY_FOR_BUCKETS = 2_000_000, 10_000_000, 20_000
+
+
+def with_values(options: LinearOptions, **values: Any) -> LinearOptions:
+    """The options with other values."""
+    return LinearOptions(**{**asdict(options), **values})
+
+
+def chosen_options(options: LinearOptions, texts: Sequence[str | bytes]) -> LinearOptions:
+    """The options with the defaults that depend on the texts."""
+    values: dict[str, Any] = {}
+    if options.min_n is None or options.max_n is None:
+        min_n, max_n = suited_lengths(texts)
+        values["max_n"] = max(max_n, options.min_n or 0) if options.max_n is None else options.max_n
+        values["min_n"] = min(min_n, values["max_n"]) if options.min_n is None else options.min_n
+    if options.across_words is None:
+        values["across_words"] = suited_lengths(texts)[0] == 1
+    if options.bucket is None:
+        many = len(texts) >= MANY_FOR_BUCKETS and values.get("across_words", options.across_words)
+        values["bucket"] = MANY_BUCKETS if many else BUCKETS
+    if options.min_count is None:
+        values["min_count"] = 1 + sum(len(texts) >= many for many in MANY_TEXTS)
+    return with_values(options, **values)
