@@ -1,5 +1,5 @@
-"""One step of Adam in one pass: NumPy's ten passes over the parameters of a recurrent layer took as long as a tenth of
-its products.
+"""One step of Adam in one pass: NumPy's ten passes over the parameters of a recurrent layer took as long as a
+fifth of its products.
 """
 
 from __future__ import annotations

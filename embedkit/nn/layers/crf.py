@@ -5,7 +5,8 @@ log Z − score(y), with log Z from the forward recursion; its gradient is what 
 (Sutton and McCallum 2012, "An Introduction to Conditional Random Fields", §4.1 and eq. 5.8): the marginals of the
 forward-backward recursion. All recursions run in log space and float64: over 10,000 words the scores of float32 add
 up to where its neighbours lie more than .1 apart, and the marginals came out as infinity. Training goes through
-`embedkit.kernels.chains`, in scaled probabilities: 23 µs a word became 1, of 140 that a step of the tagger took.
+`embedkit.kernels.chains`, in scaled probabilities: 23 µs a word became 1.7, of some
+140 that a step of the tagger took.
 """
 
 from __future__ import annotations
