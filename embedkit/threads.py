@@ -16,6 +16,7 @@ while it waits.
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import threading
 import time
@@ -26,6 +27,16 @@ import numpy as np
 
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
+
+
+def usable_cores(most: int | None = None) -> int:
+    """How many threads work at once by default: the cores that this process may run on, `most` at most.
+
+    A container or ``taskset`` may leave it fewer than the machine has; threads beyond them would wait for each other.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    return cores if most is None else min(cores, most)
 
 
 class _Team(Generic[Task, Outcome]):

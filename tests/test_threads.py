@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import embedkit
-from embedkit.threads import Timetable, for_each, ordered_map, run_rounds, run_tasks
+from embedkit import threads
+from embedkit.threads import Timetable, for_each, ordered_map, run_rounds, run_tasks, usable_cores
 
 
 def control():
@@ -174,3 +175,18 @@ def test_rounds_stop_and_save_between_rounds():
         timetable=Timetable(save=saved.append, save_every=1e9, stopping=lambda: len(closed) == 4),
     )
     assert (end, saved, closed) == (14, [14], [10, 11, 12, 13])
+
+
+def test_threads_by_default_are_the_cores_that_the_process_may_use(monkeypatch):
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda pid: {1, 3, 4}, raising=False)
+    assert (usable_cores(), usable_cores(2), usable_cores(16)) == (3, 2, 3)
+    assert embedkit.SkipGramConfig().workers == 3
+    monkeypatch.delattr(threads.os, "sched_getaffinity")
+    monkeypatch.setattr(threads.os, "cpu_count", lambda: None)
+    assert usable_cores() == 1
+
+
+def test_nothing_else_asks_how_many_cores_there_are():
+    files = Path(embedkit.__file__).parent.rglob("*.py")
+    asking = [file.name for file in files if "cpu_count" in file.read_text(encoding="utf-8")]
+    assert asking == ["threads.py"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ from embedkit.classification.features import LABEL_PREFIX, Features, Lines
 from embedkit.errors import ConfigError
 from embedkit.formats.fasttext_quantized import FastTextCodes
 from embedkit.rows.subwords import decode_word
-from embedkit.threads import ordered_map
+from embedkit.threads import ordered_map, usable_cores
 
 CHUNK = 8192  # lines predicted at once by one thread
 MAX_SCORES = 1 << 22  # numbers in the scores of a chunk
@@ -151,7 +150,7 @@ class BagClassifier:
 
         predict((0, 0))  # compile before there are threads
         chunk = max(1, min(CHUNK, MAX_SCORES // max(len(self.labels), 1)))
-        yield from ordered_map(predict, lines.chunks(chunk), workers or os.cpu_count() or 1, "predict")
+        yield from ordered_map(predict, lines.chunks(chunk), workers or usable_cores(), "predict")
 
     def _outputs(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         """From encoded lines to probabilities (n, n_labels), or with hs to the scores of the inner nodes."""

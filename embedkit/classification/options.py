@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from embedkit.errors import ConfigError
@@ -31,7 +30,9 @@ class BagOptions:
 
     def __post_init__(self) -> None:
         if self.workers is None:
-            object.__setattr__(self, "workers", os.cpu_count() or 1)
+            from embedkit.threads import usable_cores
+
+            object.__setattr__(self, "workers", usable_cores())
         check(self)
         _check_lengths(self.min_n, self.max_n)
 
@@ -66,7 +67,9 @@ class LinearOptions:
 
     def __post_init__(self) -> None:
         if self.workers is None:
-            object.__setattr__(self, "workers", os.cpu_count() or 1)
+            from embedkit.threads import usable_cores
+
+            object.__setattr__(self, "workers", usable_cores())
         check(self)
         _check_lengths(self.min_n, self.max_n)
 

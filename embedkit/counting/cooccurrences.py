@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from embedkit.counting.sparse import SparseMatrix
 from embedkit.counting.window import Window
 from embedkit.errors import ConfigError, UnknownWordError
 from embedkit.progress import ProgressCallback
+from embedkit.threads import usable_cores
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.words import find_normalised
 
@@ -202,7 +202,7 @@ def count_cooccurrences(
     from embedkit.counting.counting import count_blocks
 
     window = window or Window()
-    blocks = count_blocks(corpus, window, workers=workers or os.cpu_count() or 1, progress=progress)
+    blocks = count_blocks(corpus, window, workers=workers or usable_cores(), progress=progress)
     return Cooccurrences.from_blocks(corpus.vocabulary, blocks, window)
 
 

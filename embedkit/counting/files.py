@@ -21,6 +21,7 @@ from embedkit.files.locations import is_url, on_disk
 from embedkit.files.outputs import spill_folder
 from embedkit.files.temporary import temporary_folder
 from embedkit.progress import ProgressCallback
+from embedkit.threads import usable_cores
 from embedkit.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def count_to_file(
     blocks = count_blocks(
         corpus,
         window,
-        workers=workers or os.cpu_count() or 1,
+        workers=workers or usable_cores(),
         memory=memory,
         folder=folder or spill_folder(path),
         progress=progress,
@@ -162,7 +163,7 @@ def merge_files(
     FormatError
         When one is damaged.
     """
-    workers = workers or os.cpu_count() or 1
+    workers = workers or usable_cores()
     opened: dict[Path_, Cooccurrences] = {}
     for path in paths:
         if native.is_native(path):

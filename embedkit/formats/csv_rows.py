@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import functools
-import os
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -46,7 +45,7 @@ def plain_rows(
     file: MappedFile, header: bool, size: int, delimiter: str, reading: Reading
 ) -> Iterator[tuple[list[bytes], np.ndarray]]:
     """Blocks of words and float32 (k, size) of a file, behind its header where it has one."""
-    from embedkit.threads import ordered_map
+    from embedkit.threads import ordered_map, usable_cores
 
     start = len(BOM) if file.bytes[: len(BOM)] == BOM else 0
     if header:
@@ -55,7 +54,7 @@ def plain_rows(
     def parse(segment: tuple[int, int]) -> _Parsed:
         return _parse(file, *segment, size, delimiter, reading)
 
-    workers = min(os.cpu_count() or 1, 16)
+    workers = usable_cores(16)
     parsed = ordered_map(parse, segments(file, start, SEGMENT), workers, "parse")
     if not _can_be_parted(file, start, delimiter, reading.encoding):
         parsed = _one_by_one(file, start, parse)

@@ -8,7 +8,6 @@ several threads (`embedkit.kernels.text_floats`); lines that are not plain, and 
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -75,12 +74,12 @@ def read_rows(
         for low, high in parts:
             yield _finish(file, *_parse_python(file, low, high, size, reading), reading)
         return  # a small file: its pages are not worth giving back
-    from embedkit.threads import ordered_map
+    from embedkit.threads import ordered_map, usable_cores
 
     def parse(segment: tuple[int, int]) -> tuple[int, tuple[list[bytes], np.ndarray, np.ndarray]]:
         return segment[0], _parse_kernel(file, *segment, size, reading)
 
-    for low, found in ordered_map(parse, parts, min(os.cpu_count() or 1, 16), "parse"):
+    for low, found in ordered_map(parse, parts, usable_cores(16), "parse"):
         yield _finish(file, *found, reading)
         file.forget(low)
 

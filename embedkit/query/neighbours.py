@@ -6,7 +6,6 @@ vector has cosine 0 with everything.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -15,7 +14,7 @@ import numpy as np
 from embedkit.errors import ConfigError
 from embedkit.kernels import thresholds
 from embedkit.rows.norms import safe_norms, unit
-from embedkit.threads import for_each
+from embedkit.threads import for_each, usable_cores
 
 METRICS = ("cosine", "l2", "dot")
 ROWS_PER_BLOCK = 16384
@@ -224,7 +223,7 @@ def _search_kernel(
         scale, shift = scale * 2, -np.square(norms)
     scores = np.full((len(queries), max(wanted)), -np.inf, np.float32)
     rows = np.full(scores.shape, -1, np.int64)
-    workers = max(1, min(os.cpu_count() or 1, 16, len(queries)))
+    workers = max(1, usable_cores(min(16, len(queries))))
     cuts = np.linspace(0, len(queries), workers + 1).astype(int).tolist()
     product = np.empty((len(queries), KERNEL_ROWS), np.float32)
     for low in range(0, len(vectors), KERNEL_ROWS):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from embedkit.rows.protocol import Rows
 from embedkit.rows.subwords import Subwords, encode_word
-from embedkit.threads import for_each
+from embedkit.threads import for_each, usable_cores
 
 WORDS_AT_ONCE = 4096
 
@@ -136,7 +135,7 @@ def _in_threads(do: Callable[[int, int], None], n_words: int, workers: int | Non
     for_each(
         lambda first: do(first, min(first + WORDS_AT_ONCE, n_words)),
         bounds,
-        min(workers or os.cpu_count() or 1, len(bounds)),
+        min(workers or usable_cores(), len(bounds)),
         "compose",
     )
 

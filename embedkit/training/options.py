@@ -7,13 +7,13 @@ help and its flags. `TrainingConfig.create` makes the object of a model by name.
 from __future__ import annotations
 
 import dataclasses
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embedkit.errors import ConfigError
 from embedkit.options import changed, check, check_given, defaults, option, refuse_unknown, used
 from embedkit.text.tokenizers import check_tokenizer
+from embedkit.threads import usable_cores
 from embedkit.vocabulary.options import ReadingOptions, VocabularyOptions, corpus_options
 
 LOSSES = ("ns", "hs", "softmax")
@@ -47,7 +47,7 @@ class TrainingConfig(ReadingOptions, VocabularyOptions):
 
     def __post_init__(self) -> None:
         if self.workers is None:
-            object.__setattr__(self, "workers", os.cpu_count() or 1)
+            object.__setattr__(self, "workers", usable_cores())
         check(self)
         check_tokenizer(self.tokenizer)
 

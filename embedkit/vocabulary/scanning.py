@@ -7,7 +7,6 @@ there were.
 
 from __future__ import annotations
 
-import os
 import queue
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ from embedkit.kernels.tokens import close
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.text.reading import BLOCK_BYTES, Block, Sources, list_sources, not_utf8, read_blocks, total_bytes
 from embedkit.text.tokenizers import Tokenizer
-from embedkit.threads import ordered_map
+from embedkit.threads import ordered_map, usable_cores
 from embedkit.vocabulary.cutting import buffer_of, cut
 from embedkit.vocabulary.id_stream import IdStream
 from embedkit.vocabulary.word_table import WordTable
@@ -167,7 +166,7 @@ def scan_sources(
         As `embedkit.text.reading.read_chunks`.
     """
     files = list_sources(sources)
-    workers = workers or os.cpu_count() or 1
+    workers = workers or usable_cores()
     tables = [known.copy() if known is not None else WordTable() for _ in range(workers)]
     scanner = _Scanner(tables, tokenizer, encoding_errors, known is not None, keep_empty)
     stream = IdStream(mmap_above)

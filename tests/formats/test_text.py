@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from embedkit import threads
 from embedkit.errors import FormatError
 from embedkit.formats import glove_text, text_rows
 from embedkit.formats.text_rows import format_rows
@@ -199,7 +200,7 @@ def test_going_through_a_file_gives_its_memory_back(tmp_path, monkeypatch):
     if not Path("/proc/self/smaps").exists():
         pytest.skip("the system does not tell what is resident")
     monkeypatch.setattr(text_rows, "SEGMENT", 1 << 20)
-    monkeypatch.setattr(text_rows.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(threads, "usable_cores", lambda most: 2)
     line = " 0.12345" * 100 + "\n"
     path = tmp_path / "large.txt"
     path.write_text("".join(f"word{i}{line}" for i in range(30_000)))

@@ -8,7 +8,6 @@ through time, one call for each direction. Small inputs and float64 run in NumPy
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -23,7 +22,7 @@ from embedkit.nn.layers import recurrent_steps
 from embedkit.nn.layers.buffers import BufferPool
 from embedkit.nn.layers.dense import Dropout
 from embedkit.nn.layers.parameters import Array, Gradients, Parameters, uniform
-from embedkit.threads import for_each
+from embedkit.threads import for_each, usable_cores
 
 State = Array | tuple[Array, ...]  # h : float (layers × directions, batch, hidden); for the LSTM (h, c)
 
@@ -116,7 +115,7 @@ class _Recurrent:
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.directions = 2 if bidirectional else 1
         self.dropout = Dropout(dropout)
-        self.workers = workers or os.cpu_count() or 1
+        self.workers = workers or usable_cores()
         self.dtype = np.dtype(dtype)
         self._pool = BufferPool(dtype)
         self.parameters: Parameters = {}

@@ -8,7 +8,6 @@ Osborne 2005, "Logarithmic Opinion Pools for Conditional Random Fields").
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy as np
 from embedkit.errors import FormatError
 from embedkit.nn.layers.parameters import Array, Parameters, with_prefix, without_prefix
 from embedkit.nn.words.surroundings import WordBags, frequent, known_rows
-from embedkit.threads import for_each
+from embedkit.threads import for_each, usable_cores
 
 EPOCHS, RATE = 6, 0.07
 PIECE = 256  # sentences between two looks at the keyboard
@@ -115,7 +114,7 @@ def train_wide(
     most = max(range(len(fields)), key=lambda k: len(choices[k]))
     total = EPOCHS * len(choices[most])
     for low in range(0, total, PIECE):
-        for_each(_Growing.learn, fields, min(len(fields), os.cpu_count() or 1), "wide")
+        for_each(_Growing.learn, fields, usable_cores(len(fields)), "wide")
         progress(low, total)
     return [field.result() for field in fields]
 
