@@ -275,8 +275,8 @@ def run_rounds(
 ) -> int:
     """Do rounds of tasks on threads that stay, with a barrier behind each stage of a round.
 
-    The tasks of a stage must not depend on each other and must not share what they write, so that the outcome is
-    the same whichever thread takes which and however many threads there are.
+    The tasks of a stage must not share what they write, so that the outcome is the same whichever thread takes which
+    and however many threads there are. They may wait for each other only where they are no more than the threads.
 
     Parameters
     ----------

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
@@ -242,13 +244,14 @@ def connected(address: str) -> Iterator[DaskEngine]:
         raise EmbedkitError("a cluster needs the package distributed: pip install 'embedkit[dask]'") from error
     with contextlib.ExitStack() as opened, dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
         if kind == "local":
-            opened.enter_context(_started_by_fork())
+            opened.enter_context(_started_by_copying())
             cluster = LocalCluster(
                 n_workers=int(number),
                 threads_per_worker=1,
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
                 silence_logs=50,
+                env=dict(os.environ),  # of now: what processes are copied from may have begun with another one
             )
             opened.enter_context(cluster)
             where: Any = cluster
@@ -266,22 +269,26 @@ def connected(address: str) -> Iterator[DaskEngine]:
 
 
 @contextlib.contextmanager
-def _started_by_fork() -> Iterator[None]:
-    """Have Dask start processes as copies of one that has imported what they need, where the system knows how.
+def _started_by_copying() -> Iterator[None]:
+    """Have Dask start processes as copies of one that has imported what they need, on Linux.
 
-    A process of its own for each imports Dask and Numba anew, seconds for each, and again for one that died.
+    A process of its own for each imports Dask and Numba anew, seconds for each, and again for one that died. Elsewhere
+    libraries of the system do not take being copied.
     """
+    if sys.platform != "linux":
+        yield
+        return
     import multiprocessing
 
     import dask
-    from distributed.utils import get_mp_context
+    from distributed import utils
 
     method = "forkserver"
-    if method not in multiprocessing.get_all_start_methods():
-        yield
-        return
+    # Else Dask imports pandas and others into this process, to make a list of its own.
+    if hasattr(utils, "_forkserver_preload_set"):
+        utils._forkserver_preload_set = True
+    multiprocessing.get_context(method).set_forkserver_preload(["distributed.nanny", *COPIED])
     with dask.config.set({"distributed.worker.multiprocessing-method": method}):
-        get_mp_context().set_forkserver_preload(["distributed.nanny", *COPIED])  # after Dask has set its own
         yield
 
 

@@ -32,6 +32,7 @@ class Checkpoint(NamedTuple):
 
     metadata: dict[str, Any]
     arrays: dict[str, np.ndarray]
+    version: int = 1
 
 
 def save_checkpoint(
@@ -74,7 +75,8 @@ def load_checkpoint(folder: str | os.PathLike[str], kind: str, *, version: int =
     Raises
     ------
     TrainingError
-        When the checkpoint is damaged, of another kind of run, or of an older or newer embedkit.
+        When the checkpoint is damaged, of another kind of run, of an embedkit before 0.2, or in a version newer than
+        `version`.
     """
     path = file_in(folder)
     if not is_there(path):
@@ -97,9 +99,9 @@ def _loaded(path: Path, name: str, kind: str, version: int) -> Checkpoint:
             raise TrainingError(
                 f"{name}: expected a checkpoint of {kind}, found one of {found}; name another folder, or {_ADVICE}"
             )
-        require_version(file.name, f"a checkpoint of {kind}", file.metadata.get("kind_version"), version)
+        was = require_version(file.name, f"a checkpoint of {kind}", file.metadata.get("kind_version"), version)
         # Copies: the file is replaced while the run goes on, which Windows refuses for mapped files.
-        return Checkpoint(file.json("state"), {name: array.copy() for name, array in file.tensors().items()})
+        return Checkpoint(file.json("state"), {name: array.copy() for name, array in file.tensors().items()}, was)
     except FormatError as error:
         raise TrainingError(f"{error}; or {_ADVICE}") from error
 

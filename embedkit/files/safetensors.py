@@ -245,8 +245,8 @@ class SafetensorsFile:
         return dtype, shape, low, high
 
 
-def require_version(name: str, what: str, found: Any, newest: int) -> None:
-    """Check a file's version number, for every format that has one.
+def require_version(name: str, what: str, found: Any, newest: int) -> int:
+    """A file's version number, checked, for every format that has one.
 
     Raises
     ------
@@ -261,6 +261,7 @@ def require_version(name: str, what: str, found: Any, newest: int) -> None:
             f"{name}: {what} in version {text} of the format, this embedkit reads versions up to {newest}; "
             "install a newer embedkit"
         )
+    return int(text)
 
 
 def json_object(name: str, what: str, text: Any) -> dict[str, Any]:

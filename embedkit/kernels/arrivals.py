@@ -1,6 +1,6 @@
-"""Counters in memory that several processes share: what was written before a count is seen by who has seen the count.
+"""Counters in memory that threads or processes share: who has seen a count sees what was written before it.
 
-One process writes rows and then counts up; another waits for the count and then reads the rows. On processors that
+One worker writes rows and then counts up; another waits for the count and then reads the rows. On processors that
 order writes loosely (ARM) the count could overtake the rows, so it is stored with *release* and read with *acquire*.
 """
 
@@ -55,12 +55,12 @@ def _give_way(typingctx):
 
 @kernel
 def arrive(counters, which, count):
-    """``counters[which, 0] = count``, after everything that this process has written.
+    """``counters[which, 0] = count``, after everything that this worker has written.
 
     Parameters
     ----------
     counters : int64 (n, k)
-        A row for each process.
+        A row for each worker.
     which, count : int
     """
     _store(counters, which * counters.shape[1], count)

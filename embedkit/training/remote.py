@@ -5,8 +5,9 @@ workers, which merges it with the arithmetic of one machine in the order of the 
 bits. This process orders rounds, and takes note of the rows that they changed (`embedkit.training.remote_round`).
 
 What a worker holds can be made again. A worker that has lost its share (it died, another one does its task) says so.
-Then all go back to the beginning of the round, which is what this process knows, the replicas are dealt to the workers
-that live, and the round is done again: the same slices with the same random numbers from the same rows.
+Then all go back to the beginning of the rounds that were ordered, which is what this process knows, the replicas are
+dealt to the workers that live, and these rounds are done again: the same slices with the same random numbers from the
+same rows.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from embedkit.training.slices import Result, rate_at
 from embedkit.vocabulary.corpus import cut_reach
 
 FIRST_SECONDS, STALLED_SECONDS = 600.0, 120.0  # that a worker may take: for its first round, with compiling; later
-STALLED_TIMES = 20  # of what the longest round took, if that is more
+STALLED_TIMES = 20  # of what the longest order took, if that is more
 ATTEMPTS = 8  # at a round whose workers are lost again and again
 NEW_SECONDS = 30.0  # to wait for a worker when none is left
 ORDER_SECONDS = 0.5  # about, of rounds that are ordered at once: a worker that dies costs so much, and so does a stop
@@ -55,7 +56,7 @@ def train_on_cluster(family: ReplicatedFamily, corpus: SpreadCorpus, config: Tra
     CorpusError
         When the corpus changed since it was counted.
     EmbedkitError
-        When the cluster is lost; the state of the last whole round is in the checkpoint, where there is one.
+        When the cluster is lost; the state before the last order is in the checkpoint, where there is one.
     TrainingError
         As there.
     """
@@ -191,7 +192,7 @@ class RemoteReplicas:
                 self._ready = k + len(several)
                 seconds = time.monotonic() - begun
                 self._figures.add(seconds, replies)
-                self._at_once = max(1, min(2 * self._at_once, int(ORDER_SECONDS * len(several) / seconds)))
+                self._at_once = max(1, min(2 * self._at_once, int(ORDER_SECONDS * len(several) / max(seconds, 1e-9))))
                 timetable.tick()
                 stages = iter(in_order([reply.results for reply in replies]))
                 return [list(islice(stages, self.schedule.n * len(each))) for _, each, _ in several]
@@ -359,7 +360,7 @@ class Figures:
         self.moved = self._seconds = self._slowest = self._trained = 0.0
 
     def add(self, seconds: float, replies: list[Reply]) -> None:
-        """Count a round that took so long."""
+        """Count the rounds of an order that took so long."""
         trained = np.array([reply.trained for reply in replies])
         self._seconds += seconds
         self._slowest += float(trained.max(axis=0).sum())

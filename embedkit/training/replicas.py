@@ -27,6 +27,8 @@ from embedkit.training.slices import Result, rate_at, read_only, slice_state, wo
 from embedkit.training.state import Family, Session
 from embedkit.vocabulary.corpus import Corpus
 
+RULE = 2  # of rounds and random states: runs of the first one cannot go on
+TOLD_IDS = 150_000  # about, between two reports of all replicas
 PATIENCE = 1e9  # seconds to wait for threads of the same process: when one fails, all are told
 Results = list[dict[int, Result]]  # of each stage, of each replica
 
@@ -54,11 +56,14 @@ def train_replicas(family: ReplicatedFamily, corpus: Corpus, config: TrainingCon
         for i in range(n_threads)
     ]
 
-    def train(seat: Seat, epoch: int, stages: Sequence[int], rate: float) -> Results:
+    at_once = max(1, int(TOLD_IDS / (n * schedule.tokens)))
+
+    def train(seat: Seat, epoch: int, stages: range, low: int, rate: float) -> Results:
         results = []
-        seat.begin(schedule.tokens, rate)
-        for at, stage in enumerate(stages):
-            results.append(seat.train(epoch, stage))
+        if low == 0:
+            seat.begin(schedule.tokens, rate)
+        for at in range(low, min(low + at_once, len(stages))):
+            results.append(seat.train(epoch, stages[at]))
             if seat.meet(at, len(stages), PATIENCE) is None:  # another thread failed, whose error ends the run
                 break
         return results
@@ -67,8 +72,10 @@ def train_replicas(family: ReplicatedFamily, corpus: Corpus, config: TrainingCon
     def round_of(k: int) -> Generator[Sequence[Callable[[], Results]], list[Results], None]:
         epoch, stages = schedule.stages(k)
         rate = rate_at(config.learning_rate, k / total)
-        for result in in_order((yield [functools.partial(train, seat, epoch, stages, rate) for seat in seats])):
-            session.monitor.add(*result, epoch)
+        for low in range(0, len(stages), at_once):
+            found = yield [functools.partial(train, seat, epoch, stages, low, rate) for seat in seats]
+            for result in in_order(found):
+                session.monitor.add(*result, epoch)
 
     def loop(timetable: Timetable) -> int:
         return run_rounds(
@@ -118,7 +125,7 @@ def session_of(
     digests: Callable[[], list[str]],
 ) -> Session:
     """The session of a run of replicas; `digests` gives the fingerprints of the parts."""
-    work = work_of(corpus, config, schedule.rounds_an_epoch)
+    work = work_of(corpus, config, schedule.rounds_an_epoch, RULE)
     return Session(family, config, run, work, lambda: replicas_digest(corpus.vocabulary.digest(), digests()))
 
 

@@ -135,7 +135,8 @@ class Seat:
                 node.base[which], node.copies[which], node.touched[which], rows[some], scales[some], self.rule.short
             )
 
-        for_each(merge, range(0, len(rows), max(1, size)), self.threads)
+        starts = range(0, len(rows), max(1, size))
+        for_each(merge, starts, min(len(starts), self.threads))
 
 
 @functools.lru_cache(maxsize=4)

@@ -110,7 +110,7 @@ def read_only(ids: np.ndarray) -> np.ndarray:
     return view
 
 
-def work_of(corpus: Corpus | SpreadCorpus, config: TrainingConfig, steps: int) -> Work:
+def work_of(corpus: Corpus | SpreadCorpus, config: TrainingConfig, steps: int, rule: int = 1) -> Work:
     """How much there is to do in `steps` steps an epoch."""
     untrained = None  # of hierarchical softmax it depends on which words are left out
     if config.loss == "ns":
@@ -118,7 +118,7 @@ def work_of(corpus: Corpus | SpreadCorpus, config: TrainingConfig, steps: int) -
     elif config.loss == "softmax":
         untrained = math.log(len(corpus.vocabulary))
     rate = functools.partial(rate_at, config.learning_rate)
-    return Work(steps, corpus.n_tokens, rate, untrained=untrained)
+    return Work(steps, corpus.n_tokens, rate, untrained=untrained, rule=rule)
 
 
 def compile_step(family: SliceFamily, ids: np.ndarray) -> None:

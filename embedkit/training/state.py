@@ -32,7 +32,7 @@ from embedkit.training.monitor import Monitor, check_finite
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
 
-VERSION = 1  # of what a checkpoint of word vectors holds
+VERSION = 2  # the newest of checkpoints of word vectors; each is in the version of the rule that it was trained by
 MAY_CHANGE = (
     "workers",
     "deterministic",
@@ -86,6 +86,8 @@ class Work:
         The loss of vectors that know nothing, where it is known.
     rate : callable, optional
         ``rate(share done) -> learning rate``; none where it stays the same.
+    rule : int
+        Counts up when a family does the same step otherwise than before: a run goes on by the rule it began with.
     """
 
     steps: int
@@ -94,6 +96,7 @@ class Work:
     unit: str = "words"
     loss_name: str = "loss"
     untrained: float | None = None
+    rule: int = 1
 
 
 class Session:
@@ -184,7 +187,7 @@ class Session:
             "epoch_sums": self.monitor.by_epoch.get(epoch, [0.0, 0.0]),
             "part_sums": [[part, *sums] for part, sums in self.monitor.by_part.items()],
         }
-        save_checkpoint(self.run.checkpoint or "", self.family.kind, metadata, arrays, version=VERSION)
+        save_checkpoint(self.run.checkpoint or "", self.family.kind, metadata, arrays, version=self.work.rule)
 
     def _restore(self) -> bool:
         """Go back to the state in the checkpoint, where the run is to go on from one."""
@@ -192,7 +195,7 @@ class Session:
         found = find_checkpoint(run.checkpoint, self.family.kind, resume=run.resume, note=run.say, version=VERSION)
         if found is None or run.checkpoint is None:
             return False
-        metadata, arrays = found
+        metadata, arrays, rule = found
         try:
             was = metadata["config"]
             check_same_run(
@@ -203,6 +206,11 @@ class Session:
                 data_was=metadata["corpus"],
                 data_now=self._digest,
             )
+            if rule != self.work.rule:
+                raise TrainingError(
+                    f"{run.kept}: the checkpoint is of a version of embedkit that trained by another rule; "
+                    "go on with that version, or begin again in another folder"
+                )
             check_arrays(arrays, self.family.shapes())
             self._go_on(metadata, int(was["epochs"]))
             self.family.restore(arrays)

@@ -148,11 +148,13 @@ def prose(text):
 
 
 REPLICAS = {"vector_size": 20, "epochs": 1, "replicas": 4, "merge_every": 500, "learning_rate": 0.05}
+LONG = {**REPLICAS, "epochs": 15}  # long enough for progress, which is told five times a second, to come on the way
 
 
 @pytest.mark.parametrize("model", ["skipgram", "fasttext"])
-def test_replicas_on_a_cluster_with_a_killed_worker(prose, engine, model):
-    options = {"model": model, **REPLICAS, **({"bucket": 1000} if model == "fasttext" else {})}
+def test_replicas_on_a_cluster_with_a_killed_worker(prose, engine, monkeypatch, model):
+    monkeypatch.setattr(remote, "ORDER_SECONDS", 0.05)
+    options = {"model": model, **LONG, **({"bucket": 1000} if model == "fasttext" else {})}
     here = train(prose, workers=1, **options)
     listen, killed = killer(engine, 0.3)
     there = train(prose, cluster=engine, progress=listen, **options)
@@ -183,15 +185,15 @@ def test_a_stopped_worker_is_left_out(prose, whole_engine, monkeypatch):
     told, stopped = [], []
 
     def stop(report):
-        if report.stage == "training" and report.done > 0.3 * report.total and not stopped:
+        if report.stage == "training" and report.done < report.total and not stopped:
             stopped.extend(engine._client.run(os.getpid).values())
             os.kill(stopped[0], signal.SIGSTOP)
 
     try:
-        there = train(prose, cluster=engine, progress=stop, note=told.append, **REPLICAS)
+        there = train(prose, cluster=engine, progress=stop, note=told.append, **LONG)
     finally:
         os.kill(stopped[0], signal.SIGCONT)
-    np.testing.assert_array_equal(there.vectors, train(prose, workers=1, **REPLICAS).vectors)
+    np.testing.assert_array_equal(there.vectors, train(prose, workers=1, **LONG).vectors)
     assert any("does not answer; others do its work" in line for line in told)
 
 
@@ -228,7 +230,7 @@ def test_a_lost_scheduler_leaves_a_checkpoint_from_which_one_machine_goes_on(pro
     address, head = scheduler
     monkeypatch.setattr("embedkit.cluster.engine.CONNECT_SECONDS", 20)
     seen = []
-    options = {**REPLICAS, "epochs": 5}
+    options = {**LONG}
 
     def lose(report):
         if report.stage == "training" and not seen:

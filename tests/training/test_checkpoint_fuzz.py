@@ -47,7 +47,7 @@ def test_damaged_checkpoints_are_refused_or_resumed(corpus, tmp_path, monkeypatc
     with pytest.raises(Stop):
         embedkit.train(corpus, checkpoint=tmp_path, checkpoint_every=0.0, progress=stop, **options)
     kind = {"skipgram": "word2vec", "hs": "word2vec", "replicas": "word2vec"}.get(name, name)
-    metadata, arrays = load_checkpoint(tmp_path, kind, version=VERSION)
+    metadata, arrays, rule = load_checkpoint(tmp_path, kind, version=VERSION)
     arrays = {key: np.array(value) for key, value in arrays.items()}
     rng, refused, cases = np.random.default_rng(5), 0, CASES or 60
     for _ in range(cases):
@@ -58,7 +58,7 @@ def test_damaged_checkpoints_are_refused_or_resumed(corpus, tmp_path, monkeypatc
             key = list(parts)[rng.integers(len(parts))]
             parts[key] = damaged_array(rng, parts[key])
             parts = {k: v for k, v in parts.items() if v is not None}
-        save_checkpoint(tmp_path, kind, changed, parts, version=VERSION)
+        save_checkpoint(tmp_path, kind, changed, parts, version=rule)
         try:
             vectors = embedkit.train(corpus, checkpoint=tmp_path, resume=True, **options)
         except EmbedkitError as error:

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 import embedkit
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.kernels.replicas import mark_entries, mark_words, merge_rows
-from embedkit.training import merging, schedule, seat, subword_layout
+from embedkit.training import merging, replicas, schedule, seat, subword_layout
 from embedkit.training.merging import Merging, scales_of
 from embedkit.training.node import Node
 from embedkit.training.options import TrainingConfig
+from embedkit.training.replicas import in_order
 from embedkit.training.run import Run
 from embedkit.training.suiting import suited
 from embedkit.training.word2vec import Word2Vec
@@ -62,25 +63,25 @@ def test_the_same_bits_from_any_number_of_threads(corpus, name, n):
     assert first.config["replicas"] == n
 
 
+def press_once(patch):
+    """Ctrl-C at the twentieth stage."""
+    original, steps = seat.Seat.merge, []
+
+    def merge(self, *arguments):
+        steps.append(1)
+        if len(steps) == 20:
+            signal.raise_signal(signal.SIGINT)
+        return original(self, *arguments)
+
+    patch.setattr(seat.Seat, "merge", merge)
+
+
 @pytest.mark.parametrize("name", ["skipgram", "fasttext"])
 def test_the_same_bits_after_a_stop_under_other_threads(corpus, tmp_path, monkeypatch, name):
     options = {**SMALL, **MODELS[name], "replicas": 3}
     whole = embedkit.train(corpus, workers=2, **options)
-    steps = []
-
-    def press_once():
-        original = seat.Seat.merge
-
-        def merge(self, *arguments):
-            steps.append(1)
-            if len(steps) == 20:
-                signal.raise_signal(signal.SIGINT)
-            return original(self, *arguments)
-
-        return merge
-
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(seat.Seat, "merge", press_once())
+        press_once(patch)
         embedkit.train(corpus, workers=1, checkpoint=tmp_path, **options)
     resumed = embedkit.train(corpus, workers=3, checkpoint=tmp_path, resume=True, **options)
     np.testing.assert_array_equal(resumed.vectors, whole.vectors)
@@ -211,3 +212,30 @@ def test_the_most_used_rows_meet_more_often_and_scales_know_since_when(corpus, m
         np.testing.assert_allclose(rule.scales(0, rows[part], 50.0, 0.1, stage), expected)
         since[part] = 0
     assert met == [2, 2, 5, 2, 2, 5, n_rows]
+
+
+@pytest.mark.parametrize(
+    ("began", "goes_on", "refusal"),
+    [(1, 2, "trained by another rule"), (3, 2, "install a newer embedkit")],
+)
+def test_a_run_goes_on_by_the_rule_it_began_with(corpus, tmp_path, monkeypatch, began, goes_on, refusal):
+    options = {**SMALL, "replicas": 3, "workers": 1, "checkpoint": tmp_path}
+    monkeypatch.setattr(replicas, "RULE", began)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        press_once(patch)
+        embedkit.train(corpus, **options)
+    monkeypatch.setattr(replicas, "RULE", goes_on)
+    with pytest.raises(EmbedkitError, match=refusal) as refused:
+        embedkit.train(corpus, resume=True, **options)
+    assert "damaged" not in str(refused.value)
+
+
+def test_progress_is_told_within_a_round_and_changes_no_bit(corpus, monkeypatch):
+    rounds = []
+    monkeypatch.setattr(replicas, "in_order", lambda found: rounds.append(len(found[0])) or in_order(found))
+    vectors = []
+    for ids in (10**9, 1):
+        monkeypatch.setattr(replicas, "TOLD_IDS", ids)
+        vectors.append(embedkit.train(corpus, **SMALL, replicas=3, workers=2).vectors)
+    assert rounds[0] > 1 and rounds[-1] == 1  # stages at once
+    np.testing.assert_array_equal(*vectors)

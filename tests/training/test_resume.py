@@ -98,7 +98,7 @@ def test_every_word_is_trained_once_whoever_goes_on(corpus, tmp_path_factory, na
     folder = tmp_path_factory.mktemp("run")
     before = stopped(corpus, folder, step, {**options, "workers": workers})
     kind = {"glove": "glove", "fasttext": "fasttext"}.get(options["model"], "word2vec")
-    metadata, arrays = load_checkpoint(folder, kind, version=VERSION)
+    metadata, arrays, _ = load_checkpoint(folder, kind, version=VERSION)
     assert metadata["units"] == before
     assert all(array.shape[1:] in ((), (10,)) for array in arrays.values())  # no padding, no private rows
     with pytest.MonkeyPatch.context() as patch:
@@ -241,7 +241,7 @@ def test_divergence_keeps_the_last_good_state(corpus, tmp_path, monkeypatch):
 def test_damaged_checkpoints_never_reach_a_kernel(corpus, tmp_path, name):
     """Arrays of other shapes, dtypes and values, and figures that make no sense: an error, never a crash."""
     options = {**SMALL, **FAMILIES[name], "workers": 1}
-    metadata, arrays = checkpoint_of(corpus, tmp_path, options)
+    metadata, arrays, rule = checkpoint_of(corpus, tmp_path, options)
     kind = {"skipgram": "word2vec"}.get(name, name)
     rng = np.random.default_rng(0)
     cases = []
@@ -266,7 +266,7 @@ def test_damaged_checkpoints_never_reach_a_kernel(corpus, tmp_path, name):
                 ({**metadata, key: bad}, arrays) for bad in (None, -1, 10**30, "x", [], {}, [[1]], [-5, 7], [3, 0])
             ]
     for changed, found in cases:
-        save_checkpoint(tmp_path, kind, changed, found, version=VERSION)
+        save_checkpoint(tmp_path, kind, changed, found, version=rule)
         with pytest.raises(EmbedkitError):
             embedkit.train(corpus, checkpoint=tmp_path, resume=True, **options)
 
@@ -293,7 +293,7 @@ def test_signals_leave_a_checkpoint_that_goes_on(tmp_path, number):
     assert process.returncode != 0
     assert "--resume" in errors or "`resume`" in errors
     assert "Traceback" not in errors
-    metadata, _ = load_checkpoint(tmp_path / "run", "word2vec", version=VERSION)
+    metadata, *_ = load_checkpoint(tmp_path / "run", "word2vec", version=VERSION)
     assert 0 < metadata["units"] < 400 * 40_000
     words = metadata["units"]
     done = subprocess.run(

@@ -257,7 +257,7 @@ class _Run:
         """Write the checkpoint, where there is one."""
         if self.folder is None:
             return
-        metadata, arrays = self.state.to_checkpoint()
+        metadata, arrays, _ = self.state.to_checkpoint()
         save_checkpoint(self.folder, self.kind, {**metadata, "identity": self.identity}, arrays, version=VERSION)
         self.saved_at = time.monotonic()
 

@@ -97,7 +97,7 @@ class RunState:
         ValueError, KeyError, TypeError, AttributeError, OverflowError
             When it holds what no run can have written; nothing is to be done with this state then.
         """
-        metadata, arrays = checkpoint
+        metadata, arrays, _ = checkpoint
         model = _part(arrays, "model/", self.parameters)
         best = _part(arrays, "best/", self.parameters) if any(n.startswith("best/") for n in arrays) else {}
         states, known = {}, len(model) + len(best)
