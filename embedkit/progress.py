@@ -105,7 +105,7 @@ def unit_of(event: Progress) -> str:
     """The unit as it stands behind `done`: one pass, two passes."""
     if event.done != 1:
         return event.unit
-    return event.unit.removesuffix("es" if event.unit.endswith("ses") else "s")
+    return event.unit.removesuffix("es" if event.unit.endswith(("ses", "ches")) else "s")
 
 
 def described(event: Progress) -> str:

@@ -18,10 +18,9 @@ from embedkit.classification.model import BagClassifier
 from embedkit.classification.options import BagOptions, LinearOptions
 from embedkit.classification.quantising import TooSmall, fitting_cutoff, quantise_bag
 from embedkit.classification.scores import score_sets
-from embedkit.classification.suited import suited_bag, suited_options
+from embedkit.classification.suited import models_with, suited_bag, suited_options
 from embedkit.classification.training import train_bag
 from embedkit.errors import ConfigError
-from embedkit.options import described
 from embedkit.progress import Progress, ProgressCallback
 
 Options = BagOptions | LinearOptions
@@ -118,21 +117,14 @@ def _first(
     texts: Sequence[str], labels: Sequence[Sequence[str]], model: str | None, given: Mapping[str, Any]
 ) -> list[Options]:
     """What suits, and the other model's start where it knows all that was given."""
-    linear = model != "fasttext" and set(given) <= set(described(LinearOptions))
-    plain = {name: value for name, value in given.items() if name != "across_words" or value}
-    bag = model != "linear" and set(plain) <= set(described(BagOptions))
-    if not linear and not bag:
-        idle = ", ".join(
-            f"`{name}`" for name in given if name not in described(LinearOptions if model == "linear" else BagOptions)
-        )
-        raise ConfigError(f"no model to tune has all of these options: {idle}")
+    models = models_with(given, model)
     options: list[Options] = []
     suited = suited_options(texts, labels, **given)
-    if linear and isinstance(suited, LinearOptions):
+    if "linear" in models and isinstance(suited, LinearOptions):
         options.append(suited)
-    if bag:
+    if "fasttext" in models:
         loss = {"loss": suited.loss} if isinstance(suited, LinearOptions) else {}
-        options.append(suited_bag(texts, **{**loss, **plain}))
+        options.append(suited_bag(texts, **{**loss, **given}))
     return options or [LinearOptions(**given)]
 
 
@@ -150,7 +142,8 @@ def _changed(options: Options, given: Mapping[str, Any], rng: np.random.Generato
     if rng.random() < 0.5:
         values["word_ngrams"] = int(rng.integers(1, 5))
     if not {"min_n", "max_n"} & set(given) and rng.random() < 0.5:
-        values["min_n"], values["max_n"] = LENGTHS[int(rng.integers(len(LENGTHS)))]
+        lengths = LENGTHS[1:] if given.get("across_words") else LENGTHS  # which are nothing without characters
+        values["min_n"], values["max_n"] = lengths[int(rng.integers(len(lengths)))]
     if rng.random() < 0.3:
         values["min_count"] = int(rng.integers(1, 4))
     return type(options)(**{**values, **{name: value for name, value in given.items() if name in values}})

@@ -40,7 +40,7 @@ COSTS = (1.0, 3.0, 10.0, 30.0, 100.0)
 DEFAULT_COST = 10.0  # where too few texts can be held out
 FEWEST_HELD_OUT = 20
 PARTS, MANY_TO_HOLD_OUT = 5, 20_000
-ROUGHLY, FULLY = 1e-2, 3e-3  # how far a fit goes that only tells a cost, and the last one
+ROUGHLY, FULLY = 1e-2, 3e-3  # how far a fit goes: to tell a cost, or of many texts; else
 BIAS = 0.1  # a unit of the bias moves the mean line's scores by so much: a scale at which the descent is quick
 PIECE = 8192  # lines or rows that a thread sums at once
 
@@ -96,14 +96,17 @@ def train_linear(
     parts = [part for part in _parts(len(texts), held_out, options.seed) if _teaches(labels, part, options)]
     if parts and len(texts) > MANY_TO_HOLD_OUT:
         return _fit_many(texts, labels, parts[0], options, watch)
-    choice = _Choice(DEFAULT_COST if options.cost is None else options.cost, 1.0, float("nan"), 0)
+    cost, measured = DEFAULT_COST if options.cost is None else float(options.cost), _Measured(1.0, float("nan"), 0)
     if parts:
-        choice = _choose([_Fold(texts, labels, part, options) for part in parts], options, watch)
-    options = with_values(options, cost=choice.cost)
+        folds = [_Fold(texts, labels, part, options) for part in parts]
+        if options.cost is None:
+            cost = _best_cost(folds, options.loss, watch)
+        measured = _measured(folds, cost, options.loss, watch)
+    options = with_values(options, cost=cost)
     problem = Problem(texts, labels, options)
-    point = problem.fit(choice.cost, np.zeros(problem.size, np.float32), watch)
-    model = problem.model(point, choice.temperature)
-    return LinearFit(model, options, choice.accuracy, choice.n_held_out, choice.temperature)
+    point = problem.fit(cost, np.zeros(problem.size, np.float32), watch)
+    model = problem.model(point, measured.temperature)
+    return LinearFit(model, options, measured.accuracy, measured.n_held_out, measured.temperature)
 
 
 def _fit_many(
@@ -120,12 +123,11 @@ def _fit_many(
         few_texts, few_labels = [texts[i] for i in some], [labels[i] for i in some]
         held, cost = np.arange(len(some) // 10), DEFAULT_COST
         if _teaches(few_labels, held, options):
-            cost = _choose([_Fold(few_texts, few_labels, held, options)], options, watch).cost
+            cost = _best_cost([_Fold(few_texts, few_labels, held, options)], options.loss, watch)
         options = with_values(options, cost=cost)
     fold = _Fold(texts, labels, part, options)
-    pairs = [(fold.scores(float(options.cost), watch), fold.targets)]
-    temperature = best_temperature(pairs) if options.loss == "softmax" else 1.0
-    return LinearFit(fold.model(temperature), options, _accuracy(pairs), len(part), temperature)
+    measured = _measured([fold], float(options.cost), options.loss, watch, ROUGHLY)
+    return LinearFit(fold.model(measured.temperature), options, measured.accuracy, len(part), measured.temperature)
 
 
 def _parts(n_texts: int, held_out: float, seed: int) -> list[np.ndarray]:
@@ -145,10 +147,9 @@ def _teaches(labels: Sequence[Sequence[str]], part: np.ndarray, options: LinearO
     return sum(n >= options.min_count_label for n in counts.values()) >= 2
 
 
-class _Choice(NamedTuple):
-    """What the held-out texts say."""
+class _Measured(NamedTuple):
+    """What the held-out texts say of a cost."""
 
-    cost: float
     temperature: float
     accuracy: float
     n_held_out: int
@@ -180,22 +181,26 @@ class _Fold:
         return self.problem.model(self._point, temperature)
 
 
-def _choose(folds: list[_Fold], options: LinearOptions, watch: _Watch) -> _Choice:
+def _best_cost(folds: list[_Fold], loss: str, watch: _Watch) -> float:
     """The cost of the least loss on the parts held out: the first after which the loss rises."""
-    softmax = options.loss == "softmax"
-    n = sum(len(fold.targets) for fold in folds)
-    best, best_loss = _Choice(COSTS[0], 1.0, float("nan"), n), np.inf
-    for cost in COSTS if options.cost is None else (float(options.cost),):
+    best, best_loss = COSTS[0], np.inf
+    for cost in COSTS:
         pairs = [(fold.scores(cost, watch), fold.targets) for fold in folds]
-        temperature = best_temperature(pairs) if softmax else 1.0
-        loss = mean_loss(pairs, temperature, softmax)
-        if loss >= best_loss:
+        found = mean_loss(pairs, _temperature(pairs, loss), loss == "softmax")
+        if found >= best_loss:
             break
-        best, best_loss = _Choice(cost, temperature, _accuracy(pairs), n), loss
-    if softmax:  # a rough fit is less sure of itself, or more, than the one whose scores are divided
-        pairs = [(fold.scores(best.cost, watch, FULLY), fold.targets) for fold in folds]
-        best = _Choice(best.cost, best_temperature(pairs), _accuracy(pairs), n)
+        best, best_loss = cost, found
     return best
+
+
+def _measured(folds: list[_Fold], cost: float, loss: str, watch: _Watch, tolerance: float = FULLY) -> _Measured:
+    """Of fits that go as far as the one that is kept: a rougher one is less sure of itself, or more."""
+    pairs = [(fold.scores(cost, watch, tolerance), fold.targets) for fold in folds]
+    return _Measured(_temperature(pairs, loss), _accuracy(pairs), sum(len(targets) for _, targets in pairs))
+
+
+def _temperature(pairs: list[tuple[np.ndarray, np.ndarray]], loss: str) -> float:
+    return best_temperature(pairs) if loss == "softmax" else 1.0
 
 
 def _accuracy(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:

@@ -26,12 +26,12 @@ def with_values(options: LinearOptions, **values: Any) -> LinearOptions:
 def chosen_options(options: LinearOptions, texts: Sequence[str | bytes]) -> LinearOptions:
     """The options with the defaults that depend on the texts."""
     values: dict[str, Any] = {}
+    min_n, max_n = suited_lengths(texts)
     if options.min_n is None or options.max_n is None:
-        min_n, max_n = suited_lengths(texts)
         values["max_n"] = max(max_n, options.min_n or 0) if options.max_n is None else options.max_n
         values["min_n"] = min(min_n, values["max_n"]) if options.min_n is None else options.min_n
     if options.across_words is None:
-        values["across_words"] = suited_lengths(texts)[0] == 1
+        values["across_words"] = min_n == 1 and values.get("max_n", options.max_n) != 0
     if options.bucket is None:
         many = len(texts) >= MANY_FOR_BUCKETS and values.get("across_words", options.across_words)
         values["bucket"] = MANY_BUCKETS if many else BUCKETS

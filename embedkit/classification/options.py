@@ -72,6 +72,8 @@ class LinearOptions:
             object.__setattr__(self, "workers", usable_cores())
         check(self)
         _check_lengths(self.min_n, self.max_n)
+        if self.across_words and self.max_n == 0:
+            raise ConfigError("`across_words` has no effect without `max_n`")
 
 
 def _check_lengths(min_n: int | None, max_n: int | None) -> None:

@@ -21,6 +21,8 @@ from embedkit.errors import ConfigError, FormatError
 from embedkit.files.model_file import load_model, save_model
 from embedkit.formats.fasttext_quantized import FastTextCodes
 
+ACROSS_VERSION = 2  # of a file whose n-grams run across words: older programs would look for others
+
 
 def save_bag(model: BagClassifier, path: str | os.PathLike[str]) -> None:
     """Write a classifier: as fastText's ``.bin`` (``.ftz`` where it is quantised) under these names, else natively."""
@@ -39,7 +41,8 @@ def save_bag(model: BagClassifier, path: str | os.PathLike[str]) -> None:
     if bucket_rows is not None:
         buckets = np.flatnonzero(bucket_rows >= 0)
         tensors["buckets"] = buckets[np.argsort(bucket_rows[buckets], kind="stable")].astype(np.int32)
-    save_model(path, model.TASK, model.KIND, {**model.config, "pruned": model.pruned}, tensors)
+    version = ACROSS_VERSION if model.config.get("across_words") else 1
+    save_model(path, model.TASK, model.KIND, {**model.config, "pruned": model.pruned}, tensors, version=version)
 
 
 def load_bag(path: str | os.PathLike[str]) -> BagClassifier:

@@ -7,14 +7,15 @@ options that only that one has.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from embedkit.classification.features import suited_lengths
 from embedkit.classification.linear import LinearFit, train_linear
 from embedkit.classification.options import BagOptions, LinearOptions
 from embedkit.classification.training import train_bag
-from embedkit.options import described
+from embedkit.errors import ConfigError
+from embedkit.options import described, listed, refuse_unknown
 from embedkit.progress import ProgressCallback
 
 HANGUL = {"min_n": 1, "max_n": 5, "word_ngrams": 2, "vector_size": 16, "learning_rate": 0.4, "epochs": 4}
@@ -32,19 +33,45 @@ def suited_options(texts: Sequence[str], labels: Sequence[Sequence[str]], **give
         Where some text has several, the loss is "ova".
     **given
         Options of `LinearOptions` or of `BagOptions`.
+
+    Raises
+    ------
+    ConfigError
+        When some are of the one alone, and some of the other.
     """
+    known = models_with(given)
     if "loss" not in given and any(len(each) > 1 for each in labels):
         given["loss"] = "ova"
     n_labels = len({label for each in labels for label in each})
-    linear = n_labels <= MOST_LABELS and given.get("loss", "softmax") in ("softmax", "ova")
-    if "cost" in given or given.get("across_words") or (linear and not set(given) - set(described(LinearOptions))):
+    suits = n_labels <= MOST_LABELS and given.get("loss", "softmax") in ("softmax", "ova")
+    if "fasttext" not in known or ("linear" in known and suits):
         return LinearOptions(**given)
-    given.pop("across_words", None)  # it never has them
     return suited_bag(texts, **given)
+
+
+def models_with(given: Mapping[str, Any], model: str | None = None) -> list[str]:
+    """Which of "linear" and "fasttext", or of `model` alone, have all of these options.
+
+    Raises
+    ------
+    ConfigError
+        When none has.
+    """
+    named = [name for name, value in given.items() if name != "across_words" or value]  # without them both can be
+    facts = {"linear": described(LinearOptions), "fasttext": described(BagOptions)}
+    refuse_unknown(named, [*facts["fasttext"], *facts["linear"]], "a bag of features")
+    asked = [model] if model else list(facts)
+    lacking = {name: [option for option in named if option not in facts[name]] for name in asked}
+    found = [name for name in asked if not lacking[name]]
+    if not found:
+        without = "; ".join(f"{name} has no {listed(options)}" for name, options in lacking.items())
+        raise ConfigError(f"no model has all of these options: {without}")
+    return found
 
 
 def suited_bag(texts: Sequence[str], **given: Any) -> BagOptions:
     """Options of fastText's classifier for texts of this script."""
+    given.pop("across_words", None)  # it never has them
     values = {**(HANGUL if suited_lengths(texts)[0] == 1 else LETTERS), **given}
     if "min_n" not in given and "max_n" in given:
         values["min_n"] = min(values.get("min_n", 1), values["max_n"])

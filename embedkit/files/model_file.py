@@ -36,7 +36,13 @@ class ModelFile(NamedTuple):
 
 
 def save_model(
-    path: str | os.PathLike[str], task: str, kind: str, config: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
+    path: str | os.PathLike[str],
+    task: str,
+    kind: str,
+    config: Mapping[str, Any],
+    tensors: Mapping[str, np.ndarray],
+    *,
+    version: int = 1,
 ) -> None:
     """Write a model; the old file stays until the new one is whole.
 
@@ -49,8 +55,11 @@ def save_model(
         Must be expressible in JSON.
     tensors : mapping of str to array
         Of a dtype in `embedkit.files.safetensors.DTYPES`.
+    version : int
+        Of the format: higher where a program that reads only older ones would predict something else.
     """
-    metadata = metadata_of(MODEL, task=task, kind=kind, config=json.dumps(config, ensure_ascii=False))
+    text = json.dumps(config, ensure_ascii=False)
+    metadata = metadata_of(MODEL._replace(version=version), task=task, kind=kind, config=text)
     write_safetensors(path, metadata, tensors)
 
 
@@ -79,7 +88,7 @@ def load_model(path: str | os.PathLike[str], task: str, kinds: Collection[str] =
     if kinds and kind not in kinds:
         raise FormatError(
             f"{file.name}: expected a model of embedkit {task} of kind {', '.join(kinds)}, "
-            f"found one of kind {kind[:60]}; train one with embedkit {task} train, or use another file"
+            f"found one of kind {kind[:60]}; train one of these kinds with embedkit {task} train, or use another file"
         )
     return ModelFile(task, kind, file.json("config"), file.tensors())
 

@@ -161,12 +161,21 @@ def test_ngrams_run_across_words_for_hangul_in_files_of_our_own(tmp_path):
         np.ptp(np.stack([apart, together]), axis=0).max()
         < np.ptp(within.probabilities(["재미 있다", "재미있다"]), axis=0).max()
     )
-    save_bag(model, tmp_path / "m.safetensors")
+    for each, version in ((within, b"1"), (model, b"2")):  # older programs would look for other n-grams
+        save_bag(each, tmp_path / "m.safetensors")
+        assert b'"format_version": "%s"' % version in (tmp_path / "m.safetensors").read_bytes()
     assert (load_bag(tmp_path / "m.safetensors").probabilities(texts) == model.probabilities(texts)).all()
     with pytest.raises(EmbedkitError, match="`across_words`"):
         save_bag(model, tmp_path / "m.bin")
     with pytest.raises(ConfigError, match="`across_words`"):
         quantise_bag(model)
+
+
+def test_without_ngrams_of_characters_none_run_across_words():
+    texts, labels = ["정말 재미 있다", "너무 재미 없다"] * 20, [["a"], ["b"]] * 20
+    assert not train_linear(texts, labels, LinearOptions(workers=1, max_n=0)).model.config["across_words"]
+    with pytest.raises(ConfigError, match="`across_words` has no effect without `max_n`"):
+        LinearOptions(max_n=0, across_words=True)
 
 
 def test_large_korean_sets_have_room_for_their_ngrams():
@@ -188,4 +197,19 @@ def test_temperatures_are_of_fits_as_long_as_the_last_one(monkeypatch):
 
     monkeypatch.setattr(Problem, "fit", watched)
     train_linear(*texts_and_labels(300), LinearOptions(cost=3.0, **SMALL))
-    assert tolerances == [linear.ROUGHLY] * 5 + [linear.FULLY] * 6
+    assert tolerances == [linear.FULLY] * 6
+
+
+@pytest.mark.parametrize("loss", ["softmax", "ova"])
+def test_costs_are_chosen_by_rough_fits(monkeypatch, loss):
+    fits, fit = [], Problem.fit
+
+    def watched(self, cost, start, watch, tolerance=linear.FULLY):
+        fits.append((cost, tolerance))
+        return fit(self, cost, start, watch, tolerance)
+
+    monkeypatch.setattr(Problem, "fit", watched)
+    found = train_linear(*texts_and_labels(300), LinearOptions(loss=loss, **SMALL))
+    rough = [cost for cost, tolerance in fits if tolerance == linear.ROUGHLY]
+    assert rough == [cost for cost in linear.COSTS[: len(rough) // 5] for _ in range(5)]
+    assert fits[-6:] == [(found.options.cost, linear.FULLY)] * 6

@@ -93,6 +93,17 @@ def test_the_file_decides_whether_ngrams_run_across_words(name, across, tmp_path
     assert across or "fastText's files" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", [["--across-words"], ["--cost", "3"]])
+def test_options_of_two_models_are_told_apart(option, tmp_path, capsys):
+    data = tmp_path / "data.tsv"
+    data.write_text("정말 재미 있다\t1\n너무 재미 없다\t0\n" * 20, encoding="utf-8")
+    line = ["classify", "train", str(data), "-o", str(tmp_path / "m.safetensors")]
+    assert main([*line, *option, "--epochs", "3"]) == 2
+    assert f"no model has all of these options: linear has no --epochs; fasttext has no {option[0]}" in (
+        capsys.readouterr().err
+    )
+
+
 def test_a_model_without_such_ngrams_takes_no_notice():
     assert isinstance(suited_options(["x", "y"], TWO, loss="hs", across_words=False), BagOptions)
     assert isinstance(suited_options(["x", "y"], TWO, across_words=True), LinearOptions)

@@ -101,6 +101,11 @@ def test_given_options_stay_and_choose_the_model():
     assert isinstance(tune(seconds=1, model="linear").best.options, LinearOptions)
     with pytest.raises(ConfigError, match="`epochs`"):
         tune(seconds=1, model="linear", epochs=4)
+    with pytest.raises(ConfigError, match="linear has no `epochs`; fasttext has no `cost`"):
+        tune(seconds=1, cost=3.0, epochs=4)
+    with pytest.raises(ConfigError, match="fasttext has no `across_words`"):
+        tune(seconds=1, model="fasttext", across_words=True)
+    assert tune(seconds=40, across_words=True).best.options.across_words
     with pytest.raises(ConfigError, match="`seconds` must be above 0"):
         tune(seconds=0)
 

@@ -173,8 +173,9 @@ def test_short_work_outside_a_terminal_says_nothing(monkeypatch, capsys):
 
 
 def test_one_of_something_is_no_plural():
-    told = [described(Progress("training", done, None, unit)) for unit in ("passes", "words") for done in (1, 2)]
-    assert told == ["1 pass", "2 passes", "1 word", "2 words"]
+    units = ("passes", "words", "batches")
+    told = [described(Progress("training", done, None, unit)) for unit in units for done in (1, 2)]
+    assert told == ["1 pass", "2 passes", "1 word", "2 words", "1 batch", "2 batches"]
 
 
 @pytest.mark.parametrize("columns", [40, 100])

@@ -122,13 +122,14 @@ def test_a_step_by_rows_is_the_dense_step_on_these_rows(make):
 
 
 @pytest.mark.parametrize("settings", [{}, {"weight_decay": 0.1}, {"weight_decay": 0.1, "decoupled": True}])
+@pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("by_rows", [False, True])
-def test_the_kernel_of_adam_steps_as_numpy_does(monkeypatch, settings, by_rows):
+def test_the_kernel_of_adam_steps_as_numpy_does(monkeypatch, settings, by_rows, order):
     found = []
     for above in (0, 1 << 60):
         monkeypatch.setattr(thresholds, "MOVED_VALUES", above)
         rng = np.random.default_rng(0)
-        parameters = {"w": rng.standard_normal((7, 5)).astype(np.float32)}
+        parameters = {"w": rng.standard_normal((7, 5)).astype(np.float32, order=order)}
         adam = Adam(0.05, **settings)
         for step in range(4):
             values = rng.standard_normal((3 if by_rows else 7, 5)).astype(np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,7 +13,9 @@ from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.files.locations import STDIN
 from embedkit.formats import FORMATS
 from embedkit.options import listed
-from embedkit.query.keyed_vectors import KeyedVectors
+
+if TYPE_CHECKING:
+    from embedkit.query.keyed_vectors import KeyedVectors
 
 F = TypeVar("F", bound=Callable[..., Any])
 _KEY = "embedkit.reading"

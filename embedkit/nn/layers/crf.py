@@ -3,8 +3,8 @@
 The score of tags y for emissions x is  start[y_1] + Σ x[t, y_t] + Σ transitions[y_(t-1), y_t] + end[y_T].  The loss is
 log Z − score(y), with log Z from the forward recursion; its gradient is what the model expects minus what is observed
 (Sutton and McCallum 2012, "An Introduction to Conditional Random Fields", §4.1 and eq. 5.8): the marginals of the
-forward-backward recursion. All recursions run in log space and float64: over 10,000 words the scores of float32 add
-up to where its neighbours lie more than .1 apart, and the marginals came out as infinity. Training goes through
+forward-backward recursion. The recursions here run in log space and float64: over 10,000 words the scores of float32
+add up to where its neighbours lie more than .1 apart, and the marginals came out as infinity. Training goes through
 `embedkit.kernels.chains`, in scaled probabilities: 23 µs a word became 1.7, of some
 140 that a step of the tagger took.
 """
@@ -115,7 +115,7 @@ class ConditionalRandomField:
         Returns
         -------
         loss : floating (batch,)
-        cache : CRFCache
+        cache : CRFCache or KernelCache
         """
         dtype, emissions = emissions.dtype, emissions.astype(np.float64)
         if self._suits_kernel(emissions):

@@ -149,7 +149,8 @@ class Adam(Optimizer):
 
     def _change(self, name: str, parameter: Array, gradient: Gradient, rate: float) -> None:
         values = values_of(gradient)
-        if values.size < thresholds.MOVED_VALUES or parameter.dtype != np.float32 or values.dtype != np.float32:
+        suits = parameter.dtype == values.dtype == np.float32 and parameter.flags.c_contiguous
+        if not suits or values.size < thresholds.MOVED_VALUES:
             super()._change(name, parameter, gradient, rate)
             return
         from embedkit.kernels.adam import move_rows
