@@ -16,7 +16,7 @@ from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.composing import mean_rows
 from embedkit.rows.sparse import SparseRows
 from embedkit.training.options import TrainingConfig
-from embedkit.training.remote import train_on_cluster
+from embedkit.training.remote_replicas import train_on_cluster
 from embedkit.training.replicas import train_replicas
 from embedkit.training.run import Run
 from embedkit.training.slices import Result, check_corpus, train_slices

@@ -14,38 +14,9 @@ import numpy as np
 
 from embedkit.cluster.engine import threads_here
 from embedkit.training.remote_exchange import Rows, add_up, changes_of, pack, take_over, unpack
-from embedkit.training.remote_worker import SHARES, deliver
+from embedkit.training.remote_shares import SHARES, Crew, deliver
 from embedkit.training.seat import Place, Seat, owned_rows, within
 from embedkit.training.slices import Result
-
-
-class Crew(NamedTuple):
-    """Who does what.
-
-    Attributes
-    ----------
-    deal : int
-    shares : list of str
-        What the share of each worker is called.
-    replicas : list of list of int
-        That each worker trains.
-    nodes, seats : list of int
-        On which node each is, and its place there.
-    boxes : list of Box
-        Of each worker; empty when all are on one node.
-    """
-
-    deal: int
-    shares: list[str]
-    replicas: list[list[int]]
-    nodes: list[int]
-    seats: list[int]
-    boxes: list[Any]
-
-    def taker(self, owner: int, node: int) -> int:
-        """Which worker of a node takes over what an owner elsewhere has merged."""
-        there = [w for w, where in enumerate(self.nodes) if where == node]
-        return there[owner % len(there)]
 
 
 class Order(NamedTuple):

@@ -1,12 +1,7 @@
-"""What a worker of a cluster holds of a run of replicas, and the tasks that it is given.
-
-A task finds what it needs in this process, or says that it is not there: then it was started on another worker than
-meant, or the process is a new one. So every task may be given to any worker at any time.
-"""
+"""What a worker of a cluster holds of a run of replicas, and the tasks that give it that."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -14,15 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embedkit.cluster.shared import SharedAddress
-from embedkit.errors import EmbedkitError
-from embedkit.files.temporary import nameless_file
 from embedkit.training.merging import Merging, ReplicatedFamily
 from embedkit.training.node import Layout, Node
 from embedkit.training.options import TrainingConfig
-from embedkit.training.remote_exchange import Letter, Mailbox
+from embedkit.training.remote_exchange import Mailbox
+from embedkit.training.remote_shares import SHARES, Share
 from embedkit.training.replicas import compile_kernels
 from embedkit.training.run import Run
 from embedkit.training.schedule import Part, Schedule, part_digest
+from embedkit.training.spool import Spool
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus, cut_ids, to_sentence_end
 
@@ -44,8 +39,8 @@ class Model(NamedTuple):
 
 
 @dataclass
-class Held:
-    """A worker's share of a run.
+class Held(Share):
+    """A worker's share of a run of replicas.
 
     Attributes
     ----------
@@ -56,21 +51,12 @@ class Held:
     rule : Merging or None
     node : Node or None
         What it holds with the other workers of its machine.
-    deal : int
-        Which deal of the replicas this is.
-    at : int or None
-        The round whose beginning the node holds.
     """
 
     parts: dict[int, Part] = field(default_factory=dict)
     family: ReplicatedFamily | None = None
     rule: Merging | None = None
     node: Node | None = None
-    deal: int = -1
-    at: int | None = None
-    mail: Mailbox = field(default_factory=Mailbox)
-    control: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def settle(self, model: Model) -> ReplicatedFamily:
         """Make the family and the rule, unless they are there."""
@@ -80,27 +66,15 @@ class Held:
         return self.family
 
 
-SHARES: dict[str, Held] = {}
-
-
-class _FileIds:
-    """The ids of a part in a file without a name, read a slice at a time."""
+class _PartIds:
+    """The ids of a part in a file, read a slice at a time."""
 
     def __init__(self, ids: np.ndarray) -> None:
-        try:
-            self._file = nameless_file(buffering=0)
-            data = np.ascontiguousarray(ids, np.int32).view(np.uint8).data
-            while data:
-                data = data[self._file.write(data) :]
-        except OSError as error:
-            raise EmbedkitError(
-                f"a worker cannot keep the ids of its text in its folder for temporary files: "
-                f"{error.strerror or error}; TMPDIR names another one"
-            ) from error
+        self._spool = Spool("the ids of its text")
+        self._spool.add(np.ascontiguousarray(ids, np.int32))
 
     def __getitem__(self, part: slice) -> np.ndarray:
-        self._file.seek(4 * part.start)
-        return np.fromfile(self._file, np.int32, part.stop - part.start)
+        return self._spool.read(np.int32, 4 * part.start, part.stop - part.start)
 
 
 def hold_part(share: str, schedule: Schedule, r: int, length: int, reach: int, *pieces: np.ndarray) -> Any:
@@ -125,7 +99,7 @@ def hold_part(share: str, schedule: Schedule, r: int, length: int, reach: int, *
     own = ids[start:stop]
     cuts = cut_ids(own, schedule.n_slices)
     held = SHARES.setdefault(share, Held())
-    held.parts[r] = Part(r, _FileIds(own), cuts, schedule.seed)
+    held.parts[r] = Part(r, _PartIds(own), cuts, schedule.seed)
     return r, part_digest(own)
 
 
@@ -196,23 +170,3 @@ def join_node(
         held.deal, held.at, held.mail = deal, k, Mailbox()
         held.control[0] = 0
     return True
-
-
-def forget(share: str) -> None:
-    """Let go of a share of a run that has ended."""
-    SHARES.pop(share, None)
-
-
-def stop(share: str, deal: int) -> None:
-    """Have a round that is under way end, for it cannot be completed."""
-    held = SHARES.get(share)
-    if held is not None and held.deal == deal:
-        held.control[0] = 1
-        held.mail.stop()
-
-
-def deliver(share: str, deal: int, letter: Letter, buffer: np.ndarray) -> None:
-    """Lay down what another worker sent."""
-    held = SHARES.get(share)
-    if held is not None and held.deal == deal:
-        held.mail.put(letter, buffer)

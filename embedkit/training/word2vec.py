@@ -11,7 +11,7 @@ from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.training.growing import outputs_of
 from embedkit.training.options import TrainingConfig
-from embedkit.training.remote import train_on_cluster
+from embedkit.training.remote_replicas import train_on_cluster
 from embedkit.training.replicas import train_replicas
 from embedkit.training.run import Run
 from embedkit.training.slices import Result, check_corpus, train_slices

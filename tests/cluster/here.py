@@ -7,7 +7,7 @@ import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 from embedkit.cluster.engine import GONE
-from embedkit.training import remote_worker
+from embedkit.training import remote_shares
 
 
 class Box:
@@ -70,8 +70,8 @@ class Failing(Here):
             del self.left[0]
             self.lost += 1
             alive = tuple(set(self.workers()) - {worker})
-            for share in [share for share in remote_worker.SHARES if not share.endswith(alive)]:
-                remote_worker.stop(share, remote_worker.SHARES[share].deal)  # its threads end as its process would
-                del remote_worker.SHARES[share]
+            for share in [share for share in remote_shares.SHARES if not share.endswith(alive)]:
+                remote_shares.stop(share, remote_shares.SHARES[share].deal)  # its threads end as its process would
+                del remote_shares.SHARES[share]
             return GONE
         return super().call(worker, function, *arguments)

@@ -12,7 +12,7 @@ from embedkit.cluster.engine import LATE
 from embedkit.cluster.shared import SharedMemory
 from embedkit.errors import ConfigError, CorpusError, EmbedkitError
 from embedkit.kernels.simd import padded_size
-from embedkit.training import remote, remote_exchange, remote_worker, schedule, seat
+from embedkit.training import remote, remote_exchange, remote_round, remote_shares, remote_worker, schedule, seat, spool
 from embedkit.training.merging import Merging
 from embedkit.training.options import TrainingConfig
 from embedkit.training.remote_plan import plan_on_cluster, round_bytes
@@ -54,8 +54,8 @@ def surroundings(monkeypatch):
     monkeypatch.setattr(remote, "ORDER_SECONDS", 0.0)  # every round by itself
     monkeypatch.setattr(remote.time, "sleep", lambda seconds: None)
     yield
-    assert not remote_worker.SHARES  # nothing is left on the workers
-    remote_worker.SHARES.clear()
+    assert not remote_shares.SHARES  # nothing is left on the workers
+    remote_shares.SHARES.clear()
 
 
 def out_of_reach(monkeypatch, *calls):
@@ -134,7 +134,7 @@ def test_a_worker_that_does_not_answer_is_left_out(text):
     there = embedkit.train(text, cluster=Hanging(), note=told.append, **OPTIONS)
     np.testing.assert_array_equal(there.vectors, embedkit.train(text, **OPTIONS).vectors)
     assert "the worker first does not answer; others do its work" in told
-    remote_worker.SHARES.clear()  # what it held is its own business
+    remote_shares.SHARES.clear()  # what it held is its own business
 
 
 def test_workers_that_join_get_a_share(text, monkeypatch):
@@ -175,14 +175,14 @@ def test_a_run_goes_on_elsewhere_from_its_checkpoint(text, tmp_path, place):
     whole = embedkit.train(text, **OPTIONS)
     with pytest.raises(EmbedkitError, match=r"the cluster was lost; the state of the run is in .*: give `resume`"):
         embedkit.train(text, cluster=Ending(), checkpoint=place, **OPTIONS)
-    remote_worker.SHARES.clear()
+    remote_shares.SHARES.clear()
     clusters = (None, Here()) if place == "memory://runs/two" else (Here(),)
     for cluster in clusters:
         resumed = embedkit.train(text, checkpoint=place, resume=True, cluster=cluster, **OPTIONS)
         np.testing.assert_array_equal(resumed.vectors, whole.vectors)
     with pytest.raises(EmbedkitError, match="the cluster was lost; start it again"):
         embedkit.train(text, cluster=type("E", (Ending,), {"answers": _lost})(), **OPTIONS)
-    remote_worker.SHARES.clear()
+    remote_shares.SHARES.clear()
 
 
 def _lost(self, calls, seconds):
@@ -238,7 +238,7 @@ def test_a_corpus_that_changes_on_the_way(text, tmp_path):
 
     with pytest.raises(CorpusError, match="the corpus changed since it was read at first"):
         embedkit.train(path, cluster=ChangingLater(12), **OPTIONS)
-    remote_worker.SHARES.clear()
+    remote_shares.SHARES.clear()
 
 
 def test_what_cannot_be_is_one_line(text):
@@ -252,10 +252,10 @@ def test_a_full_disk_of_a_worker(text, monkeypatch):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(remote_worker, "nameless_file", full)
+    monkeypatch.setattr(spool, "nameless_file", full)
     with pytest.raises(EmbedkitError, match=r"a worker cannot keep the ids .*: No space left on device; TMPDIR"):
         embedkit.train(text, cluster=Here(), **OPTIONS)
-    remote_worker.SHARES.clear()
+    remote_shares.SHARES.clear()
 
 
 def test_progress_tells_of_the_cluster(text, monkeypatch):
@@ -321,7 +321,7 @@ def test_what_went_into_a_round_adds_up():
     figures = remote.Figures()
     assert figures.shown() == {"moved_MB": 0, "waiting_%": 0, "merging_%": 0}
     # The stages last 2 and 1 seconds; of 6 worker-seconds in them 2 are waited; the round took 4 seconds.
-    figures.add(4.0, [remote.Reply([], trained, 500_000, []) for trained in ([2.0, 0.0], [1.0, 1.0])])
+    figures.add(4.0, [remote_round.Reply([], trained, 500_000, []) for trained in ([2.0, 0.0], [1.0, 1.0])])
     assert figures.shown() == pytest.approx({"moved_MB": 1, "waiting_%": 25, "merging_%": 25})
 
 
