@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.cluster.engine import Engine, reported
 from embedkit.cluster.stored import StoredRun
 from embedkit.cluster.words import count_words, cut
-from embedkit.counting.cooccurrences import Cooccurrences
+from embedkit.counting.cooccurrences import Cooccurrences, estimate_cells
 from embedkit.counting.counting import count_blocks
 from embedkit.counting.files import save
 from embedkit.counting.rows import RowBlock
@@ -87,12 +88,18 @@ def count_corpus(
     vocabulary : Vocabulary, optional
         Instead of counting words; `min_count` and `max_vocab` are not used then.
     """
-    if vocabulary is None:
-        vocabulary = count_words(
-            engine, sources, min_count=min_count, max_vocab=max_vocab, progress=progress, **reading
-        )
-    blocks = count(engine, sources, vocabulary, window, progress=progress, **reading)
-    return Cooccurrences.from_blocks(vocabulary, blocks, window)
+    spread = SpreadCounts.from_text(
+        engine,
+        sources,
+        window,
+        vocabulary=vocabulary,
+        min_count=min_count,
+        max_vocab=max_vocab,
+        progress=progress,
+        **reading,
+    )
+    blocks = count(engine, sources, spread.vocabulary, window, progress=progress, **reading)
+    return Cooccurrences.from_blocks(spread.vocabulary, blocks, window)
 
 
 def count(
@@ -107,24 +114,94 @@ def count(
 ) -> Iterator[RowBlock]:
     """The rows of the counts, in order; parameters as in `count_to_file`."""
     known = engine.share(vocabulary)
-    runs = [engine.submit(count_range, span, known, window, reading) for span in cut(sources, engine.n_workers)]
+    runs = _count_ranges(engine, sources, known, window, reading)
     names: list[str] = []
     try:
         if folder is not None:
             names += [_name_in(folder) for _ in runs]
             # A task for each, so that none has to be done again when its worker is lost.
             runs = [engine.submit(StoredRun.write, run, name) for run, name in zip(runs, names, strict=True)]
-        pieces = _row_pieces(vocabulary, _PIECES_EACH * engine.n_workers)
-        sums = [
-            engine.submit(_add_rows, rows, known, window, *[engine.submit(_rows, run, *rows) for run in runs])
-            for rows in pieces
-        ]
+        sums = _add_up(engine, runs, vocabulary, known, window)
         del runs
         for blocks in reported(engine.results(sums), len(sums), "counting", progress):
             yield from blocks
     finally:
         for name in names:
             remove(name)
+
+
+class SpreadCounts:
+    """Counts that the workers of a cluster make of a corpus in files, and keep.
+
+    Parameters
+    ----------
+    engine : Engine
+    sources : path or list of paths
+    vocabulary : Vocabulary
+        With counts.
+    window : Window
+    reading : dict
+        How the text is read.
+    """
+
+    def __init__(
+        self, engine: Engine, sources: Sources, vocabulary: Vocabulary, window: Window, reading: dict[str, Any]
+    ) -> None:
+        self.engine, self.sources, self.vocabulary = engine, sources, vocabulary
+        self.window, self.reading = window, reading
+
+    @classmethod
+    def from_text(
+        cls,
+        engine: Engine,
+        sources: Sources,
+        window: Window,
+        *,
+        vocabulary: Vocabulary | None = None,
+        min_count: int = 5,
+        max_vocab: int | None = None,
+        progress: ProgressCallback | None = None,
+        **reading: Any,
+    ) -> SpreadCounts:
+        """Count the words; parameters and errors as of `count_corpus`."""
+        if vocabulary is None:
+            vocabulary = count_words(
+                engine, sources, min_count=min_count, max_vocab=max_vocab, progress=progress, **reading
+            )
+        elif not vocabulary.has_counts:
+            spread = SpreadCorpus.from_text(engine, sources, vocabulary=vocabulary, progress=progress, **reading)
+            vocabulary = spread.vocabulary
+        return cls(engine, sources, vocabulary, window, reading)
+
+    @property
+    def n_shards(self) -> int:
+        """In how many stretches the corpus is read."""
+        return len(cut(self.sources, self.engine.n_workers))
+
+    def estimate_cells(self) -> int:
+        """About how many cells there are, from the first and the middle stretch of the corpus."""
+        ranges, known = cut(self.sources, self.engine.n_workers), self.engine.share(self.vocabulary)
+        some = {0: ranges[0], len(ranges) // 2: ranges[len(ranges) // 2]}.values()
+        handles = [self.engine.submit(_estimate, span, known, self.window, self.reading) for span in some]
+        return max(self.engine.results(handles))
+
+    def pieces(self) -> list[Any]:
+        """Count; handles of lists of RowBlock, which in their order are all rows."""
+        known = self.engine.share(self.vocabulary)
+        runs = _count_ranges(self.engine, self.sources, known, self.window, self.reading)
+        return _add_up(self.engine, runs, self.vocabulary, known, self.window)
+
+
+def _count_ranges(engine: Engine, sources: Sources, known: Any, window: Window, reading: dict[str, Any]) -> list[Any]:
+    return [engine.submit(count_range, span, known, window, reading) for span in cut(sources, engine.n_workers)]
+
+
+def _add_up(engine: Engine, runs: list[Any], vocabulary: Vocabulary, known: Any, window: Window) -> list[Any]:
+    """Handles of the sums of all runs, a piece of the rows each."""
+    return [
+        engine.submit(_add_rows, rows, known, window, *[engine.submit(_rows, run, *rows) for run in runs])
+        for rows in _row_pieces(vocabulary, _PIECES_EACH * engine.n_workers)
+    ]
 
 
 def count_range(span: str | ByteRange, vocabulary: Vocabulary, window: Window, reading: dict[str, Any]) -> HeldRun:
@@ -134,6 +211,14 @@ def count_range(span: str | ByteRange, vocabulary: Vocabulary, window: Window, r
     except EmptyCorpusError:
         return HeldRun(np.zeros(len(vocabulary) + 1, np.int64), np.empty(0, np.int32), np.empty(0))
     return HeldRun.gather(count_blocks(corpus, window, workers=1, scaled=True))
+
+
+def _estimate(span: str | ByteRange, vocabulary: Vocabulary, window: Window, reading: dict[str, Any]) -> int:
+    try:
+        corpus = Corpus.from_text([span], vocabulary=vocabulary, workers=1, **reading)
+    except EmptyCorpusError:
+        return 0
+    return estimate_cells(corpus, window, times=max(1.0, vocabulary.total / corpus.n_tokens))
 
 
 def _add_rows(rows: tuple[int, int], vocabulary: Vocabulary, window: Window, *runs: HeldRun) -> list[RowBlock]:

@@ -206,11 +206,21 @@ def count_cooccurrences(
     return Cooccurrences.from_blocks(corpus.vocabulary, blocks, window)
 
 
-def estimate_cells(corpus: Corpus, window: Window, *, workers: int = 1, sample: int = 1_000_000) -> int:
+def estimate_cells(
+    corpus: Corpus, window: Window, *, workers: int = 1, sample: int = 1_000_000, times: float = 1.0
+) -> int:
     """About how many cells counting a corpus comes to, from its first tokens; rather more than too few.
 
     Cells grow as a power of the tokens, and ever more slowly: the power between half the sample and all of it gives
     83 million for 18.8 M words of English with window 15, which has 66 million.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    window : Window
+    workers, sample : int
+    times : float
+        As long as this corpus is the one that is asked about.
     """
     from embedkit.vocabulary.corpus import Corpus as Part
 
@@ -218,6 +228,7 @@ def estimate_cells(corpus: Corpus, window: Window, *, workers: int = 1, sample: 
     half, whole = (
         len(count_cooccurrences(Part(corpus.ids[:k], corpus.vocabulary), window, workers=workers)) for k in (n // 2, n)
     )
-    if n == len(corpus.ids) or half == 0:
+    length = len(corpus.ids) * times
+    if n == length or half == 0:
         return whole
-    return int(whole * (len(corpus.ids) / n) ** np.log2(whole / half))
+    return int(whole * (length / n) ** np.log2(whole / half))

@@ -178,9 +178,9 @@ def train(
     mmap_above : int, optional
         Keep the id stream on disk when it is larger than so many bytes.
     cluster : str or distributed.Client, optional
-        A Dask cluster: a scheduler's address, ``"local:4"`` for processes on this machine, or a client. GloVe and svd
-        count there and train here; skip-gram, CBOW and fastText train their `replicas` there. The vectors are those
-        of one machine, bit for bit.
+        A Dask cluster: a scheduler's address, ``"local:4"`` for processes on this machine, or a client. Skip-gram,
+        CBOW, fastText and GloVe train their `replicas` there; svd, and GloVe without `replicas`, count there and train
+        here. The vectors are those of one machine, bit for bit.
     vector_size : int, optional
         Numbers in a vector. Default 100.
     workers : int, optional
@@ -189,8 +189,8 @@ def train(
         Of the random numbers; with one worker a run repeats bit for bit. Default 1.
     replicas : int, optional
         skipgram, cbow, fasttext, glove: Train so many copies that are merged at fixed places (glove: so many
-        parts that share nothing): the vectors depend on their number, not on the threads. Default one model
-        that all threads share.
+        parts that share nothing): the vectors depend on their number, not on threads or machines. Default one
+        model that all threads share.
     deterministic : bool, optional
         skipgram, cbow, fasttext, glove: The same vectors for any number of threads: replicas 4 where not given.
         Default False.
@@ -336,7 +336,7 @@ def train(
     elif cluster is not None and settled.model in ("glove", "svd"):
         counted = counts_on_cluster(cluster, corpus, settled, vocabulary, mmap_above)
         vectors = family(settled).fit(None, settled, run, cooccurrences=counted)
-        idle, read = frozenset(), {}
+        idle, read = OF_CORPUS, counted.read
     elif cluster is not None:
         with engine_of(cluster) as engine:
             spread = corpus_on_cluster(engine, corpus, settled, vocabulary, progress, mmap_above)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from embedkit.cluster.cooccurrence import SpreadCounts, count_corpus
+from embedkit.cluster.engine import engine_of
 from embedkit.counting import Cooccurrences, Window, count_cooccurrences
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.progress import ProgressCallback
@@ -34,11 +38,23 @@ class ClusterCounts:
     options: dict[str, Any]
     vocabulary: Vocabulary | None = None
 
+    @property
+    def read(self) -> dict[str, Any]:
+        """How the text is read, as `Corpus.options` has it."""
+        chosen = ("min_count", "max_vocab")
+        found = {name: value for name, value in self.options.items() if name not in chosen}
+        return {**found, **({name: self.options[name] for name in chosen} if self.vocabulary is None else {})}
+
+    @contextlib.contextmanager
+    def spread(self, window: Window, progress: ProgressCallback | None) -> Iterator[SpreadCounts]:
+        """The counts, with the workers; for as long as the cluster is connected."""
+        with engine_of(self.cluster) as engine:
+            yield SpreadCounts.from_text(
+                engine, self.sources, window, vocabulary=self.vocabulary, progress=progress, **self.options
+            )
+
     def count(self, window: Window, progress: ProgressCallback | None) -> Cooccurrences:
         """Count them: the same counts, bit for bit, that one machine makes."""
-        from embedkit.cluster.cooccurrence import count_corpus
-        from embedkit.cluster.engine import engine_of
-
         with engine_of(self.cluster) as engine:
             return count_corpus(
                 engine, self.sources, window, vocabulary=self.vocabulary, progress=progress, **self.options

@@ -6,7 +6,8 @@ have a parameter in common (Gemulla et al. 2011, "Large-scale matrix factorizati
 gradient descent"). Every pass goes through all G rounds, in an order drawn anew. So no update is lost, a run is the
 same bit for bit for any number of threads, and the rows of a block stay in the cache while it lasts. With `replicas`
 the groups are dealt to so many parts, and the columns of a part stay with the rows of one part for many rounds
-(`embedkit.training.glove_records.round_blocks`).
+(`embedkit.training.glove_records.round_blocks`). So the workers of a cluster can do it, with the same bits
+(`embedkit.training.glove_cluster`).
 
 Details are those of the authors' program: parameters start uniform within ±1/2 divided by the vector size, sums of
 squared gradients at 1, the cost shown is the mean of ½ f(x) (w · c + b + c_b - log x)² over the records of a pass.
@@ -19,16 +20,17 @@ from pathlib import Path
 
 import numpy as np
 
-from embedkit.counting import Cooccurrences
+from embedkit.counting import Cooccurrences, Window
 from embedkit.errors import TrainingError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.threads import Timetable, run_rounds
 from embedkit.training.counts import ClusterCounts, counts_for
-from embedkit.training.glove_records import Records, round_blocks
+from embedkit.training.glove_cluster import train_on_cluster, work_of
+from embedkit.training.glove_records import Groups, Records, counts_digest, round_blocks, squares
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
 from embedkit.training.starting import Start, start_from
-from embedkit.training.state import Session, Work, corpus_digest
+from embedkit.training.state import Session, corpus_digest
 from embedkit.training.suiting import suited
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
@@ -69,15 +71,30 @@ def fit(
     TrainingError
         When training diverges, or the checkpoint is of another run.
     """
+    if isinstance(cooccurrences, ClusterCounts) and config.replicas is not None:
+        with cooccurrences.spread(Window(config.window), run.progress) as spread:
+            config = suited(config, spread.vocabulary, spread.vocabulary.total, run)
+            groups = Groups.of(len(spread.vocabulary), config.replicas)
+            return train_on_cluster(GloVe(spread.vocabulary, config, groups.order()), spread, groups, config, run)
     counts = counts_for(corpus, config, run, cooccurrences, vocabulary)
     config = suited(config, counts.vocabulary, int(counts.vocabulary.counts.sum()), run)
     digest = ""
-    if run.checkpoint is not None:
+    if run.checkpoint is not None and config.replicas is not None:
+        digest = counts_digest(counts, Groups.of(len(counts.vocabulary), config.replicas))
+    elif run.checkpoint is not None:
         digest = corpus_digest(counts.vocabulary.digest(), counts.offsets, counts.columns, counts.values)
     records = Records(counts, config, run.progress)
     family = GloVe(counts.vocabulary, config, np.concatenate(records.members), lock=run.lock)
     del counts
     return train(family, records, config, run, digest)
+
+
+def row_size_for(vector_size: int) -> int:
+    """The parameters of a row, padded to whole vectors of the processor."""
+    from embedkit.kernels.glove import FIRST_LANE
+    from embedkit.kernels.simd import LANES
+
+    return -(-(vector_size + FIRST_LANE) // LANES) * LANES
 
 
 class GloVe:
@@ -104,10 +121,9 @@ class GloVe:
         self, vocabulary: Vocabulary, config: TrainingConfig, order: np.ndarray, *, lock: bool = False
     ) -> None:
         from embedkit.kernels.glove import FIRST_LANE
-        from embedkit.kernels.simd import LANES
 
         self.vocabulary, self.config, self.order, self.lock = vocabulary, config, order, lock
-        self.row_size = -(-(config.vector_size + FIRST_LANE) // LANES) * LANES
+        self.row_size = row_size_for(config.vector_size)
         self.words, self.contexts = (np.zeros((len(vocabulary), 2 * self.row_size), np.float32) for _ in SIDES)
         for name, bias_lane in SIDES:
             side = getattr(self, name)
@@ -199,8 +215,7 @@ def train(family: GloVe, records: Records, config: TrainingConfig, run: Run, dig
     from embedkit.kernels.glove import make_train_block
 
     n_groups, starts = records.n_groups, records.block_starts
-    untrained = 0.5 * float(np.mean(records.targets[:, 1] * np.square(records.targets[:, 0]), dtype=np.float64))
-    work = Work(n_groups, len(records), None, "records", "cost", untrained)
+    work = work_of(n_groups, len(records), squares(records.targets))
     session = Session(family, config, run, work, lambda: digest)
     train_block = make_train_block(family.row_size)
     first_rows = np.concatenate([[0], np.cumsum([len(m) for m in records.members])])

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+
 import numpy as np
 
 from embedkit.counting import Cooccurrences
@@ -9,6 +14,8 @@ from embedkit.errors import ConfigError
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.threads import run_tasks
 from embedkit.training.options import TrainingConfig
+from embedkit.training.schedule import replicas_digest
+from embedkit.training.state import corpus_digest
 
 # The rows of two groups take about 1 MB at 100 dimensions, half the second-level cache of the machines measured:
 # with 500 to 1200 rows a group speed and cost are the same, with 3000 it is a third slower.
@@ -39,7 +46,7 @@ class Records:
         self.members = [members(g, self.n_groups, n_words) for g in range(self.n_groups)]
         lengths = np.diff(counts.offsets)
         starts = np.concatenate([[0], np.cumsum([lengths[words].sum() for words in self.members])])
-        seeds = np.random.SeedSequence((config.seed, 0)).generate_state(self.n_groups, np.uint64)
+        seeds = group_seeds(config.seed, self.n_groups)
 
         def arrange(_: int, g: int) -> int:
             arrange_group(
@@ -102,10 +109,21 @@ def round_blocks(seed: int, epoch: int, k: int, n_groups: int, replicas: int = 1
     """
     each = n_groups // replicas
     turn, step = divmod(k, each)
-    sets = _pairs(np.random.SeedSequence((seed, 3, epoch)), turn, replicas) if replicas > 1 else [(0, 0)]
-    inner = np.random.SeedSequence((seed, 2, epoch, turn) if replicas > 1 else (seed, 2, epoch))
-    groups = _pairs(inner, step, each)
-    return [(a * each + i, b * each + j) for a, b in sets for i, j in groups]
+    sets = parts_met(seed, epoch, turn, replicas)
+    groups = groups_met(seed, epoch, turn, step, each, replicas)
+    return [(a * each + i, b * each + j) for a, b in enumerate(sets) for i, j in groups]
+
+
+def parts_met(seed: int, epoch: int, turn: int, replicas: int) -> list[int]:
+    """Which part of the columns each part of the rows is with in a turn of a pass."""
+    if replicas == 1:
+        return [0]
+    return [b for _, b in _pairs(np.random.SeedSequence((seed, 3, epoch)), turn, replicas)]
+
+
+def groups_met(seed: int, epoch: int, turn: int, step: int, each: int, replicas: int) -> list[tuple[int, int]]:
+    """Which groups of two parts meet in a step of a turn: of the rows, of the columns."""
+    return _pairs(np.random.SeedSequence((seed, 2, epoch, turn) if replicas > 1 else (seed, 2, epoch)), step, each)
 
 
 def _pairs(seed: np.random.SeedSequence, k: int, n: int) -> list[tuple[int, int]]:
@@ -113,3 +131,116 @@ def _pairs(seed: np.random.SeedSequence, k: int, n: int) -> list[tuple[int, int]
     random = np.random.default_rng(seed)
     partner, shifts = random.permutation(n), random.permutation(n)
     return [(i, int(partner[(i + shifts[k]) % n])) for i in range(n)]
+
+
+def group_seeds(seed: int, n_groups: int) -> np.ndarray:
+    """What the records of each group of rows are shuffled with, uint64 (n_groups,)."""
+    return np.random.SeedSequence((seed, 0)).generate_state(n_groups, np.uint64)
+
+
+def squares(targets: np.ndarray) -> float:
+    """The sum of f(x) (log x)² over records."""
+    return float(np.sum(targets[:, 1] * np.square(targets[:, 0]), dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class Groups:
+    """How words are dealt to groups, and groups to parts, one for each replica.
+
+    Attributes
+    ----------
+    n_words : int
+    n : int
+        Groups.
+    replicas : int
+        Parts; of the rows and of the columns alike.
+    """
+
+    n_words: int
+    n: int
+    replicas: int
+
+    @classmethod
+    def of(cls, n_words: int, replicas: int) -> Groups:
+        """The groups of a vocabulary; errors as of `groups_for`."""
+        return cls(n_words, groups_for(n_words, replicas), replicas)
+
+    @property
+    def each(self) -> int:
+        """Groups of a part, and the steps of a turn."""
+        return self.n // self.replicas
+
+    @cached_property
+    def first_rows(self) -> list[int]:
+        """Where each group's rows begin, and the last one's end."""
+        found: list[int] = np.cumsum([0, *(len(self.members(g)) for g in range(self.n))]).tolist()
+        return found
+
+    def members(self, g: int) -> np.ndarray:
+        """The words of a group, int32."""
+        return members(g, self.n, self.n_words)
+
+    def order(self) -> np.ndarray:
+        """Which word each row is of, int32 (n_words,)."""
+        return np.concatenate([self.members(g) for g in range(self.n)])
+
+    def of_part(self, part: int) -> range:
+        """The groups of a part."""
+        return range(part * self.each, (part + 1) * self.each)
+
+    def rows(self, part: int) -> slice:
+        """The rows of a part."""
+        return slice(self.first_rows[part * self.each], self.first_rows[(part + 1) * self.each])
+
+    def turn(self, k: int) -> int:
+        """The turn of step k, both counted from the beginning of a run; there are `n` steps in a pass."""
+        return k // self.each
+
+    def turns(self, k: int, n: int) -> Iterator[tuple[int, range]]:
+        """Steps ``k .. k + n - 1`` by turns: of each its number, and the steps counted within it."""
+        while n > 0:
+            turn, step = divmod(k, self.each)
+            some = min(n, self.each - step)
+            yield turn, range(step, step + some)
+            k, n = k + some, n - some
+
+    def met(self, seed: int, turn: int) -> list[int]:
+        """Which part of the columns each part of the rows is with in a turn, counted from the beginning of a run."""
+        return _met(seed, turn, self.replicas)
+
+    def pairs(self, seed: int, turn: int, step: int) -> list[tuple[int, int]]:
+        """Which groups of two parts meet in a step of such a turn."""
+        epoch, turn = divmod(turn, self.replicas)
+        return groups_met(seed, epoch, turn, step, self.each, self.replicas)
+
+
+@cache
+def _met(seed: int, turn: int, replicas: int) -> list[int]:
+    return parts_met(seed, *divmod(turn, replicas), replicas)
+
+
+def fingerprint(lengths: np.ndarray, columns: Iterable[np.ndarray], values: Iterable[np.ndarray]) -> str:
+    """A fingerprint of the counts of a group's rows: how long they are, and all of them in a row, in pieces."""
+    found = []
+    for arrays in ([np.ascontiguousarray(lengths, np.int64)], columns, values):
+        digest = hashlib.blake2b(digest_size=16)
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array).data)
+        found.append(digest.hexdigest())
+    return " ".join(found)
+
+
+def counts_digest(counts: Cooccurrences, groups: Groups) -> str:
+    """A fingerprint of counts that workers can make together, each of its parts."""
+    vocabulary = counts.vocabulary.digest()
+
+    def of_group(g: int) -> str:
+        words = groups.members(g)
+        places = [
+            slice(start, stop) for start, stop in zip(counts.offsets[words], counts.offsets[words + 1], strict=True)
+        ]
+        lengths = np.diff(counts.offsets)[words]
+        return fingerprint(lengths, (counts.columns[p] for p in places), (counts.values[p] for p in places))
+
+    parts = [corpus_digest(" ".join(map(of_group, groups.of_part(part)))) for part in range(groups.replicas)]
+    return replicas_digest(vocabulary, parts)

@@ -136,7 +136,7 @@ def read_corpus(
 def counts_on_cluster(
     cluster: Any, corpus: Any, config: TrainingConfig, vocabulary: Vocabulary | None, mmap_above: int | None
 ) -> ClusterCounts:
-    """What GloVe and svd are trained on when a cluster counts.
+    """What GloVe and svd are trained on when a cluster counts; `replicas` of GloVe are trained there too.
 
     Raises
     ------
@@ -144,11 +144,7 @@ def counts_on_cluster(
         For a corpus that other machines cannot read, and for options that have no effect there.
     """
     _refuse_mapped(mmap_above)
-    if getattr(config, "replicas", None) is not None:
-        raise ConfigError(
-            f"`cluster` counts for model {config.model}, whose `replicas` are trained on one machine, in threads: "
-            "leave out `replicas`, or `cluster`"
-        )
+    _refuse_one(config)
     if corpus is None or not _named(corpus):
         raise ConfigError(f"`cluster` needs for model {config.model} a corpus in files, which its workers read")
     if getattr(config, "sample", 0):
@@ -180,14 +176,18 @@ def corpus_on_cluster(
             if hasattr(config, "replicas")
             else f"`cluster` has nothing to do for model {config.model}; leave it out"
         )
-    if config.replicas == 1:
-        raise ConfigError("`cluster` has nothing to share out with `replicas` 1; give 2 or more")
+    _refuse_one(config)
     _refuse_mapped(mmap_above)
     if corpus in ("-", ["-"]) or corpus is None or not _named(corpus):
         return SpreadCorpus.from_corpus(engine, read_corpus(corpus, config, vocabulary, progress))
     sources = [corpus] if isinstance(corpus, (str, os.PathLike)) else list(corpus)
     options = {name: value for name, value in config.corpus_options().items() if name != "workers"}
     return SpreadCorpus.from_text(engine, sources, vocabulary=vocabulary, progress=progress, **options)
+
+
+def _refuse_one(config: TrainingConfig) -> None:
+    if getattr(config, "replicas", None) == 1:
+        raise ConfigError("`cluster` has nothing to share out with `replicas` 1; give 2 or more")
 
 
 def _refuse_mapped(mmap_above: int | None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -44,74 +44,42 @@ class Layout(NamedTuple):
         return found
 
 
-class Node:
-    """The rows that the workers on one machine hold together.
+class Meeting:
+    """Memory that the workers on one machine share, in which they wait for each other.
 
     Parameters
     ----------
-    layout : Layout
+    layout : object
+        Its ``arrays()`` says what stands there.
     arrays : list of ndarray
-        As `Layout.arrays` describes them.
+        That; the first, int64 (n_workers, LINE), is how often each worker has come.
     memory : SharedMemory, optional
         That they lie in.
 
     Attributes
     ----------
-    base : list of float32 (n_rows, row_size)
-        What all replicas agreed on when they met last.
-    copies : list of float32 (n_here, n_rows, row_size)
-    touched : list of uint8 (n_here, n_rows)
-        Which rows of each copy have changed since.
-    place : dict of int to int
-        Which copy a replica has.
+    address : SharedAddress or None
+        Where others find it.
     """
 
-    def __init__(self, layout: Layout, arrays: list[np.ndarray], memory: SharedMemory | None = None) -> None:
+    def __init__(self, layout: Any, arrays: list[np.ndarray], memory: SharedMemory | None = None) -> None:
         self._memory = memory  # within reach of others as long as this lives
         self.address = None if memory is None else memory.address
         self.arrived = arrays[0]
-        self.base, self.copies, self.touched = (arrays[1 + i :: 3] for i in range(3))
-        self.place = {r: i for i, r in enumerate(layout.replicas)}
 
     @classmethod
-    def new(cls, layout: Layout) -> Node:
+    def new(cls, layout: Any) -> Self:
         """A node in memory of this process, which others may join."""
         memory = SharedMemory(size_for(layout.arrays()))
         return cls(layout, [memory.array(*array) for array in layout.arrays()], memory)
 
     @classmethod
-    def join(cls, layout: Layout, address: SharedAddress) -> Node | None:
+    def join(cls, layout: Any, address: SharedAddress) -> Self | None:
         """A node that another worker made, where its memory is within reach."""
         memory = SharedMemory.join(address)
         if memory is None:
             return None
         return cls(layout, [memory.array(*array) for array in layout.arrays()], memory)
-
-    @classmethod
-    def of_threads(cls, matrices: Sequence[np.ndarray], n_threads: int, n: int) -> Node:
-        """The node of n replicas that threads train; what they agree on is in `matrices`. One alone needs no copy."""
-        from embedkit.kernels.simd import aligned_zeros
-
-        layout = Layout(n_threads, list(range(n)), [matrix.shape for matrix in matrices])
-        arrays = [np.zeros(*layout.arrays()[0])]
-        for matrix in matrices:
-            copies = matrix[None] if n == 1 else aligned_zeros(n * len(matrix), matrix.shape[1])
-            arrays += [matrix, copies.reshape(n, *matrix.shape), np.zeros((n, len(matrix)), np.uint8)]
-        node = cls(layout, arrays)
-        node.reset(layout.replicas)
-        return node
-
-    def of(self, r: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """The matrices of a replica, and where it marks what it touches."""
-        i = self.place[r]
-        return [copies[i] for copies in self.copies], [touched[i] for touched in self.touched]
-
-    def reset(self, replicas: Sequence[int]) -> None:
-        """Give replicas what all agree on."""
-        for r in replicas:
-            for base, copy, touched in zip(self.base, *self.of(r), strict=True):
-                copy[...] = base
-                touched[...] = 0
 
     def wait(self, seats: np.ndarray, me: int, count: int, control: np.ndarray, seconds: float) -> bool:
         """Wait, as the one with seat `me`, until all in `seats` have been here as often.
@@ -143,3 +111,64 @@ class Node:
             time.sleep(nap)
             nap = min(2 * nap, LONGEST_NAP)
         return True
+
+    def compile(self, control: np.ndarray) -> None:
+        """Compile what waiting takes, before anybody waits."""
+        from embedkit.kernels.arrivals import arrive, look_for_all
+
+        arrive(self.arrived, 0, 0)
+        look_for_all(self.arrived, np.zeros(0, np.int64), 0, control)
+
+
+class Node(Meeting):
+    """The rows that the workers on one machine hold together.
+
+    Parameters
+    ----------
+    layout : Layout
+    arrays : list of ndarray
+        As `Layout.arrays` describes them.
+    memory : SharedMemory, optional
+        That they lie in.
+
+    Attributes
+    ----------
+    base : list of float32 (n_rows, row_size)
+        What all replicas agreed on when they met last.
+    copies : list of float32 (n_here, n_rows, row_size)
+    touched : list of uint8 (n_here, n_rows)
+        Which rows of each copy have changed since.
+    place : dict of int to int
+        Which copy a replica has.
+    """
+
+    def __init__(self, layout: Layout, arrays: list[np.ndarray], memory: SharedMemory | None = None) -> None:
+        super().__init__(layout, arrays, memory)
+        self.base, self.copies, self.touched = (arrays[1 + i :: 3] for i in range(3))
+        self.place = {r: i for i, r in enumerate(layout.replicas)}
+
+    @classmethod
+    def of_threads(cls, matrices: Sequence[np.ndarray], n_threads: int, n: int) -> Node:
+        """The node of n replicas that threads train; what they agree on is in `matrices`. One alone needs no copy."""
+        from embedkit.kernels.simd import aligned_zeros
+
+        layout = Layout(n_threads, list(range(n)), [matrix.shape for matrix in matrices])
+        arrays = [np.zeros(*layout.arrays()[0])]
+        for matrix in matrices:
+            copies = matrix[None] if n == 1 else aligned_zeros(n * len(matrix), matrix.shape[1])
+            arrays += [matrix, copies.reshape(n, *matrix.shape), np.zeros((n, len(matrix)), np.uint8)]
+        node = cls(layout, arrays)
+        node.reset(layout.replicas)
+        return node
+
+    def of(self, r: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """The matrices of a replica, and where it marks what it touches."""
+        i = self.place[r]
+        return [copies[i] for copies in self.copies], [touched[i] for touched in self.touched]
+
+    def reset(self, replicas: Sequence[int]) -> None:
+        """Give replicas what all agree on."""
+        for r in replicas:
+            for base, copy, touched in zip(self.base, *self.of(r), strict=True):
+                copy[...] = base
+                touched[...] = 0

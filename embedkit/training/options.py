@@ -93,7 +93,7 @@ class PredictionConfig(TrainingConfig):
     replicas: int | None = option(
         None,
         "Train so many copies that are merged at fixed places (glove: so many parts that share nothing): the vectors "
-        "depend on their number, not on the threads.",
+        "depend on their number, not on threads or machines.",
         least=1,
         most=4096,
         default_help="one model that all threads share",

@@ -123,8 +123,8 @@ class RemoteRun(ABC):
         """The call that does n rounds from k on, and its order; workers wait for each other so many seconds."""
 
     @abstractmethod
-    def _take_note(self, replies: list[Any]) -> None:
-        """Take over what rounds changed."""
+    def _take_note(self, k: int, n: int, replies: list[Any]) -> None:
+        """Take over what n rounds from k on changed."""
 
     @abstractmethod
     def _results(self, k: int, n: int, replies: list[Any]) -> list[list[Result]]:
@@ -168,7 +168,7 @@ class RemoteRun(ABC):
                     self._gather(k)
                 replies = self._order(k, n)
                 noting = time.monotonic()
-                self._take_note(replies)
+                self._take_note(k, n, replies)
                 now = time.monotonic()
                 self._ready = k + n
                 self._figures.add(now - begun, replies)
@@ -240,12 +240,8 @@ class RemoteRun(ABC):
         nodes: dict[str, int] = {}
         while left := [w for w in workers if w not in nodes]:
             layouts = {w: self._layout(places[w]) for w in left}
-            made = self._ask({w: self._open(w, k, layouts[w], state) for w in left if not seats[w]})
-            if None in made.values():
-                self._nothing_is_there()
-            joined = self._ask({w: self._join(w, k, layouts[w], made.get(places[w][0])) for w in left})
-            if None in joined.values():
-                self._nothing_is_there()
+            made = self._made({w: self._open(w, k, layouts[w], state) for w in left if not seats[w]})
+            joined = self._made({w: self._join(w, k, layouts[w], made.get(places[w][0])) for w in left})
             for w in left:
                 if joined[w]:
                     nodes[w] = workers.index(places[w][0])
@@ -267,9 +263,14 @@ class RemoteRun(ABC):
         handles = [self.engine.submit(*task, worker=worker) for worker, task in tasks.items()]
         return dict(zip(tasks, self.engine.results(handles), strict=True))
 
-    def _nothing_is_there(self) -> None:
-        self._holds = set()
-        raise WorkersLost([])
+    def _made(self, tasks: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
+        """What workers answer that should hold their share; those that do not have lost it."""
+        answers = self._ask(tasks)
+        empty = [worker for worker, answer in answers.items() if answer is None]
+        if empty:
+            self._holds = {(worker, r) for worker, r in self._holds if worker not in empty}
+            raise WorkersLost([])
+        return answers
 
     def _order(self, k: int, n: int) -> list[Any]:
         """Have all workers do n rounds, from k on."""

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embedkit.cluster.cooccurrence import SpreadCounts
 from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.training.fasttext import FastText
+from embedkit.training.glove import row_size_for
+from embedkit.training.glove_records import Groups
 from embedkit.training.merging import Merging, ReplicatedFamily
 from embedkit.training.options import TrainingConfig
 from embedkit.training.replicas import check_replicas
@@ -15,6 +18,8 @@ from embedkit.training.run import Run
 from embedkit.training.schedule import Schedule
 from embedkit.training.suiting import suited
 from embedkit.training.word2vec import Word2Vec
+
+CELL_BYTES = 12  # of a count, and of a record
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class RemotePlan:
         Of a worker with the most replicas: what all agree on, its copies, the words. The Python process itself (some
         200 MB with numba) comes on top.
     disk_bytes : int
-        Of such a worker, for the ids of its parts.
+        Of such a worker, for the ids of its parts; for GloVe their counts and records, as many as they are estimated.
     round_bytes : float
         What such a worker sends to others and gets from them in a round, about, when each worker is a machine of its
         own: rows are expected to be touched as often as drawn. Workers on one machine share memory instead.
@@ -76,6 +81,34 @@ def plan_on_cluster(corpus: SpreadCorpus, config: TrainingConfig) -> RemotePlan:
         + 2 * corpus.vocabulary.counts.nbytes,
         most * 4 * corpus.n_ids // schedule.n,
         round_bytes(Merging(family, config), schedule, config, most, workers),
+    )
+
+
+def plan_parts(counts: SpreadCounts, config: TrainingConfig) -> RemotePlan:
+    """The same for GloVe: a round is a turn, behind which columns change hands, a stage is a step in it.
+
+    What counting takes is not in it: Dask keeps the counts of a range and of a piece of the rows in the memory of its
+    workers, and moves them to their disks when that is short.
+
+    Raises
+    ------
+    ConfigError
+        When there are more replicas than words.
+    """
+    groups = Groups.of(len(counts.vocabulary), config.replicas or 1)
+    workers = min(len(counts.engine.workers()), groups.replicas)
+    most, cells = -(-groups.replicas // workers), counts.estimate_cells()
+    part = 8 * row_size_for(config.vector_size) * -(-groups.n_words // groups.replicas)
+    return RemotePlan(
+        counts.n_shards,
+        workers,
+        groups.replicas,
+        groups.replicas,
+        groups.n,
+        # Rows, columns, columns on their way; a group of rows when its records are made.
+        3 * most * part + 3 * CELL_BYTES * cells // groups.n,
+        2 * CELL_BYTES * most * cells // groups.replicas,  # counts, until the records are made of them
+        2 * most * part * (workers - 1) / workers,
     )
 
 

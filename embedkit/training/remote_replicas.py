@@ -128,7 +128,7 @@ class RemoteReplicas(RemoteRun):
             rounds.append((epoch, list(stages), rate_at(self.config.learning_rate, i / self._total)))
         return train_rounds, Order(k, rounds, self.schedule.tokens, not self._base, seconds)
 
-    def _take_note(self, replies: list[Reply]) -> None:
+    def _take_note(self, k: int, n: int, replies: list[Reply]) -> None:
         """Take over the rows that rounds changed."""
         for which, matrix in enumerate(self.matrices):
             size = self.config.vector_size

@@ -14,7 +14,7 @@ import numpy as np
 
 from embedkit.cluster.engine import threads_here
 from embedkit.training.remote_exchange import Rows, add_up, changes_of, pack, take_over, unpack
-from embedkit.training.remote_shares import SHARES, Crew, deliver
+from embedkit.training.remote_shares import Crew, carry_out, deliver
 from embedkit.training.seat import Place, Seat, owned_rows, within
 from embedkit.training.slices import Result
 
@@ -76,17 +76,7 @@ def train_rounds(share: str, order: Order, crew: Crew, me: int) -> Reply | None:
     me : int
         Which of the crew this worker is.
     """
-    held = SHARES.get(share)
-    if held is None:
-        return None
-    with held.lock:
-        if held.deal != crew.deal or held.at != order.k or held.node is None:
-            return None
-        held.at = None
-        reply = _Rounds(held, order, crew, me).run()
-        if reply is not None:
-            held.at = order.k + len(order.rounds)
-        return reply
+    return carry_out(share, crew, order.k, len(order.rounds), lambda held: _Rounds(held, order, crew, me).run())
 
 
 class _Rounds:

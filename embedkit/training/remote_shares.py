@@ -7,8 +7,9 @@ meant, or the process is a new one. So every task may be given to any worker at 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -35,6 +36,7 @@ class Share:
 
 
 SHARES: dict[str, Any] = {}
+Reply = TypeVar("Reply")
 
 
 class Crew(NamedTuple):
@@ -64,6 +66,21 @@ class Crew(NamedTuple):
         """Which worker of a node takes over what an owner elsewhere has merged."""
         there = [w for w, where in enumerate(self.nodes) if where == node]
         return there[owner % len(there)]
+
+
+def carry_out(share: str, crew: Crew, k: int, n: int, work: Callable[[Any], Reply | None]) -> Reply | None:
+    """Do n rounds from k on by ``work(share held)``; None when this worker does not hold their beginning."""
+    held = SHARES.get(share)
+    if held is None:
+        return None
+    with held.lock:
+        if held.deal != crew.deal or held.at != k:
+            return None
+        held.at = None
+        reply = work(held)
+        if reply is not None:
+            held.at = k + n
+        return reply
 
 
 def forget(run: str) -> None:

@@ -131,12 +131,10 @@ def session_of(
 
 def compile_kernels(family: ReplicatedFamily, node: Node, control: np.ndarray) -> None:
     """Train and merge nothing before any thread starts, so that the first figures are of training alone."""
-    from embedkit.kernels.arrivals import arrive, look_for_all
     from embedkit.kernels.replicas import merge_rows
 
     matrices, touched = node.of(next(iter(node.place)))
     family.step_on(matrices, read_only(np.zeros(0, np.int32)), np.float32(0), slice_state(0, 0, 0), control, touched)
     nobody = np.zeros(0, np.int64)
     merge_rows(node.base[0], node.copies[0], node.touched[0], nobody, np.zeros(0, np.float32), False)
-    arrive(node.arrived, 0, 0)
-    look_for_all(node.arrived, nobody, 0, control)
+    node.compile(control)

@@ -19,6 +19,7 @@ from embedkit.cluster.engine import DaskEngine, connected
 from embedkit.counting import Window
 from embedkit.errors import CorpusError, EmbedkitError
 from embedkit.training import remote, train
+from embedkit.training.glove import row_size_for
 from embedkit.vocabulary.corpus import count_words
 
 
@@ -160,6 +161,49 @@ def test_replicas_on_a_cluster_with_a_killed_worker(prose, engine, monkeypatch, 
     there = train(prose, cluster=engine, progress=listen, **options)
     assert killed
     np.testing.assert_array_equal(here.vectors, there.vectors)
+
+
+GLOVE = {"model": "glove", "vector_size": 20, "epochs": 4, "replicas": 4, "window": 5}
+
+
+def test_glove_on_a_cluster_with_a_killed_worker(prose, engine, monkeypatch):
+    monkeypatch.setattr(remote, "ORDER_SECONDS", 0.05)
+    options = {**GLOVE, "epochs": 60}
+    listen, killed = killer(engine, 0.3)
+    there = train(prose, cluster=engine, progress=listen, **options)
+    assert killed
+    np.testing.assert_array_equal(there.vectors, train(prose, workers=1, **options).vectors)
+
+
+def test_glove_from_the_command_line(prose, tmp_path):
+    options = ["--model", "glove", "--replicas", "4", "--dim", "20", "--epochs", "4", "--window", "5"]
+    embedkit("train", prose, "-o", tmp_path / "many.safetensors", *options, "--cluster", "local:2")
+    embedkit("train", prose, "-o", tmp_path / "one.safetensors", *options)
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "many.safetensors").read_bytes()
+    assert "replicas" in embedkit("info", tmp_path / "many.safetensors").stdout
+
+
+def test_columns_of_glove_travel_between_workers_out_of_reach(prose, engine, monkeypatch):
+    # No worker takes another's memory where each says that it is on a machine of its own.
+    monkeypatch.setattr(remote, "machine_here", os.getpid)
+    reports = []
+    there = train(prose, cluster=engine, progress=reports.append, **GLOVE)
+    np.testing.assert_array_equal(there.vectors, train(prose, workers=1, **GLOVE).vectors)
+    state = 2 * 2 * row_size_for(20) * 4 * len(there) / 1e6
+    assert reports[-1].fields["moved_MB"] > 2 * state
+
+
+def test_glove_goes_on_on_one_machine(prose, engine, tmp_path):
+    options = {**GLOVE, "epochs": 60}
+
+    def press(report):
+        if report.stage == "training":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(prose, cluster=engine, progress=press, checkpoint=tmp_path, checkpoint_every=0.0, **options)
+    resumed = train(prose, workers=2, checkpoint=tmp_path, resume=True, **options)
+    np.testing.assert_array_equal(resumed.vectors, train(prose, workers=1, **options).vectors)
 
 
 def test_replicas_inside_somebody_elses_dask_program(prose):

@@ -185,12 +185,6 @@ def test_replicas_depend_on_their_number_and_the_seed_alone(tmp_path):
         vectors(2, checkpoint=tmp_path, resume=True)
 
 
-def test_a_cluster_counts_and_has_no_replicas_of_glove(tmp_path):
-    (tmp_path / "t.txt").write_text("a b\n" * 9)
-    with pytest.raises(ConfigError, match="`cluster` counts for model glove, whose `replicas` are trained"):
-        train(tmp_path / "t.txt", model="glove", replicas=2, cluster="local:2")
-
-
 def test_the_same_for_any_number_of_threads_and_another_with_another_seed():
     text = corpus()
     models = [train(text, model="glove", workers=n, seed=s, **SMALL).vectors for n, s in ((1, 5), (3, 5), (1, 6))]

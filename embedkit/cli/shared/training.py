@@ -109,23 +109,31 @@ def _show_cluster_plan(
     corpus: list[str], config: TrainingConfig, options: dict[str, Any], as_json: bool, quiet: bool
 ) -> None:
     """Print what a run on a cluster would take; its words are counted there."""
-    from embedkit.training.inputs import corpus_on_cluster
-    from embedkit.training.remote_plan import plan_on_cluster
+    from embedkit.counting import Window
+    from embedkit.training.inputs import corpus_on_cluster, counts_on_cluster
+    from embedkit.training.remote_plan import plan_on_cluster, plan_parts
     from embedkit.vocabulary import Vocabulary
 
-    if config.model in ("glove", "svd"):
+    if config.model in ("glove", "svd") and getattr(config, "replicas", None) is None:
         raise ConfigError(
             f"--dry-run with --cluster plans replicas; model {config.model} trains here on counts of the cluster: "
             "leave out --cluster to see what that takes"
         )
     vocabulary = Vocabulary.load(options["vocabulary"]) if options["vocabulary"] else None
     with cluster_engine(options["cluster"], quiet) as engine, progress_bar(quiet) as progress:
-        encoded = corpus_on_cluster(engine, corpus, config, vocabulary, progress, options.get("mmap_above"))
-        found = plan_on_cluster(encoded, config)
+        if config.model == "glove":
+            counted = counts_on_cluster(engine, corpus, config, vocabulary, options.get("mmap_above"))
+            with counted.spread(Window(config.window), progress) as counts:
+                found = plan_parts(counts, config)
+            sizes = {"words in the vocabulary": len(counts.vocabulary), "tokens": counts.vocabulary.total}
+        else:
+            encoded = corpus_on_cluster(engine, corpus, config, vocabulary, progress, options.get("mmap_above"))
+            found = plan_on_cluster(encoded, config)
+            sizes = {"words in the vocabulary": len(encoded.vocabulary), "tokens": encoded.n_tokens}
+            sizes["sentences"] = encoded.n_sentences
     with Results(["what", "value"], as_json, digits=1) as results:
-        results.row("words in the vocabulary", len(encoded.vocabulary))
-        results.row("tokens", encoded.n_tokens)
-        results.row("sentences", encoded.n_sentences)
+        for what, size in sizes.items():
+            results.row(what, size)
         results.row("shards", found.shards)
         results.row("workers", found.workers)
         results.row("replicas", found.replicas)
