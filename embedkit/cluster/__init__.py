@@ -5,6 +5,7 @@ counted before, so a task whose worker died is simply done again elsewhere. What
 integer sums do not depend on who adds them up or in which order.
 
 ``engine``       submit and gather, and the one engine there is: Dask
+``desk``         calls to workers, and between them
 ``words``        word counts, merged as a tree
 ``cooccurrence`` co-occurrence counts, merged by rows
 ``phrases``      collocations

@@ -129,14 +129,15 @@ class SpreadCorpus:
         makers = [maker(start) for start in starts]
         return cls(engine, corpus.vocabulary, makers, lengths, corpus.n_tokens, corpus.n_sentences, corpus.options)
 
-    def pieces(self, low: int, high: int) -> list[Any]:
-        """Handles of arrays that together are ``ids[low:high]``."""
+    def pieces(self, low: int, high: int) -> list[tuple[int, Any]]:
+        """Handles of arrays that together are ``ids[low:high]``, and where in it each begins."""
         first, last = (int(i) for i in np.searchsorted(self._ends, [low, high - 1], side="right"))
         found = []
         for i in range(first - 1, last):
             start = int(self._ends[i])
             ids = self._held[i] if i in self._held else self._makers[i]()
-            found.append(self.engine.submit(_piece, ids, max(0, low - start), max(0, high - start)))
+            piece = self.engine.submit(_piece, ids, max(0, low - start), max(0, high - start))
+            found.append((max(0, start - low), piece))
         return found
 
     def let_go(self) -> None:

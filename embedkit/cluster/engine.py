@@ -6,15 +6,15 @@ asked for and nowhere else.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from embedkit._version import __version__
+from embedkit.cluster.desk import Box, Desk, DeskBox
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.progress import Progress, ProgressCallback
 
@@ -23,18 +23,12 @@ BUSY_SECONDS = 600.0  # that a worker may be busy with other tasks before it tak
 LOOK_SECONDS = 0.001  # between looks for answers
 ALONE_SECONDS = 300.0  # that a task waits while no worker lives; Dask starts killed ones again, in 30 seconds and more
 PATIENCE_SECONDS = 5.0  # between looks whether one lives
+BOUND_SECONDS = 0.5  # the same for a task that one worker alone can do
 COPIED = ("embedkit.kernels.tokens",)  # imported before processes of this machine are copied: Numba above all
 RETRIES = 3  # of a task that fails with its worker
 # What Dask raises when an actor's worker is no more, beside what the operating system raises.
 _OF_THE_DEAD = ("RuntimeError", "CommClosedError", "KilledWorker", "CancelledError", "FutureCancelledError", "KeyError")
 LATE, GONE = "late", "gone"  # in the place of an answer: the worker gives none, or is no more
-
-
-class Box(Protocol):
-    """Where a worker is told something by another one; travels to that one."""
-
-    def tell(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """As `Engine.tell`."""
 
 
 class Engine(Protocol):
@@ -46,6 +40,9 @@ class Engine(Protocol):
 
     def submit(self, function: Callable[..., Any], *arguments: Any, worker: str | None = None) -> Any:
         """Do ``function(*arguments)`` somewhere, on `worker` if it lives; arguments may be what `submit` returned."""
+
+    def submit_to(self, worker: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Do ``function(*arguments)`` on `worker` and nowhere else; the result is None when that is no more."""
 
     def share(self, value: Any) -> Any:
         """A handle for a value that many tasks take; it outlives the worker that holds it."""
@@ -92,6 +89,7 @@ class DaskEngine:
         self._client = client
         self._left_out: set[str] = set()
         self._desks: dict[str, Any] = {}
+        self._bound: dict[Any, frozenset[str]] = {}  # keys of tasks: the workers without which they are never done
         with _lost():
             client.wait_for_workers(1, timeout=CONNECT_SECONDS)
             found = client.run(_describe, on_error="return")
@@ -131,7 +129,21 @@ class DaskEngine:
         elif self._left_out:
             where = {"workers": self.workers()}
         with _lost():
-            return self._client.submit(function, *arguments, pure=False, retries=RETRIES, **where)
+            return self._submit(function, *arguments, **where)
+
+    def submit_to(self, worker: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        with _lost():
+            handle = self._submit(function, *arguments, workers=[worker], allow_other_workers=False)
+        self._bound[handle.key] = self._bound.get(handle.key, frozenset()) | {worker}
+        return handle
+
+    def _submit(self, function: Callable[..., Any], *arguments: Any, **where: Any) -> Any:
+        handle = self._client.submit(function, *arguments, pure=False, retries=RETRIES, **where)
+        # What waits for a task that waits for a worker waits for that worker.
+        bound = [self._bound.get(getattr(argument, "key", None), frozenset()) for argument in arguments]
+        if any(bound):
+            self._bound[handle.key] = frozenset().union(*bound)
+        return handle
 
     def call(self, worker: str, function: Callable[..., Any], *arguments: Any) -> Any:
         with self._client.as_current():
@@ -142,7 +154,7 @@ class DaskEngine:
 
     def _desk(self, worker: str) -> Any:
         if worker not in self._desks:
-            made = self._client.submit(_Desk, actor=True, workers=[worker], allow_other_workers=True, pure=False)
+            made = self._client.submit(Desk, actor=True, workers=[worker], allow_other_workers=True, pure=False)
             self._desks[worker] = made.result(timeout=BUSY_SECONDS)
         return self._desks[worker]
 
@@ -154,9 +166,9 @@ class DaskEngine:
     def box(self, worker: str) -> Box:
         with self._client.as_current():
             try:
-                return _DeskBox(worker, self._desk(worker).key)
+                return DeskBox(worker, self._desk(worker).key)
             except Exception:  # its call will be answered with `GONE`
-                return _DeskBox(worker, "")
+                return DeskBox(worker, "")
 
     def answers(self, calls: list[Any], seconds: float) -> Iterator[tuple[int, Any]]:
         end = time.monotonic() + seconds
@@ -187,14 +199,17 @@ class DaskEngine:
             return GONE
 
     def _result(self, handle: Any) -> Any:
-        alone_since = None
+        alone_since, bound = None, self._bound.pop(handle.key, frozenset())
         while True:
             try:
-                return handle.result(timeout=PATIENCE_SECONDS)
+                return handle.result(timeout=BOUND_SECONDS if bound else PATIENCE_SECONDS)
             except TimeoutError:
                 if handle.status != "pending":
                     raise
-            if set(self._client.nthreads()) - self._left_out:
+            living = set(self._client.nthreads()) - self._left_out
+            if bound - living:
+                return None
+            if living:
                 alone_since = None
                 continue
             alone_since = alone_since or time.monotonic()
@@ -350,47 +365,6 @@ def _describe() -> dict[str, str]:
 async def _drop(dask_scheduler: Any, worker: str) -> None:
     """Have the scheduler forget a worker: what it holds is made again rather than waited for."""
     await dask_scheduler.remove_worker(worker, stimulus_id="embedkit: it does not answer")
-
-
-def threads_here() -> int:
-    """How many threads the worker that asks may use; 1 elsewhere."""
-    try:
-        from distributed import get_worker
-
-        return int(get_worker().state.nthreads)
-    except (ImportError, ValueError):
-        return 1
-
-
-class _Desk:
-    """Dask's actor for `DaskEngine.call`: its calls go straight to the worker, past the scheduler."""
-
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        return function(*arguments)
-
-    async def tell(self, function: Callable[..., Any], *arguments: Any) -> None:
-        function(*arguments)  # in the worker's loop, so that it passes the call under way
-
-
-class _DeskBox(NamedTuple):
-    """A worker's desk, for another worker."""
-
-    worker: str
-    desk: str
-
-    def tell(self, function: Callable[..., Any], *arguments: Any) -> None:
-        from distributed import get_worker
-        from distributed.protocol import to_serialize
-
-        here = get_worker()
-
-        async def send() -> None:
-            told = [to_serialize(one) for one in (function, *arguments)]
-            with contextlib.suppress(Exception):  # a worker that is lost is found out by who waits for it
-                await here.rpc(self.worker).actor_execute(actor=self.desk, function="tell", args=told, kwargs={})
-
-        loop: Any = here.loop
-        asyncio.run_coroutine_threadsafe(send(), loop.asyncio_loop)
 
 
 def _same(value: Any) -> Any:

@@ -136,21 +136,19 @@ class RemoteParts(RemoteRun):
 
     def _counted(self, worker: str, part: int, pieces: list[Any]) -> Any:
         """A part's records, made of counts where they are to be."""
-        submit, share = self.engine.submit, self._share(worker)
-        taken = [
-            submit(take_counts, share, part, n, submit(rows_of_part, piece, self.groups, part), worker=worker)
-            for n, piece in enumerate(pieces)
-        ]
-        return submit(arrange_part, share, self._setup, part, len(pieces), *taken, worker=worker)
+        engine, share, taken = self.engine, self._share(worker), []
+        for n, piece in enumerate(pieces):
+            rows = engine.submit(rows_of_part, piece, self.groups, part)
+            taken.append(engine.submit_to(worker, take_counts, share, part, n, rows))
+        return engine.submit_to(worker, arrange_part, share, self._setup, part, len(pieces), *taken)
 
     def _moved(self, worker: str, part: int, holder: str) -> Any:
         """A part's records, given by who has them."""
-        submit, share = self.engine.submit, self._share(worker)
-        taken = []
+        engine, share, taken = self.engine, self._share(worker), []
         for i in range(self.groups.each):
-            given = submit(give_group, self._share(holder), part, i, worker=holder)
-            taken.append(submit(take_group, share, part, i, given, worker=worker))
-        return submit(close_part, share, part, *taken, worker=worker)
+            given = engine.submit_to(holder, give_group, self._share(holder), part, i)
+            taken.append(engine.submit_to(worker, take_group, share, part, i, given))
+        return engine.submit_to(worker, close_part, share, part, *taken)
 
     def _first_state(self, k: int, machines: int) -> Any:
         self._nodes = {}

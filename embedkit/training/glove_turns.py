@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from embedkit.cluster.engine import threads_here
+from embedkit.cluster.desk import threads_here
 from embedkit.threads import ordered_map
 from embedkit.training.glove_worker import moved
 from embedkit.training.remote_shares import Crew, carry_out, deliver

@@ -21,7 +21,7 @@ from embedkit.training.node import Layout, Node
 from embedkit.training.options import TrainingConfig
 from embedkit.training.remote import RemoteRun, tell_of_kinds, train_in_orders
 from embedkit.training.remote_round import Order, Reply, train_rounds
-from embedkit.training.remote_worker import Model, hold_part, join_node, open_node
+from embedkit.training.remote_worker import Model, hold_part, join_node, open_node, take_ids
 from embedkit.training.replicas import check_replicas, in_order, session_of
 from embedkit.training.run import Run
 from embedkit.training.schedule import Schedule
@@ -92,10 +92,10 @@ class RemoteReplicas(RemoteRun):
     def _part(self, worker: str, r: int) -> Any:
         n, length = self.schedule.n, self.corpus.n_ids
         low, high, reach = length * r // n, length * (r + 1) // n, cut_reach(length, n)
-        pieces = self.corpus.pieces(low, min(length, high + reach))
-        return self.engine.submit(
-            hold_part, self._share(worker), self.schedule, r, high - low, reach, *pieces, worker=worker
-        )
+        engine, share, taken = self.engine, self._share(worker), []
+        for n_piece, (start, ids) in enumerate(self.corpus.pieces(low, min(length, high + reach))):
+            taken.append(engine.submit_to(worker, take_ids, share, r, n_piece, start, ids))
+        return engine.submit_to(worker, hold_part, share, self.schedule, r, high - low, reach, *taken)
 
     def _first_state(self, k: int, machines: int) -> Any:
         self._base = []

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from embedkit.cluster.engine import threads_here
+from embedkit.cluster.desk import threads_here
 from embedkit.training.remote_exchange import Rows, add_up, changes_of, pack, take_over, unpack
 from embedkit.training.remote_shares import Crew, carry_out, deliver
 from embedkit.training.seat import Place, Seat, owned_rows, within

@@ -21,6 +21,8 @@ from embedkit.training.spool import Spool
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus, cut_ids, to_sentence_end
 
+ID_BYTES = 4
+
 
 class Model(NamedTuple):
     """What a worker makes a family from: the same everywhere."""
@@ -44,6 +46,8 @@ class Held(Share):
 
     Attributes
     ----------
+    coming : dict of int to _PartIds
+        The text of replicas of which not all is here yet.
     parts : dict of int to Part
         The text of each replica.
     family : ReplicatedFamily or None
@@ -53,6 +57,7 @@ class Held(Share):
         What it holds with the other workers of its machine.
     """
 
+    coming: dict[int, _PartIds] = field(default_factory=dict)
     parts: dict[int, Part] = field(default_factory=dict)
     family: ReplicatedFamily | None = None
     rule: Merging | None = None
@@ -67,18 +72,43 @@ class Held(Share):
 
 
 class _PartIds:
-    """The ids of a part in a file, read a slice at a time."""
+    """Ids in a file, read a slice at a time."""
 
-    def __init__(self, ids: np.ndarray) -> None:
+    def __init__(self) -> None:
         self._spool = Spool("the ids of its text")
-        self._spool.add(np.ascontiguousarray(ids, np.int32))
+        self.pieces: set[int] = set()  # that are there
+        self._first = self._end = 0
+
+    def put(self, piece: int, start: int, ids: np.ndarray) -> None:
+        """Write a piece to its place."""
+        self._spool.put(ID_BYTES * start, np.ascontiguousarray(ids, np.int32))
+        self.pieces.add(piece)
+        self._end = max(self._end, start + len(ids))
+
+    def cut(self, start: int, stop: int) -> None:
+        """Be those from `start` to `stop` alone."""
+        self._first, self._end = start, stop
+
+    def __len__(self) -> int:
+        return self._end - self._first
 
     def __getitem__(self, part: slice) -> np.ndarray:
-        return self._spool.read(np.int32, 4 * part.start, part.stop - part.start)
+        start, stop, _ = part.indices(len(self))
+        return self._spool.read(np.int32, ID_BYTES * (self._first + start), max(0, stop - start))
 
 
-def hold_part(share: str, schedule: Schedule, r: int, length: int, reach: int, *pieces: np.ndarray) -> Any:
-    """Keep the part of a replica; returns its number and digest.
+def take_ids(share: str, r: int, piece: int, start: int, ids: np.ndarray) -> bool:
+    """Keep a piece of the text of a replica, which begins at `start`."""
+    held = SHARES.setdefault(share, Held())
+    with held.lock:
+        held.coming.setdefault(r, _PartIds()).put(piece, start, ids)
+    return True
+
+
+def hold_part(
+    share: str, schedule: Schedule, r: int, length: int, reach: int, *taken: bool | None
+) -> tuple[int, str] | None:
+    """Make the part of a replica of its pieces, when all are here; returns its number and digest, or None.
 
     Parameters
     ----------
@@ -89,18 +119,22 @@ def hold_part(share: str, schedule: Schedule, r: int, length: int, reach: int, *
     length : int
         Of the part, before its ends move to sentence ends.
     reach : int
-        How far they move.
-    *pieces : int32
-        The ids from its beginning on, with those behind the end that are within reach.
+        How far they move: the pieces go on so far behind the end.
+    *taken : bool
+        What waits for `take_ids`.
     """
-    ids = np.concatenate([np.empty(0, np.int32), *pieces])
-    start = to_sentence_end(ids[:reach]) if r else 0
-    stop = length + to_sentence_end(ids[length : length + reach]) if r + 1 < schedule.n else length
-    own = ids[start:stop]
-    cuts = cut_ids(own, schedule.n_slices)
-    held = SHARES.setdefault(share, Held())
-    held.parts[r] = Part(r, _PartIds(own), cuts, schedule.seed)
-    return r, part_digest(own)
+    held = SHARES.get(share)
+    if held is None:
+        return None
+    with held.lock:
+        own = held.coming.pop(r, None)
+        if own is None or len(own.pieces) != len(taken):
+            return None
+        start = to_sentence_end(own[:reach]) if r else 0
+        stop = length + to_sentence_end(own[length : length + reach]) if r + 1 < schedule.n else length
+        own.cut(start, stop)
+        held.parts[r] = Part(r, own, cut_ids(own, schedule.n_slices), schedule.seed)
+        return r, part_digest(own)
 
 
 def open_node(

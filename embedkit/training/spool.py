@@ -24,7 +24,7 @@ class Spool:
     Raises
     ------
     EmbedkitError
-        When the disk is full or the folder cannot be written; from `add` too.
+        When the disk is full or the folder cannot be written; from `add` and `put` too.
     """
 
     def __init__(self, what: str) -> None:
@@ -36,17 +36,25 @@ class Spool:
 
     def add(self, array: np.ndarray) -> int:
         """Write an array behind the others; returns where it begins, in bytes."""
-        data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
         with self._lock:
             start = self._end
-            self._file.seek(start)
-            try:
-                while data:  # an unbuffered file may take a part only
-                    data = data[self._file.write(data) :]
-            except OSError as error:
-                raise self._full(error) from error
+            self._write(start, array)
             self._end = self._file.tell()
         return start
+
+    def put(self, start: int, array: np.ndarray) -> None:
+        """Write an array that begins at a byte, over what stands there."""
+        with self._lock:
+            self._write(start, array)
+
+    def _write(self, start: int, array: np.ndarray) -> None:
+        data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+        self._file.seek(start)
+        try:
+            while data:  # an unbuffered file may take a part only
+                data = data[self._file.write(data) :]
+        except OSError as error:
+            raise self._full(error) from error
 
     def read(self, dtype: Any, start: int, n: int) -> np.ndarray:
         """The n numbers that begin at a byte."""

@@ -22,6 +22,9 @@ class Here:
     def submit(self, function, *arguments, worker=None):
         return pickle.loads(pickle.dumps(function(*pickle.loads(pickle.dumps(arguments)))))
 
+    def submit_to(self, worker, function, *arguments):
+        return self.submit(function, *arguments, worker=worker)
+
     def share(self, value):
         return value
 
@@ -75,3 +78,16 @@ class Failing(Here):
                 del remote_shares.SHARES[share]
             return GONE
         return super().call(worker, function, *arguments)
+
+
+class Misplacing(Here):
+    """The first task of a name is done by nobody, as one that ran on a worker that is no more."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def submit(self, function, *arguments, worker=None):
+        if function.__name__ == self.name:
+            self.name = None
+            return None
+        return super().submit(function, *arguments, worker=worker)

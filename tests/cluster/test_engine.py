@@ -11,7 +11,7 @@ class Handle:
     """A task that is done after so many looks."""
 
     def __init__(self, looks, value=7):
-        self.looks, self.value, self.status = looks, value, "pending"
+        self.looks, self.value, self.status, self.key = looks, value, "pending", object()
 
     def result(self, timeout):
         self.looks -= 1
@@ -29,13 +29,17 @@ class Client:
     def __init__(self, *living):
         self.living = list(living)
 
+    def submit(self, function, *arguments, **where):
+        self.where = where
+        return Handle(10**9)
+
     def nthreads(self):
         return dict.fromkeys(self.living.pop(0) if len(self.living) > 1 else self.living[0], 1)
 
 
 def engine_with(client, left_out=()):
     made = DaskEngine.__new__(DaskEngine)
-    made._client, made._left_out, made._desks = client, set(left_out), {}
+    made._client, made._left_out, made._desks, made._bound = client, set(left_out), {}, {}
     return made
 
 
@@ -53,3 +57,17 @@ def test_without_a_worker_nobody_waits_for_ever(monkeypatch, left_out):
     monkeypatch.setattr(engine, "ALONE_SECONDS", -1.0)
     with pytest.raises(EmbedkitError, match="no worker of the cluster has lived"):
         list(engine_with(Client(left_out), left_out).results([Handle(10**9)]))
+
+
+def test_what_one_worker_alone_can_do_is_not_waited_for_when_it_is_gone():
+    """Nor what waits for that, on whichever worker."""
+    client = Client(["a", "b"], ["b"])
+    made = engine_with(client)
+    first = made.submit_to("a", print)
+    assert (client.where["workers"], client.where["allow_other_workers"]) == (["a"], False)
+    second = made.submit_to("b", print, first)
+    third = made.submit(print, second)
+    assert list(made.results([third, second, first])) == [None, None, None]
+    other = made.submit_to("b", print)
+    other.looks = 3
+    assert list(made.results([other])) == [7]

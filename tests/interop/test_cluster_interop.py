@@ -176,11 +176,10 @@ def test_glove_on_a_cluster_with_a_killed_worker(prose, engine, monkeypatch):
 
 
 def test_glove_from_the_command_line(prose, tmp_path):
-    options = ["--model", "glove", "--replicas", "4", "--dim", "20", "--epochs", "4", "--window", "5"]
+    options = ["--model", "glove", "--replicas", "4", "--dim", "20", "--epochs", "2", "--window", "5"]
     embedkit("train", prose, "-o", tmp_path / "many.safetensors", *options, "--cluster", "local:2")
     embedkit("train", prose, "-o", tmp_path / "one.safetensors", *options)
     assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "many.safetensors").read_bytes()
-    assert "replicas" in embedkit("info", tmp_path / "many.safetensors").stdout
 
 
 def test_columns_of_glove_travel_between_workers_out_of_reach(prose, engine, monkeypatch):

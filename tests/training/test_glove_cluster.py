@@ -21,7 +21,7 @@ from embedkit.training.options import TrainingConfig
 from embedkit.training.remote_plan import plan_parts
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
-from tests.cluster.here import Failing, Here
+from tests.cluster.here import Failing, Here, Misplacing
 
 OPTIONS = {"model": "glove", "vector_size": 10, "epochs": 2, "replicas": 4, "window": 4, "workers": 1}
 
@@ -141,6 +141,13 @@ def test_workers_that_join_are_given_records_by_those_that_have_them(text, expec
     assert {1, 3} <= seen
     assert engine.given > 0
     assert engine.counted in seen  # not once more
+
+
+@pytest.mark.parametrize("task", ["take_counts", "arrange_part", "open_parts", "join_parts"])
+def test_counts_that_got_lost_on_their_way_are_dealt_again(text, expected, task):
+    engine = Misplacing(task)
+    np.testing.assert_array_equal(embedkit.train(text, cluster=engine, **OPTIONS).vectors, expected.vectors)
+    assert engine.name is None
 
 
 def test_records_that_get_lost_on_their_way_are_counted_again(text, expected, monkeypatch):

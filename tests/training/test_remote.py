@@ -21,7 +21,7 @@ from embedkit.training.suiting import suited
 from embedkit.training.word2vec import Word2Vec
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
-from tests.cluster.here import Failing, Here
+from tests.cluster.here import Failing, Here, Misplacing
 
 OPTIONS = {"vector_size": 10, "epochs": 2, "replicas": 3, "workers": 1}
 MODELS = {
@@ -95,6 +95,14 @@ def test_workers_that_die_change_nothing(text, monkeypatch, calls, apart):
     engine = Failing(*calls)
     there = embedkit.train(text, cluster=engine, **OPTIONS)
     assert engine.lost == len(calls)
+    np.testing.assert_array_equal(there.vectors, embedkit.train(text, **OPTIONS).vectors)
+
+
+@pytest.mark.parametrize("task", ["take_ids", "hold_part", "open_node", "join_node"])
+def test_text_that_got_lost_on_its_way_is_dealt_again(text, task):
+    engine = Misplacing(task)
+    there = embedkit.train(text, cluster=engine, **OPTIONS)
+    assert engine.name is None
     np.testing.assert_array_equal(there.vectors, embedkit.train(text, **OPTIONS).vectors)
 
 
@@ -204,7 +212,9 @@ def test_the_ids_are_those_of_one_machine(text, tmp_path):
             corpus.n_sentences,
         )
         for low, high in ((0, len(corpus.ids)), (5, 6), (1000, 4000), (len(corpus.ids) - 1, len(corpus.ids))):
-            np.testing.assert_array_equal(np.concatenate(spread.pieces(low, high)), corpus.ids[low:high])
+            pieces = spread.pieces(low, high)
+            np.testing.assert_array_equal(np.concatenate([piece for _, piece in pieces]), corpus.ids[low:high])
+            assert [start for start, _ in pieces] == np.cumsum([0, *(len(p) for _, p in pieces[:-1])]).tolist()
     assert spread.options == corpus.options
 
 
