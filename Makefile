@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 endif
 PY := $(BIN)/python
 DATA ?= ../shared/data
+# Compiled tools to measure against: NAME=PATH ..., as tests/benchmarks/compiled.py lists them.
+BINARIES ?=
 
 .PHONY: demo test lint docs wheel interop bench bench-full quality boundscheck clean
 
@@ -58,10 +60,11 @@ interop: $(VENV)/installed-interop
 	$(PY) -m pytest -o addopts=-q -n 2 --dist loadfile tests/interop $(wildcard tests/nn/test_torch_*.py)
 
 bench: $(VENV)/installed-bench
-	$(PY) -m tests.benchmarks.word2vec --data $(DATA) --fraction 6
+	$(PY) -m tests.benchmarks.word2vec --data $(DATA) --fraction 6 $(BINARIES:%=--binary %)
+	$(PY) -m tests.benchmarks.fasttext --data $(DATA)
 
 bench-full: $(VENV)/installed-bench
-	$(PY) -m tests.benchmarks.word2vec --data $(DATA) --fraction 1 --seeds 3
+	$(PY) -m tests.benchmarks.word2vec --data $(DATA) --fraction 1 --seeds 3 $(BINARIES:%=--binary %)
 
 quality: $(VENV)/installed-bench
 	$(PY) -m tests.benchmarks.quality --data $(DATA)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import platform
 import shutil
 import sys
 from pathlib import Path
@@ -22,3 +23,22 @@ def unpacked(name: str, data: Path, work: Path) -> Path:
         with lzma.open(data / f"{name}.xz") as packed, open(target, "wb") as plain:
             shutil.copyfileobj(packed, plain)
     return target
+
+
+def part_of(source: Path, target: Path, fraction: int) -> Path:
+    """The first n-th of a text, cut at a line end, or all of it, under the name `target`."""
+    if fraction == 1:
+        target.symlink_to(source.absolute())
+        return target
+    with open(source, "rb") as reader, open(target, "wb") as writer:
+        writer.write(reader.read(source.stat().st_size // fraction) + reader.readline())
+    return target
+
+
+def processor() -> str:
+    """What this machine calls its processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

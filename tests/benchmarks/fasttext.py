@@ -1,103 +1,47 @@
-"""Subword training side by side with the ``fasttext`` package and gensim: seconds, memory, quality.
+"""Subwords beside one another: jamo against characters on Korean text, and answers for unknown words.
 
-    python -m tests.benchmarks.fasttext --data DIR [--fraction 6] [--seeds 1] [--epochs 5] [--systems embedkit,fasttext]
-    python -m tests.benchmarks.fasttext --data DIR --queries
+    python -m tests.benchmarks.fasttext --data DIR [--fraction 9] [--rounds 3] [--queries]
 
-DIR holds `en_wiki.txt`, `ws353.tsv` and `questions-words.txt`, unpacked. Every run is a process of its own, from text
-to the saved model, the systems taking turns; two threads, 100 dimensions, sample 1e-4, 2,000,000 buckets. --queries
-measures 100,000 unknown words to vectors, and a cold `embedkit similar` on a model of 2,000,000 buckets.
+DIR holds `ko_wiki.txt` and, for --queries, `en_wiki.txt`. Trains on the first n-th of the Korean text, the two kinds
+of subwords in turn, each as a command in a process of its own: five passes, two threads, `--tokenizer korean`. Training
+in English beside other tools: `tests.benchmarks.word2vec --case fasttext`.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from tests.benchmarks.data import unpacked
-
-COMMON = "import json, resource, sys; text, out, epochs, seed = *sys.argv[1:3], *map(int, sys.argv[3:5])\n"
-PEAK = (
-    "\npeak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == 'darwin' else 1024)\n"
-    "print(json.dumps({'peak_mb': peak}))"
-)
-SYSTEMS = {
-    "embedkit": COMMON
-    + """
-from embedkit.cli import main
-status = main(["train", text, "-o", out, "--model", "fasttext", "--epochs", str(epochs), "--seed", str(seed),
-               "--workers", "2", "--quiet"])
-assert status == 0"""
-    + PEAK,
-    "fasttext": COMMON
-    + """
-import fasttext
-for attempt in range(3):
-    try:
-        model = fasttext.train_unsupervised(text, model="skipgram", dim=100, epoch=epochs, lr=.05, thread=2, minCount=5,
-                                            bucket=2000000, t=1e-4, verbose=0)
-        break
-    except RuntimeError:
-        continue
-model.save_model(out)"""
-    + PEAK,
-    "gensim": COMMON
-    + """
-from gensim.models import FastText
-model = FastText(vector_size=100, window=5, min_count=5, workers=2, sg=1, negative=5, ns_exponent=.5, sample=1e-4,
-                 alpha=.05, seed=seed, bucket=2000000)
-model.build_vocab(corpus_file=text)
-model.train(corpus_file=text, total_words=model.corpus_total_words, total_examples=model.corpus_count, epochs=epochs)
-model.wv.save_word2vec_format(out, binary=True)"""
-    + PEAK,
-}
+from tests.benchmarks.compiled import Step, timed
+from tests.benchmarks.data import part_of, unpacked
 
 
-def measure(system: str, text: Path, folder: Path, epochs: int, seed: int) -> tuple[float, float, Path]:
-    """Seconds of the whole process, its peak memory in MB, and the model it wrote."""
-    out = folder / f"{system}{seed}{'.safetensors' if system == 'embedkit' else '.bin'}"
-    start = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", SYSTEMS[system], str(text), str(out), str(epochs), str(seed)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return time.perf_counter() - start, json.loads(done.stdout.splitlines()[-1])["peak_mb"], out
-
-
-def quality(model: Path, data: Path) -> tuple[float, float]:
-    """WS353 ρ and analogy accuracy among 30,000 words, by the same code for every system."""
-    import embedkit
-    from embedkit.analysis.evaluation import evaluate_analogies, evaluate_pairs
-    from embedkit.analysis.testsets import read_analogies, read_pairs
-
-    vectors = embedkit.load(model)
-    return (
-        evaluate_pairs(vectors, read_pairs(data / "ws353.tsv")).spearman.value,
-        evaluate_analogies(vectors, read_analogies(data / "questions-words.txt"), restrict_vocab=30_000).total.accuracy,
-    )
-
-
-def part_of(text: Path, fraction: int, folder: Path) -> Path:
-    """The first 1/fraction of a text, to the end of a line."""
-    if fraction == 1:
-        return text
-    part = folder / "part.txt"
-    with open(text, "rb") as stream:
-        data = stream.read(text.stat().st_size // fraction)
-        part.write_bytes(data + stream.readline())
-    return part
+def korean(text: Path, folder: Path, rounds: int) -> None:
+    """Seconds, processor seconds and peak memory of training with characters, with jamo, and with neither."""
+    commands = {
+        kind: [
+            *(sys.executable, "-m", "embedkit", "train", str(text), "-o", str(folder / "model.safetensors"), "--quiet"),
+            *("--model=fasttext" if kind != "none" else "--model=skipgram", f"--subwords={kind}"),
+            *("--tokenizer=korean", "--epochs=5", "--workers=2"),
+        ]
+        for kind in ("none", "chars", "jamo")
+    }
+    found: dict[str, list[tuple[float, ...]]] = {kind: [] for kind in commands}
+    for _ in range(rounds):
+        for kind, command in commands.items():
+            found[kind].append(timed([Step(command)], folder))
+    print("| subwords | seconds | processor s | peak MB |\n|---|---|---|---|")
+    for kind, results in found.items():
+        seconds, processor, _ = map(min, zip(*results, strict=True))
+        print(f"| {kind} | {seconds:.1f} | {processor:.1f} | {max(r[2] for r in results):.0f} |", flush=True)
 
 
 def queries(text: Path, folder: Path) -> None:
-    """The two bars of answering."""
+    """100,000 unknown words to vectors, and a cold `embedkit similar` on a model of 2,000,000 buckets."""
     import numpy as np
 
     import embedkit
@@ -144,26 +88,17 @@ def queries(text: Path, folder: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--fraction", type=int, default=6)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--systems", default="embedkit,fasttext,gensim")
+    parser.add_argument("--fraction", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--queries", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.queries:
             queries(unpacked("en_wiki.txt", options.data, folder), folder)
-            return 0
-        text = part_of(unpacked("en_wiki.txt", options.data, folder), options.fraction, folder)
-        systems = [s for s in options.systems.split(",") if importlib.util.find_spec(s)]
-        print("system\tseed\tseconds\tpeak MB\tWS353\tanalogies", flush=True)
-        for seed in range(1, options.seeds + 1):
-            for system in systems:
-                seconds, peak, model = measure(system, text, folder, options.epochs, seed)
-                pairs, analogies = quality(model, options.data)
-                os.remove(model)
-                print(f"{system}\t{seed}\t{seconds:.1f}\t{peak:.0f}\t{pairs:.3f}\t{analogies:.3f}", flush=True)
+        else:
+            text = unpacked("ko_wiki.txt", options.data, folder)
+            korean(part_of(text, folder / "part.txt", options.fraction), folder, options.rounds)
     return 0
 
 
