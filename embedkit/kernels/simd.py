@@ -40,11 +40,28 @@ def padded_size(vector_size: int) -> int:
     return min(groups * -(-chunks // groups) for groups in range(fewest, fewest + 3)) * LANES
 
 
-def chunks_and_groups(row_size: int) -> tuple[int, int]:
-    """How `padded_size` divides a row: (vectors in a group, number of groups)."""
-    chunks = row_size // LANES
-    groups = next(n for n in range(-(-chunks // MAX_CHUNKS), chunks + 1) if chunks % n == 0)
-    return chunks // groups, groups
+def runs_of(chunks: int, longest: int) -> tuple[int, int, int]:
+    """How vectors are dealt to runs of up to `longest`: (vectors in a run, runs of so many, vectors in the last one).
+
+    Where one or two runs more make all alike, as `padded_size` arranges it for `MAX_CHUNKS`, the last one has none.
+    """
+    fewest = -(-chunks // longest)
+    n_runs = next((n for n in range(fewest, fewest + 3) if chunks % n == 0), fewest)
+    each = -(-chunks // n_runs)
+    return each, *divmod(chunks, each)
+
+
+def in_runs(builder, row_size, longest, body):
+    """Emit ``body(offset, n)`` for each run of n vectors of a row, at most `longest`; `offset` counts floats."""
+    each, full, rest = runs_of(row_size // LANES, longest)
+    int64 = ir.IntType(64)
+    if full == 1:
+        body(int64(0), each)
+    else:
+        with cgutils.for_range(builder, int64(full)) as loop:
+            body(builder.mul(loop.index, int64(each * LANES)), each)
+    if rest:
+        body(int64(full * each * LANES), rest)
 
 
 def aligned_zeros(n_rows: int, row_size: int) -> np.ndarray:

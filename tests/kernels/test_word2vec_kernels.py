@@ -11,7 +11,7 @@ from embedkit.kernels.outputs import Paths, huffman_paths
 from embedkit.kernels.private import private_rows
 from embedkit.kernels.products import TILE_ROWS, make_products
 from embedkit.kernels.sampling import alias_table, draw
-from embedkit.kernels.simd import LANES, aligned_zeros, chunks_and_groups, logistic_steps, padded_size
+from embedkit.kernels.simd import LANES, MAX_CHUNKS, aligned_zeros, logistic_steps, padded_size, runs_of
 from embedkit.kernels.word2vec import BLOCK, Settings, make_cbow, make_skipgram
 from embedkit.kernels.word2vec_softmax import SoftmaxSettings, make_softmax
 from tests import reference
@@ -296,15 +296,25 @@ def test_a_vocabulary_of_one_word_has_an_empty_path():
 @pytest.mark.parametrize("size", [1, 16, 100, 128, 300, 1000])
 def test_padded_sizes_are_whole_groups_of_vectors(size):
     row = padded_size(size)
-    chunks, groups = chunks_and_groups(row)
+    each, full, rest = runs_of(row // LANES, MAX_CHUNKS)
     assert row >= size
-    assert row % LANES == 0
-    assert chunks * groups * LANES == row
-    assert chunks <= 8
+    assert each * full * LANES == row
+    assert each <= MAX_CHUNKS
+    assert rest == 0
     assert row <= max(1.1 * size + LANES, LANES)
 
 
-@pytest.mark.parametrize("size", [100, 300])
+@pytest.mark.parametrize("longest", [6, 8])
+@pytest.mark.parametrize("chunks", [1, 6, 7, 13, 14, 40])
+def test_runs_make_up_a_row_and_are_even_where_they_can_be(chunks, longest):
+    each, full, rest = runs_of(chunks, longest)
+    assert each * full + rest == chunks
+    assert 0 <= rest < each <= longest
+    assert runs_of(14, 6) == (5, 2, 4)
+    assert runs_of(20, 8) == (5, 4, 0)
+
+
+@pytest.mark.parametrize("size", [20, 100, 300])
 def test_matrix_products_agree_with_numpy(size):
     row = padded_size(size)
     scores_of, add_products = make_products(row)
