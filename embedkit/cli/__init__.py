@@ -19,6 +19,7 @@ from click.shell_completion import CompletionItem
 
 from embedkit._version import __version__
 from embedkit.cli.flags import with_flags
+from embedkit.cli.shared import output
 from embedkit.cli.shared.output import note, note_keyboard, show_usage_error, warn
 from embedkit.cli.shared.signals import stopping_signals
 from embedkit.errors import ConfigError, EmbedkitError
@@ -207,8 +208,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    warn(str(message), "warning")
+
+
+def _with_flags_here(message: str) -> str:
     context = click.get_current_context(silent=True)
-    warn(with_flags(str(message), context.command if context else None), "warning")
+    return with_flags(message, context.command if context else None)
+
+
+output.naming = _with_flags_here
 
 
 def _fail(message: str, status: int) -> int:

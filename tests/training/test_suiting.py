@@ -56,6 +56,23 @@ def test_what_was_asked_for_wins_and_what_was_chosen_is_said_and_stored():
 
 
 @pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, True),
+        ({"model": "glove"}, True),
+        ({"model": "fasttext", "bucket": 100}, False),
+        ({"tokenizer": "chars"}, False),
+    ],
+)
+def test_whole_words_of_korean_are_said_to_have_many_forms(tmp_path, options, told):
+    said = []
+    text = tmp_path / "text.txt"
+    text.write_text("서울에 사는 사람이 많다\n부산에 사람이 산다\n" * 20, encoding="utf-8")
+    embedkit.train(text, note=said.append, **{**SMALL, "epochs": 1, **options})
+    assert any("`model` fasttext learns from their parts" in line for line in said) == told
+
+
+@pytest.mark.parametrize(
     ("preset", "model", "expected"),
     [
         ("word2vec", "skipgram", (5, 0.025, 1e-3, 0.75)),

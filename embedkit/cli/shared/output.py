@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
+naming: Callable[[str], str] = str  # turns the parameters that the library names into flags, once there is a program
+
+
 def note(message: str, quiet: bool = False) -> None:
     """Say something on standard error that is not an answer."""
     if not quiet:
-        print(escape(message), file=sys.stderr, flush=True)
+        print(escape(naming(message)), file=sys.stderr, flush=True)
 
 
 def warn(message: str, kind: str = "error") -> None:
