@@ -201,10 +201,11 @@ class DaskEngine:
     def _result(self, handle: Any) -> Any:
         alone_since, bound = None, self._bound.pop(handle.key, frozenset())
         while True:
+            waits = bound and handle.status == "pending"
             try:
-                return handle.result(timeout=BOUND_SECONDS if bound else PATIENCE_SECONDS)
+                return handle.result(timeout=BOUND_SECONDS if waits else PATIENCE_SECONDS)
             except TimeoutError:
-                if handle.status != "pending":
+                if handle.status not in ("pending", "finished"):  # finished just now, or its result is on its way
                     raise
             living = set(self._client.nthreads()) - self._left_out
             if bound - living:

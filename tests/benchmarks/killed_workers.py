@@ -1,6 +1,6 @@
 """Replicas on a cluster of this machine, a worker killed in each run at a random moment: the bits of one thread.
 
-    python -m tests.benchmarks.killed_workers [--runs 30] [--seed 1]
+    python -m tests.benchmarks.killed_workers [--runs 30] [--seed 1] [--model skipgram]
 
 Trains on made-up text, for some seconds a run, on ``local:3``. The moment is drawn over the whole of a run, reading and
 counting included. Ends with status 1 when a run fails or its vectors differ.
@@ -18,6 +18,7 @@ import threading
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,8 @@ from embedkit.cluster.engine import DaskEngine, connected
 from embedkit.errors import EmbedkitError
 from embedkit.training import train
 
-OPTIONS = {"vector_size": 20, "epochs": 2, "replicas": 4, "learning_rate": 0.05}
+OPTIONS = {"vector_size": 20, "replicas": 4, "learning_rate": 0.05}
+EPOCHS = {"glove": 40}  # 2 of the others
 
 
 def written(folder: Path) -> Path:
@@ -51,16 +53,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--model", default="skipgram", choices=["skipgram", "cbow", "fasttext", "glove"])
     arguments = parser.parse_args()
+    options: dict[str, Any] = {"model": arguments.model, "epochs": EPOCHS.get(arguments.model, 2), **OPTIONS}
     warnings.simplefilter("ignore")
     rng = np.random.default_rng(arguments.seed)
     equal = 0
     with tempfile.TemporaryDirectory() as folder, connected("local:3") as engine:
         text = written(Path(folder))
-        expected = train(text, workers=1, **OPTIONS).vectors
-        train(text, cluster=engine, **OPTIONS)  # compiles there
+        expected = train(text, workers=1, **options).vectors
+        train(text, cluster=engine, **options)  # compiles there
         begun = time.monotonic()
-        train(text, cluster=engine, **OPTIONS)
+        train(text, cluster=engine, **options)
         usual = time.monotonic() - begun
         for run in range(arguments.runs):
             pid, moment = int(rng.choice(processes(engine))), float(rng.uniform(0, usual))
@@ -68,7 +72,7 @@ def main() -> int:
             killer.start()
             begun = time.monotonic()
             try:
-                same = np.array_equal(train(text, cluster=engine, **OPTIONS).vectors, expected)
+                same = np.array_equal(train(text, cluster=engine, **options).vectors, expected)
                 what = "the same bits" if same else "OTHER BITS"
             except EmbedkitError as error:
                 same, what = False, f"FAILED: {error}"

@@ -48,6 +48,16 @@ def test_a_slow_task_is_waited_for(monkeypatch):
     assert list(engine_with(Client(["a"])).results([Handle(9), Handle(0)])) == [7, 7]
 
 
+def test_a_result_that_takes_long_to_come_is_waited_for():
+    handle = Handle(3)
+    handle.status = "finished"
+    assert list(engine_with(Client(["a"])).results([handle])) == [7]
+    failed = Handle(3)
+    failed.status = "error"
+    with pytest.raises(EmbedkitError):
+        list(engine_with(Client(["a"])).results([failed]))
+
+
 def test_workers_that_come_back_are_waited_for():
     assert list(engine_with(Client([], [], ["a"])).results([Handle(4)])) == [7]
 
