@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
@@ -89,7 +90,8 @@ class DaskEngine:
         self._client = client
         self._left_out: set[str] = set()
         self._desks: dict[str, Any] = {}
-        self._bound: dict[Any, frozenset[str]] = {}  # keys of tasks: the workers without which they are never done
+        # Of tasks: the workers without which they are never done.
+        self._bound: weakref.WeakKeyDictionary[Any, frozenset[str]] = weakref.WeakKeyDictionary()
         with _lost():
             client.wait_for_workers(1, timeout=CONNECT_SECONDS)
             found = client.run(_describe, on_error="return")
@@ -134,16 +136,19 @@ class DaskEngine:
     def submit_to(self, worker: str, function: Callable[..., Any], *arguments: Any) -> Any:
         with _lost():
             handle = self._submit(function, *arguments, workers=[worker], allow_other_workers=False)
-        self._bound[handle.key] = self._bound.get(handle.key, frozenset()) | {worker}
+        self._bound[handle] = self._bound_by(handle) | {worker}
         return handle
 
     def _submit(self, function: Callable[..., Any], *arguments: Any, **where: Any) -> Any:
         handle = self._client.submit(function, *arguments, pure=False, retries=RETRIES, **where)
         # What waits for a task that waits for a worker waits for that worker.
-        bound = [self._bound.get(getattr(argument, "key", None), frozenset()) for argument in arguments]
-        if any(bound):
-            self._bound[handle.key] = frozenset().union(*bound)
+        bound: frozenset[str] = frozenset().union(*map(self._bound_by, arguments))
+        if bound:
+            self._bound[handle] = bound
         return handle
+
+    def _bound_by(self, value: Any) -> frozenset[str]:
+        return self._bound.get(value, frozenset()) if hasattr(value, "key") else frozenset()
 
     def call(self, worker: str, function: Callable[..., Any], *arguments: Any) -> Any:
         with self._client.as_current():
@@ -199,7 +204,7 @@ class DaskEngine:
             return GONE
 
     def _result(self, handle: Any) -> Any:
-        alone_since, bound = None, self._bound.pop(handle.key, frozenset())
+        alone_since, bound = None, self._bound_by(handle)
         while True:
             waits = bound and handle.status == "pending"
             try:

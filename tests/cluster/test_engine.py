@@ -1,5 +1,7 @@
 """What the engine does when its workers are gone, on a client that is none."""
 
+import weakref
+
 import pytest
 
 from embedkit.cluster import engine
@@ -11,7 +13,7 @@ class Handle:
     """A task that is done after so many looks."""
 
     def __init__(self, looks, value=7):
-        self.looks, self.value, self.status, self.key = looks, value, "pending", object()
+        self.looks, self.value, self.status, self.key = looks, value, "pending", "key"
 
     def result(self, timeout):
         self.looks -= 1
@@ -39,7 +41,7 @@ class Client:
 
 def engine_with(client, left_out=()):
     made = DaskEngine.__new__(DaskEngine)
-    made._client, made._left_out, made._desks, made._bound = client, set(left_out), {}, {}
+    made._client, made._left_out, made._desks, made._bound = client, set(left_out), {}, weakref.WeakKeyDictionary()
     return made
 
 
