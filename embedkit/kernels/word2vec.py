@@ -257,15 +257,14 @@ def make_cbow(row_size, documents=False):
         block = (outputs, places, lows, highs)
         sentence = np.array([0, -1, document])
         iota = np.arange(max(max_rows, n_outputs))
-        buffer = aligned_rows(n_outputs, row_size)
         hidden = aligned_rows(BLOCK, row_size)
         change = aligned_rows(BLOCK, row_size)
         inside = np.zeros((max_rows, BLOCK), np.float32)
         means = np.zeros((max_rows, BLOCK), np.float32)
-        scores = np.empty((BLOCK, n_outputs), np.float32)
-        weights = np.zeros((BLOCK, n_outputs), np.float32)
-        labels = np.zeros((BLOCK, n_outputs), np.float32)
-        labels[:, :BLOCK] = 1.0
+        scores = np.empty((n_outputs, BLOCK), np.float32)
+        weights = np.zeros((n_outputs, BLOCK), np.float32)
+        labels = np.zeros((n_outputs, BLOCK), np.float32)
+        labels[:BLOCK] = 1.0
         loss = 0.0
         n_pairs = 0.0
         step = 0
@@ -294,22 +293,21 @@ def make_cbow(row_size, documents=False):
                 for r in range(n_rows):
                     means[r, q] = inside[r, q] * share
                 weights[q, q] = min(count, np.float32(1.0))
-                weights[q, BLOCK:] = weights[q, q] * settings.negative_weight
-            drop_targets(outputs, BLOCK, weights, settings.negative_weight)
+                for k in range(BLOCK, n_outputs):
+                    weights[k, q] = np.float32(outputs[k] != outputs[q]) * weights[q, q] * settings.negative_weight
             hidden[:, :] = 0.0
             add_products(hidden, iota, BLOCK, 1, w_in, rows, n_rows, means, BLOCK)
-            copy_rows(w_out, outputs, n_outputs, buffer)
-            scores_of(hidden, iota, BLOCK, buffer, n_outputs, scores)
+            scores_of(w_out, outputs, n_outputs, hidden, BLOCK, scores)
             if step % LOSS_EVERY == 0:
-                block_loss, block_pairs = pair_loss(scores, weights, labels, BLOCK, n_outputs)
+                block_loss, block_pairs = pair_loss(scores, weights, labels, n_outputs, BLOCK)
                 loss += block_loss
                 n_pairs += block_pairs
             step += 1
             logistic_steps(scores, weights, labels, BLOCK * n_outputs, learning_rate)
-            if settings.learn_outputs:
-                add_products(w_out, outputs, n_outputs, 1, hidden, iota, BLOCK, weights, n_outputs)
             change[:, :] = 0.0
-            add_products(change, iota, BLOCK, n_outputs, buffer, iota, n_outputs, weights, 1)
+            add_products(change, iota, BLOCK, 1, w_out, outputs, n_outputs, weights, BLOCK)
+            if settings.learn_outputs:
+                add_products(w_out, outputs, n_outputs, BLOCK, hidden, iota, BLOCK, weights, 1)
             spread = means if settings.mean_gradient else inside
             if locked is not None:
                 hold_locked(locked, rows, n_rows, spread)
