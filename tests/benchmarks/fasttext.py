@@ -1,9 +1,9 @@
 """Subwords beside one another: jamo against characters on Korean text, and answers for unknown words.
 
-    python -m tests.benchmarks.fasttext --data DIR [--fraction 9] [--rounds 3] [--queries]
+    python -m tests.benchmarks.fasttext --data DIR [--fraction 9] [--rounds 3] [--workers 2] [--queries]
 
 DIR holds `ko_wiki.txt` and, for --queries, `en_wiki.txt`. Trains on the first n-th of the Korean text, the two kinds
-of subwords in turn, each as a command in a process of its own: five passes, two threads, `--tokenizer korean`. Training
+of subwords in turn, each as a command in a process of its own: five passes, `--tokenizer korean`. Training
 in English beside other tools: `tests.benchmarks.word2vec --case fasttext`.
 """
 
@@ -20,13 +20,13 @@ from tests.benchmarks.compiled import Step, timed
 from tests.benchmarks.data import part_of, unpacked
 
 
-def korean(text: Path, folder: Path, rounds: int) -> None:
+def korean(text: Path, folder: Path, rounds: int, workers: int) -> None:
     """Seconds, processor seconds and peak memory of training with characters, with jamo, and with neither."""
     commands = {
         kind: [
             *(sys.executable, "-m", "embedkit", "train", str(text), "-o", str(folder / "model.safetensors"), "--quiet"),
             *("--model=fasttext" if kind != "none" else "--model=skipgram", f"--subwords={kind}"),
-            *("--tokenizer=korean", "--epochs=5", "--workers=2"),
+            *("--tokenizer=korean", "--epochs=5", f"--workers={workers}"),
         ]
         for kind in ("none", "chars", "jamo")
     }
@@ -90,6 +90,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--fraction", type=int, default=9)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--queries", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -98,7 +99,7 @@ def main() -> int:
             queries(unpacked("en_wiki.txt", options.data, folder), folder)
         else:
             text = unpacked("ko_wiki.txt", options.data, folder)
-            korean(part_of(text, folder / "part.txt", options.fraction), folder, options.rounds)
+            korean(part_of(text, folder / "part.txt", options.fraction), folder, options.rounds, options.workers)
     return 0
 
 
