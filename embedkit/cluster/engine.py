@@ -210,8 +210,9 @@ class DaskEngine:
             try:
                 return handle.result(timeout=BOUND_SECONDS if waits else PATIENCE_SECONDS)
             except TimeoutError:
-                if handle.status not in ("pending", "finished"):  # finished just now, or its result is on its way
-                    raise
+                # Pending, or lost with its worker and to be done again, or its result is on its way.
+                if handle.status == "error":
+                    return handle.result(timeout=PATIENCE_SECONDS)  # raises what the task did
             living = set(self._client.nthreads()) - self._left_out
             if bound - living:
                 return None

@@ -50,9 +50,11 @@ def test_a_slow_task_is_waited_for(monkeypatch):
     assert list(engine_with(Client(["a"])).results([Handle(9), Handle(0)])) == [7, 7]
 
 
-def test_a_result_that_takes_long_to_come_is_waited_for():
+@pytest.mark.parametrize("status", ["finished", "lost"])
+def test_a_result_that_takes_long_to_come_is_waited_for(status):
+    """It is on its way, or was lost with a worker and is made again."""
     handle = Handle(3)
-    handle.status = "finished"
+    handle.status = status
     assert list(engine_with(Client(["a"])).results([handle])) == [7]
     failed = Handle(3)
     failed.status = "error"
