@@ -3,6 +3,10 @@
 The message is one line that says what was expected, what was found and what to do.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class EmbedkitError(Exception):
     """Base of all errors that embedkit raises on purpose."""
@@ -49,3 +53,14 @@ class UnknownWordError(EmbedkitError, KeyError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def few_names(names: Sequence[str], most: int = 8, length: int = 40) -> str:
+    """Names of columns or fields as an error message shows them: the first ones, and of each no more than fits.
+
+    >>> few_names(["id", "", "year"], most=2)
+    "id, '', … (3 in all)"
+    """
+    shown = [name if len(name) <= length else name[: length - 3] + "..." for name in names[:most]]
+    more = f", … ({len(names):,} in all)" if len(names) > most else ""
+    return (", ".join(name or "''" for name in shown) or "none") + more

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from embedkit.errors import ConfigError, FormatError
+from embedkit.errors import ConfigError, FormatError, few_names
 
 WORD_NAMES = ("word", "token", "term", "key", "text", "label", "words", "tokens", "")
 VECTOR_NAMES = ("vector", "embedding", "embeddings", "vectors", "values")
@@ -101,6 +101,4 @@ def _wanted_vectors(name: str, kinds: dict[str, str], word: str, wanted: Sequenc
 
 def shown(kinds: dict[str, str]) -> str:
     """The names of a table's columns, for a message."""
-    names = [column or "''" for column in kinds]
-    more = f", … ({len(names):,} columns)" if len(names) > MOST_SHOWN else ""
-    return (", ".join(names[:MOST_SHOWN]) or "none") + more
+    return few_names(list(kinds), MOST_SHOWN)

@@ -23,7 +23,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from embedkit.errors import CorpusError
+from embedkit.errors import CorpusError, few_names
 
 LARGEST_CELL = 1 << 30
 _DELIMITERS = "\t,;"
@@ -99,10 +99,9 @@ def json_text(line: bytes, field: TextField, encoding_errors: str, place: str) -
         if not isinstance(value, dict) or key not in value:
             if field.kind == "skip" and (value is None or isinstance(value, dict)):
                 return None
-            found = ", ".join(list(value)[:8]) if isinstance(value, dict) else type(value).__name__
+            found = few_names(list(value)) if isinstance(value, dict) else type(value).__name__
             raise CorpusError(
-                f"{place}: no field {field.name!r}; found {found or 'an empty object'}; "
-                "`json_missing` skip passes over such lines"
+                f"{place}: no field {field.name!r}; found {found}; `json_missing` skip passes over such lines"
             )
         value = value[key]
     if value is None and field.kind == "skip":
@@ -159,7 +158,7 @@ def _column(lines: Iterator[bytes], name: str, place: Place, encoding_errors: st
     numbered = name.isascii() and name.isdigit()
     column = int(name) - 1 if numbered else first.index(name) if name in first else -1
     if not 0 <= column < len(first):
-        raise CorpusError(f"{place()}: no column {name!r}; found {', '.join(first[:8])}")
+        raise CorpusError(f"{place()}: no column {name!r}; found {few_names(first)}")
     if numbered:
         yield _line(first[column])
     for row in rows:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.errors import ConfigError, CorpusError, few_names
 from embedkit.text.lines import Source, names_of, numbered_lines, shortened
 
 FASTTEXT_LABEL = "__label__"
@@ -160,8 +160,7 @@ def _table(source: Source, text_column: str, label_column: str) -> Iterator[tupl
     header = next(rows, [])
     for column in (text_column, label_column):
         if column not in header:
-            found = ", ".join(header)[:200]
-            raise CorpusError(f"{name}: expected a column {column!r} in the header, found {found!r}")
+            raise CorpusError(f"{name}: expected a column {column!r} in the header, found {few_names(header)}")
     text_at, label_at = header.index(text_column), header.index(label_column)
     for row in rows:
         if not row:

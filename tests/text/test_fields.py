@@ -54,6 +54,8 @@ def test_a_number_names_a_column_of_a_table_without_header(tmp_path):
     ("text", "message"),
     [
         ("a,b\n1,2\n", "line 1: no column 'text'; found a, b"),
+        ("a" * 60 + "\n1\n", "line 1: no column 'text'; found " + "a" * 37 + r"\.\.\.$"),
+        ("a,,c,d,e,f,g,h,i\n", r"found a, '', c, d, e, f, g, h, … \(9 in all\)$"),
         ("id,text\n1,x\n2\n", "line 3: expected 2 columns as in the first row, found 1"),
         ('id,text\n1,"open\n', "the table cannot be read"),
     ],

@@ -22,7 +22,7 @@ SHOWN_AT_ONCE = 500  # rows of a table on a terminal
 @click.option(
     "--context", default=8, show_default=True, type=click.IntRange(0), metavar="N", help="Words to either side."
 )
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N matches.")
+@click.option("--limit", "-n", type=click.IntRange(1), metavar="N", help="Stop after N matches.")
 @click.option("--json-field", metavar="NAME", help="Read JSON lines and take the text from this field.")
 @click.option(
     "--encoding-errors",
