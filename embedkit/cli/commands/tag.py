@@ -71,7 +71,7 @@ def tag() -> None:
     "--model",
     default=_DEFAULT.model,
     show_default=True,
-    type=click.Choice(["lstm", "gru", "rnn", "mean"]),
+    type=click.Choice(["gru", "lstm", "rnn", "mean"]),
     help="Reads both ways; mean has no encoder and tags each word by itself.",
 )
 @click.option(
