@@ -209,7 +209,7 @@ class DaskEngine:
             waits = bound and handle.status == "pending"
             try:
                 return handle.result(timeout=BOUND_SECONDS if waits else PATIENCE_SECONDS)
-            except TimeoutError:
+            except (TimeoutError, UnboundLocalError):  # the latter from Dask, when its own wait is cut off
                 # Pending, or lost with its worker and to be done again, or its result is on its way.
                 if handle.status == "error":
                     return handle.result(timeout=PATIENCE_SECONDS)  # raises what the task did

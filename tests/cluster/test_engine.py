@@ -62,6 +62,17 @@ def test_a_result_that_takes_long_to_come_is_waited_for(status):
         list(engine_with(Client(["a"])).results([failed]))
 
 
+def test_a_wait_that_dask_cuts_off_is_taken_up_again(monkeypatch):
+    handle, value = Handle(0), Handle.result
+
+    def cut_off(self, timeout):
+        monkeypatch.setattr(Handle, "result", value)
+        raise UnboundLocalError
+
+    monkeypatch.setattr(Handle, "result", cut_off)
+    assert list(engine_with(Client(["a"])).results([handle])) == [7]
+
+
 def test_workers_that_come_back_are_waited_for():
     assert list(engine_with(Client([], [], ["a"])).results([Handle(4)])) == [7]
 
