@@ -77,7 +77,10 @@ def write(classifier: BagClassifier, path: str | os.PathLike[str]) -> None:
         For a word with a NUL byte, n-grams across words, and a model whose n-grams were pruned without being quantised.
     """
     if classifier.config.get("across_words"):
-        raise EmbedkitError("cannot write fastText .bin: it has no n-grams across words; train with `across_words` off")
+        raise EmbedkitError(
+            "cannot write fastText .bin: it has no n-grams across words; "
+            "train again with those within words alone (`across_words`)"
+        )
     config, buckets = classifier.config, classifier.features.bucket_rows
     quantised = isinstance(classifier.rows, FastTextCodes)
     if classifier.pruned and not quantised:

@@ -91,7 +91,9 @@ def _check(model: BagClassifier) -> None:
     if isinstance(model.rows, FastTextCodes):
         raise ConfigError("the classifier is quantised already")
     if model.config.get("across_words"):
-        raise ConfigError("fastText's .ftz has no n-grams across words: train with `across_words` off")
+        raise ConfigError(
+            "fastText's .ftz has no n-grams across words: train again with those within words alone (`across_words`)"
+        )
 
 
 def _mean_rows(model: BagClassifier) -> np.ndarray:

@@ -59,7 +59,7 @@ def models_with(given: Mapping[str, Any], model: str | None = None) -> list[str]
     """
     named = [name for name, value in given.items() if name != "across_words" or value]  # without them both can be
     facts = {"linear": described(LinearOptions), "fasttext": described(BagOptions)}
-    refuse_unknown(named, [*facts["fasttext"], *facts["linear"]], "a bag of features")
+    refuse_unknown(named, dict.fromkeys([*facts["fasttext"], *facts["linear"]]), "a bag of features")
     asked = [model] if model else list(facts)
     lacking = {name: [option for option in named if option not in facts[name]] for name in asked}
     found = [name for name in asked if not lacking[name]]

@@ -23,8 +23,8 @@ SMALLEST_GAIN = 0.01
 TINY = 1e-12
 FAST_FROM = 1000  # points, from which openTSNE is used where it is installed
 COMPARED = 10_000  # points, up to which all pairs are compared: for 5,000 that takes a fifth of the time of trees
-# A layout of 5,000 words keeps as many of the ten nearest neighbours after 100 and 150 such steps (.375) as after the
-# usual 250 and 500 (.376). Forces by interpolation take half the time of those by trees.
+# A layout of 5,000 words keeps as many of the ten nearest neighbours after 100 and 150 or 125 and 250 such steps (.375
+# and .376) as after the usual 250 and 500 (.376). Forces by interpolation take half the time of those by trees.
 FAST_EXAGGERATED_STEPS, FAST_STEPS = 100, 200
 
 
@@ -41,7 +41,7 @@ def tsne(
         About how many neighbours each point should keep; lowered to (n - 1) / 3 for few points.
     steps : int, default 1000
         Of gradient descent, the first 250 of them with the affinities exaggerated (section 3.4 of the paper, with
-        the factor 12 that later became usual).
+        the factor 12 that later became usual). openTSNE takes 300, the first 100 exaggerated.
     progress : callable, optional
 
     Returns

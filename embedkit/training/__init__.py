@@ -28,6 +28,7 @@ from embedkit.training.inputs import (
     corpus_on_cluster,
     counts_on_cluster,
     idle_of,
+    mention_forms,
     read_corpus,
     refuse_idle,
 )
@@ -340,11 +341,13 @@ def train(
     elif cluster is not None:
         with engine_of(cluster) as engine:
             spread = corpus_on_cluster(engine, corpus, settled, vocabulary, progress, mmap_above)
+            mention_forms(corpus, settled, spread.vocabulary, run)
             vectors = family(settled).fit(spread, settled, run)
         idle, read = OF_CORPUS, spread.options
     else:
         read_as = settled if continue_from is None else replace(settled, min_count=1, max_vocab=None)
         encoded = read_corpus(corpus, read_as, vocabulary, progress, mmap_above)
+        mention_forms(corpus, settled, encoded.vocabulary, run)
         if continue_from is not None:
             encoded = grown(encoded, continue_from, settled, run.say)
         elif compass is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from embedkit.cluster.corpus import SpreadCorpus
@@ -12,11 +13,16 @@ from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.options import defaults, listed
 from embedkit.progress import ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.rows.subwords import SYLLABLE_LENGTHS, default_lengths
 from embedkit.training.counts import ClusterCounts
 from embedkit.training.options import TrainingConfig
+from embedkit.training.run import Run
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 from embedkit.vocabulary.options import ReadingOptions, VocabularyOptions
+
+WHOLE_WORDS = ("whitespace", "words")  # tokenizers that leave particles at their words
+LOOKED_AT = 5000  # words, the most frequent, to tell the script
 
 Source = str | os.PathLike[str]
 OF_READING = frozenset(defaults(ReadingOptions))
@@ -63,6 +69,17 @@ def refuse_idle(
         raise ConfigError(f"{listed(names)} has no effect: {idle[names[0]]}; leave it out")
     if mmap_above is not None and not _named(corpus):
         raise ConfigError("`mmap_above` has no effect: it is for a corpus that is read from files")
+
+
+def mention_forms(corpus: Any, config: TrainingConfig, vocabulary: Vocabulary, run: Run) -> None:
+    """Say what else there is, where whole words are to be learnt of a text that writes particles to them."""
+    if not _named(corpus) or config.subwords != "none" or config.tokenizer not in WHOLE_WORDS:
+        return
+    if default_lengths(islice(vocabulary, LOOKED_AT), vocabulary.counts[:LOOKED_AT]) == SYLLABLE_LENGTHS:
+        run.say(
+            "most of the text is Hangul, where a word has many forms: `model` fasttext learns from their parts too, "
+            "`tokenizer` morphemes cuts particles off"
+        )
 
 
 def idle_of(corpus: Any) -> frozenset[str]:

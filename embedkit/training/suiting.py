@@ -63,12 +63,10 @@ is enough text for it.
 from __future__ import annotations
 
 import dataclasses
-from itertools import islice
 from typing import Any
 
 from embedkit.errors import ConfigError, EmptyCorpusError
 from embedkit.options import used
-from embedkit.rows.subwords import SYLLABLE_LENGTHS, default_lengths
 from embedkit.training.options import GloVeConfig, TrainingConfig
 from embedkit.training.run import Run
 from embedkit.vocabulary import Vocabulary
@@ -77,8 +75,6 @@ FEWEST_EPOCHS = 5
 ENOUGH_WORDS = 20_000_000  # for the fewest epochs
 WORD_GROWTH, MOST_WORD_EPOCHS = 0.57, 100  # 102 passes over .1 M words, 41 over .5 M, 15 over 3 M
 SUBWORD_GROWTH, MOST_SUBWORD_EPOCHS = 0.4, 50  # 42, 22 and 11
-WHOLE_WORDS = ("whitespace", "words")  # tokenizers that leave particles at their words
-LOOKED_AT = 5000  # words, the most frequent, to tell the script
 HIGH_RATE_FROM = 2_000_000  # words
 SMALLEST_X_MAX, LARGEST_X_MAX = 10.0, 100.0  # up to 10 M words, from 1,000 M words on
 
@@ -111,7 +107,6 @@ def suited(config: TrainingConfig, vocabulary: Vocabulary, n_tokens: int, run: R
     EmptyCorpusError
         When subsampling would leave nothing to train on.
     """
-    _mention_forms(config, vocabulary, run)
     if isinstance(config, GloVeConfig):
         if config.x_max is not None:
             return config
@@ -128,17 +123,6 @@ def suited(config: TrainingConfig, vocabulary: Vocabulary, n_tokens: int, run: R
         shown = {"epochs": f"{config.epochs} epochs", "learning_rate": f"learning rate {config.learning_rate:g}"}
         run.say(f"{', '.join(shown[name] for name in decided)}: suits a corpus of {_shown(n_tokens)} words")
     return config
-
-
-def _mention_forms(config: TrainingConfig, vocabulary: Vocabulary, run: Run) -> None:
-    """Say what else there is, where whole words are to be learnt of a script that writes particles to them."""
-    if config.subwords != "none" or config.tokenizer not in WHOLE_WORDS:
-        return
-    if default_lengths(islice(vocabulary, LOOKED_AT), vocabulary.counts[:LOOKED_AT]) == SYLLABLE_LENGTHS:
-        run.say(
-            "most of the text is Hangul, where a word has many forms: `model` fasttext learns from their parts too, "
-            "`tokenizer` morphemes cuts particles off"
-        )
 
 
 def _shown(n_tokens: int) -> str:
