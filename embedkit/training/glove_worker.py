@@ -140,8 +140,9 @@ def arrange_part(share: str, setup: Setup, part: int, n_pieces: int, *taken: boo
     if held is None:
         return None
     with held.lock:
-        counts = held.counts.pop(part, None)
+        counts = held.counts.get(part)
         if counts is None or len(counts.pieces) != n_pieces:
+            held.counts.pop(part, None)
             return None
         held.records[part] = made = PartRecords()
         digests, weighted = [], 0.0
@@ -153,6 +154,7 @@ def arrange_part(share: str, setup: Setup, part: int, n_pieces: int, *taken: boo
             made.add(i, starts, pairs, targets)
         n = sum(int(starts[-1]) for _, starts in made.groups.values())
         made.summary = Summary(part, corpus_digest(" ".join(digests)), n, weighted)
+        del held.counts[part]  # only now: Dask does a task that failed again
         return made.summary
 
 

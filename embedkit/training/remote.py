@@ -133,8 +133,8 @@ class RemoteRun(ABC):
     @contextlib.contextmanager
     def dealt(self) -> Iterator[Self]:
         """Deal the replicas to the workers; these forget them in the end."""
-        self._deal([])
         try:
+            self._deal([])
             yield self
         finally:
             with contextlib.suppress(EmbedkitError):  # of a cluster that is lost
