@@ -127,20 +127,20 @@ def test_workers_that_join_are_given_records_by_those_that_have_them(text, expec
             self.given += function.__name__ == "give_group"
             return super().submit(function, *arguments, worker=worker)
 
-    engine, seen = Growing(), set()
+    engine, seen, counted_before = Growing(), set(), []
 
     def grow(report):
         seen.add(report.fields.get("workers"))
         if report.stage == "training" and report.done > report.total / 3:
             engine.crew = 3
-            seen.add(engine.counted)
+            counted_before.append(engine.counted)
 
     monkeypatch.setattr("embedkit.threads.Timetable.tick", lambda self: self._tick() if self._tick else None)
     there = embedkit.train(text, cluster=engine, progress=grow, **OPTIONS)
     np.testing.assert_array_equal(there.vectors, expected.vectors)
     assert {1, 3} <= seen
     assert engine.given > 0
-    assert engine.counted in seen  # not once more
+    assert engine.counted == counted_before[0]  # not once more
 
 
 @pytest.mark.parametrize("task", ["take_counts", "arrange_part", "open_parts", "join_parts"])
@@ -296,7 +296,7 @@ def test_the_plan_is_near_what_happens(text):
     assert found.stages == Groups.of(len(counts.vocabulary), 4).n
     assert found.shards > 3
     assert 0.5 * n < found.disk_bytes / 12 < 4 * n  # of half the parts, counts and records
-    assert found.round_bytes == pytest.approx(2 * 2 * 8 * 16 * -(-len(counts.vocabulary) // 4) / 2, rel=1.1)
+    assert found.round_bytes == pytest.approx(2 * 2 * 8 * 16 * -(-len(counts.vocabulary) // 4) / 2, rel=0.1)
 
 
 def test_the_plan_from_the_command_line(text, monkeypatch, capsys):
@@ -362,4 +362,4 @@ def test_the_order_of_an_order_is_that_of_its_time(text, expected, monkeypatch):
     calls = Failing()
     there = embedkit.train(text, cluster=calls, **OPTIONS)
     np.testing.assert_array_equal(there.vectors, expected.vectors)
-    assert calls.n_calls < 2 * 2 * glove_cluster.Groups.of(len(expected), 4).n
+    assert calls.n_calls < 2 * glove_cluster.Groups.of(len(expected), 4).n  # as many as there are steps
