@@ -75,5 +75,5 @@ def concordance(
     if not n:
         warn(f"nothing matches {query!r} in {', '.join(corpus)}")
         return 1
-    note(f"{n:,} matches in {len(files):,} files", quiet)
+    note(f"{n:,} match{'' if n == 1 else 'es'} in {len(files):,} file{'' if len(files) == 1 else 's'}", quiet)
     return 0
