@@ -1,14 +1,17 @@
 """Co-occurrence counts of a corpus on many machines: each byte range counted apart, the counts merged by rows.
 
-A range's counts stay on the worker that made them (Dask moves them to its disk when memory is short), or go to a store
-that all workers reach (`embedkit.cluster.stored`). Each piece of the rows is then added up by one task, and the pieces
-arrive here in order and go to the file as they come. Weights
-are whole numbers (`embedkit.counting.window.Window.weights`), so the sums are those of one machine, bit for bit.
+A range's counts stay on the disk of the worker that made them (`embedkit.cluster.kept`), or go to a store that all
+workers reach (`embedkit.cluster.stored`). Each piece of the rows is then added up by one task, and the pieces arrive
+here in order and go to the file as they come; no more of them are under way than there are workers for. Weights are
+whole numbers (`embedkit.counting.window.Window.weights`), so the sums are those of one machine, bit for bit.
+
+Words are counted first, and once more with the co-occurrences: where the sums differ, the text is another one.
 """
 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -17,15 +20,16 @@ import numpy as np
 
 from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.cluster.engine import Engine, reported
+from embedkit.cluster.kept import KeptRun, Stretch
 from embedkit.cluster.stored import StoredRun
 from embedkit.cluster.words import count_words, cut
 from embedkit.counting.cooccurrences import Cooccurrences, estimate_cells
 from embedkit.counting.counting import count_blocks
 from embedkit.counting.files import save
 from embedkit.counting.rows import RowBlock
-from embedkit.counting.runs import HeldRun, merge_held
+from embedkit.counting.runs import merge_held
 from embedkit.counting.window import Window
-from embedkit.errors import EmptyCorpusError
+from embedkit.errors import CorpusError, EmptyCorpusError
 from embedkit.files.locations import is_url, remove
 from embedkit.files.temporary import temporary_name
 from embedkit.progress import ProgressCallback
@@ -34,100 +38,10 @@ from embedkit.text.reading import Sources
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 
-_PIECES_EACH = 2  # pieces of the rows for a worker
-
-
-def count_to_file(
-    engine: Engine,
-    sources: Sources,
-    vocabulary: Vocabulary,
-    path: str | os.PathLike[str],
-    window: Window,
-    *,
-    format: str | None = None,
-    folder: str | None = None,
-    progress: ProgressCallback | None = None,
-    **reading: Any,
-) -> int:
-    """`embedkit.counting.files.count_to_file` on a cluster: the same file. Returns the number of cells.
-
-    Parameters
-    ----------
-    engine : Engine
-    sources : path or list of paths
-        That every worker can read under the same names.
-    vocabulary : Vocabulary
-        Of the whole corpus.
-    path : path
-    window : Window
-    format : str, optional
-    folder : str, optional
-        A folder or URL that all workers reach, for the counts of each range until they are added up.
-    **reading
-        tokenizer, lowercase, json_field, encoding_errors.
-    """
-    counts = count(engine, sources, vocabulary, window, folder=folder, progress=progress, **reading)
-    return save(path, vocabulary, counts, window, format)
-
-
-def count_corpus(
-    engine: Engine,
-    sources: Sources,
-    window: Window,
-    *,
-    vocabulary: Vocabulary | None = None,
-    min_count: int = 5,
-    max_vocab: int | None = None,
-    progress: ProgressCallback | None = None,
-    **reading: Any,
-) -> Cooccurrences:
-    """The words and the counts of a corpus in memory, for GloVe and svd.
-
-    Parameters
-    ----------
-    vocabulary : Vocabulary, optional
-        Instead of counting words; `min_count` and `max_vocab` are not used then.
-    """
-    spread = SpreadCounts.from_text(
-        engine,
-        sources,
-        window,
-        vocabulary=vocabulary,
-        min_count=min_count,
-        max_vocab=max_vocab,
-        progress=progress,
-        **reading,
-    )
-    blocks = count(engine, sources, spread.vocabulary, window, progress=progress, **reading)
-    return Cooccurrences.from_blocks(spread.vocabulary, blocks, window)
-
-
-def count(
-    engine: Engine,
-    sources: Sources,
-    vocabulary: Vocabulary,
-    window: Window,
-    *,
-    folder: str | None = None,
-    progress: ProgressCallback | None = None,
-    **reading: Any,
-) -> Iterator[RowBlock]:
-    """The rows of the counts, in order; parameters as in `count_to_file`."""
-    known = engine.share(vocabulary)
-    runs = _count_ranges(engine, sources, known, window, reading)
-    names: list[str] = []
-    try:
-        if folder is not None:
-            names += [_name_in(folder) for _ in runs]
-            # A task for each, so that none has to be done again when its worker is lost.
-            runs = [engine.submit(StoredRun.write, run, name) for run, name in zip(runs, names, strict=True)]
-        sums = _add_up(engine, runs, vocabulary, known, window)
-        del runs
-        for blocks in reported(engine.results(sums), len(sums), "counting", progress):
-            yield from blocks
-    finally:
-        for name in names:
-            remove(name)
+_PIECE_RECORDS = 1 << 23  # of a piece of the rows, at most about; many of them are of the same pair
+_PIECES_EACH = 2, 64  # pieces for a worker, at least and at most
+_TASKS = 200_000  # that hand pieces on, where that many pieces are
+_AHEAD = 2  # pieces under way for a worker
 
 
 class SpreadCounts:
@@ -137,18 +51,27 @@ class SpreadCounts:
     ----------
     engine : Engine
     sources : path or list of paths
+        That every worker can read under the same names.
     vocabulary : Vocabulary
         With counts.
     window : Window
     reading : dict
-        How the text is read.
+        How the text is read: tokenizer, lowercase, json_field, encoding_errors.
+    counted : bool
+        Whether the counts of the vocabulary are those of this text, so that counting again has to find them.
     """
 
     def __init__(
-        self, engine: Engine, sources: Sources, vocabulary: Vocabulary, window: Window, reading: dict[str, Any]
+        self,
+        engine: Engine,
+        sources: Sources,
+        vocabulary: Vocabulary,
+        window: Window,
+        reading: dict[str, Any],
+        counted: bool,
     ) -> None:
         self.engine, self.sources, self.vocabulary = engine, sources, vocabulary
-        self.window, self.reading = window, reading
+        self.window, self.reading, self.counted = window, reading, counted
 
     @classmethod
     def from_text(
@@ -163,7 +86,27 @@ class SpreadCounts:
         progress: ProgressCallback | None = None,
         **reading: Any,
     ) -> SpreadCounts:
-        """Count the words; parameters and errors as of `count_corpus`."""
+        """Count the words.
+
+        Parameters
+        ----------
+        engine : Engine
+        sources : path or list of paths
+        window : Window
+        vocabulary : Vocabulary, optional
+            Instead of counting words; `min_count` and `max_vocab` are not used then.
+        min_count : int
+        max_vocab : int, optional
+        progress : callable, optional
+        **reading
+            tokenizer, lowercase, json_field, encoding_errors.
+
+        Raises
+        ------
+        CorpusError
+            When a text cannot be read or no word is left.
+        """
+        counted = vocabulary is None or not vocabulary.has_counts
         if vocabulary is None:
             vocabulary = count_words(
                 engine, sources, min_count=min_count, max_vocab=max_vocab, progress=progress, **reading
@@ -171,46 +114,127 @@ class SpreadCounts:
         elif not vocabulary.has_counts:
             spread = SpreadCorpus.from_text(engine, sources, vocabulary=vocabulary, progress=progress, **reading)
             vocabulary = spread.vocabulary
-        return cls(engine, sources, vocabulary, window, reading)
+        return cls(engine, sources, vocabulary, window, reading, counted)
 
     @property
     def n_shards(self) -> int:
         """In how many stretches the corpus is read."""
-        return len(cut(self.sources, self.engine.n_workers))
+        return len(self._ranges())
+
+    def _ranges(self) -> list[str | ByteRange]:
+        return cut(self.sources, self.engine.n_workers)
 
     def estimate_cells(self) -> int:
         """About how many cells there are, from the first and the middle stretch of the corpus."""
-        ranges, known = cut(self.sources, self.engine.n_workers), self.engine.share(self.vocabulary)
+        ranges, known = self._ranges(), self.engine.share(self.vocabulary)
         some = {0: ranges[0], len(ranges) // 2: ranges[len(ranges) // 2]}.values()
         handles = [self.engine.submit(_estimate, span, known, self.window, self.reading) for span in some]
         return max(self.engine.results(handles))
 
-    def pieces(self) -> list[Any]:
-        """Count; handles of lists of RowBlock, which in their order are all rows."""
-        known = self.engine.share(self.vocabulary)
-        runs = _count_ranges(self.engine, self.sources, known, self.window, self.reading)
-        return _add_up(self.engine, runs, self.vocabulary, known, self.window)
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: str | None = None,
+        folder: str | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> int:
+        """Count, and write the file that `embedkit.counting.files.count_to_file` writes; the number of its cells.
+
+        Parameters
+        ----------
+        path : path
+        format : str, optional
+        folder : str, optional
+            A folder or URL that all workers reach, for the counts of each range until they are added up.
+        progress : callable, optional
+
+        Raises
+        ------
+        CorpusError
+            When the text changed since its words were counted; the file is not written.
+        """
+        return save(path, self.vocabulary, self.blocks(folder, progress), self.window, format)
+
+    def gather(self, progress: ProgressCallback | None = None) -> Cooccurrences:
+        """Count; all counts in the memory of this process. Raises as `save`."""
+        return Cooccurrences.from_blocks(self.vocabulary, self.blocks(None, progress), self.window)
+
+    def blocks(self, folder: str | None = None, progress: ProgressCallback | None = None) -> Iterator[RowBlock]:
+        """Count; the rows in order. Parameters and errors as of `save`."""
+        names: list[str] = []
+        waiting: deque[Any] = deque()
+        try:
+            rows = self._row_pieces()
+            pieces = self._pieces(rows, folder, names)
+
+            def found() -> Iterator[list[RowBlock]]:
+                for piece in pieces:
+                    waiting.append(piece)
+                    if len(waiting) > _AHEAD * self.engine.n_workers:
+                        yield from self.engine.results([waiting.popleft()])
+                while waiting:
+                    yield from self.engine.results([waiting.popleft()])
+
+            for blocks in reported(found(), len(rows), "counting", progress):
+                yield from blocks
+        finally:
+            waiting.clear()
+            for name in names:
+                remove(name)
+
+    def pieces(self) -> Iterator[Any]:
+        """Count; handles of lists of RowBlock, which in their order are all rows. They raise as `save` does.
+
+        What is done with a piece should be submitted before the next one is asked for, and is done before it then.
+        """
+        return self._pieces(self._row_pieces(), None, [])
+
+    def _pieces(self, rows: list[tuple[int, int]], folder: str | None, names: list[str]) -> Iterator[Any]:
+        """Handles of the sums of all ranges, for each of these stretches of rows."""
+        engine, known = self.engine, self.engine.share(self.vocabulary)
+        runs = [engine.submit(count_range, span, known, self.window, self.reading) for span in self._ranges()]
+        if folder is not None:
+            names += [_name_in(folder) for _ in runs]
+            # A task for each, so that none has to be done again when its worker is lost.
+            runs = [engine.submit(StoredRun.write, run, name) for run, name in zip(runs, names, strict=True)]
+        for stretch in rows:
+            parts = [engine.submit(_rows, run, *stretch) for run in runs]
+            yield engine.submit(_add_rows, stretch, known, self.window, self.counted, *parts)
+
+    def _row_pieces(self) -> list[tuple[int, int]]:
+        """Stretches of rows whose counts a worker adds up at a time."""
+        vocabulary, window = self.vocabulary, self.window
+        sides = 2 if window.symmetric else 1
+        most = np.minimum(np.maximum(vocabulary.counts, 1) * sides * window.size, len(vocabulary))
+        workers, (least, each) = self.engine.n_workers, _PIECES_EACH
+        n = min(int(most.sum()) // _PIECE_RECORDS, each * workers, _TASKS // self.n_shards)
+        return row_pieces(most, max(n, least * workers))
 
 
-def _count_ranges(engine: Engine, sources: Sources, known: Any, window: Window, reading: dict[str, Any]) -> list[Any]:
-    return [engine.submit(count_range, span, known, window, reading) for span in cut(sources, engine.n_workers)]
+def row_pieces(most: np.ndarray, n: int) -> list[tuple[int, int]]:
+    """About n stretches of rows that hold about equally much.
+
+    Parameters
+    ----------
+    most : int64 (n_rows,)
+        What each row holds.
+    n : int
+    """
+    ends = np.cumsum(most)
+    cuts = np.unique(np.searchsorted(ends, ends[-1] * np.arange(1, n) / n, side="right"))
+    edges = [0, *cuts[(cuts > 0) & (cuts < len(ends))].tolist(), len(ends)]
+    return list(pairwise(edges))
 
 
-def _add_up(engine: Engine, runs: list[Any], vocabulary: Vocabulary, known: Any, window: Window) -> list[Any]:
-    """Handles of the sums of all runs, a piece of the rows each."""
-    return [
-        engine.submit(_add_rows, rows, known, window, *[engine.submit(_rows, run, *rows) for run in runs])
-        for rows in _row_pieces(vocabulary, _PIECES_EACH * engine.n_workers)
-    ]
-
-
-def count_range(span: str | ByteRange, vocabulary: Vocabulary, window: Window, reading: dict[str, Any]) -> HeldRun:
+def count_range(span: str | ByteRange, vocabulary: Vocabulary, window: Window, reading: dict[str, Any]) -> KeptRun:
     """The counts of one range, times the scale of the window's weights."""
     try:
         corpus = Corpus.from_text([span], vocabulary=vocabulary, workers=1, **reading)
     except EmptyCorpusError:
-        return HeldRun(np.zeros(len(vocabulary) + 1, np.int64), np.empty(0, np.int32), np.empty(0))
-    return HeldRun.gather(count_blocks(corpus, window, workers=1, scaled=True))
+        return KeptRun(np.zeros(len(vocabulary), np.int64), [])
+    words = np.bincount(corpus.ids[corpus.ids >= 0], minlength=len(vocabulary))
+    return KeptRun(words, count_blocks(corpus, window, workers=1, scaled=True))
 
 
 def _estimate(span: str | ByteRange, vocabulary: Vocabulary, window: Window, reading: dict[str, Any]) -> int:
@@ -221,9 +245,13 @@ def _estimate(span: str | ByteRange, vocabulary: Vocabulary, window: Window, rea
     return estimate_cells(corpus, window, times=max(1.0, vocabulary.total / corpus.n_tokens))
 
 
-def _add_rows(rows: tuple[int, int], vocabulary: Vocabulary, window: Window, *runs: HeldRun) -> list[RowBlock]:
+def _add_rows(
+    rows: tuple[int, int], vocabulary: Vocabulary, window: Window, counted: bool, *parts: Stretch
+) -> list[RowBlock]:
+    if counted and not np.array_equal(sum(part.words for part in parts), vocabulary.counts[slice(*rows)]):
+        raise CorpusError("the corpus changed while it was read: its words were counted once more and differ")
     _, scale = window.weights(int(vocabulary.counts.max(initial=0)))
-    return list(merge_held(runs, len(vocabulary), rows, scale))
+    return list(merge_held([part.run for part in parts], len(vocabulary), rows, scale))
 
 
 def _name_in(folder: str) -> str:
@@ -233,13 +261,5 @@ def _name_in(folder: str) -> str:
     return os.path.abspath(temporary_name(folder, "counts"))
 
 
-def _rows(run: HeldRun | StoredRun, first: int, last: int) -> HeldRun:
-    return run.rows(first, last)
-
-
-def _row_pieces(vocabulary: Vocabulary, n: int) -> list[tuple[int, int]]:
-    """Stretches of rows that hold about equally many tokens."""
-    ends = np.cumsum(np.maximum(vocabulary.counts, 1))
-    cuts = np.unique(np.searchsorted(ends, ends[-1] * np.arange(1, n) / n, side="right"))
-    edges = [0, *cuts[(cuts > 0) & (cuts < len(ends))].tolist(), len(ends)]
-    return list(pairwise(edges))
+def _rows(run: KeptRun | StoredRun, first: int, last: int) -> Stretch:
+    return run.stretch(first, last)

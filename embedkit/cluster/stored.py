@@ -6,14 +6,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from embedkit.cluster.kept import KeptRun, Stretch
 from embedkit.counting.runs import HeldRun
 from embedkit.errors import EmbedkitError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.locations import open_location, shown
 
+_AT_ONCE = 1 << 20  # records
+
 
 class StoredRun(NamedTuple):
-    """A run in a file: the offsets of its rows (int64), the columns (int32), the values (float64), nothing else.
+    """Counts of a range in a file: the offsets of its rows, how often their words stand in it (int64), the columns
+    (int32), the values (float64), nothing else.
 
     Attributes
     ----------
@@ -27,39 +31,46 @@ class StoredRun(NamedTuple):
     n_records: int
 
     @classmethod
-    def write(cls, run: HeldRun, name: str) -> StoredRun:
-        """Write a run that holds all rows.
+    def write(cls, run: KeptRun, name: str) -> StoredRun:
+        """Write the counts of a range.
 
         Raises
         ------
         EmbedkitError
-            When it cannot be written.
+            When they cannot be written.
         """
         offsets = run.offsets(0, run.n_words)
         n = int(offsets[-1])
         with atomic_open(name) as stream:
-            for array in (offsets, *run.read(0, n)):
-                stream.write(np.ascontiguousarray(array).data)
+            stream.write(offsets.data)
+            stream.write(run.words(0, run.n_words).data)
+            for which in (0, 1):
+                for start in range(0, n, _AT_ONCE):
+                    stream.write(run.read(start, min(n, start + _AT_ONCE))[which].data)
         return cls(name, run.n_words, n)
 
-    def rows(self, first: int, last: int) -> HeldRun:
-        """Rows ``first .. last - 1``, the others empty.
+    def stretch(self, first: int, last: int) -> Stretch:
+        """Rows ``first .. last - 1``.
 
         Raises
         ------
         EmbedkitError
             When the file is gone or cut off.
         """
-        begin = 8 * (self.n_words + 1)
-        offsets = np.zeros(self.n_words + 1, np.int64)
+        words = 8 * (self.n_words + 1)
+        columns = words + 8 * self.n_words
         with open_location(self.name) as stream:
-            found = self._read(stream, 8 * first, np.dtype(np.int64), last - first + 1)
-            low, n = int(found[0]), int(found[-1] - found[0])
-            columns = self._read(stream, begin + 4 * low, np.dtype(np.int32), n)
-            values = self._read(stream, begin + 4 * self.n_records + 8 * low, np.dtype(np.float64), n)
-        offsets[first : last + 1] = found - low
-        offsets[last + 1 :] = n
-        return HeldRun(offsets, columns, values)
+            offsets = self._read(stream, 8 * first, np.dtype(np.int64), last - first + 1)
+            low, n = int(offsets[0]), int(offsets[-1] - offsets[0])
+            return Stretch(
+                HeldRun(
+                    first,
+                    offsets - low,
+                    self._read(stream, columns + 4 * low, np.dtype(np.int32), n),
+                    self._read(stream, columns + 4 * self.n_records + 8 * low, np.dtype(np.float64), n),
+                ),
+                self._read(stream, words + 8 * first, np.dtype(np.int64), last - first),
+            )
 
     def _read(self, stream: Any, start: int, dtype: np.dtype[Any], n: int) -> np.ndarray:
         stream.seek(start)

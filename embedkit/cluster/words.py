@@ -13,9 +13,9 @@ from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import count_all_words
 from embedkit.vocabulary.merging import add_counts, merge_vocabularies
 
-LARGEST_RANGE = 64 << 20
 SMALLEST_RANGE = 1 << 20
-_RANGES_EACH = 4  # for a worker, so that a slow one does not hold up the rest
+_LARGE_RANGE, _LARGEST_RANGE = 16 << 20, 64 << 20  # unless there would be too many of them; at all
+_RANGES_EACH = 4, 64  # for a worker: so that a slow one does not hold up the rest; before ranges get larger still
 MERGED_AT_ONCE = 8
 
 
@@ -31,7 +31,8 @@ def cut(sources: Sources, n_workers: int) -> list[str | ByteRange]:
     """
     files = [str(file) for file in list_sources(sources)]
     total = sum(size_of(file) or 0 for file in files if file != "-")
-    size = min(max(total // (_RANGES_EACH * n_workers), SMALLEST_RANGE), LARGEST_RANGE)
+    few, many = (total // (each * n_workers) for each in _RANGES_EACH)
+    size = min(max(few, SMALLEST_RANGE), max(many, _LARGE_RANGE), _LARGEST_RANGE)
     return byte_ranges(files, size)
 
 

@@ -35,6 +35,9 @@ class RowBlock:
     columns: np.ndarray
     values: np.ndarray
 
+    def __sizeof__(self) -> int:  # which Dask asks for
+        return 200 + self.lengths.nbytes + self.columns.nbytes + self.values.nbytes
+
 
 def make_scratch(n_words: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The working memory of one thread for `embedkit.kernels.cooccurrence.count_rows`."""

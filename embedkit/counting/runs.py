@@ -32,36 +32,25 @@ class Run(Protocol):
 
 
 class HeldRun:
-    """A run in memory; also a stretch of the rows of a larger one, the others being empty.
+    """A stretch of the rows of a run, in memory.
 
     Parameters
     ----------
-    offsets : int64 (n_words + 1,)
+    first : int
+        The first row.
+    offsets : int64 (n_rows + 1,)
     columns : int32 (n,)
     values : float64 (n,)
     """
 
-    def __init__(self, offsets: np.ndarray, columns: np.ndarray, values: np.ndarray) -> None:
-        self._offsets, self._columns, self._values = offsets, columns, values
-        self.n_words = len(offsets) - 1
+    def __init__(self, first: int, offsets: np.ndarray, columns: np.ndarray, values: np.ndarray) -> None:
+        self._first, self._offsets, self._columns, self._values = first, offsets, columns, values
 
-    @classmethod
-    def gather(cls, blocks: Iterable[RowBlock]) -> HeldRun:
-        """The rows of all blocks, from row 0 on."""
-        found = list(blocks)
-        lengths = np.concatenate([block.lengths for block in found])
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        columns, values = (np.concatenate([getattr(block, name) for block in found]) for name in ("columns", "values"))
-        return cls(offsets, columns, values)
-
-    def rows(self, first: int, last: int) -> HeldRun:
-        """Rows ``first .. last - 1`` of it as a copy of their own."""
-        low, high = int(self._offsets[first]), int(self._offsets[last])
-        offsets = np.clip(self._offsets, low, high) - low
-        return HeldRun(offsets, self._columns[low:high].copy(), self._values[low:high].copy())
+    def __sizeof__(self) -> int:  # which Dask asks for
+        return 200 + self._offsets.nbytes + self._columns.nbytes + self._values.nbytes
 
     def offsets(self, first: int, last: int) -> np.ndarray:
-        return self._offsets[first : last + 1]
+        return self._offsets[first - self._first : last - self._first + 1]
 
     def read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         return self._columns[start:stop], self._values[start:stop]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from embedkit.cluster.cooccurrence import SpreadCounts, count_corpus
+from embedkit.cluster.cooccurrence import SpreadCounts
 from embedkit.cluster.engine import engine_of
 from embedkit.counting import Cooccurrences, Window, count_cooccurrences
 from embedkit.errors import ConfigError, CorpusError
@@ -55,10 +55,8 @@ class ClusterCounts:
 
     def count(self, window: Window, progress: ProgressCallback | None) -> Cooccurrences:
         """Count them: the same counts, bit for bit, that one machine makes."""
-        with engine_of(self.cluster) as engine:
-            return count_corpus(
-                engine, self.sources, window, vocabulary=self.vocabulary, progress=progress, **self.options
-            )
+        with self.spread(window, progress) as spread:
+            return spread.gather(progress)
 
 
 def counts_for(

@@ -123,10 +123,7 @@ class RemoteParts(RemoteRun):
         holders = {part: worker for worker, part in sorted(self._holds) if worker in living}
         handles = [self._moved(worker, part, holders[part]) for worker, part in wanted if part in holders]
         lost = [(worker, part) for worker, part in wanted if part not in holders]
-        if lost:
-            pieces = self.counts.pieces()
-            handles += [self._counted(worker, part, pieces) for worker, part in lost]
-            del pieces
+        handles += self._counted(lost) if lost else []
         for summary in reported(self.engine.results(handles), len(handles), "counting", self.run.progress):
             if summary is None:
                 yield None
@@ -134,13 +131,18 @@ class RemoteParts(RemoteRun):
                 self.summaries[summary.part] = summary
                 yield summary.part, summary.digest
 
-    def _counted(self, worker: str, part: int, pieces: list[Any]) -> Any:
-        """A part's records, made of counts where they are to be."""
-        engine, share, taken = self.engine, self._share(worker), []
-        for n, piece in enumerate(pieces):
-            rows = engine.submit(rows_of_part, piece, self.groups, part)
-            taken.append(engine.submit_to(worker, take_counts, share, part, n, rows))
-        return engine.submit_to(worker, arrange_part, share, self._setup, part, len(pieces), *taken)
+    def _counted(self, places: list[tuple[str, int]]) -> list[Any]:
+        """The records of parts, made of counts where they are to be."""
+        engine = self.engine
+        taken: list[list[Any]] = [[] for _ in places]
+        for n, piece in enumerate(self.counts.pieces()):
+            for (worker, part), done in zip(places, taken, strict=True):
+                rows = engine.submit(rows_of_part, piece, self.groups, part)
+                done.append(engine.submit_to(worker, take_counts, self._share(worker), part, n, rows))
+        return [
+            engine.submit_to(worker, arrange_part, self._share(worker), self._setup, part, len(done), *done)
+            for (worker, part), done in zip(places, taken, strict=True)
+        ]
 
     def _moved(self, worker: str, part: int, holder: str) -> Any:
         """A part's records, given by who has them."""

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from embedkit.counting.rows import RowBlock
+from embedkit.files.spool import Spool
 from embedkit.training.glove_records import Groups
-from embedkit.training.spool import Spool
 
 
 class Summary(NamedTuple):

@@ -87,8 +87,8 @@ def plan_on_cluster(corpus: SpreadCorpus, config: TrainingConfig) -> RemotePlan:
 def plan_parts(counts: SpreadCounts, config: TrainingConfig) -> RemotePlan:
     """The same for GloVe: a round is a turn, behind which columns change hands, a stage is a step in it.
 
-    What counting takes is not in it: Dask keeps the counts of a range and of a piece of the rows in the memory of its
-    workers, and moves them to their disks when that is short.
+    What counting takes is not in it: the counts of ranges are on the disks of the workers, and are gone when training
+    begins; in memory are those of a few pieces of the rows.
 
     Raises
     ------

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embedkit.cluster.shared import SharedAddress
+from embedkit.files.spool import Spool
 from embedkit.training.merging import Merging, ReplicatedFamily
 from embedkit.training.node import Layout, Node
 from embedkit.training.options import TrainingConfig
@@ -17,7 +18,6 @@ from embedkit.training.remote_shares import SHARES, Share
 from embedkit.training.replicas import compile_kernels
 from embedkit.training.run import Run
 from embedkit.training.schedule import Part, Schedule, part_digest
-from embedkit.training.spool import Spool
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus, cut_ids, to_sentence_end
 

@@ -1,22 +1,30 @@
 """Counting in parts gives what one machine counts, bit for bit; the engine here does each task at once."""
 
+import gc
 import gzip
 import os
+import pickle
+import weakref
 
 import numpy as np
 import pytest
 
 import embedkit
 from embedkit.cli import main
-from embedkit.cluster import cooccurrence, documents, phrases, words
+from embedkit.cluster import cooccurrence, documents, kept, phrases, words
+from embedkit.cluster.cooccurrence import SpreadCounts
 from embedkit.cluster.engine import connected
+from embedkit.cluster.kept import KeptRun
 from embedkit.cluster.stored import StoredRun
 from embedkit.counting import Window, tfidf
 from embedkit.counting.files import count_to_file
 from embedkit.counting.phrases import join_phrases, spell
-from embedkit.counting.runs import HeldRun
+from embedkit.counting.rows import RowBlock
 from embedkit.errors import ConfigError, CorpusError, EmbedkitError
+from embedkit.files import spool
 from embedkit.text.ranges import ByteRange
+from embedkit.training import remote_shares
+from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus, count_words
 from tests.cluster.here import Here
 
@@ -53,8 +61,7 @@ def test_word_counts(text):
 def test_cooccurrence_files_are_equal_byte_for_byte(text, tmp_path, window):
     corpus = Corpus.from_text(text, min_count=20)
     count_to_file(corpus, tmp_path / "one.safetensors", window)
-    found = words.count_words(Here(), text, min_count=20)
-    n = cooccurrence.count_to_file(Here(), text, found, tmp_path / "many.safetensors", window)
+    n = SpreadCounts.from_text(Here(), text, window, min_count=20).save(tmp_path / "many.safetensors")
     assert n > 1000
     assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "many.safetensors").read_bytes()
 
@@ -137,7 +144,7 @@ def test_urls_are_cut_into_byte_ranges(text):
 @pytest.mark.parametrize("kind", ["folder", "store"])
 def test_counts_go_through_a_store(text, tmp_path, kind):
     window, known = Window(4), count_words(text, min_count=20)
-    cooccurrence.count_to_file(Here(), text, known, tmp_path / "held.safetensors", window)
+    SpreadCounts.from_text(Here(), text, window, vocabulary=known).save(tmp_path / "held.safetensors")
     if kind == "store":
         store = pytest.importorskip("fsspec").filesystem("memory")
         folder, listed = "memory://spilled/here", lambda: store.find("/spilled")
@@ -151,21 +158,103 @@ def test_counts_go_through_a_store(text, tmp_path, kind):
             seen.append(len(listed()))
             return super().results(handles)
 
-    cooccurrence.count_to_file(Watching(), text, known, tmp_path / "kept.safetensors", window, folder=folder)
+    SpreadCounts.from_text(Watching(), text, window, vocabulary=known).save(
+        tmp_path / "kept.safetensors", folder=folder
+    )
     assert seen[-1] > 10
     assert not listed()  # and nothing is left there
     assert (tmp_path / "held.safetensors").read_bytes() == (tmp_path / "kept.safetensors").read_bytes()
 
 
 def test_counts_that_are_cut_off_in_the_store(tmp_path):
-    run = HeldRun(np.array([0, 1, 3]), np.array([1, 0, 1], np.int32), np.array([1.0, 2.0, 3.0]))
-    stored = StoredRun.write(run, str(tmp_path / "run"))
-    again = stored.rows(1, 2)
-    assert again.offsets(0, 2).tolist() == [0, 0, 2]
-    assert [part.tolist() for part in again.read(0, 2)] == [[0, 1], [2.0, 3.0]]
-    os.truncate(tmp_path / "run", 40)
+    stored = StoredRun.write(pieces_of_a_run(), str(tmp_path / "run"))
+    os.truncate(tmp_path / "run", 90)
     with pytest.raises(EmbedkitError, match="run: counts that were kept there are cut off; count again"):
-        stored.rows(0, 2)
+        stored.stretch(0, 4)
+
+
+def pieces_of_a_run():
+    blocks = [
+        RowBlock(0, np.array([1, 2]), np.array([1, 0, 1], np.int32), np.array([1.0, 2.0, 3.0])),
+        RowBlock(2, np.array([0, 3]), np.array([3, 1, 2], np.int32), np.array([4.0, 5.0, 6.0])),
+    ]
+    return KeptRun(np.array([7, 8, 9, 2]), blocks)
+
+
+@pytest.mark.parametrize("where", ["kept", "sent", "stored"])
+def test_counts_of_a_range_are_read_by_rows(tmp_path, where):
+    run = pieces_of_a_run()
+    if where == "sent":
+        run = pickle.loads(pickle.dumps(run))
+    elif where == "stored":
+        run = StoredRun.write(run, str(tmp_path / "run"))
+    for first, last in ((0, 4), (1, 2), (1, 4), (2, 3), (4, 4)):
+        (held, words), lengths = run.stretch(first, last), [1, 2, 0, 3][first:last]
+        offsets = held.offsets(first, last)
+        start = sum([1, 2, 0, 3][:first])
+        assert np.diff(offsets).tolist() == lengths
+        columns, values = held.read(int(offsets[0]), int(offsets[-1]))
+        assert columns.tolist() == [1, 0, 1, 3, 1, 2][start : start + sum(lengths)]
+        assert values.tolist() == [1, 2, 3, 4, 5, 6][start : start + sum(lengths)]
+        assert words.tolist() == [7, 8, 9, 2][first:last]
+
+
+def test_counts_of_many_ranges_share_few_files(monkeypatch):
+    made = []
+
+    class Watched(spool.Spool):
+        def __init__(self, what):
+            made.append(weakref.ref(self))
+            super().__init__(what)
+
+    monkeypatch.setattr(kept, "Spool", Watched)
+    runs = [pieces_of_a_run() for _ in range(80)]
+    assert len(made) in (3, 4)
+    assert all(run.stretch(1, 4)[1].tolist() == [8, 9, 2] for run in runs)
+    del runs
+    gc.collect()
+    assert not any(one() for one in made)  # nor is there room on the disk that they take
+
+
+@pytest.mark.parametrize("model", ["glove", "svd"])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_text_that_changes_between_its_words_and_its_cooccurrences(text, tmp_path, monkeypatch, model, known):
+    changed = tmp_path / "changed.txt"
+    changed.write_bytes((text / "a.txt").read_bytes())
+    vocabulary = Vocabulary(["word2", "word4", "낱말1"], np.zeros(3)) if known else None  # without counts
+
+    class Late(Here):
+        def submit(self, function, *arguments, worker=None):
+            if function.__name__ == "count_range" and len(arguments) == 4:
+                changed.write_bytes((text / "a.txt").read_bytes().replace(b"word2 ", b"word4 "))
+            return super().submit(function, *arguments, worker=worker)
+
+    options = {"model": model, "vector_size": 4, "workers": 1, **({"replicas": 3} if model == "glove" else {})}
+    with pytest.raises(CorpusError, match="the corpus changed while it was read: its words were counted once more"):
+        embedkit.train(changed, cluster=Late(), vocabulary=vocabulary, **options)
+    remote_shares.SHARES.clear()
+
+
+def test_a_vocabulary_of_another_text_is_taken_as_it_is(text, tmp_path):
+    """Its counts are not those of this text, and nobody says that they are."""
+    other = Vocabulary(["word2", "word4", "낱말1"], np.array([9, 5, 5]))
+    corpus = Corpus.from_text(text, vocabulary=other)
+    count_to_file(corpus, tmp_path / "one.safetensors", Window(3))
+    SpreadCounts.from_text(Here(), text, Window(3), vocabulary=other).save(tmp_path / "many.safetensors")
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "many.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("records", [1, 50, 3000])
+def test_pieces_of_the_rows(text, monkeypatch, records):
+    """There are as many as keep each small, unless there would be too many of them."""
+    monkeypatch.setattr(cooccurrence, "_PIECE_RECORDS", records)
+    counts = SpreadCounts.from_text(Here(), text, Window(3))
+    pieces = counts._row_pieces()
+    assert [first for first, _ in pieces] == [0, *[last for _, last in pieces[:-1]]]
+    assert pieces[-1][1] == len(counts.vocabulary)
+    assert 10 <= len(pieces) <= 64 * 5
+    monkeypatch.setattr(cooccurrence, "_TASKS", 30 * counts.n_shards)
+    assert len(counts._row_pieces()) <= 30
 
 
 def test_where_counts_go_is_checked(text, capsys):

@@ -15,7 +15,8 @@ from embedkit.cluster.engine import LATE
 from embedkit.cluster.shared import SharedMemory
 from embedkit.counting import Window, count_cooccurrences
 from embedkit.errors import ConfigError, CorpusError, EmbedkitError, TrainingError
-from embedkit.training import glove_cluster, glove_disk, glove_worker, remote, remote_shares, spool
+from embedkit.files import spool
+from embedkit.training import glove_cluster, glove_disk, glove_worker, remote, remote_shares
 from embedkit.training.glove_records import Groups, round_blocks
 from embedkit.training.options import TrainingConfig
 from embedkit.training.remote_plan import plan_parts
@@ -236,17 +237,22 @@ def test_counts_of_words_without_counts_are_those_of_one_machine_without_replica
     assert list(here.config.items()) == list(there.config.items())
 
 
-def test_a_corpus_that_changes_on_the_way(text, tmp_path):
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [("w3 ", "w4 ", "its words were counted once more and differ"), ("w3 w4 ", "w4 w3 ", "since it was read at first")],
+)
+def test_a_corpus_that_changes_on_the_way(text, tmp_path, old, new, message):
+    """When a worker is lost its parts are counted again; words may change, or only their order."""
     path = tmp_path / "changing.txt"
     path.write_text(text.read_text())
 
     class Changing(Failing):
         def call(self, worker, function, *arguments):
             if self.n_calls == 10:
-                path.write_text(path.read_text().replace("w3 ", "w4 "))
+                path.write_text(path.read_text().replace(old, new))
             return super().call(worker, function, *arguments)
 
-    with pytest.raises(CorpusError, match="the corpus changed since it was read at first"):
+    with pytest.raises(CorpusError, match=f"the corpus changed .*{message}"):
         embedkit.train(path, cluster=Changing(12), **OPTIONS)
     remote_shares.SHARES.clear()
 
@@ -265,12 +271,16 @@ def test_what_cannot_be_is_one_line(text, tmp_path):
         embedkit.train(text, cluster=Here(), **{**OPTIONS, "learning_rate": 1e30})
 
 
-def test_a_full_disk_of_a_worker(text, monkeypatch):
-    def full(*arguments, **options):
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize("what", ["the counts of a stretch of text", "the counts of its words", "the records of"])
+def test_a_full_disk_of_a_worker(text, monkeypatch, what):
+    def full(kept, start, array):
+        if kept._what.startswith(what):
+            raise kept._full(OSError(28, "No space left on device"))
+        write(kept, start, array)
 
-    monkeypatch.setattr(spool, "nameless_file", full)
-    with pytest.raises(EmbedkitError, match=r"a worker cannot keep the counts .*: No space left on device; TMPDIR"):
+    write = spool.Spool._write
+    monkeypatch.setattr(spool.Spool, "_write", full)
+    with pytest.raises(EmbedkitError, match=f"a worker cannot keep {what}.*: No space left on device; TMPDIR"):
         embedkit.train(text, cluster=Here(), **OPTIONS)
     remote_shares.SHARES.clear()
 

@@ -11,8 +11,9 @@ from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.cluster.engine import LATE
 from embedkit.cluster.shared import SharedMemory
 from embedkit.errors import ConfigError, CorpusError, EmbedkitError
+from embedkit.files import spool
 from embedkit.kernels.simd import padded_size
-from embedkit.training import remote, remote_exchange, remote_round, remote_shares, remote_worker, schedule, seat, spool
+from embedkit.training import remote, remote_exchange, remote_round, remote_shares, remote_worker, schedule, seat
 from embedkit.training.merging import Merging
 from embedkit.training.options import TrainingConfig
 from embedkit.training.remote_plan import plan_on_cluster, round_bytes

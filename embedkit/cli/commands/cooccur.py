@@ -336,17 +336,13 @@ def _count_on_cluster(
     vocabulary: Vocabulary | None,
     options: dict[str, Any],
 ) -> int:
-    from embedkit.cluster import cooccurrence, words
+    from embedkit.cluster.cooccurrence import SpreadCounts
 
-    choice = {name: options.pop(name) for name in ("min_count", "max_vocab")}
     with cluster_engine(address, quiet) as engine:
-        if vocabulary is None:
-            vocabulary = words.count_words(engine, corpus, progress=progress, **choice, **options)
-        cells = cooccurrence.count_to_file(
-            engine, corpus, vocabulary, output, window, format=format_, folder=folder, progress=progress, **options
-        )
+        counts = SpreadCounts.from_text(engine, corpus, window, vocabulary=vocabulary, progress=progress, **options)
+        cells = counts.save(output, format=format_, folder=folder, progress=progress)
     if save_vocab:
-        vocabulary.save(save_vocab)
+        counts.vocabulary.save(save_vocab)
     return cells
 
 

@@ -1,0 +1,113 @@
+"""Counts of one byte range on the disk of the worker that made them: they take no memory until they are added up."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from embedkit.counting.rows import RowBlock
+from embedkit.counting.runs import HeldRun
+from embedkit.files.spool import Spool
+
+_RUNS_A_FILE = 32  # a process may have about a thousand files open
+
+
+class Stretch(NamedTuple):
+    """Some rows of the counts of a range.
+
+    Attributes
+    ----------
+    run : HeldRun
+    words : int64 (n_rows,)
+        How often the word of each row stands in the range.
+    """
+
+    run: HeldRun
+    words: np.ndarray
+
+
+class KeptRun:
+    """Counts of a range in a file without a name.
+
+    Sent to another process they go to a file there.
+
+    Parameters
+    ----------
+    words : int64 (n_words,)
+        How often each stands in the range.
+    blocks : iterable of RowBlock
+        All rows, in order; none of a range without words.
+
+    Raises
+    ------
+    EmbedkitError
+        When the disk is full or the folder cannot be written.
+    """
+
+    def __init__(self, words: np.ndarray, blocks: Iterable[RowBlock]) -> None:
+        self.n_words, self._spool = len(words), _Shared.spool()
+        ends, lengths = [0], [np.zeros(1, np.int64)]
+        self._places: list[tuple[int, int]] = []  # where columns and values of each block begin
+        for block in blocks:
+            self._places.append((self._spool.add(block.columns), self._spool.add(block.values)))
+            ends.append(ends[-1] + len(block.columns))
+            lengths.append(block.lengths)
+        offsets = np.zeros(len(words) + 1, np.int64)
+        if self._places:
+            np.cumsum(np.concatenate(lengths), out=offsets)
+        self._ends, self._offsets, self._words = ends, self._spool.add(offsets), self._spool.add(words)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        columns, values = self.read(0, self._ends[-1])
+        block = RowBlock(0, np.diff(self.offsets(0, self.n_words)), columns, values)
+        return KeptRun, (self.words(0, self.n_words), [block])
+
+    def words(self, first: int, last: int) -> np.ndarray:
+        """How often words ``first .. last - 1`` stand in the range: int64 (last - first,)."""
+        return self._spool.read(np.int64, self._words + 8 * first, last - first)
+
+    def offsets(self, first: int, last: int) -> np.ndarray:
+        """Where rows ``first .. last - 1`` start and the last of them ends: int64 (last - first + 1,)."""
+        return self._spool.read(np.int64, self._offsets + 8 * first, last - first + 1)
+
+    def read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Columns (int32) and values (float64) of records ``start .. stop - 1``."""
+        columns, values = [np.empty(0, np.int32)], [np.empty(0)]
+        for (begin, end), places in zip(pairwise(self._ends), self._places, strict=True):
+            low, high = max(begin, start), min(end, stop)
+            if low < high:
+                columns.append(self._spool.read(np.int32, places[0] + 4 * (low - begin), high - low))
+                values.append(self._spool.read(np.float64, places[1] + 8 * (low - begin), high - low))
+        return np.concatenate(columns), np.concatenate(values)
+
+    def stretch(self, first: int, last: int) -> Stretch:
+        """Rows ``first .. last - 1``."""
+        offsets = self.offsets(first, last)
+        run = HeldRun(first, offsets - offsets[0], *self.read(int(offsets[0]), int(offsets[-1])))
+        return Stretch(run, self.words(first, last))
+
+
+class _Shared:
+    """The file that the next runs of this process go to; it is gone when the last of them is."""
+
+    _lock = threading.Lock()
+    _left = 0
+
+    @classmethod
+    def _now(cls) -> Spool | None:
+        return None
+
+    @classmethod
+    def spool(cls) -> Spool:
+        with cls._lock:
+            found = cls._now() if cls._left else None
+            if found is None:
+                found, cls._left = Spool("the counts of a stretch of text"), _RUNS_A_FILE
+                cls._now = weakref.ref(found)  # type: ignore[method-assign]
+            cls._left -= 1
+            return found
