@@ -10,9 +10,11 @@ Words are counted first, and once more with the co-occurrences: where the sums d
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -38,10 +40,10 @@ from embedkit.text.reading import Sources
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 
-_PIECE_RECORDS = 1 << 23  # of a piece of the rows, at most about; many of them are of the same pair
+_PIECE_RECORDS = 1 << 19  # of all ranges, about, that are added up at a time
 _PIECES_EACH = 2, 64  # pieces for a worker, at least and at most
 _TASKS = 200_000  # that hand pieces on, where that many pieces are
-_AHEAD = 2  # pieces under way for a worker
+_AHEAD = 1  # pieces under way for a worker
 
 
 class SpreadCounts:
@@ -162,53 +164,78 @@ class SpreadCounts:
 
     def blocks(self, folder: str | None = None, progress: ProgressCallback | None = None) -> Iterator[RowBlock]:
         """Count; the rows in order. Parameters and errors as of `save`."""
-        names: list[str] = []
-        waiting: deque[Any] = deque()
-        try:
-            rows = self._row_pieces()
-            pieces = self._pieces(rows, folder, names)
-
-            def found() -> Iterator[list[RowBlock]]:
-                for piece in pieces:
-                    waiting.append(piece)
-                    if len(waiting) > _AHEAD * self.engine.n_workers:
-                        yield from self.engine.results([waiting.popleft()])
-                while waiting:
-                    yield from self.engine.results([waiting.popleft()])
-
-            for blocks in reported(found(), len(rows), "counting", progress):
+        with contextlib.ExitStack() as ending:
+            pieces = self._pieces(folder, progress, ending)
+            for blocks in reported(self._in_turn(pieces), len(pieces), "merging", progress):
                 yield from blocks
-        finally:
-            waiting.clear()
-            for name in names:
-                remove(name)
 
-    def pieces(self) -> Iterator[Any]:
-        """Count; handles of lists of RowBlock, which in their order are all rows. They raise as `save` does.
+    def for_each_piece(
+        self, use: Callable[[int, Any], list[Any]], progress: ProgressCallback | None = None
+    ) -> list[list[Any]]:
+        """Count, and submit something with each piece of the rows.
 
-        What is done with a piece should be submitted before the next one is asked for, and is done before it then.
+        Parameters
+        ----------
+        use : callable
+            ``use(n, handle)`` is given the handle of the n-th list of RowBlock, which in their order are all rows, and
+            returns handles.
+        progress : callable, optional
+
+        Returns
+        -------
+        list of list
+            What these come to, for each piece.
+
+        Raises
+        ------
+        CorpusError
+            As `save`.
         """
-        return self._pieces(self._row_pieces(), None, [])
+        with contextlib.ExitStack() as ending:
+            found = []
+            waiting: deque[list[Any]] = deque()
+            for n, make in enumerate(self._pieces(None, progress, ending)):
+                waiting.append(use(n, make()))
+                if len(waiting) > _AHEAD * self.engine.n_workers:
+                    found.append(list(self.engine.results(waiting.popleft())))
+            return found + [list(self.engine.results(handles)) for handles in waiting]
 
-    def _pieces(self, rows: list[tuple[int, int]], folder: str | None, names: list[str]) -> Iterator[Any]:
-        """Handles of the sums of all ranges, for each of these stretches of rows."""
+    def _in_turn(self, pieces: list[Callable[[], Any]]) -> Iterator[list[RowBlock]]:
+        """The results of pieces, a few of which are made ahead."""
+        waiting: deque[Any] = deque()
+        for make in pieces:
+            waiting.append(make())
+            if len(waiting) > _AHEAD * self.engine.n_workers:
+                yield from self.engine.results([waiting.popleft()])
+        while waiting:
+            yield from self.engine.results([waiting.popleft()])
+
+    def _pieces(
+        self, folder: str | None, progress: ProgressCallback | None, ending: contextlib.ExitStack
+    ) -> list[Callable[[], Any]]:
+        """Count all ranges; what submits the sum of each piece of the rows. In the end files in `folder` go away."""
         engine, known = self.engine, self.engine.share(self.vocabulary)
         runs = [engine.submit(count_range, span, known, self.window, self.reading) for span in self._ranges()]
         if folder is not None:
-            names += [_name_in(folder) for _ in runs]
+            names = [_name_in(folder) for _ in runs]
+            for name in names:
+                ending.callback(remove, name)
             # A task for each, so that none has to be done again when its worker is lost.
             runs = [engine.submit(StoredRun.write, run, name) for run, name in zip(runs, names, strict=True)]
-        for stretch in rows:
-            parts = [engine.submit(_rows, run, *stretch) for run in runs]
-            yield engine.submit(_add_rows, stretch, known, self.window, self.counted, *parts)
+        counted = [engine.submit(_records, run) for run in runs]
+        records = sum(reported(engine.results(counted), len(counted), "counting", progress))
 
-    def _row_pieces(self) -> list[tuple[int, int]]:
-        """Stretches of rows whose counts a worker adds up at a time."""
-        vocabulary, window = self.vocabulary, self.window
-        sides = 2 if window.symmetric else 1
-        most = np.minimum(np.maximum(vocabulary.counts, 1) * sides * window.size, len(vocabulary))
+        def add_up(rows: tuple[int, int]) -> Any:
+            parts = [engine.submit(_rows, run, *rows) for run in runs]
+            return engine.submit(_add_rows, rows, known, self.window, self.counted, *parts)
+
+        return [partial(add_up, rows) for rows in self._row_pieces(records)]
+
+    def _row_pieces(self, records: int) -> list[tuple[int, int]]:
+        """Stretches of rows whose counts a worker adds up at a time, of so many records in all."""
+        most = np.minimum(np.maximum(self.vocabulary.counts, 1) * 2 * self.window.size, len(self.vocabulary))
         workers, (least, each) = self.engine.n_workers, _PIECES_EACH
-        n = min(int(most.sum()) // _PIECE_RECORDS, each * workers, _TASKS // self.n_shards)
+        n = min(records // _PIECE_RECORDS, each * workers, _TASKS // self.n_shards)
         return row_pieces(most, max(n, least * workers))
 
 
@@ -259,6 +286,10 @@ def _name_in(folder: str) -> str:
     if is_url(folder):
         return f"{folder.rstrip('/')}/embedkit-counts-{os.urandom(8).hex()}"
     return os.path.abspath(temporary_name(folder, "counts"))
+
+
+def _records(run: KeptRun | StoredRun) -> int:
+    return run.n_records
 
 
 def _rows(run: KeptRun | StoredRun, first: int, last: int) -> Stretch:

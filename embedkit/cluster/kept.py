@@ -43,6 +43,10 @@ class KeptRun:
     blocks : iterable of RowBlock
         All rows, in order; none of a range without words.
 
+    Attributes
+    ----------
+    n_words, n_records : int
+
     Raises
     ------
     EmbedkitError
@@ -60,10 +64,11 @@ class KeptRun:
         offsets = np.zeros(len(words) + 1, np.int64)
         if self._places:
             np.cumsum(np.concatenate(lengths), out=offsets)
-        self._ends, self._offsets, self._words = ends, self._spool.add(offsets), self._spool.add(words)
+        self._ends, self.n_records = ends, ends[-1]
+        self._offsets, self._words = self._spool.add(offsets), self._spool.add(words)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        columns, values = self.read(0, self._ends[-1])
+        columns, values = self.read(0, self.n_records)
         block = RowBlock(0, np.diff(self.offsets(0, self.n_words)), columns, values)
         return KeptRun, (self.words(0, self.n_words), [block])
 

@@ -63,14 +63,14 @@ def count_words(
         When a text cannot be read or no word is left.
     """
     ranges = cut(sources, engine.n_workers)
-    layer = [engine.submit(count_range, span, reading) for span in ranges]
+    layer = [engine.submit(words_of_range, span, reading) for span in ranges]
     while len(layer) > 1:
         layer = [engine.submit(_add, *layer[i : i + MERGED_AT_ONCE]) for i in range(0, len(layer), MERGED_AT_ONCE)]
     (whole,) = reported(engine.results(layer), 1, "counting", progress)
     return merge_vocabularies([whole], min_count, max_vocab)
 
 
-def count_range(span: str | ByteRange, reading: dict[str, Any]) -> Vocabulary:
+def words_of_range(span: str | ByteRange, reading: dict[str, Any]) -> Vocabulary:
     """All words of a range with their counts."""
     return count_all_words([span], workers=1, **reading)
 

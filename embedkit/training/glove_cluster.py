@@ -118,30 +118,35 @@ class RemoteParts(RemoteRun):
     def figures(self) -> dict[str, float]:
         return {**super().figures(), "round": self.groups.turn(self._round) + 1}
 
-    def _hold(self, wanted: list[tuple[str, int]]) -> Iterator[tuple[int, str] | None]:
+    def _hold(self, wanted: list[tuple[str, int]]) -> Iterator[tuple[tuple[str, int], str | None]]:
         living = set(self.engine.workers())
         holders = {part: worker for worker, part in sorted(self._holds) if worker in living}
-        handles = [self._moved(worker, part, holders[part]) for worker, part in wanted if part in holders]
-        lost = [(worker, part) for worker, part in wanted if part not in holders]
+        given = [place for place in wanted if place[1] in holders]
+        lost = [place for place in wanted if place[1] not in holders]
+        handles = [self._moved(worker, part, holders[part]) for worker, part in given]
         handles += self._counted(lost) if lost else []
-        for summary in reported(self.engine.results(handles), len(handles), "counting", self.run.progress):
+        summaries = reported(self.engine.results(handles), len(handles), "counting", self.run.progress)
+        for (worker, part), summary in zip([*given, *lost], summaries, strict=True):
             if summary is None:
-                yield None
+                self._holds.discard((holders.get(part, worker), part))  # who could not give it has it no more
             else:
-                self.summaries[summary.part] = summary
-                yield summary.part, summary.digest
+                self.summaries[part] = summary
+            yield (worker, part), summary and summary.digest
 
     def _counted(self, places: list[tuple[str, int]]) -> list[Any]:
         """The records of parts, made of counts where they are to be."""
         engine = self.engine
-        taken: list[list[Any]] = [[] for _ in places]
-        for n, piece in enumerate(self.counts.pieces()):
-            for (worker, part), done in zip(places, taken, strict=True):
-                rows = engine.submit(rows_of_part, piece, self.groups, part)
-                done.append(engine.submit_to(worker, take_counts, self._share(worker), part, n, rows))
+
+        def take(n: int, piece: Any) -> list[Any]:
+            rows = [engine.submit(rows_of_part, piece, self.groups, part) for _, part in places]
+            return [
+                engine.submit_to(worker, take_counts, self._share(worker), part, n, one)
+                for (worker, part), one in zip(places, rows, strict=True)
+            ]
+
+        n = len(self.counts.for_each_piece(take, self.run.progress))
         return [
-            engine.submit_to(worker, arrange_part, self._share(worker), self._setup, part, len(done), *done)
-            for (worker, part), done in zip(places, taken, strict=True)
+            engine.submit_to(worker, arrange_part, self._share(worker), self._setup, part, n) for worker, part in places
         ]
 
     def _moved(self, worker: str, part: int, holder: str) -> Any:

@@ -71,15 +71,20 @@ class PartCounts:
 
     def group(self, g: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Lengths, columns and values of the rows of a group."""
-        found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        places: list[tuple[np.ndarray, int, int]] = []
         for _, piece in sorted(self.pieces.items()):
-            for ends, offsets, columns, values in piece:
+            for ends, offsets, at_columns, at_values in piece:
                 mine = offsets[ends[g] : ends[g + 1] + 1]
-                low, n = int(mine[0]), int(mine[-1] - mine[0])
-                read = self._spool.read(np.int32, columns + 4 * low, n), self._spool.read(float, values + 8 * low, n)
-                found.append((np.diff(mine), *read))
-        lengths, read_columns, read_values = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-        return lengths, read_columns, read_values
+                places.append((mine, at_columns + 4 * int(mine[0]), at_values + 8 * int(mine[0])))
+        lengths = np.concatenate([np.diff(mine) for mine, _, _ in places])
+        columns, values = np.empty(int(lengths.sum()), np.int32), np.empty(int(lengths.sum()))
+        n = 0
+        for mine, at_columns, at_values in places:
+            more = int(mine[-1] - mine[0])
+            columns[n : n + more] = self._spool.read(np.int32, at_columns, more)
+            values[n : n + more] = self._spool.read(np.float64, at_values, more)
+            n += more
+        return lengths, columns, values
 
 
 class PartRecords:

@@ -49,6 +49,8 @@ class StepsReply(NamedTuple):
         Seconds of training in each turn.
     moved : int
         Bytes sent to other workers.
+    took : float
+        Seconds that all of it took.
     slots : dict of int to int
         Where on the node the columns are that each of its parts was with in the end.
     values : dict of int to (float32 (n, width), float32 (m, width))
@@ -58,6 +60,7 @@ class StepsReply(NamedTuple):
     costs: dict[int, np.ndarray]
     trained: list[float]
     moved: int
+    took: float
     slots: dict[int, int]
     values: dict[int, tuple[np.ndarray, np.ndarray]]
 
@@ -88,7 +91,7 @@ class _Turns:
         self.mine = crew.replicas[me]
         self.owner = {part: w for w, parts in enumerate(crew.replicas) for part in parts}
         self.here = [part for part, w in self.owner.items() if crew.nodes[w] == crew.nodes[me]]
-        self.moved = 0
+        self.moved, self.begun = 0, time.monotonic()
 
     def run(self) -> StepsReply | None:
         costs: dict[int, list[np.ndarray]] = {part: [] for part in self.mine}
@@ -109,7 +112,7 @@ class _Turns:
         if self.order.values[self.me]:
             values = {part: (node.of(part, self.groups), self.columns(met[part])) for part in self.mine}
         done = {part: np.concatenate(of_part) for part, of_part in costs.items()}
-        return StepsReply(done, trained, self.moved, slots, values)
+        return StepsReply(done, trained, self.moved, time.monotonic() - self.begun, slots, values)
 
     def train(self, steps: range, part: int) -> np.ndarray:
         """Steps of a turn for a part of the rows: float64 (n_steps, each, 2)."""

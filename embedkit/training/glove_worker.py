@@ -124,18 +124,8 @@ def take_counts(share: str, part: int, piece: int, rows: Sequence[PartRows]) -> 
     return True
 
 
-def arrange_part(share: str, setup: Setup, part: int, n_pieces: int, *taken: bool) -> Summary | None:
-    """Make the records of a part when all pieces of its counts are here; None when they are not.
-
-    Parameters
-    ----------
-    share : str
-    setup : Setup
-    part : int
-    n_pieces : int
-    *taken : bool
-        What waits for `take_counts`.
-    """
+def arrange_part(share: str, setup: Setup, part: int, n_pieces: int) -> Summary | None:
+    """Make the records of a part when all pieces of its counts are here; None when they are not."""
     held = SHARES.get(share)
     if held is None:
         return None

@@ -58,6 +58,10 @@ class Worked(Protocol):
     def moved(self) -> int:
         """Bytes sent to other workers."""
 
+    @property
+    def took(self) -> float:
+        """Seconds that the worker had the order, before what it answers travels."""
+
 
 class RemoteRun(ABC):
     """The replicas of a run on the workers of a cluster.
@@ -75,7 +79,7 @@ class RemoteRun(ABC):
         The fingerprint of what each replica is trained on.
     """
 
-    note_times = 0.0  # of the time that taking note takes, that an order has to last at least
+    note_times = 0.0  # of the time that taking note takes, what changed on its way included, that an order has to last
 
     def __init__(self, engine: Engine, n: int, run: Run) -> None:
         self.engine, self.n, self.run = engine, n, run
@@ -92,10 +96,10 @@ class RemoteRun(ABC):
         self._round, self._at_once = 0, 1
 
     @abstractmethod
-    def _hold(self, wanted: list[tuple[str, int]]) -> Iterator[tuple[int, str] | None]:
-        """Give each of these workers what that replica is trained on; yields the replicas' numbers and digests.
+    def _hold(self, wanted: list[tuple[str, int]]) -> Iterator[tuple[tuple[str, int], str | None]]:
+        """Give each of these workers what that replica is trained on; yields them with the digests of that.
 
-        None in the place of one that was lost on the way.
+        The digest is None of one that was lost on the way.
         """
 
     @abstractmethod
@@ -166,18 +170,19 @@ class RemoteRun(ABC):
             try:
                 if self._ready != k:
                     self._gather(k)
+                ordered = time.monotonic()
                 replies = self._order(k, n)
-                noting = time.monotonic()
                 self._take_note(k, n, replies)
                 now = time.monotonic()
                 self._ready = k + n
                 self._figures.add(now - begun, replies)
-                seconds = max(ORDER_SECONDS, self.note_times * (now - noting))
+                noting = now - ordered - max(reply.took for reply in replies)
+                seconds = max(ORDER_SECONDS, self.note_times * noting)
                 self._at_once = max(1, min(2 * self._at_once, int(seconds * n / max(now - begun, 1e-9))))
                 timetable.tick()
                 return self._results(k, n, replies)
             except WorkersLost as lost:
-                self._ready = -1
+                self._ready, self._at_once, n = -1, 1, 1
                 time.sleep(0.1 * attempt)
                 self._deal(lost.late)
         raise _again_and_again()
@@ -214,12 +219,14 @@ class RemoteRun(ABC):
         self._had.update(workers)
         places = [(worker, r) for worker, replicas in self._dealt.items() for r in replicas]
         found = list(self._hold([place for place in places if place not in self._holds]))
-        if None in found:
-            self._holds = set()
-            return False
-        for r, digest in filter(None, found):
-            if self.digests.setdefault(r, digest) != digest:
+        for place, digest in found:
+            if digest is None:
+                continue
+            if self.digests.setdefault(place[1], digest) != digest:
                 raise CorpusError("the corpus changed since it was read at first; train again on what it is now")
+            self._holds.add(place)
+        if not self._holds.issuperset(places):
+            return False
         self._holds = set(places)
         return True
 
@@ -275,7 +282,7 @@ class RemoteRun(ABC):
     def _order(self, k: int, n: int) -> list[Any]:
         """Have all workers do n rounds, from k on."""
         begun, workers = time.monotonic(), list(self._dealt)
-        seconds = FIRST_SECONDS if self._fresh else max(STALLED_SECONDS, STALLED_TIMES * self._longest)
+        seconds = max(FIRST_SECONDS if self._fresh else STALLED_SECONDS, STALLED_TIMES * self._longest)
         # A worker gives up waiting for others long before it would be given up itself.
         function, order = self._rounds_of(k, n, seconds / 2)
         found: list[Any] = [None] * len(workers)

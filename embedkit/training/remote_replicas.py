@@ -85,8 +85,8 @@ class RemoteReplicas(RemoteRun):
         )
         self._base: list[np.ndarray] = []  # what all agree on, where a node's memory is within reach
 
-    def _hold(self, wanted: list[tuple[str, int]]) -> Iterator[tuple[int, str] | None]:
-        yield from self.engine.results([self._part(worker, r) for worker, r in wanted])
+    def _hold(self, wanted: list[tuple[str, int]]) -> Iterator[tuple[tuple[str, int], str | None]]:
+        yield from zip(wanted, self.engine.results([self._part(*place) for place in wanted]), strict=True)
         self.corpus.let_go()
 
     def _part(self, worker: str, r: int) -> Any:

@@ -54,6 +54,8 @@ class Reply(NamedTuple):
         Seconds of training in each stage.
     moved : int
         Bytes sent to other workers.
+    took : float
+        Seconds that all of it took.
     changed : list of Rows
         For each matrix, those rows of its own that may have changed; `changes` are their values, or empty.
     """
@@ -61,6 +63,7 @@ class Reply(NamedTuple):
     results: list[dict[int, Result]]
     trained: list[float]
     moved: int
+    took: float
     changed: list[Rows]
 
 
@@ -92,7 +95,7 @@ class _Rounds:
             self.node, held.family, self.rule, held.parts, crew.replicas[me], place, held.control, threads_here()
         )
         self.owned = [owned_rows(len(base), len(crew.shares)) for base in self.node.base]
-        self.moved = 0
+        self.moved, self.begun = 0, time.monotonic()
         self.changed = [np.zeros(len(base), np.bool_) for base in self.node.base]
 
     def run(self) -> Reply | None:
@@ -110,7 +113,8 @@ class _Rounds:
                     return None
             for flags, rows in zip(self.changed, merged or [], strict=True):
                 flags[rows] = True
-        return Reply(results, trained, self.moved, [self.returned(which) for which in range(len(self.changed))])
+        changed = [self.returned(which) for which in range(len(self.changed))]
+        return Reply(results, trained, self.moved, time.monotonic() - self.begun, changed)
 
     def meet(self, k: int, n: int, stages: int) -> list[np.ndarray] | None:
         """Merge what is to meet behind stage n of round k; returns the rows of its own that did."""

@@ -105,10 +105,8 @@ def take_ids(share: str, r: int, piece: int, start: int, ids: np.ndarray) -> boo
     return True
 
 
-def hold_part(
-    share: str, schedule: Schedule, r: int, length: int, reach: int, *taken: bool | None
-) -> tuple[int, str] | None:
-    """Make the part of a replica of its pieces, when all are here; returns its number and digest, or None.
+def hold_part(share: str, schedule: Schedule, r: int, length: int, reach: int, *taken: bool | None) -> str | None:
+    """Make the part of a replica of its pieces, when all are here; returns its digest, or None.
 
     Parameters
     ----------
@@ -134,7 +132,7 @@ def hold_part(
         stop = length + to_sentence_end(own[length : length + reach]) if r + 1 < schedule.n else length
         own.cut(start, stop)
         held.parts[r] = Part(r, own, cut_ids(own, schedule.n_slices), schedule.seed)
-        return r, part_digest(own)
+        return part_digest(own)
 
 
 def open_node(

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import embedkit
-from embedkit.cli import main
 from embedkit.cluster import cooccurrence, documents, kept, phrases, words
 from embedkit.cluster.cooccurrence import SpreadCounts
 from embedkit.cluster.engine import connected
@@ -244,23 +243,41 @@ def test_a_vocabulary_of_another_text_is_taken_as_it_is(text, tmp_path):
     assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "many.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("records", [1, 50, 3000])
+@pytest.mark.parametrize("records", [0, 10**7, 10**9])
 def test_pieces_of_the_rows(text, monkeypatch, records):
     """There are as many as keep each small, unless there would be too many of them."""
-    monkeypatch.setattr(cooccurrence, "_PIECE_RECORDS", records)
-    counts = SpreadCounts.from_text(Here(), text, Window(3))
-    pieces = counts._row_pieces()
+    counts = SpreadCounts.from_text(Here(), text, Window(3), min_count=1)
+    pieces = counts._row_pieces(records)
     assert [first for first, _ in pieces] == [0, *[last for _, last in pieces[:-1]]]
     assert pieces[-1][1] == len(counts.vocabulary)
-    assert 10 <= len(pieces) <= 64 * 5
+    assert {0: 8, 10**7: 8, 10**9: 150}[records] < len(pieces) <= 64 * 5
     monkeypatch.setattr(cooccurrence, "_TASKS", 30 * counts.n_shards)
-    assert len(counts._row_pieces()) <= 30
+    assert len(counts._row_pieces(records)) <= 30
 
 
-def test_where_counts_go_is_checked(text, capsys):
-    for options, message in (
-        (["--temporary", "memory://x"], "is a URL, which goes with --cluster only"),
-        (["--temporary", "nowhere/at/all"], "is no folder that exists; name a folder"),
-    ):
-        assert main(["cooccur", str(text), "-o", "out.safetensors", *options]) == 2
-        assert message in capsys.readouterr().err
+def test_few_pieces_are_under_way(text, tmp_path, monkeypatch):
+    """What a worker holds of the rows does not grow with the corpus."""
+    monkeypatch.setattr(cooccurrence, "_PIECE_RECORDS", 100)
+    most = under_way = 0
+
+    class Watching(Here):
+        n_workers = 2
+
+        def submit(self, function, *arguments, worker=None):
+            nonlocal most, under_way
+            if function is cooccurrence._add_rows:
+                under_way += 1
+                most = max(most, under_way)
+            return super().submit(function, *arguments, worker=worker)
+
+        def results(self, handles):
+            nonlocal under_way
+            for result in handles:
+                under_way -= isinstance(result, list)
+                yield result
+
+    n = SpreadCounts.from_text(Watching(), text, Window(3)).save(tmp_path / "many.safetensors")
+    count_to_file(Corpus.from_text(text), tmp_path / "one.safetensors", Window(3))
+    assert n > 1000
+    assert most == 3
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "many.safetensors").read_bytes()

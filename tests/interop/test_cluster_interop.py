@@ -14,7 +14,8 @@ import pytest
 
 pytest.importorskip("distributed")
 
-from embedkit.cluster import cooccurrence, words
+from embedkit.cluster import words
+from embedkit.cluster.cooccurrence import SpreadCounts
 from embedkit.cluster.engine import DaskEngine, connected
 from embedkit.counting import Window
 from embedkit.errors import CorpusError, EmbedkitError
@@ -63,19 +64,21 @@ def test_counts_go_through_a_folder(text, tmp_path, engine):
     vocabulary = count_words(text, min_count=5)
     (tmp_path / "kept").mkdir()
     for name, folder in (("one", None), ("two", str(tmp_path / "kept"))):
-        cooccurrence.count_to_file(engine, text, vocabulary, tmp_path / f"{name}.safetensors", Window(4), folder=folder)
+        SpreadCounts.from_text(engine, text, Window(4), vocabulary=vocabulary).save(
+            tmp_path / f"{name}.safetensors", folder=folder
+        )
     assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
     assert not list((tmp_path / "kept").iterdir())
 
 
 def test_a_killed_worker_changes_nothing(text, tmp_path, engine):
     vocabulary = count_words(text, min_count=5)
-    cooccurrence.count_to_file(engine, text, vocabulary, tmp_path / "whole.safetensors", Window(8))
+    SpreadCounts.from_text(engine, text, Window(8), vocabulary=vocabulary).save(tmp_path / "whole.safetensors")
     for attempt in range(2):
         pids = list(engine._client.run(os.getpid).values())
         killer = threading.Timer(0.3 + 0.5 * attempt, os.kill, (pids[attempt], signal.SIGKILL))
         killer.start()
-        cooccurrence.count_to_file(engine, text, vocabulary, tmp_path / "killed.safetensors", Window(8))
+        SpreadCounts.from_text(engine, text, Window(8), vocabulary=vocabulary).save(tmp_path / "killed.safetensors")
         killer.join()
         assert (tmp_path / "whole.safetensors").read_bytes() == (tmp_path / "killed.safetensors").read_bytes()
 

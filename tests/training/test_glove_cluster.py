@@ -3,6 +3,8 @@
 import contextlib
 import itertools
 import json
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -165,6 +167,52 @@ def test_records_that_get_lost_on_their_way_are_counted_again(text, expected, mo
             return None if function.__name__ == "give_group" else super().submit(function, *arguments, worker=worker)
 
     np.testing.assert_array_equal(embedkit.train(text, cluster=Losing(), **OPTIONS).vectors, expected.vectors)
+
+
+@pytest.mark.parametrize("task", ["arrange_part", "give_group"])
+def test_what_arrived_is_not_dealt_again(text, expected, monkeypatch, task):
+    """One part of several is lost on its way; the others stay where they are."""
+    monkeypatch.setattr(remote, "LOOK_EVERY", 0.0)
+
+    class Counting(Misplacing):
+        def __init__(self):
+            super().__init__(task)
+            self.made = []
+
+        def workers(self):
+            return ["a", "b"][: 1 + (task == "arrange_part" or len(self.made) >= 4)]
+
+        def submit(self, function, *arguments, worker=None):
+            if function.__name__ in ("arrange_part", "close_part"):
+                self.made.append((function.__name__, arguments[2 if function.__name__ == "arrange_part" else 1]))
+            return super().submit(function, *arguments, worker=worker)
+
+    engine = Counting()
+    np.testing.assert_array_equal(embedkit.train(text, cluster=engine, **OPTIONS).vectors, expected.vectors)
+    assert engine.name is None
+    arranged = sorted(part for name, part in engine.made if name == "arrange_part")
+    assert len(arranged) == 5  # four parts, and the one that was lost
+    assert len(set(arranged)) == 4
+
+
+def test_orders_get_longer_where_the_model_takes_long_to_arrive(text, monkeypatch):
+    """An order lasts ten times as long as taking note of what it changed, the way of that to this process included."""
+    real, late = time.monotonic, [0.0]
+    monkeypatch.setattr(remote, "time", SimpleNamespace(monotonic=lambda: real() + late[0], sleep=lambda seconds: None))
+    monkeypatch.setattr(glove_cluster.RemoteParts, "note_times", 10.0)
+    out_of_reach(monkeypatch)
+
+    class Slow(Here):
+        orders = 0
+
+        def answers(self, calls, seconds):
+            yield from super().answers(calls, seconds)
+            late[0] += 1.0
+            self.orders += 1
+
+    engine = Slow()
+    embedkit.train(text, cluster=engine, **{**OPTIONS, "epochs": 20})
+    assert engine.orders < 15  # of 80 steps: one, two, four, eight, ten times as long as its way
 
 
 @pytest.mark.parametrize("place", ["folder", "memory://runs/glove"])

@@ -332,7 +332,7 @@ def test_what_went_into_a_round_adds_up():
     figures = remote.Figures()
     assert figures.shown() == {"moved_MB": 0, "waiting_%": 0, "merging_%": 0}
     # The stages last 2 and 1 seconds; of 6 worker-seconds in them 2 are waited; the round took 4 seconds.
-    figures.add(4.0, [remote_round.Reply([], trained, 500_000, []) for trained in ([2.0, 0.0], [1.0, 1.0])])
+    figures.add(4.0, [remote_round.Reply([], trained, 500_000, 3.0, []) for trained in ([2.0, 0.0], [1.0, 1.0])])
     assert figures.shown() == pytest.approx({"moved_MB": 1, "waiting_%": 25, "merging_%": 25})
 
 
