@@ -225,6 +225,19 @@ def gloss_bits() -> np.ndarray:
 
 
 @cache
+def korean_entries() -> np.ndarray:
+    """The entry of every code point below U+40000 for `embedkit.kernels.korean` (uint16)."""
+    from embedkit.kernels import korean, symbols
+    from embedkit.text.symbols import symbol_classes
+
+    entries = gloss_bits().astype(np.uint16) << korean.GLOSS_SHIFT
+    classes, kinds = character_classes(), symbol_classes()
+    entries[: len(classes)] |= classes
+    entries[: len(kinds)][kinds & (symbols.SPECIAL | symbols.UNCOMPOSED) != 0] |= korean.HARD
+    return entries
+
+
+@cache
 def plain_outside(bit: int) -> np.ndarray:
     """What `embedkit.kernels.glosses` copies without a look: what lacks a `bit` (bool (256,), by first byte)."""
     from embedkit.kernels.utf8 import plain_bytes

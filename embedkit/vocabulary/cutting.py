@@ -10,11 +10,21 @@ from collections.abc import Callable
 import numpy as np
 
 from embedkit.kernels.glosses import CLOSING, OPENING_BRACKET, join_behind_closing, put_glosses_behind
+from embedkit.kernels.korean import cut_ordinary_lines
 from embedkit.kernels.punctuation import drop_punctuation
 from embedkit.kernels.symbols import SPACES_PER_BYTE, set_apart, survey
 from embedkit.kernels.tokens import close, eight_bytes, padded
 from embedkit.text.symbols import composed, plain_symbols, symbol_classes
-from embedkit.text.tokenizers import Tokenizer, character_classes, gloss_bits, plain_characters, plain_outside
+from embedkit.text.tokenizers import (
+    Tokenizer,
+    character_classes,
+    gloss_bits,
+    korean_entries,
+    plain_characters,
+    plain_outside,
+)
+
+BYTES_PER_HOLE = 256  # where more lines are out of the ordinary, the way for all text is taken
 
 
 def buffer_of(data: bytes) -> tuple[np.ndarray, int]:
@@ -42,6 +52,35 @@ def cut(tokenizer: Tokenizer, buffer: np.ndarray, size: int) -> tuple[np.ndarray
     """
     if not tokenizer.drops_punctuation:
         return _prepared(tokenizer, buffer, size)
+    done = cut_ordinary(tokenizer, buffer, size) if tokenizer.drops_glosses and not tokenizer.lowercase else None
+    return (*done, -1) if done is not None else cut_any(tokenizer, buffer, size)
+
+
+def cut_ordinary(tokenizer: Tokenizer, buffer: np.ndarray, size: int) -> tuple[np.ndarray, int] | None:
+    """`cut_any` in one pass, but for lines that need more; None where many do, or where bytes are not UTF-8."""
+    close(buffer, size)
+    out = padded(SPACES_PER_BYTE * size + 1)
+    holes = np.empty((size // BYTES_PER_HOLE + 1, 3), np.int64)
+    new_size, n_holes = cut_ordinary_lines(buffer, size, out, korean_entries(), holes, SPACES_PER_BYTE)
+    if new_size < 0:
+        return None
+    if n_holes == 0:
+        return out, new_size
+    places = holes[:n_holes].tolist()
+    lines = b"\n".join(buffer[start:stop].tobytes() for _, start, stop in places)
+    mended, mended_size, bad_byte = cut_any(tokenizer, *buffer_of(lines))
+    if bad_byte >= 0:
+        return None
+    for (to, start, stop), line in zip(places, mended[:mended_size].tobytes().split(b"\n"), strict=True):
+        room = SPACES_PER_BYTE * (stop - start)
+        if len(line) > room:
+            return None
+        out[to : to + room] = np.frombuffer(line.ljust(room), np.uint8)
+    return out, new_size
+
+
+def cut_any(tokenizer: Tokenizer, buffer: np.ndarray, size: int) -> tuple[np.ndarray, int, int]:
+    """`cut` by one pass after the other, for all tokenizers that leave out punctuation."""
     close(buffer, size)
     lines = np.empty((1000, 2), np.int64)
     is_special, n_lines, bad_byte = survey(buffer, eight_bytes(buffer), size, symbol_classes(), lines)

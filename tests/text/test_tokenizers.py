@@ -16,7 +16,7 @@ from embedkit.text import tokenizers
 from embedkit.text.symbols import apart, plain_symbols, symbol_classes
 from embedkit.text.tokenizers import character_classes, get_tokenizer
 from embedkit.vocabulary.corpus import Corpus
-from embedkit.vocabulary.cutting import buffer_of, cut
+from embedkit.vocabulary.cutting import buffer_of, cut, cut_any, cut_ordinary
 
 ENGLAND = "🏴" + "".join(chr(0xE0000 + ord(c)) for c in "gbeng") + "\U000e007f"
 CASES = {
@@ -85,13 +85,31 @@ GLOSSES = st.text(st.sampled_from("가각한ㄱ\u1100\ud7a3\ud780\u3130化𠀋a1
 LONG = st.builds("{}{}{}{}".format, TEXT, st.sampled_from(["가(", "가（", "("]), st.just("a한" * 40), GLOSSES)
 
 
+ORDINARY = st.lists(
+    st.sampled_from(
+        [
+            *"가각힣한ㄱ化龿鿿é٣1_.,'’-(（[)）]”\"〉 \n\u3000",
+            "한국어",
+            "a word",
+            "3.14",
+            "학교(學校)는",
+            "‘물’은",
+            "don't",
+            "龿鿿",
+        ]
+    )
+    | st.sampled_from(["♥", "\u0301", "\u3164", "😀"]),
+    max_size=60,
+).map("".join)
+
+
 def lines_of(text):
     return [line.split() for line in text.split("\n")]
 
 
 @pytest.mark.parametrize("lowercase", [False, True])
 @pytest.mark.parametrize("name", ["words", "korean"])
-@given(text=TEXT | GLOSSES | LONG)
+@given(text=TEXT | GLOSSES | LONG | ORDINARY)
 def test_the_kernels_cut_as_the_regular_expressions_do(name, lowercase, text):
     tokenizer = get_tokenizer(name, lowercase)
     buffer, size, bad_byte = cut(tokenizer, *buffer_of(text.encode()))
@@ -114,9 +132,29 @@ def test_what_the_survey_calls_plain_stays_as_it_is(text):
     assert lines_of(out[:new_size].tobytes().decode()) == lines_of(apart(text))
 
 
-@given(data=st.binary(max_size=40), text=TEXT)
-def test_bytes_that_are_not_utf8_are_found(data, text):
-    data = text.encode() + data
+@given(text=ORDINARY)
+def test_one_pass_over_ordinary_lines_gives_what_three_passes_give(text):
+    korean = get_tokenizer("korean")
+    done = cut_ordinary(korean, *buffer_of(text.encode()))
+    if done is None:  # too many lines out of the ordinary
+        assert not set(text).isdisjoint("♥\u0301\u3164😀")
+        return
+    buffer, size, _ = cut_any(korean, *buffer_of(text.encode()))
+    assert lines_of(done[0][: done[1]].tobytes().decode()) == lines_of(buffer[:size].tobytes().decode())
+
+
+def test_lines_out_of_the_ordinary_are_put_in_their_places():
+    plain = "자연과학(自然科學)의 한 분야이다.\n" * 30
+    text = f"♥신\u00ad뢰\n{plain}😀😀😀\n\n{plain}{unicodedata.normalize('NFD', '한국어')}"
+    done = cut_ordinary(get_tokenizer("korean"), *buffer_of(text.encode()))
+    words = ["자연과학의", "한", "분야이다"]
+    expected = [["♥", "신뢰"], *[words] * 30, ["😀"] * 3, [], *[words] * 30, ["한국어"]]
+    assert lines_of(done[0][: done[1]].tobytes().decode()) == expected
+
+
+@given(data=st.binary(max_size=40), text=TEXT | ORDINARY, more=ORDINARY)
+def test_bytes_that_are_not_utf8_are_found(data, text, more):
+    data = text.encode() + data + more.encode()
     try:
         data.decode()
         wanted = -1
