@@ -69,7 +69,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
-    from embedkit.query.gensim_names import OF_THE_PACKAGE
+    from embedkit.query.other_names import OF_THE_PACKAGE
 
     answer = f"; here it is {OF_THE_PACKAGE[name]}" if name in OF_THE_PACKAGE else ""
     raise AttributeError(f"module 'embedkit' has no attribute {name!r}{answer}")

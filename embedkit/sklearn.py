@@ -10,7 +10,7 @@ Importing this module needs scikit-learn; nothing else of embedkit does.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,7 @@ class _TextVectors(TransformerMixin, BaseEstimator):
 
     def fit_transform(self, X: Iterable[str | Sequence[str]], y: Any = None) -> np.ndarray:
         """`fit` and `transform`, with the texts read once."""
-        lines = list(X)
+        lines = _lines(X)
         return self.fit(lines, y).transform(lines)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -259,6 +259,8 @@ def _lines(texts: Iterable[str | Sequence[str]]) -> list[str]:
     """Texts as lines: lists of tokens are joined."""
     if isinstance(texts, str):
         raise ConfigError("expected several texts, found one str: put it into a list")
+    if getattr(texts, "ndim", 1) != 1 or isinstance(texts, Mapping):  # which are gone through by their names
+        raise ConfigError(f"expected a column of texts, found a {type(texts).__name__}: choose one, such as X['text']")
     lines = []
     for text in texts:
         if isinstance(text, str):

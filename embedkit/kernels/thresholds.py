@@ -8,7 +8,7 @@ where the choice is made.
 from __future__ import annotations
 
 HASHED_WORDS = 2_000  # words split into n-grams, or composed from them
-SCORES = 400_000_000  # query vectors × vectors searched for neighbours
+SCORES = 50_000_000  # query vectors × vectors searched for neighbours, in one process
 SCANNED_CHARACTERS = 1 << 18  # of lines whose words are looked up in a model
 PARSED_BYTES = 12 << 20  # of a file of vectors as text
 PRINTED_NUMBERS = 1_000_000  # of vectors written as text

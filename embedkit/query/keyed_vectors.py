@@ -14,7 +14,7 @@ from embedkit.query import comparing, neighbours, selecting
 from embedkit.query.analogies import Triple, analogies
 from embedkit.query.combining import Item, Query, negated, several, total, vector_of, weighted, words_in
 from embedkit.query.exporting import Exports
-from embedkit.query.gensim_names import Answering, attribute_error
+from embedkit.query.other_names import Answering, attribute_error
 from embedkit.rows.composed import compose_word
 from embedkit.rows.norms import row_norms
 from embedkit.rows.protocol import Rows, as_array

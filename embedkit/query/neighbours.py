@@ -22,11 +22,13 @@ QUERIES_PER_BLOCK = 1024
 KERNEL_ROWS = 4096
 KERNEL_TOPN = 128  # its insertions are not made for more
 COSINES_PER_BLOCK = 1 << 24
+MOST_COMPARED = 16
 # Added to the denominator of 3CosMul, whose cosines are moved to 0..1: gensim's value, so that answers are the same.
 # Levy and Goldberg 2014, equation 4, write 0.001.
 COSMUL_EPSILON = 1e-6
 
 Hits = tuple[np.ndarray, np.ndarray]
+_scored = [0]  # scores of many queries, in this process
 
 
 def check_metric(metric: str) -> None:
@@ -117,7 +119,7 @@ def nearest(
         wanted = [topn + len(rows) for rows in skipped[low : low + len(part)]]
         found = _search(vectors, norms, part, wanted, metric)
         for query, candidates, left_out in zip(part, found, skipped[low : low + len(part)], strict=True):
-            rows = (candidates[~np.isin(candidates, left_out)] if left_out else candidates)[:topn]
+            rows = without(candidates, left_out)[:topn]
             found_values = values(vectors[rows], norms[rows], query, metric)
             order = np.lexsort((rows, found_values if metric == "l2" else -found_values))
             hits.append((rows[order], found_values[order]))
@@ -155,7 +157,7 @@ def nearest_3cosmul(
         scores = cosines[:, 1] * cosines[:, 2] / (cosines[:, 0] + np.float32(COSMUL_EPSILON))
         for row_scores, left_out in zip(scores, skip[low : low + len(block)], strict=True):
             rows = best(row_scores, topn + len(left_out))
-            rows = rows[~np.isin(rows, left_out)][:topn]
+            rows = without(rows, left_out)[:topn]
             hits.append((rows, row_scores[rows]))
     return hits
 
@@ -179,6 +181,21 @@ def scores_of(vectors: np.ndarray, norms: np.ndarray, queries: np.ndarray, metri
     return products
 
 
+def without(rows: np.ndarray, left_out: Sequence[int]) -> np.ndarray:
+    """Those of `rows` that are not in `left_out`, mostly a word or two, where comparing beats sorting."""
+    if len(left_out) > MOST_COMPARED:
+        return rows[~np.isin(rows, left_out)]
+    for one in left_out:
+        rows = rows[rows != one]
+    return rows
+
+
+def _compiled_pays(n_scores: int) -> bool:
+    """Whether so many scores, with those before in this process, are worth a kernel: many questions come in blocks."""
+    _scored[0] += n_scores
+    return _scored[0] >= thresholds.SCORES
+
+
 def _search(
     vectors: np.ndarray, norms: np.ndarray, queries: np.ndarray, wanted: Sequence[int], metric: str
 ) -> list[np.ndarray]:
@@ -190,7 +207,7 @@ def _search(
     if len(queries) == 1:
         return [best(scores_of(vectors, norms, queries, metric)[0], wanted[0])]
     most = max(wanted)
-    if len(queries) * len(vectors) >= thresholds.SCORES and most <= KERNEL_TOPN:
+    if most <= KERNEL_TOPN and _compiled_pays(len(queries) * len(vectors)):
         return _search_kernel(vectors, norms, queries, wanted, metric)
     rows = np.zeros((len(queries), 0), np.int64)
     scores = np.zeros((len(queries), 0), np.float32)

@@ -16,9 +16,9 @@ from typing import Any
 from embedkit.cluster.engine import engine_of
 from embedkit.errors import ConfigError
 from embedkit.progress import ProgressCallback, default_progress
-from embedkit.query.gensim_names import unknown_parameters
 from embedkit.query.isotropy import learnt_nothing
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.query.other_names import unknown_parameters
 from embedkit.training.growing import check_compass, config_of, fingerprint, grown, within
 from embedkit.training.inputs import (
     OF_CORPUS,

@@ -57,6 +57,36 @@ def test_several_arguments_are_several_queries_and_a_phrase_is_one_word(ask, mod
     assert rows[2][1] not in ("man", "woman")
 
 
+def lone_dashes():
+    """Every command that asks standard input where it is given no words or texts."""
+    import click
+
+    from embedkit.cli import cli
+
+    found = []
+    for name in cli.list_commands(click.Context(cli)):
+        command = cli.get_command(click.Context(cli), name)
+        for parameter in getattr(command, "params", []):
+            if parameter.nargs == -1 and not parameter.required and parameter.name in ("words", "texts"):
+                found.append((name, parameter))
+    return found
+
+
+@pytest.mark.parametrize(("name", "parameter"), lone_dashes())
+def test_a_dash_alone_is_standard_input(name, parameter):
+    taken = parameter.type_cast_value(None, ("-",))
+    if name != "plot":  # which reads no standard input
+        taken = parameter.callback(None, parameter, taken)
+        assert parameter.callback(None, parameter, ("-", "a")) == ("-", "a")
+        assert taken == ()
+
+
+def test_a_dash_asks_what_a_pipe_says(ask, model):
+    assert ask("similar", model, "-", "--topn", 1, stdin="king\nman\n") == ask(
+        "similar", model, "--topn", 1, stdin="king\nman\n"
+    )
+
+
 def test_json_carries_every_digit(ask, model, vectors, capsys):
     assert main(["similar", model, "king", "--topn", "1", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)

@@ -106,6 +106,12 @@ def test_what_cannot_work_is_told():
         EmbeddingVectorizer().fit(TEXTS)
     with pytest.raises(ConfigError, match="put it into a list"):
         EmbeddingVectorizer(MODEL).fit("good film")
+    with pytest.raises(ConfigError, match="put it into a list"):
+        EmbeddingVectorizer(MODEL).fit_transform("good film")
+    pandas = pytest.importorskip("pandas")
+    for table, kind in ((pandas.DataFrame({"text": TEXTS}), "DataFrame"), ({"text": TEXTS}, "dict")):
+        with pytest.raises(ConfigError, match=rf"expected a column of texts, found a {kind}: choose one, such as X\["):
+            EmbeddingVectorizer(MODEL).fit_transform(table)
     with pytest.raises(ConfigError, match="expected texts or lists of tokens, found int"):
         EmbeddingVectorizer(MODEL).fit([3])
     with pytest.raises(ConfigError, match="smoothing"):

@@ -1,6 +1,8 @@
 """Vectors handed to NumPy, pandas, Arrow, notebooks; names of gensim's; who listens to progress."""
 
+import contextlib
 import logging
+import re
 import sys
 import types
 
@@ -11,7 +13,7 @@ import embedkit
 from embedkit import KeyedVectors, load, train
 from embedkit.errors import EmbedkitError
 from embedkit.progress import Progress, default_progress, described, log_lines, notebook_bar
-from embedkit.query import gensim_names
+from embedkit.query import other_names
 
 MODEL = KeyedVectors(["왕", "<b>", "naïve"], np.arange(6, dtype=np.float32).reshape(3, 2), counts=[3, 2, 1])
 
@@ -56,25 +58,50 @@ def test_what_a_notebook_shows():
     assert "…" in KeyedVectors([str(i) for i in range(9)], np.ones((9, 9), np.float32))._repr_html_()
 
 
-@pytest.mark.parametrize("name", gensim_names.OF_VECTORS)
-def test_names_of_gensim_are_answered(name):
+@pytest.mark.parametrize(
+    ("whose", "name", "answer"),
+    [
+        (whose, name, answer)
+        for whose, names in (
+            (", which is gensim's", other_names.OF_VECTORS),
+            (", which is fastText's", other_names.OF_FASTTEXT),
+            ("", other_names.OF_COMMANDS),
+        )
+        for name, answer in names.items()
+    ],
+)
+def test_names_of_other_tools_are_answered(whose, name, answer):
     assert not hasattr(MODEL, name) and not hasattr(KeyedVectors, name)
     for asked in (MODEL, KeyedVectors):
-        with pytest.raises(AttributeError, match=r"is gensim's; here it is ") as told:
+        with pytest.raises(AttributeError, match=rf"no attribute '{name}'{whose}; here it is ") as told:
             getattr(asked, name)
-        assert gensim_names.OF_VECTORS[name] in str(told.value)
+        assert answer in str(told.value)
     with pytest.raises(AttributeError, match=r"has no attribute 'nonsense'$"):
         _ = MODEL.nonsense
 
 
 def test_what_the_answers_name_is_there():
-    for answer in gensim_names.OF_VECTORS.values():
-        for part in answer.split("model.")[1:]:
-            assert hasattr(MODEL, part.split("(")[0].split("[")[0].split(" ")[0].rstrip(",")), answer
     import inspect
+    from importlib import import_module
+
+    answers = [
+        *other_names.OF_VECTORS.values(),
+        *other_names.OF_FASTTEXT.values(),
+        *other_names.OF_COMMANDS.values(),
+        *other_names.OF_THE_PACKAGE.values(),
+    ]
+    for answer in answers:
+        for part in re.findall(r"\bmodel\.(\w+)", answer):
+            assert hasattr(MODEL, part), answer
+        for part in re.findall(r"\bembedkit\.([a-z_.]+\.\w+)", answer):
+            home, _, name = f"embedkit.{part}".rpartition(".")
+            with contextlib.suppress(ModuleNotFoundError):
+                import_module(f"{home}.{name}")
+                continue
+            assert hasattr(import_module(home), name), answer
 
     taken = inspect.signature(train).parameters
-    for old, new in gensim_names.OF_TRAIN.items():
+    for old, new in other_names.OF_TRAIN.items():
         assert old not in taken
         assert " " in new or new.split("=")[0] in taken
 

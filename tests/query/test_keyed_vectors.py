@@ -7,6 +7,7 @@ import pytest
 
 from embedkit.errors import ConfigError, UnknownWordError
 from embedkit.kernels import thresholds
+from embedkit.query import neighbours
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import best, nearest
 from embedkit.rows.composed import ComposedRows
@@ -54,6 +55,21 @@ def test_the_kernel_keeps_the_best_and_of_equal_ones_the_earlier_row():
     expected_rows, expected_scores = reference.keep_best(scores, scale, shift, 12)
     np.testing.assert_array_equal(best_rows, expected_rows)
     np.testing.assert_array_equal(best_scores, expected_scores)
+
+
+def test_many_questions_in_blocks_are_answered_by_the_kernel(monkeypatch):
+    """As those that come through a pipe: each block alone would not be worth it."""
+    monkeypatch.setattr(thresholds, "SCORES", 1000)
+    monkeypatch.setattr(neighbours, "_scored", [0])
+    used = []
+    search = neighbours._search_kernel
+    monkeypatch.setattr(neighbours, "_search_kernel", lambda *given: used.append(1) or search(*given))
+    vectors = np.random.default_rng(5).standard_normal((60, 6)).astype(np.float32)
+    answers = []
+    while not used:
+        answers.append([rows.tolist() for rows, _ in nearest(vectors, row_norms(vectors), vectors[:4], 3)])
+    assert len(answers) == 5  # 1000 scores are reached in the fifth block of 240
+    assert all(found == answers[0] for found in answers)
 
 
 def test_fewer_rows_than_asked_for(monkeypatch):

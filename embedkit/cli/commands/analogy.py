@@ -9,7 +9,7 @@ import click
 from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, topn_option
 from embedkit.cli.shared.output import Results
-from embedkit.cli.shared.queries import Inquiry, Refused, fields, query_batches, show
+from embedkit.cli.shared.queries import Inquiry, Refused, fields, query_batches, questions, show
 from embedkit.cli.shared.reading import load, reading_options
 from embedkit.errors import ConfigError
 from embedkit.query.analogies import METHODS, Triple
@@ -18,7 +18,7 @@ from embedkit.query.combining import Item
 
 @click.command(epilog="Example: embedkit analogy model.safetensors man king woman")
 @click.argument("model", type=INPUT)
-@click.argument("words", nargs=-1, metavar="[A B C]")
+@questions("words", "[A B C]")
 @topn_option
 @click.option(
     "--method",

@@ -7,7 +7,7 @@ import click
 from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results
-from embedkit.cli.shared.queries import Inquiry, Refused, query_batches, show
+from embedkit.cli.shared.queries import Inquiry, Refused, query_batches, questions, show
 from embedkit.cli.shared.reading import load, reading_options_beside
 from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError
@@ -15,7 +15,7 @@ from embedkit.errors import ConfigError
 
 @click.command(epilog="Example: embedkit axis model.safetensors --from man,boy --to woman,girl king queen")
 @click.argument("model", type=INPUT)
-@click.argument("words", nargs=-1, metavar="[WORD]...")
+@questions("words", "[WORD]...")
 @click.option("--from", "start", required=True, metavar="W,...|FILE", help="The words at the lower end.")
 @click.option("--to", "stop", required=True, metavar="W,...|FILE", help="The words at the upper end.")
 @click.option(

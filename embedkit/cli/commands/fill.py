@@ -7,14 +7,14 @@ import click
 from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, topn_option
 from embedkit.cli.shared.output import Results, warn
-from embedkit.cli.shared.queries import query_batches
+from embedkit.cli.shared.queries import query_batches, questions
 from embedkit.cli.shared.reading import load, reading_options
 from embedkit.errors import EmbedkitError
 
 
 @click.command(epilog='Example: embedkit fill model.safetensors "the capital of ___ is paris"')
 @click.argument("model", type=INPUT)
-@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@questions("texts", "[TEXT]...")
 @topn_option
 @reading_options
 @json_option

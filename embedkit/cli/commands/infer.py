@@ -11,7 +11,7 @@ import numpy as np
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import note, print_json, print_line
-from embedkit.cli.shared.queries import query_batches
+from embedkit.cli.shared.queries import query_batches, questions
 from embedkit.errors import ConfigError
 from embedkit.files.atomic import atomic_open
 from embedkit.formats.npy import NpyWriter
@@ -24,7 +24,7 @@ Batch = tuple[list[str] | None, np.ndarray]
 
 @click.command(epilog='Example: embedkit infer doc2vec.safetensors "the king rules"')
 @click.argument("model", type=INPUT)
-@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@questions("texts", "[TEXT]...")
 @click.option("--npy", type=OUTPUT, metavar="FILE", help="Write a float32 matrix instead, a row a line.")
 @click.option("--trained", is_flag=True, help="The vectors of the lines of the training text instead.")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over a line.  [default: as in training]")

@@ -9,7 +9,7 @@ import click
 from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results
-from embedkit.cli.shared.queries import Inquiry, Refused, fields, query_batches, show
+from embedkit.cli.shared.queries import Inquiry, Refused, fields, query_batches, questions, show
 from embedkit.cli.shared.reading import load, reading_options
 from embedkit.errors import ConfigError
 from embedkit.query import comparing
@@ -17,7 +17,7 @@ from embedkit.query import comparing
 
 @click.command(epilog="Example: embedkit odd-one-out model.safetensors breakfast lunch dinner kitchen")
 @click.argument("model", type=INPUT)
-@click.argument("words", nargs=-1, metavar="[WORD]...")
+@questions("words", "[WORD]...")
 @json_option
 @reading_options
 @quiet_option

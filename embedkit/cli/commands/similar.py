@@ -13,7 +13,7 @@ import numpy as np
 from embedkit.cli.shared.files import INPUT, STDIN_HOLDS_MODEL
 from embedkit.cli.shared.options import given, json_option, quiet_option, refuse, topn_option
 from embedkit.cli.shared.output import Results, note
-from embedkit.cli.shared.queries import Inquiry, Refused, query_batches, show
+from embedkit.cli.shared.queries import Inquiry, Refused, query_batches, questions, show
 from embedkit.cli.shared.reading import load, reading_options
 from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError
@@ -28,7 +28,7 @@ Answer = Callable[[Sequence[Question]], list[Any]]
 
 @click.command(epilog="Example: embedkit similar model.safetensors king queen --topn 5")
 @click.argument("model", type=INPUT)
-@click.argument("words", nargs=-1, metavar="[WORD]...")
+@questions("words", "[WORD]...")
 @topn_option
 @click.option("--plus", multiple=True, metavar="WORD", help="Add this word to each question; repeatable.")
 @click.option("--minus", multiple=True, metavar="WORD", help="Take this word from each question; repeatable.")

@@ -11,7 +11,7 @@ import click
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note
-from embedkit.cli.shared.queries import Inquiry, Refused, fields, query_batches, show
+from embedkit.cli.shared.queries import Inquiry, Refused, fields, query_batches, questions, show
 from embedkit.cli.shared.reading import load, reading_options
 from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: embedkit similarity model.safetensors king queen")
 @click.argument("model", type=INPUT)
-@click.argument("words", nargs=-1, metavar="[A B]")
+@questions("words", "[A B]")
 @click.option(
     "--metric",
     default="cosine",

@@ -10,14 +10,14 @@ import numpy as np
 from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note
-from embedkit.cli.shared.queries import query_batches
+from embedkit.cli.shared.queries import query_batches, questions
 from embedkit.cli.shared.reading import load, reading_options, refuse_reading
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.rows.subwords import KINDS, Subwords, default_lengths
 
 
 @click.command(epilog="Example: embedkit subwords 시나브로 --min-n 3 --max-n 3")
-@click.argument("words", nargs=-1, metavar="[WORD]...")
+@questions("words", "[WORD]...")
 @click.option(
     "--vectors",
     "model",

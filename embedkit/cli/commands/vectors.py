@@ -12,7 +12,7 @@ import numpy as np
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import print_json, print_line
-from embedkit.cli.shared.queries import Inquiry, Refused, query_batches
+from embedkit.cli.shared.queries import Inquiry, Refused, query_batches, questions
 from embedkit.cli.shared.reading import load, reading_options
 from embedkit.cli.shared.sentences import learning_options, method_of, method_options, refuse_for_words, text_batches
 from embedkit.files.atomic import atomic_open
@@ -27,7 +27,7 @@ Batch = tuple[list[str], np.ndarray, Sequence[Refused | None]]  # lines, their r
 
 @click.command(epilog="Example: embedkit vectors model.safetensors king queen")
 @click.argument("model", type=INPUT)
-@click.argument("words", nargs=-1, metavar="[WORD]...")
+@questions("words", "[WORD]...")
 @click.option(
     "--npy",
     type=OUTPUT,

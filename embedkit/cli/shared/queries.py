@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from embedkit.cli.shared.files import STDIN_HOLDS_MODEL
 from embedkit.cli.shared.output import Results, note, note_keyboard, warn
 from embedkit.errors import ConfigError, UnknownWordError
+from embedkit.files.locations import STDIN
 from embedkit.files.magic import BOM
 from embedkit.query.combining import Item, words_in
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.questions import ASCII_SPACES, Question, item, question, split
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 CHUNK = 1 << 16
 HINTS, HINT_SECONDS = 20, 0.3  # spent on spelling hints in a run that reads a pipe
 REMEMBERED = 1 << 16  # words, whether the vocabulary holds them
 NOTES = 20  # on how lines are read
+
+
+def questions(name: str, metavar: str) -> Callable[[F], F]:
+    """The argument of a command that reads standard input where it is not given, or is ``-`` alone."""
+
+    def given(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+        return () if value == (STDIN,) else value
+
+    return click.argument(name, nargs=-1, metavar=metavar, callback=given)
 
 
 def query_batches(arguments: Sequence[str], most: int = 4096, keep_empty: bool = False) -> Iterator[list[str]]:

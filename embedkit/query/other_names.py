@@ -1,4 +1,4 @@
-"""Names of gensim's that people type, each answered with what does the same here."""
+"""Names of gensim's and fastText's that people type, each answered with what does the same here."""
 
 from __future__ import annotations
 
@@ -39,6 +39,24 @@ OF_VECTORS = {
     "build_vocab": "embedkit.train(corpus), which counts the words itself",
     "train": "embedkit.train(corpus, init=model)",
 }
+OF_FASTTEXT = {
+    "get_word_vector": "model[word]",
+    "get_word_id": "model.row(word)",
+    "get_words": "model.index_to_key",
+    "words": "model.index_to_key",
+    "get_dimension": "model.vector_size",
+    "get_input_matrix": "model.vectors",
+    "get_output_matrix": "model.output_vectors, where training kept them (keep_output=True)",
+    "get_nearest_neighbors": "model.most_similar(word)",
+    "get_analogies": "model.analogy(a, b, c)",
+    "get_subwords": "model.subwords and model.ngram_vectors, or the command subwords",
+    "get_sentence_vector": 'embedkit.sklearn.EmbeddingVectorizer(model, method="fasttext"), or the command vectors',
+    "save_model": 'model.save("m.bin", "fasttext-binary")',
+    "quantize": "embedkit.analysis.compression.compress, or the command compress",
+    "predict": "embedkit.classification.storing.load_bag(path).predict(texts), or the command classify predict",
+    "get_labels": "embedkit.classification.storing.load_bag(path).labels",
+    "labels": "embedkit.classification.storing.load_bag(path).labels",
+}
 OF_TRAIN = {
     "size": "vector_size",
     "dim": "vector_size",
@@ -74,6 +92,15 @@ OF_THE_PACKAGE = {
     "models": "embedkit.train and embedkit.load",
     "load_model": "embedkit.load(path)",
     "train_unsupervised": 'embedkit.train(corpus, model="fasttext")',
+    "train_supervised": "embedkit.classification.training.train_bag(texts, labels), or the command classify train",
+    "tokenize": "embedkit.text.tokenizers.get_tokenizer(name).tokens(text)",
+}
+OF_COMMANDS = {  # of the command line, where Python has other ones
+    "similar": "model.most_similar(word)",
+    "neighbours": "model.most_similar(word)",
+    "neighbors": "model.most_similar(word)",
+    "info": "model.config, or the command info",
+    "convert": "model.save(path, format)",
 }
 
 
@@ -87,10 +114,13 @@ class Answering(type):
 
 
 def attribute_error(owner: str, name: str) -> AttributeError:
-    """The error for a name that an object has not, with the right one where gensim has it."""
+    """The error for a name that an object has not, with the right one where another tool or a command has it."""
     message = f"{owner!r} has no attribute {name!r}"
-    if name in OF_VECTORS:
-        message += f", which is gensim's; here it is {OF_VECTORS[name]}"
+    for whose, names in (("gensim", OF_VECTORS), ("fastText", OF_FASTTEXT)):
+        if name in names:
+            return AttributeError(f"{message}, which is {whose}'s; here it is {names[name]}", name=name)
+    if name in OF_COMMANDS:
+        message += f"; here it is {OF_COMMANDS[name]}"
     return AttributeError(message, name=name)
 
 
