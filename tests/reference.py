@@ -6,6 +6,8 @@ Each function has the name of the kernel it stands for and draws the same random
 import numpy as np
 
 from embedkit.kernels.blocks import BLOCK
+from embedkit.kernels.cbow import STREAMS
+from embedkit.kernels.fours import FOUR
 
 _MASK = 2**64 - 1
 
@@ -98,31 +100,39 @@ def skipgram(ids, keep, table, settings, w_in, w_out, learning_rate, seed):
 
 
 def cbow(ids, keep, table, settings, w_in, w_out, learning_rate, seed):
-    """One pass of CBOW with shared negatives."""
+    """One pass of CBOW: centres from STREAMS places of the text share negatives, FOUR of them learn at a time."""
     random = SplitMix64(seed)
     kept = subsample(ids, keep, random)
+    todo = centres(kept)
+    n_steps = -(-len(todo) // STREAMS)
+    drawn = [random.draw(table) for _ in range((n_steps + 1) * settings.n_shared)]
     loss = n_pairs = 0.0
-    for block, negatives in blocks(kept, table, settings, random):
-        change_in, change_out = np.zeros_like(w_in), np.zeros_like(w_out)
-        for centre, context in block:
-            if not context:
-                continue
-            words = [kept[p] for p in context]
-            hidden = w_in[words].mean(axis=0)
-            change = np.zeros_like(hidden)
-            targets = [(centre, 1.0, 1.0)]
-            targets += [(k, 0.0, float(settings.negative_weight)) for k in negatives if k != centre]
-            for output, label, weight in targets:
-                score = hidden @ w_out[output]
-                step = learning_rate * weight * (label - sigmoid(score))
-                change += step * w_out[output]
-                change_out[output] += step * hidden
-                loss += weight * np.logaddexp(0, -score if label else score)
-            n_pairs += 1
-            for word in words:
-                change_in[word] += change / len(words) if settings.mean_gradient else change
-        w_in += change_in
-        w_out += change_out
+    for step in range(n_steps):
+        negatives = drawn[step * settings.n_shared :][: settings.n_shared]
+        for group in range(0, STREAMS, FOUR):
+            places = [(group + q) * n_steps + step for q in range(FOUR)]
+            found = [todo[i] for i in places if i < len(todo)]
+            windows = [window(p, first, last, settings.window, settings.shrink, random) for p, _, first, last in found]
+            pairs = [
+                (word, [kept[p] for p in near]) for (_, word, _, _), near in zip(found, windows, strict=True) if near
+            ]
+            outputs = [[(k, centre, 1.0, 1.0)] for k, (centre, _) in enumerate(pairs)]
+            for word in negatives:
+                weight = float(settings.negative_weight)
+                outputs.append([(k, word, 0.0, weight) for k, (centre, _) in enumerate(pairs) if word != centre])
+            hidden = [w_in[words].mean(axis=0) for _, words in pairs]
+            changes = [np.zeros_like(h) for h in hidden]
+            scores = [[hidden[k] @ w_out[word] for k, word, _, _ in one] for one in outputs]
+            for one, their_scores in zip(outputs, scores, strict=True):
+                rows = {word: w_out[word].copy() for _, word, _, _ in one}
+                for (k, word, label, weight), score in zip(one, their_scores, strict=True):
+                    step_size = learning_rate * weight * (label - sigmoid(score))
+                    changes[k] += step_size * rows[word]
+                    w_out[word] += step_size * hidden[k]
+                    loss += weight * np.logaddexp(0, -score if label else score)
+            for (_, words), change in zip(pairs, changes, strict=True):
+                n_pairs += 1
+                np.add.at(w_in, words, change / len(words) if settings.mean_gradient else change)
     return loss, n_pairs
 
 

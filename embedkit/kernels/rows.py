@@ -50,7 +50,7 @@ def _row_pointers(context, builder, matrix_type, matrix, rows_type, rows, first)
     return pointers, size
 
 
-def _sum_each_of_eight(builder, vectors):
+def sum_each_of_eight(builder, vectors):
     """Eight lanes, lane k the sum of ``vectors[k]``."""
     sums, owners = sum_each(builder, vectors)
     places = [[lane for lane in range(LANES) if owners[lane] == k] for k in range(SCORES)]
@@ -91,7 +91,7 @@ def dot_rows(typingctx, matrix, rows, first, vectors, at, out):
             x = load(builder, vector_p, offset)
             for place, row in zip(sums, pointers, strict=True):
                 builder.store(multiply_add(builder, load(builder, row, offset), x, builder.load(place)), place)
-        result = _sum_each_of_eight(builder, [builder.load(p) for p in sums] + [zero] * (SCORES - TILE))
+        result = sum_each_of_eight(builder, [builder.load(p) for p in sums] + [zero] * (SCORES - TILE))
         at = builder.mul(builder.sdiv(first_v, int64(TILE)), int64(SCORES))
         store(builder, result, base(context, builder, out_t, out_v), at)
         return context.get_dummy_value()

@@ -74,6 +74,20 @@ def draw(table, state):
 
 
 @kernel(borrows=True)
+def draw_many(table, state, words):
+    """Fill `words` with draws, the same that `draw` would give one by one.
+
+    Without a branch: a draw that the processor guessed wrong waits for the table, and the next ones with it.
+    """
+    size = np.uint64(table.shape[0])
+    for k in range(len(words)):
+        bits = next_uint64(state)
+        slot = np.int64(((bits >> _S32) * size) >> _S32)
+        threshold, other = np.uint64(table[slot, 0]), np.int64(table[slot, 1])
+        words[k] = slot + (other - slot) * np.int64((bits & _LOW32) >= threshold)
+
+
+@kernel(borrows=True)
 def subsample(ids, keep, state, kept):
     """Copy `ids` to `kept`, leaving each word out with probability ``1 - keep[word]``.
 

@@ -40,6 +40,11 @@ def padded_size(vector_size: int) -> int:
     return min(groups * -(-chunks // groups) for groups in range(fewest, fewest + 3)) * LANES
 
 
+def whole_vectors(vector_size: int) -> int:
+    """The row length in float32 for kernels that need no even groups: 104 for 100 with AVX2, 112 with AVX-512."""
+    return -(-vector_size // LANES) * LANES
+
+
 def runs_of(chunks: int, longest: int) -> tuple[int, int, int]:
     """How vectors are dealt to runs of up to `longest`: (vectors in a run, runs of so many, vectors in the last one).
 

@@ -62,13 +62,13 @@ class Doc2Vec:
 
     def __init__(self, corpus: Corpus, config: TrainingConfig) -> None:
         from embedkit.kernels.private import private_rows
-        from embedkit.kernels.simd import aligned_zeros, padded_size
+        from embedkit.kernels.simd import aligned_zeros, whole_vectors
 
         self.vocabulary, self.config = corpus.vocabulary, config
         self._ends = np.flatnonzero(np.asarray(corpus.ids) == SENTENCE_END)
         self._lengths = np.diff(np.concatenate([[-1], self._ends, [len(corpus.ids)]])) - 1
         n_documents = len(self._ends) + bool(self._lengths[-1])
-        n_words, row_size = len(corpus.vocabulary), padded_size(config.vector_size)
+        n_words, row_size = len(corpus.vocabulary), whole_vectors(config.vector_size)
         n_private = private_rows(n_words, config.workers)
         n_rows = n_words + config.workers * n_private
         self._first = n_rows if self._has_inputs else 0  # the documents' rows stand behind the words'
@@ -152,10 +152,13 @@ def inputs_of(config: Any, vocabulary: Vocabulary, inferring: bool = False) -> t
     from embedkit.kernels.sampling import alias_table
     from embedkit.kernels.word2vec import Settings as BlockSettings
 
-    in_blocks = (config.paragraphs == "dm" or config.train_words) and not inferring
-    least = min(max(2 * config.negative, 8), MAX_SHARED)
-    n_shared = shared_negatives(config.negative, BLOCK) if in_blocks else least + -(least + WORDS) % TILE
-    settings = (BlockSettings if in_blocks else Settings)(
+    memory, least = config.paragraphs == "dm", min(max(2 * config.negative, 8), MAX_SHARED)
+    alone = inferring or not (memory or config.train_words)
+    if alone:
+        n_shared = least + -(least + WORDS) % TILE
+    else:
+        n_shared = min(config.negative, MAX_SHARED) if memory else shared_negatives(config.negative, BLOCK)
+    settings = (Settings if alone else BlockSettings)(
         config.window,
         config.shrink_windows,
         n_shared,
@@ -168,7 +171,7 @@ def inputs_of(config: Any, vocabulary: Vocabulary, inferring: bool = False) -> t
 
 def _kernel(config: TrainingConfig, row_size: int) -> Any:
     if config.paragraphs == "dm":
-        from embedkit.kernels.word2vec import make_cbow
+        from embedkit.kernels.cbow import make_cbow
 
         return make_cbow(row_size, True)
     if config.train_words:
@@ -203,11 +206,11 @@ def infer(
         When the model is of another kind or its configuration is damaged, or for values that cannot work.
     """
     from embedkit.kernels.paragraphs import make_infer
-    from embedkit.kernels.simd import aligned_zeros, padded_size
+    from embedkit.kernels.simd import aligned_zeros, whole_vectors
 
     config = config_of(model, epochs, learning_rate)
     assert model.counts is not None
-    n_words, size, row_size = len(model), model.vector_size, padded_size(model.vector_size)
+    n_words, size, row_size = len(model), model.vector_size, whole_vectors(model.vector_size)
     outputs = model.vectors if model.output_vectors is None else model.output_vectors
     w_in, w_out = aligned_zeros(n_words, row_size), aligned_zeros(n_words, row_size)
     w_in[:, :size], w_out[:, :size] = model.vectors, outputs

@@ -66,10 +66,10 @@ class Word2Vec:
 
     def __init__(self, corpus: Corpus | SpreadCorpus, config: TrainingConfig, run: Run) -> None:
         from embedkit.kernels.private import private_rows
-        from embedkit.kernels.simd import aligned_zeros, padded_size
+        from embedkit.kernels.simd import aligned_zeros, whole_vectors
 
         self.vocabulary, self.config = corpus.vocabulary, config
-        n_words, row_size = len(corpus.vocabulary), padded_size(config.vector_size)
+        n_words, row_size = len(corpus.vocabulary), whole_vectors(config.vector_size)
         shared = config.loss == "ns" and config.replicas is None and not run.lock
         n_private = private_rows(n_words, config.workers) if shared else 0
         self.matrices = [aligned_zeros(n_words + config.workers * n_private, row_size) for _ in range(2)]
@@ -199,9 +199,11 @@ def _kernel(corpus: Corpus | SpreadCorpus, config: TrainingConfig, row_size: int
     cbow = config.architecture == "cbow"
     mean = config.cbow_gradient == "mean"
     if config.loss == "ns":
-        from embedkit.kernels.word2vec import BLOCK, Settings, make_cbow, make_skipgram
+        from embedkit.kernels.blocks import BLOCK
+        from embedkit.kernels.cbow import make_cbow
+        from embedkit.kernels.word2vec import Settings, make_skipgram
 
-        n_shared = shared_negatives(config.negative, BLOCK)
+        n_shared = min(config.negative, MAX_SHARED) if cbow else shared_negatives(config.negative, BLOCK)
         settings = Settings(
             config.window, config.shrink_windows, n_shared, np.float32(config.negative / n_shared), mean
         )

@@ -5,14 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embedkit.kernels import word2vec
+from embedkit.kernels import sampling, word2vec
+from embedkit.kernels.cbow import make_cbow
 from embedkit.kernels.compiling import kernel
 from embedkit.kernels.outputs import Paths, huffman_paths
 from embedkit.kernels.private import private_rows
 from embedkit.kernels.products import TILE_ROWS, make_products
 from embedkit.kernels.sampling import alias_table, draw
 from embedkit.kernels.simd import LANES, MAX_CHUNKS, aligned_zeros, logistic_steps, padded_size, runs_of
-from embedkit.kernels.word2vec import BLOCK, Settings, make_cbow, make_skipgram
+from embedkit.kernels.word2vec import BLOCK, Settings, make_skipgram
 from embedkit.kernels.word2vec_softmax import SoftmaxSettings, make_softmax
 from tests import reference
 
@@ -76,8 +77,9 @@ def test_skipgram_agrees_with_the_reference(window, shrink):
 
 
 @pytest.mark.parametrize("mean_gradient", [True, False])
-def test_cbow_agrees_with_the_reference(mean_gradient):
-    chosen = Settings(3, True, 8, np.float32(5 / 8), mean_gradient)
+@pytest.mark.parametrize("n_shared", [5, 8])
+def test_cbow_agrees_with_the_reference(mean_gradient, n_shared):
+    chosen = Settings(3, True, n_shared, np.float32(5 / n_shared), mean_gradient)
     compare(make_cbow(ROW), reference.cbow, NEGATIVES, chosen, seed=7)
 
 
@@ -98,6 +100,54 @@ def test_private_rows_give_back_what_they_learnt(make, oracle):
     for matrix, expected in zip(both, (expected_in, expected_out), strict=True):
         np.testing.assert_allclose(matrix[:N_WORDS], expected, atol=2e-4)
         assert (matrix[N_WORDS:first] == 9).all()
+
+
+def test_cbow_leaves_locked_rows_and_frozen_outputs_as_they_are():
+    chosen, keep = Settings(3, True, 5, np.float32(1), False), np.ones(N_WORDS, np.float32)
+    ids, locked = corpus(4), np.zeros(N_WORDS, np.uint8)
+
+    def trained(chosen, locked):
+        w_in, w_out = matrices(4)
+        state, control = np.array([99], np.uint64), np.zeros(1, np.int64)
+        make_cbow(ROW)(ids, keep, NEGATIVES, chosen, w_in, w_out, np.float32(0.05), state, control, None, locked)
+        return w_in, w_out
+
+    free = trained(chosen, None)
+    for found, expected in zip(trained(chosen, locked), free, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    locked[[3, 7]] = 1
+    w_in, _ = trained(chosen, locked)
+    np.testing.assert_array_equal(w_in[[3, 7]], matrices(4)[0][[3, 7]])
+    assert (np.abs(w_in - matrices(4)[0]).max(axis=1) > 0.01).sum() == N_WORDS - 2
+    w_in, w_out = trained(chosen._replace(learn_outputs=False), None)
+    np.testing.assert_array_equal(w_out, matrices(4)[1])
+    assert np.abs(w_in - matrices(4)[0]).max() > 0.01
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 9])
+def test_cbow_of_a_few_words_agrees_with_the_reference(n):
+    """Fewer centres than a step takes, one more than that, words alone in their sentence."""
+    ids = np.array([2, -1, 5, 6, 7, 5, -1, -1, 9, 8, 1, 4, 3][: n + 4 * (n > 1)], np.int32)
+    chosen, keep = Settings(2, True, 3, np.float32(2), True), np.ones(N_WORDS, np.float32)
+    w_in, w_out = matrices(n)
+    inputs, outputs = w_in.astype(np.float64), w_out.astype(np.float64)
+    n_words, _, _ = run(make_cbow(ROW), ids, keep, NEGATIVES, chosen, w_in, w_out, 0.05, 5)
+    reference.cbow(ids, keep, NEGATIVES, chosen, inputs, outputs, 0.05, 5)
+    assert n_words == (ids >= 0).sum()
+    np.testing.assert_allclose(w_in, inputs, atol=2e-4)
+    np.testing.assert_allclose(w_out, outputs, atol=2e-4)
+
+
+def test_draws_in_bulk_are_the_draws_one_by_one():
+    one_by_one, in_bulk = np.empty(1000, np.int64), np.empty(1000, np.int32)
+    draw_many(NEGATIVES, np.array([3], np.uint64), one_by_one)
+    bulk(NEGATIVES, np.array([3], np.uint64), in_bulk)
+    np.testing.assert_array_equal(one_by_one, in_bulk)
+
+
+@kernel
+def bulk(table, state, words):
+    sampling.draw_many(table, state, words)
 
 
 def test_one_thread_and_small_vocabularies_have_no_private_rows():

@@ -73,9 +73,10 @@ def test_one_step_of_dbow_is_the_formula():
 @pytest.mark.parametrize("mode", ["dm", "words"])
 def test_a_document_is_one_more_context_row(mode):
     """One block of one document against plain float64; CBOW's hidden vector is the mean with the document in it."""
+    from embedkit.kernels.cbow import make_cbow
     from embedkit.kernels.sampling import alias_table
     from embedkit.kernels.simd import aligned_zeros, padded_size
-    from embedkit.kernels.word2vec import Settings, make_cbow, make_skipgram
+    from embedkit.kernels.word2vec import Settings, make_skipgram
 
     rng = np.random.default_rng(5)
     n_words, size, rate, negative = 10, 16, 0.1, 9
@@ -86,7 +87,8 @@ def test_a_document_is_one_more_context_row(mode):
     old_in, old_out = inputs.copy(), outputs.copy()
     ids = np.array([-1, 1, 2, 3], np.int32)  # the second document, three centres
     kernel = (make_cbow if mode == "dm" else make_skipgram)(row_size, True)
-    settings = Settings(1, False, 8, np.float32(5 / 8), False)
+    n_shared = 1 if mode == "dm" else 8
+    settings = Settings(1, False, n_shared, np.float32(5 / n_shared), False)
     kernel(
         ids, np.ones(n_words, np.float32), alias_table(np.eye(n_words)[negative]), settings, w_in, w_out,
         np.float32(rate), np.array([1], np.uint64), np.zeros(1, np.int64), document=n_words,

@@ -125,7 +125,7 @@ def test_one_worker_goes_on_to_the_same_bits(corpus, tmp_path, name):
     assert logs[0] == pytest.approx(logs[1], rel=1e-12)
 
 
-@pytest.mark.parametrize("name", ["skipgram", "hs", "fasttext", "glove"])
+@pytest.mark.parametrize("name", ["skipgram", "cbow", "hs", "fasttext", "glove"])
 def test_another_processor_goes_on(corpus, tmp_path, monkeypatch, name):
     """A processor with longer vectors pads rows further: the state that it finds is the same."""
     from embedkit.kernels import simd
@@ -133,11 +133,12 @@ def test_another_processor_goes_on(corpus, tmp_path, monkeypatch, name):
     options = {**SMALL, **FAMILIES[name], "workers": 1}
     whole = embedkit.train(corpus, **options)
     stopped(corpus, tmp_path, 20, options)
-    padded_size = simd.padded_size
+    padded_size, whole_vectors = simd.padded_size, simd.whole_vectors
     if name == "glove":
         monkeypatch.setattr(simd, "LANES", 2 * simd.LANES)
     else:
         monkeypatch.setattr(simd, "padded_size", lambda size: padded_size(size + simd.LANES))
+        monkeypatch.setattr(simd, "whole_vectors", lambda size: whole_vectors(size + simd.LANES))
     resumed = embedkit.train(corpus, checkpoint=tmp_path, resume=True, **options)
     np.testing.assert_allclose(resumed.vectors, whole.vectors, atol=2e-4)
 
