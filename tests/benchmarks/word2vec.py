@@ -111,10 +111,12 @@ def quality(file: str, data: Path) -> tuple[float, float]:
 
 
 def warm_up(folder: Path, options: dict) -> None:
-    """Compile the kernels, so that no figure has compilation in it."""
+    """Compile the kernels and the modules, so that no figure has compilation in it."""
     text = folder / "warm.txt"
     text.write_text("a b c d e\n" * 100)
-    subprocess.run(command("embedkit", text, folder / "warm.safetensors", options, 1), check=True)
+    timed([Step(command("embedkit", text, folder / "warm.safetensors", options, 1))], folder)
+    if find_spec("gensim"):
+        timed([Step([sys.executable, "-c", "import gensim"])], folder)
 
 
 def main() -> None:
