@@ -19,8 +19,9 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from embedkit.errors import ConfigError, EmbedkitError
@@ -30,11 +31,12 @@ _TAG = re.compile(r"[A-Z]+(?:_[A-Z]+)?\Z")
 # Tags of Kiwi for what it does not take apart: symbols, foreign letters, digits, addresses, emoji, unknown letters.
 _UNKNOWN = ("S", "W_", "U", "Z_")
 # Consonants at a syllable's end as people can type them: ᆫ다 -> ㄴ다.
-_TYPED = {
+_TYPED: dict[int, str | int] = {
     **{0x1100 + i: letter for i, letter in enumerate("ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ")},
     **{0x1161 + i: 0x314F + i for i in range(21)},
     **{0x11A8 + i: letter for i, letter in enumerate("ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")},
 }
+FORMS_REMEMBERED = 1 << 16  # of morphemes, and of what stands between them, with what is written for them
 Rewrite = Callable[[str], str]
 
 
@@ -107,11 +109,13 @@ class Morphemes:
             Without the package, or where the dictionary cannot be read.
         """
         kiwi = self._kiwi()
+        known = lru_cache(FORMS_REMEMBERED)(self._shown)
+        foreign = lru_cache(FORMS_REMEMBERED)(lambda text: self._foreign(text, other))
 
         def rewrite(text: str) -> str:
             lines = visible(unicodedata.normalize("NFC", text)).split("\n")
             cut = zip(lines, kiwi.tokenize(lines), strict=True)
-            return "\n".join(" ".join(self._kept(line, tokens, other)) for line, tokens in cut)
+            return "\n".join(" ".join(_words(line, tokens, known, foreign)) for line, tokens in cut)
 
         return rewrite
 
@@ -134,29 +138,44 @@ class Morphemes:
                 ) from None
         return kiwi
 
-    def _kept(self, line: str, tokens: Iterable[Any], other: Rewrite) -> Iterator[str]:
-        """The words of a line: morphemes, and whole runs of what Kiwi does not know as `other` cuts them."""
-        run = end = 0  # the run of foreign characters that ends at `end`
-        for token in tokens:
-            tag = token.tag
-            if tag.startswith(_UNKNOWN) or not any(map(str.isalpha, token.form)):
-                if token.start > end or run == end:
-                    if run < end:
-                        yield from self._foreign(line[run:end], other)
-                    run = token.start
-                end = token.start + token.len
-                continue
-            if run < end:
-                yield from self._foreign(line[run:end], other)
-            run = end = token.start + token.len
-            if not self.pos or tag.startswith(self.pos):
-                form = token.form.translate(_TYPED)
-                yield f"{form}/{tag.partition('-')[0]}" if self.tags else form
-        if run < end:
-            yield from self._foreign(line[run:end], other)
+    def _shown(self, form: str, tag: str) -> str | None:
+        """What is written for a morpheme: nothing where its part of speech is not kept; None where `other` cuts it."""
+        if tag.startswith(_UNKNOWN) or not any(map(str.isalpha, form)):
+            return None
+        if self.pos and not tag.startswith(self.pos):
+            return ""
+        typed = form.translate(_TYPED)
+        return f"{typed}/{tag.partition('-')[0]}" if self.tags else typed
 
-    def _foreign(self, text: str, other: Rewrite) -> Iterator[str]:
+    def _foreign(self, text: str, other: Rewrite) -> list[str]:
+        words = []
         for word in other(text).split():
             tag = "SL" if any(map(str.isalpha, word)) else "SN" if word[0].isdigit() else "SW"
             if not self.pos or tag.startswith(self.pos):
-                yield f"{word}/{tag}" if self.tags else word
+                words.append(f"{word}/{tag}" if self.tags else word)
+        return words
+
+
+def _words(
+    line: str,
+    tokens: Iterable[Any],
+    known: Callable[[str, str], str | None],
+    foreign: Callable[[str], list[str]],
+) -> list[str]:
+    """The words of a line: morphemes, and whole runs of what Kiwi does not know as `foreign` cuts them."""
+    words: list[str] = []
+    run = end = 0  # the run of foreign characters that ends at `end`
+    for token in tokens:
+        shown = known(token.form, token.tag)
+        if shown is None:
+            if token.start > end or run == end:
+                words += foreign(line[run:end])
+                run = token.start
+            end = token.start + token.len
+            continue
+        if run < end:
+            words += foreign(line[run:end])
+            run = end
+        if shown:
+            words.append(shown)
+    return words + foreign(line[run:end]) if run < end else words
