@@ -144,6 +144,7 @@ def _interpolated(vectors: np.ndarray, perplexity: float) -> np.ndarray:
         perplexity=min(perplexity, (len(vectors) - 1) / 3),
         initialization="pca",
         negative_gradient_method="fft",
+        ints_in_interval=2,  # two thirds of the time of 1; .353 and .518 of ten neighbours kept, not .353 and .527
         neighbors="exact" if len(vectors) <= COMPARED else "auto",
         early_exaggeration_iter=FAST_EXAGGERATED_STEPS,
         n_iter=FAST_STEPS,
