@@ -202,7 +202,8 @@ def train(
         skipgram, cbow, fasttext: Round to bfloat16 what is merged: half as much to send on a cluster, and other
         vectors. Default False.
     window : int, optional
-        skipgram, cbow, fasttext, doc2vec, glove, svd: Words to each side. Default 5; glove 15.
+        skipgram, cbow, fasttext, doc2vec, glove, svd: Words to each side. Default 5; fasttext 5, of much Korean
+        4; glove 15.
     shrink_windows : bool, optional
         skipgram, cbow, fasttext, doc2vec, svd: Draw each window from 1..window, as word2vec does. Default True;
         svd a neighbour counts 1/distance.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from itertools import islice
 from typing import Any
 
 from embedkit.cluster.corpus import SpreadCorpus
@@ -13,16 +12,15 @@ from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.options import defaults, listed
 from embedkit.progress import ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.rows.subwords import SYLLABLE_LENGTHS, default_lengths
 from embedkit.training.counts import ClusterCounts
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
+from embedkit.training.suiting import mostly_hangul
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 from embedkit.vocabulary.options import ReadingOptions, VocabularyOptions
 
 WHOLE_WORDS = ("whitespace", "words")  # tokenizers that leave particles at their words
-LOOKED_AT = 5000  # words, the most frequent, to tell the script
 
 Source = str | os.PathLike[str]
 OF_READING = frozenset(defaults(ReadingOptions))
@@ -75,7 +73,7 @@ def mention_forms(corpus: Any, config: TrainingConfig, vocabulary: Vocabulary, r
     """Say what else there is, where whole words are to be learnt of a text that writes particles to them."""
     if not _named(corpus) or config.subwords != "none" or config.tokenizer not in WHOLE_WORDS:
         return
-    if default_lengths(islice(vocabulary, LOOKED_AT), vocabulary.counts[:LOOKED_AT]) == SYLLABLE_LENGTHS:
+    if mostly_hangul(vocabulary):
         run.say(
             "most of the text is Hangul, where a word has many forms: `model` fasttext learns from their parts too, "
             "`tokenizer` morphemes cuts particles off"

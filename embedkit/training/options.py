@@ -110,9 +110,9 @@ class PredictionConfig(TrainingConfig):
     merge_bfloat16: bool = option(
         False, "Round to bfloat16 what is merged: half as much to send on a cluster, and other vectors."
     )
-    window: int = option(5, "Words to each side.", "--ws", least=1)
-    shrink_windows: bool = option(True, "Draw each window from 1..window, as word2vec does.")
     # Where these are None, `embedkit.training.suiting.suited` decides once the corpus is known.
+    window: int = option(None, "Words to each side.", "--ws", least=1, default_help="5")
+    shrink_windows: bool = option(True, "Draw each window from 1..window, as word2vec does.")
     epochs: int = option(None, "Passes over the text.", "--epoch", "--iter", least=1, default_help=_BY_SIZE)
     learning_rate: float = option(
         None, "At the start; falls to nothing.", "--lr", "--alpha", above=0, default_help="by size 0.025 or 0.05"
@@ -186,6 +186,7 @@ class FastTextConfig(PredictionConfig):
     """fastText: skip-gram over the pieces of words, with that tool's defaults."""
 
     model = "fasttext"
+    window: int = changed(PredictionConfig, "window", None, default_help="5, of much Korean 4")
     learning_rate: float = changed(PredictionConfig, "learning_rate", None, default_help="0.05")
     sample: float = changed(PredictionConfig, "sample", None, default_help="0.0001")
     ns_exponent: float = changed(PredictionConfig, "ns_exponent", None, default_help="0.5")
@@ -212,7 +213,7 @@ class Doc2VecConfig(TrainingConfig):
         "dbow", "A line predicts its words alone, or together with their neighbours.", choices=PARAGRAPHS
     )
     train_words: bool = option(False, "Skip-gram beside, on the same outputs.", only={"paragraphs": ("dbow",)})
-    window: int = changed(PredictionConfig, "window", 5)
+    window: int = changed(PredictionConfig, "window", 5, default_help="")
     shrink_windows: bool = changed(PredictionConfig, "shrink_windows", True)
     epochs: int = changed(PredictionConfig, "epochs", 20, default_help="")
     learning_rate: float = changed(PredictionConfig, "learning_rate", 0.025, default_help="")
@@ -227,7 +228,7 @@ class GloVeConfig(TrainingConfig):
     """GloVe: weighted least squares on the logarithms of co-occurrence counts."""
 
     model = "glove"
-    window: int = changed(PredictionConfig, "window", 15)
+    window: int = changed(PredictionConfig, "window", 15, default_help="")
     epochs: int = changed(PredictionConfig, "epochs", 25, default_help="")
     learning_rate: float = changed(PredictionConfig, "learning_rate", 0.05, default_help="")
     x_max: float | None = option(
@@ -258,7 +259,7 @@ class SVDConfig(DecompositionConfig):
     """Factorised positive pointwise mutual information."""
 
     model = "svd"
-    window: int = changed(PredictionConfig, "window", 5)
+    window: int = changed(PredictionConfig, "window", 5, default_help="")
     shrink_windows: bool | None = changed(
         PredictionConfig, "shrink_windows", None, default_help="a neighbour counts 1/distance"
     )

@@ -9,6 +9,7 @@ import pytest
 import embedkit
 from embedkit.cli import main
 from embedkit.errors import ConfigError, EmptyCorpusError
+from embedkit.training import suiting
 from embedkit.training.options import TrainingConfig
 from embedkit.training.plan import plan
 from embedkit.training.suiting import defaults_for, epochs_for, x_max_for
@@ -75,6 +76,33 @@ def test_whole_words_of_korean_are_said_to_have_many_forms(tmp_path, options, to
     if "tokenizer" not in options:  # somebody else has cut these
         embedkit.train(lists, note=said.append, **{**SMALL, "epochs": 1, **options})
     assert not any("fasttext" in line for line in said)
+
+
+def test_much_korean_has_a_window_and_passes_of_its_own(monkeypatch):
+    text = [line.split() for line in ["서울에 사는 사람이 많다", "부산에 사람이 산다"] * 20]
+    options = {"model": "fasttext", "bucket": 100, "min_count": 1, **SMALL}
+    said = []
+    config = embedkit.train(text, note=said.append, **options).config
+    assert (config["window"], config["epochs"]) == (5, 50) and "Hangul" not in said[0]
+    monkeypatch.setattr(suiting, "MUCH_HANGUL_FROM", 100)
+    said.clear()
+    config = embedkit.train(text, note=said.append, **options).config
+    assert (config["window"], config["epochs"]) == (4, 62)
+    assert said[0] == "62 epochs, learning rate 0.05, window 4: suits a corpus of 140 words, mostly Hangul"
+    for other in ({"window": 7}, {"subwords": "jamo"}, {"model": "skipgram", "bucket": None}, {"preset": "fasttext"}):
+        said.clear()
+        config = embedkit.train(text, note=said.append, **{**options, **other}).config
+        assert config["window"] == other.get("window", 5) and not any("window" in line for line in said)
+    english = embedkit.train(SENTENCES, **options).config
+    assert (english["window"], english["epochs"]) == (5, 50)
+
+
+def test_the_window_of_much_korean_at_its_sizes():
+    config = TrainingConfig.create("fasttext")
+    sizes = (5_000_000, 6_948_355, 20_000_000, 10**9)
+    assert [defaults_for(config, n, True)["epochs"] for n in sizes] == [11, 10, 6, 6]
+    assert {defaults_for(config, n, True)["window"] for n in sizes} == {4}
+    assert defaults_for(config, 10**7)["window"] == 5
 
 
 @pytest.mark.parametrize(
