@@ -7,6 +7,7 @@ asked for and nowhere else.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import time
@@ -287,7 +288,23 @@ def connected(address: str) -> Iterator[DaskEngine]:
                 f"no scheduler answers at {address} ({error or type(error).__name__}); start one with "
                 "dask scheduler, or use local:4"
             ) from error
-        yield DaskEngine(client)
+        with _without_noise():
+            yield DaskEngine(client)
+
+
+@contextlib.contextmanager
+def _without_noise() -> Iterator[None]:
+    """Keep back the traceback that a wait of Dask's leaves behind when it is cut off and its worker dies."""
+
+    def of_others(record: logging.LogRecord) -> bool:
+        return record.exc_info is None or getattr(record.exc_info[0], "__name__", "") != "AllExit"
+
+    log = logging.getLogger("asyncio")
+    log.addFilter(of_others)
+    try:
+        yield
+    finally:
+        log.removeFilter(of_others)
 
 
 @contextlib.contextmanager

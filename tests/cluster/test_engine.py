@@ -1,5 +1,7 @@
 """What the engine does when its workers are gone, on a client that is none."""
 
+import asyncio
+import gc
 import weakref
 
 import pytest
@@ -96,3 +98,27 @@ def test_what_one_worker_alone_can_do_is_not_waited_for_when_it_is_gone():
     other = made.submit_to("b", print)
     other.looks = 3
     assert list(made.results([other])) == [7]
+
+
+def test_a_wait_that_was_cut_off_leaves_no_traceback(caplog):
+    """Dask leaves a task behind whose error nobody asks for; other errors that nobody asks for are still told."""
+
+    class AllExit(Exception):
+        pass
+
+    async def left_behind(error):
+        async def fail():
+            raise error
+
+        task = asyncio.get_running_loop().create_task(fail())
+        await asyncio.sleep(0)
+        del task
+        gc.collect()
+
+    with engine._without_noise():
+        asyncio.run(left_behind(AllExit()))
+        assert not caplog.records
+        asyncio.run(left_behind(ValueError("of another one")))
+        assert [record.exc_info[0] for record in caplog.records] == [ValueError]
+    asyncio.run(left_behind(AllExit()))
+    assert caplog.records[-1].exc_info[0] is AllExit  # of other programs, when ours is done
