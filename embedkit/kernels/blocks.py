@@ -1,4 +1,4 @@
-"""Blocks of neighbouring centres for skip-gram and CBOW: their words, windows, contexts and weights.
+"""Blocks of neighbouring centres for skip-gram: their words, windows, contexts and weights.
 
 `embedkit.kernels.word2vec` says what a block is for.
 """

@@ -8,8 +8,8 @@ output matrix, and both move. What differs is which rows these are and what thei
 - **softmax**: all rows; the plain network of the textbooks, for few outputs.
 - **ova**: all rows, each a yes or no of its own, for several right answers at once.
 
-Skip-gram and CBOW with negative sampling take several hidden vectors at once (`embedkit.kernels.word2vec`) and share
-the loss.
+Skip-gram and CBOW with negative sampling take several hidden vectors at once (`embedkit.kernels.word2vec`,
+`embedkit.kernels.cbow`) and share the loss.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Paragraph vectors: a document predicts its words, alone (PV-DBOW) or together with their neighbours (PV-DM).
 
 Le and Mikolov 2014, "Distributed representations of sentences and documents", with negative sampling. PV-DM is CBOW,
-and PV-DBOW with words is skip-gram, with one more context row (`embedkit.kernels.word2vec`). PV-DBOW alone is here:
-the document's row meets `WORDS` of its words and the negatives that these share in one step. A shared negative stands
-for ``negative / n_shared`` negatives of each word.
+and PV-DBOW with words is skip-gram, with one more context row (`embedkit.kernels.cbow`, `embedkit.kernels.word2vec`).
+PV-DBOW alone is here: the document's row meets `WORDS` of its words and the negatives that these share in one step. A
+shared negative stands for ``negative / n_shared`` negatives of each word.
 
 Inferring is here too: words stay where they are, only the document's row moves. Its random numbers begin anew with each
 document, so that a document gets the same vector whatever else is inferred beside it.

@@ -1,4 +1,4 @@
-"""Skip-gram and CBOW with negative sampling, several centres at a time.
+"""Skip-gram with negative sampling, several centres at a time; CBOW has the same settings (`embedkit.kernels.cbow`).
 
 One step takes a block of neighbouring centres. Every context row that lies in at least one of their windows meets
 every output row of the block (the centres themselves and one set of negatives that all share) in three small
@@ -54,6 +54,7 @@ class Settings(NamedTuple):
         Draw each centre's window from 1..window.
     n_shared : int
         Negatives that a block shares; ``BLOCK + n_shared`` is a multiple of `embedkit.kernels.products.TILE_COLUMNS`.
+        For CBOW any number, that `embedkit.kernels.cbow.STREAMS` centres share.
     negative_weight : float32
         ``negative / n_shared``.
     mean_gradient : bool
