@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -22,7 +23,7 @@ import numpy as np
 
 from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.cluster.engine import Engine, reported
-from embedkit.cluster.kept import KeptRun, Stretch
+from embedkit.cluster.kept import KeptRun, Mark, Stretch
 from embedkit.cluster.stored import StoredRun
 from embedkit.cluster.words import count_words, cut
 from embedkit.counting.cooccurrences import Cooccurrences, estimate_cells
@@ -215,19 +216,21 @@ class SpreadCounts:
     ) -> list[Callable[[], Any]]:
         """Count all ranges; what submits the sum of each piece of the rows. In the end files in `folder` go away."""
         engine, known = self.engine, self.engine.share(self.vocabulary)
-        runs = [engine.submit(count_range, span, known, self.window, self.reading) for span in self._ranges()]
+        counting = known, self.window, self.reading, folder is not None
+        runs = [engine.submit(count_range, span, *counting) for span in self._ranges()]
         if folder is not None:
             names = [_name_in(folder) for _ in runs]
             for name in names:
                 ending.callback(remove, name)
             # A task for each, so that none has to be done again when its worker is lost.
             runs = [engine.submit(StoredRun.write, run, name) for run, name in zip(runs, names, strict=True)]
-        counted = [engine.submit(_records, run) for run in runs]
-        records = sum(reported(engine.results(counted), len(counted), "counting", progress))
+        counted = [engine.submit(_counted, run) for run in runs]
+        found = list(reported(engine.results(counted), len(counted), "counting", progress))
+        records, marks = sum(n for n, _ in found), _checksum(mark for _, mark in found)
 
         def add_up(rows: tuple[int, int]) -> Any:
             parts = [engine.submit(_rows, run, *rows) for run in runs]
-            return engine.submit(_add_rows, rows, known, self.window, self.counted, *parts)
+            return engine.submit(_add_rows, rows, known, self.window, self.counted, marks, *parts)
 
         return [partial(add_up, rows) for rows in self._row_pieces(records)]
 
@@ -254,14 +257,16 @@ def row_pieces(most: np.ndarray, n: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def count_range(span: str | ByteRange, vocabulary: Vocabulary, window: Window, reading: dict[str, Any]) -> KeptRun:
-    """The counts of one range, times the scale of the window's weights."""
+def count_range(
+    span: str | ByteRange, vocabulary: Vocabulary, window: Window, reading: dict[str, Any], apart: bool = False
+) -> KeptRun:
+    """The counts of one range, times the scale of the window's weights; `apart` as for `KeptRun`."""
     try:
         corpus = Corpus.from_text([span], vocabulary=vocabulary, workers=1, **reading)
     except EmptyCorpusError:
-        return KeptRun(np.zeros(len(vocabulary), np.int64), [])
+        return KeptRun(np.zeros(len(vocabulary), np.int64), [], apart)
     words = np.bincount(corpus.ids[corpus.ids >= 0], minlength=len(vocabulary))
-    return KeptRun(words, count_blocks(corpus, window, workers=1, scaled=True))
+    return KeptRun(words, count_blocks(corpus, window, workers=1, scaled=True), apart)
 
 
 def _estimate(span: str | ByteRange, vocabulary: Vocabulary, window: Window, reading: dict[str, Any]) -> int:
@@ -273,12 +278,18 @@ def _estimate(span: str | ByteRange, vocabulary: Vocabulary, window: Window, rea
 
 
 def _add_rows(
-    rows: tuple[int, int], vocabulary: Vocabulary, window: Window, counted: bool, *parts: Stretch
+    rows: tuple[int, int], vocabulary: Vocabulary, window: Window, counted: bool, marks: int, *parts: Stretch
 ) -> list[RowBlock]:
+    if _checksum(part.mark for part in parts) != marks:
+        raise CorpusError("the corpus changed while it was read: a part that was counted once more differs")
     if counted and not np.array_equal(sum(part.words for part in parts), vocabulary.counts[slice(*rows)]):
         raise CorpusError("the corpus changed while it was read: its words were counted once more and differ")
     _, scale = window.weights(int(vocabulary.counts.max(initial=0)))
     return list(merge_held([part.run for part in parts], len(vocabulary), rows, scale))
+
+
+def _checksum(marks: Iterable[Mark]) -> int:
+    return zlib.crc32(repr(list(marks)).encode())
 
 
 def _name_in(folder: str) -> str:
@@ -288,8 +299,8 @@ def _name_in(folder: str) -> str:
     return os.path.abspath(temporary_name(folder, "counts"))
 
 
-def _records(run: KeptRun | StoredRun) -> int:
-    return run.n_records
+def _counted(run: KeptRun | StoredRun) -> tuple[int, Mark]:
+    return run.n_records, run.mark
 
 
 def _rows(run: KeptRun | StoredRun, first: int, last: int) -> Stretch:

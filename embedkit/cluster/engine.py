@@ -208,6 +208,8 @@ class DaskEngine:
         alone_since, bound = None, self._bound_by(handle)
         while True:
             waits = bound and handle.status == "pending"
+            if waits and bound - set(self._client.nthreads()) | bound & self._left_out:
+                return None
             try:
                 return handle.result(timeout=BOUND_SECONDS if waits else PATIENCE_SECONDS)
             except (TimeoutError, UnboundLocalError):  # the latter from Dask, when its own wait is cut off

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+import zlib
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ from embedkit.counting.rows import RowBlock
 from embedkit.counting.runs import HeldRun
 from embedkit.files.spool import Spool
 
+Mark = tuple[int, int, int]
+_WHAT = "the counts of a stretch of text"
 _RUNS_A_FILE = 32  # a process may have about a thousand files open
 
 
@@ -25,10 +28,13 @@ class Stretch(NamedTuple):
     run : HeldRun
     words : int64 (n_rows,)
         How often the word of each row stands in the range.
+    mark : tuple of int
+        Of the whole range, as `KeptRun.mark`.
     """
 
     run: HeldRun
     words: np.ndarray
+    mark: Mark
 
 
 class KeptRun:
@@ -42,10 +48,14 @@ class KeptRun:
         How often each stands in the range.
     blocks : iterable of RowBlock
         All rows, in order; none of a range without words.
+    apart : bool
+        Whether the file is its own, and gone with it: of runs that do not live long.
 
     Attributes
     ----------
     n_words, n_records : int
+    mark : tuple of int
+        Checksums of what was counted: a range that is counted again has to have the same.
 
     Raises
     ------
@@ -53,18 +63,21 @@ class KeptRun:
         When the disk is full or the folder cannot be written.
     """
 
-    def __init__(self, words: np.ndarray, blocks: Iterable[RowBlock]) -> None:
-        self.n_words, self._spool = len(words), _Shared.spool()
+    def __init__(self, words: np.ndarray, blocks: Iterable[RowBlock], apart: bool = False) -> None:
+        self.n_words, self._spool = len(words), Spool(_WHAT) if apart else _Shared.spool()
+        columns = values = 0
         ends, lengths = [0], [np.zeros(1, np.int64)]
         self._places: list[tuple[int, int]] = []  # where columns and values of each block begin
         for block in blocks:
             self._places.append((self._spool.add(block.columns), self._spool.add(block.values)))
+            columns, values = zlib.crc32(block.columns.data, columns), zlib.crc32(block.values.data, values)
             ends.append(ends[-1] + len(block.columns))
             lengths.append(block.lengths)
         offsets = np.zeros(len(words) + 1, np.int64)
         if self._places:
             np.cumsum(np.concatenate(lengths), out=offsets)
         self._ends, self.n_records = ends, ends[-1]
+        self.mark: Mark = columns, values, zlib.crc32(words.data)
         self._offsets, self._words = self._spool.add(offsets), self._spool.add(words)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -94,7 +107,7 @@ class KeptRun:
         """Rows ``first .. last - 1``."""
         offsets = self.offsets(first, last)
         run = HeldRun(first, offsets - offsets[0], *self.read(int(offsets[0]), int(offsets[-1])))
-        return Stretch(run, self.words(first, last))
+        return Stretch(run, self.words(first, last), self.mark)
 
 
 class _Shared:
@@ -112,7 +125,7 @@ class _Shared:
         with cls._lock:
             found = cls._now() if cls._left else None
             if found is None:
-                found, cls._left = Spool("the counts of a stretch of text"), _RUNS_A_FILE
+                found, cls._left = Spool(_WHAT), _RUNS_A_FILE
                 cls._now = weakref.ref(found)  # type: ignore[method-assign]
             cls._left -= 1
             return found

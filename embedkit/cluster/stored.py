@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from embedkit.cluster.kept import KeptRun, Stretch
+from embedkit.cluster.kept import KeptRun, Mark, Stretch
 from embedkit.counting.runs import HeldRun
 from embedkit.errors import EmbedkitError
 from embedkit.files.atomic import atomic_open
@@ -24,11 +24,14 @@ class StoredRun(NamedTuple):
     name : str
         A path or URL that all workers reach.
     n_words, n_records : int
+    mark : tuple of int
+        As `KeptRun.mark`.
     """
 
     name: str
     n_words: int
     n_records: int
+    mark: Mark
 
     @classmethod
     def write(cls, run: KeptRun, name: str) -> StoredRun:
@@ -47,7 +50,7 @@ class StoredRun(NamedTuple):
             for which in (0, 1):
                 for start in range(0, n, _AT_ONCE):
                     stream.write(run.read(start, min(n, start + _AT_ONCE))[which].data)
-        return cls(name, run.n_words, n)
+        return cls(name, run.n_words, n, run.mark)
 
     def stretch(self, first: int, last: int) -> Stretch:
         """Rows ``first .. last - 1``.
@@ -70,6 +73,7 @@ class StoredRun(NamedTuple):
                     self._read(stream, columns + 4 * self.n_records + 8 * low, np.dtype(np.float64), n),
                 ),
                 self._read(stream, words + 8 * first, np.dtype(np.int64), last - first),
+                self.mark,
             )
 
     def _read(self, stream: Any, start: int, dtype: np.dtype[Any], n: int) -> np.ndarray:

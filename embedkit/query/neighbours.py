@@ -69,6 +69,8 @@ def rows_searched(restrict_vocab: int | None, n: int) -> int:
 
 def best(scores: np.ndarray, n: int) -> np.ndarray:
     """Positions of the `n` largest of float32 (m,), largest first, equal ones by position."""
+    if n == 0:
+        return np.empty(0, np.int64)
     if n < len(scores):
         chosen = np.argpartition(scores, len(scores) - n)[len(scores) - n :]
         lowest = scores[chosen].min()
@@ -113,6 +115,8 @@ def nearest(
     check_metric(metric)
     skipped = [sorted(set(rows)) for rows in skip] if skip is not None else [[] for _ in queries]
     prepared = unit(queries) if metric == "cosine" else np.asarray(queries, np.float32)
+    if topn == 0:
+        return [(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in prepared]
     hits: list[Hits] = []
     for low in range(0, len(prepared), QUERIES_PER_BLOCK):
         part = prepared[low : low + QUERIES_PER_BLOCK]
@@ -276,4 +280,9 @@ def _best_columns(rows: np.ndarray, scores: np.ndarray, n: int) -> tuple[np.ndar
     if scores.shape[1] <= n:
         return rows, scores
     chosen = np.argpartition(scores, scores.shape[1] - n, axis=1)[:, -n:]
-    return np.take_along_axis(rows, chosen, axis=1), np.take_along_axis(scores, chosen, axis=1)
+    best_rows, best_scores = (np.take_along_axis(array, chosen, axis=1) for array in (rows, scores))
+    lowest = best_scores.min(axis=1, keepdims=True)
+    for query in np.flatnonzero((scores == lowest).sum(axis=1) > (best_scores == lowest).sum(axis=1)):
+        first = np.lexsort((rows[query], -scores[query]))[:n]  # of equal ones the earlier rows
+        best_rows[query], best_scores[query] = rows[query, first], scores[query, first]
+    return best_rows, best_scores

@@ -127,11 +127,11 @@ class RemoteParts(RemoteRun):
         handles += self._counted(lost) if lost else []
         summaries = reported(self.engine.results(handles), len(handles), "counting", self.run.progress)
         for (worker, part), summary in zip([*given, *lost], summaries, strict=True):
-            if summary is None:
-                self._holds.discard((holders.get(part, worker), part))  # who could not give it has it no more
-            else:
+            if summary:
                 self.summaries[part] = summary
-            yield (worker, part), summary and summary.digest
+            elif summary is False:
+                self._holds.discard((holders[part], part))  # it has it no more
+            yield (worker, part), summary.digest if summary else None
 
     def _counted(self, places: list[tuple[str, int]]) -> list[Any]:
         """The records of parts, made of counts where they are to be."""

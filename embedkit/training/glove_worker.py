@@ -195,11 +195,13 @@ def take_group(share: str, part: int, i: int, given: tuple[Any, ...] | None) -> 
     return summary
 
 
-def close_part(share: str, part: int, *taken: Summary | None) -> Summary | None:
-    """Look whether all groups of a part are here that another worker gave."""
+def close_part(share: str, part: int, *taken: Summary | None) -> Summary | bool | None:
+    """Look whether all groups of a part are here that another worker gave; False when it did not give them all."""
     held = SHARES.get(share)
     records = None if held is None else held.records.get(part)
-    if records is None or None in taken or len(records.groups) != len(taken):
+    if None in taken:
+        return False
+    if records is None or len(records.groups) != len(taken):
         return None
     records.summary = taken[0]
     return taken[0]

@@ -33,6 +33,7 @@ from embedkit.training.state import Session
 
 FIRST_SECONDS, STALLED_SECONDS = 600.0, 120.0  # that a worker may take: for its first round, with compiling; later
 STALLED_TIMES = 20  # of what the longest order took, if that is more
+FRESH_SHARE = 10.0  # by which the first order after a deal is shortened for that: much of it may be compiling
 ATTEMPTS = 8  # at a round whose workers are lost again and again
 NEW_SECONDS = 30.0  # to wait for a worker when none is left
 ORDER_SECONDS = 0.5  # about, of rounds that are ordered at once: a worker that dies costs so much, and so does a stop
@@ -300,8 +301,8 @@ class RemoteRun(ABC):
             raise
         if not all(isinstance(reply, tuple) for reply in found):
             raise WorkersLost([worker for worker, reply in zip(workers, found, strict=True) if reply is LATE])
-        if not self._fresh:  # the first round compiles
-            self._longest = max(self._longest, time.monotonic() - begun)
+        lasted = time.monotonic() - begun
+        self._longest = max(self._longest, lasted / FRESH_SHARE if self._fresh else lasted)
         self._fresh = False
         return found
 

@@ -188,7 +188,8 @@ def test_counts_of_a_range_are_read_by_rows(tmp_path, where):
     elif where == "stored":
         run = StoredRun.write(run, str(tmp_path / "run"))
     for first, last in ((0, 4), (1, 2), (1, 4), (2, 3), (4, 4)):
-        (held, words), lengths = run.stretch(first, last), [1, 2, 0, 3][first:last]
+        (held, words, mark), lengths = run.stretch(first, last), [1, 2, 0, 3][first:last]
+        assert mark == pieces_of_a_run().mark
         offsets = held.offsets(first, last)
         start = sum([1, 2, 0, 3][:first])
         assert np.diff(offsets).tolist() == lengths
@@ -224,7 +225,7 @@ def test_a_text_that_changes_between_its_words_and_its_cooccurrences(text, tmp_p
 
     class Late(Here):
         def submit(self, function, *arguments, worker=None):
-            if function.__name__ == "count_range" and len(arguments) == 4:
+            if function.__name__ == "count_range" and len(arguments) == 5:
                 changed.write_bytes((text / "a.txt").read_bytes().replace(b"word2 ", b"word4 "))
             return super().submit(function, *arguments, worker=worker)
 
@@ -232,6 +233,37 @@ def test_a_text_that_changes_between_its_words_and_its_cooccurrences(text, tmp_p
     with pytest.raises(CorpusError, match="the corpus changed while it was read: its words were counted once more"):
         embedkit.train(changed, cluster=Late(), vocabulary=vocabulary, **options)
     remote_shares.SHARES.clear()
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_text_that_is_another_one_when_a_range_is_counted_again(text, tmp_path, known):
+    """As it is when a worker dies between two pieces of the rows, whatever the vocabulary says."""
+    changed = tmp_path / "changed.txt"
+    changed.write_bytes((text / "a.txt").read_bytes())
+    vocabulary = count_words(changed, min_count=20) if known else None
+
+    class Losing(Here):
+        pieces = 0
+        again = None
+
+        def submit(self, function, *arguments, worker=None):
+            self.pieces += function is cooccurrence._add_rows
+            if function is cooccurrence.count_range and self.again is None:
+                self.again = arguments
+            if function is cooccurrence._rows and self.pieces == 4:
+                changed.write_bytes((text / "a.txt").read_bytes().replace(b"word2 word4 ", b"word4 word2 "))
+                arguments = (cooccurrence.count_range(*self.again), *arguments[1:])
+            return super().submit(function, *arguments, worker=worker)
+
+    counts = SpreadCounts.from_text(Losing(), changed, Window(3), vocabulary=vocabulary, min_count=20)
+    with pytest.raises(CorpusError, match="the corpus changed while it was read: a part that was counted once more"):
+        counts.save(tmp_path / "counts.safetensors")
+    assert not (tmp_path / "counts.safetensors").exists()
+
+
+def test_runs_that_go_to_a_store_give_their_room_back():
+    folder = [KeptRun(np.array([7]), [], apart=True) for _ in range(3)]
+    assert len({id(run._spool) for run in folder}) == 3
 
 
 def test_a_vocabulary_of_another_text_is_taken_as_it_is(text, tmp_path):

@@ -86,6 +86,13 @@ def test_without_a_worker_nobody_waits_for_ever(monkeypatch, left_out):
         list(engine_with(Client(left_out), left_out).results([Handle(10**9)]))
 
 
+def test_nobody_waits_for_a_worker_that_is_known_to_be_gone(monkeypatch):
+    monkeypatch.setattr(Handle, "result", lambda self, timeout: pytest.fail("waited"))
+    made = engine_with(Client(["b"]))
+    handles = [made.submit_to("a", print) for _ in range(3)]
+    assert list(made.results(handles)) == [None] * 3
+
+
 def test_what_one_worker_alone_can_do_is_not_waited_for_when_it_is_gone():
     """Nor what waits for that, on whichever worker."""
     client = Client(["a", "b"], ["b"])

@@ -72,6 +72,31 @@ def test_many_questions_in_blocks_are_answered_by_the_kernel(monkeypatch):
     assert all(found == answers[0] for found in answers)
 
 
+@pytest.mark.parametrize("with_kernel", [False, True])
+@pytest.mark.parametrize("n", [5_000, 40_000])
+@pytest.mark.parametrize("metric", ["cosine", "l2", "dot"])
+def test_of_equal_rows_the_earlier_ones_are_answers(monkeypatch, with_kernel, n, metric):
+    """Whichever way they are searched, which a long stream of questions changes on its way."""
+    monkeypatch.setattr(thresholds, "SCORES", 0 if with_kernel else 1 << 60)
+    vectors = np.tile(np.float32([[1, 0], [0, 1]]), (n // 2, 1))
+    found = nearest(vectors, row_norms(vectors), vectors[:4], 5, metric, [[0], [], [2], []])
+    assert [rows.tolist() for rows, _ in found] == [
+        [2, 4, 6, 8, 10],
+        [1, 3, 5, 7, 9],
+        [0, 4, 6, 8, 10],
+        [1, 3, 5, 7, 9],
+    ]
+
+
+@pytest.mark.parametrize("with_kernel", [False, True])
+def test_none_asked_for(monkeypatch, with_kernel):
+    monkeypatch.setattr(thresholds, "SCORES", 0 if with_kernel else 1 << 60)
+    model = KeyedVectors(["a", "b", "c"], np.eye(3))
+    assert model.most_similar_batch(np.eye(3), 0) == [[], [], []]
+    assert model.most_similar(np.ones(3), topn=0) == model.most_similar("a", topn=0) == []
+    assert model.analogy("a", "b", "c", topn=0) == model.analogy("a", "b", "c", topn=0, method="3cosmul") == []
+
+
 def test_fewer_rows_than_asked_for(monkeypatch):
     monkeypatch.setattr(thresholds, "SCORES", 0)
     model = KeyedVectors(["a", "b", "c"], np.eye(3))

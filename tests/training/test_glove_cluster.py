@@ -195,6 +195,45 @@ def test_what_arrived_is_not_dealt_again(text, expected, monkeypatch, task):
     assert len(set(arranged)) == 4
 
 
+def test_a_part_stays_with_its_holder_when_its_taker_dies(text, expected, monkeypatch):
+    monkeypatch.setattr(remote, "LOOK_EVERY", 0.0)
+
+    class Dying(Here):
+        counted = asked = 0
+        died = False
+
+        def workers(self):
+            self.asked += 1
+            return ["a", "b"] if self.asked > 8 and not self.died else ["a"]
+
+        def submit(self, function, *arguments, worker=None):
+            self.counted += function.__name__ == "count_range"
+            if worker == "b" and function.__name__ in ("take_group", "close_part"):
+                self.died = True
+                return None
+            return super().submit(function, *arguments, worker=worker)
+
+    engine = Dying()
+    np.testing.assert_array_equal(embedkit.train(text, cluster=engine, **OPTIONS).vectors, expected.vectors)
+    assert engine.died
+    assert engine.counted == len(words.cut(text, engine.n_workers))  # once
+
+
+def test_orders_may_last_as_long_as_they_do(text, monkeypatch):
+    """Longer than a worker that hangs is waited for: the first one tells."""
+    real, late = time.monotonic, [0.0]
+    monkeypatch.setattr(remote, "time", SimpleNamespace(monotonic=lambda: real() + late[0], sleep=lambda seconds: None))
+
+    class Slow(Here):
+        def answers(self, calls, seconds):
+            found = list(super().answers(calls, seconds))
+            late[0] += 400.0
+            for i, reply in found:
+                yield i, reply if seconds > 400 else LATE
+
+    embedkit.train(text, cluster=Slow(), **OPTIONS)
+
+
 def test_orders_get_longer_where_the_model_takes_long_to_arrive(text, monkeypatch):
     """An order lasts ten times as long as taking note of what it changed, the way of that to this process included."""
     real, late = time.monotonic, [0.0]
