@@ -118,7 +118,14 @@ def work_of(corpus: Corpus | SpreadCorpus, config: TrainingConfig, steps: int, r
     elif config.loss == "softmax":
         untrained = math.log(len(corpus.vocabulary))
     rate = functools.partial(rate_at, config.learning_rate)
-    return Work(steps, corpus.n_tokens, rate, untrained=untrained, rule=rule)
+    return Work(steps, corpus.n_tokens, rate, untrained=untrained, rule=rule + steps_rule(config))
+
+
+def steps_rule(config: TrainingConfig) -> int:
+    """How often the order of updates in a step has changed for a family since its first checkpoints."""
+    many_words = config.architecture == "cbow" or getattr(config, "paragraphs", None) == "dm"
+    of_cbow = many_words and config.loss == "ns" and getattr(config, "subwords", "none") == "none"
+    return 1 if of_cbow else 0
 
 
 def compile_step(family: SliceFamily, ids: np.ndarray) -> None:

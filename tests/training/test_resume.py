@@ -17,6 +17,7 @@ import embedkit
 from embedkit.errors import ConfigError, EmbedkitError, TrainingError
 from embedkit.files.checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from embedkit.training import fasttext, glove, slices, subword_layout, word2vec
+from embedkit.training.options import TrainingConfig
 from embedkit.training.state import VERSION
 from embedkit.vocabulary.corpus import Corpus
 
@@ -200,6 +201,19 @@ def test_a_checkpoint_of_another_run_is_refused(corpus, tmp_path):
     (tmp_path / CHECKPOINT_NAME).write_bytes(b"PK nonsense")
     with pytest.raises(TrainingError, match=CHECKPOINT_NAME):
         resume()
+
+
+def test_a_run_of_cbow_that_began_with_an_older_kernel_is_refused(corpus, tmp_path, monkeypatch):
+    """Its steps train the same words in another order; those of skip-gram are as they were."""
+    options = {**SMALL, "model": "cbow", "workers": 1, "checkpoint": tmp_path}
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(slices, "steps_rule", lambda config: 0)
+        press_at(patch, 3)
+        embedkit.train(corpus, **options)
+    with pytest.raises(TrainingError, match="trained by another rule"):
+        embedkit.train(corpus, resume=True, **options)
+    assert slices.steps_rule(TrainingConfig.create(model="skipgram")) == 0
+    assert slices.steps_rule(TrainingConfig.create(model="doc2vec", paragraphs="dm")) == 1
 
 
 def test_folders_with_and_without_a_checkpoint(corpus, tmp_path):
