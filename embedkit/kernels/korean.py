@@ -104,9 +104,9 @@ def _copy_one(data, i, stop, entry, length, in_gloss, out, to, entries):
     -------
     i, to : int
     """
-    if entry & CLOSING:
+    if entry & CLOSING and _last_entry(out, to, entries) & LETTER:  # a run is walked once: then a space is the last
         end = _behind_run(data, i + length, stop, entries, CLOSING)
-        if end < stop and _last_entry(out, to, entries) & LETTER and _entry_and_length(data, end, entries)[0] & HANGUL:
+        if end < stop and _entry_and_length(data, end, entries)[0] & HANGUL:
             return end, to
     kind = entry & KIND
     kept = kind in (WORD, DIGIT, WHITE)

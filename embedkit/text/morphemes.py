@@ -22,7 +22,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.text.symbols import visible
@@ -36,6 +36,8 @@ _TYPED: dict[int, str | int] = {
     **{0x1161 + i: 0x314F + i for i in range(21)},
     **{0x11A8 + i: letter for i, letter in enumerate("ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")},
 }
+Found = TypeVar("Found")
+LONGEST_REMEMBERED = 64  # characters
 FORMS_REMEMBERED = 1 << 16  # of morphemes, and of what stands between them, with what is written for them
 Rewrite = Callable[[str], str]
 
@@ -109,8 +111,8 @@ class Morphemes:
             Without the package, or where the dictionary cannot be read.
         """
         kiwi = self._kiwi()
-        known = lru_cache(FORMS_REMEMBERED)(self._shown)
-        foreign = lru_cache(FORMS_REMEMBERED)(lambda text: self._foreign(text, other))
+        known = _remembered(self._shown)
+        foreign = _remembered(lambda text: self._foreign(text, other))
 
         def rewrite(text: str) -> str:
             lines = visible(unicodedata.normalize("NFC", text)).split("\n")
@@ -154,6 +156,16 @@ class Morphemes:
             if not self.pos or tag.startswith(self.pos):
                 words.append(f"{word}/{tag}" if self.tags else word)
         return words
+
+
+def _remembered(function: Callable[..., Found]) -> Callable[..., Found]:
+    """A function of a text that remembers what it found for short ones; long ones hardly come again."""
+    known = lru_cache(FORMS_REMEMBERED)(function)
+
+    def find(text: str, *more: str) -> Found:
+        return (known if len(text) <= LONGEST_REMEMBERED else function)(text, *more)
+
+    return find
 
 
 def _words(

@@ -26,6 +26,7 @@ _TONES = r"\U0001f3fb-\U0001f3ff"
 _TAGS = r"\U000e0020-\U000e007f"
 _SELECTORS = r"\ufe0e\ufe0f"
 _KEYCAP = r"\u20e3"
+_KEYCAP_SIGN = "\u20e3"
 _JOINERS = r"\u200c\u200d"
 
 KEPT = _PICTURES + _SIGNS + _FLAGS + _TAGS + _SELECTORS + _KEYCAP + _JOINERS
@@ -75,7 +76,7 @@ def _replaced(match: re.Match[str]) -> str:
 
 
 def _in_word(character: str) -> bool:
-    return character == "_" or unicodedata.category(character)[0] in "LMN"
+    return character == "_" or (character != _KEYCAP_SIGN and unicodedata.category(character)[0] in "LMN")
 
 
 # Outside these ranges lie private use, Hangul syllables and ideographs, all letters that stay as they are.
@@ -113,8 +114,8 @@ def symbol_classes() -> np.ndarray:
             entries[match.start() : match.end()] = kind
     for code in chain.from_iterable(_SINGLY):
         character = characters[code]
-        if unicodedata.category(character)[0] == "M" and entries[code] == 0:
-            entries[code] = kinds.LETTER
+        if unicodedata.category(character)[0] == "M" and entries[code] & kinds.KIND == kinds.PLAIN:
+            entries[code] |= kinds.LETTER  # one that composes with others may be marked so already
         decomposed = unicodedata.decomposition(character)
         if unicodedata.combining(character) or (decomposed and unicodedata.normalize("NFC", character) != character):
             entries[code] |= kinds.UNCOMPOSED

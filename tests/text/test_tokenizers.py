@@ -5,7 +5,7 @@ import unicodedata
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from embedkit.errors import ConfigError, EmbedkitError
@@ -39,6 +39,7 @@ CASES = {
         ("👨\u200d👩\u200d👧\u200d👦🇰🇷🇫🇷 1️⃣ ♥♥", ["👨\u200d👩\u200d👧\u200d👦", "🇰🇷", "🇫🇷", "1️⃣", "♥", "♥"]),
         (f"{ENGLAND} a", [ENGLAND, "a"]),
         ("20℃는 5㎏ ㈜카카오", ["20", "℃", "는", "5", "㎏", "㈜", "카카오"]),
+        ("خانهٔ\u200cما क़\u200cल e\u0301\u200dx", ["خانهٔ\u200cما", "क़\u200cल", "é\u200dx"]),
         ("신\u00ad뢰 \u200d \u200b \u3164 \ufe0f a\u200d क्\u200dष \u2060", ["신뢰", "a", "क्\u200dष"]),
     ],
     "chars": [("the 한글\t!", ["t", "h", "e", "한", "글", "!"])],
@@ -85,6 +86,9 @@ GLOSSES = st.text(st.sampled_from("가각한ㄱ\u1100\ud7a3\ud780\u3130化𠀋a1
 LONG = st.builds("{}{}{}{}".format, TEXT, st.sampled_from(["가(", "가（", "("]), st.just("a한" * 40), GLOSSES)
 
 
+JOINED = st.text(st.sampled_from("aن한ा1 \n\u0654\u093c\u0301\u3099\u200c\u200d\ufe0f\u20e3"), max_size=30)
+
+
 ORDINARY = st.lists(
     st.sampled_from(
         [
@@ -109,7 +113,8 @@ def lines_of(text):
 
 @pytest.mark.parametrize("lowercase", [False, True])
 @pytest.mark.parametrize("name", ["words", "korean"])
-@given(text=TEXT | GLOSSES | LONG | ORDINARY)
+@given(text=TEXT | GLOSSES | LONG | ORDINARY | JOINED)
+@example(text="خانهٔ\u200cما क़\u200cल 1\ufe0f\u20e3\u200d1")
 def test_the_kernels_cut_as_the_regular_expressions_do(name, lowercase, text):
     tokenizer = get_tokenizer(name, lowercase)
     buffer, size, bad_byte = cut(tokenizer, *buffer_of(text.encode()))
@@ -117,6 +122,14 @@ def test_the_kernels_cut_as_the_regular_expressions_do(name, lowercase, text):
     found = buffer[:size].tobytes().decode()
     assert lines_of(found) == lines_of(tokenizer.rewrite(text))
     assert found.count("\n") == text.count("\n")
+
+
+@pytest.mark.parametrize("sign", [")", "”", "'", "가)", "가(", "(가)", "가(化", "1)2"])
+def test_long_runs_are_gone_through_once(sign):
+    """Each of them again from every character would take an hour."""
+    text = "가나다 " + sign * 400_000
+    buffer, size, _ = cut(get_tokenizer("korean"), *buffer_of(text.encode()))
+    assert buffer[: size + 1].tobytes().startswith("가나다".encode())
 
 
 @given(text=TEXT)
