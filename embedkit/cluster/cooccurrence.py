@@ -167,7 +167,8 @@ class SpreadCounts:
         """Count; the rows in order. Parameters and errors as of `save`."""
         with contextlib.ExitStack() as ending:
             pieces = self._pieces(folder, progress, ending)
-            for blocks in reported(self._in_turn(pieces), len(pieces), "merging", progress):
+            sums = self._in_turn(pieces, lambda n, piece: [piece])
+            for (blocks,) in reported(sums, len(pieces), "merging", progress):
                 yield from blocks
 
     def for_each_piece(
@@ -193,23 +194,17 @@ class SpreadCounts:
             As `save`.
         """
         with contextlib.ExitStack() as ending:
-            found = []
-            waiting: deque[list[Any]] = deque()
-            for n, make in enumerate(self._pieces(None, progress, ending)):
-                waiting.append(use(n, make()))
-                if len(waiting) > _AHEAD * self.engine.n_workers:
-                    found.append(list(self.engine.results(waiting.popleft())))
-            return found + [list(self.engine.results(handles)) for handles in waiting]
+            return list(self._in_turn(self._pieces(None, progress, ending), use))
 
-    def _in_turn(self, pieces: list[Callable[[], Any]]) -> Iterator[list[RowBlock]]:
-        """The results of pieces, a few of which are made ahead."""
-        waiting: deque[Any] = deque()
-        for make in pieces:
-            waiting.append(make())
+    def _in_turn(self, pieces: list[Callable[[], Any]], use: Callable[[int, Any], list[Any]]) -> Iterator[list[Any]]:
+        """What the handles of ``use(n, handle)`` come to, piece after piece; a few are submitted ahead."""
+        waiting: deque[list[Any]] = deque()
+        for n, make in enumerate(pieces):
+            waiting.append(use(n, make()))
             if len(waiting) > _AHEAD * self.engine.n_workers:
-                yield from self.engine.results([waiting.popleft()])
+                yield list(self.engine.results(waiting.popleft()))
         while waiting:
-            yield from self.engine.results([waiting.popleft()])
+            yield list(self.engine.results(waiting.popleft()))
 
     def _pieces(
         self, folder: str | None, progress: ProgressCallback | None, ending: contextlib.ExitStack
