@@ -63,12 +63,14 @@ bench: $(VENV)/installed-bench
 	$(PY) -m tests.benchmarks.word2vec --data $(DATA) --fraction 6 $(BINARIES:%=--binary %)
 	$(PY) -m tests.benchmarks.fasttext --data $(DATA)
 	$(PY) -m tests.benchmarks.workers --data $(DATA)
+	$(PY) -m tests.benchmarks.replicas --data $(DATA) --fraction 6 --rounds 3
 	$(PY) -m tests.benchmarks.doc2vec --data $(DATA)
 	$(PY) -m tests.benchmarks.scaling --megabytes 100 --distinct 100000 1000000
 	$(PY) -m tests.benchmarks.neighbour_index --words 200000
 
 bench-full: $(VENV)/installed-bench
 	$(PY) -m tests.benchmarks.word2vec --data $(DATA) --fraction 1 --seeds 3 $(BINARIES:%=--binary %)
+	$(PY) -m tests.benchmarks.replicas --data $(DATA)
 	$(PY) -m tests.benchmarks.scaling --megabytes 1000 --distinct 100000 1000000
 	$(PY) -m tests.benchmarks.neighbour_index
 

@@ -22,11 +22,14 @@ from embedkit.progress import Progress, ProgressCallback
 
 CONNECT_SECONDS = 10.0
 BUSY_SECONDS = 600.0  # that a worker may be busy with other tasks before it takes up training
-LOOK_SECONDS = 0.001  # between looks for answers
+FIRST_LOOK, LONGEST_LOOK = 0.001, 0.01  # seconds between looks for answers, a hundredth of the time waited so far
 ALONE_SECONDS = 300.0  # that a task waits while no worker lives; Dask starts killed ones again, in 30 seconds and more
 PATIENCE_SECONDS = 5.0  # between looks whether one lives
 BOUND_SECONDS = 0.5  # the same for a task that one worker alone can do
 COPIED = ("embedkit.kernels.tokens",)  # imported before processes of this machine are copied: Numba above all
+# Processes of this machine watch themselves less often than Dask's do by default: one tenth of the time of two workers
+# on two processors went to their looking after clocks and stacks, while the other one waited.
+SELDOM = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "500ms"}
 RETRIES = 3  # of a task that fails with its worker
 # What Dask raises when an actor's worker is no more, beside what the operating system raises.
 _OF_THE_DEAD = ("RuntimeError", "CommClosedError", "KilledWorker", "CancelledError", "FutureCancelledError", "KeyError")
@@ -177,19 +180,20 @@ class DaskEngine:
                 return DeskBox(worker, "")
 
     def answers(self, calls: list[Any], seconds: float) -> Iterator[tuple[int, Any]]:
-        end = time.monotonic() + seconds
+        begun = time.monotonic()
         waiting = dict(enumerate(calls))
         while waiting:
             for i, (worker, call) in list(waiting.items()):
                 if isinstance(call, Exception) or call.done():
                     del waiting[i]
                     yield i, self._answer(worker, call)
-            if waiting and time.monotonic() > end:
+            waited = time.monotonic() - begun
+            if waiting and waited > seconds:
                 for i, (worker, _) in waiting.items():
                     self._desks.pop(worker, None)
                     yield i, LATE
                 return
-            time.sleep(LOOK_SECONDS)
+            time.sleep(min(max(waited / 100, FIRST_LOOK), LONGEST_LOOK))
 
     def _answer(self, worker: str, call: Any) -> Any:
         try:
@@ -269,6 +273,7 @@ def connected(address: str) -> Iterator[DaskEngine]:
         raise EmbedkitError("a cluster needs the package distributed: pip install 'embedkit[dask]'") from error
     with contextlib.ExitStack() as opened, dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
         if kind == "local":
+            opened.enter_context(dask.config.set(SELDOM))
             opened.enter_context(_started_by_copying())
             cluster = LocalCluster(
                 n_workers=int(number),

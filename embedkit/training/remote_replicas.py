@@ -28,6 +28,8 @@ from embedkit.training.schedule import Schedule
 from embedkit.training.slices import Result, rate_at
 from embedkit.vocabulary.corpus import cut_reach
 
+NOTE_TIMES = 60.0  # of the time that taking note takes, that an order has to last: the workers wait meanwhile
+
 
 def train_on_cluster(family: ReplicatedFamily, corpus: SpreadCorpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     """`embedkit.training.replicas.train_replicas` on a cluster: the same vectors.
@@ -71,6 +73,8 @@ class RemoteReplicas(RemoteRun):
     from_seed : bool
         Whether workers can make the first state themselves.
     """
+
+    note_times = NOTE_TIMES
 
     def __init__(
         self, family: ReplicatedFamily, corpus: SpreadCorpus, config: TrainingConfig, schedule: Schedule, run: Run

@@ -13,7 +13,16 @@ from embedkit.cluster.shared import SharedMemory
 from embedkit.errors import ConfigError, CorpusError, EmbedkitError
 from embedkit.files import spool
 from embedkit.kernels.simd import padded_size
-from embedkit.training import remote, remote_exchange, remote_round, remote_shares, remote_worker, schedule, seat
+from embedkit.training import (
+    remote,
+    remote_exchange,
+    remote_replicas,
+    remote_round,
+    remote_shares,
+    remote_worker,
+    schedule,
+    seat,
+)
 from embedkit.training.merging import Merging
 from embedkit.training.options import TrainingConfig
 from embedkit.training.remote_plan import plan_on_cluster, round_bytes
@@ -53,6 +62,7 @@ def surroundings(monkeypatch):
     monkeypatch.setattr(schedule, "STAGES_AN_EPOCH", 30)
     monkeypatch.setattr(schedule, "FEWEST_ROUNDS", 8)
     monkeypatch.setattr(remote, "ORDER_SECONDS", 0.0)  # every round by itself
+    monkeypatch.setattr(remote_replicas.RemoteReplicas, "note_times", 0.0)
     monkeypatch.setattr(remote.time, "sleep", lambda seconds: None)
     yield
     assert not remote_shares.SHARES  # nothing is left on the workers
