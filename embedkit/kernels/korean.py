@@ -12,79 +12,23 @@ there, which like itself is no letter.
 
 from __future__ import annotations
 
-from embedkit.kernels import glosses
 from embedkit.kernels.byte_vectors import BROKEN, BYTES, copy_letters, trailing_zeros
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.punctuation import DIGIT, DIGIT_JOINER, JOINER, OUTSIDE, WHITE, WORD
-from embedkit.kernels.tokens import character
-from embedkit.kernels.utf8 import code_point, last_start
-
-# An entry of the table: the class of `embedkit.kernels.punctuation`, above it the bits of `embedkit.kernels.glosses`,
-# and whether the line has to be left to others.
-KIND = 7
-GLOSS_SHIFT = 3
-HANGUL, HANJA, CLOSING, OPENING_BRACKET, CLOSING_BRACKET, LETTER = (
-    bit << GLOSS_SHIFT
-    for bit in (
-        glosses.HANGUL,
-        glosses.HANJA,
-        glosses.CLOSING,
-        glosses.OPENING_BRACKET,
-        glosses.CLOSING_BRACKET,
-        glosses.LETTER,
-    )
+from embedkit.kernels.glosses import (
+    CLOSING,
+    HANGUL,
+    HANJA,
+    HARD,
+    KIND,
+    LETTER,
+    OPENING_BRACKET,
+    behind_run,
+    end_of_gloss,
+    entry_and_length,
+    is_behind_hangul,
+    last_entry,
 )
-HARD = 2 * LETTER
-_BRACKET = OPENING_BRACKET | CLOSING_BRACKET
-
-
-@kernel(forceinline=True)
-def _entry_and_length(data, i, entries):
-    """The entry of the character at `i`, and its bytes; what is not UTF-8 is HARD."""
-    if data[i] >= 0x80 and character(data, i) == 0:
-        return HARD, 1
-    code, length = code_point(data, i)
-    if code < entries.shape[0]:
-        return int(entries[code]), length
-    return (HARD if 0xE0020 <= code < 0xE0080 or 0xE0100 <= code < 0xE01F0 else OUTSIDE), length
-
-
-@kernel(borrows=True)
-def _behind_run(data, i, size, entries, wanted):
-    """Where the run of characters with a bit of `wanted` that begins at `i` ends."""
-    while i < size:
-        entry, length = _entry_and_length(data, i, entries)
-        if not entry & wanted:
-            break
-        i += length
-    return i
-
-
-@kernel(borrows=True)
-def _is_behind_hangul(data, i, entries):
-    """Whether the character before `i` is Hangul; all Hangul takes three bytes."""
-    if i < 3 or data[i - 1] & 0xC0 != 0x80 or data[i - 2] & 0xC0 != 0x80 or data[i - 3] < 0xE0:
-        return False
-    return _entry_and_length(data, i - 3, entries)[0] & HANGUL != 0
-
-
-@kernel(borrows=True)
-def _end_of_gloss(data, start, size, entries):
-    """Where the closing bracket of a gloss stands whose text begins at `start`, or −1."""
-    i = start
-    for _ in range(glosses.MOST_CHARACTERS + 1):
-        if i >= size or data[i] == 10:
-            return -1
-        entry, length = _entry_and_length(data, i, entries)
-        if entry & _BRACKET:
-            return i if entry & CLOSING_BRACKET and i > start else -1
-        i += length
-    return -1
-
-
-@kernel(forceinline=True)
-def _last_entry(out, to, entries):
-    return _entry_and_length(out, last_start(out, to), entries)[0] if to > 0 else OUTSIDE
+from embedkit.kernels.punctuation import DIGIT, DIGIT_JOINER, JOINER, WHITE, WORD
 
 
 @kernel(borrows=True)
@@ -104,15 +48,15 @@ def _copy_one(data, i, stop, entry, length, in_gloss, out, to, entries):
     -------
     i, to : int
     """
-    if entry & CLOSING and _last_entry(out, to, entries) & LETTER:  # a run is walked once: then a space is the last
-        end = _behind_run(data, i + length, stop, entries, CLOSING)
-        if end < stop and _entry_and_length(data, end, entries)[0] & HANGUL:
+    if entry & CLOSING and last_entry(out, to, entries) & LETTER:  # a run is walked once: then a space is the last
+        end = behind_run(data, i + length, stop, entries, CLOSING)
+        if end < stop and entry_and_length(data, end, entries)[0] & HANGUL:
             return end, to
     kind = entry & KIND
     kept = kind in (WORD, DIGIT, WHITE)
     if kind in (JOINER, DIGIT_JOINER) and i + length < stop:
-        before = _last_entry(out, to, entries) & KIND
-        following, _ = _entry_and_length(data, i + length, entries)
+        before = last_entry(out, to, entries) & KIND
+        following, _ = entry_and_length(data, i + length, entries)
         after = WHITE if in_gloss and following & HANJA else following & KIND
         kept = before == DIGIT and after == DIGIT
         if kind == JOINER:
@@ -134,10 +78,10 @@ def _copy_gloss(data, i, end, size, out, to, entries):
 
     In place of i −1 where the line is not for this kernel.
     """
-    _, length = _entry_and_length(data, end, entries)
-    behind = _behind_run(data, end + length, size, entries, CLOSING)
+    _, length = entry_and_length(data, end, entries)
+    behind = behind_run(data, end + length, size, entries, CLOSING)
     while behind < size:
-        entry, length = _entry_and_length(data, behind, entries)
+        entry, length = entry_and_length(data, behind, entries)
         if entry & HARD:
             return -1, to
         if not entry & HANGUL:
@@ -149,11 +93,11 @@ def _copy_gloss(data, i, end, size, out, to, entries):
     out[to] = 32
     to += 1
     while i < end:
-        entry, length = _entry_and_length(data, i, entries)
+        entry, length = entry_and_length(data, i, entries)
         if entry & HARD:
             return -1, to
         if entry & HANJA:
-            i = _behind_run(data, i, end, entries, HANJA)
+            i = behind_run(data, i, end, entries, HANJA)
             out[to] = 32
             to += 1
         else:
@@ -205,12 +149,12 @@ def _cut(data, size, out, entries, holes, room):
             to += n
             if i >= size:
                 break
-        entry, length = _entry_and_length(data, i, entries)
+        entry, length = entry_and_length(data, i, entries)
         following = -1
         if not entry & HARD:
             end = -1
-            if entry & OPENING_BRACKET and _is_behind_hangul(data, i, entries):
-                end = _end_of_gloss(data, i + length, size, entries)
+            if entry & OPENING_BRACKET and is_behind_hangul(data, i, entries):
+                end = end_of_gloss(data, i + length, size, entries)
             if end >= 0:
                 following, to = _copy_gloss(data, i + length, end, size, out, to, entries)
             else:

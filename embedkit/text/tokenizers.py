@@ -205,12 +205,13 @@ def without_glosses(text: str) -> str:
 
 
 @cache
-def gloss_bits() -> np.ndarray:
-    """The bits of every code point below U+40000 for `embedkit.kernels.glosses` (uint8); above there are none."""
-    from embedkit.kernels import glosses
+def korean_entries() -> np.ndarray:
+    """The entry of every code point below U+40000 for `embedkit.kernels.glosses` and `.korean` (uint16)."""
+    from embedkit.kernels import glosses, symbols
+    from embedkit.text.symbols import symbol_classes
 
     characters = "".join(map(chr, range(0x40000)))
-    bits = np.zeros(len(characters), np.uint8)
+    entries = np.zeros(len(characters), np.uint16)
     for inside, bit in (
         (_HANGUL, glosses.HANGUL),
         (_HANJA, glosses.HANJA),
@@ -220,20 +221,10 @@ def gloss_bits() -> np.ndarray:
         (r"\w", glosses.LETTER),
     ):
         for match in re.finditer(f"[{inside}]+", characters):
-            bits[match.start() : match.end()] |= bit
-    return bits
-
-
-@cache
-def korean_entries() -> np.ndarray:
-    """The entry of every code point below U+40000 for `embedkit.kernels.korean` (uint16)."""
-    from embedkit.kernels import korean, symbols
-    from embedkit.text.symbols import symbol_classes
-
-    entries = gloss_bits().astype(np.uint16) << korean.GLOSS_SHIFT
+            entries[match.start() : match.end()] |= bit
     classes, kinds = character_classes(), symbol_classes()
     entries[: len(classes)] |= classes
-    entries[: len(kinds)][kinds & (symbols.SPECIAL | symbols.UNCOMPOSED) != 0] |= korean.HARD
+    entries[: len(kinds)][kinds & (symbols.SPECIAL | symbols.UNCOMPOSED) != 0] |= glosses.HARD
     return entries
 
 
@@ -242,7 +233,7 @@ def plain_outside(bit: int) -> np.ndarray:
     """What `embedkit.kernels.glosses` copies without a look: what lacks a `bit` (bool (256,), by first byte)."""
     from embedkit.kernels.utf8 import plain_bytes
 
-    return plain_bytes(gloss_bits() & bit == 0)
+    return plain_bytes(korean_entries() & bit == 0)
 
 
 def _regloss(match: re.Match[str]) -> str:

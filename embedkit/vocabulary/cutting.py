@@ -18,7 +18,6 @@ from embedkit.text.symbols import composed, plain_symbols, symbol_classes
 from embedkit.text.tokenizers import (
     Tokenizer,
     character_classes,
-    gloss_bits,
     korean_entries,
     plain_characters,
     plain_outside,
@@ -92,7 +91,7 @@ def cut_any(tokenizer: Tokenizer, buffer: np.ndarray, size: int) -> tuple[np.nda
         buffer, size = buffer_of(composed(data, whole if n_lines > len(lines) else lines[:n_lines]))
     if tokenizer.drops_glosses:
         for kernel, bit in ((put_glosses_behind, OPENING_BRACKET), (join_behind_closing, CLOSING)):
-            buffer, size = _through(kernel, buffer, size, size, gloss_bits(), plain_outside(bit))
+            buffer, size = _through(kernel, buffer, size, size, korean_entries(), plain_outside(bit))
     if tokenizer.lowercase:
         buffer, size, _ = _prepared(tokenizer, buffer, size)
     if is_special:
