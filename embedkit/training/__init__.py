@@ -203,16 +203,16 @@ def train(
         vectors. Default False.
     window : int, optional
         skipgram, cbow, fasttext, doc2vec, glove, svd: Words to each side. Default 5; fasttext 5, of much Korean
-        4; glove 15.
+        with characters 4; glove 15.
     shrink_windows : bool, optional
         skipgram, cbow, fasttext, doc2vec, svd: Draw each window from 1..window, as word2vec does. Default True;
         svd a neighbour counts 1/distance.
     epochs : int, optional
         skipgram, cbow, fasttext, doc2vec, glove: Passes over the text. Default 5; more below 20 M words;
-        doc2vec 20; glove 25.
+        doc2vec 20; more below 2 M words; glove 25.
     learning_rate : float, optional
         skipgram, cbow, fasttext, doc2vec, glove: At the start; falls to nothing. Default 0.05; skipgram by size
-        0.025 or 0.05; doc2vec 0.025.
+        0.025 or 0.05.
     sample : float, optional
         skipgram, cbow, fasttext, doc2vec, svd: Leave out words more frequent than this now and then; 0: never.
         Default 0.001; fasttext 0.0001; svd 0.0.

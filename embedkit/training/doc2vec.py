@@ -21,7 +21,7 @@ from embedkit.training.options import Doc2VecConfig, TrainingConfig
 from embedkit.training.run import Run
 from embedkit.training.slices import Result, check_corpus, rate_at, train_slices
 from embedkit.training.starting import fill_random, start_from
-from embedkit.training.suiting import check_sample
+from embedkit.training.suiting import suited
 from embedkit.training.word2vec import MAX_SHARED, shared_negatives
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
@@ -44,7 +44,7 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
         float32 (n_words, vector_size); its table has the ``document_vectors``.
     """
     check_corpus(corpus)
-    check_sample(config, corpus.vocabulary)
+    config = suited(config, corpus.vocabulary, corpus.n_tokens, run)
     return train_slices(Doc2Vec(corpus, config), corpus, config, run)
 
 
@@ -255,4 +255,8 @@ def config_of(model: KeyedVectors, epochs: int | None = None, learning_rate: flo
         raise ConfigError("to infer vectors the model must be one of paragraph vectors: train it with `model` doc2vec")
     chosen = {name: value for name, value in kept.items() if name in defaults(Doc2VecConfig) and name != "workers"}
     chosen |= {name: v for name, v in (("epochs", epochs), ("learning_rate", learning_rate)) if v is not None}
-    return TrainingConfig.create("doc2vec", **chosen)
+    config = TrainingConfig.create("doc2vec", **chosen)
+    missing = [name for name in ("epochs", "learning_rate") if getattr(config, name) is None]
+    if missing:
+        raise ConfigError(f"the configuration in the model lacks {' and '.join(missing)}; give them, or train it again")
+    return config

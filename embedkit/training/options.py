@@ -186,7 +186,7 @@ class FastTextConfig(PredictionConfig):
     """fastText: skip-gram over the pieces of words, with that tool's defaults."""
 
     model = "fasttext"
-    window: int = changed(PredictionConfig, "window", None, default_help="5, of much Korean 4")
+    window: int = changed(PredictionConfig, "window", None, default_help="5, of much Korean with characters 4")
     learning_rate: float = changed(PredictionConfig, "learning_rate", None, default_help="0.05")
     sample: float = changed(PredictionConfig, "sample", None, default_help="0.0001")
     ns_exponent: float = changed(PredictionConfig, "ns_exponent", None, default_help="0.5")
@@ -215,8 +215,8 @@ class Doc2VecConfig(TrainingConfig):
     train_words: bool = option(False, "Skip-gram beside, on the same outputs.", only={"paragraphs": ("dbow",)})
     window: int = changed(PredictionConfig, "window", 5, default_help="")
     shrink_windows: bool = changed(PredictionConfig, "shrink_windows", True)
-    epochs: int = changed(PredictionConfig, "epochs", 20, default_help="")
-    learning_rate: float = changed(PredictionConfig, "learning_rate", 0.025, default_help="")
+    epochs: int = changed(PredictionConfig, "epochs", None, default_help="20; more below 2 M words")
+    learning_rate: float = changed(PredictionConfig, "learning_rate", None, default_help="0.05")
     sample: float = changed(PredictionConfig, "sample", 0.001, default_help="")
     negative: int = changed(PredictionConfig, "negative", 5)
     ns_exponent: float = changed(PredictionConfig, "ns_exponent", 0.75, default_help="")

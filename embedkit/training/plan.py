@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from embedkit.counting import Window, count_cooccurrences, estimate_cells
-from embedkit.training.options import GloVeConfig, PredictionConfig, TrainingConfig
+from embedkit.training.options import Doc2VecConfig, GloVeConfig, PredictionConfig, TrainingConfig
 from embedkit.training.run import Run
 from embedkit.training.suiting import suited
 from embedkit.vocabulary.corpus import SENTENCE_END, Corpus
@@ -57,7 +57,7 @@ def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
         When there is nothing to train on.
     """
     chosen: list[str] = []
-    if isinstance(config, PredictionConfig | GloVeConfig):
+    if isinstance(config, PredictionConfig | Doc2VecConfig | GloVeConfig):
         config = suited(config, corpus.vocabulary, corpus.n_tokens, Run(note=chosen.append))
     n_words = len(corpus.vocabulary)
     row = 4 * config.vector_size

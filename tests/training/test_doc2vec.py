@@ -190,6 +190,11 @@ def test_options_that_do_not_fit_are_refused():
             embedkit.train(documents(4), model="doc2vec", min_count=1, **options)
     with pytest.raises(ConfigError, match="train it with `model` doc2vec"):
         infer(embedkit.train(documents(4), vector_size=4, min_count=1, epochs=1), ["cat"])
+    model = embedkit.train(documents(4), model="doc2vec", vector_size=4, min_count=1, epochs=1)
+    del model.config["epochs"]
+    with pytest.raises(ConfigError, match="lacks epochs"):
+        infer(model, ["cat"])
+    assert infer(model, ["cat"], epochs=1).shape == (1, 4)
 
 
 def test_the_commands(tmp_path, monkeypatch, capsys):

@@ -41,6 +41,16 @@ def test_the_rate_by_model_and_size(model, n_tokens, rate):
     assert defaults_for(TrainingConfig.create(model), n_tokens)["learning_rate"] == rate
 
 
+def test_documents_get_twenty_passes_at_least():
+    config = TrainingConfig.create("doc2vec")
+    assert [defaults_for(config, n)["epochs"] for n in (200_000, 1_000_000, 10**9)] == [69, 28, 20]
+    assert defaults_for(config, 10**9)["learning_rate"] == 0.05
+    said = []
+    chosen = embedkit.train(SENTENCES, model="doc2vec", note=said.append, **SMALL).config
+    assert (chosen["epochs"], chosen["learning_rate"]) == (100, 0.05)
+    assert said == ["100 epochs, learning rate 0.05: suits a corpus of 320 words"]
+
+
 def test_what_was_asked_for_wins_and_what_was_chosen_is_said_and_stored():
     said = []
     chosen = embedkit.train(SENTENCES, note=said.append, **SMALL).config
