@@ -86,7 +86,7 @@ def read(
         Take the first so many words only; a file that must be parsed is not read further.
     skip_bad_rows : bool
         Leave rows out that cannot be read (a line with too few values, NaN, words that are not UTF-8), with a warning
-        that counts and names them. For formats that are parsed.
+        that counts and names them; a header that counts otherwise is no error then, but a warning too.
     encoding : str, optional
         Of the words in word2vec and GloVe files, as Python names it: ``latin-1``, ``cp949``; UTF-8 by default.
     encoding_errors : {"strict", "replace", "ignore"}, optional
@@ -130,19 +130,17 @@ def read(
     _check_options(kind, reader, options)
     if limit is not None and (type(limit) is not int or limit < 1):
         raise ConfigError(f"limit must be a whole number from 1 up, got {limit!r}")
-    from embedkit.formats.blocks import Reading, collect, spill
+    from embedkit.formats.blocks import Reading, collect, sound, spill
 
     reading = Reading(encoding or "utf-8", encoding_errors or "strict", limit, skip_bad_rows)
     if "reading" in _parameters(reader):
         options["reading"] = reading
     elif encoding is not None or encoding_errors is not None:
         raise ConfigError(f"the format {kind} takes no option {'encoding' if encoding else 'encoding_errors'!r}")
-    if skip_bad_rows and not hasattr(module, "blocks"):
-        raise ConfigError(f"{kind} is not read row by row: it takes no option 'skip_bad_rows'")
     with unpacked(path) as plain:
         found = reader(plain, name=name or str(path), **options)
         if not hasattr(module, "blocks"):
-            return found if limit is None else found.head(limit)
+            return sound(found if limit is None else found.head(limit), name or str(path), reading)
         found.reading = reading
         if spill_to is None:
             return collect(found, progress)

@@ -13,13 +13,18 @@ from typing import Any
 
 from embedkit.files.atomic import atomic_path
 from embedkit.formats.arrow_rows import batches_of, blocks_of_batches, columns_of, errors, pyarrow
-from embedkit.formats.blocks import Blocks
+from embedkit.formats.blocks import Blocks, Reading
 from embedkit.rows.table import EmbeddingTable
 
 MAGIC = b"ARROW1"
 
 
-def blocks(path: str | os.PathLike[str], name: str | None = None, column: str | Sequence[str] = ()) -> Blocks:
+def blocks(
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    column: str | Sequence[str] = (),
+    reading: Reading | None = None,
+) -> Blocks:
     """Read an Arrow file batch by batch; parameters and errors as those of `embedkit.formats.parquet.blocks`."""
     name = name or os.fspath(path)
     pa = pyarrow("Arrow")
@@ -31,7 +36,7 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, column: str | 
         columns = columns_of(pa, reader.schema, name, column)
         batches = _batches(reader) if is_file else iter(reader)
     size = os.path.getsize(path)
-    return blocks_of_batches(pa, name, path, reader.schema, batches, columns, size // 64 + 1)
+    return blocks_of_batches(pa, name, path, reader.schema, batches, columns, size // 64 + 1, reading or Reading())
 
 
 def _batches(reader: Any) -> Iterator[Any]:

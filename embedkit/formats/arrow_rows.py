@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from embedkit.errors import EmbedkitError, FormatError
-from embedkit.formats.blocks import Blocks, check_dimensions, decoded, rows_from
+from embedkit.formats.blocks import Blocks, Reading, check_dimensions
 from embedkit.formats.columns import Columns, choose_columns
 from embedkit.formats.compressed import ALWAYS_FINE, LARGEST_RATIO
 from embedkit.rows.table import EmbeddingTable
 
 ROWS = 8192
+SAMPLE_ROWS = 100
 
 
 def pyarrow(what: str) -> Any:
@@ -58,6 +60,7 @@ def blocks_of_batches(
     batches: Iterable[Any],
     columns: Columns,
     n_words: int,
+    reading: Reading,
 ) -> Blocks:
     """The rows of record batches; where the schema does not tell the width of lists, the first of them does."""
     iterator, size = iter(batches), len(columns.vector)
@@ -71,46 +74,82 @@ def blocks_of_batches(
                 batch for batch in [next((batch for batch in iterator if len(batch)), None)] if batch is not None
             ]
             lists = [batch.column(batch.schema.get_field_index(columns.vector[0])) for batch in started]
-            size = len(lists[0][0]) if lists and lists[0][0].is_valid else 0
+            size = _usual_width(lists[0]) if lists else 0
     unpacked = os.path.getsize(path) * LARGEST_RATIO
     if not 0 <= 4 * size <= max(ALWAYS_FINE, unpacked):
         raise FormatError(f"{name}: damaged: {os.path.getsize(path):,} bytes cannot hold rows of {size:,} values")
-    rows = _rows(pa, name, itertools.chain(started, iterator), columns, size)
-    return Blocks(name, size, min(n_words, unpacked // max(4, 4 * size) + 1), rows)
+    rows = _rows(pa, name, itertools.chain(started, iterator), columns, size, reading)
+    return Blocks(name, size, min(n_words, unpacked // max(4, 4 * size) + 1), rows, reading=reading)
+
+
+def _usual_width(lists: Any) -> int:
+    """The number of values that most of the first rows have."""
+    widths = Counter(len(row) for row in lists[:SAMPLE_ROWS] if row.is_valid)
+    return widths.most_common(1)[0][0] if widths else 0
 
 
 def _rows(
-    pa: Any, name: str, batches: Iterable[Any], columns: Columns, size: int
+    pa: Any, name: str, batches: Iterable[Any], columns: Columns, size: int, reading: Reading
 ) -> Iterator[tuple[list[bytes], np.ndarray]]:
     row = 0
     with errors(pa, name):
         for whole in batches:
             for low in range(0, len(whole), ROWS):
                 batch = whole.slice(low, ROWS)
-                place = f"rows {row:,}–{row + len(batch) - 1:,}"
-                words = batch.column(batch.schema.get_field_index(columns.word))
-                parts = [batch.column(batch.schema.get_field_index(column)) for column in columns.vector]
-                if words.null_count or any(part.null_count for part in parts):
-                    raise FormatError(
-                        f"{name}: expected a word and a vector in every row, found an empty one in {place}"
-                    )
+                numbers = np.arange(row, row + len(batch))
+                row += len(batch)
+                words, parts = _columns(batch, columns)
+                if not _all_whole(pa, words, parts, size if columns.lists else None):
+                    whole_ones = _whole_rows(name, words, parts, size if columns.lists else None, numbers, reading)
+                    numbers = numbers[whole_ones]
+                    words, parts = _columns(batch.take(pa.array(whole_ones, pa.int64())), columns)
                 if pa.types.is_dictionary(words.type):
                     words = words.dictionary_decode()
-                vectors = _lists(pa, name, parts[0], size, place) if columns.lists else _wide(parts)
+                vectors = _float32(parts[0].flatten()).reshape(len(words), size) if columns.lists else _wide(parts)
                 encoded = [word.encode() if isinstance(word, str) else bytes(word) for word in words.to_pylist()]
-                yield decoded(encoded, "strict", rows_from(name, row)), vectors
-                row += len(batch)
+                yield reading.decoded(encoded, vectors, _rows_at(name, numbers))
 
 
-def _lists(pa: Any, name: str, lists: Any, size: int, place: str) -> np.ndarray:
+def _rows_at(name: str, numbers: np.ndarray) -> Callable[[int], str]:
+    return lambda i: f"{name}, row {numbers[i]}"
+
+
+def _columns(batch: Any, columns: Columns) -> tuple[Any, list[Any]]:
+    """The words of a batch, and the columns of its vectors."""
+    indices = [batch.schema.get_field_index(column) for column in (columns.word, *columns.vector)]
+    words, *parts = [batch.column(index) for index in indices]
+    return words, parts
+
+
+def _all_whole(pa: Any, words: Any, parts: Sequence[Any], size: int | None) -> bool:
+    """Whether every row has a word and all its values; `size` where they stand in lists."""
+    if words.null_count or any(part.null_count for part in parts):
+        return False
+    if size is None:
+        return True
+    lists = parts[0]
     values = lists.flatten()
-    if (
-        len(values) != size * len(lists)
-        or values.null_count
-        or (not pa.types.is_fixed_size_list(lists.type) and (np.diff(lists.offsets.to_numpy()) != size).any())
-    ):
-        raise FormatError(f"{name}: expected {size} values in every row, found others in {place}")
-    return _float32(values).reshape(len(lists), size)
+    if len(values) != size * len(lists) or values.null_count:
+        return False
+    return pa.types.is_fixed_size_list(lists.type) or bool((np.diff(lists.offsets.to_numpy()) == size).all())
+
+
+def _whole_rows(
+    name: str, words: Any, parts: Sequence[Any], size: int | None, numbers: np.ndarray, reading: Reading
+) -> list[int]:
+    """The rows of a batch that have a word and all their values; the others are errors, or left out."""
+    kept = []
+    for i, word in enumerate(words):
+        found = parts[0][i].as_py() if size is not None else [part[i].as_py() for part in parts]
+        missing = None if word.is_valid else "a word"
+        if found is None or None in found or len(found) != (len(parts) if size is None else size):
+            missing = f"{len(parts) if size is None else size} values"
+        if missing is None:
+            kept.append(i)
+        else:
+            what = "none" if found is None or not word.is_valid else f"{len(found) - found.count(None)}"
+            reading.leave_out(f"{name}, row {numbers[i]}: expected {missing}, found {what}")
+    return kept
 
 
 def _wide(parts: Sequence[Any]) -> np.ndarray:

@@ -18,6 +18,7 @@ from embedkit.rows.norms import row_norms
 from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words
 
+ROWS = 4096
 ENCODING_POLICIES = ("strict", "replace", "ignore")
 Block = tuple[Sequence[bytes], np.ndarray]
 
@@ -62,7 +63,7 @@ class Reading:
                 f"{', '.join(ENCODING_POLICIES)}"
             )
 
-    def leave_out(self, problem: str) -> None:
+    def leave_out(self, problem: str, way_on: str = "`skip_bad_rows` leaves such rows out") -> None:
         """Note a row that is left out.
 
         Raises
@@ -71,22 +72,39 @@ class Reading:
             Where bad rows are errors; it says how they can be left out.
         """
         if not self.skip_bad_rows:
-            raise FormatError(f"{problem}; `skip_bad_rows` leaves such rows out")
+            raise FormatError(f"{problem}; {way_on}")
         self.left_out.append(problem)
+
+    def tell(self, name: str) -> None:
+        """Warn of the rows of the file `name` that were left out, with their number and the first of them."""
+        if self.left_out:
+            told = "; ".join(
+                problem.removeprefix(f"{name}, ").removeprefix(f"{name}: ") for problem in self.left_out[:3]
+            )
+            more = "; …" if len(self.left_out) > 3 else ""
+            warnings.warn(f"{name}: {len(self.left_out):,} rows left out: {told}{more}", stacklevel=2)
 
     def decoded(
         self, words: list[bytes], rows: np.ndarray, place: Callable[[int], str]
     ) -> tuple[list[bytes], np.ndarray]:
         """Words as UTF-8, with their rows; those that cannot be decoded are left out where that is wanted."""
-        if self.encoding == "utf-8" and not self.skip_bad_rows:
-            return decoded(words, self.encoding_errors, place), rows
+        if self.encoding == "utf-8":
+            try:
+                return decoded(words, self.encoding_errors, place), rows
+            except FormatError:
+                pass  # one by one
         kept, found = [], []
         for i, word in enumerate(words):
             try:
                 found.append(word.decode(self.encoding, self.encoding_errors).encode("utf-8"))
                 kept.append(i)
             except UnicodeError as error:
-                self.leave_out(f"{place(i)}: expected {self.encoding}, found the word {word[:60]!r} ({error})")
+                self.leave_out(
+                    f"{place(i)}: expected {self.encoding.upper()}, found the word {word[:60]!r} "
+                    f"({getattr(error, 'reason', error)})",
+                    "`encoding` names another encoding (latin-1, cp949, …), `encoding_errors` replace or ignore takes "
+                    "the word as it is, `skip_bad_rows` leaves such rows out",
+                )
         return found, rows if len(kept) == len(words) else rows[kept]
 
 
@@ -175,10 +193,7 @@ def _sound(
         finite = np.isfinite(norms)
         if not finite.all():
             for bad in np.flatnonzero(~finite).tolist():
-                reading.leave_out(
-                    f"{blocks.name}: row {positions[bad]} ({show(words[bad])}): expected finite numbers, found "
-                    "NaN, an infinity or values too large for float32"
-                )
+                reading.leave_out(not_finite(blocks.name, int(positions[bad]), words[bad]))
             words = [word for word, sound in zip(words, finite.tolist(), strict=True) if sound]
             rows, norms, positions = rows[finite], norms[finite], positions[finite]
         if reading.limit is not None and found + len(words) > reading.limit:
@@ -195,16 +210,60 @@ def _sound(
             progress(Progress("reading", row, max(row, blocks.n_words), "words"))
         if reading.limit is not None and found >= reading.limit:
             break
-    if reading.left_out:
-        told = "; ".join(problem.removeprefix(f"{blocks.name}, ") for problem in reading.left_out[:3])
-        more = "; …" if len(reading.left_out) > 3 else ""
-        warnings.warn(f"{blocks.name}: {len(reading.left_out):,} rows left out: {told}{more}", stacklevel=2)
+    reading.tell(blocks.name)
     if repeated:
         warnings.warn(
             f"{blocks.name}: {len(repeated):,} rows repeat a word; the first of each is kept: "
             f"{', '.join(map(show, repeated[:3]))}{', …' if len(repeated) > 3 else ''}",
             stacklevel=2,
         )
+
+
+def sound(table: EmbeddingTable, name: str, reading: Reading) -> EmbeddingTable:
+    """A table that was read at once, without its rows of NaN and infinities.
+
+    Rows whose lengths are not known yet (`EmbeddingTable.norms`) check themselves when they are asked for; they are
+    looked through where such rows are to be left out.
+
+    Raises
+    ------
+    FormatError
+        Where bad rows are errors.
+    """
+    if table.norms is not None:
+        finite = np.isfinite(table.norms)
+    elif reading.skip_bad_rows:
+        finite = np.ones(len(table), bool)
+        for low in range(0, len(table), ROWS):
+            try:
+                table.vectors[low : low + ROWS]
+            except FormatError:  # rows that are composed check themselves
+                part = range(low, min(low + ROWS, len(table)))
+                finite[part.start : part.stop] = [_is_sound(table, row) for row in part]
+    else:
+        return table
+    if finite.all():
+        return table
+    words = table.packed_words
+    for row in np.flatnonzero(~finite).tolist():
+        reading.leave_out(not_finite(name, row, words.encoded(row)))
+    reading.tell(name)
+    return table.take(np.flatnonzero(finite))
+
+
+def _is_sound(table: EmbeddingTable, row: int) -> bool:
+    try:
+        return bool(np.isfinite(table.vectors[row : row + 1]).all())
+    except FormatError:
+        return False
+
+
+def not_finite(name: str, row: int, word: bytes) -> str:
+    """What is wrong with a row that holds NaN."""
+    return (
+        f"{name}: row {row} ({show(word)}): expected finite numbers, found NaN, an infinity or values too large for "
+        "float32"
+    )
 
 
 def _first_ones(words: Sequence[bytes], seen: set[bytes], repeated: list[bytes]) -> list[int]:
@@ -299,7 +358,6 @@ def decoded(words: list[bytes], encoding_errors: str, place: Callable[[int], str
             word.decode("utf-8")
         except UnicodeDecodeError as error:
             raise FormatError(
-                f"{place(i)}: expected UTF-8, found the word {word[:60]!r} ({error.reason}); convert "
-                "the file with `encoding_errors` replace or ignore"
+                f"{place(i)}: expected UTF-8, found the word {word[:60]!r} ({error.reason}); write it as UTF-8 first"
             ) from error
     return words

@@ -57,6 +57,13 @@ def choose_columns(name: str, kinds: dict[str, str], wanted: str | Sequence[str]
         return Columns(word, ((usual or lists)[0],), True)
     floats = [column for column, kind in others.items() if kind == "floats"]
     wide = floats or [column for column, kind in others.items() if kind == "integers" and column != PANDAS_INDEX]
+    numbered = [column for column in wide if column[-1:].isdigit()]
+    if len(wide) > len(numbered) > 1 and not lists:
+        odd = next(column for column in wide if column not in numbered)
+        raise FormatError(
+            f"{name}: expected the columns of one vector, found {odd!r} beside numbered ones ({shown(kinds)}); name "
+            "them with `column`, the words' first, then those of the vectors, as 'dim_*'"
+        )
     if lists or not wide:
         raise FormatError(
             f"{name}: expected columns word and vector, found {shown(kinds)}; name them with `column`, the words' first"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -18,6 +18,7 @@ from embedkit.files import magic
 from embedkit.files.locations import Name, files_below, is_url, on_disk, shown
 from embedkit.files.remote_folders import brought_here
 from embedkit.files.temporary import temporary_path
+from embedkit.formats.table import FORMATS, suffix_of
 
 CHUNK = 1 << 20
 ZIP = b"PK\x03\x04"
@@ -89,6 +90,12 @@ def at_hand(name: Name, member: str | None = None) -> Iterator[Path]:
             yield copy
 
 
+def is_npz(names: Sequence[str]) -> bool:
+    """Whether the files of a zip archive are the arrays of an .npz, and not an array beside other files of vectors."""
+    others = {suffix for found in FORMATS.values() for suffix in found.suffix.split()} - {".npy"}
+    return any(name.endswith(".npy") for name in names) and not any(suffix_of(name) in others for name in names)
+
+
 def _members(path: Path) -> list[str]:
     """The files of a zip archive that may be vectors; none for other files, an .npz or what PyTorch and Keras write."""
     if not path.is_file():
@@ -103,7 +110,7 @@ def _members(path: Path) -> list[str]:
             names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return []
-    if any(name.endswith((".npy", ".pkl", ".h5", "[Content_Types].xml")) for name in names):
+    if is_npz(names) or any(name.endswith((".pkl", ".h5", "[Content_Types].xml")) for name in names):
         return []
     return [name for name in names if not name.startswith("__MACOSX/") and not name.rpartition("/")[2].startswith(".")]
 

@@ -25,8 +25,7 @@ from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import decoded
-from embedkit.formats.npy import finite_norms
-from embedkit.rows.norms import safe_norms
+from embedkit.rows.norms import row_norms, safe_norms
 from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words
 
@@ -62,7 +61,7 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTabl
             raise FormatError(f"{file.name}: damaged: {len(norms):,} norms for {len(words):,} words")
         with np.errstate(over="ignore", invalid="ignore"):
             vectors = vectors * norms[: len(words), None]
-    return EmbeddingTable(words, vectors, norms=finite_norms(vectors, words, file.name))
+    return EmbeddingTable(words, vectors, norms=row_norms(vectors))
 
 
 def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:

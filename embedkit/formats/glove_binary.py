@@ -31,7 +31,11 @@ def companion(path: str | os.PathLike[str]) -> Path:
 
 
 def blocks(
-    path: str | os.PathLike[str], name: str | None = None, vocab: str | None = None, glove_vectors: str = "sum"
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    vocab: str | None = None,
+    glove_vectors: str = "sum",
+    words: str | None = None,
 ) -> Blocks:
     """Read vectors block by block.
 
@@ -44,6 +48,8 @@ def blocks(
         The words and counts; ``vocab.txt`` beside the vectors by default.
     glove_vectors : {"sum", "word", "context"}
         Which rows make the vectors.
+    words : path, optional
+        Another name of `vocab`, which the readers of other files without words have.
 
     Raises
     ------
@@ -53,22 +59,25 @@ def blocks(
     if glove_vectors not in WHICH:
         raise ConfigError(f"unknown glove_vectors {glove_vectors!r}: expected one of {', '.join(WHICH)}")
     file = MappedFile(path, name)
-    source = Path(vocab) if vocab else companion(file.name)
-    if not source.is_file():
+    named = vocab or words
+    source = Path(named) if named else companion(file.name)
+    if named and not source.exists():
+        raise FormatError(f"no such file: {source}")
+    if not source.exists():
         raise ConfigError(
-            f"{file.name} holds no words: give `vocab`, a file with lines of word and count (looked for {source})"
+            f"{file.name} holds no words: give `words`, a file with lines of word and count (looked for {source})"
         )
-    words, counts = read_vocabulary(source)
-    n_rows = 2 * len(words)
+    keys, counts = read_vocabulary(source)
+    n_rows = 2 * len(keys)
     columns, rest = divmod(file.size, 8 * n_rows) if n_rows else (0, 1)
     if rest or columns < 2:
         raise FormatError(
-            f"{file.name}: expected 2·{len(words):,} rows of float64, as many as there are words in "
+            f"{file.name}: expected 2·{len(keys):,} rows of float64, as many as there are words in "
             f"{source}; found {file.size:,} bytes, {file.size / max(8 * n_rows, 1):.3f} values a row"
         )
     matrix = file.array("<f8", 0, n_rows * columns, "the vectors").reshape(n_rows, columns)[:, :-1]
     known = counts if counts.any() else None
-    return Blocks(file.name, columns - 1, len(words), _rows(matrix, words, glove_vectors), counts=known)
+    return Blocks(file.name, columns - 1, len(keys), _rows(matrix, keys, glove_vectors), counts=known)
 
 
 def read_vocabulary(path: str | os.PathLike[str]) -> tuple[list[bytes], np.ndarray]:

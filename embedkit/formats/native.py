@@ -286,6 +286,3 @@ def _check(name: str, tensors: dict[str, Any]) -> None:
     order = tensors["word_order"]
     if n_words and not (order.min() >= 0 and order.max() < n_words):
         raise FormatError(f"{name}: damaged: word_order names rows outside 0–{n_words - 1}")
-    if not np.isfinite(tensors["norms"]).all():
-        row = int(np.argmin(np.isfinite(tensors["norms"])))
-        raise FormatError(f"{name}: the vector in row {row} holds NaN or an infinity")

@@ -51,14 +51,16 @@ def read(path: str | os.PathLike[str], name: str | None = None, words: str | Non
     name = name or os.fspath(path)
     vectors = read_matrix(path, name)
     source = Path(words) if words else companion(name)
-    if not source.is_file():
+    if words and not source.exists():
+        raise FormatError(f"no such file: {source} (`words`)")
+    if not source.exists():
         raise ConfigError(
             f"{name} holds a matrix without words: give `words`, a file with a word a line (looked for {source})"
         )
     keys = read_words(source)
     if len(keys) != len(vectors):
         raise FormatError(f"{source}: expected {len(vectors):,} words, one for each row of {name}, found {len(keys):,}")
-    return EmbeddingTable(keys, vectors, norms=finite_norms(vectors, keys, name))
+    return EmbeddingTable(keys, vectors, norms=row_norms(vectors))
 
 
 def read_words(path: str | os.PathLike[str]) -> Words:
@@ -92,18 +94,6 @@ def as_matrix(vectors: np.ndarray, name: str) -> np.ndarray:
         raise FormatError(f"{name}: expected a matrix of numbers, found {what}")
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(vectors, np.float32).view(np.ndarray)
-
-
-def finite_norms(vectors: np.ndarray, words: Words, name: str) -> np.ndarray:
-    """The rows' lengths; a row with NaN or an infinity is an error that names it."""
-    norms = row_norms(vectors)
-    if not np.isfinite(norms).all():
-        row = int(np.argmin(np.isfinite(norms)))
-        raise FormatError(
-            f"{name}: row {row} ({show(words.encoded(row))}): expected finite numbers, found NaN, an "
-            "infinity or values too large for float32"
-        )
-    return norms
 
 
 def write(table: EmbeddingTable, path: str | os.PathLike[str], words: str | None = None) -> None:

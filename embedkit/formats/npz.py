@@ -19,7 +19,8 @@ from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.formats.blocks import show
 from embedkit.formats.compressed import ALWAYS_FINE, LARGEST_RATIO
-from embedkit.formats.npy import as_matrix, finite_norms, read_words
+from embedkit.formats.npy import as_matrix, read_words
+from embedkit.rows.norms import row_norms
 from embedkit.rows.protocol import as_array
 from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words, encode
@@ -66,7 +67,7 @@ def read(
         raise FormatError(f"{name}: expected {len(keys)} whole numbers as counts, found {counts.dtype} {counts.shape}")
     if len(keys) != len(matrix):
         raise FormatError(f"{name}: expected {len(matrix):,} words, one for each vector, found {len(keys):,}")
-    return EmbeddingTable(keys, matrix, counts=counts, norms=finite_norms(matrix, keys, name))
+    return EmbeddingTable(keys, matrix, counts=counts, norms=row_norms(matrix))
 
 
 def _names(name: str, archive: Any, tensor: str | None, has_words: bool) -> tuple[str, str | None]:

@@ -13,11 +13,16 @@ from collections.abc import Sequence
 from embedkit.errors import FormatError
 from embedkit.files.atomic import atomic_path
 from embedkit.formats.arrow_rows import ROWS, batches_of, blocks_of_batches, columns_of, errors, pyarrow
-from embedkit.formats.blocks import Blocks
+from embedkit.formats.blocks import Blocks, Reading
 from embedkit.rows.table import EmbeddingTable
 
 
-def blocks(path: str | os.PathLike[str], name: str | None = None, column: str | Sequence[str] = ()) -> Blocks:
+def blocks(
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    column: str | Sequence[str] = (),
+    reading: Reading | None = None,
+) -> Blocks:
     """Read a Parquet file block by block.
 
     Parameters
@@ -27,6 +32,8 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, column: str | 
         What messages call the file.
     column : str or sequence of str
         The words' column, then those of the vectors; by their names and kinds otherwise.
+    reading : Reading, optional
+        The words' encoding, where the column holds bytes, and what to do with odd rows.
 
     Raises
     ------
@@ -46,7 +53,7 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, column: str | 
     if n_words < 0 or n_words > os.path.getsize(path) * 1024:
         raise FormatError(f"{name}: damaged: {os.path.getsize(path):,} bytes cannot hold {n_words:,} rows")
     batches = file.iter_batches(ROWS, columns=[columns.word, *columns.vector]) if n_words else []
-    return blocks_of_batches(pa, name, path, file.schema_arrow, batches, columns, n_words)
+    return blocks_of_batches(pa, name, path, file.schema_arrow, batches, columns, n_words, reading or Reading())
 
 
 def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:

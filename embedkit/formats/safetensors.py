@@ -12,7 +12,8 @@ from pathlib import Path
 
 from embedkit.errors import ConfigError, FormatError
 from embedkit.files.safetensors import SafetensorsFile
-from embedkit.formats.npy import finite_norms, read_words
+from embedkit.formats.npy import read_words
+from embedkit.rows.norms import row_norms
 from embedkit.rows.table import EmbeddingTable
 
 MOST_SHOWN = 6
@@ -63,4 +64,4 @@ def read(
     keys = read_words(words)
     if len(keys) != len(matrix):
         raise FormatError(f"{words}: expected {len(matrix):,} words, one for each row of {chosen}, found {len(keys):,}")
-    return EmbeddingTable(keys, matrix, norms=finite_norms(matrix, keys, file.name))
+    return EmbeddingTable(keys, matrix, norms=row_norms(matrix))

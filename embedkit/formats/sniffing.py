@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 
 from embedkit.errors import FormatError
-from embedkit.formats.compressed import is_compressed, peek
+from embedkit.formats.compressed import is_compressed, is_npz, peek
 
 HEAD = 1 << 16
 FASTTEXT_MAGIC = 793712314
@@ -98,7 +98,7 @@ def _zip(path: str | os.PathLike[str], packed: bool) -> str:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise FormatError(f"{path}: cut off or damaged zip or npz file: {error}") from error
-    if any(name.endswith(".npy") for name in names):
+    if is_npz(names):
         return "npz"
     if any(name.endswith("data.pkl") for name in names):
         raise FormatError(
@@ -228,8 +228,8 @@ def _what(head: bytes) -> str:
         return "GloVe's co-occurrence counts (cooccurrence.bin); train vectors on them with `cooccurrences`"
     if _binary(head):
         return (
-            "binary data of an unknown kind; GloVe's vectors.bin has no header: embedkit convert --from "
-            "glove-binary --vocab vocab.txt reads it"
+            "binary data of an unknown kind; GloVe's vectors.bin has no header: --from glove-binary "
+            "with `words` vocab.txt reads it"
         )
     if head.split(b"\n")[0].rstrip(b"\r").rpartition(b" ")[2].isdigit():
         return "a list of words and counts (a vocabulary)"

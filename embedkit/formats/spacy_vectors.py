@@ -25,7 +25,8 @@ import numpy as np
 from embedkit.errors import ConfigError, FormatError
 from embedkit.files.safetensors import json_object
 from embedkit.formats.floret_hash import Table
-from embedkit.formats.npy import finite_norms, read_matrix, read_words
+from embedkit.formats.npy import read_matrix, read_words
+from embedkit.rows.norms import row_norms
 from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words
 
@@ -88,7 +89,7 @@ def read(path: str | os.PathLike[str], name: str | None = None, words: str | Non
         warnings.warn(f"{name}: {lost:,} of {len(rows_by_key):,} keys are of no string in strings.json", stacklevel=2)
     keys = Words.from_strings([listed[i] for _, i in kept])
     vectors = matrix[[row for row, _ in kept]] if kept else matrix[:0]
-    return EmbeddingTable(keys, vectors, norms=finite_norms(vectors, keys, name))
+    return EmbeddingTable(keys, vectors, norms=row_norms(vectors))
 
 
 def _floret(name: str, matrix: np.ndarray, settings: dict[str, Any], words: str | None) -> EmbeddingTable:
@@ -106,7 +107,7 @@ def _floret(name: str, matrix: np.ndarray, settings: dict[str, Any], words: str 
     vectors = np.zeros((len(listed), matrix.shape[1]), np.float32)
     for i, word in enumerate(listed):
         vectors[i] = matrix[table.rows_of(word)].mean(axis=0)
-    return EmbeddingTable(listed, vectors, norms=finite_norms(vectors, listed, name))
+    return EmbeddingTable(listed, vectors, norms=row_norms(vectors))
 
 
 def _json(path: Path, name: str) -> dict[str, Any]:

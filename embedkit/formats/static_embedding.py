@@ -31,9 +31,9 @@ from embedkit.files.safetensors import SafetensorsFile, json_object
 from embedkit.files.safetensors_writer import SafetensorsWriter
 from embedkit.formats.blocks import check_dimensions, show
 from embedkit.formats.model_card import is_made, model_card
-from embedkit.formats.npy import finite_norms
 from embedkit.formats.onnx import gather_model
 from embedkit.formats.tokenizer_json import PADDING, UNKNOWN, read_tokens, write_tokenizer
+from embedkit.rows.norms import row_norms
 from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words
 
@@ -90,7 +90,7 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTabl
     kept = [row for row in named if not (row in tokens.special and not vectors[row].any())]
     words = Words.from_strings([str(tokens.by_row[row]) for row in kept])
     rows = vectors[: len(kept)] if kept == list(range(len(kept))) else vectors[kept]
-    return EmbeddingTable(words, rows, norms=finite_norms(rows, words, name), config=_config(folder, name))
+    return EmbeddingTable(words, rows, norms=row_norms(rows), config=_config(folder, name))
 
 
 def _rows(file: SafetensorsFile, matrix: str) -> np.ndarray:

@@ -1,12 +1,14 @@
 """word2vec binary: ``V D`` and a line feed, then V times: word, space, D little-endian float32, line feed.
 
-gensim writes no line feed behind a row; leading ones are taken off a word, so both are read. The C tool cuts words at
-98 bytes, which can split a character: see `encoding_errors`. We write as the C tool does.
+gensim writes no line feed behind a row; leading ones are taken off a word, so both are read. A word of spaces or of
+nothing is refused; where a word holds spaces, the line feed behind its values tells where it ends. The C tool cuts
+words at 98 bytes, which can split a character: see `encoding_errors`. We write as the C tool does.
 """
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,6 +22,8 @@ from embedkit.formats.word2vec_text import read_header
 from embedkit.rows.table import EmbeddingTable
 
 ROWS = 8192
+MOST_SPACES = 64  # that a word may hold
+TAKE_WHOLE = "`skip_bad_rows` takes the rows that are whole"
 LONGEST_WORD = 1 << 16  # bytes; a search for the space ends there in a damaged file
 
 
@@ -41,38 +45,96 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, reading: Readi
     """
     file = MappedFile(path, name)
     n_words, size, start = read_header(file)
-    if n_words * (4 * size + 1) > file.size - start:
+    reading = reading or Reading()
+    if n_words * (4 * size + 1) > file.size - start and not reading.skip_bad_rows:
         raise FormatError(
             f"{file.name}: cut off: the header promises {n_words:,} words of {size:,} values, but only "
-            f"{file.size - start:,} bytes follow"
+            f"{file.size - start:,} bytes follow; {TAKE_WHOLE}"
         )
-    reading = reading or Reading()
-    return Blocks(file.name, size, n_words, _rows(file, start, n_words, size, reading), reading=reading)
+    most = min(n_words, (file.size - start) // (4 * size + 1) + 1)
+    return Blocks(file.name, size, most, _rows(file, start, n_words, size, reading), reading=reading)
 
 
 def _rows(
-    file: MappedFile, start: int, n_words: int, size: int, reading: Reading
+    file: MappedFile, start: int, promised: int, size: int, reading: Reading
 ) -> Iterator[tuple[list[bytes], np.ndarray]]:
-    width = 4 * size
-    for low in range(0, n_words, ROWS):
-        n = min(ROWS, n_words - low)
-        words, rows = [], np.empty((n, size), np.float32)
-        for i in range(n):
-            space = file.bytes.find(b" ", start, start + LONGEST_WORD)
-            if space < 0 or space + 1 + width > file.size:
-                raise FormatError(
-                    f"{file.name}: cut off or damaged in row {low + i} of {n_words:,}: expected a word, "
-                    f"a space and {size} float32 from byte {start:,} on"
+    width, row = 4 * size, 0
+    most = file.size if reading.skip_bad_rows else promised
+    start = _line_feeds(file, start)
+    line_feeds = _has_line_feeds(file, start, width)
+    while row < most and start < file.size:
+        first, words = row, list[bytes]()
+        rows = np.empty((min(ROWS, (file.size - start) // (width + 1) + 1), size), np.float32)
+        while len(words) < len(rows) and row < most and start < file.size:
+            space = _space(file, start, width, line_feeds)
+            if space < 0:
+                reading.leave_out(
+                    f"{file.name}: cut off or damaged in row {row} of {promised:,}: expected a word, a space and "
+                    f"{size} float32 from byte {start:,} on",
+                    TAKE_WHOLE,
                 )
-            words.append(file.bytes[start:space].lstrip(b"\n"))
-            rows[i] = np.frombuffer(file.bytes, "<f4", size, space + 1)
-            start = space + 1 + width
-        yield reading.decoded(words, rows, rows_from(file.name, low))
+                start = file.size
+                break
+            rows[len(words)] = np.frombuffer(file.bytes, "<f4", size, space + 1)
+            words.append(file.bytes[start:space])
+            start = _line_feeds(file, space + 1 + width)
+            row += 1
+        words, rows = _named(file.name, words, rows[: len(words)], first, reading)
+        yield reading.decoded(words, rows, rows_from(file.name, first))
         file.forget(start)
-    if file.bytes[start:].strip(b"\n"):
+    if reading.skip_bad_rows:
+        if row != promised and (reading.limit is None or row < reading.limit):
+            warnings.warn(f"{file.name}: the header promises {promised:,} words, there are {row:,}", stacklevel=2)
+    elif row < promised:
         raise FormatError(
-            f"{file.name}: expected the end of the file after {n_words:,} words, found {file.size - start:,} bytes more"
+            f"{file.name}: cut off: expected {promised:,} words as the header says, found {row:,}; {TAKE_WHOLE}"
         )
+    elif start < file.size:
+        raise FormatError(
+            f"{file.name}: expected the end of the file after {promised:,} words, found {file.size - start:,} bytes "
+            "more; `skip_bad_rows` takes them all"
+        )
+
+
+def _named(
+    name: str, words: list[bytes], rows: np.ndarray, first: int, reading: Reading
+) -> tuple[list[bytes], np.ndarray]:
+    """Words and rows without those whose word is empty or made of spaces."""
+    unnamed = [i for i, word in enumerate(words) if not word.strip(b" ")]
+    if not unnamed:
+        return words, rows
+    for i in unnamed:
+        reading.leave_out(f"{name}, row {first + i}: expected a word, found {words[i].decode()!r}")
+    return [word for word in words if word.strip(b" ")], np.delete(rows, unnamed, axis=0)
+
+
+def _line_feeds(file: MappedFile, start: int) -> int:
+    """Where the line feeds end that stand at `start`, if any."""
+    while file.bytes[start : start + 1] == b"\n":
+        start += 1
+    return start
+
+
+def _space(file: MappedFile, start: int, width: int, line_feeds: bool) -> int:
+    """Where the word that begins at `start` ends, -1 where the file ends before. A word may be a space or hold some;
+    in a file with line feeds behind its rows the one tells behind which space the values stand."""
+    first = space = file.bytes.find(b" ", start, start + LONGEST_WORD)
+    if not line_feeds and file.bytes[start : start + 2] == b"  ":
+        first = start + 1  # rather a space as the word than nothing and values that begin with a space's byte
+    for _ in range(MOST_SPACES if line_feeds else 0):
+        end = space + 1 + width
+        if space < 0 or end > file.size:
+            break
+        if file.bytes[end : end + 1] in (b"\n", b""):
+            return space
+        space = file.bytes.find(b" ", space + 1, start + LONGEST_WORD)
+    return first if 0 <= first <= file.size - 1 - width else -1
+
+
+def _has_line_feeds(file: MappedFile, start: int, width: int) -> bool:
+    """Whether the first row has a line feed behind its values."""
+    end = file.bytes.find(b" ", start, start + LONGEST_WORD) + 1 + width
+    return file.bytes[end : end + 1] == b"\n"
 
 
 def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
@@ -93,5 +155,7 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
                         f"cannot write word2vec binary: the word {show(word)} holds a space or a line "
                         "feed; convert to native, npz, parquet or sqlite instead"
                     )
+                if not word:
+                    raise EmbedkitError("cannot write word2vec binary: the word '' is empty; convert to native instead")
                 check_plain(word, "word2vec binary")
                 stream.write(word + b" " + values.tobytes() + b"\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -45,7 +46,7 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, reading: Readi
     if n_words * (2 * size + 2) - 1 > file.size - start and not reading.skip_bad_rows:
         raise FormatError(
             f"{file.name}: cut off: the header promises {n_words:,} words of {size:,} values, but only "
-            f"{file.size - start:,} bytes follow"
+            f"{file.size - start:,} bytes follow; `skip_bad_rows` takes the rows that are whole"
         )
     most = min(n_words, (file.size - start) // (2 * size + 2) + 1)
     return Blocks(file.name, size, most, _counted(file, start, n_words, size, reading), reading=reading)
@@ -73,16 +74,21 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
 def _counted(
     file: MappedFile, start: int, n_words: int, size: int, reading: Reading
 ) -> Iterator[tuple[list[bytes], np.ndarray]]:
-    found = 0
+    found, before = 0, len(reading.left_out)
     for words, rows in read_rows(file, start, size, reading):
-        found += len(words)
+        found += len(words) + len(reading.left_out) - before  # the others are left out by who takes these
         if found > n_words and not reading.skip_bad_rows:
             raise FormatError(
                 f"{file.name}: expected {n_words:,} words as the header says, found more; `skip_bad_rows` takes "
                 "them all"
             )
         yield words, rows
-    if found < n_words and not reading.skip_bad_rows:
+        before = len(reading.left_out)
+    if reading.skip_bad_rows:
+        found += len(reading.left_out) - before
+        if found != n_words and (reading.limit is None or found < reading.limit):
+            warnings.warn(f"{file.name}: the header promises {n_words:,} words, there are {found:,}", stacklevel=2)
+    elif found < n_words:
         raise FormatError(
             f"{file.name}: cut off: expected {n_words:,} words as the header says, found {found:,}; `skip_bad_rows` "
             "takes those that are there"

@@ -123,16 +123,24 @@ class EmbeddingTable:
         if n >= len(self):
             return self
         words = self.packed_words
+        return self._part(Words(words.blob, words.offsets[: n + 1]), slice(n))
+
+    def take(self, rows: np.ndarray) -> EmbeddingTable:
+        """The words of some rows, with all that belongs to them: int64 (k,), ascending."""
+        words = self.packed_words
+        return self._part(Words.from_bytes([words.encoded(row) for row in rows.tolist()]), rows)
+
+    def _part(self, words: Words, rows: slice | np.ndarray) -> EmbeddingTable:
         outputs = self.output_vectors
         return EmbeddingTable(
-            Words(words.blob, words.offsets[: n + 1]),
-            self.vectors[:n],
-            None if self.counts is None else self.counts[:n],
-            None if self.norms is None else self.norms[:n],
+            words,
+            self.vectors[rows],
+            None if self.counts is None else self.counts[rows],
+            None if self.norms is None else self.norms[rows],
             self.subwords,
             self.ngram_vectors,
-            None if self.word_rows is None else self.word_rows[:n],
-            outputs[:n] if outputs is not None and len(outputs) == len(self) else None,
+            None if self.word_rows is None else self.word_rows[rows],
+            outputs[rows] if outputs is not None and len(outputs) == len(self) else None,
             self.config,
             self.left_behind,
             self.document_vectors,

@@ -81,7 +81,7 @@ def test_glove_binary_with_another_vocabulary(tmp_path):
     with pytest.raises(FormatError, match="line 2: expected a word and its count, found 'b'"):
         storing.load(path, "glove-binary")
     (tmp_path / "vocab.txt").unlink()
-    with pytest.raises(ConfigError, match="give `vocab`, a file"):
+    with pytest.raises(ConfigError, match="give `words`, a file"):
         storing.load(path, "glove-binary")
 
 
@@ -158,8 +158,8 @@ def test_floret_words_are_the_mean_of_their_pieces_rows(tmp_path):
     [
         ({"word": ["a"]}, "expected columns word and vector, found word"),
         ({"word": ["a"], "vector": ["x"]}, "expected column vector to be a list of float32"),
-        ({"word": ["a", "b"], "vector": [[1.0, 2.0], [1.0]]}, "expected 2 values in every row"),
-        ({"word": ["a", None], "vector": [[1.0], [2.0]]}, "expected a word and a vector in every row"),
+        ({"word": ["a", "b"], "vector": [[1.0, 2.0], [1.0]]}, "row 1: expected 2 values, found 1"),
+        ({"word": ["a", None], "vector": [[1.0], [2.0]]}, "row 1: expected a word, found none"),
     ],
 )
 def test_parquet_of_other_shapes(tmp_path, columns, message):

@@ -1,15 +1,19 @@
 """One odd row does not make the good ones unreachable: encodings, limits, rows left out and told of."""
 
 import time
+import zipfile
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from embedkit import KeyedVectors, load
 from embedkit.cli import main
 from embedkit.errors import ConfigError, FormatError
 from embedkit.kernels import thresholds
 from embedkit.query.storing import convert
+from embedkit.rows.norms import row_norms
+from embedkit.rows.subwords import Subwords
 
 GOOD = "the 1 2\ncat 3 4\n여왕 5 6\n"
 
@@ -52,12 +56,141 @@ def test_the_message_names_the_option(tmp_path):
         load(put(tmp_path, GOOD + "x 1\n"))
 
 
-@pytest.mark.parametrize("header", ["2 2\n", "4 2\n"])
-def test_a_header_that_is_off_by_one(header, tmp_path):
-    path = put(tmp_path, header + GOOD)
+def binary(words, size=4, count=None, end=b"\n"):
+    rows = np.random.default_rng(0).normal(size=(len(words), size)).astype("<f4")
+    head = b"%d %d\n" % (len(words) if count is None else count, size)
+    return rows, head + b"".join(w + b" " + row.tobytes() + end for w, row in zip(words, rows, strict=True))
+
+
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("end", [None, b"\n", b""], ids=["text", "binary", "binary of gensim"])
+def test_a_header_that_is_off_by_one(count, end, tmp_path):
+    content = f"{count} 2\n{GOOD}" if end is None else binary([b"the", b"cat", b"dog"], 9, count, end)[1]
+    path = put(tmp_path, content)
     with pytest.raises(FormatError, match="`skip_bad_rows` takes"):
         load(path)
-    assert len(load(path, skip_bad_rows=True)) == 3
+    with pytest.warns(UserWarning, match=f"the header promises {count} words, there are 3"):
+        assert len(load(path, skip_bad_rows=True)) == 3
+    assert len(load(path, limit=1, skip_bad_rows=True)) == 1  # which looks no further, and warns of nothing
+
+
+def test_a_binary_file_that_was_cut_off(tmp_path):
+    rows, content = binary([b"the", b"cat", b"dog"], 9)
+    path = put(tmp_path, content[:-8])
+    with pytest.raises(FormatError, match=r"cut off.*`skip_bad_rows` takes the rows that are whole"):
+        load(path)
+    with pytest.warns(UserWarning, match="1 rows left out: cut off or damaged in row 2 of 3"):
+        np.testing.assert_array_equal(load(path, skip_bad_rows=True).vectors, rows[:2])
+
+
+@pytest.mark.parametrize("word", [b" ", b"\n", b""])
+@pytest.mark.parametrize("end", [b"\n", b""], ids=["line feeds", "gensim"])
+def test_a_word_of_white_space_does_not_shift_the_rows_behind_it(word, end, tmp_path):
+    rows, content = binary([b"the", b"cat", word, b"dog", "왕".encode()], 30, end=end)
+    path = put(tmp_path, content)
+    with pytest.raises(FormatError, match=r"row 2: expected a word, found .*`skip_bad_rows` leaves such rows out"):
+        load(path)
+    with pytest.warns(UserWarning, match="1 rows left out: row 2"):
+        model = load(path, skip_bad_rows=True)
+    assert list(model) == ["the", "cat", "dog", "왕"]
+    np.testing.assert_array_equal(model.vectors, rows[[0, 1, 3, 4]])
+
+
+def test_words_with_spaces_in_binaries(tmp_path):
+    rows, content = binary([b"the", b"new york", b"a b c", b"dog"], 30)
+    model = load(put(tmp_path, content))
+    assert list(model) == ["the", "new york", "a b c", "dog"]
+    np.testing.assert_array_equal(model.vectors, rows)
+
+
+@pytest.mark.parametrize("kind", ["npz", "npy", "fifu", "safetensors", "foreign", "fasttext"])
+def test_rows_of_nan_in_files_that_are_not_parsed(kind, tmp_path):
+    rows = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    words, options = ["a", "b", "c", "d"], {}
+    put(tmp_path, "a\nb\nc\nd\n", "words.txt")
+    if kind == "fasttext":
+        ngrams = np.zeros((10, 3), np.float32)
+        KeyedVectors(words, rows, word_rows=rows, subwords=Subwords("chars", 3, 6, 10), ngram_vectors=ngrams).save(
+            tmp_path / "m.bin"
+        )
+    elif kind == "foreign":
+        save_file({"w": rows}, tmp_path / "m.foreign")
+        options = {"words": tmp_path / "words.txt"}
+    else:
+        KeyedVectors(words, rows).save(tmp_path / f"m.{kind}")
+    path = tmp_path / f"m.{'bin' if kind == 'fasttext' else kind}"
+    unit = rows[1] / np.linalg.norm(rows[1]) if kind == "fifu" else rows[1]
+    content = path.read_bytes()
+    at = content.index(unit[:1].tobytes()) if kind != "fifu" else content.index(row_norms(rows)[1:2].tobytes())
+    content = bytearray(content)
+    content[at : at + 4] = np.float32(np.nan).tobytes()
+    if kind == "safetensors":  # which stores the lengths
+        at = content.index(row_norms(rows)[1:2].tobytes())
+        content[at : at + 4] = np.float32(np.nan).tobytes()
+    if kind == "npz":
+        with np.load(path) as archive:
+            arrays = dict(archive)
+        arrays["vectors"][1, 0] = np.nan
+        np.savez(path, **arrays)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(FormatError, match=r"'b'.*expected finite numbers.*`skip_bad_rows`|'b' \(row 1\)"):
+        load(path, **options).vectors[:]
+    with pytest.warns(UserWarning, match=r"1 rows left out: row 1 \('b'\)"):
+        model = load(path, skip_bad_rows=True, **options)
+    assert list(model) == ["a", "c", "d"]
+    assert np.isfinite(model.vectors[:]).all()
+    assert model.row("c") == 1
+    assert model.most_similar("a", topn=2)
+
+
+def test_odd_rows_of_parquet(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    lists = [[9.0], [1.0, 2.0], None, [3.0, 4.0], [5.0, None], [5.0, 6.0], [7.0, 8.0]]
+    words = ["short", "a", "none", "b", "hole", None, "c"]
+    pq.write_table(pa.table({"word": words, "vector": lists}), tmp_path / "m.parquet")
+    with pytest.raises(FormatError, match="row 0: expected 2 values, found 1; `skip_bad_rows` leaves"):
+        load(tmp_path / "m.parquet")
+    with pytest.warns(UserWarning, match="4 rows left out: row 0: expected 2 values, found 1; row 2: .*found none"):
+        model = load(tmp_path / "m.parquet", skip_bad_rows=True)
+    assert list(model) == ["a", "b", "c"]
+    np.testing.assert_array_equal(model.vectors, [[1, 2], [3, 4], [7, 8]])
+    wide = pa.table({"token": ["a", None, "c"], "d0": [1.0, 2.0, 3.0], "d1": [4.0, 5.0, None]})
+    pq.write_table(wide, tmp_path / "w.parquet")
+    with pytest.warns(UserWarning, match="2 rows left out"):
+        assert list(load(tmp_path / "w.parquet", skip_bad_rows=True)) == ["a"]
+
+
+def test_a_number_beside_the_dimensions_is_asked_about(tmp_path):
+    path = put(tmp_path, "word,d0,d1,score\na,1.5,2.5,9.5\nb,3.5,4.5,9.5\n", "m.csv")
+    with pytest.raises(FormatError, match=r"'score' beside numbered ones.*`column`"):
+        load(path)
+    np.testing.assert_array_equal(load(path, column=["word", "d*"]).vectors, [[1.5, 2.5], [3.5, 4.5]])
+
+
+def test_glove_binaries_and_their_words_in_every_command(tmp_path, capsys):
+    KeyedVectors(["the", "cat"], np.eye(2, dtype=np.float32)).save(tmp_path / "m.bin", "glove-binary")
+    (tmp_path / "vocab.txt").rename(tmp_path / "words.txt")
+    named = ["similar", str(tmp_path / "m.bin"), "the", "--from", "glove-binary"]
+    assert main(named) == 2
+    assert "give --words, a file with lines of word and count" in capsys.readouterr().err
+    assert main([*named, "--words", str(tmp_path / "words.txt")]) == 0
+    assert capsys.readouterr().out == "the\tcat\t0.0000\n"
+    assert main([*named, "--words", str(tmp_path / "none.txt")]) == 1
+    assert "no such file" in capsys.readouterr().err
+
+
+def test_a_zip_with_an_array_beside_other_files(tmp_path):
+    KeyedVectors(["the", "cat"], np.eye(2, dtype=np.float32)).save(tmp_path / "m.csv")
+    np.save(tmp_path / "m.npy", np.eye(2))
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
+        archive.write(tmp_path / "m.csv", "m.csv")
+        archive.write(tmp_path / "m.npy", "m.npy")
+    assert list(load(tmp_path / "m.zip", member="m.csv")) == ["the", "cat"]
+    with pytest.raises(ConfigError, match=r"say which with `member`: m\.csv, m.npy"):
+        load(tmp_path / "m.zip")
 
 
 def test_rows_of_nan_in_binaries(tmp_path):
@@ -97,8 +230,6 @@ def test_the_first_rows_of_every_format(suffix, tmp_path):
         assert part.most_similar("w0", topn=1) or n == 1
     if suffix == ".safetensors":
         assert load(tmp_path / "m.safetensors", limit=7).output_vectors.shape == (7, 3)
-        with pytest.raises(ConfigError, match="native is not read row by row"):
-            load(tmp_path / "m.safetensors", skip_bad_rows=True)
     for wrong in (0, -1, 2.5, True):
         with pytest.raises(ConfigError, match="limit must be a whole number from 1 up"):
             load(tmp_path / f"m{suffix}", limit=wrong)
