@@ -31,7 +31,7 @@ from embedkit.classification.features import LABEL_PREFIX, Lines
 from embedkit.classification.linear_defaults import chosen_options, with_values
 from embedkit.classification.model import BagClassifier, rows_of_buckets
 from embedkit.classification.options import BagOptions, LinearOptions
-from embedkit.classification.training import choose_words, encode_examples, number_labels
+from embedkit.classification.training import check_label_sets, choose_words, encode_examples, number_labels
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.rows.subwords import encode_word
 from embedkit.threads import for_each
@@ -89,9 +89,10 @@ def train_linear(
     Raises
     ------
     CorpusError
-        When fewer than two labels or no words are left.
+        When fewer than two labels or no words are left, or where there are almost as many labels as texts.
     """
     options = chosen_options(options or LinearOptions(), texts)
+    check_label_sets(labels)
     watch = _Watch(progress)
     parts = [part for part in _parts(len(texts), held_out, options.seed) if _teaches(labels, part, options)]
     if parts and len(texts) > MANY_TO_HOLD_OUT:

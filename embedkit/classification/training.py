@@ -21,6 +21,7 @@ from embedkit.classification.options import BagOptions
 from embedkit.errors import CorpusError, TrainingError
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.rows.subwords import encode_word
+from embedkit.text.labelled import check_labels
 from embedkit.threads import Timetable, for_each, ordered_map, run_tasks
 
 ENCODE_LINES = 8192
@@ -78,11 +79,12 @@ def train_bag(
     Raises
     ------
     CorpusError
-        When fewer than two labels or no words are left.
+        When fewer than two labels or no words are left, or where there are almost as many labels as texts.
     TrainingError
         When the numbers explode.
     """
     options = options or BagOptions()
+    check_label_sets(labels)
     label_names, label_counts, sets = number_labels(labels, options.min_count_label)
     lines = Lines(texts)
     words, word_counts, n_tokens = choose_words(lines, options.min_count)
@@ -101,6 +103,12 @@ def train_bag(
         w_out,
         bucket_rows=rows_of_buckets(buckets, options.bucket, len(words)),
     )
+
+
+def check_label_sets(labels: Sequence[Sequence[str]]) -> None:
+    """Refuse labels of texts of which nothing can be learned, as `embedkit.text.labelled.check_labels` does."""
+    counts = Counter(chain.from_iterable(labels))
+    check_labels(counts, counts.total())
 
 
 def number_labels(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from embedkit.errors import ConfigError, CorpusError, few_names
@@ -22,6 +22,37 @@ HEADERS = [
     for text in ("text", "sentence", "document", "review", "comment", "utterance", "question", "문장", "텍스트")
     for label in ("label", "labels", "class", "category", "sentiment", "target", "intent", "라벨", "레이블")
 ]
+
+
+FEW_LABELLED = 20  # below, everything may have a label of its own
+
+
+def check_labels(names: Collection[str], n: int, what: str = "label", expected: str = "text<TAB>label") -> None:
+    """Refuse n labels of which nothing can be learned.
+
+    Parameters
+    ----------
+    names : collection of str
+        The different ones.
+    n : int
+    what, expected : str
+        For the message.
+
+    Raises
+    ------
+    CorpusError
+        Where there are fewer than two different ones, or almost as many as labelled things.
+    """
+    if n >= FEW_LABELLED and len(names) > n // 2:
+        raise CorpusError(
+            f"found {len(names)} different {what}s in {n} places, as {min(names)[:30]!r}: expected {expected}; are the "
+            "columns the other way round?"
+        )
+    if len(names) < 2:
+        found = ", ".join(map(repr, names)) or "none"
+        raise CorpusError(
+            f"expected at least two different {what}s, found only {found}; is the {what} in the last column?"
+        )
 
 
 @dataclass

@@ -97,8 +97,10 @@ def test_probabilities_are_in_the_order_of_the_labels(model):
 
 
 def test_what_cannot_be_trained_is_refused():
-    with pytest.raises(CorpusError, match="at least two labels, found 'a'"):
+    with pytest.raises(CorpusError, match="at least two different labels, found only 'a'"):
         train_bag(["x", "y"], [["a"], ["a"]])
+    with pytest.raises(CorpusError, match=r"found 30 different labels in 30 places.*the other way round"):
+        train_bag(["good", "bad"] * 15, [[f"a whole text {i}"] for i in range(30)])
     with pytest.raises(CorpusError, match="no word occurs 50 times"):
         train_bag(["x", "y"], [["a"], ["b"]], BagOptions(min_count=50))
     for wrong in ({"min_n": 3}, {"min_n": 3, "max_n": 2}, {"negative": 3}, {"loss": "hinge"}, {"bucket": 0}):

@@ -138,8 +138,10 @@ def test_what_cannot_be_is_refused():
         LinearOptions(cost=0)
     with pytest.raises(ConfigError, match="`loss`"):
         LinearOptions(loss="hs")
-    with pytest.raises(CorpusError, match="at least two labels"):
+    with pytest.raises(CorpusError, match="at least two different labels"):
         train_linear(["a b", "c d"], [["x"], ["x"]])
+    with pytest.raises(CorpusError, match=r"found 30 different labels in 30 places.*the other way round"):
+        train_linear(["good", "bad"] * 15, [[f"a whole text {i}"] for i in range(30)])
 
 
 def test_the_temperature_undoes_a_known_scale():

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from embedkit.errors import CorpusError
+from embedkit.text.labelled import check_labels
 
 FROZEN_WITHOUT_VECTORS = (
     "`frozen` and `unfreeze_after` need `vectors`: random vectors that never train say nothing of the words"
 )
-FEW_LINES = 20  # below, every line may have a label of its own
 
 
 def label_set(labels: Iterable[str], what: str = "label", expected: str = "text<TAB>label") -> list[str]:
@@ -24,15 +24,7 @@ def label_set(labels: Iterable[str], what: str = "label", expected: str = "text<
     """
     labels = list(labels)
     names = sorted(set(labels))
-    if len(labels) >= FEW_LINES and len(names) > len(labels) // 2:
-        raise CorpusError(
-            f"found {len(names)} different {what}s in {len(labels)} places, as {names[0][:30]!r}: expected "
-            f"{expected}; are the columns the other way round?"
-        )
-    if len(names) < 2:
-        raise CorpusError(
-            f"expected at least two different labels, found only {names[0]!r}; is the label in the last column?"
-        )
+    check_labels(names, len(labels), what, expected)
     return names
 
 
