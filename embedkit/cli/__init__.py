@@ -20,6 +20,7 @@ from click.shell_completion import CompletionItem
 from embedkit._version import __version__
 from embedkit.cli.flags import with_flags
 from embedkit.cli.shared import output
+from embedkit.cli.shared.commands import Commands
 from embedkit.cli.shared.output import note, note_keyboard, show_usage_error, warn
 from embedkit.cli.shared.signals import stopping_signals
 from embedkit.errors import ConfigError, EmbedkitError
@@ -80,7 +81,7 @@ class CommandContext(click.Context):
         return super().__exit__(kind, error, trace)
 
 
-class LazyCommands(click.Group):
+class LazyCommands(Commands):
     """A group that knows its commands' names and one-line helps without importing them."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -104,15 +105,6 @@ class LazyCommands(click.Group):
         """Offer the commands from the table, without importing any of them."""
         names = [CompletionItem(name, help=row[2]) for name, row in COMMANDS.items() if name.startswith(incomplete)]
         return names + click.Command.shell_complete(self, ctx, incomplete)
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches
-
-            close = get_close_matches(args[0], COMMANDS, n=3, cutoff=0.5)
-            hint = f"; did you mean {', '.join(close)}?" if close else "; see embedkit --help"
-            ctx.fail(f"no command named {args[0]!r}{hint}")
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}

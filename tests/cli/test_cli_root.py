@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 from embedkit.cli import COMMANDS, cli, main
+from embedkit.cli.shared.commands import OTHER_NAMES
 
 
 def run(*arguments, **options):
@@ -37,6 +38,24 @@ def test_a_misspelt_command_is_wrong_usage_and_names_close_ones():
     assert done.returncode == 2
     assert "similar" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_commands_of_other_tools_are_answered_with_ours(capsys):
+    for name, ours in OTHER_NAMES.items():
+        words = ours.replace(",", " ").split()
+        command = cli.get_command(None, words[0])
+        if hasattr(command, "commands"):
+            command = command.commands[words[1]]
+        options = {option for parameter in command.params for option in parameter.opts}
+        if ours.count("--") == 1 and "compress" not in words:
+            assert {word for word in words if word.startswith("--")} <= options, ours
+        if name not in COMMANDS:
+            assert main([name]) == 2
+            assert f"no command named {name!r}; here it is embedkit {ours}\n" in capsys.readouterr().err
+    assert main(["classify", "test", "m.bin"]) == 2
+    assert "here it is embedkit classify evaluate" in capsys.readouterr().err
+    assert main(["tag", "trian"]) == 2
+    assert "no command named 'trian'; did you mean train?" in capsys.readouterr().err
 
 
 def test_errors_become_one_line_and_a_status(monkeypatch, capsys):

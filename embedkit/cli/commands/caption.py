@@ -7,6 +7,7 @@ from typing import Any
 import click
 import numpy as np
 
+from embedkit.cli.shared.commands import Commands
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.neural import (
     load_vectors,
@@ -32,7 +33,7 @@ from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captio
 _DEFAULT = CaptionConfig()
 
 
-@click.group(epilog="Example: embedkit caption train images.npy captions.txt -o model.safetensors")
+@click.group(cls=Commands, epilog="Example: embedkit caption train images.npy captions.txt -o model.safetensors")
 def caption() -> None:
     """Words for feature vectors (.npy, from any image network): train, evaluate by BLEU, predict."""
 

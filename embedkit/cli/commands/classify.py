@@ -28,6 +28,7 @@ from embedkit.cli.shared.bag_training import (
     train_suited_and_save,
     tune_and_save,
 )
+from embedkit.cli.shared.commands import Commands
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.neural import (
     encoder_options,
@@ -55,7 +56,10 @@ from embedkit.nn.models.classifier import CLASSIFIER_TRAINING, Classifier, Class
 _DEFAULT = ClassifierConfig()
 
 
-@click.group(epilog="Example: embedkit classify train reviews.tsv --vectors model.safetensors -o reviews.safetensors")
+@click.group(
+    cls=Commands,
+    epilog="Example: embedkit classify train reviews.tsv --vectors model.safetensors -o reviews.safetensors",
+)
 def classify() -> None:
     """Label sentences: train on text<TAB>label lines, evaluate on others, predict labels of lines."""
 

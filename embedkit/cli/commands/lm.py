@@ -13,6 +13,8 @@ from typing import Any
 
 import click
 
+from embedkit.cli.shared.commands import Commands
+
 # --model: the module with that kind's commands, attributes named as the commands
 KINDS = {
     "ngram": "embedkit.cli.commands.lm_ngram",
@@ -68,8 +70,9 @@ def saved_kind(args: Sequence[str]) -> str:
 
 
 @click.group(
+    cls=Commands,
     epilog="Example: embedkit lm train corpus.txt -o lm.safetensors --model ngram && "
-    "embedkit lm generate lm.safetensors --prompt 'the king'"
+    "embedkit lm generate lm.safetensors --prompt 'the king'",
 )
 def lm() -> None:
     """Language models: n-gram, recurrent, Transformer, ELMo, masked words.

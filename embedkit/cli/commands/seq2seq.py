@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from embedkit.cli.shared.commands import Commands
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.neural import (
     line_batches,
@@ -34,7 +35,7 @@ from embedkit.nn.models.translators import ATTENTIONS
 _DEFAULT = Seq2SeqConfig()
 
 
-@click.group(epilog="Example: embedkit seq2seq train pairs.tsv -o model.safetensors")
+@click.group(cls=Commands, epilog="Example: embedkit seq2seq train pairs.tsv -o model.safetensors")
 def seq2seq() -> None:
     """Turn sequences into sequences: train on source<TAB>target lines, evaluate by BLEU, translate lines."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from embedkit.cli.shared.commands import Commands
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, seed_option
 from embedkit.cli.shared.output import Results, note, print_json, print_line
@@ -27,7 +28,7 @@ def picture_options(command: F) -> F:
     )
 
 
-@click.group(epilog="Example: embedkit show windows 'the king rules the land'")
+@click.group(cls=Commands, epilog="Example: embedkit show windows 'the king rules the land'")
 def show() -> None:
     """See what word vectors and small networks do: gradients, gates, attention, positions, softmax, windows, chains."""
 

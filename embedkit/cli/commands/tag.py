@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from embedkit.cli.shared.commands import Commands
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.neural import (
     encoder_options,
@@ -55,7 +56,7 @@ columns_option = click.option(
 )
 
 
-@click.group(epilog="Example: embedkit tag train pos.tsv --vectors model.safetensors -o pos.safetensors")
+@click.group(cls=Commands, epilog="Example: embedkit tag train pos.tsv --vectors model.safetensors -o pos.safetensors")
 def tag() -> None:
     """Label every word of a sentence: parts of speech, names.
 
