@@ -109,7 +109,7 @@ def tag() -> None:
 @columns_option
 @click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
 @encoder_options
-@training_options(TAGGER_TRAINING)
+@training_options(TAGGER_TRAINING, epochs="4; more below 100,000 words")
 def train(
     data: tuple[str, ...],
     vectors: str | None,
@@ -126,7 +126,7 @@ def train(
     **options: Any,
 ) -> None:
     """Train on files of token<TAB>tag lines; - is standard input."""
-    from embedkit.nn.models.tagger_training import train_tagger
+    from embedkit.nn.models.tagger_training import suited_epochs, train_tagger
     from embedkit.text.tagged import read_tagged
 
     refuse_idle_training(vectors, valid)
@@ -134,9 +134,11 @@ def train(
         refuse(("hidden_size", "num_layers"), "with `model` mean, which has no encoder")
     if options["output"] == "linear":
         refuse(("wide",), "with --output-layer linear: only a crf weighs sequences")
+    sentences = read_tagged(list(data), columns)
+    if options["epochs"] is None:
+        options["epochs"] = suited_epochs(sentences)
     training = take_training_options(options)
     settings = {name: options.pop(name) for name in ("valid_fraction", "vector_size", "unfreeze_after")}
-    sentences = read_tagged(list(data), columns)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
         model, history = train_tagger(
             sentences,

@@ -81,8 +81,11 @@ _TRAINING = (
 )
 
 
-def training_options(defaults: Any) -> Callable[[F], F]:
-    """The options of a training run; `defaults` is a `embedkit.nn.learning.loop.TrainingOptions`."""
+def training_options(defaults: Any, epochs: str | None = None) -> Callable[[F], F]:
+    """The options of a training run; `defaults` is a `embedkit.nn.learning.loop.TrainingOptions`.
+
+    `epochs` says how many there are where the command chooses it itself: the option is None then.
+    """
     number, rate = click.IntRange(1), click.FloatRange(0, min_open=True)
     decorators = [
         click.option(
@@ -115,7 +118,12 @@ def training_options(defaults: Any) -> Callable[[F], F]:
             help="Keep the pretrained vectors as they are for N epochs, then train them too.",
         ),
         click.option(
-            "--epochs", "--epoch", default=defaults.epochs, show_default=True, type=number, help="At most so many."
+            "--epochs",
+            "--epoch",
+            default=None if epochs else defaults.epochs,
+            show_default=epochs or True,
+            type=number,
+            help="At most so many.",
         ),
         click.option(
             "--batch-size", default=defaults.batch_size, show_default=True, type=number, help="Sentences in a batch."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -11,7 +12,7 @@ HELD_BY_POOL_ALONE = 3  # the list, the loop variable, and getrefcount's argumen
 
 
 class BufferPool:
-    """Arrays whose memory comes back as soon as nobody else refers to it, views included.
+    """Arrays whose memory comes back as soon as nobody else refers to it, views included; threads may share a pool.
 
     Parameters
     ----------
@@ -21,18 +22,20 @@ class BufferPool:
     def __init__(self, dtype: DTypeLike) -> None:
         self.dtype = np.dtype(dtype)
         self._buffers: list[np.ndarray] = []
+        self._lock = threading.Lock()
 
     def empty(self, shape: tuple[int, ...]) -> np.ndarray:
         """An array of any content; it is the caller's until the last reference to it goes."""
         size = int(np.prod(shape))
-        for buffer in self._buffers:
-            if size <= buffer.size <= 2 * size and sys.getrefcount(buffer) == HELD_BY_POOL_ALONE:
-                return buffer[:size].reshape(shape)
-        self._buffers = [b for b in self._buffers if sys.getrefcount(b) > HELD_BY_POOL_ALONE or b.size >= size // 2]
-        self._buffers = self._buffers[-16:]
-        buffer = np.empty(size, self.dtype)
-        self._buffers.append(buffer)
-        return buffer.reshape(shape)
+        with self._lock:
+            for buffer in self._buffers:
+                if size <= buffer.size <= 2 * size and sys.getrefcount(buffer) == HELD_BY_POOL_ALONE:
+                    return buffer[:size].reshape(shape)
+            self._buffers = [b for b in self._buffers if sys.getrefcount(b) > HELD_BY_POOL_ALONE or b.size >= size // 2]
+            self._buffers = self._buffers[-16:]
+            buffer = np.empty(size, self.dtype)
+            self._buffers.append(buffer)
+            return buffer.reshape(shape)
 
     def zeros(self, shape: tuple[int, ...]) -> np.ndarray:
         """An array of zeros."""

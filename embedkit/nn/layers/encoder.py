@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -75,6 +78,19 @@ class Encoder:
         if self._layer is not None:
             self.output_size = self._layer.output_size
             self.parameters = self._layer.parameters
+
+    @contextlib.contextmanager
+    def on_one_thread(self) -> Iterator[None]:
+        """Within it a recurrent layer takes one thread, so that several callers can share it: the same result."""
+        layer = self._layer
+        if not isinstance(layer, RNN | GRU | LSTM):
+            yield
+            return
+        before, layer.workers = layer.workers, 1
+        try:
+            yield
+        finally:
+            layer.workers = before
 
     def forward(
         self, x: Array, mask: Array, *, training: bool = False, rng: np.random.Generator | None = None

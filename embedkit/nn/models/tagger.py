@@ -4,8 +4,9 @@ it a linear model of many features (`embedkit.nn.models.wide`)."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +21,7 @@ from embedkit.nn.layers.losses import cross_entropy, softmax
 from embedkit.nn.layers.parameters import Gradients, Layer, Parameters, with_prefix
 from embedkit.nn.learning.batches import bucketed_batches, padded
 from embedkit.nn.learning.entities import SCHEMES, legal, spans
+from embedkit.nn.learning.one_thread import products_on_one_thread
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.building import build
 from embedkit.nn.models.loading import Recipe, check_sizes, open_model
@@ -27,6 +29,7 @@ from embedkit.nn.models.wide import WideField
 from embedkit.nn.words.surroundings import word_bags
 from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer
 from embedkit.nn.words.word_input import TypeRows, WordInput, WordInputCache
+from embedkit.threads import ordered_map, usable_cores
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -35,7 +38,7 @@ Array = np.ndarray
 PREDICT_BATCH = 128
 OUTPUTS = ("linear", "crf")
 SHARES = (0.3, 0.7)  # where no sentences are held out to choose them by
-TAGGER_TRAINING = TrainingOptions(epochs=6, batch_size=32, learning_rate=6e-3, embedding_rate=3.0, patience=3)
+TAGGER_TRAINING = TrainingOptions(epochs=4, batch_size=32, learning_rate=6e-3, embedding_rate=3.0, patience=3)
 
 
 @dataclass(frozen=True)
@@ -185,15 +188,24 @@ class Tagger:
         return {**words, **with_prefix("encoder", encoder), **with_prefix("output", output)}
 
     def loss_and_gradients(
-        self, types: Array, mask: Array, rows: TypeRows, tags: Array, rng: np.random.Generator
+        self,
+        types: Array,
+        mask: Array,
+        rows: TypeRows,
+        tags: Array,
+        rng: np.random.Generator,
+        n_words: int | None = None,
     ) -> tuple[float, Gradients]:
-        """Mean loss of a batch, a word at a time, and its gradients, in training."""
+        """Loss of a batch in training, divided by `n_words` (those of the batch unless it is a share of one), and its
+        gradients."""
         scores, cache = self.forward(types, mask, rows, training=True, rng=rng)
+        own = int(mask.sum())
+        n = own if n_words is None else n_words
         if self.crf is None:
             loss, dscores = cross_entropy(scores, tags, mask)
-            return loss, self.backward(dscores, cache)
+            dscores *= scores.dtype.type(own / n)
+            return loss * own / n, self.backward(dscores, cache)
         losses, crf_cache = self.crf.forward(scores, tags, mask)
-        n = int(mask.sum())
         dscores, grads = self.crf.backward(np.full(len(losses), 1.0 / n, scores.dtype), crf_cache)
         return float(losses.sum() / n), {**self.backward(dscores, cache), **with_prefix("crf", grads)}
 
@@ -217,7 +229,8 @@ class Tagger:
         """The numbers of the best tags of each sentence, and their probabilities where `sure` asks for them."""
         result = [(np.zeros(0, np.int64), np.zeros(0))] * len(ids)
         crf = self.pooled_crf(self.shares)
-        for batch in bucketed_batches(np.array([len(i) for i in ids]), PREDICT_BATCH, None):
+
+        def answer(batch: Array) -> tuple[Array, Array]:
             types, mask = padded([ids[i] for i in batch])
             scores, _ = self.forward(types, mask, rows)
             if wide is not None:
@@ -226,10 +239,25 @@ class Tagger:
             if sure:
                 each = softmax(scores) if crf is None else crf.marginals(scores, mask)
                 p = np.take_along_axis(each, tags[..., None], 2)[..., 0]
-            for row, i in enumerate(batch):
-                result[i] = tags[row, : len(ids[i])], p[row, : len(ids[i])]
-            check()
+            return tags, p
+
+        batches = bucketed_batches(np.array([len(i) for i in ids]), PREDICT_BATCH, None)
+        with self.shared_out(len(batches)) as workers:
+            for batch, (tags, p) in zip(batches, ordered_map(answer, batches, workers, "tag"), strict=True):
+                for row, i in enumerate(batch):
+                    result[i] = tags[row, : len(ids[i])], p[row, : len(ids[i])]
+                check()
         return result
+
+    @contextlib.contextmanager
+    def shared_out(self, n: int) -> Iterator[int]:
+        """Within it `n` batches may go through the network at once, each on one of so many threads."""
+        workers = 1 if self.words.context is not None else usable_cores(n)
+        if workers < 2:
+            yield 1
+            return
+        with products_on_one_thread(), self.encoder.on_one_thread():
+            yield workers
 
     def pooled_crf(self, shares: tuple[float, float]) -> ConditionalRandomField | None:
         """The CRF of the network and the wide part together, which `pooled_scores` are for."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import numpy as np
 
 from embedkit.errors import ConfigError
-from embedkit.nn.layers.parameters import Gradients
+from embedkit.nn.layers.parameters import Gradients, merge_gradients
 from embedkit.nn.learning.batches import (
     FROZEN_WITHOUT_VECTORS,
     bucketed_batches,
@@ -33,6 +33,7 @@ from embedkit.nn.words.tokens import TokenTypes, tokenizer_settings
 from embedkit.nn.words.word_input import WordInput
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.text.tagged import TaggedSentences
+from embedkit.threads import ordered_map, usable_cores
 
 if TYPE_CHECKING:
     from embedkit.nn.models.contextual import ContextualEncoder
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 SPLITS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8)  # the network's share
 SIZES = (0.5, 0.7, 1.0, 1.4)  # of both shares together: how sure the tags are
 MOST_TO_WEIGH = 5000  # words
+WORDS_READ, MOST_EPOCHS = 400_000, 10
+N_SHARES = 2  # of a batch, so many threads; more would be too small for full speed
 
 
 def train_tagger(
@@ -60,8 +63,11 @@ def train_tagger(
     checkpoint: str | Path | None = None,
     resume: bool = False,
 ) -> tuple[Tagger, History]:
-    """Train a tagger; parameters, answer and errors as `embedkit.nn.models.classifier_training.train_classifier`."""
-    config, options = config or TaggerConfig(), options or TAGGER_TRAINING
+    """Train a tagger; parameters, answer and errors as `embedkit.nn.models.classifier_training.train_classifier`.
+
+    Without `options` those of `TAGGER_TRAINING` with `suited_epochs`.
+    """
+    config, options = config or TaggerConfig(), options or replace(TAGGER_TRAINING, epochs=suited_epochs(data))
     if vectors is None and (config.frozen or unfreeze_after is not None):
         raise ConfigError(FROZEN_WITHOUT_VECTORS)
     labels = label_set((tag for tags in data.tags for tag in tags), "tag", "token<TAB>tag")
@@ -118,13 +124,27 @@ def train_tagger(
             "validation data": None if valid is None else [valid.sentences, valid.tags],
         },
     )
-    history = fit(
-        task, options, identity=identity, progress=progress, note=note, log=log, checkpoint=checkpoint, resume=resume
-    )
+    with tagger.shared_out(task.n_shares):
+        history = fit(
+            task,
+            options,
+            identity=identity,
+            progress=progress,
+            note=note,
+            log=log,
+            checkpoint=checkpoint,
+            resume=resume,
+        )
     task.choose_shares()
     if fields:
         tagger.wide = fields[-1]  # now that the shares are chosen, the one that also learnt from what was held out
     return tagger, history
+
+
+def suited_epochs(data: TaggedSentences) -> int:
+    """How often a tagger goes through its training text: a short one more often, for as many steps."""
+    words = sum(len(sentence) for sentence in data.sentences)
+    return min(max(round(WORDS_READ / max(words, 1)), TAGGER_TRAINING.epochs), MOST_EPOCHS)
 
 
 class TaggerScores(NamedTuple):
@@ -195,6 +215,7 @@ class _Task:
         self.valid_wide = wide.scores(held_out_bags) if wide is not None and held_out_bags is not None else None
         self.valid_targets = np.concatenate([targets[i] for i in held_out] or [np.zeros(0, np.int64)])
         self.batch_size, self.unfreeze_after = batch_size, unfreeze_after
+        self.n_shares = N_SHARES if tagger.words.context is None else 1
 
     def batches(self, rng: np.random.Generator) -> list[np.ndarray]:
         return bucketed_batches(self.lengths, self.batch_size, rng)
@@ -204,9 +225,20 @@ class _Task:
             self.tagger.words.embedding.frozen = epoch <= self.unfreeze_after
 
     def loss_and_gradients(self, batch: np.ndarray, rng: np.random.Generator) -> tuple[float, Gradients]:
-        types, mask = padded([self.ids[i] for i in batch])
-        tags, _ = padded([self.targets[i] for i in batch])
-        return self.tagger.loss_and_gradients(types, mask, self.rows, tags, rng)
+        """Of the shares of a batch, each on a thread; their number does not depend on the cores."""
+        n_words, n = int(self.lengths[batch].sum()), min(self.n_shares, len(batch))
+        shares = [(batch[k::n], np.random.default_rng(rng.integers(1 << 63))) for k in range(n)]
+
+        def learn(share: tuple[np.ndarray, np.random.Generator]) -> tuple[float, Gradients]:
+            types, mask = padded([self.ids[i] for i in share[0]])
+            tags, _ = padded([self.targets[i] for i in share[0]])
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # of this thread
+                return self.tagger.loss_and_gradients(types, mask, self.rows, tags, share[1], n_words)
+
+        total, sums = 0.0, Gradients()
+        for loss, grads in ordered_map(learn, shares, usable_cores(n), "share"):
+            total, sums = total + loss, merge_gradients(sums, grads)
+        return total, sums
 
     def validate(self, check: Callable[[], None]) -> dict[str, float]:
         if not self.valid_ids:
