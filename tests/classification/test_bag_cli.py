@@ -86,6 +86,19 @@ def test_figures_of_each_label(folder, capsys):
     assert all(row["precision"] == row["recall"] == 1 and row["count"] == 100 for row in rows)
 
 
+def test_labels_that_the_model_does_not_know_are_told(folder, capsys, tmp_path):
+    (tmp_path / "some.tsv").write_text("a moving film\tpos\na dull film\tbad\n", encoding="utf-8")
+    (tmp_path / "swapped.tsv").write_text("pos\ta moving film\nneg\ta dull film\n", encoding="utf-8")
+    for options in ([], ["-k", "2"], ["--precision", ".9"]):
+        found = run(capsys, "evaluate", folder / "m.bin", tmp_path / "some.tsv", *options)
+        assert "1 labels are none that the model knows, as 'bad': they count as wrong" in found.err
+        found = run(capsys, "evaluate", folder / "m.bin", tmp_path / "swapped.tsv", *options)
+        assert "found 'a moving film', expected neg, pos; are the columns the other way round?" in found.err
+    assert "knows" not in run(capsys, "evaluate", folder / "m.bin", folder / "tab.tsv").err
+    tune = ["--autotune", tmp_path / "swapped.tsv", "--seconds", ".2", "--model", "fasttext"]
+    assert "the other way round?" in run(capsys, "train", folder / "tab.tsv", *tune, "-o", tmp_path / "a.bin").err
+
+
 def test_words_are_explained_by_leaving_them_out(folder, capsys, tmp_path):
     (tmp_path / "new.txt").write_text("the moving film\n\n", encoding="utf-8")
     found = run(capsys, "predict", folder / "m.bin", tmp_path / "new.txt", "--explain", "--json")

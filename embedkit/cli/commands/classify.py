@@ -18,6 +18,7 @@ from embedkit.cli.shared.bag import (
     report_sets,
     report_thresholds,
     several_options,
+    tell_unseen,
 )
 from embedkit.cli.shared.bag_training import (
     BAG_ONLY,
@@ -196,6 +197,7 @@ def evaluate(
     """
     classifier = load_classifier(model, vectors)
     texts = read_texts(data, quiet, text_column, label_column)
+    tell_unseen(classifier.labels, texts, quiet)
     if precision is not None:
         refuse(("k", "threshold", "per_label"), "with `precision`")
         report_thresholds(classifier, texts, precision, as_json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +13,7 @@ from embedkit.cli.shared.neural import line_batches, load_vectors
 from embedkit.cli.shared.options import chain, refuse
 from embedkit.cli.shared.output import Results, note, print_json, print_lines, warn
 from embedkit.cli.shared.reading import refuse_reading
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, few_names
 from embedkit.nn.models.classifier import Classifier
 
 if TYPE_CHECKING:
@@ -49,6 +49,19 @@ def read_texts(
     for place in data.headers:
         note(f"left out {place}, which names the columns", quiet)
     return data
+
+
+def tell_unseen(known: Iterable[str], data: LabelledSets, quiet: bool) -> None:
+    """Say how many labels are none of the known ones, and warn where none is."""
+    names = set(known)
+    unseen = [label for labels in data.labels for label in labels if label not in names]
+    if len(unseen) == sum(map(len, data.labels)):
+        warn(
+            f"no label is one that the model knows: found {unseen[0][:30]!r}, expected {few_names(sorted(names))}; are "
+            "the columns the other way round?"
+        )
+    elif unseen:
+        note(f"{len(unseen)} labels are none that the model knows, as {unseen[0][:30]!r}: they count as wrong", quiet)
 
 
 def load_classifier(path: str, vectors: str | None) -> Classifier | BagClassifier:

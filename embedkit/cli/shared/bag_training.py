@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedkit.classification.options import BagOptions, LinearOptions
-from embedkit.cli.shared.bag import BAG, LINEAR
+from embedkit.cli.shared.bag import BAG, LINEAR, tell_unseen
 from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import chain, given, option_of, parse_size, refuse
 from embedkit.cli.shared.output import note
@@ -125,6 +125,7 @@ def tune_and_save(data: LabelledSets, valid: LabelledSets, out: str, options: di
     from embedkit.classification.autotuning import autotune
     from embedkit.classification.storing import save_bag
 
+    tell_unseen((label for labels in data.labels for label in labels), valid, quiet)
     chosen = {name: value for name, value in _chosen(_OPTIONS.values(), out).items() if name != "seed"}
     size = parse_size(options["max_size"]) if options["max_size"] else None
     with progress_bar(quiet) as progress:
