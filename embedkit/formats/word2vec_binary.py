@@ -23,6 +23,7 @@ from embedkit.rows.table import EmbeddingTable
 
 ROWS = 8192
 MOST_SPACES = 64  # that a word may hold
+LINE_FEED = 10
 TAKE_WHOLE = "`skip_bad_rows` takes the rows that are whole"
 LONGEST_WORD = 1 << 16  # bytes; a search for the space ends there in a damaged file
 
@@ -58,7 +59,7 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, reading: Readi
 def _rows(
     file: MappedFile, start: int, promised: int, size: int, reading: Reading
 ) -> Iterator[tuple[list[bytes], np.ndarray]]:
-    width, row = 4 * size, 0
+    width, row, content = 4 * size, 0, file.bytes
     most = file.size if reading.skip_bad_rows else promised
     start = _line_feeds(file, start)
     line_feeds = _has_line_feeds(file, start, width)
@@ -66,7 +67,12 @@ def _rows(
         first, words = row, list[bytes]()
         rows = np.empty((min(ROWS, (file.size - start) // (width + 1) + 1), size), np.float32)
         while len(words) < len(rows) and row < most and start < file.size:
-            space = _space(file, start, width, line_feeds)
+            space = content.find(b" ", start, start + LONGEST_WORD)
+            end = space + 1 + width
+            plain = start < space and end + 1 < file.size and (content[end] == LINE_FEED) == line_feeds
+            if not plain:
+                space = _space(file, start, width, line_feeds)
+                end = space + 1 + width
             if space < 0:
                 reading.leave_out(
                     f"{file.name}: cut off or damaged in row {row} of {promised:,}: expected a word, a space and "
@@ -75,9 +81,9 @@ def _rows(
                 )
                 start = file.size
                 break
-            rows[len(words)] = np.frombuffer(file.bytes, "<f4", size, space + 1)
-            words.append(file.bytes[start:space])
-            start = _line_feeds(file, space + 1 + width)
+            rows[len(words)] = np.frombuffer(content, "<f4", size, space + 1)
+            words.append(content[start:space])
+            start = end + line_feeds if plain and content[end + line_feeds] != LINE_FEED else _line_feeds(file, end)
             row += 1
         words, rows = _named(file.name, words, rows[: len(words)], first, reading)
         yield reading.decoded(words, rows, rows_from(file.name, first))
