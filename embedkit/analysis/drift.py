@@ -94,10 +94,10 @@ def drift(
     """
     if len(periods) < 2:
         raise ConfigError("drift takes the models of two periods or more")
-    words, rows = _shared(list(periods), min_count, restrict_vocab)
-    spaces = [unit(model.vectors[part]).astype(np.float64) for model, part in zip(periods, rows, strict=True)]
     if align is None:
         align = not has_compass([*periods, *(baseline or ())])
+    words, rows = _shared(list(periods), min_count, restrict_vocab, align)
+    spaces = [unit(model.vectors[part]).astype(np.float64) for model, part in zip(periods, rows, strict=True)]
     steps = np.empty((len(spaces) - 1, len(words)))
     for i in range(1, len(spaces)):
         if align:
@@ -107,7 +107,7 @@ def drift(
             progress(Progress("aligning", i, len(spaces) - 1, "periods"))
     noise = None
     if baseline is not None:
-        _, halves = _shared(list(baseline), min_count, restrict_vocab)
+        _, halves = _shared(list(baseline), min_count, restrict_vocab, align)
         a, b = (unit(model.vectors[part]).astype(np.float64) for model, part in zip(baseline, halves, strict=True))
         noise = np.sort(_distances(a, b @ procrustes(b, a) if align else b))
     known = [model.counts for model in periods]
@@ -129,7 +129,7 @@ def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _shared(
-    models: Sequence[KeyedVectors], min_count: int, restrict_vocab: int | None
+    models: Sequence[KeyedVectors], min_count: int, restrict_vocab: int | None, align: bool
 ) -> tuple[list[str], list[np.ndarray]]:
     """The words that all models hold, often enough, and their rows in each."""
     sizes = [model.vector_size for model in models]
@@ -146,10 +146,10 @@ def _shared(
         if min(found) >= 0 and inside and _frequent(models, found, min_count):
             words.append(word)
             rows.append(found)
-    if len(words) <= sizes[0]:
+    if not words or (align and len(words) <= sizes[0]):
+        takes = f"fewer than it takes to align {sizes[0]} dimensions" if align else "there is nothing to compare"
         raise EmbedkitError(
-            f"the periods share {len(words)} words{' of that count' if min_count else ''}: fewer than it takes to "
-            f"align {sizes[0]} dimensions"
+            f"the periods share {len(words)} words{' of that count (`min_count`)' if min_count else ''}: {takes}"
         )
     return words, list(np.array(rows, np.int64).T)
 

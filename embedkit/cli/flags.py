@@ -10,7 +10,7 @@ _NAME = re.compile(r"`([a-z][a-z0-9]*(?:_[a-z0-9]+)*)`")
 
 
 # What the library calls otherwise than the command line, where a command has no parameter of the first name.
-_COMMAND_LINE_NAMES = {"vocabulary": "vocab", "folder": "temporary"}
+_COMMAND_LINE_NAMES = {"vocabulary": "vocab", "folder": "temporary", "format": "source_format"}
 _OF_MODEL = "model_"  # before the parameters of reading a model that share a name with others
 
 

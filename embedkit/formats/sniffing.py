@@ -228,8 +228,8 @@ def _what(head: bytes) -> str:
         return "GloVe's co-occurrence counts (cooccurrence.bin); train vectors on them with `cooccurrences`"
     if _binary(head):
         return (
-            "binary data of an unknown kind; GloVe's vectors.bin has no header: --from glove-binary "
-            "with `words` vocab.txt reads it"
+            "binary data of an unknown kind; GloVe's vectors.bin has no header: read it with `format` "
+            "glove-binary and `words`, its vocab.txt"
         )
     if head.split(b"\n")[0].rstrip(b"\r").rpartition(b" ")[2].isdigit():
         return "a list of words and counts (a vocabulary)"

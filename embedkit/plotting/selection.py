@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 
 from embedkit.errors import ConfigError
+from embedkit.query.combining import vector_of, words_in
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.query.questions import item
 
 
 @dataclass
@@ -35,12 +38,36 @@ class Selection:
     arrows: list[tuple[int, int]] = field(default_factory=list)
 
 
+class _Phrases:
+    """What was asked for as labels of a picture: words of the vocabulary, or phrases, which are means of some."""
+
+    def __init__(self, model: KeyedVectors) -> None:
+        self.model = model
+        self.items: dict[str, tuple[str, ...]] = {}
+        self.said: list[str] = []
+
+    def label(self, text: str) -> str:
+        """The word that a text stands for, or the text itself."""
+        found = item(text, self.model.__contains__, self.said)
+        if isinstance(found, str):
+            return found
+        self.items[text] = cast("tuple[str, ...]", found)
+        return text
+
+    def vectors(self, labels: Sequence[str]) -> np.ndarray:
+        """float32 (n, vector_size)."""
+        if not self.items:
+            return self.model.get_vectors(labels)
+        return np.stack([vector_of(self.model, self.items.get(label, label), "l2") for label in labels])
+
+
 def select(
     model: KeyedVectors,
     words: Sequence[str] = (),
     neighbours: int = 0,
     analogies: Sequence[Sequence[str]] = (),
     most_frequent: int = 200,
+    say: Callable[[str], None] | None = None,
 ) -> Selection:
     """Choose the words of a picture.
 
@@ -48,12 +75,15 @@ def select(
     ----------
     model : KeyedVectors
     words : sequence of str
-        What to show. Without words and analogies: the first `most_frequent` of the vocabulary.
+        What to show: words or phrases, which are read as everywhere (`embedkit.query.questions`). Without words and
+        analogies: the first `most_frequent` of the vocabulary.
     neighbours : int, default 0
         How many nearest neighbours of each word to show beside it.
     analogies : sequence of (a, b, c, d)
         Each gives two arrows, a → b and c → d.
     most_frequent : int, default 200
+    say : callable, optional
+        Receives a line for each phrase, how it was read.
 
     Returns
     -------
@@ -69,6 +99,11 @@ def select(
     for analogy in analogies:
         if len(analogy) != 4:
             raise ConfigError(f"an analogy to draw needs four words A B C D (A to B as C to D), found {len(analogy)}")
+    phrases = _Phrases(model)
+    words, analogies = [*map(phrases.label, words)], [[*map(phrases.label, analogy)] for analogy in analogies]
+    if say is not None:
+        for line in phrases.said:
+            say(line)
     groups: dict[str, int] = {}
     for number, word in enumerate(words):
         groups.setdefault(word, number)
@@ -79,9 +114,9 @@ def select(
     if not asked:
         shown = list(model.index_to_key[:most_frequent])
         return Selection(shown, np.asarray(model.vectors[: len(shown)]), [-1] * len(shown), [False] * len(shown))
-    queries = model.get_vectors(asked)
     if neighbours:
-        found = model.most_similar_batch(queries, neighbours, exclude=[[word] for word in asked])
+        exclude = [words_in([phrases.items.get(label, label)]) for label in asked]
+        found = model.most_similar_batch(phrases.vectors(asked), neighbours, exclude=exclude)
         for word, answers in zip(asked, found, strict=True):
             for neighbour, _ in answers:
                 groups.setdefault(neighbour, groups[word])
@@ -89,5 +124,5 @@ def select(
     position = {word: i for i, word in enumerate(shown)}
     arrows = [(position[a], position[b]) for pair in analogies for a, b in (pair[:2], pair[2:])]
     return Selection(
-        shown, model.get_vectors(shown), list(groups.values()), [i < len(asked) for i in range(len(shown))], arrows
+        shown, phrases.vectors(shown), list(groups.values()), [i < len(asked) for i in range(len(shown))], arrows
     )

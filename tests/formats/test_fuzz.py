@@ -131,7 +131,7 @@ def test_absurd_sizes_take_no_memory(tmp_path, name, content):
         (b"the 100\nof 99\n", "a list of words and counts"),
         (struct.pack("<iidiid", 1, 2, 0.5, 3, 1, 7.25), "GloVe's co-occurrence counts"),
         (b"", "an empty file"),
-        (bytes(range(256)), "--from glove-binary"),
+        (bytes(range(256)), "`format` glove-binary and `words`"),
     ],
 )
 def test_files_of_another_kind_are_named(tmp_path, content, told):

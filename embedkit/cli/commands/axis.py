@@ -60,9 +60,10 @@ def axis(
     vectors = load(model)
     inquiry = Inquiry(vectors, quiet)
     poles = [[inquiry.items([word]) for word in word_list(side)] for side in (start, stop)]
-    direction = directions.axis(
-        vectors, *([found[0] for found in pole if not isinstance(found, Refused)] for pole in poles)
-    )
+    known = [[found[0] for found in pole if not isinstance(found, Refused)] for pole in poles]
+    if inquiry.status and not all(known):
+        return inquiry.status  # what is unknown has been told
+    direction = directions.axis(vectors, *known)
     with Results(["word", "place"], as_json) as results:
         if extremes:
             shown = list(vectors.index_to_key[:restrict_vocab])
@@ -72,12 +73,12 @@ def axis(
             for row in ends:
                 results.row(shown[row], float(places[row]))
             return inquiry.status
-        for lines in query_batches(words):
-            asked = [inquiry.items([line]) for line in lines]
-            items = [found[0] for found in asked if not isinstance(found, Refused)]
+        for lines in query_batches(words, keep_empty=True):
+            asked = [inquiry.items([line]) if line else None for line in lines]
+            items = [found[0] for found in asked if isinstance(found, list)]
             values = iter(directions.projections(vectors, direction, items).tolist() if items else [])
             for line, found in zip(lines, asked, strict=True):
-                if isinstance(found, Refused):
+                if not isinstance(found, list):
                     show(results, line, found)
                 else:
                     results.row(line, next(values))

@@ -90,6 +90,7 @@ def collocates(
                 found = find(counts, word, measure=measure, min_count=min_count, topn=topn)
             except UnknownWordError as error:
                 warn(str(error))
+                results.refused(word, str(error))
                 status = 1
                 continue
             if not found:

@@ -112,8 +112,11 @@ def drift(
     with Results(["word", "from", "to", "distance", "noise", "neighbours"], as_json, header=True) as results:
         for word in words:
             if word not in found.words:
-                warn(f"{word} is not in all periods, or rarer than {min_count}" if word in loaded[0]
-                     else str(UnknownWordError(word, loaded[0].close_spellings(word))))  # fmt: skip
+                why = f"{word} is not in all periods, or rarer than {min_count}"
+                if word not in loaded[0]:
+                    why = str(UnknownWordError(word, loaded[0].close_spellings(word)))
+                warn(why)
+                results.refused(word, why)
                 status = 1
                 continue
             place = found.words.index(word)
@@ -134,6 +137,7 @@ def drift(
             noise=found.baseline,
             say=lambda message: note(f"note: {message}", quiet),
         )
+        note(f"{output}: {len(chosen)} of {len(words)} words over {len(names)} periods", quiet)
     return status
 
 

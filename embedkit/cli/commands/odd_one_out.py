@@ -33,8 +33,11 @@ def odd_one_out(model: str, words: tuple[str, ...], as_json: bool, quiet: bool) 
     """
     inquiry = Inquiry(load(model), quiet)
     with Results(["word"] if words else ["query", "word"], as_json) as results:
-        for lines in query_batches(["\t".join(words)] if words else []):
+        for lines in query_batches(["\t".join(words)] if words else [], keep_empty=True):
             for line in lines:
+                if not line:
+                    results.blank()
+                    continue
                 answer = _answer(inquiry, words if len(words) > 1 else fields(inquiry.model, line))
                 if not isinstance(answer, Refused):
                     results.row(*([answer] if words else [line, answer]))

@@ -254,7 +254,7 @@ def _draw_words(
     from embedkit.plotting.selection import select
 
     vectors = load(model)
-    chosen = select(vectors, **selection)
+    chosen = select(vectors, **selection, say=lambda message: note(f"note: {message}", quiet))
     if method is None:
         method, better = suited(len(chosen.words), bool(chosen.arrows))
         note(f"note: {better}", quiet or better is None)

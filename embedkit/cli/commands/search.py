@@ -83,8 +83,11 @@ def search(
     one = len(query) == 1
     columns = ["file", "line", "score", "text"]
     with Results(columns if one and not as_json else ["query", *columns], as_json, digits=5) as results:
-        for questions in query_batches(query):
+        for questions in query_batches(query, keep_empty=True):
             for question in questions:
+                if not question:
+                    results.blank()
+                    continue
                 hits = searcher.search(question, topn, way, rerank, candidates)
                 for hit in hits:
                     text = hit.document.text if as_json else " ".join(hit.document.text.split())
@@ -93,6 +96,7 @@ def search(
                     results.row(*(row if one and not as_json else (question, *row)))
                 if not hits:
                     warn(f"no document answers {question!r}")
+                    results.refused(question, f"no document answers {question!r}")
                     status = 1
             results.flush()
     return status

@@ -13,7 +13,7 @@ import numpy as np
 from embedkit.cli.shared.files import INPUT, STDIN_HOLDS_MODEL
 from embedkit.cli.shared.options import given, json_option, quiet_option, refuse, topn_option
 from embedkit.cli.shared.output import Results, note
-from embedkit.cli.shared.queries import Inquiry, Refused, query_batches, questions, show
+from embedkit.cli.shared.queries import Asking, Inquiry, Refused, query_batches, questions, show
 from embedkit.cli.shared.reading import load, reading_options
 from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError
@@ -26,7 +26,7 @@ from embedkit.query.selecting import rank
 Answer = Callable[[Sequence[Question]], list[Any]]
 
 
-@click.command(epilog="Example: embedkit similar model.safetensors king queen --topn 5")
+@click.command(cls=Asking, epilog="Example: embedkit similar model.safetensors king queen --topn 5")
 @click.argument("model", type=INPUT)
 @questions("words", "[WORD]...")
 @topn_option
@@ -84,21 +84,27 @@ def similar(model: str, words: tuple[str, ...], as_json: bool, quiet: bool, **op
         warnings.warn(alike, stacklevel=2)
     inquiry = Inquiry(vectors, quiet)
     plus, minus = ([inquiry.question(text) for text in options.pop(name)] for name in ("plus", "minus"))
-    if inquiry.status:
-        return inquiry.status
+    wrong = next((change for change in (*plus, *minus) if isinstance(change, Refused)), None)
     changes = [change for change in (*plus, *minus) if isinstance(change, Question)]
     behind = "".join(f" {'+' if i < len(plus) else '-'} {change.line}" for i, change in enumerate(changes))
-    ranked = options.pop("ranked")
+    ranked, metric = options.pop("ranked"), options["metric"]
     answer = _ranks(inquiry, ranked, **options) if ranked else _neighbours(inquiry, **options)
     columns = ["query", "word", "rank", "value"] if ranked else ["query", "neighbour", "value"]
     with Results(columns, as_json) as results:
-        for lines in _batches(words, alone=bool(changes)):
-            asked = [(line, _understood(inquiry, line, changes[: len(plus)], changes[len(plus) :])) for line in lines]
+        for lines in _batches(words, alone=bool(plus or minus)):
+            asked = [
+                (line, _understood(inquiry, line, wrong or (changes[: len(plus)], changes[len(plus) :]), metric))
+                for line in lines
+            ]
             answers = iter(answer([question for _, question in asked if isinstance(question, Question)]))
             for line, question in asked:
                 if isinstance(question, Question):
+                    shown = f"{line or ''}{behind}".strip()
                     for row in next(answers):
-                        results.row(f"{line or ''}{behind}".strip(), *row)
+                        if isinstance(row, Refused):
+                            results.refused(shown, row.message)
+                        else:
+                            results.row(shown, *row)
                 else:
                     show(results, line or "", question)
             results.flush()
@@ -118,13 +124,22 @@ def _batches(words: tuple[str, ...], alone: bool) -> Iterator[Sequence[str | Non
 
 
 def _understood(
-    inquiry: Inquiry, line: str | None, plus: list[Question], minus: list[Question]
+    inquiry: Inquiry, line: str | None, changes: tuple[list[Question], list[Question]] | Refused, metric: str
 ) -> Question | Refused | None:
-    """A question with what `--plus` and `--minus` say; None for a blank line."""
+    """A question with what `--plus` and `--minus` say, where they are known; None for a blank line."""
     if line == "":
         return None
+    if isinstance(changes, Refused):
+        return changes
     asked = Question("", []) if line is None else inquiry.question(line)
-    return changed(asked, plus, minus) if isinstance(asked, Question) else asked
+    if isinstance(asked, Refused):
+        return asked
+    asked = changed(asked, *changes)
+    if metric != "l2" and any(weight <= 0 for _, weight in asked.terms):
+        length = np.linalg.norm(total(inquiry.model, asked.terms, metric))
+        if length <= 1e-6 * sum(abs(weight) for _, weight in asked.terms):
+            return inquiry.refuse(f"nothing is left of the sum {asked.line!r}: its words cancel each other out")
+    return asked
 
 
 def _neighbours(
@@ -149,6 +164,8 @@ def _neighbours(
     def answer(questions: Sequence[Question]) -> list[list[tuple[str, float]]]:
         if not questions:
             return []
+        if chosen == []:  # which words are unknown has been told
+            return [[] for _ in questions]
         answers = vectors.most_similar_batch(
             np.stack([total(vectors, asked.terms, metric) for asked in questions]).astype(np.float32),
             most,
@@ -159,10 +176,11 @@ def _neighbours(
             among=chosen,
             above=above,
         )
-        if above is not None:
-            for asked, found in zip(questions, answers, strict=True):
-                if not found:
-                    note(f"note: no word is as near to {asked.line!r} as {above:g}", inquiry.quiet)
+        for asked, found in zip(questions, answers, strict=True):
+            if not found:
+                line = repr(asked.line)
+                why = f"is left to answer {line}" if above is None else f"is as near to {line} as {above:g}"
+                note(f"note: no word {why}", inquiry.quiet)
         return answers
 
     return answer
@@ -170,18 +188,22 @@ def _neighbours(
 
 def _ranks(inquiry: Inquiry, words: tuple[str, ...], metric: str, restrict_vocab: int | None, **_: Any) -> Answer:
     """What answers questions with the places of some words."""
-    wanted = inquiry.vocabulary_words(words)
+    wanted = [inquiry.vocabulary_word(word) for word in words]
 
-    def answer(questions: Sequence[Question]) -> list[list[tuple[str, int, float]]]:
-        found: list[list[tuple[str, int, float]]] = []
+    def answer(questions: Sequence[Question]) -> list[list[Any]]:
+        found: list[list[Any]] = []
         for asked in questions:
             found.append([])
             query = total(inquiry.model, asked.terms, metric)
-            for word in wanted:
+            for known in wanted:
+                if isinstance(known, Refused):
+                    found[-1].append(known)
+                    continue
                 try:
-                    found[-1].append((word, *rank(inquiry.model, query, word, asked.words, metric, restrict_vocab)))
+                    place = rank(inquiry.model, query, known, asked.words, metric, restrict_vocab)
+                    found[-1].append((known, *place))
                 except ConfigError as error:
-                    inquiry.refuse(str(error))
+                    found[-1].append(inquiry.refuse(str(error)))
         return found
 
     return answer

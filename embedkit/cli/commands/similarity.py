@@ -55,8 +55,9 @@ def similarity(
 ) -> int:
     """How similar A and B are.
 
-    Without A B, pairs are read from standard input, two words a line (at a tab, or else at white space). Piped,
-    each answer is a line A<TAB>B<TAB>value. --matrix prints a table with a header: a heat map on a terminal.
+    A quoted argument may hold both: "king queen". Without A B, pairs are read from standard input, two words a line
+    (at a tab, or else at white space). Piped, each answer is a line A<TAB>B<TAB>value. --matrix prints a table with a
+    header: a heat map on a terminal.
 
     With --wmd A and B are texts, on standard input with a tab between them: how far the words of one have to travel
     to become the other (Kusner et al. 2015); 0 for the same words in any order. Unknown words are left out, vectors
@@ -75,7 +76,7 @@ def similarity(
         refuse(["distance"], "with this `metric`: l2 is a distance, dot has none")
     if matrix is None:
         refuse(["output"], "without `matrix`")
-        if len(words) not in (0, 2):
+        if len(words) > 2:
             raise ConfigError(f"expected two words A B, or none to read standard input; found {len(words)}")
     elif words:
         raise ConfigError(f"--matrix takes its words with commas between them, found {' '.join(words)} beside it")
@@ -86,8 +87,12 @@ def similarity(
     inquiry = Inquiry(load(model), quiet)
     if matrix is not None:
         _matrix(inquiry, word_list(matrix), metric, distance, output, as_json)
-    else:
-        _pairs(inquiry, words, metric, distance, as_json)
+        return inquiry.status
+    if len(words) == 1:
+        words = tuple(fields(inquiry.model, words[0]))
+        if len(words) != 2:
+            raise ConfigError(f"expected two words A B, or none to read standard input; found {len(words)}")
+    _pairs(inquiry, words, metric, distance, as_json)
     return inquiry.status
 
 
@@ -152,13 +157,16 @@ def _matrix(
     """Print and draw the values of each word with each."""
     items: list[Item] = []
     shown: list[str] = []
-    for word in words:
-        found = inquiry.items([word])
-        if not isinstance(found, Refused):
-            items += found
-            shown.append(word)
+    with Results(["word", "values"], as_json) as results:
+        for word in words:
+            found = inquiry.items([word])
+            if isinstance(found, Refused):
+                show(results, word, found)
+            else:
+                items += found
+                shown.append(word)
     if not items:
-        raise ConfigError("`matrix`: none of its words is known")
+        return
     values = inquiry.model.similarities(items, metric=metric)
     values = 1 - values if distance else values
     if as_json:
@@ -173,3 +181,4 @@ def _matrix(
         from embedkit.plotting.heatmap import draw_similarities
 
         draw_similarities(shown, values, output, say=lambda message: note(f"note: {message}", inquiry.quiet))
+        note(f"{output}: {len(shown)} words with each other", inquiry.quiet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,9 +24,17 @@ from embedkit.query.questions import ASCII_SPACES, Question, item, question, spl
 F = TypeVar("F", bound=Callable[..., Any])
 
 CHUNK = 1 << 16
+OPERATORS = re.compile("[-+\N{MINUS SIGN}]")
 HINTS, HINT_SECONDS = 20, 0.3  # spent on spelling hints in a run that reads a pipe
 REMEMBERED = 1 << 16  # words, whether the vocabulary holds them
 NOTES = 20  # on how lines are read
+
+
+class Asking(click.Command):
+    """A command whose questions may begin with an operator: ``"- man + woman"`` is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f" {argument}" if argument.startswith("- ") else argument for argument in args])
 
 
 def questions(name: str, metavar: str) -> Callable[[F], F]:
@@ -136,16 +145,16 @@ class Inquiry:
 
     def vocabulary_words(self, texts: Sequence[str]) -> list[str]:
         """Those that the vocabulary holds; the others are errors, and leave these in the game."""
-        found = [self.items([text]) for text in texts]
-        words = []
-        for text, items in zip(texts, found, strict=True):
-            if isinstance(items, Refused):
-                continue
-            if isinstance(items[0], str) and items[0] in self.model:
-                words.append(items[0])
-            else:
-                self.refuse(f"{text!r} is not a word of the vocabulary")
-        return words
+        return [word for word in map(self.vocabulary_word, texts) if not isinstance(word, Refused)]
+
+    def vocabulary_word(self, text: str) -> str | Refused:
+        """The word of the vocabulary that a text names."""
+        found = self.items([text])
+        if isinstance(found, Refused):
+            return found
+        if isinstance(found[0], str) and found[0] in self.model:
+            return found[0]
+        return self.refuse(f"{text!r} is not a word of the vocabulary")
 
     def refuse(self, message: str) -> Refused:
         """Say that a line has no answer; the run ends with status 1."""
@@ -162,9 +171,16 @@ class Inquiry:
             if self.model.has_vector(word):
                 note(f"note: {word} is not in the vocabulary; composed from its n-grams", self.quiet)
             else:
-                again = self.refuse(str(UnknownWordError(word, self._hints(word))))
+                again = self.refuse(str(UnknownWordError(word, self._hints(word))) + self._sum(word))
                 refused = refused or again
         return refused
+
+    def _sum(self, word: str) -> str:
+        """What to say where a word looks like a sum without spaces of words that are known."""
+        parts = OPERATORS.split(word)
+        if len(parts) < 2 or not all(map(self._knows, parts)):
+            return ""
+        return f"; operators of a sum stand between spaces: {OPERATORS.sub(lambda found: f' {found[0]} ', word)!r}"
 
     def _hints(self, word: str) -> list[str]:
         """Close spellings, which take some milliseconds each: for somebody who types, and the first of a stream."""
