@@ -91,15 +91,14 @@ def read_pairs(path: str | os.PathLike[str], columns: Sequence[int] | None = Non
     scores: list[float] = []
     notes: list[str] = []
     split: Callable[[str], list[str]] | None = None
-    comma_splits = False
     for place, line in numbered_lines(path):
         if not line.strip() or line.startswith("#"):
             continue
         header_allowed = split is None
         if split is None:
-            split, comma_splits = _separator(line)
+            split = _separator(line)
         values = _chosen(split(line), columns)
-        score = None if values is None else _score(values[2], decimal_comma=not comma_splits)
+        score = None if values is None else _score(values[2])
         if values is not None and score is not None and values[0] and values[1]:
             words.append((values[0], values[1]))
             scores.append(score)
@@ -220,21 +219,21 @@ def _expected(values: list[str], columns: Sequence[int] | None) -> str:
     if columns is None and len(values) > 3:
         return (
             f"expected two words and a score, found {len(values)} columns; tell which hold the words and the score "
-            "(columns, e.g. 1,2,4)"
+            "(`columns`, e.g. 1,2,4)"
         )
     if columns is not None:
         return f"expected two words and a score in the columns {', '.join(map(str, columns))}"
     return "expected two words and a score, separated by tabs, semicolons, commas or spaces"
 
 
-def _separator(line: str) -> tuple[Callable[[str], list[str]], bool]:
-    """How to split a line, and whether at commas."""
+def _separator(line: str) -> Callable[[str], list[str]]:
+    """How to split a line; what stands in quotation marks is one value."""
     if line.count("\t") >= 2:
-        return lambda text: text.rstrip("\t").split("\t"), False
+        return lambda text: text.rstrip("\t").split("\t")
     mark = next((mark for mark in (";", ",") if line.count(mark) >= 2), None)
     if mark is None:
-        return str.split, False
-    return lambda text: _quoted_values(text.rstrip(mark), mark), mark == ","
+        return str.split
+    return lambda text: _quoted_values(text.rstrip(mark), mark)
 
 
 def _quoted_values(line: str, mark: str) -> list[str]:
@@ -244,8 +243,8 @@ def _quoted_values(line: str, mark: str) -> list[str]:
         return []
 
 
-def _score(text: str, *, decimal_comma: bool) -> float | None:
-    if decimal_comma and re.fullmatch(r"[-+]?\d+,\d+", text):
+def _score(text: str) -> float | None:
+    if re.fullmatch(r"[-+]?\d+,\d+", text):
         text = text.replace(",", ".")
     try:
         value = float(text)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,7 +18,7 @@ import numpy as np
 from embedkit.documents.bm25 import TermIndex
 from embedkit.documents.collection import UNITS, Documents, read_documents
 from embedkit.documents.sentence_model import LAYOUT as SENTENCES_LAYOUT
-from embedkit.documents.sentence_model import LEARNT, SentenceModel, SentenceOptions
+from embedkit.documents.sentence_model import LEARNT, SentenceModel, SentenceOptions, fingerprint
 from embedkit.documents.sentences import SentenceEncoder, learn
 from embedkit.errors import ConfigError, CorpusError, FormatError
 from embedkit.files.locations import is_url
@@ -222,13 +221,6 @@ def is_index(path: str | os.PathLike[str]) -> bool:
         return SafetensorsFile(path).metadata.get("format") == DOCUMENTS.name
     except (FormatError, OSError):
         return False
-
-
-def fingerprint(model: KeyedVectors) -> int:
-    """A number that tells models apart: of the first thousand words and their vectors, and how many there are."""
-    head = np.ascontiguousarray(model.table.vectors[:1000], "<f4")
-    words = "\n".join(model.index_to_key[:1000]).encode("utf-8", "surrogateescape")
-    return zlib.crc32(words, zlib.crc32(head.tobytes(), len(model)))
 
 
 def _check(name: str, arrays: dict[str, np.ndarray], n_files: int) -> None:

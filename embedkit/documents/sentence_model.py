@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -78,6 +79,13 @@ class SentenceOptions:
         return options
 
 
+def fingerprint(model: KeyedVectors) -> int:
+    """A number that tells models apart: of the first thousand words and their vectors, and how many there are."""
+    head = np.ascontiguousarray(model.table.vectors[:1000], "<f4")
+    words = "\n".join(model.index_to_key[:1000]).encode("utf-8", "surrogateescape")
+    return zlib.crc32(words, zlib.crc32(head.tobytes(), len(model)))
+
+
 @dataclass(frozen=True)
 class SentenceModel:
     """What is needed to turn a line into a vector beside the words' vectors.
@@ -101,6 +109,8 @@ class SentenceModel:
         Directions, of unit length.
     shares : float32 (k,)
         How much of the projection on each is taken away.
+    fingerprint : int
+        Of the vectors that the components were learnt with; 0 where they are not known.
     """
 
     options: SentenceOptions
@@ -114,6 +124,7 @@ class SentenceModel:
     word_weights: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
     components: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
     shares: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+    fingerprint: int = 0
 
     @classmethod
     def unlearnt(cls, model: KeyedVectors, options: SentenceOptions, stop_words: Sequence[str] = ()) -> SentenceModel:
@@ -126,7 +137,7 @@ class SentenceModel:
         """What a file holds: settings for JSON, and tensors."""
         kept = {**asdict(self.options), "vector_size": self.vector_size, "tokenizer": self.tokenizer}
         kept |= {"lowercase": self.lowercase, "stop_words": list(self.stop_words)}
-        kept |= {"a": self.smoothing, "other_weight": self.other_weight}
+        kept |= {"a": self.smoothing, "other_weight": self.other_weight, "fingerprint": self.fingerprint}
         words = self.words
         blob = np.asarray(words.blob[words.offsets[0] : words.offsets[-1]], np.uint8)
         return kept, {
@@ -149,6 +160,7 @@ class SentenceModel:
         try:
             options = SentenceOptions(**{key: settings[key] for key in ("method", "smoothing", "components")})
             size, a, other = int(settings["vector_size"]), float(settings["a"]), float(settings["other_weight"])
+            mark = int(settings.get("fingerprint", 0))  # which files of earlier versions lack
             cutting = str(settings["tokenizer"]), bool(settings["lowercase"]), tuple(map(str, settings["stop_words"]))
         except (KeyError, TypeError, ValueError, ConfigError) as error:
             raise FormatError(f"{name}: damaged: its settings cannot be read ({error})") from error
@@ -157,7 +169,7 @@ class SentenceModel:
         sound = components.shape == (len(shares), size) and len(weights) == len(words) and np.isfinite([a, other]).all()
         if not sound or not all(np.isfinite(array).all() for array in (components, shares, weights)):
             raise FormatError(f"{name}: damaged: its words, weights and components do not fit together")
-        return cls(options, size, *cutting, a, other, words, weights, components, shares)
+        return cls(options, size, *cutting, a, other, words, weights, components, shares, mark)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model."""

@@ -21,12 +21,13 @@ p(w) is taken from the model's counts, or from the text where the model has none
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from embedkit.documents.sentence_model import SentenceModel, SentenceOptions
+from embedkit.documents.sentence_model import SentenceModel, SentenceOptions, fingerprint
 from embedkit.documents.token_rows import Lines, TokenRows
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.query.keyed_vectors import KeyedVectors
@@ -80,7 +81,7 @@ def learn(
         components, shares = _principal(encoder, read, options.components)
         if options.method == "sif":
             shares = np.ones_like(shares)
-        fitted = replace(fitted, components=components, shares=shares)
+        fitted = replace(fitted, components=components, shares=shares, fingerprint=fingerprint(model))
         encoder.fitted = fitted
     return fitted, encoder
 
@@ -106,6 +107,12 @@ class SentenceEncoder:
             raise ConfigError(
                 f"the model of sentences was learnt with vectors of {fitted.vector_size} numbers, "
                 f"these have {model.vector_size}; use the model that it was learnt with"
+            )
+        if fitted.fingerprint and rows is None and fitted.fingerprint != fingerprint(model):
+            warnings.warn(
+                "the directions that the model of sentences removes were learnt with other vectors than these; use the "
+                "vectors that it was learnt with, or learn it again",
+                stacklevel=2,
             )
         self.model, self.fitted = model, fitted
         tokenizer = get_tokenizer(fitted.tokenizer, fitted.lowercase)

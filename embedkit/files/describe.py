@@ -10,6 +10,7 @@ from embedkit.errors import FormatError
 from embedkit.files.safetensors import FORMATS, VECTORS, SafetensorsFile
 
 LONGEST_LIST = 20  # labels and the like; of longer ones the number is said
+LONGEST_HEADER = 1 << 20  # bytes
 
 
 def bytes_of(path: str | os.PathLike[str]) -> int:
@@ -30,7 +31,7 @@ def describe_own(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         file = SafetensorsFile(path)
     except (FormatError, OSError):
-        return {}
+        return _lines_of_own(path)
     name = file.metadata.get("format", "")
     if name not in FORMATS or name == VECTORS.name:
         return {}
@@ -43,6 +44,20 @@ def describe_own(path: str | os.PathLike[str]) -> dict[str, Any]:
     facts["values"] = sum(tensor.size for tensor in tensors.values())
     facts["tensors"] = {key: f"{tensor.dtype} {list(tensor.shape)}" for key, tensor in tensors.items()}
     return facts
+
+
+def _lines_of_own(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What the first line says of a file of JSON lines that embedkit wrote, and how many follow; nothing for others."""
+    try:
+        with open(path, "rb") as stream:
+            first = stream.readline(LONGEST_HEADER)
+            header = json.loads(first) if first.startswith(b'{"format": "embedkit-') else {}
+            lines = sum(1 for _ in stream) if header else 0
+    except (OSError, ValueError):
+        return {}
+    if not header:
+        return {}
+    return {"format": header.pop("format"), "file_bytes": os.path.getsize(path), **_shortened(header), "entries": lines}
 
 
 def _shortened(value: Any) -> Any:

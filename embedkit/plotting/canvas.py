@@ -152,7 +152,8 @@ def check_target(path: str | os.PathLike[str]) -> None:
     """Raise `ConfigError` before any work is done: for a suffix that cannot be drawn, or without matplotlib."""
     if Path(path).suffix.lower() not in SUFFIXES:
         raise ConfigError(
-            f"cannot tell what to draw into {path}: expected a name ending in {', '.join(SUFFIXES)} or .html"
+            f"cannot tell what to draw into {path}: expected a name ending in {', '.join(SUFFIXES)}, or for "
+            "words .html, .tsv or .parquet"
         )
     matplotlib()
 

@@ -51,7 +51,7 @@ OF_FASTTEXT = {
     "get_analogies": "model.analogy(a, b, c)",
     "get_subwords": "model.subwords and model.ngram_vectors, or the command subwords",
     "get_sentence_vector": 'embedkit.sklearn.EmbeddingVectorizer(model, method="fasttext"), or the command vectors',
-    "save_model": 'model.save("m.bin", "fasttext-binary")',
+    "save_model": 'model.save("m.bin", "fasttext")',
     "quantize": "embedkit.analysis.compression.compress, or the command compress",
     "predict": "embedkit.classification.storing.load_bag(path).predict(texts), or the command classify predict",
     "get_labels": "embedkit.classification.storing.load_bag(path).labels",

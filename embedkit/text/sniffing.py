@@ -21,8 +21,8 @@ _MAGICS = (
     (b"OggS", "an Ogg audio file"),
     (b"ID3", "an MP3 audio file"),
     (b"\x93NUMPY", "a NumPy .npy array"),
-    (b"\xba\x16\x4f\x2f", "a fastText .bin model; give text to train on"),
-    (b"FiFu", "a finalfusion model; give text to train on"),
+    (b"\xba\x16\x4f\x2f", "a fastText .bin model; give text"),
+    (b"FiFu", "a finalfusion model; give text"),
     (b"\x89HDF", "an HDF5 file"),
     (b"PAR1", "a Parquet file"),
     (b"SQLite format 3\x00", "an SQLite database"),
@@ -59,11 +59,11 @@ def describe_binary(head: bytes) -> str | None:
     if head[257:262] == b"ustar" and b"\x00" in head[:257]:
         return "a tar archive; unpack it first"
     if len(head) > 10 and head[8:10] in (b'{"', b"{ ") and head[2:8].count(0) >= 4:
-        return "a safetensors file; give text to train on"
+        return "a safetensors file; give text"
     if not _has_controls(head):
         return None
     if _COUNT_AND_SIZE.match(head):
-        return "a word2vec binary file; give text to train on"
+        return "a word2vec binary file; give text"
     if _alternating_nul(head):
         return _UTF_16
     return f"binary data ({head.count(0)} NUL and {_controls(head)} control bytes in the first {len(head)})"

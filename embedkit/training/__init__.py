@@ -350,7 +350,7 @@ def train(
         encoded = read_corpus(corpus, read_as, vocabulary, progress, mmap_above)
         mention_forms(corpus, settled, encoded.vocabulary, run)
         if continue_from is not None:
-            encoded = grown(encoded, continue_from, settled, run.say)
+            encoded = grown(encoded, continue_from, settled, run.say, lock)
         elif compass is not None:
             encoded = within(encoded, compass, settled, run.say)
         vectors = family(settled).fit(encoded, settled, run)

@@ -72,7 +72,9 @@ def config_of(
     return kind(**{name: value for name, value in {**kept, **fixed}.items() if name in own_first(kind)})
 
 
-def grown(corpus: Corpus, known: KeyedVectors, config: TrainingConfig, say: Callable[[str], None]) -> Corpus:
+def grown(
+    corpus: Corpus, known: KeyedVectors, config: TrainingConfig, say: Callable[[str], None], locked: bool = False
+) -> Corpus:
     """A corpus under the words of a model and those new ones that are frequent enough.
 
     Parameters
@@ -84,6 +86,8 @@ def grown(corpus: Corpus, known: KeyedVectors, config: TrainingConfig, say: Call
         Its `min_count` and `max_vocab` choose the new words; those of the model stay.
     say : callable
         Is told how many words matched.
+    locked : bool
+        Known vectors stand still.
     """
     words = list(dict.fromkeys(known.index_to_key))
     rows = {word: row for row, word in enumerate(words)}
@@ -114,7 +118,8 @@ def grown(corpus: Corpus, known: KeyedVectors, config: TrainingConfig, say: Call
         + ("" if known.counts is not None else "; the file has no counts, frequencies are those of the text")
     )
     if known.output_vectors is None:
-        say("the model holds no output vectors (`keep_output`): they are learnt anew, and known vectors move the more")
+        more = "" if locked else ", and known vectors move the more"
+        say(f"the model holds no output vectors (`keep_output`): they are learnt anew{more}")
     return _renumbered(corpus, mapping, vocabulary, config)
 
 

@@ -286,6 +286,10 @@ def test_columns_decimal_commas_and_quoted_values(tmp_path):
     found = read_pairs(written(tmp_path, '7.5;"new york; city";seoul\n1,25;"a";b\n'), columns=[2, 3, 1])
     assert found.words == [("new york; city", "seoul"), ("a", "b")]
     assert found.scores.tolist() == [7.5, 1.25]
+    found = read_pairs(written(tmp_path, 'a,b,score\nking,queen,"8,5"\nman,woman,7\n'))
+    assert (found.words, found.scores.tolist()) == ([("king", "queen"), ("man", "woman")], [8.5, 7])
+    with pytest.raises(FormatError, match=r"tell which hold the words and the score \(`columns`"):
+        read_pairs(written(tmp_path, "a\tb\tN\t1\n"))
     with pytest.raises(FormatError, match="line 2: expected two words and a score in the columns 1, 2, 4"):
         read_pairs(written(tmp_path, "a\tb\tN\t1\na\tb\tN\n"), columns=[1, 2, 4])
     with pytest.raises(ConfigError, match="three different numbers"):

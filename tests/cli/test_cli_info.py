@@ -44,3 +44,20 @@ def test_other_files_are_refused_as_before(tmp_path, capsys, content):
     path.write_bytes(content)
     assert main(["info", str(path)]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_phrases(tmp_path, capsys):
+    text = tmp_path / "t.txt"
+    text.write_text("new york is big\n" * 20 + "the town is small\n" * 20)
+    path = tmp_path / "p.jsonl"
+    assert (
+        main(["phrases", str(text), "--save-phrases", str(path), "-o", str(tmp_path / "out.txt"), "--threshold", "1"])
+        == 0
+    )
+    capsys.readouterr()
+    found = facts(path, capsys)
+    assert found["format"] == "embedkit-phrases"
+    assert found["delimiter"] == "_"
+    assert found["entries"] == len(path.read_text().splitlines()) - 1
+    (tmp_path / "other.json").write_text('{"format": "other"}\n')
+    assert main(["info", str(tmp_path / "other.json")]) == 1

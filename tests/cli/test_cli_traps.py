@@ -1,5 +1,7 @@
 """Small traps of the command line, each with its kind."""
 
+import io
+import json
 import os
 import re
 import subprocess
@@ -219,3 +221,57 @@ def test_a_table_of_many_columns_is_blocks_where_they_have_no_room(monkeypatch, 
 def test_note_keyboard_is_quiet_without_a_terminal(capsys):
     output.note_keyboard("text")
     assert capsys.readouterr().err == ""
+
+
+def test_what_was_written_is_named(model, tmp_path, capsys):
+    path = tmp_path / "v.npy"
+    assert main(["vectors", model, "king", "queen", "--npy", str(path)]) == 0
+    assert f"{path}: 2 rows, 6 dimensions" in capsys.readouterr().err
+    assert main(["vectors", model, "king", "--npy", str(path), "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_limit_is_told_where_it_ends_the_matches(tmp_path, capsys):
+    text = tmp_path / "t.txt"
+    text.write_text("the king\n" * 5)
+    assert main(["concordance", str(text), "king", "--limit", "2"]) == 0
+    assert "stopped at the limit of 2: 2 matches in 1 file" in capsys.readouterr().err
+    assert main(["concordance", str(text), "king"]) == 0
+    assert "5 matches in 1 file" in capsys.readouterr().err
+
+
+def test_key_words_of_equal_texts(tmp_path, capsys):
+    text = tmp_path / "t.txt"
+    text.write_text("the king rules\n" * 9)
+    assert main(["keyness", str(text), str(text)]) == 0
+    assert "note: no word is more frequent" in capsys.readouterr().err
+
+
+def test_a_table_of_counts_in_json_has_room_for_every_word(tmp_path, capsys):
+    text = tmp_path / "t.txt"
+    text.write_text("word king\n" * 9)
+    assert main(["cooccur", str(text), "--table", "--words", "king,word", "--json", "--quiet"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert rows == [
+        {"word": "king", "values": {"king": 0, "word": 9}},
+        {"word": "word", "values": {"king": 9, "word": 0}},
+    ]
+
+
+def test_gaps_of_a_stream(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "m.safetensors"
+    rows = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
+    config = {"model": "cbow", "loss": "ns", "window": 2}
+    KeyedVectors(["the", "king", "rules"], rows, counts=[9, 8, 7], output_vectors=rows, config=config).save(path)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"the ___ rules\n\nthe king\n")))
+    assert main(["fill", str(path), "--json", "-n", "1"]) == 1
+    first, blank, refused = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["text"] == "the ___ rules"
+    assert blank == {"text": "", "word": None, "probability": None}
+    assert refused["query"] == "the king"
+    assert "expected one gap" in refused["error"]
+
+
+def test_all_that_can_be_drawn_is_named(model, tmp_path, capsys):
+    assert main(["plot", model, "king", "queen", "-o", str(tmp_path / "a.foo")]) == 2
+    assert ".png, .svg, .pdf, or for words .html, .tsv or .parquet" in capsys.readouterr().err

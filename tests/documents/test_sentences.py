@@ -257,3 +257,19 @@ def test_the_files_are_told_apart(run, tmp_path):
     assert "expected a model of sentence vectors" in run("--apply", "m.safetensors", "cat", status=1).err
     assert "no such file" in run("--sif", "--fit", "nowhere.txt", "cat", status=1).err
     embedkit.load("m.safetensors")
+
+
+def test_other_vectors_than_those_that_directions_were_learnt_with_are_a_warning(tmp_path, recwarn):
+    vectors = model()
+    fitted, _ = learn(vectors, [LINES], SentenceOptions.create(method="sif"))
+    fitted.save(tmp_path / "s.safetensors")
+    again = SentenceModel.load(tmp_path / "s.safetensors")
+    SentenceEncoder(vectors, again)
+    assert not recwarn
+    other = KeyedVectors(WORDS, np.flip(np.asarray(vectors.vectors), axis=1))
+    with pytest.warns(UserWarning, match="learnt with other vectors than these"):
+        SentenceEncoder(other, again)
+    fitted, _ = learn(vectors, [LINES], SentenceOptions.create(method="tfidf"))
+    recwarn.clear()
+    SentenceEncoder(other, fitted)  # the weights of words fit any vectors
+    assert not recwarn

@@ -12,6 +12,7 @@ import pytest
 import embedkit
 from embedkit import KeyedVectors, load, train
 from embedkit.errors import EmbedkitError
+from embedkit.formats import FORMATS
 from embedkit.progress import Progress, default_progress, described, log_lines, notebook_bar
 from embedkit.query import other_names
 
@@ -102,6 +103,8 @@ def test_what_the_answers_name_is_there():
                 import_module(f"{home}.{name}")
                 continue
             assert hasattr(import_module(home), name), answer
+        for name in re.findall(r'save\("[^"]*", "([^"]*)"\)', answer):
+            assert name in FORMATS, answer
 
     taken = inspect.signature(train).parameters
     for old, new in other_names.OF_TRAIN.items():

@@ -72,7 +72,7 @@ def test_the_command(corpus, capsys):
     assert main(["concordance", str(corpus), "king*", "--context", "1", "--limit", "2"]) == 0
     out, err = capsys.readouterr()
     assert out.splitlines() == [f"{corpus}\t1\tThe\tKing\tand", f"{corpus}\t1\tthe\tkings\tof"]
-    assert err == "2 matches in 1 file\n"
+    assert err == "stopped at the limit of 2: 2 matches in 1 file\n"
     assert main(["concordance", str(corpus), "왕*", "--json", "-q"]) == 0
     record = json.loads(capsys.readouterr().out.splitlines()[0])
     assert record == {"file": str(corpus), "line": 3, "left": "", "match": "왕은", "right": "왕이다 여왕"}

@@ -80,6 +80,14 @@ def test_a_file_without_counts_and_outputs_says_so():
     assert any("no output vectors" in line for line in said)
 
 
+def test_locked_vectors_do_not_move_the_more():
+    known = embedkit.train(FIRST, **{**OPTIONS, "keep_output": False})
+    said = []
+    embedkit.train(SECOND, continue_from=known, lock=True, epochs=1, workers=1, note=said.append)
+    assert any("words stand in the text" in line for line in said)
+    assert not any("known vectors move" in line for line in said)
+
+
 def test_what_contradicts_the_model_is_refused():
     first = trained("fasttext")
     for options, message in (

@@ -75,5 +75,6 @@ def concordance(
     if not n:
         warn(f"nothing matches {query!r} in {', '.join(corpus)}")
         return 1
-    note(f"{n:,} match{'' if n == 1 else 'es'} in {len(files):,} file{'' if len(files) == 1 else 's'}", quiet)
+    stopped = f"stopped at the limit of {limit:,}: " if n == limit else ""
+    note(f"{stopped}{n:,} match{'' if n == 1 else 'es'} in {len(files):,} file{'' if len(files) == 1 else 's'}", quiet)
     return 0

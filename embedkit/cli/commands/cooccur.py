@@ -349,9 +349,10 @@ def _count_on_cluster(
 def _print_table(counts: Cooccurrences, words: list[str] | None, as_json: bool) -> None:
     table = counts.table(words)
     words = words or list(counts.vocabulary.index_to_key)
-    with Results(["word", *words], as_json, header=True) as results:
+    with Results(["word", "values"] if as_json else ["word", *words], as_json, header=True) as results:
         for word, row in zip(words, table.tolist(), strict=True):
-            results.row(word, *(int(value) if value == int(value) else value for value in row))
+            values = [int(value) if value == int(value) else value for value in row]
+            results.row(word, *([dict(zip(words, values, strict=True))] if as_json else values))
 
 
 def _print_ratios(counts: Cooccurrences, ratio: str, probes: str, as_json: bool) -> None:

@@ -27,14 +27,18 @@ def fill(model: str, texts: tuple[str, ...], topn: int, as_json: bool) -> int:
     vectors = load(model)
     status = 0
     with Results(["text", "word", "probability"], as_json) as results:
-        for lines in query_batches(texts):
+        for lines in query_batches(texts, keep_empty=True):
             for line in lines:
+                if not line:
+                    results.blank()
+                    continue
                 try:
                     answers = vectors.fill(line, topn)
                 except EmbedkitError as error:
-                    if len(texts) == 1:
+                    if len(texts) == 1 and not as_json:
                         raise
                     warn(str(error))
+                    results.refused(line, str(error))
                     status = 1
                     continue
                 for word, probability in answers:

@@ -57,7 +57,9 @@ def infer(
     vectors = load(model)
     doc2vec.config_of(vectors, epochs, learning_rate)
     if trained:
-        refuse(("texts", "epochs", "learning_rate"), "with `trained`: nothing is inferred")
+        refuse(("epochs", "learning_rate"), "with `trained`: nothing is inferred")
+        if texts:
+            raise ConfigError("`trained` gives the vectors of the lines that were trained on: leave TEXTs out")
         found = vectors.table.document_vectors
         if found is None:
             raise ConfigError(f"{model} does not hold the vectors of its training text")
@@ -77,6 +79,7 @@ def infer(
                 n, without = n + len(rows), without + int((~rows.any(axis=1)).sum())
                 writer.add(rows)
             writer.finish()
+        note(f"{npy}: {writer.n_rows:,} rows, {writer.vector_size} dimensions", quiet)
     else:
         for lines, rows in batches:
             n, without = n + len(rows), without + int((~rows.any(axis=1)).sum())

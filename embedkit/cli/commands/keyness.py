@@ -62,6 +62,9 @@ def keyness(
         both = [count_words([path], workers=workers, progress=progress, **reading) for path in (corpus, reference)]
     found = find(*both, measure=measure, min_count=min_count, topn=topn)
     note(f"{both[0].total:,} words in {corpus}, {both[1].total:,} in {reference}", quiet)
+    if not found:
+        why = f"more frequent in {corpus} than in {reference}, and there {min_count} times or more"
+        note(f"note: no word is {why}; --min-count 1 takes rare ones", quiet)
     columns = ["word", "count_a", "count_b", "per_million_a", "per_million_b", "log_likelihood", "log_ratio", "bic"]
     with Results(columns, as_json, header=True) as results:
         for key in found:

@@ -11,7 +11,7 @@ import numpy as np
 
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
-from embedkit.cli.shared.output import print_json, print_line
+from embedkit.cli.shared.output import note, print_json, print_line
 from embedkit.cli.shared.queries import Inquiry, Refused, query_batches, questions
 from embedkit.cli.shared.reading import load, reading_options
 from embedkit.cli.shared.sentences import learning_options, method_of, method_options, refuse_for_words, text_batches
@@ -78,6 +78,7 @@ def vectors(
             for _, rows, _ in batches:
                 writer.add(rows)
             writer.finish()
+        note(f"{npy}: {writer.n_rows:,} rows, {writer.vector_size} dimensions", quiet)
         return inquiry.status
     show = _json_lines("text" if texts else "word") if as_json else _text_lines(not texts)
     for batch in batches:
