@@ -30,6 +30,7 @@ from embedkit.nn.learning.entities import SCHEMES, check_legal, recognise
 from embedkit.nn.models.tagger import OUTPUTS, TAGGER_TRAINING, Tagger, TaggerConfig
 
 if TYPE_CHECKING:
+    from embedkit.query.keyed_vectors import KeyedVectors
     from embedkit.text.tagged import TaggedSentences
 
 _DEFAULT = TaggerConfig()
@@ -101,6 +102,12 @@ def tag() -> None:
     help="Beside the network a linear model of the words' characters and neighbours.",
 )
 @click.option(
+    "--morphemes/--no-morphemes",
+    default=None,
+    show_default="where the vectors' text was cut into morphemes",
+    help="Know Korean words by their morphemes and the kinds of these too; needs embedkit[korean].",
+)
+@click.option(
     "--scheme",
     type=click.Choice([*SCHEMES, "none"]),
     show_default="recognised by the tags",
@@ -115,6 +122,7 @@ def train(
     vectors: str | None,
     out: str,
     scheme: str | None,
+    morphemes: bool | None,
     columns: tuple[int, int] | None,
     encoder: str | None,
     tune_encoder: bool,
@@ -139,11 +147,14 @@ def train(
         options["epochs"] = suited_epochs(sentences)
     training = take_training_options(options)
     settings = {name: options.pop(name) for name in ("valid_fraction", "vector_size", "unfreeze_after")}
+    known = load_vectors(vectors)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
         model, history = train_tagger(
             sentences,
-            load_vectors(vectors),
-            config=TaggerConfig(**options, scheme=_scheme(sentences, scheme, quiet)),
+            known,
+            config=TaggerConfig(
+                **options, scheme=_scheme(sentences, scheme, quiet), morphemes=_morphemes(known, morphemes, quiet)
+            ),
             options=training,
             valid=read_tagged(list(valid), columns) if valid else None,
             progress=progress,
@@ -223,6 +234,22 @@ def predict(model: str, files: tuple[str, ...], vectors: str | None, tokens: boo
                 print_line(word, label)
             print_line()
         sys.stdout.flush()
+
+
+def _morphemes(vectors: KeyedVectors | None, chosen: bool | None, quiet: bool) -> str | None:
+    """The tokenizer of morphemes that words are known by: that of the vectors where they have one."""
+    from embedkit.nn.words.pieces import KIND, cuts_words
+    from embedkit.nn.words.tokens import tokenizer_settings
+
+    name = tokenizer_settings(vectors)["tokenizer"]
+    if not cuts_words(name):
+        return KIND if chosen else None
+    if chosen is None:
+        note(
+            f"the vectors are of morphemes ({name}), so words are known by theirs: --no-morphemes if they are not",
+            quiet,
+        )
+    return None if chosen is False else name
 
 
 def _scheme(data: TaggedSentences, chosen: str | None, quiet: bool) -> str | None:

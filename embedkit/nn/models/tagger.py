@@ -26,7 +26,8 @@ from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.building import build
 from embedkit.nn.models.loading import Recipe, check_sizes, open_model
 from embedkit.nn.models.wide import WideField
-from embedkit.nn.words.surroundings import word_bags
+from embedkit.nn.words.pieces import cuts_words, word_pieces
+from embedkit.nn.words.surroundings import WordBags, word_bags
 from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer
 from embedkit.nn.words.word_input import TypeRows, WordInput, WordInputCache
 from embedkit.threads import ordered_map, usable_cores
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 PREDICT_BATCH = 128
 OUTPUTS = ("linear", "crf")
+MORPHEMES_VERSION = 2  # of a file whose words are known by their morphemes, which version 1 leaves out
 SHARES = (0.3, 0.7)  # where no sentences are held out to choose them by
 TAGGER_TRAINING = TrainingOptions(epochs=4, batch_size=32, learning_rate=6e-3, embedding_rate=3.0, patience=3)
 
@@ -61,6 +63,9 @@ class TaggerConfig:
         Of tags that mark entities: tags that it does not allow after each other never are.
     wide : bool
         A linear model of the words' characters and neighbours beside the network; only with `output` crf.
+    morphemes : str, optional
+        Name of a tokenizer of Korean morphemes: words that have no vector are looked up by theirs, and the linear
+        model knows of which kind they are (`embedkit.nn.words.pieces`).
     """
 
     model: str = "gru"
@@ -72,8 +77,11 @@ class TaggerConfig:
     frozen: bool = False
     scheme: str | None = None
     wide: bool = True
+    morphemes: str | None = None
 
     def __post_init__(self) -> None:
+        if self.morphemes is not None and not cuts_words(self.morphemes):
+            raise ConfigError(f"morphemes must name a tokenizer of morphemes, got {self.morphemes!r}")
         check_sizes(self, "hidden_size", "num_layers")
         if self.output not in OUTPUTS:
             raise ConfigError(f"unknown output {self.output!r}: choose one of {', '.join(OUTPUTS)}")
@@ -138,6 +146,9 @@ class Tagger:
         self.shares = SHARES
         self.tokenizer = tokenizer or {}
         self.tokens = text_tokenizer(self.tokenizer)
+        self.pieces = None if config.morphemes is None else word_pieces(config.morphemes)
+        if self.pieces is not None:
+            words.lookup.cut = self.pieces.as_vectors
         dtype = words.embedding.parameters["weight"].dtype
         self.encoder = Encoder(
             config.model,
@@ -221,7 +232,11 @@ class Tagger:
 
     def wide_scores(self, tokens: list[str], ids: list[Array]) -> list[Array] | None:
         """What the wide part says of sentences of token types, None where there is none."""
-        return None if self.wide is None else self.wide.scores(word_bags(tokens, ids))
+        return None if self.wide is None else self.wide.scores(self.bags(tokens, ids))
+
+    def bags(self, tokens: list[str], ids: list[Array]) -> WordBags:
+        """What the wide part knows of sentences of token types."""
+        return word_bags(tokens, ids, None if self.pieces is None else self.pieces.tagged(tokens))
 
     def _answers(
         self, ids: list[Array], rows: TypeRows, wide: list[Array] | None, check: Callable[[], None], sure: bool
@@ -313,7 +328,9 @@ class Tagger:
         config |= {"network_share": self.shares[0], "wide_share": self.shares[1]}
         config |= {"tokenizer": self.tokenizer, **self.words.to_config()}
         wide = {} if self.wide is None else self.wide.to_tensors()
-        save_model(path, self.TASK, self.config.model, config, {**self.parameters, **self.words.to_tensors(), **wide})
+        tensors = {**self.parameters, **self.words.to_tensors(), **wide}
+        version = 1 if self.pieces is None else MORPHEMES_VERSION
+        save_model(path, self.TASK, self.config.model, config, tensors, version=version)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], vectors: KeyedVectors | None = None) -> Tagger:

@@ -27,8 +27,9 @@ from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.tagger import TAGGER_TRAINING, Tagger, TaggerConfig, pooled_scores
 from embedkit.nn.models.wide import WideField, train_wide
 from embedkit.nn.words.lookup import build_lookup
+from embedkit.nn.words.pieces import cuts_words, word_pieces
 from embedkit.nn.words.spelling import SpellingLookup
-from embedkit.nn.words.surroundings import WordBags, word_bags
+from embedkit.nn.words.surroundings import WordBags
 from embedkit.nn.words.tokens import TokenTypes, tokenizer_settings
 from embedkit.nn.words.word_input import WordInput
 from embedkit.progress import Progress, ProgressCallback
@@ -85,11 +86,14 @@ def train_tagger(
         sentences = data.sentences + valid.sentences
         targets += _targets(valid, labels)
     seen = [token for i in train for token in sentences[i]]
-    start = build_lookup(vectors, seen, vector_size=vector_size, rng=rng)
+    cut = None if config.morphemes is None else word_pieces(config.morphemes).as_vectors
+    start = build_lookup(vectors, seen, vector_size=vector_size, cut=cut, rng=rng)
     spelling = SpellingLookup.from_tokens(seen) if config.spelling_size else None
     settings = tokenizer_settings(vectors) if encoder is None or vectors is not None else encoder.model.tokenizer
     if encoder is not None:
         encoder.check_tokenizer(settings)
+    if cuts_words(settings["tokenizer"]):
+        settings = {"tokenizer": "whitespace", "lowercase": False}  # what is tagged are whole words
     words = WordInput(
         start.lookup,
         start.weight,
@@ -103,7 +107,7 @@ def train_tagger(
     )
     tagger = Tagger(config, labels, words, tokenizer=settings, rng=rng)
     types = TokenTypes(sentences)
-    bags = word_bags(types.tokens, types.ids) if config.wide and config.output == "crf" else None
+    bags = tagger.bags(types.tokens, types.ids) if config.wide and config.output == "crf" else None
     fields: list[WideField] = []
     if bags is not None:
         choices = [train, np.arange(len(data))] if valid is None and len(held_out) else [train]

@@ -12,8 +12,9 @@ A token is looked up as it is written, then in lower case.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ from embedkit.vocabulary.words import WordIndex, Words, find_normalised
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
 
+Cut = Callable[[Sequence[str]], list[list[str]]]
 MIN_BUCKET_WORDS = 2
 MIN_COUNT = 2
 
@@ -42,12 +44,18 @@ class WordLookup:
         How tokens are split into n-grams.
     buckets : int64 (n_buckets,), ascending
         The buckets that have rows: ``buckets[j]`` has row 1 + len(words) + j.
+
+    Attributes
+    ----------
+    cut : callable, optional
+        Takes tokens apart as the vectors' text was: a token that is no word is the mean of its parts.
     """
 
     def __init__(
         self, words: Sequence[str], subwords: Subwords | None = None, buckets: np.ndarray | None = None
     ) -> None:
         self.words = words
+        self.cut: Cut | None = None
         self.subwords = subwords
         self.buckets = np.zeros(0, np.int64) if buckets is None else buckets
         self._index = WordIndex(words)
@@ -66,6 +74,24 @@ class WordLookup:
 
     def bags(self, tokens: Sequence[str]) -> Bags:
         """The rows of each token."""
+        if self.cut is None:
+            return self._whole_bags(tokens)
+        parts = self._parts(tokens)
+        found = self._whole_bags(list(itertools.chain(*parts)))
+        ends = np.cumsum([0, *map(len, parts)])
+        return Bags(found.offsets[ends], found.rows)
+
+    def _parts(self, tokens: Sequence[str]) -> list[list[str]]:
+        """What each token is looked up by, at least itself."""
+        if self.cut is None:
+            return [[token] for token in tokens]
+        whole = [bool(self.borrowed.get(token) or self.word_row(token)) for token in tokens]
+        return [
+            [token] if known or not parts else parts
+            for token, known, parts in zip(tokens, whole, self.cut(tokens), strict=True)
+        ]
+
+    def _whole_bags(self, tokens: Sequence[str]) -> Bags:
         own = np.array([self.borrowed.get(token) or self.word_row(token) for token in tokens], np.int64)
         if self.subwords is None:
             return Bags(np.arange(len(tokens) + 1), own)
@@ -88,8 +114,8 @@ class WordLookup:
             The vectors of those that `vectors` has, times `scale`; from now on their rows are `n_rows` and up.
         """
         self.borrowed = {}
-        wanted = list(dict.fromkeys(tokens))
-        bags = self.bags(wanted)
+        wanted = list(dict.fromkeys(itertools.chain(*self._parts(list(tokens)))))
+        bags = self._whole_bags(wanted)
         unknown = bags.rows[bags.offsets[:-1]] == 0
         found = [token for token, none in zip(wanted, unknown, strict=True) if none and vectors.has_vector(token)]
         self.borrowed = {token: self.n_rows + i for i, token in enumerate(found)}
@@ -178,6 +204,7 @@ def build_lookup(
     *,
     vector_size: int = 100,
     max_words: int = 200_000,
+    cut: Cut | None = None,
     rng: np.random.Generator,
 ) -> Start:
     """The words that a model carries, and their first vectors.
@@ -192,6 +219,8 @@ def build_lookup(
         Without `vectors`.
     max_words : int
         Of vectors without subwords the most frequent so many come along, seen in the training text or not.
+    cut : callable, optional
+        As of the look-up, which it is left to the caller to give it; tokens that the vectors lack count by their parts.
     rng : Generator
         For the rows of words that the vectors do not know.
 
@@ -200,6 +229,8 @@ def build_lookup(
     Start
     """
     counts = Counter(tokens)
+    if cut is not None and vectors is not None:
+        counts = Counter(_counted_parts(vectors, counts, cut))
     if vectors is None:
         lookup = WordLookup(sorted(word for word, n in counts.items() if n >= MIN_COUNT))
         weight = rng.standard_normal((lookup.n_rows, vector_size), dtype=np.float32)
@@ -207,6 +238,13 @@ def build_lookup(
     if vectors.subwords is not None and vectors.ngram_vectors is not None:
         return _with_subwords(vectors, vectors.subwords, vectors.ngram_vectors, counts)
     return _with_words(vectors, counts, max_words, rng)
+
+
+def _counted_parts(vectors: KeyedVectors, counts: Counter[str], cut: Cut) -> Iterable[str]:
+    """Every token as often as it is there, those that the vectors lack in parts."""
+    for (token, n), parts in zip(counts.items(), cut(list(counts)), strict=True):
+        for part in [token] if vectors.row(token) >= 0 or not parts else parts:
+            yield from itertools.repeat(part, n)
 
 
 def _with_words(vectors: KeyedVectors, counts: Counter[str], max_words: int, rng: np.random.Generator) -> Start:

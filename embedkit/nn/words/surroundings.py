@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from embedkit.nn.words.pieces import kind_features, piece_features
 from embedkit.nn.words.spelling import shape
 from embedkit.text.hangul import is_syllable
 
@@ -85,7 +86,9 @@ def pair_features(first: str, second: str) -> list[str]:
     return [f"&{first}\n{second}", f"^{first[-1:]}\n{second[:1]}"]
 
 
-def word_bags(tokens: Sequence[str], ids: Sequence[np.ndarray]) -> WordBags:
+def word_bags(
+    tokens: Sequence[str], ids: Sequence[np.ndarray], pieces: Sequence[Sequence[str]] | None = None
+) -> WordBags:
     """The features of sentences.
 
     Parameters
@@ -94,6 +97,8 @@ def word_bags(tokens: Sequence[str], ids: Sequence[np.ndarray]) -> WordBags:
         Token types.
     ids : sequence of int64 (n_words,)
         Sentences as places in `tokens`, each of at least one word.
+    pieces : sequence of sequences of str, optional
+        The morphemes of each token type: features too.
     """
     n = len(tokens) + 1
     border, types = n - 1, [*tokens, BORDER]
@@ -107,12 +112,14 @@ def word_bags(tokens: Sequence[str], ids: Sequence[np.ndarray]) -> WordBags:
     pairs, place = np.unique(firsts * n + seconds, return_inverse=True)
     as_second, as_first = place[: len(own)], place[len(own) :]
     bags = [own, n + before, 2 * n + behind, 3 * n + as_second, 3 * n + len(pairs) + as_first]
-    neighbours = [neighbour_features(token) for token in types]
+    morphemes = [()] * n if pieces is None else [*pieces, ()]
+    own_lists = [own_features(token) + piece_features(each) for token, each in zip(types, morphemes, strict=True)]
+    neighbours = [neighbour_features(token) + kind_features(each) for token, each in zip(types, morphemes, strict=True)]
     both = [pair_features(types[pair // n], types[pair % n]) for pair in pairs.tolist()]
     hashes: list[int] = []
     offsets = [0]
     for mark, features in (
-        ("", map(own_features, types)),
+        ("", own_lists),
         ("<", neighbours),
         (">", neighbours),
         ("2", [features[:-1] for features in both]),
