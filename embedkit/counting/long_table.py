@@ -15,13 +15,30 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from embedkit.counting.rows import RowBlock
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.vocabulary import Vocabulary
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
 COLUMNS = ("word", "neighbour", "count")
 _ROWS_AT_ONCE = 1 << 18
+
+
+def refuse(path: str | os.PathLike[str]) -> None:
+    """Refuse a table of counts where a text is expected: its cells would be read as words.
+
+    Raises
+    ------
+    FormatError
+    """
+    heads = [mark.join(COLUMNS).encode() for mark in (",", "\t")]
+    with open(path, "rb") as stream:
+        first = stream.readline(1 << 10).rstrip(b"\r\n")
+    if first in heads:
+        raise FormatError(
+            f"{os.fspath(path)}: expected a text or counts, found counts as a table, which is for other programs and "
+            "not read back; write the counts to a .safetensors too"
+        )
 
 
 def write(path: str | os.PathLike[str], vocabulary: Vocabulary, blocks: Iterable[RowBlock], format: str) -> int:

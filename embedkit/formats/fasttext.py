@@ -7,12 +7,13 @@ input vectors are read, its labels are not.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from embedkit.errors import EmbedkitError
-from embedkit.formats.blocks import check_dimensions
+from embedkit.formats.blocks import Reading, check_dimensions, rows_from
 from embedkit.formats.fasttext_parts import Dictionary, FastTextFile, read_parts, write_parts
 from embedkit.formats.fasttext_quantized import FastTextCodes
 from embedkit.formats.table import JAMO_IN_BIN
@@ -23,20 +24,31 @@ from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words
 
 
-def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTable:
+def read(path: str | os.PathLike[str], name: str | None = None, reading: Reading | None = None) -> EmbeddingTable:
     """Open a fastText model, memory-mapped: a word or an unknown word touches its own rows.
 
-    Words that are not UTF-8 keep their bytes (surrogateescape).
+    Words that are not UTF-8 keep their bytes (surrogateescape) unless `reading` names another encoding, or what to do
+    with them; their vectors are composed from the bytes of the file either way.
 
     Raises
     ------
     FormatError
-        When the file is cut off, damaged, newer than version 12, or floret's.
+        When the file is cut off, damaged, newer than version 12, or floret's, or holds words of another encoding than
+        the one that was named.
     """
-    return _vectors(os.fspath(path) if name is None else name, read_parts(path, name))
+    return _vectors(os.fspath(path) if name is None else name, read_parts(path, name), reading or Reading())
 
 
-def _vectors(name: str, parts: FastTextFile) -> EmbeddingTable:
+def _names(name: str, words: Words, reading: Reading) -> Words:
+    """The words as they are asked for."""
+    if (reading.encoding, reading.encoding_errors) == ("utf-8", "strict"):
+        return words
+    strict = replace(reading, skip_bad_rows=False)
+    found, _ = strict.decoded(words.to_bytes(), np.empty((len(words), 0), np.float32), rows_from(name, 0))
+    return Words.from_bytes(found)
+
+
+def _vectors(name: str, parts: FastTextFile, reading: Reading) -> EmbeddingTable:
     arguments, dictionary, rows, output = parts.arguments, parts.dictionary, parts.rows, parts.output
     n_words = len(dictionary.words)
     words = Words.from_bytes(dictionary.words)
@@ -48,7 +60,7 @@ def _vectors(name: str, parts: FastTextFile) -> EmbeddingTable:
     config = {"tool": "fasttext", **arguments, "n_tokens": dictionary.n_tokens}
     kept_output = arguments["model"] != "supervised" and arguments["loss"] in ("ns", "softmax")
     return EmbeddingTable(
-        words,
+        _names(name, words, reading),
         ComposedRows(words, own, subwords, None if subwords is None else ngrams, name),
         counts=dictionary.counts,
         subwords=subwords,
@@ -112,6 +124,11 @@ def _expressible(table: EmbeddingTable) -> tuple[Rows, Rows | None]:
         raise EmbedkitError(
             "cannot write fastText .bin: the model's n-grams were pruned, and fastText reads pruned "
             "models only when they are quantised; use .safetensors or .vec"
+        )
+    if isinstance(table.vectors, ComposedRows) and table.vectors.words is not table.words:
+        raise EmbedkitError(
+            "cannot write fastText .bin: the words were read in another encoding, in which they have other n-grams; "
+            "use .safetensors or .vec"
         )
     if table.word_rows is None or table.ngram_vectors is None:
         raise EmbedkitError(

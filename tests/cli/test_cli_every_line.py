@@ -64,6 +64,12 @@ def test_every_line_is_a_record(ask, model, command):
     assert refused["error"]
 
 
+def test_subwords_too(ask):
+    status, lines, _ = ask("subwords", stdin="king\n\nqueen\n")
+    assert status == 0
+    assert [line.split("\t")[0] for line in lines] == ["king", "", "queen"]
+
+
 def test_searches_too(ask, tmp_path):
     (tmp_path / "t.txt").write_text("the king\nthe queen\n")
     status, lines, _ = ask("search", tmp_path / "t.txt", "-q", "-n", 1, stdin="king\n\nzzz\nqueen\n")

@@ -275,3 +275,16 @@ def test_gaps_of_a_stream(tmp_path, capsys, monkeypatch):
 def test_all_that_can_be_drawn_is_named(model, tmp_path, capsys):
     assert main(["plot", model, "king", "queen", "-o", str(tmp_path / "a.foo")]) == 2
     assert ".png, .svg, .pdf, or for words .html, .tsv or .parquet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mark", [",", "\t"])
+def test_a_table_of_counts_is_no_text(mark, tmp_path, capsys):
+    table = tmp_path / "c.csv"
+    table.write_text(mark.join(["word", "neighbour", "count"]) + "\n" + mark.join(["king", "queen", "2"]) + "\n")
+    for arguments in (
+        ["cooccur", str(table), "--table"],
+        ["collocates", str(table), "king"],
+        ["plot", "--cooccurrences", str(table), "king", "queen"],
+    ):
+        assert main(arguments) == 1
+        assert "found counts as a table" in capsys.readouterr().err

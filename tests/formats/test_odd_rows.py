@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from embedkit import KeyedVectors, load
 from embedkit.cli import main
-from embedkit.errors import ConfigError, FormatError
+from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.kernels import thresholds
 from embedkit.query.storing import convert
 from embedkit.rows.norms import row_norms
@@ -262,3 +262,24 @@ def test_the_command_line(tmp_path, capsys):
     to = ["--from", "glove-text", "--encoding", "cp949", "--limit", "1"]
     assert main(["convert", str(korean), str(tmp_path / "k.safetensors"), *to]) == 0
     assert list(load(tmp_path / "k.safetensors")) == ["왕"]
+
+
+def test_words_of_fasttext_files_in_another_encoding(tmp_path):
+    rng = np.random.default_rng(0)
+    own, ngrams = rng.normal(size=(3, 4)).astype(np.float32), rng.normal(size=(20, 4)).astype(np.float32)
+    words = ["the", "여왕".encode("cp949").decode("utf-8", "surrogateescape"), "cat"]
+    KeyedVectors(words, own, word_rows=own, subwords=Subwords("chars", 3, 6, 20), ngram_vectors=ngrams).save(
+        tmp_path / "m.bin"
+    )
+    plain = load(tmp_path / "m.bin")
+    assert list(plain) == words
+    named = load(tmp_path / "m.bin", encoding="cp949")
+    assert list(named) == ["the", "여왕", "cat"]
+    np.testing.assert_array_equal(named.vectors[:], plain.vectors[:])
+    assert list(load(tmp_path / "m.bin", encoding_errors="ignore"))[0::2] == ["the", "cat"]
+    with pytest.raises(FormatError, match="row 1: expected ASCII, found the word"):
+        load(tmp_path / "m.bin", encoding="ascii")
+    with pytest.raises(EmbedkitError, match="read in another encoding"):
+        named.save(tmp_path / "again.bin")
+    named.save(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(load(tmp_path / "m.safetensors")["여왕"], plain.vectors[1])

@@ -79,3 +79,4 @@ def align(
             results.row(row.method, *(value if row.queries else None for value in row.precision), row.queries)
     if output:
         save(found.vectors, output)
+        note(f"{output}: {len(found.vectors):,} words, {found.vectors.vector_size} dimensions", quiet)

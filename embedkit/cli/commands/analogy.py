@@ -56,7 +56,7 @@ def analogy(
     if len(words) != 3 and any(len(fields(inquiry.model, question)) != 3 for question in words):
         raise ConfigError(f"expected three words A B C, or none to read standard input; found {len(words)}")
     with Results(["query", "word", "value"], as_json) as results:
-        for lines in query_batches(["\t".join(words)] if len(words) == 3 else words, keep_empty=True):
+        for lines in query_batches(["\t".join(words)] if len(words) == 3 else words):
             asked = [(line, fields(inquiry.model, line)) for line in lines]
             understood = [_items(inquiry, line, triple) if line else None for line, triple in asked]
             questions = [cast("Triple", tuple(found)) for found in understood if isinstance(found, list)]

@@ -73,7 +73,7 @@ def axis(
             for row in ends:
                 results.row(shown[row], float(places[row]))
             return inquiry.status
-        for lines in query_batches(words, keep_empty=True):
+        for lines in query_batches(words):
             asked = [inquiry.items([line]) if line else None for line in lines]
             items = [found[0] for found in asked if isinstance(found, list)]
             values = iter(directions.projections(vectors, direction, items).tolist() if items else [])

@@ -69,10 +69,12 @@ def collocates(
     """
     import os
 
-    from embedkit.counting import Window, count_cooccurrences, native
+    from embedkit.counting import Window, count_cooccurrences, long_table, native
     from embedkit.counting.collocates import collocates as find
     from embedkit.vocabulary.corpus import Corpus
 
+    if os.path.isfile(corpus):
+        long_table.refuse(corpus)
     if os.path.isfile(corpus) and native.is_native(corpus):
         refuse(("window", "workers", *READING), f"on {corpus}, which holds counts that were made before")
         counts = native.read(corpus)

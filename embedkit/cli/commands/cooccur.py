@@ -272,10 +272,12 @@ def _refuse_idle(corpus: tuple[str, ...], output: str | None, shown: bool, vocab
 def _looked_at(
     corpus: tuple[str, ...], window: Window, options: dict[str, Any], progress: ProgressCallback | None
 ) -> Cooccurrences:
-    from embedkit.counting import count_cooccurrences, native
+    from embedkit.counting import count_cooccurrences, long_table, native
     from embedkit.vocabulary.corpus import Corpus
 
     one_file = len(corpus) == 1 and os.path.isfile(corpus[0])
+    if one_file:
+        long_table.refuse(corpus[0])
     if one_file and native.is_native(corpus[0]):
         return native.read(corpus[0], options["vocabulary"])
     if one_file and corpus[0].endswith(".bin") and options["vocabulary"] is not None:

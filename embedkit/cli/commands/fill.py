@@ -27,7 +27,7 @@ def fill(model: str, texts: tuple[str, ...], topn: int, as_json: bool) -> int:
     vectors = load(model)
     status = 0
     with Results(["text", "word", "probability"], as_json) as results:
-        for lines in query_batches(texts, keep_empty=True):
+        for lines in query_batches(texts):
             for line in lines:
                 if not line:
                     results.blank()

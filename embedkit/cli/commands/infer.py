@@ -69,7 +69,7 @@ def infer(
     else:
         batches = (
             (lines, doc2vec.infer(vectors, lines, epochs=epochs, learning_rate=learning_rate))
-            for lines in query_batches(texts, keep_empty=True)
+            for lines in query_batches(texts)
         )
     n = without = 0
     if npy is not None:

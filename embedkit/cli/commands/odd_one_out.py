@@ -33,7 +33,7 @@ def odd_one_out(model: str, words: tuple[str, ...], as_json: bool, quiet: bool) 
     """
     inquiry = Inquiry(load(model), quiet)
     with Results(["word"] if words else ["query", "word"], as_json) as results:
-        for lines in query_batches(["\t".join(words)] if words else [], keep_empty=True):
+        for lines in query_batches(["\t".join(words)] if words else []):
             for line in lines:
                 if not line:
                     results.blank()

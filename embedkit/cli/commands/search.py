@@ -83,7 +83,7 @@ def search(
     one = len(query) == 1
     columns = ["file", "line", "score", "text"]
     with Results(columns if one and not as_json else ["query", *columns], as_json, digits=5) as results:
-        for questions in query_batches(query, keep_empty=True):
+        for questions in query_batches(query):
             for question in questions:
                 if not question:
                     results.blank()

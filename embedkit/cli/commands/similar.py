@@ -116,7 +116,7 @@ def _batches(words: tuple[str, ...], alone: bool) -> Iterator[Sequence[str | Non
     found = False
     silent = sys.stdin.isatty() or click.get_current_context().meta.get(STDIN_HOLDS_MODEL)
     if words or not (alone and silent):
-        for lines in query_batches(words, keep_empty=True):
+        for lines in query_batches(words):
             found = True
             yield lines
     if alone and not found:

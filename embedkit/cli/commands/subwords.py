@@ -53,6 +53,9 @@ def subwords(words: tuple[str, ...], model: str | None, as_json: bool, quiet: bo
     with Results(["word", "subwords"], as_json) as results:
         for batch in query_batches(words):
             for word in batch:
+                if not word:
+                    results.blank()
+                    continue
                 subwords = _splitter(kind, given, word)
                 ngrams = [*subwords.ngrams(_checked(word)), f"<{word}>"]
                 results.row(word, ngrams if as_json else " ".join(ngrams))
@@ -80,6 +83,9 @@ def _shares(model: str, words: tuple[str, ...], as_json: bool, quiet: bool) -> N
     with Results(["word", "subword", "share", "norm"], as_json) as results:
         for batch in query_batches(words):
             for word in batch:
+                if not word:
+                    results.blank()
+                    continue
                 ngrams = vectors.subwords.ngrams(_checked(word))
                 rows = np.asarray(vectors.ngram_vectors[vectors.subwords.buckets(word)], np.float64)
                 known = vectors.row(word)

@@ -88,7 +88,7 @@ def vectors(
 
 
 def _words(inquiry: Inquiry, words: tuple[str, ...]) -> Iterator[Batch]:
-    for lines in query_batches(words, keep_empty=True):
+    for lines in query_batches(words):
         rows = np.full((len(lines), inquiry.model.vector_size), np.nan, np.float32)
         asked = [inquiry.question(line) if line else None for line in lines]
         single: dict[int, str] = {}

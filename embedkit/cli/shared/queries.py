@@ -46,11 +46,11 @@ def questions(name: str, metavar: str) -> Callable[[F], F]:
     return click.argument(name, nargs=-1, metavar=metavar, callback=given)
 
 
-def query_batches(arguments: Sequence[str], most: int = 4096, keep_empty: bool = False) -> Iterator[list[str]]:
+def query_batches(arguments: Sequence[str], most: int = 4096) -> Iterator[list[str]]:
     """Yield lists of queries: the arguments, or where there are none the lines of standard input.
 
     A list ends where no more input is waiting, so that somebody who types gets each answer at once, and a fast
-    producer is answered in bulk. Empty lines are left out unless `keep_empty`.
+    producer is answered in bulk. Blank lines come as empty strings: they keep their place among the answers.
     """
     if arguments:
         if not all(argument.strip(ASCII_SPACES) for argument in arguments):
@@ -70,17 +70,16 @@ def query_batches(arguments: Sequence[str], most: int = 4096, keep_empty: bool =
         if not newline:
             rest += chunk
             continue
-        lines = _lines(rest + complete, keep_empty)
+        lines = _lines(rest + complete)
         rest = tail
         for low in range(0, len(lines), most):
             yield lines[low : low + most]
-    if rest and (lines := _lines(rest, keep_empty)):
-        yield lines
+    if rest:
+        yield _lines(rest)
 
 
-def _lines(block: bytes, keep_empty: bool) -> list[str]:
-    lines = (line.decode("utf-8", "surrogateescape").strip(ASCII_SPACES) for line in block.split(b"\n"))
-    return [line for line in lines if line or keep_empty]
+def _lines(block: bytes) -> list[str]:
+    return [line.decode("utf-8", "surrogateescape").strip(ASCII_SPACES) for line in block.split(b"\n")]
 
 
 def fields(model: KeyedVectors, line: str) -> list[str]:

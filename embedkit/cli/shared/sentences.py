@@ -121,13 +121,13 @@ def corpus_lines(corpus: str | Sequence[str]) -> Iterator[list[str]]:
 
 
 def _kept(pieces: list[list[str]]) -> Iterator[list[str]]:
-    for lines in query_batches((), keep_empty=True):
+    for lines in query_batches(()):
         pieces.append(lines)
         yield lines
 
 
 def _encoded(encoder: SentenceEncoder, texts: tuple[str, ...]) -> Batches:
-    for lines in query_batches(texts, keep_empty=True):
+    for lines in query_batches(texts):
         yield lines, encoder.vectors(lines), True
 
 
