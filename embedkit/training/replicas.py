@@ -27,7 +27,7 @@ from embedkit.training.slices import Result, rate_at, read_only, slice_state, wo
 from embedkit.training.state import Family, Session
 from embedkit.vocabulary.corpus import Corpus
 
-RULE = 2  # of rounds and random states: runs of the first one cannot go on
+RULE = 3  # of rounds and random states: runs of earlier ones cannot go on
 TOLD_IDS = 150_000  # about, between two reports of all replicas
 PATIENCE = 1e9  # seconds to wait for threads of the same process: when one fails, all are told
 Results = list[dict[int, Result]]  # of each stage, of each replica
