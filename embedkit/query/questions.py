@@ -51,6 +51,8 @@ class Question:
     @property
     def words(self) -> list[str]:
         """All words of the question."""
+        if len(self.terms) == 1 and isinstance(self.terms[0][0], str):
+            return [self.terms[0][0]]  # most questions
         return words_in(self.terms)
 
 

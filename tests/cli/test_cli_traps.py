@@ -288,3 +288,11 @@ def test_a_table_of_counts_is_no_text(mark, tmp_path, capsys):
     ):
         assert main(arguments) == 1
         assert "found counts as a table" in capsys.readouterr().err
+
+
+def test_a_question_among_the_texts(tmp_path, capsys):
+    text = tmp_path / "t.txt"
+    text.write_text("the king\n")
+    assert main(["search", str(text), "the king"]) == 2
+    assert "a question goes behind --query: --query 'the king'" in capsys.readouterr().err
+    assert main(["search", str(text), str(text), "--query", "king", "--quiet"]) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from math import isinf
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from embedkit.cli.shared.reading import load, reading_options_beside, refuse_rea
 from embedkit.documents.bm25 import K1, B
 from embedkit.documents.search import CANDIDATES, RERANKINGS, WAYS
 from embedkit.errors import ConfigError
+from embedkit.files.locations import STDIN, has_glob, is_url
 
 if TYPE_CHECKING:
     from embedkit.documents.search import Searcher
@@ -72,6 +75,8 @@ def search(
     Example: embedkit search corpora/en.txt --query "a monarch" --by words --rerank wmd --vectors model.safetensors
     In Korean: embedkit search corpora/ko.txt --tokenizer korean --query "왕이 빵을 먹는다" --topn 3
     """
+    if not query and len(corpus) > 1:
+        _refuse_questions(corpus)
     if by == "vectors":
         refuse(("k1", "b"), "by `vectors`: they are of BM25")
     if rerank is None:
@@ -100,6 +105,13 @@ def search(
                     status = 1
             results.flush()
     return status
+
+
+def _refuse_questions(corpus: Sequence[str]) -> None:
+    """Say where a question goes that stands among the texts."""
+    for path in corpus:
+        if not (path == STDIN or is_url(path) or os.path.exists(path) or has_glob(path)):
+            raise ConfigError(f"{path}: no such file or folder; a question goes behind --query: --query {path!r}")
 
 
 def _searcher(

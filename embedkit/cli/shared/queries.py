@@ -176,8 +176,10 @@ class Inquiry:
 
     def _sum(self, word: str) -> str:
         """What to say where a word looks like a sum without spaces of words that are known."""
+        if not OPERATORS.search(word):
+            return ""
         parts = OPERATORS.split(word)
-        if len(parts) < 2 or not all(map(self._knows, parts)):
+        if not all(map(self._knows, parts)):
             return ""
         return f"; operators of a sum stand between spaces: {OPERATORS.sub(lambda found: f' {found[0]} ', word)!r}"
 
