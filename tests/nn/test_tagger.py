@@ -111,6 +111,9 @@ def test_bad_input():
     assert evaluate_tagger(tagger, strange).words.accuracy == 0 and evaluate_tagger(tagger, strange).n_unseen == 1
     with pytest.raises(CorpusError, match=r"t.tsv line 4: the label 'X' was never seen in training"):
         train_tagger(sentences(20), vectors(), valid=strange)
+    one = TaggedSentences([["a", "b"] * 40], [["X", "Y"] * 40], ["t.tsv line 1"])
+    with pytest.raises(CorpusError, match="found 1 sentence of 80 words: expected several, a blank line between"):
+        train_tagger(one)
     with pytest.raises(ConfigError, match=r"unknown output 'softmax'"):
         TaggerConfig(output="softmax")
     with pytest.raises(ConfigError, match=r"not transformer"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import numpy as np
 
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, CorpusError
 from embedkit.nn.layers.parameters import Gradients, merge_gradients
 from embedkit.nn.learning.batches import (
     FROZEN_WITHOUT_VECTORS,
@@ -71,6 +71,11 @@ def train_tagger(
     config, options = config or TaggerConfig(), options or replace(TAGGER_TRAINING, epochs=suited_epochs(data))
     if vectors is None and (config.frozen or unfreeze_after is not None):
         raise ConfigError(FROZEN_WITHOUT_VECTORS)
+    if len(data) < 2:
+        raise CorpusError(
+            f"found {len(data)} sentence of {sum(map(len, data.sentences)):,} words: expected several, a blank line "
+            "between them, to learn from some and measure on others"
+        )
     labels = label_set((tag for tags in data.tags for tag in tags), "tag", "token<TAB>tag")
     if config.scheme is not None:
         for part in (data, valid) if valid is not None else (data,):
