@@ -27,6 +27,7 @@ import numpy as np
 
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
+Setting = TypeVar("Setting")
 
 
 def usable_cores(most: int | None = None) -> int:
@@ -37,6 +38,34 @@ def usable_cores(most: int | None = None) -> int:
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
     return cores if most is None else min(cores, most)
+
+
+class SharedSetting(Generic[Setting]):
+    """Something that threads want set while they work: set by the first that comes, set back behind the last that goes.
+
+    Parameters
+    ----------
+    put : callable
+        ``put(value)`` sets it, and returns what it was.
+    """
+
+    def __init__(self, put: Callable[[Setting], Setting]) -> None:
+        self._put, self._lock, self._within = put, threading.Lock(), 0
+
+    @contextlib.contextmanager
+    def at(self, value: Setting) -> Iterator[None]:
+        """Within it the setting is `value`, which all that are within have to want."""
+        with self._lock:
+            if not self._within:
+                self._before = self._put(value)
+            self._within += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._within -= 1
+                if not self._within:
+                    self._put(self._before)
 
 
 class _Team(Generic[Task, Outcome]):

@@ -9,7 +9,7 @@ import pytest
 
 import embedkit
 from embedkit import threads
-from embedkit.threads import Timetable, for_each, ordered_map, run_rounds, run_tasks, usable_cores
+from embedkit.threads import SharedSetting, Timetable, for_each, ordered_map, run_rounds, run_tasks, usable_cores
 
 
 def control():
@@ -190,3 +190,23 @@ def test_nothing_else_asks_how_many_cores_there_are():
     files = Path(embedkit.__file__).parent.rglob("*.py")
     asking = [file.name for file in files if "cpu_count" in file.read_text(encoding="utf-8")]
     assert asking == ["threads.py"]
+
+
+def test_a_setting_that_several_threads_share_is_set_back_behind_the_last():
+    value = [4]
+
+    def put(new):
+        before, value[0] = value[0], new
+        return before
+
+    setting = SharedSetting(put)
+    first, second = setting.at(1), setting.at(1)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert value == [1]
+    second.__exit__(None, None, None)
+    assert value == [4]
+    with pytest.raises(ValueError), setting.at(1):
+        raise ValueError
+    assert value == [4]

@@ -92,7 +92,7 @@ def train_linear(
         When fewer than two labels or no words are left, or where there are almost as many labels as texts.
     """
     options = chosen_options(options or LinearOptions(), texts)
-    check_label_sets(labels)
+    check_label_sets(labels, options.min_count_label)
     watch = _Watch(progress)
     parts = [part for part in _parts(len(texts), held_out, options.seed) if _teaches(labels, part, options)]
     if parts and len(texts) > MANY_TO_HOLD_OUT:

@@ -84,7 +84,7 @@ def train_bag(
         When the numbers explode.
     """
     options = options or BagOptions()
-    check_label_sets(labels)
+    check_label_sets(labels, options.min_count_label)
     label_names, label_counts, sets = number_labels(labels, options.min_count_label)
     lines = Lines(texts)
     words, word_counts, n_tokens = choose_words(lines, options.min_count)
@@ -105,10 +105,10 @@ def train_bag(
     )
 
 
-def check_label_sets(labels: Sequence[Sequence[str]]) -> None:
+def check_label_sets(labels: Sequence[Sequence[str]], min_count: int) -> None:
     """Refuse labels of texts of which nothing can be learned, as `embedkit.text.labelled.check_labels` does."""
-    counts = Counter(chain.from_iterable(labels))
-    check_labels(counts, counts.total())
+    kept = {name: n for name, n in Counter(chain.from_iterable(labels)).items() if n >= min_count}
+    check_labels(kept, sum(kept.values()))
 
 
 def number_labels(

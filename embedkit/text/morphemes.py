@@ -115,6 +115,7 @@ class Morphemes:
         foreign = _remembered(lambda text: self._foreign(text, other))
 
         def rewrite(text: str) -> str:
+            text = text.encode(errors="replace").decode()  # bytes that are not UTF-8, of which Kiwi takes none
             lines = visible(unicodedata.normalize("NFC", text)).split("\n")
             cut = zip(lines, kiwi.tokenize(lines), strict=True)
             return "\n".join(" ".join(_words(line, tokens, known, foreign)) for line, tokens in cut)

@@ -25,8 +25,8 @@ STAGES_AN_EPOCH = 1_600
 # With many replicas up to three times as many, where all of them together would read more ids in a stage than these.
 MANY_REPLICAS, STAGES_OF_MANY, IDS_OF_MANY = 4, 4_800, 2_000
 SHORTEST_STAGE, LONGEST_STAGE = 100, 50_000  # ids of a replica
-# Stages in a round, behind which rarely used rows meet, of so many an epoch: many where few replicas have short ones. A
-# round is also what is done again when a worker is lost, and what a stop waits for.
+# Stages in a round, behind which rarely used rows meet: many where few replicas have short ones. A round is also what
+# is done again when a worker is lost, and what a stop waits for.
 MOST_STAGES, FEWEST_STAGES = 128, 32
 STAGES_OF_ALL = 512  # shared by the replicas: 128 stages with 16 cost them .01 of WS353
 LONGEST_ROUND = 1_600_000  # ids of a replica, unless that were fewer than the fewest stages
@@ -68,8 +68,7 @@ class Schedule:
                 together = max(min(together, IDS_OF_MANY), length // STAGES_OF_MANY)
             tokens = max(SHORTEST_STAGE, min(LONGEST_STAGE, together // n))
         n_slices = max(1, length // (n * tokens))
-        n_stages = min(MOST_STAGES, max(FEWEST_STAGES, STAGES_OF_ALL // n)) * max(n_slices, STAGES_AN_EPOCH)
-        n_stages = max(FEWEST_STAGES, min(n_stages // STAGES_AN_EPOCH, LONGEST_ROUND // tokens))
+        n_stages = min(MOST_STAGES, max(FEWEST_STAGES, min(STAGES_OF_ALL // n, LONGEST_ROUND // tokens)))
         n_stages = max(1, min(n_stages, n_slices // FEWEST_ROUNDS))
         return cls(n, n_slices, n_stages, length / (n * n_slices), config.epochs, config.seed)
 

@@ -101,6 +101,8 @@ def test_what_cannot_be_trained_is_refused():
         train_bag(["x", "y"], [["a"], ["a"]])
     with pytest.raises(CorpusError, match=r"found 30 different labels in 30 places.*the other way round"):
         train_bag(["good", "bad"] * 15, [[f"a whole text {i}"] for i in range(30)])
+    some = [["pos"], ["neg"]] * 15 + [[f"seldom {i}"] for i in range(30)]
+    assert train_bag(["good", "bad"] * 30, some, BagOptions(min_count_label=5, epochs=1)).labels == ["pos", "neg"]
     with pytest.raises(CorpusError, match="no word occurs 50 times"):
         train_bag(["x", "y"], [["a"], ["b"]], BagOptions(min_count=50))
     for wrong in ({"min_n": 3}, {"min_n": 3, "max_n": 2}, {"negative": 3}, {"loss": "hinge"}, {"bucket": 0}):

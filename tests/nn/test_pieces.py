@@ -121,6 +121,11 @@ def test_the_kind_of_a_stem_tells_of_words_never_seen(without_kiwi, tmp_path):
     assert again.config == tagger.config and again.answers(unseen.sentences) == tagger.answers(unseen.sentences)
 
 
+def test_without_morphemes_lines_are_cut_as_the_vectors_were(without_kiwi):
+    tagger, _ = train_tagger(data(("물산", "가오")), vectors(), config=TaggerConfig("mean"), options=FAST)
+    assert tagger.tokenizer["tokenizer"] == "morphemes:tags"
+
+
 def test_other_tokenizers_are_no_morphemes():
     with pytest.raises(ConfigError, match="must name a tokenizer of morphemes, got 'words'"):
         TaggerConfig(morphemes="words")

@@ -63,6 +63,13 @@ def test_tokens(name, tokens):
     assert Morphemes.parse(name).name == name
 
 
+def test_kiwi_is_given_no_lone_surrogates(monkeypatch):
+    given = []
+    monkeypatch.setattr(Kiwi, "tokenize", lambda self, lines: given.extend(lines) or [[] for _ in lines])
+    get_tokenizer("morphemes").tokens("나 \udcb0")
+    assert given == ["나 ?"]
+
+
 @pytest.mark.parametrize("name", ["morphemes:pos=n", "morphemes:speed", "morphemes:tags=1", "morphemes:pos="])
 def test_settings_that_are_none_are_refused(name):
     with pytest.raises(ConfigError):

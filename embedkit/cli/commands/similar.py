@@ -138,7 +138,11 @@ def _understood(
     if metric != "l2" and any(weight <= 0 for _, weight in asked.terms):
         length = np.linalg.norm(total(inquiry.model, asked.terms, metric))
         if length <= 1e-6 * sum(abs(weight) for _, weight in asked.terms):
-            return inquiry.refuse(f"nothing is left of the sum {asked.line!r}: its words cancel each other out")
+            parts = " ".join(
+                f"{'-' if weight < 0 else '+'} {'' if abs(weight) == 1 else f'{abs(weight):g}*'}{item}"
+                for item, weight in asked.terms
+            )
+            return inquiry.refuse(f"nothing is left of the sum {parts.removeprefix('+ ')!r}: its words cancel out")
     return asked
 
 

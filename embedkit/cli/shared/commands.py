@@ -19,7 +19,7 @@ OTHER_NAMES = {
     "test": "classify evaluate",
     "test-label": "classify evaluate --per-label",
     "predict": "classify predict, tag predict or caption predict",
-    "predict-prob": "classify predict -k 1, which prints probabilities too",
+    "predict-prob": "classify predict, which prints probabilities too",
     "print-word-vectors": "vectors",
     "print-sentence-vectors": "vectors --fasttext",
     "print-ngrams": "subwords",

@@ -12,6 +12,7 @@ from embedkit.errors import ConfigError
 from embedkit.nn.layers.parameters import Gradients, Parameters
 from embedkit.nn.layers.recurrent import GRU, LSTM, RNN, RecurrentCache
 from embedkit.nn.layers.stacks import CELLS, TransformerStack, TransformerStackCache
+from embedkit.threads import SharedSetting
 
 Array = np.ndarray
 EncoderCache = RecurrentCache | TransformerStackCache | None
@@ -78,19 +79,21 @@ class Encoder:
         if self._layer is not None:
             self.output_size = self._layer.output_size
             self.parameters = self._layer.parameters
+        self._workers = SharedSetting(self._put_workers) if isinstance(self._layer, RNN | GRU | LSTM) else None
 
     @contextlib.contextmanager
     def on_one_thread(self) -> Iterator[None]:
         """Within it a recurrent layer takes one thread, so that several callers can share it: the same result."""
-        layer = self._layer
-        if not isinstance(layer, RNN | GRU | LSTM):
+        if self._workers is None:
             yield
             return
-        before, layer.workers = layer.workers, 1
-        try:
+        with self._workers.at(1):
             yield
-        finally:
-            layer.workers = before
+
+    def _put_workers(self, workers: int) -> int:
+        assert isinstance(self._layer, RNN | GRU | LSTM)
+        before, self._layer.workers = self._layer.workers, workers
+        return before
 
     def forward(
         self, x: Array, mask: Array, *, training: bool = False, rng: np.random.Generator | None = None

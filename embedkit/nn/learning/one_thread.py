@@ -15,23 +15,30 @@ from pathlib import Path
 
 import numpy as np
 
+from embedkit.threads import SharedSetting
+
 PREFIXES, SUFFIXES = ("scipy_openblas", "openblas"), ("64_", "")
 
 
 @contextlib.contextmanager
 def products_on_one_thread() -> Iterator[None]:
     """Within it a product of NumPy's takes one thread; afterwards as many as before."""
-    found = _openblas()
-    if found is None:
+    with _THREADS.at(1):
         yield
-        return
+
+
+def _put(threads: int | None) -> int | None:
+    """Set OpenBLAS's threads; returns how many there were. None is any other library's, which is left alone."""
+    found = _openblas()
+    if found is None or threads is None:
+        return None
     get, put = found
     before = get()
-    put(1)
-    try:
-        yield
-    finally:
-        put(before)
+    put(threads)
+    return before
+
+
+_THREADS = SharedSetting(_put)
 
 
 @functools.cache

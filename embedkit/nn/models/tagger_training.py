@@ -95,10 +95,10 @@ def train_tagger(
     start = build_lookup(vectors, seen, vector_size=vector_size, cut=cut, rng=rng)
     spelling = SpellingLookup.from_tokens(seen) if config.spelling_size else None
     settings = tokenizer_settings(vectors) if encoder is None or vectors is not None else encoder.model.tokenizer
+    if config.morphemes is not None and cuts_words(settings["tokenizer"]):
+        settings = {"tokenizer": "whitespace", "lowercase": False}  # what is tagged are whole words
     if encoder is not None:
         encoder.check_tokenizer(settings)
-    if cuts_words(settings["tokenizer"]):
-        settings = {"tokenizer": "whitespace", "lowercase": False}  # what is tagged are whole words
     words = WordInput(
         start.lookup,
         start.weight,
