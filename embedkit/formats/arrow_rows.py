@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from embedkit.errors import EmbedkitError, FormatError
-from embedkit.formats.blocks import Blocks, Reading, check_dimensions
+from embedkit.formats.blocks import Blocks, Reading, check_dimensions, rows_at
 from embedkit.formats.columns import Columns, choose_columns
 from embedkit.formats.compressed import ALWAYS_FINE, LARGEST_RATIO
 from embedkit.rows.table import EmbeddingTable
@@ -107,11 +107,7 @@ def _rows(
                     words = words.dictionary_decode()
                 vectors = _float32(parts[0].flatten()).reshape(len(words), size) if columns.lists else _wide(parts)
                 encoded = [word.encode() if isinstance(word, str) else bytes(word) for word in words.to_pylist()]
-                yield reading.decoded(encoded, vectors, _rows_at(name, numbers))
-
-
-def _rows_at(name: str, numbers: np.ndarray) -> Callable[[int], str]:
-    return lambda i: f"{name}, row {numbers[i]}"
+                yield reading.decoded(encoded, vectors, rows_at(name, numbers))
 
 
 def _columns(batch: Any, columns: Columns) -> tuple[Any, list[Any]]:

@@ -49,11 +49,13 @@ class Reading:
     limit: int | None = None
     skip_bad_rows: bool = False
     left_out: list[str] = field(default_factory=list)
+    place: Callable[[int], str] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         try:
             self.encoding = codecs.lookup(self.encoding).name
-        except LookupError as error:
+            "a".encode(self.encoding)  # which codecs that are no encodings of text refuse: rot13, hex
+        except (LookupError, ValueError) as error:
             raise ConfigError(
                 f"unknown encoding {self.encoding!r}; use one that Python knows, as latin-1 or cp949"
             ) from error
@@ -87,16 +89,27 @@ class Reading:
     def decoded(
         self, words: list[bytes], rows: np.ndarray, place: Callable[[int], str]
     ) -> tuple[list[bytes], np.ndarray]:
-        """Words as UTF-8, with their rows; those that cannot be decoded are left out where that is wanted."""
+        """Words as UTF-8, with their rows; those that cannot be decoded are left out where that is wanted.
+
+        `place` is kept until the rows have been looked at (`_sound`), which names them by it."""
+        self.place = place
         if self.encoding == "utf-8":
             try:
-                return decoded(words, self.encoding_errors, place), rows
+                return decoded(words, place), rows
             except FormatError:
                 pass  # one by one
         kept, found = [], []
         for i, word in enumerate(words):
             try:
-                found.append(word.decode(self.encoding, self.encoding_errors).encode("utf-8"))
+                text = word.decode(self.encoding, self.encoding_errors).encode("utf-8")
+                if word and not text:
+                    self.leave_out(
+                        f"{place(i)}: nothing is left of the word {word[:60]!r} without the bytes that are "
+                        f"not {self.encoding.upper()}",
+                        "`encoding_errors` replace keeps their places, `skip_bad_rows` leaves such rows out",
+                    )
+                    continue
+                found.append(text)
                 kept.append(i)
             except UnicodeError as error:
                 self.leave_out(
@@ -105,7 +118,10 @@ class Reading:
                     "`encoding` names another encoding (latin-1, cp949, …), `encoding_errors` replace or ignore takes "
                     "the word as it is, `skip_bad_rows` leaves such rows out",
                 )
-        return found, rows if len(kept) == len(words) else rows[kept]
+        if len(kept) == len(words):
+            return found, rows
+        self.place = lambda i: place(kept[i])
+        return found, rows[kept]
 
 
 @dataclass
@@ -193,7 +209,8 @@ def _sound(
         finite = np.isfinite(norms)
         if not finite.all():
             for bad in np.flatnonzero(~finite).tolist():
-                reading.leave_out(not_finite(blocks.name, int(positions[bad]), words[bad]))
+                where = f"{blocks.name}: row {positions[bad]}" if reading.place is None else reading.place(bad)
+                reading.leave_out(not_finite(where, words[bad]))
             words = [word for word, sound in zip(words, finite.tolist(), strict=True) if sound]
             rows, norms, positions = rows[finite], norms[finite], positions[finite]
         if reading.limit is not None and found + len(words) > reading.limit:
@@ -204,19 +221,14 @@ def _sound(
             seen.update(words)
             yield words, rows, norms, positions
         else:
-            keep = _first_ones(words, seen, repeated)
+            keep = first_ones(words, seen, repeated)
             yield [words[i] for i in keep], rows[keep], norms[keep], positions[keep]
         if progress is not None:
             progress(Progress("reading", row, max(row, blocks.n_words), "words"))
         if reading.limit is not None and found >= reading.limit:
             break
     reading.tell(blocks.name)
-    if repeated:
-        warnings.warn(
-            f"{blocks.name}: {len(repeated):,} rows repeat a word; the first of each is kept: "
-            f"{', '.join(map(show, repeated[:3]))}{', …' if len(repeated) > 3 else ''}",
-            stacklevel=2,
-        )
+    warn_of_repeated(blocks.name, repeated)
 
 
 def sound(table: EmbeddingTable, name: str, reading: Reading) -> EmbeddingTable:
@@ -246,7 +258,7 @@ def sound(table: EmbeddingTable, name: str, reading: Reading) -> EmbeddingTable:
         return table
     words = table.packed_words
     for row in np.flatnonzero(~finite).tolist():
-        reading.leave_out(not_finite(name, row, words.encoded(row)))
+        reading.leave_out(not_finite(f"{name}: row {row}", words.encoded(row)))
     reading.tell(name)
     return table.take(np.flatnonzero(finite))
 
@@ -258,15 +270,23 @@ def _is_sound(table: EmbeddingTable, row: int) -> bool:
         return False
 
 
-def not_finite(name: str, row: int, word: bytes) -> str:
+def not_finite(place: str, word: bytes) -> str:
     """What is wrong with a row that holds NaN."""
-    return (
-        f"{name}: row {row} ({show(word)}): expected finite numbers, found NaN, an infinity or values too large for "
-        "float32"
-    )
+    return f"{place} ({show(word)}): expected finite numbers, found NaN, an infinity or values too large for float32"
 
 
-def _first_ones(words: Sequence[bytes], seen: set[bytes], repeated: list[bytes]) -> list[int]:
+def warn_of_repeated(name: str, repeated: Sequence[bytes]) -> None:
+    """Warn of the words of the file `name` that came again, if any."""
+    if repeated:
+        warnings.warn(
+            f"{name}: {len(repeated):,} rows repeat a word; the first of each is kept: "
+            f"{', '.join(map(show, repeated[:3]))}{', …' if len(repeated) > 3 else ''}",
+            stacklevel=3,
+        )
+
+
+def first_ones(words: Sequence[bytes], seen: set[bytes], repeated: list[bytes]) -> list[int]:
+    """The places of words that were not seen before; `seen` and `repeated` grow."""
     keep = []
     for i, word in enumerate(words):
         if word in seen:
@@ -327,32 +347,30 @@ def rows_from(name: str, first: int) -> Callable[[int], str]:
     return lambda i: f"{name}, row {first + i}"
 
 
-def decoded(words: list[bytes], encoding_errors: str, place: Callable[[int], str]) -> list[bytes]:
-    """Words whose bytes are UTF-8, mended by the policy ``strict``, ``replace`` or ``ignore``.
+def rows_at(name: str, numbers: np.ndarray) -> Callable[[int], str]:
+    """`rows_from` where rows were left out: their numbers in the file are int64 (n_words,)."""
+    return lambda i: f"{name}, row {numbers[i]}"
+
+
+def decoded(words: list[bytes], place: Callable[[int], str]) -> list[bytes]:
+    """Words whose bytes are UTF-8, as they are.
 
     Parameters
     ----------
     words : list of bytes
-    encoding_errors : str
     place : callable
         Names the file and the place of the word with this number in the list.
 
     Raises
     ------
     FormatError
-        With ``strict``, at the first word that is not UTF-8.
+        At the first word that is not UTF-8.
     """
-    if encoding_errors not in ENCODING_POLICIES:
-        raise ConfigError(
-            f"unknown policy {encoding_errors!r} for bytes that are not UTF-8: expected one of "
-            f"{', '.join(ENCODING_POLICIES)}"
-        )
     try:
         b"\n".join(words).decode("utf-8")
         return words
     except UnicodeDecodeError:
-        if encoding_errors != "strict":
-            return [word.decode("utf-8", encoding_errors).encode("utf-8") for word in words]
+        pass  # which one is it?
     for i, word in enumerate(words):
         try:
             word.decode("utf-8")

@@ -7,13 +7,13 @@ input vectors are read, its labels are not.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+import warnings
 from typing import Any
 
 import numpy as np
 
 from embedkit.errors import EmbedkitError
-from embedkit.formats.blocks import Reading, check_dimensions, rows_from
+from embedkit.formats.blocks import Reading, check_dimensions, first_ones, rows_from, warn_of_repeated
 from embedkit.formats.fasttext_parts import Dictionary, FastTextFile, read_parts, write_parts
 from embedkit.formats.fasttext_quantized import FastTextCodes
 from embedkit.formats.table import JAMO_IN_BIN
@@ -23,12 +23,15 @@ from embedkit.rows.subwords import Subwords
 from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words
 
+SAME_NGRAMS = ("utf-8", "ascii")  # encodings in which an unknown word has the n-grams that the file would give it
+
 
 def read(path: str | os.PathLike[str], name: str | None = None, reading: Reading | None = None) -> EmbeddingTable:
     """Open a fastText model, memory-mapped: a word or an unknown word touches its own rows.
 
     Words that are not UTF-8 keep their bytes (surrogateescape) unless `reading` names another encoding, or what to do
-    with them; their vectors are composed from the bytes of the file either way.
+    with them. Then the words' vectors are composed from the bytes of the file still, but the n-grams are left out, with
+    a warning: they are n-grams of those bytes, and other words would be composed of rows that are not theirs.
 
     Raises
     ------
@@ -36,19 +39,60 @@ def read(path: str | os.PathLike[str], name: str | None = None, reading: Reading
         When the file is cut off, damaged, newer than version 12, or floret's, or holds words of another encoding than
         the one that was named.
     """
-    return _vectors(os.fspath(path) if name is None else name, read_parts(path, name), reading or Reading())
+    name = os.fspath(path) if name is None else name
+    return _named(_vectors(name, read_parts(path, name)), name, reading or Reading())
 
 
-def _names(name: str, words: Words, reading: Reading) -> Words:
-    """The words as they are asked for."""
+def _named(table: EmbeddingTable, name: str, reading: Reading) -> EmbeddingTable:
+    """The table with its words as they are asked for: as it is where that changes no word and no n-gram."""
     if (reading.encoding, reading.encoding_errors) == ("utf-8", "strict"):
-        return words
-    strict = replace(reading, skip_bad_rows=False)
-    found, _ = strict.decoded(words.to_bytes(), np.empty((len(words), 0), np.float32), rows_from(name, 0))
-    return Words.from_bytes(found)
+        return table
+    encoded = table.packed_words.to_bytes()
+    found, places = reading.decoded(encoded, np.arange(len(encoded)), rows_from(name, 0))
+    reading.tell(name)
+    reading.left_out.clear()
+    if found == encoded and (table.subwords is None or reading.encoding in SAME_NGRAMS):
+        return table
+    repeated: list[bytes] = []
+    kept = first_ones(found, set(), repeated)
+    warn_of_repeated(name, repeated)
+    if table.subwords is not None:
+        warnings.warn(
+            f"{name}: read without its n-grams (unknown words will have no vectors): they are n-grams of the file's "
+            f"bytes, which are not those of the words as they are read now ({reading.encoding}, "
+            f"{reading.encoding_errors})",
+            stacklevel=2,
+        )
+    words = Words.from_bytes([found[i] for i in kept])
+    rows, outputs = places[kept], table.output_vectors
+    whole = len(rows) == len(encoded)
+    if not whole and outputs is not None:
+        outputs = outputs[rows] if len(outputs) == len(encoded) else None
+    return EmbeddingTable(
+        words,
+        table.vectors if whole else _rows_of(table, rows),
+        counts=None if table.counts is None else table.counts[rows],
+        output_vectors=outputs,
+        config=table.config,
+        left_behind=table.left_behind,
+    )
 
 
-def _vectors(name: str, parts: FastTextFile, reading: Reading) -> EmbeddingTable:
+def _rows_of(table: EmbeddingTable, rows: np.ndarray) -> ComposedRows:
+    """Some of the rows, composed when they are asked for, from the words as the file has them."""
+    composed = table.vectors
+    assert isinstance(composed, ComposedRows)
+    words = table.packed_words
+    return ComposedRows(
+        Words.from_bytes([words.encoded(row) for row in rows.tolist()]),
+        composed.word_rows[rows],
+        composed.subwords,
+        composed.ngram_vectors,
+        composed.name,
+    )
+
+
+def _vectors(name: str, parts: FastTextFile) -> EmbeddingTable:
     arguments, dictionary, rows, output = parts.arguments, parts.dictionary, parts.rows, parts.output
     n_words = len(dictionary.words)
     words = Words.from_bytes(dictionary.words)
@@ -60,7 +104,7 @@ def _vectors(name: str, parts: FastTextFile, reading: Reading) -> EmbeddingTable
     config = {"tool": "fasttext", **arguments, "n_tokens": dictionary.n_tokens}
     kept_output = arguments["model"] != "supervised" and arguments["loss"] in ("ns", "softmax")
     return EmbeddingTable(
-        _names(name, words, reading),
+        words,
         ComposedRows(words, own, subwords, None if subwords is None else ngrams, name),
         counts=dictionary.counts,
         subwords=subwords,
@@ -124,11 +168,6 @@ def _expressible(table: EmbeddingTable) -> tuple[Rows, Rows | None]:
         raise EmbedkitError(
             "cannot write fastText .bin: the model's n-grams were pruned, and fastText reads pruned "
             "models only when they are quantised; use .safetensors or .vec"
-        )
-    if isinstance(table.vectors, ComposedRows) and table.vectors.words is not table.words:
-        raise EmbedkitError(
-            "cannot write fastText .bin: the words were read in another encoding, in which they have other n-grams; "
-            "use .safetensors or .vec"
         )
     if table.word_rows is None or table.ngram_vectors is None:
         raise EmbedkitError(

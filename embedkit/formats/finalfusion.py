@@ -74,7 +74,7 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """
     words = table.packed_words.to_bytes()
     try:
-        decoded(words, "strict", lambda i: f"cannot write finalfusion: row {i}")
+        decoded(words, lambda i: f"cannot write finalfusion: row {i}")
     except FormatError as error:
         raise EmbedkitError(str(error)) from error
     n, size = len(table), table.vector_size
@@ -140,7 +140,7 @@ def _words(file: MappedFile, kind: int, start: int, stop: int) -> tuple[Words, i
         if position > stop:
             raise FormatError(f"{file.name}: damaged: word {row} of {n:,} goes beyond the vocabulary")
         words.append(file.bytes[position - length : position])
-    return Words.from_bytes(decoded(words, "strict", lambda i: f"{file.name}, word {i}")), buckets
+    return Words.from_bytes(decoded(words, lambda i: f"{file.name}, word {i}")), buckets
 
 
 def _matrix(file: MappedFile, start: int, stop: int) -> np.ndarray:

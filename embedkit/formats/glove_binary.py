@@ -96,7 +96,7 @@ def read_vocabulary(path: str | os.PathLike[str]) -> tuple[list[bytes], np.ndarr
             )
         words.append(word)
         counts.append(int(count))
-    return decoded(words, "strict", lambda i: f"{file.name}, word {i + 1}"), np.array(counts, np.int64)
+    return decoded(words, lambda i: f"{file.name}, word {i + 1}"), np.array(counts, np.int64)
 
 
 def _rows(matrix: np.ndarray, words: list[bytes], which: str) -> Iterator[tuple[list[bytes], np.ndarray]]:

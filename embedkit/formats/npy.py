@@ -73,7 +73,7 @@ def read_words(path: str | os.PathLike[str]) -> Words:
     if not lines[-1]:
         lines.pop()
     lines = [line.removesuffix(b"\r") for line in lines]
-    return Words.from_bytes(decoded(lines, "strict", lambda i: f"{file.name}, line {i + 1}"))
+    return Words.from_bytes(decoded(lines, lambda i: f"{file.name}, line {i + 1}"))
 
 
 def read_matrix(path: str | os.PathLike[str], name: str) -> np.ndarray:

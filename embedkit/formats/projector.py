@@ -86,7 +86,7 @@ def _read_words(path: Path) -> list[bytes]:
         if short is not None:
             raise FormatError(f"{path}, line {short + 2}: expected {len(header)} columns, found {len(fields[short])}")
         lines = [row[column] for row in fields]
-    return decoded(lines, "strict", lambda i: f"{path}, word {i + 1}")
+    return decoded(lines, lambda i: f"{path}, word {i + 1}")
 
 
 def _rows(

@@ -101,7 +101,7 @@ def _rows(
                         f"{name}: row {row}: expected a word and {width * size} bytes ({size} float{8 * width}), "
                         f"found {what}"
                     )
-            words = decoded([word for word, _ in found], "strict", rows_from(name, done))
+            words = decoded([word for word, _ in found], rows_from(name, done))
             numbers = np.frombuffer(b"".join(blob for _, blob in found), f"<f{width}").reshape(len(found), size)
             with np.errstate(over="ignore"):
                 yield words, _plausible(name, done, numbers) if guessed else numbers.astype(np.float32)

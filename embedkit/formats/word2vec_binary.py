@@ -16,7 +16,7 @@ import numpy as np
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
-from embedkit.formats.blocks import Blocks, Reading, rows_from, show
+from embedkit.formats.blocks import Blocks, Reading, rows_at, show
 from embedkit.formats.text_rows import check_plain
 from embedkit.formats.word2vec_text import read_header
 from embedkit.rows.table import EmbeddingTable
@@ -25,6 +25,7 @@ ROWS = 8192
 MOST_SPACES = 64  # that a word may hold
 LINE_FEED = 10
 TAKE_WHOLE = "`skip_bad_rows` takes the rows that are whole"
+TOLD_BY = 16  # rows that tell whether line feeds stand behind rows
 LONGEST_WORD = 1 << 16  # bytes; a search for the space ends there in a damaged file
 
 
@@ -62,7 +63,7 @@ def _rows(
     width, row, content = 4 * size, 0, file.bytes
     most = file.size if reading.skip_bad_rows else promised
     start = _line_feeds(file, start)
-    line_feeds = _has_line_feeds(file, start, width)
+    line_feeds = _has_line_feeds(file, start, width, promised)
     while row < most and start < file.size:
         first, words = row, list[bytes]()
         rows = np.empty((min(ROWS, (file.size - start) // (width + 1) + 1), size), np.float32)
@@ -85,8 +86,8 @@ def _rows(
             words.append(content[start:space])
             start = end + line_feeds if plain and content[end + line_feeds] != LINE_FEED else _line_feeds(file, end)
             row += 1
-        words, rows = _named(file.name, words, rows[: len(words)], first, reading)
-        yield reading.decoded(words, rows, rows_from(file.name, first))
+        words, rows, numbers = _named(file.name, words, rows[: len(words)], first, reading)
+        yield reading.decoded(words, rows, rows_at(file.name, numbers))
         file.forget(start)
     if reading.skip_bad_rows:
         if row != promised and (reading.limit is None or row < reading.limit):
@@ -104,14 +105,16 @@ def _rows(
 
 def _named(
     name: str, words: list[bytes], rows: np.ndarray, first: int, reading: Reading
-) -> tuple[list[bytes], np.ndarray]:
-    """Words and rows without those whose word is empty or made of spaces."""
+) -> tuple[list[bytes], np.ndarray, np.ndarray]:
+    """Words, rows and their numbers without those whose word is empty or made of spaces."""
     unnamed = [i for i, word in enumerate(words) if not word.strip(b" ")]
+    numbers = np.arange(first, first + len(words))
     if not unnamed:
-        return words, rows
+        return words, rows, numbers
     for i in unnamed:
         reading.leave_out(f"{name}, row {first + i}: expected a word, found {words[i].decode()!r}")
-    return [word for word in words if word.strip(b" ")], np.delete(rows, unnamed, axis=0)
+    named = [word for word in words if word.strip(b" ")]
+    return named, np.delete(rows, unnamed, axis=0), np.delete(numbers, unnamed)
 
 
 def _line_feeds(file: MappedFile, start: int) -> int:
@@ -137,10 +140,26 @@ def _space(file: MappedFile, start: int, width: int, line_feeds: bool) -> int:
     return first if 0 <= first <= file.size - 1 - width else -1
 
 
-def _has_line_feeds(file: MappedFile, start: int, width: int) -> bool:
-    """Whether the first row has a line feed behind its values."""
+def _has_line_feeds(file: MappedFile, start: int, width: int, promised: int) -> bool:
+    """Whether rows have a line feed behind their values: the first one has behind its first space, or else, where line
+    feeds stand within words if none is expected, each of the first ones has behind one of its spaces."""
     end = file.bytes.find(b" ", start, start + LONGEST_WORD) + 1 + width
-    return file.bytes[end : end + 1] == b"\n"
+    if file.bytes[end : end + 1] == b"\n":
+        return True
+    return not _fits(file, start, width, promised, False) and _fits(file, start, width, promised, True)
+
+
+def _fits(file: MappedFile, start: int, width: int, promised: int, line_feeds: bool) -> bool:
+    """Whether the first rows can be taken as rows with or without line feeds behind them."""
+    for _ in range(min(TOLD_BY, promised)):
+        space = _space(file, start, width, line_feeds)
+        end = space + 1 + width
+        if space < start or (line_feeds and file.bytes[end : end + 1] not in (b"\n", b"")):
+            return False
+        if not line_feeds and b"\n" in file.bytes[start:space]:
+            return False
+        start = _line_feeds(file, end)
+    return promised > TOLD_BY or start == file.size
 
 
 def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:

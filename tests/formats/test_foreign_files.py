@@ -45,6 +45,28 @@ def test_word2vec_binary_with_and_without_line_feeds(tmp_path, start, end):
         storing.load(tmp_path / "m")
 
 
+@pytest.mark.parametrize("n", [2, 3, 50])
+def test_word2vec_binary_whose_first_word_holds_spaces(tmp_path, n):
+    rows = np.random.default_rng(0).standard_normal((n, 5)).astype("<f4")
+    words = ["x y z", *(f"w{i}" for i in range(1, n))]
+    content = b"".join(word.encode() + b" " + row.tobytes() + b"\n" for word, row in zip(words, rows, strict=True))
+    (tmp_path / "m").write_bytes(b"%d 5\n" % n + content)
+    model = storing.load(tmp_path / "m")
+    assert list(model.index_to_key) == words
+    np.testing.assert_array_equal(model.vectors, rows)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 50])
+def test_word2vec_binary_without_line_feeds_whose_values_hold_spaces_and_line_feeds(tmp_path, n):
+    for seed in range(20):
+        values = np.random.default_rng(seed).choice(np.frombuffer(b" \n@=", np.uint8), (n, 20))
+        content = b"".join(b"w%d " % i + row.tobytes() for i, row in enumerate(values))
+        (tmp_path / "m").write_bytes(b"%d 5\n" % n + content)
+        model = storing.load(tmp_path / "m")
+        assert list(model.index_to_key) == [f"w{i}" for i in range(n)]
+        np.testing.assert_array_equal(model.vectors, values.view("<f4"))
+
+
 def test_a_word_cut_inside_a_syllable_is_named_or_mended(tmp_path):
     cut = ("가" * 33).encode()[:98]
     (tmp_path / "m").write_bytes(b"2 1\nthe " + bytes(4) + b"\n" + cut + b" " + bytes(4) + b"\n")

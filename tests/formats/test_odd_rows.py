@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from embedkit import KeyedVectors, load
 from embedkit.cli import main
-from embedkit.errors import ConfigError, EmbedkitError, FormatError
+from embedkit.errors import ConfigError, FormatError
 from embedkit.kernels import thresholds
 from embedkit.query.storing import convert
 from embedkit.rows.norms import row_norms
@@ -35,7 +35,7 @@ def kernel(request, monkeypatch):
         (b"short 1\n", "line 3: expected a word and 2 values"),
         (b" 1 2\n", "line 3: expected a word, found a line that starts with white space"),
         (b"x 1 two\n", "line 3: expected a number as value 2 of 2"),
-        (b"x 1 nan\n", r"row 2 \('x'\): expected finite numbers"),
+        (b"x 1 nan\n", r"line 3 \('x'\): expected finite numbers"),
         (b"\xff\xfe 1 2\n", "line 3: expected (UTF-8|utf-8)"),
     ],
 )
@@ -273,13 +273,75 @@ def test_words_of_fasttext_files_in_another_encoding(tmp_path):
     )
     plain = load(tmp_path / "m.bin")
     assert list(plain) == words
-    named = load(tmp_path / "m.bin", encoding="cp949")
+    with pytest.warns(UserWarning, match=r"read without its n-grams.*\(cp949, strict\)"):
+        named = load(tmp_path / "m.bin", encoding="cp949")
     assert list(named) == ["the", "여왕", "cat"]
     np.testing.assert_array_equal(named.vectors[:], plain.vectors[:])
-    assert list(load(tmp_path / "m.bin", encoding_errors="ignore"))[0::2] == ["the", "cat"]
+    assert "여왕의" not in named
+    assert named.subwords is None
+    assert named.ngram_vectors is None
+    with pytest.raises(KeyError):
+        named["여왕의"]
+    with pytest.raises(FormatError, match="row 1: nothing is left of the word"):
+        load(tmp_path / "m.bin", encoding_errors="ignore")
     with pytest.raises(FormatError, match="row 1: expected ASCII, found the word"):
         load(tmp_path / "m.bin", encoding="ascii")
-    with pytest.raises(EmbedkitError, match="read in another encoding"):
-        named.save(tmp_path / "again.bin")
-    named.save(tmp_path / "m.safetensors")
-    np.testing.assert_array_equal(load(tmp_path / "m.safetensors")["여왕"], plain.vectors[1])
+    for name in ("again.bin", "m.safetensors"):
+        named.save(tmp_path / name)
+        np.testing.assert_array_equal(load(tmp_path / name)["여왕"], plain.vectors[1])
+    convert(tmp_path / "m.safetensors", tmp_path / "back.bin")
+    with pytest.warns(UserWarning, match="read without its n-grams"):
+        convert(tmp_path / "m.bin", tmp_path / "part.bin", encoding="cp949", limit=2)
+    for name in ("back.bin", "part.bin"):
+        np.testing.assert_array_equal(load(tmp_path / name).vectors[:2], plain.vectors[:2])
+
+
+def test_a_policy_changes_nothing_in_a_fasttext_file_of_utf8(tmp_path):
+    own, ngrams = np.ones((2, 4), np.float32), np.arange(80, dtype=np.float32).reshape(20, 4)
+    KeyedVectors(["왕", "여왕"], own, word_rows=own, subwords=Subwords("chars", 3, 6, 20), ngram_vectors=ngrams).save(
+        tmp_path / "m.bin"
+    )
+    convert(tmp_path / "m.bin", tmp_path / "same.bin", encoding_errors="replace")
+    assert (tmp_path / "same.bin").read_bytes() == (tmp_path / "m.bin").read_bytes()
+
+
+def test_words_of_a_fasttext_file_that_become_equal(tmp_path):
+    own, ngrams = np.eye(3, 4, dtype=np.float32), np.arange(80, dtype=np.float32).reshape(20, 4)
+    words = [word.decode("utf-8", "surrogateescape") for word in (b"a\xff", b"a\xfe", b"b")]
+    KeyedVectors(
+        words, own, counts=[3, 2, 1], word_rows=own, subwords=Subwords("chars", 3, 6, 20), ngram_vectors=ngrams
+    ).save(tmp_path / "m.bin")
+    plain = load(tmp_path / "m.bin").vectors[:]
+    with pytest.warns(UserWarning, match="1 rows repeat a word; the first of each is kept: 'a\ufffd'"):
+        model = load(tmp_path / "m.bin", encoding_errors="replace")
+    assert list(model) == ["a\ufffd", "b"]
+    np.testing.assert_array_equal(model.vectors[:], plain[[0, 2]])
+    assert model.counts.tolist() == [3, 1]
+
+
+@pytest.mark.parametrize("name", ["rot13", "hex", "zlib", "undefined", "a\0"])
+def test_codecs_that_are_no_encodings_of_text(tmp_path, name):
+    with pytest.raises(ConfigError, match="unknown encoding"):
+        load(put(tmp_path, GOOD), "glove-text", encoding=name)
+
+
+def test_rows_are_numbered_as_in_the_file_behind_rows_left_out(tmp_path):
+    path = put(tmp_path, "5 2\nthe 1 2\nshort 1\n여왕 3 4\nx 1 nan\ny 5 6\n")
+    with pytest.warns(UserWarning, match=r"line 3: .*; line 5 \('x'\): expected finite"):
+        assert list(load(path, skip_bad_rows=True)) == ["the", "여왕", "y"]
+    values = [np.array([1, number], "<f4").tobytes() for number in (1, 2, np.nan)]
+    words = [b"\xff", b"b", b"c"]
+    content = b"".join(word + b" " + row + b"\n" for word, row in zip(words, values, strict=True))
+    path = put(tmp_path, b"3 2\n" + content, "m.bin")
+    with pytest.warns(UserWarning, match=r"row 0: .*; row 2 \('c'\): expected finite"):
+        assert list(load(path, skip_bad_rows=True)) == ["b"]
+
+
+def test_rows_of_parquet_are_numbered_as_in_the_file(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    rows = [[1.0, 2.0], None, [3.0, 4.0], [float("nan"), 1.0]]
+    parquet.write_table(pa.table({"word": ["a", "b", "c", "d"], "vector": rows}), tmp_path / "m.parquet")
+    with pytest.warns(UserWarning, match=r"row 1: .*; row 3 \('d'\): expected finite"):
+        assert list(load(tmp_path / "m.parquet", skip_bad_rows=True)) == ["a", "c"]

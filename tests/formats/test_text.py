@@ -148,9 +148,9 @@ def test_words_with_spaces_are_counted_from_the_right(tmp_path, parser):
         ("a 1 2\nb 1 x\nc 1 2\n", "line 2: expected a number as value 2 of 2, found 'x'"),
         ("a 1 2\nb 1 1_0\nc 1 2\n", "line 2: expected a number as value 2 of 2, found '1_0'"),
         ("a 1 2\n 1 2\nc 1 2\n", "line 2: expected a word, found a line that starts with white space"),
-        ("a 1 2\nb nan 2\nc 1 2\n", r"row 1 \('b'\): expected finite numbers"),
-        ("a 1 2\nb 1 -inf\nc 1 2\n", r"row 1 \('b'\): expected finite numbers"),
-        ("a 1 2\nb 1 1e39\nc 1 2\n", r"row 1 \('b'\): expected finite numbers"),
+        ("a 1 2\nb nan 2\nc 1 2\n", r"line 2 \('b'\): expected finite numbers"),
+        ("a 1 2\nb 1 -inf\nc 1 2\n", r"line 2 \('b'\): expected finite numbers"),
+        ("a 1 2\nb 1 1e39\nc 1 2\n", r"line 2 \('b'\): expected finite numbers"),
         (b"a 1 2\nc\xff\xfe 1 2\nd 1 2\n", r"line 2: expected UTF-8, found the word b'c\\xff\\xfe'"),
     ],
 )
