@@ -1,6 +1,8 @@
 """Words known by their morphemes: what is cut, what it says, the look-up, a tagger with them and its file."""
 
 import json
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -34,6 +36,8 @@ def cut(self, words):
 @pytest.fixture
 def without_kiwi(monkeypatch):
     monkeypatch.setattr(WordPieces, "_cut", cut)
+    # Where lines are cut into morphemes too: nothing here has any cut.
+    monkeypatch.setitem(sys.modules, "kiwipiepy", SimpleNamespace(Kiwi=lambda typos: None))
     pieces.word_pieces.cache_clear()
     yield
     pieces.word_pieces.cache_clear()
