@@ -169,9 +169,11 @@ class KeyedVectors(Exports, metaclass=Answering):
 
     def has_vector(self, word: str) -> bool:
         """Whether a word is in the vocabulary or can be composed from its n-grams."""
-        if self.subwords is None or self.ngram_vectors is None:
-            return self.row(word) >= 0
-        return self.row(word) >= 0 or len(self.subwords.buckets(word)) > 0
+        return self.row(word) >= 0 or self.composes(word)
+
+    def composes(self, word: str) -> bool:
+        """Whether a word that is not in the vocabulary can be composed from its n-grams."""
+        return self.subwords is not None and self.ngram_vectors is not None and len(self.subwords.buckets(word)) > 0
 
     def __iter__(self) -> Iterator[str]:
         """The words, by row."""

@@ -1,14 +1,11 @@
 """Sums, phrases, chosen words, radii, places and matrices on the command line; blank and wrong lines of a stream."""
 
-import io
 import json
-import sys
 import time
 
 import numpy as np
 import pytest
 
-from embedkit.cli import main
 from embedkit.query.keyed_vectors import KeyedVectors
 
 WORDS = [
@@ -42,17 +39,6 @@ def model(vectors, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "m.safetensors"
     vectors.save(path)
     return str(path)
-
-
-@pytest.fixture
-def ask(capsys, monkeypatch):
-    def run(*arguments, stdin=""):
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode("utf-8"))))
-        status = main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        return status, out.splitlines(), err
-
-    return run
 
 
 def test_plus_and_minus_and_one_argument_say_the_same(ask, model):

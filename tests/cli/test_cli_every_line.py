@@ -1,13 +1,10 @@
 """Each line of a stream keeps its place, and each one without an answer says so: alike in every command."""
 
-import io
 import json
-import sys
 
 import numpy as np
 import pytest
 
-from embedkit.cli import main
 from embedkit.query.keyed_vectors import KeyedVectors
 
 WORDS = ["king", "queen", "man", "woman", "new_york", "cheese"]
@@ -19,17 +16,6 @@ def model(tmp_path_factory):
     rows = np.random.default_rng(3).standard_normal((len(WORDS), 4)).astype(np.float32)
     KeyedVectors(WORDS, rows, counts=np.full(len(WORDS), 99)).save(path)
     return str(path)
-
-
-@pytest.fixture
-def ask(capsys, monkeypatch):
-    def run(*arguments, stdin=""):
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode("utf-8"))))
-        status = main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        return status, out.splitlines(), err
-
-    return run
 
 
 LINES = {  # a command: its options, a line with an answer, a line without one

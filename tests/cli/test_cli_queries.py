@@ -1,6 +1,5 @@
 """The commands that question a model, run as somebody types them: answers, streams, exit statuses."""
 
-import io
 import json
 import subprocess
 import sys
@@ -33,12 +32,10 @@ def model(vectors, tmp_path_factory):
 
 
 @pytest.fixture
-def ask(capsys, monkeypatch):
+def ask(ask):
     def run(*arguments, stdin=""):
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode("utf-8"))))
-        status = main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        return status, [line.split("\t") for line in out.splitlines()], err
+        status, lines, err = ask(*arguments, stdin=stdin)
+        return status, [line.split("\t") for line in lines], err
 
     return run
 

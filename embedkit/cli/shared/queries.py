@@ -25,7 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 CHUNK = 1 << 16
 OPERATORS = re.compile("[-+\N{MINUS SIGN}]")
-HINTS, HINT_SECONDS = 20, 0.3  # spent on spelling hints in a run that reads a pipe
+HINTS, HINT_SECONDS = 20, 0.1  # spent on spelling hints in a run that reads a pipe
 REMEMBERED = 1 << 16  # words, whether the vocabulary holds them
 NOTES = 20  # on how lines are read
 
@@ -167,7 +167,7 @@ class Inquiry:
         for word in words:
             if self._knows(word):
                 continue
-            if self.model.has_vector(word):
+            if self.model.composes(word):
                 note(f"note: {word} is not in the vocabulary; composed from its n-grams", self.quiet)
             else:
                 again = self.refuse(str(UnknownWordError(word, self._hints(word))) + self._sum(word))
