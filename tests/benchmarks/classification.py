@@ -97,7 +97,7 @@ def against_fasttext(texts: list[str], labels: list[tuple[str, ...]], test: Any,
     for name, (ours, theirs) in OPTIONS.items():
         train_bag(texts[:500], labels[:500], BagOptions(**ours, workers=1))  # compile
         mine, my_training = timed(lambda o=ours: train_bag(texts, labels, BagOptions(**o, workers=1)))
-        model, training = timed(lambda o=theirs: fasttext.train_supervised(str(path), thread=10, verbose=0, **o))
+        model, training = timed(lambda o=theirs: fasttext.train_supervised(str(path), thread=11, verbose=0, **o))
         _, my_predicting = timed(lambda m=mine: m.predict(predicted, workers=1))
         (found, _), predicting = timed(lambda m=model: m.predict(predicted))
         right = np.mean([a[0] == f"__label__{b[0]}" for a, b in zip(found[: len(test)], test.labels, strict=False)])

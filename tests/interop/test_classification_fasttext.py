@@ -43,7 +43,7 @@ def train_theirs(path, out, quantised=None, **options):
     the others as the memory was.
     """
     for attempt in range(8):
-        theirs = fasttext.train_supervised(str(path), **{"dim": 12, "thread": 10, "verbose": 0, **options})
+        theirs = fasttext.train_supervised(str(path), **{"dim": 12, "thread": 11, "verbose": 0, **options})
         if quantised is None:
             break
         try:

@@ -67,20 +67,19 @@ def test_gensim_gives_the_same_vectors(model, written):
         np.testing.assert_allclose(theirs[word], model[word], atol=1e-6)
 
 
-def patiently(train, path, **options):
-    """Their tool dies with a NaN now and then on small models; it is asked again."""
-    for attempt in range(8):
-        try:
-            return train(str(path), thread=1, verbose=0, lr=0.1 / (attempt + 1), dim=8 + 2 * attempt, **options)
-        except RuntimeError:
-            continue
-    pytest.skip("the fasttext package diverged eight times")
+def trained(train, path, **options):
+    """A model of their tool: each of its threads fills a tenth of the first vectors, an eleventh thread the rest.
+
+    With fewer threads the other rows are whatever the memory held: the training ends with a NaN, or goes on with
+    values of any size.
+    """
+    return train(str(path), thread=11, verbose=0, dim=8, **options)
 
 
 def trained_by_fasttext(tmp_path, **options):
     text = tmp_path / "text.txt"
     text.write_text("\n".join(" ".join(sentence) for sentence in CORPUS), "utf-8")
-    return patiently(fasttext.train_unsupervised, text, bucket=2000, minn=1, maxn=3, minCount=2, epoch=2, **options)
+    return trained(fasttext.train_unsupervised, text, bucket=2000, minn=1, maxn=3, minCount=2, epoch=2, **options)
 
 
 @pytest.mark.parametrize("options", [{}, {"model": "cbow", "loss": "hs"}, {"loss": "softmax"}])
@@ -105,7 +104,7 @@ def test_their_files_open_here_bit_for_bit(tmp_path, options):
 def test_their_quantised_files_open_here(tmp_path, options):
     text = tmp_path / "labelled.txt"
     text.write_text("\n".join(f"__label__{s[1]} " + " ".join(s) for s in CORPUS), "utf-8")
-    theirs = patiently(fasttext.train_supervised, text, bucket=500, minn=1, maxn=3, epoch=2)
+    theirs = trained(fasttext.train_supervised, text, bucket=500, minn=1, maxn=3, epoch=2)
     theirs.quantize(input=str(text), retrain=False, verbose=0, thread=1, **options)
     path = tmp_path / "small.ftz"
     theirs.save_model(str(path))
