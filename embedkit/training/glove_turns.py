@@ -47,6 +47,8 @@ class StepsReply(NamedTuple):
         For each of its parts, of each step, of each block: the records and the sum of their costs.
     trained : list of float
         Seconds of training in each turn.
+    waited : float
+        Seconds until others on its machine were done with columns or with their place.
     moved : int
         Bytes sent to other workers.
     took : float
@@ -59,6 +61,7 @@ class StepsReply(NamedTuple):
 
     costs: dict[int, np.ndarray]
     trained: list[float]
+    waited: float
     moved: int
     took: float
     slots: dict[int, int]
@@ -91,7 +94,7 @@ class _Turns:
         self.mine = crew.replicas[me]
         self.owner = {part: w for w, parts in enumerate(crew.replicas) for part in parts}
         self.here = [part for part, w in self.owner.items() if crew.nodes[w] == crew.nodes[me]]
-        self.moved, self.begun = 0, time.monotonic()
+        self.moved, self.waited, self.begun = 0, 0.0, time.monotonic()
 
     def run(self) -> StepsReply | None:
         costs: dict[int, list[np.ndarray]] = {part: [] for part in self.mine}
@@ -112,7 +115,8 @@ class _Turns:
         if self.order.values[self.me]:
             values = {part: (node.of(part, self.groups), self.columns(met[part])) for part in self.mine}
         done = {part: np.concatenate(of_part) for part, of_part in costs.items()}
-        return StepsReply(done, trained, self.moved, time.monotonic() - self.begun, slots, values)
+        took = time.monotonic() - self.begun
+        return StepsReply(done, trained, self.waited, self.moved, took, slots, values)
 
     def train(self, steps: range, part: int) -> np.ndarray:
         """Steps of a turn for a part of the rows: float64 (n_steps, each, 2)."""
@@ -170,7 +174,9 @@ class _Turns:
     def wait(self, workers: list[int]) -> bool:
         """Wait for workers on this node to be done with their last turn."""
         held, seats = self.held, np.array([self.crew.seats[w] for w in workers], np.int64)
+        begun = time.monotonic()
         reached: bool = held.node.wait(seats, self.crew.seats[self.me], held.turns, held.control, self.order.seconds)
+        self.waited += time.monotonic() - begun
         return reached
 
     def send(self, to: int, turn: int, b: int) -> None:

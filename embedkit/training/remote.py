@@ -56,6 +56,10 @@ class Worked(Protocol):
         """Seconds of training in each stage."""
 
     @property
+    def waited(self) -> float:
+        """Seconds that it waited for others on its machine."""
+
+    @property
     def moved(self) -> int:
         """Bytes sent to other workers."""
 
@@ -352,7 +356,13 @@ def train_in_orders(remote: RemoteRun, session: Session) -> KeyedVectors:
             timetable.tick()
         return total
 
-    return session.train(loop)
+    trained = session.train(loop)
+    figures = remote.figures()
+    run.say(
+        f"{figures['workers']:,} worker{'s' * (figures['workers'] != 1)}, {figures['moved_MB']:,.1f} MB moved; of the "
+        f"time merging and moving {figures['merging_%']:.0f} %, waiting for other workers {figures['waiting_%']:.0f} %"
+    )
+    return trained
 
 
 def tell_of_kinds(engine: Engine, run: Run) -> None:
@@ -367,19 +377,21 @@ def tell_of_kinds(engine: Engine, run: Run) -> None:
 class Figures:
     """What the time of a run goes to, and how much travels.
 
-    A stage lasts as long as its slowest worker trains. What the others wait for that one is *waiting*; what a round
-    takes beyond its stages is *merging*: merging itself, sending, what the engine needs, and this process.
+    A worker trains, merges, and is *waiting* for the others in between: for those on its machine, as it sees, and for
+    those elsewhere at least as long as they trained longer than it did. All that a round takes beside training and
+    waiting is *merging*: merging itself, sending, what the engine needs, and this process.
     """
 
     def __init__(self) -> None:
-        self.moved = self._seconds = self._slowest = self._trained = 0.0
+        self.moved = self._seconds = self._waited = self._trained = 0.0
 
     def add(self, seconds: float, replies: Sequence[Worked]) -> None:
         """Count the rounds of an order that took so long."""
         trained = np.array([reply.trained for reply in replies])
+        behind = (trained.max(axis=0) - trained).sum(axis=1)
         self._seconds += seconds
-        self._slowest += float(trained.max(axis=0).sum())
-        self._trained += float(trained.mean(axis=0).sum())
+        self._waited += float(np.maximum(behind, [reply.waited for reply in replies]).mean())
+        self._trained += float(trained.sum(axis=1).mean())
         self.moved += sum(reply.moved for reply in replies)
 
     def shown(self) -> dict[str, float]:
@@ -387,6 +399,6 @@ class Figures:
         whole = max(self._seconds, 1e-9)
         return {
             "moved_MB": self.moved / 1e6,
-            "waiting_%": 100.0 * (self._slowest - self._trained) / whole,
-            "merging_%": 100.0 * max(0.0, 1.0 - self._slowest / whole) if self._seconds else 0.0,
+            "waiting_%": 100.0 * self._waited / whole,
+            "merging_%": 100.0 * max(0.0, 1.0 - (self._trained + self._waited) / whole) if self._seconds else 0.0,
         }

@@ -52,6 +52,8 @@ class Reply(NamedTuple):
         For each stage of all rounds, of each replica.
     trained : list of float
         Seconds of training in each stage.
+    waited : float
+        Seconds until the others on its machine had come too: behind stages, and behind merging.
     moved : int
         Bytes sent to other workers.
     took : float
@@ -62,6 +64,7 @@ class Reply(NamedTuple):
 
     results: list[dict[int, Result]]
     trained: list[float]
+    waited: float
     moved: int
     took: float
     changed: list[Rows]
@@ -114,7 +117,7 @@ class _Rounds:
             for flags, rows in zip(self.changed, merged or [], strict=True):
                 flags[rows] = True
         changed = [self.returned(which) for which in range(len(self.changed))]
-        return Reply(results, trained, self.moved, time.monotonic() - self.begun, changed)
+        return Reply(results, trained, self.seat.waited, self.moved, time.monotonic() - self.begun, changed)
 
     def meet(self, k: int, n: int, stages: int) -> list[np.ndarray] | None:
         """Merge what is to meet behind stage n of round k; returns the rows of its own that did."""

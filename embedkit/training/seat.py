@@ -8,6 +8,7 @@ spread over all. Whoever does what, each replica trains on the same words, and i
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -59,6 +60,11 @@ class Seat:
     control : int64 (1,)
         Work ends soon after it becomes non-zero.
     threads : int
+
+    Attributes
+    ----------
+    waited : float
+        Seconds until the others on this node had come too.
     """
 
     def __init__(
@@ -76,7 +82,7 @@ class Seat:
         self.place, self.control, self.threads = place, control, threads
         self.owned = [owned_rows(len(base), place.n_owners)[place.owner] for base in node.base]
         self._tiers = [[within(own, part) for own, part in zip(self.owned, tier, strict=True)] for tier in rule.parts]
-        self._count = int(node.arrived[place.seat, 0])
+        self._count, self.waited = int(node.arrived[place.seat, 0]), 0.0
 
     def begin(self, tokens: float, rate: float) -> None:
         """Get ready for a round of stages of so many tokens."""
@@ -106,7 +112,10 @@ class Seat:
     def wait(self, seconds: float) -> bool:
         """Wait for the others on this node; False when they do not come."""
         self._count += 1
-        return self.node.wait(self.place.seats, self.place.seat, self._count, self.control, seconds)
+        begun = time.monotonic()
+        come = self.node.wait(self.place.seats, self.place.seat, self._count, self.control, seconds)
+        self.waited += time.monotonic() - begun
+        return come
 
     def merge(self, stage: int, stages: int) -> list[np.ndarray]:
         """Merge own rows of which all copies are on this node; returns those that may have changed in this round."""

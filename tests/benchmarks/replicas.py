@@ -4,7 +4,7 @@
 
 Each line is a process of its own, from the start of Python to the saved file, each after the others in turn, with least
 and highest of the rounds. It wants a machine with nothing else to do: replicas meet all the time, so when one is held
-up all are. Four processes on fewer processors wait for each other, which is in the share of merging.
+up all are. Four processes on fewer processors wait for each other, which is not merging.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def main() -> int:
         text = part_of(unpacked("en_wiki.txt", given.data, folder), folder / "part.txt", given.fraction)
         (small := folder / "small.txt").write_bytes(text.read_bytes()[:2_000_000])
         seconds: dict[str, list[float]] = {case: [] for case in chosen}
-        merging: dict[str, list[float]] = {case: [] for case in chosen}
+        shares: dict[str, list[list[float]]] = {case: [[], []] for case in chosen}
         files = {case: folder / f"{n}.safetensors" for n, case in enumerate(chosen)}
         for case in chosen:  # compiles
             run(small, files[case], {**plain, "epochs": 1, **CASES[case]}, folder)
@@ -88,16 +88,19 @@ def main() -> int:
             for case in chosen:
                 taken, last = run(text, files[case], {**plain, **CASES[case]}, folder)
                 seconds[case].append(taken)
-                merging[case] += [last["merging_%"]] if "merging_%" in last else []
+                for share, name in zip(shares[case], ("merging_%", "waiting_%"), strict=True):
+                    share += [last[name]] if name in last else []
         print(
             f"{date.today()}, {processor()}, {os.cpu_count()} cores; {text.stat().st_size / 1e6:.0f} MB, "
-            f"{given.epochs} epochs\n\n| | seconds | times the shared model | merging % |\n|---|---|---|---|"
+            f"{given.epochs} epochs\n\n| | seconds | times the shared model | merging % | waiting % |\n"
+            "|---|---|---|---|---|"
         )
         for case in chosen:
             times = [a / b for a, b in zip(seconds[case], seconds.get(SHARED, []), strict=False)]
             print(
                 f"| {case} | {spread(seconds[case])} | {spread(times, 2) if times else ''} | "
-                f"{spread(merging[case], 0) if merging[case] else ''} |"
+                + " | ".join(spread(share, 0) if share else "" for share in shares[case])
+                + " |"
             )
         first: dict[object, str] = {}
         different = False

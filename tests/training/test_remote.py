@@ -1,6 +1,7 @@
 """Replicas on a cluster have the bits of one machine, whoever does the work and whatever happens to the workers."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -336,14 +337,25 @@ def test_workers_of_different_kinds_are_told(text):
     told = []
     embedkit.train(text, cluster=Mixed(), note=told.append, **OPTIONS)
     assert any("the workers differ (znver4 with numba 1; skylake with numba 1)" in line for line in told)
+    assert any(
+        re.match(r"\d workers?, .* MB moved; of the time merging .*waiting for other workers", line) for line in told
+    )
 
 
 def test_what_went_into_a_round_adds_up():
     figures = remote.Figures()
     assert figures.shown() == {"moved_MB": 0, "waiting_%": 0, "merging_%": 0}
     # The stages last 2 and 1 seconds; of 6 worker-seconds in them 2 are waited; the round took 4 seconds.
-    figures.add(4.0, [remote_round.Reply([], trained, 500_000, 3.0, []) for trained in ([2.0, 0.0], [1.0, 1.0])])
+    trained = [2.0, 0.0], [1.0, 1.0]
+    figures.add(4.0, [remote_round.Reply([], one, 0.0, 500_000, 3.0, []) for one in trained])
     assert figures.shown() == pytest.approx({"moved_MB": 1, "waiting_%": 25, "merging_%": 25})
+
+
+def test_workers_that_take_turns_wait_and_do_not_merge():
+    figures = remote.Figures()
+    # Two on one processor: each trains for a second while the other has to wait, and merging takes half a second.
+    figures.add(2.5, [remote_round.Reply([], [1.0], 1.0, 0, 2.5, []) for _ in range(2)])
+    assert figures.shown() == pytest.approx({"moved_MB": 0, "waiting_%": 40, "merging_%": 20})
 
 
 def test_rows_travel_in_one_buffer():
