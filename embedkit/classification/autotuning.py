@@ -81,11 +81,14 @@ def autotune(
     Raises
     ------
     ConfigError
-        When `seconds` is not above 0, an option belongs to neither model, or no model is as small as `size`.
+        When `seconds` is not above 0, an option belongs to neither model, no model is as small as `size`, or
+        `across_words` is asked for with a `size`, whose files have no such n-grams.
     """
     if seconds <= 0:
         raise ConfigError(f"`seconds` must be above 0, got {seconds}")
     if size is not None:
+        if given.get("across_words"):
+            raise ConfigError("`across_words` has no effect with `size`: fastText's files have no such n-grams")
         given.setdefault("across_words", False)
     rng = np.random.default_rng(seed)
     start, n, last = clock(), 0, 0.0
@@ -117,15 +120,10 @@ def _first(
     texts: Sequence[str], labels: Sequence[Sequence[str]], model: str | None, given: Mapping[str, Any]
 ) -> list[Options]:
     """What suits, and the other model's start where it knows all that was given."""
-    models = models_with(given, model)
-    options: list[Options] = []
-    suited = suited_options(texts, labels, **given)
-    if "linear" in models and isinstance(suited, LinearOptions):
-        options.append(suited)
-    if "fasttext" in models:
-        loss = {"loss": suited.loss} if isinstance(suited, LinearOptions) else {}
-        options.append(suited_bag(texts, **{**loss, **given}))
-    return options or [LinearOptions(**given)]
+    suited = suited_options(texts, labels, model, **given)
+    if isinstance(suited, LinearOptions) and "fasttext" in models_with(given, model):
+        return [suited, suited_bag(texts, **{"loss": suited.loss, **given})]
+    return [suited]
 
 
 def _changed(options: Options, given: Mapping[str, Any], rng: np.random.Generator, reach: float) -> Options:

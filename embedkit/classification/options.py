@@ -78,6 +78,6 @@ class LinearOptions:
 
 def _check_lengths(min_n: int | None, max_n: int | None) -> None:
     if max_n and min_n is not None and not 1 <= min_n <= max_n:
-        raise ConfigError(f"`min_n` must be from 1 to `max_n`, got {min_n} and {max_n}")
+        raise ConfigError(f"`min_n` must be from 1 to `max_n`, got {min_n} and {max_n}; give both")
     if min_n and max_n == 0:
         raise ConfigError("`min_n` has no effect without `max_n`")

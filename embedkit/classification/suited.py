@@ -23,7 +23,9 @@ LETTERS = {"word_ngrams": 2, "vector_size": 16, "learning_rate": 0.5, "epochs": 
 MOST_LABELS = 50
 
 
-def suited_options(texts: Sequence[str], labels: Sequence[Sequence[str]], **given: Any) -> BagOptions | LinearOptions:
+def suited_options(
+    texts: Sequence[str], labels: Sequence[Sequence[str]], model: str | None = None, **given: Any
+) -> BagOptions | LinearOptions:
     """The options for these texts, which tell the model too; `given` ones stay as they are.
 
     Parameters
@@ -31,6 +33,8 @@ def suited_options(texts: Sequence[str], labels: Sequence[Sequence[str]], **give
     texts : sequence of str
     labels : sequence of sequences of str
         Where some text has several, the loss is "ova".
+    model : {"fasttext", "linear"}, optional
+        By default what suits.
     **given
         Options of `LinearOptions` or of `BagOptions`.
 
@@ -39,7 +43,7 @@ def suited_options(texts: Sequence[str], labels: Sequence[Sequence[str]], **give
     ConfigError
         When some are of the one alone, and some of the other.
     """
-    known = models_with(given)
+    known = models_with(given, model)
     if "loss" not in given and any(len(each) > 1 for each in labels):
         given["loss"] = "ova"
     n_labels = len({label for each in labels for label in each})

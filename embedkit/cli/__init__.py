@@ -10,7 +10,6 @@ import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -20,7 +19,7 @@ from click.shell_completion import CompletionItem
 from embedkit._version import __version__
 from embedkit.cli.flags import with_flags
 from embedkit.cli.shared import output
-from embedkit.cli.shared.commands import Commands
+from embedkit.cli.shared.commands import Commands, prepare
 from embedkit.cli.shared.output import note, note_keyboard, show_usage_error, warn
 from embedkit.cli.shared.signals import stopping_signals
 from embedkit.errors import ConfigError, EmbedkitError
@@ -72,15 +71,6 @@ class _ClosedPipe(Exception):
     """Nobody reads standard output any more."""
 
 
-class CommandContext(click.Context):
-    """The context of a command; tells an error of the library which command it ends."""
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool | None:
-        if isinstance(error, EmbedkitError) and not hasattr(error, "command"):
-            error.command = self.command  # type: ignore[attr-defined]
-        return super().__exit__(kind, error, trace)
-
-
 class LazyCommands(Commands):
     """A group that knows its commands' names and one-line helps without importing them."""
 
@@ -98,7 +88,7 @@ class LazyCommands(Commands):
             return None
         name = COMMANDS[cmd_name][0]
         command: click.Command = getattr(import_module(f"embedkit.cli.commands.{name}"), name)
-        _prepare(command)
+        prepare(command)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -113,45 +103,6 @@ class LazyCommands(Commands):
         for section, rows in sections.items():
             with formatter.section(section):
                 formatter.write_dl(rows)
-
-
-def _prepare(command: click.Command) -> None:
-    """Give a command the context that errors need, and keep click from wrapping the example at the end of its help:
-    a copied line must run."""
-    command.context_class = CommandContext
-    for parameter in command.params:
-        if isinstance(parameter, click.Option) and not parameter.is_flag:
-            _refuse_options_as_values(parameter)
-    if command.epilog and not command.epilog.startswith("\b"):
-        command.epilog = "\b\n" + command.epilog
-    if isinstance(command, click.Group):
-        for part in command.commands.values():
-            _prepare(part)
-
-
-def _refuse_options_as_values(option: click.Option) -> None:
-    """An option that takes values must not swallow the next option: `--analogy man king woman -o picture.png`."""
-    inner = option.callback
-
-    def check(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
-        names = {name for other in ctx.command.params for name in (*other.opts, *other.secondary_opts)}
-        found = next((word for word in _strings(value) if word.startswith("-") and word in names), None)
-        if found is not None:
-            takes = f"{option.nargs} values" if option.nargs > 1 else "a value"
-            raise click.UsageError(f"{option.opts[0]} takes {takes}, found the option {found} among them", ctx)
-        return inner(ctx, parameter, value) if inner else value
-
-    check.refuses_options = True  # type: ignore[attr-defined]
-    if not hasattr(inner, "refuses_options"):
-        option.callback = check
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, tuple | list):
-        for part in value:
-            yield from _strings(part)
 
 
 @click.group(

@@ -20,7 +20,7 @@ from __future__ import annotations
 import csv
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from embedkit.errors import CorpusError, few_names
@@ -151,20 +151,49 @@ def _units(lines: Iterator[bytes], unit: str, place: Place, encoding_errors: str
 
 def _column(lines: Iterator[bytes], name: str, place: Place, encoding_errors: str) -> Iterator[bytes]:
     """One column of a table."""
+    return map(_line, (text for (text,) in columns_of(lines, (name,), place, encoding_errors)))
+
+
+def columns_of(
+    lines: Iterator[bytes], names: Sequence[str], place: Place, encoding_errors: str = "strict"
+) -> Iterator[list[str]]:
+    """The fields of some columns of a table, row by row, blank rows left out.
+
+    Parameters
+    ----------
+    lines : iterator of bytes
+        Of one file, without line ends.
+    names : sequence of str
+        Of columns in the header; or numbers, from 1, of a table without one.
+    place : callable
+        Names the line that was read last.
+    encoding_errors : {"strict", "replace", "ignore"}
+
+    Raises
+    ------
+    CorpusError
+        Where a column is missing or stands there twice, or a row has another number of columns than the first.
+    """
     rows = _rows(lines, place, encoding_errors)
     first = next(rows, None)
     if first is None:
         return
-    numbered = name.isascii() and name.isdigit()
-    column = int(name) - 1 if numbered else first.index(name) if name in first else -1
-    if not 0 <= column < len(first):
-        raise CorpusError(f"{place()}: no column {name!r}; found {few_names(first)}")
+    numbered = all(name.isascii() and name.isdigit() for name in names)
+    columns = [int(name) - 1 if numbered else first.index(name) if name in first else -1 for name in names]
+    for name, column in zip(names, columns, strict=True):
+        if not 0 <= column < len(first):
+            raise CorpusError(f"{place()}: no column {name!r}; found {few_names(first)}")
+        if not numbered and first.count(name) > 1:
+            raise CorpusError(
+                f"{place()}: expected one column {name!r}, found {first.count(name)} of that name; give its number "
+                "and leave out the header"
+            )
     if numbered:
-        yield _line(first[column])
+        yield [first[column] for column in columns]
     for row in rows:
         if len(row) != len(first):
             raise CorpusError(f"{place()}: expected {len(first)} columns as in the first row, found {len(row)}")
-        yield _line(row[column])
+        yield [row[column] for column in columns]
 
 
 def _line(text: str) -> bytes:

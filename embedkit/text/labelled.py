@@ -1,27 +1,26 @@
 """Labelled texts, for classification: ``text<TAB>label``, fastText's lines, tables with named columns.
 
 fastText's lines begin with their labels, each with the prefix ``__label__``; further labels may stand among the words.
-A table is comma-separated (``.csv``) or tab-separated, has a header, and one label a row. What is wrong with a line is
-said with its file, its number and what was expected.
+A table is one of `embedkit.text.fields`. Labels behind a tab or in a column may have that prefix too, and are several
+then where each has it. What is wrong with a line is said with its file, its number and what was expected.
 """
 
 from __future__ import annotations
 
-import csv
 import os
+import warnings
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from embedkit.errors import ConfigError, CorpusError, few_names
+from embedkit.errors import ConfigError, CorpusError
+from embedkit.text.fields import columns_of
 from embedkit.text.lines import Source, names_of, numbered_lines, shortened
 
 FASTTEXT_LABEL = "__label__"
-# What the first line of a file names its two columns, in either order.
-HEADERS = [
-    {text, label}
-    for text in ("text", "sentence", "document", "review", "comment", "utterance", "question", "문장", "텍스트")
-    for label in ("label", "labels", "class", "category", "sentiment", "target", "intent", "라벨", "레이블")
-]
+# What the first line of a file names its columns.
+TEXT_NAMES = ("text", "sentence", "document", "review", "comment", "utterance", "question", "문장", "텍스트")
+LABEL_NAMES = ("label", "labels", "class", "category", "sentiment", "target", "intent", "라벨", "레이블")
+HEADERS = [{text, label} for text in TEXT_NAMES for label in LABEL_NAMES]
 
 
 FEW_LABELLED = 20  # below, everything may have a label of its own
@@ -127,17 +126,26 @@ def read_label_sets(
     ----------
     sources : path or iterable of paths
     text_column, label_column : str, optional
-        The header's names of the two columns of a table; both or neither.
+        The header's names of the two columns of a table, or the columns' numbers, from 1, of one without; both or
+        neither.
 
     Raises
     ------
     CorpusError
-        For a line with one column, a line without a label, a table without these columns, and where nothing is left.
+        For a line with one column, a line without a label, a header of more than two columns without
+        `text_column`, a table without these columns, and where nothing is left.
     ConfigError
-        When one column is named without the other.
+        When one column is named without the other, or as the other.
+
+    Warns
+    -----
+    UserWarning
+        Where all lines have the same number of tabs, and more than one.
     """
     if (text_column is None) != (label_column is None):
         raise ConfigError("`text_column` and `label_column` go together: give both or neither")
+    if text_column is not None and text_column == label_column:
+        raise ConfigError(f"`text_column` and `label_column` must be two columns, got {text_column!r} for both")
     if isinstance(sources, (str, os.PathLike)):
         sources = [sources]
     sources = list(sources)
@@ -163,42 +171,67 @@ def read_label_sets(
 
 def _lines(source: Source) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """(place, text, labels) of every line; a text may be empty, labels are not."""
+    tabs: set[int] = set()
+    n = 0
+    of_fasttext = False
     for place, line in numbered_lines(source):
         text, tab, label = line.rpartition("\t")
         if line.lstrip().startswith(FASTTEXT_LABEL):
             words = line.split()
             labels = dict.fromkeys(w.removeprefix(FASTTEXT_LABEL) for w in words if w.startswith(FASTTEXT_LABEL))
+            of_fasttext = True
             yield place, " ".join(word for word in words if not word.startswith(FASTTEXT_LABEL)), tuple(labels)
             continue
         if line.strip() and not tab:
-            raise CorpusError(f"{place}: expected text<TAB>label, found one column: {shortened(line, 40)}")
+            expected = f"{FASTTEXT_LABEL}NAME text as in lines before" if of_fasttext else "text<TAB>label"
+            table = "; `text_column` and `label_column` read tables" if _names_columns(line) else ""
+            raise CorpusError(f"{place}: expected {expected}, found one column: {shortened(line, 40)}{table}")
         if text.strip() and not label.strip():
             raise CorpusError(f"{place}: expected text<TAB>label, found no label after the tab: {shortened(line, 40)}")
-        yield place, text, (label.strip(),)
+        if "\t" in text:
+            names = _names_columns(line) if place.endswith(", line 1") else None
+            if names:
+                raise CorpusError(
+                    f"{place}: expected text<TAB>label, found the header of a table: give `text_column` {names[0]} and "
+                    f"`label_column` {names[1]}"
+                )
+        if line.strip():
+            n += 1
+            tabs.add(line.count("\t"))
+        yield place, text, _labels(label)
+    if n > 1 and len(tabs) == 1 and (most := max(tabs)) > 1:
+        warnings.warn(
+            f"{os.fspath(source)}: each line has {most + 1} columns, and the first {most} are the text; where one of "
+            f"them is, give its number as `text_column`, and `label_column` {most + 1}",
+            stacklevel=2,
+        )
+
+
+def _names_columns(line: str) -> tuple[str, str] | None:
+    """The names of the columns of texts and labels where a line is a table's header."""
+    names = [cell.strip(' "\r\ufeff') for cell in line.replace(";", "\t").replace(",", "\t").split("\t")]
+    texts, labels = ([name for name in names if name.lower() in known] for known in (TEXT_NAMES, LABEL_NAMES))
+    return (texts[0], labels[0]) if texts and labels else None
+
+
+def _labels(field: str) -> tuple[str, ...]:
+    """The labels in a field, one unless each has fastText's prefix."""
+    words = field.split()
+    if words and all(word.startswith(FASTTEXT_LABEL) for word in words):
+        return tuple(dict.fromkeys(word.removeprefix(FASTTEXT_LABEL) for word in words))
+    return (field.strip(),)
 
 
 def _table(source: Source, text_column: str, label_column: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """The same of the rows of a table."""
-    name, place = os.fspath(source), ""
-    separator = "," if name.lower().removesuffix(".gz").endswith(".csv") else "\t"
+    place = os.fspath(source)
 
-    def lines() -> Iterator[str]:
+    def lines() -> Iterator[bytes]:
         nonlocal place
         for place, line in numbered_lines(source):  # noqa: B007  # read by the loop below
-            yield line + "\n"
+            yield line.encode()
 
-    rows = csv.reader(lines(), delimiter=separator)
-    header = next(rows, [])
-    for column in (text_column, label_column):
-        if column not in header:
-            raise CorpusError(f"{name}: expected a column {column!r} in the header, found {few_names(header)}")
-    text_at, label_at = header.index(text_column), header.index(label_column)
-    for row in rows:
-        if not row:
-            yield place, "", ()
-        elif len(row) <= max(text_at, label_at):
-            raise CorpusError(f"{place}: expected {len(header)} columns as in the header, found {len(row)}")
-        elif row[text_at].strip() and not row[label_at].strip():
+    for text, label in columns_of(lines(), (text_column, label_column), lambda: place):
+        if text.strip() and not label.strip():
             raise CorpusError(f"{place}: expected a label in the column {label_column!r}, found none")
-        else:
-            yield place, " ".join(row[text_at].split()), (row[label_at].strip(),)
+        yield place, " ".join(text.split()), _labels(label)

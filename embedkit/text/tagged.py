@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from embedkit.errors import CorpusError
+from embedkit.errors import ConfigError, CorpusError
 from embedkit.text.lines import Source, names_of, numbered_lines, shortened
 
 CONLLU_COLUMNS = 10
@@ -59,7 +59,11 @@ def read_tagged(
     ------
     CorpusError
         For a line that has not a token and a tag, and where nothing is left.
+    ConfigError
+        Where `columns` are not two different numbers other than 0.
     """
+    if columns is not None and (len({*columns}) != 2 or 0 in columns):
+        raise ConfigError(f"`columns` must be the numbers of two different columns, from 1, got {columns}")
     data = TaggedSentences()
     start = ""
     rows: list[tuple[str, str]] = []

@@ -91,12 +91,25 @@ def test_labels_that_the_model_does_not_know_are_told(folder, capsys, tmp_path):
     (tmp_path / "swapped.tsv").write_text("pos\ta moving film\nneg\ta dull film\n", encoding="utf-8")
     for options in ([], ["-k", "2"], ["--precision", ".9"]):
         found = run(capsys, "evaluate", folder / "m.bin", tmp_path / "some.tsv", *options)
-        assert "1 labels are none that the model knows, as 'bad': they count as wrong" in found.err
+        assert "1 label is none that the model knows, as 'bad': it counts as wrong" in found.err
         found = run(capsys, "evaluate", folder / "m.bin", tmp_path / "swapped.tsv", *options)
         assert "found 'a moving film', expected neg, pos; are the columns the other way round?" in found.err
     assert "knows" not in run(capsys, "evaluate", folder / "m.bin", folder / "tab.tsv").err
     tune = ["--autotune", tmp_path / "swapped.tsv", "--seconds", ".2", "--model", "fasttext"]
     assert "the other way round?" in run(capsys, "train", folder / "tab.tsv", *tune, "-o", tmp_path / "a.bin").err
+
+
+@pytest.mark.parametrize("options", [[], ["-k", "2"], ["--explain"]])
+def test_labelled_lines_among_those_to_label_are_told(folder, options, capsys):
+    found = run(capsys, "predict", folder / "m.bin", folder / "tab.tsv", *options)
+    assert found.err.count("warning: line 1 ends in a tab and the label 'neg', which counts as text") == 1
+    assert len(found.out.splitlines()) == 201
+
+
+def test_an_option_of_networks_is_named_where_it_chooses_one(folder, capsys, tmp_path):
+    out = tmp_path / "m.safetensors"
+    found = run(capsys, "train", folder / "tab.tsv", "--valid", folder / "tab.tsv", "--epochs", "1", "-o", out)
+    assert "note: with --valid a network is trained (--model gru); --model linear has no such option" in found.err
 
 
 def test_words_are_explained_by_leaving_them_out(folder, capsys, tmp_path):
@@ -137,7 +150,7 @@ def test_several_labels_a_line_need_a_bag(folder, capsys, tmp_path):
 def test_a_table_without_the_column(folder, capsys, tmp_path):
     columns = ["--text-column", "review", "--label-column", "stars"]
     found = run(capsys, "train", folder / "table.csv", *columns, "--model", "fasttext", "-o", tmp_path / "m", status=1)
-    assert "expected a column 'stars' in the header, found id, polarity, review" in found.err
+    assert "table.csv, line 1: no column 'stars'; found id, polarity, review" in found.err
 
 
 def test_every_label_with_its_probability(folder, capsys, tmp_path):

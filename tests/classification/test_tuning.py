@@ -108,6 +108,16 @@ def test_given_options_stay_and_choose_the_model():
     assert tune(seconds=40, across_words=True).best.options.across_words
     with pytest.raises(ConfigError, match="`seconds` must be above 0"):
         tune(seconds=0)
+    with pytest.raises(ConfigError, match="`across_words` has no effect with `size`"):
+        tune(seconds=1, size=20_000, across_words=True)
+
+
+def test_several_labels_are_each_a_yes_or_no_however_many_there_are():
+    texts = [f"w{i % 7} x{i}" for i in range(180)]
+    labels = [(f"l{i % 60}", f"k{i % 2}") for i in range(180)]
+    for model in ("linear", "fasttext"):
+        found = autotune(texts, labels, texts, labels, seconds=0.01, model=model, bucket=100)
+        assert found.best.options.loss == "ova"
 
 
 def test_a_size_is_kept_by_every_trial(tmp_path):
@@ -163,6 +173,9 @@ def test_the_commands(data, capsys):
         (["--seconds", "5", "-o", "m.ftz"], "--seconds has no effect without --autotune"),
         (["--max-size", "5k", "-o", "m.ftz"], "--max-size has no effect without --quantize or --autotune"),
         (["--model", "gru", "--quantize", "-o", "m.ftz"], "--quantize has no effect with --model gru"),
+        (["-o", "m.ftz"], "a .ftz is a quantised file: --quantize writes one"),
+        (["-o", "m.vec"], "a model of this kind is written as .safetensors, .bin, .ftz, not as .vec"),
+        (["--model", "gru", "-o", "m.bin"], "a model of this kind is written as .safetensors, not as .bin"),
     ],
 )
 def test_what_would_do_nothing_is_refused(options, message, data, monkeypatch, capsys):

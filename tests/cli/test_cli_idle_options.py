@@ -78,7 +78,12 @@ CASES = [
     ("lm train t.txt -o x.lm --model lstm --valid t.txt --valid-fraction .2", ["--valid-fraction"]),
     ("classify train labels.tsv -o x.c --model mean --hidden-size 9", ["--hidden-size"]),
     ("classify train labels.tsv -o x.c --model lstm --heads 2", ["--heads"]),
-    ("classify train labels.tsv -o x.c --model transformer --unidirectional", ["--bidirectional"]),
+    ("classify train labels.tsv -o x.c --model transformer --unidirectional", ["--unidirectional"]),
+    ("classify train labels.tsv -o x.c --model fasttext --no-across-words", ["--no-across-words"]),
+    (
+        "classify train labels.tsv -o x.c --model gru --vectors m.safetensors --frozen --unfreeze-after 1",
+        ["--unfreeze"],
+    ),
     ("classify train labels.tsv -o x.c --vectors m.safetensors --vector-size 9", ["--vector-size"]),
     ("tag train tags.tsv -o x.c --model mean --num-layers 2", ["--num-layers"]),
     ("tag train tags.tsv -o x.c --unfreeze-after 2", ["--unfreeze-after"]),

@@ -47,6 +47,26 @@ def test_an_option_never_swallows_the_next_one(model, tmp_path, arguments, capsy
     assert "embedkit: error: " in said
 
 
+@pytest.mark.parametrize("name", ["m.arpa", "m.bin", "m.vec", "m.npy", "m.txt.gz", "m.pt"])
+def test_a_trained_model_is_never_called_by_another_formats_name(name, tmp_path, capsys):
+    (tmp_path / "t.txt").write_text("a b\nb a\n" * 5)
+    for command in (["lm"], ["tag"], ["seq2seq"], ["caption", str(tmp_path / "t.txt")]):
+        line = [command[0], "train", *command[1:], str(tmp_path / "t.txt"), "-o", str(tmp_path / name)]
+        assert main(line) == 2
+        assert "written as .safetensors, not as ." in capsys.readouterr().err
+        assert not (tmp_path / name).exists()
+
+
+def test_commands_of_every_kind_of_language_model_are_prepared(tmp_path, capsys):
+    for kind in ("ngram", "gru"):
+        assert main(["lm", "train", "--model", kind, "t.txt", "--min-count", "-o", "x.safetensors"]) == 2
+        assert "-o" in capsys.readouterr().err
+        assert main(["lm", "train", "--model", kind, "--help"]) == 0
+        assert "embedkit lm train" in capsys.readouterr().out.splitlines()[-1]
+    assert main(["lm", "train", "--model", "gru", "t.txt", "--log", "--resume", "-o", "x.safetensors"]) == 2
+    assert "--log takes a value, found the option --resume among them" in capsys.readouterr().err
+
+
 def test_a_value_that_only_looks_like_an_option_passes(model, capsys):
     assert main(["similar", model, "king", "--exclude", "-zzz"]) == 0
     assert main(["similar", model, "king", "--topn", "2"]) == 0

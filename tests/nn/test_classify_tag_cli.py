@@ -191,6 +191,40 @@ def test_one_clear_line_for_bad_input(folder, arguments, status, message):
     )
 
 
+def test_a_token_with_its_tag_is_no_sentence(folder):
+    found = embedkit("tag", "predict", folder / "t.safetensors", folder / "pos.tsv")
+    assert found.stderr.count("warning: line 1 looks like a token and its tag") == 1
+    found = embedkit("tag", "predict", folder / "t.safetensors", folder / "pos.tsv", "--tokens", status=1)
+    assert "line 1: expected a token a line, found 2 columns" in found.stderr
+
+
+def test_columns_of_tags_the_other_way_round_are_told(folder, tmp_path):
+    rows = (folder / "pos.tsv").read_text().splitlines()
+    swapped = tmp_path / "swapped.tsv"
+    swapped.write_text("\n".join("\t".join(reversed(row.split("\t"))) for row in rows) + "\n")
+    found = embedkit("tag", "train", swapped, "-o", tmp_path / "x.safetensors", status=1)
+    assert "found 4 different tags, as 'cat', of 3 different tokens, as 'DET'" in found.stderr
+    found = embedkit("tag", "evaluate", folder / "t.safetensors", swapped)
+    assert "warning: no tag is one that the model knows: found 'the', expected DET, NOUN, VERB" in found.stderr
+
+
+def test_vectors_that_hardly_know_the_text_are_told(folder, tmp_path):
+    KeyedVectors(["zzz", "yyy"], np.eye(2, dtype=np.float32)).save(tmp_path / "other.safetensors")
+    options = ("--vectors", tmp_path / "other.safetensors", "--epochs", "1", "--hidden-size", "4")
+    found = embedkit("classify", "train", folder / "reviews.tsv", *options, "-o", tmp_path / "x.safetensors")
+    assert "warning: 0 of the 8 different words of the text are in the vectors" in found.stderr
+    (tmp_path / "t.txt").write_text("the film\nthe plot\n" * 5)
+    found = embedkit("lm", "train", tmp_path / "t.txt", *options, "--model", "gru", "-o", tmp_path / "y.safetensors")
+    assert "warning: 0 of the 3 different words" in found.stderr
+
+
+def test_vectors_that_never_begin_to_train_are_refused(folder, tmp_path):
+    options = ("--vectors", folder / "v.safetensors", "--epochs", "2", "--unfreeze-after", "2")
+    for command, data in (("classify", "reviews.tsv"), ("tag", "pos.tsv")):
+        found = embedkit(command, "train", folder / data, *options, "-o", tmp_path / "x.safetensors", status=2)
+        assert "--unfreeze-after 2 leaves none of 2 --epochs for the vectors to train in" in found.stderr
+
+
 def test_training_twice_gives_the_same_file(folder, tmp_path):
     for name in ("a", "b"):
         embedkit(

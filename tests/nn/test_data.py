@@ -1,13 +1,16 @@
 """Reading labelled text and cutting it into batches."""
 
+import csv
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embedkit.errors import CorpusError
+from embedkit.errors import ConfigError, CorpusError
 from embedkit.nn.learning.batches import bucketed_batches, encode_labels, hold_out, hold_out_groups, label_set, padded
-from embedkit.text.labelled import read_labelled
+from embedkit.text.labelled import read_label_sets, read_labelled
 from embedkit.text.tagged import read_tagged
 
 field = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).filter(lambda s: s.strip())
@@ -45,6 +48,62 @@ def test_fasttext_lines_have_their_label_first(tmp_path):
     assert (data.texts, data.labels) == (["a fine film", "dull"], ["pos", "neg"])
     with pytest.raises(CorpusError, match="expected one label a text, found 2: a, b"):
         read_labelled(write(tmp_path, "__label__a __label__b text\n"))
+
+
+@given(st.lists(st.tuples(field, field), min_size=1, max_size=8), st.sampled_from([",", ";"]))
+@settings(max_examples=40, deadline=None)
+def test_labelled_tables_round_trip(tmp_path_factory, rows, delimiter):
+    stream = io.StringIO(newline="")
+    csv.writer(stream, delimiter=delimiter).writerows(
+        [["id", "the text", "label"], *((i, *row) for i, row in enumerate(rows))]
+    )
+    path = write(tmp_path_factory.mktemp("tables"), stream.getvalue(), "t.csv")
+    for columns in (("the text", "label"), ("2", "3")):
+        data = read_label_sets(path, *columns)
+        skipped = 0 if columns[0] == "the text" else 1
+        assert list(zip(data.texts, data.labels, strict=True))[skipped:] == [
+            (" ".join(text.split()), (label.strip(),)) for text, label in rows
+        ]
+
+
+def test_a_table_with_tabs_keeps_every_row_beside_a_stray_quote(tmp_path):
+    path = write(tmp_path, 'text\tlabel\n"open and\tpos\ndull\tneg\n"closed"\tpos\n')
+    data = read_label_sets(path, "text", "label")
+    assert (data.texts, data.labels) == (['"open and', "dull", "closed"], [("pos",), ("neg",), ("pos",)])
+
+
+def test_a_cell_may_be_as_long_as_it_likes(tmp_path):
+    path = write(tmp_path, "text,label\n" + "wort " * 40_000 + ",pos\ndull,neg\n", "t.csv")
+    assert len(read_label_sets(path, "text", "label").texts[0]) == 199_999
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "message"),
+    [
+        ("text,text,label\na,b,c\n", ("text", "label"), "expected one column 'text', found 2 of that name"),
+        ("text,label\na,b,c\n", ("text", "label"), "line 2: expected 2 columns as in the first row, found 3"),
+        ("id\tdocument\tlabel\n1\tgood\t1\n", (), "`text_column` document and `label_column` label"),
+        ("text,label\ngood,1\n", (), "found one column: 'text,label'; `text_column` and `label_column` read tables"),
+        ("__label__a good\nno label\n", (), "expected __label__NAME text as in lines before, found one column"),
+    ],
+)
+def test_tables_that_cannot_be_read_say_what_to_do(tmp_path, text, columns, message):
+    with pytest.raises(CorpusError, match=message):
+        read_label_sets(write(tmp_path, text), *columns)
+    with pytest.raises(ConfigError, match="must be two columns"):
+        read_label_sets(write(tmp_path, text), "label", "label")
+
+
+def test_columns_that_are_all_read_as_text_are_told(tmp_path):
+    with pytest.warns(UserWarning, match="each line has 3 columns, and the first 2 are the text"):
+        assert read_labelled(write(tmp_path, "1\tgood\tpos\n2\tdull\tneg\n")).texts == ["1\tgood", "2\tdull"]
+
+
+def test_labels_behind_the_text_may_have_the_prefix_of_fasttext(tmp_path):
+    data = read_label_sets(
+        write(tmp_path, "fine film\t__label__pos\ndull\t__label__neg __label__long\nwell\tvery good\n")
+    )
+    assert data.labels == [("pos",), ("neg", "long"), ("very good",)]
 
 
 def test_almost_as_many_labels_as_lines_are_refused_with_the_reason():
@@ -127,6 +186,12 @@ def test_conll_2003_by_its_columns_and_separated_by_spaces(tmp_path):
         read_tagged(path)
     with pytest.raises(CorpusError, match="in the columns 1 and 7"):
         read_tagged(path, (1, 7))
+
+
+def test_columns_must_be_two(tmp_path):
+    for columns in ((2, 2), (0, 1)):
+        with pytest.raises(ConfigError, match="two different columns"):
+            read_tagged(write(tmp_path, "a\tX\nb\tY\n"), columns)
 
 
 def test_tokens_that_are_white_space(tmp_path):

@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from embedkit.cli.shared.commands import Commands
-from embedkit.cli.shared.files import INPUT, OUTPUT
+from embedkit.cli.shared.files import INPUT, MODEL, OUTPUT
 from embedkit.cli.shared.neural import (
     load_vectors,
     log_file,
@@ -41,7 +41,7 @@ def caption() -> None:
 @caption.command(epilog="Example: embedkit caption train images.npy captions.txt -o model.safetensors")
 @click.argument("features", type=INPUT)
 @click.argument("captions", type=INPUT)
-@click.option("--output", "--out", "-o", "out", required=True, type=OUTPUT, help="The file of the model.")
+@click.option("--output", "--out", "-o", "out", required=True, type=MODEL, help="The file of the model.")
 @vectors_option
 @click.option("--hidden-size", default=_DEFAULT.hidden_size, show_default=True, type=click.IntRange(1))
 @click.option("--num-layers", default=_DEFAULT.num_layers, show_default=True, type=click.IntRange(1))

@@ -11,6 +11,7 @@ from embedkit.cli.shared.bag import (
     LINEAR,
     column_options,
     explain_lines,
+    lines_to_label,
     load_classifier,
     pairs_of_weights,
     print_predictions,
@@ -18,22 +19,22 @@ from embedkit.cli.shared.bag import (
     report_sets,
     report_thresholds,
     several_options,
-    tell_unseen,
 )
 from embedkit.cli.shared.bag_training import (
     BAG_ONLY,
+    BAG_SUFFIXES,
     bag_options,
     check_sizes,
     chooses_bag,
+    note_network,
     train_and_save,
     train_suited_and_save,
     tune_and_save,
 )
 from embedkit.cli.shared.commands import Commands
-from embedkit.cli.shared.files import INPUT, OUTPUT
+from embedkit.cli.shared.files import INPUT, OUTPUT, TrainedModelFile, check_model_name
 from embedkit.cli.shared.neural import (
     encoder_options,
-    line_batches,
     load_encoder,
     load_vectors,
     log_file,
@@ -42,6 +43,7 @@ from embedkit.cli.shared.neural import (
     report_scores,
     save_result,
     take_training_options,
+    tell_unseen,
     training_options,
     vectors_option,
 )
@@ -68,7 +70,9 @@ def classify() -> None:
 @classify.command(epilog="Example: embedkit classify train reviews.tsv --vectors model.safetensors -o out.safetensors")
 @click.argument("data", nargs=-1, required=True, type=INPUT)
 @vectors_option
-@click.option("--output", "--out", "-o", "out", required=True, type=OUTPUT, help="The file of the model.")
+@click.option(
+    "--output", "--out", "-o", "out", required=True, type=TrainedModelFile(BAG_SUFFIXES), help="The file of the model."
+)
 @click.option(
     "--model",
     show_default=f"{_DEFAULT.model}; {LINEAR} without vectors and options of networks",
@@ -127,7 +131,9 @@ def train(
     if options["model"] is None and bag:
         train_suited_and_save(read_texts(data, quiet, text_column, label_column), out, options, quiet)
         return
-    options["model"] = options["model"] or _DEFAULT.model
+    if options["model"] is None:
+        options["model"] = _DEFAULT.model
+        note_network(_DEFAULT.model, vectors, quiet)
     if bag:
         train_and_save(read_texts(data, quiet, text_column, label_column), out, options, quiet)
         return
@@ -135,6 +141,7 @@ def train(
     for name in BAG_ONLY:
         del options[name]
     refuse_idle_training(vectors, valid)
+    check_model_name(out)
     model = options["model"]
     if model == "mean":
         refuse(("hidden_size", "num_layers"), "with `model` mean, which has no encoder")
@@ -197,7 +204,7 @@ def evaluate(
     """
     classifier = load_classifier(model, vectors)
     texts = read_texts(data, quiet, text_column, label_column)
-    tell_unseen(classifier.labels, texts, quiet)
+    tell_unseen(classifier.labels, texts.labels, quiet)
     if precision is not None:
         refuse(("k", "threshold", "per_label"), "with `precision`")
         report_thresholds(classifier, texts, precision, as_json)
@@ -266,7 +273,7 @@ def predict(
     number = 0
     plot = attention_plot
     with Results(columns, as_json) as results:
-        for lines in line_batches(files):
+        for lines in lines_to_label(files, classifier.labels):
             for line, answer in zip(lines, _answers(classifier, lines, explain or bool(plot)), strict=True):
                 number += 1
                 if answer is None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from embedkit.cli.shared.commands import Commands
+from embedkit.cli.shared.commands import Commands, prepare
 
 # --model: the module with that kind's commands, attributes named as the commands
 KINDS = {
@@ -35,7 +35,7 @@ class ByModel(click.Command):
         if not hasattr(module, name):
             raise click.UsageError(f"embedkit lm {name} is not for models of kind {kind}", parent)
         command: click.Command = getattr(module, name)
-        command.context_class = self.context_class
+        prepare(command)
         return command.make_context(info_name, args, parent, **extra)
 
 

@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from embedkit.cli.commands.lm import model_option, top_p_option
-from embedkit.cli.shared.files import INPUT, OUTPUT
+from embedkit.cli.shared.files import INPUT, MODEL, OUTPUT
 from embedkit.cli.shared.neural import (
     load_vectors,
     log_file,
@@ -36,7 +36,7 @@ _DEFAULT = LanguageModelConfig()
 
 @click.command(epilog="Example: embedkit lm train corpus.txt -o lm.safetensors --model lstm --vectors m.safetensors")
 @click.argument("corpus", nargs=-1, required=True, type=INPUT, metavar="CORPUS...")
-@click.option("--output", "--out", "-o", "out", required=True, type=OUTPUT, help="The file of the model.")
+@click.option("--output", "--out", "-o", "out", required=True, type=MODEL, help="The file of the model.")
 @model_option
 @vectors_option
 @click.option(

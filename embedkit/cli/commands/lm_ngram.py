@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from embedkit.cli.commands.lm import model_option, top_p_option
-from embedkit.cli.shared.files import INPUT, OUTPUT
+from embedkit.cli.shared.files import INPUT, MODEL
 from embedkit.cli.shared.options import (
     corpus_options,
     json_option,
@@ -27,7 +27,7 @@ from embedkit.counting.ngram import SMOOTHINGS, NgramModel
 
 @click.command(epilog="Example: embedkit lm train corpus.txt -o lm.safetensors --model ngram --order 3")
 @click.argument("corpus", nargs=-1, required=True, type=INPUT, metavar="CORPUS...")
-@click.option("--output", "-o", required=True, type=OUTPUT, help="The file of the model.")
+@click.option("--output", "-o", required=True, type=MODEL, help="The file of the model.")
 @model_option
 @click.option(
     "--order",

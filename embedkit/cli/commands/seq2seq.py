@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from embedkit.cli.shared.commands import Commands
-from embedkit.cli.shared.files import INPUT, OUTPUT
+from embedkit.cli.shared.files import INPUT, MODEL, OUTPUT
 from embedkit.cli.shared.neural import (
     line_batches,
     load_vectors,
@@ -42,7 +42,7 @@ def seq2seq() -> None:
 
 @seq2seq.command(epilog="Example: embedkit seq2seq train pairs.tsv -o out.safetensors --model gru --attention general")
 @click.argument("data", nargs=-1, required=True, type=INPUT)
-@click.option("--output", "--out", "-o", "out", required=True, type=OUTPUT, help="The file of the model.")
+@click.option("--output", "--out", "-o", "out", required=True, type=MODEL, help="The file of the model.")
 @vectors_option
 @click.option("--target-vectors", type=INPUT, metavar="MODEL", help="Word vectors of the target's language.")
 @reading_options_of("target-vectors")

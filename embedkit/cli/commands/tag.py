@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from embedkit.cli.shared.commands import Commands
-from embedkit.cli.shared.files import INPUT, OUTPUT
+from embedkit.cli.shared.files import INPUT, MODEL
 from embedkit.cli.shared.neural import (
     encoder_options,
     line_batches,
@@ -20,14 +21,17 @@ from embedkit.cli.shared.neural import (
     report_scores,
     save_result,
     take_training_options,
+    tell_unseen,
     training_options,
     vectors_option,
 )
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
-from embedkit.cli.shared.output import Results, note, print_json, print_line
+from embedkit.cli.shared.output import Results, note, print_json, print_line, warn
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.errors import CorpusError
 from embedkit.nn.learning.entities import SCHEMES, check_legal, recognise
 from embedkit.nn.models.tagger import OUTPUTS, TAGGER_TRAINING, Tagger, TaggerConfig
+from embedkit.text.lines import shortened
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -68,7 +72,7 @@ def tag() -> None:
 @tag.command(epilog="Example: embedkit tag train pos.tsv --vectors model.safetensors -o pos.safetensors")
 @click.argument("data", nargs=-1, required=True, type=INPUT)
 @vectors_option
-@click.option("--output", "--out", "-o", "out", required=True, type=OUTPUT, help="The file of the model.")
+@click.option("--output", "--out", "-o", "out", required=True, type=MODEL, help="The file of the model.")
 @click.option(
     "--model",
     default=_DEFAULT.model,
@@ -140,7 +144,7 @@ def train(
     refuse_idle_training(vectors, valid)
     if options["model"] == "mean":
         refuse(("hidden_size", "num_layers"), "with `model` mean, which has no encoder")
-    if options["output"] == "linear":
+    if options["output"] == "linear" and options["wide"]:
         refuse(("wide",), "with --output-layer linear: only a crf weighs sequences")
     sentences = read_tagged(list(data), columns)
     if options["epochs"] is None:
@@ -195,9 +199,9 @@ def evaluate(
     from embedkit.text.tagged import read_tagged
 
     tagger = Tagger.load(model, load_vectors(vectors))
-    words, entities, n_unseen = evaluate_tagger(tagger, read_tagged(list(data), columns))
-    if n_unseen:
-        note(f"{n_unseen} tags are none that the model knows: they count as wrong", quiet)
+    sentences = read_tagged(list(data), columns)
+    tell_unseen(tagger.labels, sentences.tags, quiet, "tag")
+    words, entities, _ = evaluate_tagger(tagger, sentences)
     if entities is None or per_label:
         report_scores(words if entities is None else entities, "words", as_json, per_label)
         return
@@ -223,7 +227,7 @@ def predict(model: str, files: tuple[str, ...], vectors: str | None, tokens: boo
     import sys
 
     tagger = Tagger.load(model, load_vectors(vectors))
-    for lines in _sentences(files) if tokens else line_batches(files):
+    for lines in _sentences(files) if tokens else _lines(files, set(tagger.labels)):
         sentences = [line if isinstance(line, list) else tagger.tokens(line) for line in lines]
         for answer in tagger.answers(sentences, sure=as_json):
             if as_json:
@@ -256,8 +260,6 @@ def _scheme(data: TaggedSentences, chosen: str | None, quiet: bool) -> str | Non
     """The scheme of the tags: the one asked for, or the one they are of."""
     if chosen is not None:
         return None if chosen == "none" else chosen
-    from embedkit.errors import CorpusError
-
     found = recognise(tag for tags in data.tags for tag in tags)
     if found is None:
         return None
@@ -270,12 +272,37 @@ def _scheme(data: TaggedSentences, chosen: str | None, quiet: bool) -> str | Non
     return found
 
 
-def _sentences(files: tuple[str, ...]) -> Any:
+def _lines(files: tuple[str, ...], tags: set[str]) -> Iterator[list[str]]:
+    """Blocks of lines; warns where one is a token and its tag."""
+    number, told = 0, False
+    for lines in line_batches(files):
+        for i, line in enumerate(lines) if not told else ():
+            token, _, label = line.partition("\t")
+            if label.strip() in tags and len(token.split()) == 1:
+                warn(
+                    f"line {number + i + 1} looks like a token and its tag, and each line is a sentence here: --tokens "
+                    "reads a token a line, embedkit tag evaluate measures",
+                    "warning",
+                )
+                told = True
+                break
+        number += len(lines)
+        yield lines
+
+
+def _sentences(files: tuple[str, ...]) -> Iterator[list[list[str]]]:
     """Blocks of sentences given as a token a line."""
     sentence: list[str] = []
+    number = 0
     for lines in line_batches(files):
         block = []
         for line in lines:
+            number += 1
+            if "\t" in line.strip():
+                raise CorpusError(
+                    f"line {number}: expected a token a line, found {len(line.split(chr(9)))} columns: "
+                    f"{shortened(line, 40)}; cut -f1 FILE leaves the first"
+                )
             if line.strip():
                 sentence.append(line.strip())
             elif sentence:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from embedkit.cli.shared.neural import line_batches, load_vectors
+from embedkit.cli.shared.neural import BLOCK, line_batches, load_vectors
 from embedkit.cli.shared.options import chain, refuse
 from embedkit.cli.shared.output import Results, note, print_json, print_lines, warn
 from embedkit.cli.shared.reading import refuse_reading
-from embedkit.errors import ConfigError, few_names
+from embedkit.errors import ConfigError
 from embedkit.nn.models.classifier import Classifier
 
 if TYPE_CHECKING:
@@ -51,17 +51,22 @@ def read_texts(
     return data
 
 
-def tell_unseen(known: Iterable[str], data: LabelledSets, quiet: bool) -> None:
-    """Say how many labels are none of the known ones, and warn where none is."""
-    names = set(known)
-    unseen = [label for labels in data.labels for label in labels if label not in names]
-    if len(unseen) == sum(map(len, data.labels)):
-        warn(
-            f"no label is one that the model knows: found {unseen[0][:30]!r}, expected {few_names(sorted(names))}; are "
-            "the columns the other way round?"
-        )
-    elif unseen:
-        note(f"{len(unseen)} labels are none that the model knows, as {unseen[0][:30]!r}: they count as wrong", quiet)
+def lines_to_label(files: tuple[str, ...], labels: Iterable[str], size: int = BLOCK) -> Iterator[list[str]]:
+    """The lines of `line_batches`; warns where one ends in a tab and a label, which would count as text."""
+    known: set[str] | None = set(labels)
+    number = 0
+    for lines in line_batches(files, size):
+        for i, line in enumerate(lines) if known else ():
+            if "\t" in line and (label := line.rpartition("\t")[2].strip()) in (known or ()):
+                warn(
+                    f"line {number + i + 1} ends in a tab and the label {label!r}, which counts as text: give lines "
+                    "without labels, or measure with embedkit classify evaluate",
+                    "warning",
+                )
+                known = None
+                break
+        number += len(lines)
+        yield lines
 
 
 def load_classifier(path: str, vectors: str | None) -> Classifier | BagClassifier:
@@ -121,7 +126,7 @@ def print_predictions(
 ) -> None:
     """A line for each line: up to k pairs of label and probability; with JSON a list of them where k is above 1."""
     number = 0
-    for lines in line_batches(files, BATCH):
+    for lines in lines_to_label(files, classifier.labels, BATCH):
         found = predict_sets(classifier, lines, k, threshold)
         for i in np.flatnonzero(found.found == 0).tolist():
             if not lines[i].strip():
@@ -153,7 +158,7 @@ def explain_lines(classifier: BagClassifier, files: tuple[str, ...], as_json: bo
 
     number = 0
     with Results(["label", "probability", "weights"], as_json) as results:
-        for lines in line_batches(files):
+        for lines in lines_to_label(files, classifier.labels):
             for line in lines:
                 number += 1
                 if not line.strip():

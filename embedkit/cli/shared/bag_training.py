@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedkit.classification.options import BagOptions, LinearOptions
-from embedkit.cli.shared.bag import BAG, LINEAR, tell_unseen
+from embedkit.cli.shared.bag import BAG, LINEAR
 from embedkit.cli.shared.files import INPUT
+from embedkit.cli.shared.neural import tell_unseen
 from embedkit.cli.shared.options import chain, given, option_of, parse_size, refuse
 from embedkit.cli.shared.output import note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError
-from embedkit.options import check_given, defaults, described
+from embedkit.options import check_given, defaults, described, listed
 
 if TYPE_CHECKING:
     from embedkit.classification.linear import LinearFit
@@ -27,6 +28,7 @@ BAG_ONLY = (
     *("word_ngrams", "min_n", "max_n", "bucket", "min_count", "min_count_label", "loss", "negative", "workers"),
     *("cost", "across_words", "autotune", "seconds", "max_size", "quantize", "cutoff"),
 )
+BAG_SUFFIXES = (".bin", ".ftz")
 _FILES = {
     *("data", "out", "model", "quiet", "text_column", "label_column"),
     *("autotune", "seconds", "max_size", "quantize", "cutoff"),
@@ -83,11 +85,13 @@ def check_sizes(out: str) -> None:
     refuse(["valid_fraction"] if given(["autotune"]) else [], "with `autotune`, whose file measures")
     if given(["quantize", "max_size"]) and not out.lower().endswith(".ftz"):
         raise ConfigError(f"a quantised classifier is written as .ftz, not as {out}")
+    if out.lower().endswith(".ftz") and not given(["quantize", "max_size"]):
+        raise ConfigError(f"a .ftz is a quantised file: `quantize` writes one, without it name a .bin, not {out}")
 
 
 def _for_fasttext(out: str) -> bool:
     """Whether the model's file will be one of fastText's."""
-    return out.lower().endswith((".bin", ".ftz"))
+    return out.lower().endswith(BAG_SUFFIXES)
 
 
 def _chosen(owners: Iterable[type[BagOptions] | type[LinearOptions]], out: str) -> dict[str, Any]:
@@ -125,7 +129,7 @@ def tune_and_save(data: LabelledSets, valid: LabelledSets, out: str, options: di
     from embedkit.classification.autotuning import autotune
     from embedkit.classification.storing import save_bag
 
-    tell_unseen((label for labels in data.labels for label in labels), valid, quiet)
+    tell_unseen((label for labels in data.labels for label in labels), valid.labels, quiet)
     chosen = {name: value for name, value in _chosen(_OPTIONS.values(), out).items() if name != "seed"}
     size = parse_size(options["max_size"]) if options["max_size"] else None
     with progress_bar(quiet) as progress:
@@ -166,9 +170,20 @@ def _save(model: BagClassifier, out: str, options: dict[str, Any]) -> None:
 
 def chooses_bag(vectors: str | None) -> bool:
     """Whether training without a `model` makes a bag: nothing was given that only a network has."""
-    params = click.get_current_context().params
+    return vectors is None and not _of_networks()
+
+
+def _of_networks() -> list[str]:
+    """The options given that only a network has."""
     known = _PARAMETERS[BAG] | _PARAMETERS[LINEAR]
-    return vectors is None and not given([name for name in params if name not in known])
+    return given([name for name in click.get_current_context().params if name not in known])
+
+
+def note_network(model: str, vectors: str | None, quiet: bool) -> None:
+    """Say why a network is trained where no model was named and a bag would be had without some options."""
+    if vectors is None:
+        asked = listed(_of_networks())
+        note(f"note: with {asked} a network is trained (--model {model}); --model {LINEAR} has no such option", quiet)
 
 
 def train_suited_and_save(data: LabelledSets, out: str, options: dict[str, Any], quiet: bool) -> None:

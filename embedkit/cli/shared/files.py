@@ -8,6 +8,7 @@ is told before the work begins.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from typing import Any
 
 import click
@@ -16,6 +17,11 @@ from embedkit.errors import ConfigError
 from embedkit.files.outputs import check_output, refuse_overwriting, same_file
 
 _SEEN = "embedkit.files"
+# Suffixes of other programs' models and of files of no model, beside those of word vectors.
+OTHER_MODELS = (
+    *(".arpa", ".ftz", ".klm", ".onnx", ".pb", ".pickle", ".pkl", ".pt", ".pth"),
+    *(".bz2", ".gz", ".json", ".jsonl", ".xz", ".zip", ".zst"),
+)
 STDIN_HOLDS_MODEL = "embedkit.stdin"  # in a command's meta: no questions are left on it
 
 
@@ -66,6 +72,45 @@ class OutputFile(click.Path):
         refuse_overwriting(output, [path for name, path in inputs if name is None or name != self.in_place_of])
 
 
+class TrainedModelFile(OutputFile):
+    """A file that a trained model is written to, .safetensors unless it has no suffix, or one of its own.
+
+    Parameters
+    ----------
+    also : collection of str
+        Suffixes of other formats that this command writes too.
+    """
+
+    def __init__(self, also: Collection[str] = ()) -> None:
+        super().__init__()
+        self.also = also
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        check_model_name(os.fsdecode(value), self.also)
+        return super().convert(value, param, ctx)
+
+
+def check_model_name(path: str, also: Collection[str] = ()) -> None:
+    """Refuse a name that promises another format than the one of trained models.
+
+    Raises
+    ------
+    ConfigError
+    """
+    from embedkit.formats import FORMATS, format_for
+
+    suffix = os.path.splitext(path)[1].lower()
+    if not suffix or suffix in (".safetensors", *also):
+        return
+    try:
+        known = suffix in OTHER_MODELS or format_for(f"m{suffix}") in FORMATS
+    except ConfigError:
+        known = suffix in OTHER_MODELS
+    if known:
+        named = ", ".join((".safetensors", *also))
+        raise ConfigError(f"a model of this kind is written as {named}, not as {suffix}: name another file than {path}")
+
+
 def _name(param: click.Parameter | None) -> str | None:
     return None if param is None else param.name
 
@@ -78,3 +123,4 @@ def _seen(ctx: click.Context) -> tuple[list[tuple[str | None, str]], list[tuple[
 
 INPUT = InputFile()
 OUTPUT = OutputFile()
+MODEL = TrainedModelFile()

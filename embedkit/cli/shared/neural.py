@@ -6,16 +6,16 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import chain, quiet_option, refuse, seed_option
-from embedkit.cli.shared.output import note, note_keyboard
+from embedkit.cli.shared.output import note, note_keyboard, warn
 from embedkit.cli.shared.reading import load, reading_options_of, refuse_reading
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, few_names
 
 if TYPE_CHECKING:
     from embedkit.nn.words.tokens import TokenizerSettings
@@ -204,10 +204,13 @@ def refuse_idle_training(vectors: str | None, valid: Sequence[str], target_vecto
     """
     if valid:
         refuse(["valid_fraction"], "with `valid`, which is all that measures")
-    if vectors and (target_vectors or "target_vectors" not in click.get_current_context().params):
+    params = click.get_current_context().params
+    if vectors and (target_vectors or "target_vectors" not in params):
         refuse(["vector_size"], "with `vectors`, whose size it is")
     if not vectors and not target_vectors:
         refuse(("frozen", "unfreeze_after"), "without `vectors`")
+    if params["frozen"]:
+        refuse(["unfreeze_after"], "with `frozen`, which keeps the vectors to the end")
 
 
 def search_options(beam: int, max_tokens: int, what: str) -> Callable[[F], F]:
@@ -357,6 +360,25 @@ def _refuse_text(files: Sequence[str]) -> None:
 
 def _text(line: bytes) -> str:
     return line.decode("utf-8", "surrogateescape").removeprefix("\ufeff").rstrip("\r")
+
+
+def tell_unseen(known: Iterable[str], found: Sequence[Sequence[str]], quiet: bool, what: str = "label") -> None:
+    """Say how many labels or tags of the data are none of the known ones, and warn where none is."""
+    names = set(known)
+    unseen = [label for labels in found for label in labels if label not in names]
+    if not unseen:
+        return
+    if len(unseen) == sum(map(len, found)):
+        expected = few_names(sorted(names))
+        warn(
+            f"no {what} is one that the model knows: found {unseen[0][:30]!r}, expected {expected}; are the columns "
+            "the other way round?",
+            "warning",
+        )
+        return
+    are = f"{what} is none" if len(unseen) == 1 else f"{what}s are none"
+    wrong = "it counts as wrong" if len(unseen) == 1 else "they count as wrong"
+    note(f"{len(unseen):,} {are} that the model knows, as {unseen[0][:30]!r}: {wrong}", quiet)
 
 
 def report_scores(scores: Any, unit: str, as_json: bool, per_label: bool) -> None:

@@ -131,7 +131,17 @@ def refuse(names: Iterable[str], why: str) -> None:
     """
     asked = given(names)
     if asked:
-        raise ConfigError(f"{listed(asked)} {'has' if len(asked) == 1 else 'have'} no effect {why}")
+        flags = ", ".join(map(_as_given, asked))
+        raise ConfigError(f"{flags} {'has' if len(asked) == 1 else 'have'} no effect {why}")
+
+
+def _as_given(name: str) -> str:
+    """A parameter for a message; of a pair of flags (``--wide/--no-wide``) the one that was given."""
+    context = click.get_current_context()
+    option = next(option for option in context.command.params if option.name == name)
+    if option.secondary_opts and context.params[name] is False:
+        return option.secondary_opts[0]
+    return listed([name])
 
 
 def parse_size(text: str) -> int:

@@ -9,10 +9,6 @@ import numpy as np
 from embedkit.errors import CorpusError
 from embedkit.text.labelled import check_labels
 
-FROZEN_WITHOUT_VECTORS = (
-    "`frozen` and `unfreeze_after` need `vectors`: random vectors that never train say nothing of the words"
-)
-
 
 def label_set(labels: Iterable[str], what: str = "label", expected: str = "text<TAB>label") -> list[str]:
     """The different labels in sorted order.

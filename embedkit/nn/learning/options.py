@@ -61,16 +61,16 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):
             if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
+                raise ConfigError(f"`{name}` must be at least 1, got {getattr(self, name)}")
         for name in ("learning_rate", "embedding_rate", "clip", "layer_rate"):
             if not getattr(self, name) > 0:
-                raise ConfigError(f"{name} must be above 0, got {getattr(self, name)}")
+                raise ConfigError(f"`{name}` must be above 0, got {getattr(self, name)}")
         if not 0 <= self.warmup < 1:
-            raise ConfigError(f"warmup must be at least 0 and below 1, got {self.warmup}")
+            raise ConfigError(f"`warmup` must be at least 0 and below 1, got {self.warmup}")
         if self.optimizer not in OPTIMIZERS:
-            raise ConfigError(f"unknown optimizer {self.optimizer!r}: choose one of {', '.join(OPTIMIZERS)}")
+            raise ConfigError(f"unknown `optimizer` {self.optimizer!r}: choose one of {', '.join(OPTIMIZERS)}")
         if self.schedule not in SCHEDULES:
-            raise ConfigError(f"unknown schedule {self.schedule!r}: choose one of {', '.join(SCHEDULES)}")
+            raise ConfigError(f"unknown `schedule` {self.schedule!r}: choose one of {', '.join(SCHEDULES)}")
 
     def make_optimizer(self, rate: float) -> Optimizer:
         """A fresh optimiser with a learning rate of `rate` times `learning_rate`."""
@@ -82,3 +82,21 @@ class TrainingOptions:
         if self.optimizer == "adagrad":
             return AdaGrad(rate, weight_decay=self.weight_decay)
         return Adam(rate, weight_decay=self.weight_decay, decoupled=self.optimizer == "adamw")
+
+
+def check_frozen(has_vectors: bool, frozen: bool, unfreeze_after: int | None, epochs: int) -> None:
+    """Refuse vectors kept as they are where there are none, and such as would train after the last of the epochs.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if not has_vectors and (frozen or unfreeze_after is not None):
+        raise ConfigError(
+            "`frozen` and `unfreeze_after` need `vectors`: random vectors that never train say nothing of the words"
+        )
+    if unfreeze_after is not None and unfreeze_after >= epochs:
+        raise ConfigError(
+            f"`unfreeze_after` {unfreeze_after} leaves none of {epochs} `epochs` for the vectors to train in: give "
+            "`frozen`, or more `epochs`"
+        )

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.errors import CorpusError
 from embedkit.nn.layers.parameters import Array, Gradients
-from embedkit.nn.learning.batches import FROZEN_WITHOUT_VECTORS, bucketed_batches, hold_out_groups
+from embedkit.nn.learning.batches import bucketed_batches, hold_out_groups
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
-from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.learning.options import TrainingOptions, check_frozen
 from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner, check_finite_rows
 from embedkit.nn.words.token_table import TokenTable, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
@@ -72,8 +72,7 @@ def train_captioner(
             f"features of shape {features.shape} and {len(captions)} captions"
         )
     check_finite_rows(features)
-    if vectors is None and (frozen or unfreeze_after is not None):
-        raise ConfigError(FROZEN_WITHOUT_VECTORS)
+    check_frozen(vectors is not None, frozen, unfreeze_after, options.epochs)
     settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)
     rng = np.random.default_rng(options.seed)
     cut = token_cutter(settings)

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
-from embedkit.errors import ConfigError
 from embedkit.nn.layers.losses import cross_entropy
 from embedkit.nn.layers.parameters import Gradients
 from embedkit.nn.learning.batches import (
-    FROZEN_WITHOUT_VECTORS,
     bucketed_batches,
     encode_labels,
     hold_out,
@@ -23,7 +21,7 @@ from embedkit.nn.learning.batches import (
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.metrics import Scores, score_labels, with_unseen
-from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.learning.options import TrainingOptions, check_frozen
 from embedkit.nn.models.classifier import CLASSIFIER_TRAINING, Classifier, ClassifierConfig
 from embedkit.nn.words.lookup import build_lookup
 from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer, tokenizer_settings
@@ -91,8 +89,7 @@ def train_classifier(
         When a loss or a gradient is NaN or infinite.
     """
     config, options = config or ClassifierConfig(), options or CLASSIFIER_TRAINING
-    if vectors is None and (config.frozen or unfreeze_after is not None):
-        raise ConfigError(FROZEN_WITHOUT_VECTORS)
+    check_frozen(vectors is not None, config.frozen, unfreeze_after, options.epochs)
     labels = label_set(data.labels)
     targets = encode_labels(data.labels, labels, data.places)
     settings = tokenizer or (

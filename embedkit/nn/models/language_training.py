@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import numpy as np
 
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.errors import CorpusError
 from embedkit.nn.layers.parameters import Array, Gradients
-from embedkit.nn.learning.batches import FROZEN_WITHOUT_VECTORS, bucketed_batches, hold_out
+from embedkit.nn.learning.batches import bucketed_batches, hold_out
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
-from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.learning.options import TrainingOptions, check_frozen
 from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.words.token_table import END, SPECIALS, UNKNOWN_ID, TokenTable, token_cutter
@@ -102,8 +102,7 @@ def train_language_model(
         When there are fewer than two lines with words.
     """
     config, options = config or LanguageModelConfig(), options or LANGUAGE_TRAINING
-    if vectors is None and (frozen or unfreeze_after is not None):
-        raise ConfigError(FROZEN_WITHOUT_VECTORS)
+    check_frozen(vectors is not None, frozen, unfreeze_after, options.epochs)
     settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)
     rng = np.random.default_rng(options.seed)
     cut = token_cutter(settings)

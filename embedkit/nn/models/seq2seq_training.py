@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import numpy as np
 
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.errors import CorpusError
 from embedkit.nn.layers.parameters import Array, Gradients
-from embedkit.nn.learning.batches import FROZEN_WITHOUT_VECTORS, bucketed_batches, hold_out
+from embedkit.nn.learning.batches import bucketed_batches, hold_out
 from embedkit.nn.learning.bleu import bleu
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
-from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.learning.options import TrainingOptions, check_frozen
 from embedkit.nn.models.decoding import Search
 from embedkit.nn.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from embedkit.nn.words.token_table import TokenTable, token_cutter
@@ -134,8 +134,7 @@ def train_seq2seq(
         See `embedkit.nn.learning.loop.fit`.
     """
     config, options = config or Seq2SeqConfig(), options or SEQ2SEQ_TRAINING
-    if vectors is None and target_vectors is None and (frozen or unfreeze_after is not None):
-        raise ConfigError(FROZEN_WITHOUT_VECTORS)
+    check_frozen(vectors is not None or target_vectors is not None, frozen, unfreeze_after, options.epochs)
     source_settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)
     target_settings = target_tokenizer or (
         tokenizer_settings(target_vectors) if target_vectors is not None else source_settings

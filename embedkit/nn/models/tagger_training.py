@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import numpy as np
 
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.errors import CorpusError
 from embedkit.nn.layers.parameters import Gradients, merge_gradients
 from embedkit.nn.learning.batches import (
-    FROZEN_WITHOUT_VECTORS,
     bucketed_batches,
     encode_labels,
     hold_out_run,
@@ -23,7 +22,7 @@ from embedkit.nn.learning.entities import EntityScores, check_legal, check_schem
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.metrics import Scores, score_labels, with_unseen
-from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.learning.options import TrainingOptions, check_frozen
 from embedkit.nn.models.tagger import TAGGER_TRAINING, Tagger, TaggerConfig, pooled_scores
 from embedkit.nn.models.wide import WideField, train_wide
 from embedkit.nn.words.lookup import build_lookup
@@ -33,6 +32,7 @@ from embedkit.nn.words.surroundings import WordBags
 from embedkit.nn.words.tokens import TokenTypes, tokenizer_settings
 from embedkit.nn.words.word_input import WordInput
 from embedkit.progress import Progress, ProgressCallback
+from embedkit.text.labelled import FEW_LABELLED
 from embedkit.text.tagged import TaggedSentences
 from embedkit.threads import ordered_map, usable_cores
 
@@ -69,14 +69,14 @@ def train_tagger(
     Without `options` those of `TAGGER_TRAINING` with `suited_epochs`.
     """
     config, options = config or TaggerConfig(), options or replace(TAGGER_TRAINING, epochs=suited_epochs(data))
-    if vectors is None and (config.frozen or unfreeze_after is not None):
-        raise ConfigError(FROZEN_WITHOUT_VECTORS)
+    check_frozen(vectors is not None, config.frozen, unfreeze_after, options.epochs)
     if len(data) < 2:
         raise CorpusError(
             f"found {len(data)} sentence of {sum(map(len, data.sentences)):,} words: expected several, a blank line "
             "between them, to learn from some and measure on others"
         )
     labels = label_set((tag for tags in data.tags for tag in tags), "tag", "token<TAB>tag")
+    _refuse_swapped(data, labels)
     if config.scheme is not None:
         for part in (data, valid) if valid is not None else (data,):
             check_scheme((tag for tags in part.tags for tag in tags), config.scheme)
@@ -175,6 +175,16 @@ def evaluate_tagger(tagger: Tagger, data: TaggedSentences) -> TaggerScores:
         entities = score_entities(data.tags, [[tagger.labels[tag] for tag in tags] for tags in found])
     unseen = int((targets >= len(tagger.labels)).sum())
     return TaggerScores(score_labels(targets, np.concatenate(found), names), entities, unseen)
+
+
+def _refuse_swapped(data: TaggedSentences, labels: list[str]) -> None:
+    """Refuse data with fewer different tokens than tags."""
+    tokens = {token for sentence in data.sentences for token in sentence}
+    if len(labels) > len(tokens) and sum(map(len, data.sentences)) >= FEW_LABELLED:
+        raise CorpusError(
+            f"found {len(labels)} different tags, as {labels[0][:30]!r}, of {len(tokens)} different tokens, as "
+            f"{min(tokens)[:30]!r}: expected token<TAB>tag; are the columns the other way round?"
+        )
 
 
 def _targets(data: TaggedSentences, labels: list[str]) -> list[np.ndarray]:

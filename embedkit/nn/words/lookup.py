@@ -22,6 +22,7 @@ import numpy as np
 from embedkit.errors import FormatError
 from embedkit.kernels import thresholds
 from embedkit.nn.layers.bag import Bags
+from embedkit.nn.words.tokens import warn_unknown
 from embedkit.rows.subwords import Subwords
 from embedkit.vocabulary.words import WordIndex, Words, find_normalised
 
@@ -227,6 +228,11 @@ def build_lookup(
     Returns
     -------
     Start
+
+    Warns
+    -----
+    UserWarning
+        Where the vectors have hardly any of the tokens.
     """
     counts = Counter(tokens)
     if cut is not None and vectors is not None:
@@ -235,6 +241,7 @@ def build_lookup(
         lookup = WordLookup(sorted(word for word, n in counts.items() if n >= MIN_COUNT))
         weight = rng.standard_normal((lookup.n_rows, vector_size), dtype=np.float32)
         return Start(lookup, weight, 1.0, np.ones(lookup.n_rows, bool))
+    warn_unknown(sum(vectors.row(word) >= 0 or vectors.row(word.lower()) >= 0 for word in counts), len(counts))
     if vectors.subwords is not None and vectors.ngram_vectors is not None:
         return _with_subwords(vectors, vectors.subwords, vectors.ngram_vectors, counts)
     return _with_words(vectors, counts, max_words, rng)

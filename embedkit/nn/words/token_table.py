@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedkit.errors import CorpusError
-from embedkit.nn.words.tokens import TokenizerSettings, text_tokenizer
+from embedkit.nn.words.tokens import TokenizerSettings, text_tokenizer, warn_unknown
 from embedkit.vocabulary.words import Words
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class TokenTable:
         weight = rng.standard_normal((len(self), width)).astype(np.float32)
         if vectors is not None:
             known = [i for i in range(len(SPECIALS), len(self)) if vectors.has_vector(self.tokens[i])]
+            warn_unknown(sum(vectors.row(self.tokens[i]) >= 0 for i in known), len(self) - len(SPECIALS))
             if known:
                 found = vectors.get_vectors([self.tokens[i] for i in known])
                 weight[known] = found / max(float(found.std()), 1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
@@ -54,3 +55,16 @@ def tokenizer_settings(vectors: KeyedVectors | None) -> TokenizerSettings:
     """The tokenizer that vectors were trained with, as far as they say."""
     config = vectors.config if vectors is not None else {}
     return {"tokenizer": config.get("tokenizer") or "whitespace", "lowercase": bool(config.get("lowercase"))}
+
+
+FEW_KNOWN = 0.1  # of the different words of a text, below which its vectors can hardly be meant for it
+
+
+def warn_unknown(n_known: int, n_words: int) -> None:
+    """Warn where vectors have hardly any of the different words of a training text."""
+    if n_words and n_known < FEW_KNOWN * n_words:
+        warnings.warn(
+            f"{n_known:,} of the {n_words:,} different words of the text are in the vectors: are these of the same "
+            "language, and is the text cut into words as theirs was?",
+            stacklevel=2,
+        )
