@@ -217,7 +217,7 @@ def _names_columns(line: str) -> tuple[str, str] | None:
 def _labels(field: str) -> tuple[str, ...]:
     """The labels in a field, one unless each has fastText's prefix."""
     words = field.split()
-    if words and all(word.startswith(FASTTEXT_LABEL) for word in words):
+    if words and all(word.startswith(FASTTEXT_LABEL) and word != FASTTEXT_LABEL for word in words):
         return tuple(dict.fromkeys(word.removeprefix(FASTTEXT_LABEL) for word in words))
     return (field.strip(),)
 

@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from embedkit.errors import ConfigError, CorpusError
@@ -23,6 +23,7 @@ def write(tmp_path, text, name="data.tsv"):
 
 
 @given(st.lists(st.tuples(field, field), min_size=1, max_size=8))
+@example([("0", "__label__")])
 @settings(max_examples=40, deadline=None)
 def test_labelled_lines_round_trip(tmp_path_factory, rows):
     path = write(tmp_path_factory.mktemp("rows"), "".join(f"{text}\t{label}\n" for text, label in rows))
