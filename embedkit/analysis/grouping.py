@@ -10,12 +10,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from embedkit.analysis.testsets import separator
 from embedkit.errors import FormatError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import unit
@@ -73,7 +74,9 @@ class OutlierResult:
 
 
 def read_categories(path: str | os.PathLike[str]) -> Categories:
-    """Read ``word<TAB>category`` lines (or white space between); blank lines and those with ``#`` are passed over.
+    """Read lines of a word and its category with a tab, a semicolon, a comma or white space between them.
+
+    What stands between them is told by the first line. Blank lines and those that begin with ``#`` are passed over.
 
     Raises
     ------
@@ -82,10 +85,12 @@ def read_categories(path: str | os.PathLike[str]) -> Categories:
     """
     words: list[str] = []
     categories: list[str] = []
+    split: Callable[[str], list[str]] | None = None
     for place, line in numbered_lines(path):
         if not line.strip() or line.startswith("#"):
             continue
-        columns = [part.strip() for part in line.split("\t")] if "\t" in line else line.split()
+        split = split or separator(line, 2)
+        columns = [part.strip() for part in split(line)]
         if len(columns) != 2 or not all(columns):
             raise FormatError(f"{place}: expected a word and its category, found {shortened(line)}")
         words.append(columns[0])

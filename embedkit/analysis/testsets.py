@@ -96,7 +96,7 @@ def read_pairs(path: str | os.PathLike[str], columns: Sequence[int] | None = Non
             continue
         header_allowed = split is None
         if split is None:
-            split = _separator(line)
+            split = separator(line)
         values = _chosen(split(line), columns)
         score = None if values is None else _score(values[2])
         if values is not None and score is not None and values[0] and values[1]:
@@ -226,11 +226,11 @@ def _expected(values: list[str], columns: Sequence[int] | None) -> str:
     return "expected two words and a score, separated by tabs, semicolons, commas or spaces"
 
 
-def _separator(line: str) -> Callable[[str], list[str]]:
-    """How to split a line; what stands in quotation marks is one value."""
-    if line.count("\t") >= 2:
+def separator(line: str, n_columns: int = 3) -> Callable[[str], list[str]]:
+    """How to split a line and those after it into so many columns; what stands in quotation marks is one value."""
+    if line.count("\t") >= n_columns - 1:
         return lambda text: text.rstrip("\t").split("\t")
-    mark = next((mark for mark in (";", ",") if line.count(mark) >= 2), None)
+    mark = next((mark for mark in (";", ",") if line.count(mark) >= n_columns - 1), None)
     if mark is None:
         return str.split
     return lambda text: _quoted_values(text.rstrip(mark), mark)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from embedkit.errors import ConfigError
+
 
 def draw(p: np.ndarray, temperature: float, topk: int | None, top_p: float | None, rng: np.random.Generator) -> int:
     """A word by probability p ** (1 / temperature).
@@ -19,7 +21,18 @@ def draw(p: np.ndarray, temperature: float, topk: int | None, top_p: float | Non
     top_p : float or None
         Draw among the fewest words that together have this probability (Holtzman et al. 2020, section 3.1).
     rng : Generator
+
+    Raises
+    ------
+    ConfigError
+        For a temperature, a `topk` or a `top_p` that makes no sense.
     """
+    if not 0 <= temperature < np.inf:
+        raise ConfigError(f"`temperature` must be a number from 0 up, got {temperature}")
+    if topk is not None and topk < 1:
+        raise ConfigError(f"`topk` must be at least 1, got {topk}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ConfigError(f"`top_p` must be above 0 and at most 1, got {top_p}")
     if temperature == 0:
         return int(p.argmax())
     with np.errstate(divide="ignore"):

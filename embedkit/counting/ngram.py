@@ -31,7 +31,7 @@ import numpy as np
 
 from embedkit.counting.drawing import draw
 from embedkit.counting.ngram_counts import Level, check_levels, count_levels, discounts, symbols
-from embedkit.errors import ConfigError, FormatError
+from embedkit.errors import ConfigError, CorpusError, FormatError
 from embedkit.files.model_file import load_model, save_model
 from embedkit.progress import ProgressCallback
 from embedkit.text.tokenizers import check_tokenizer
@@ -107,9 +107,9 @@ class NgramModel:
         config: dict[str, Any] | None = None,
     ) -> None:
         if smoothing not in SMOOTHINGS:
-            raise ConfigError(f"smoothing must be one of {', '.join(SMOOTHINGS)}, got {smoothing!r}")
+            raise ConfigError(f"`smoothing` must be one of {', '.join(SMOOTHINGS)}, got {smoothing!r}")
         if not 0 < k < float("inf"):
-            raise ConfigError(f"k must be a number above 0, got {k}")
+            raise ConfigError(f"`k` must be a number above 0, got {k}")
         self.words = words
         self.levels = tuple(levels)
         self.smoothing = smoothing
@@ -164,9 +164,11 @@ class NgramModel:
             When an option has a value that cannot work.
         """
         if not 1 <= order <= LONGEST:
-            raise ConfigError(f"order must be between 1 and {LONGEST}, got {order}")
+            raise ConfigError(f"`order` must be between 1 and {LONGEST}, got {order}")
         counts = corpus.vocabulary.counts
         n_words = int(np.count_nonzero(counts >= min_count))
+        if not n_words:
+            raise CorpusError(f"no word occurs at least {min_count} times: use a smaller `min_count`, or more text")
         words = Words.from_strings(corpus.vocabulary.index_to_key[:n_words])
         stream = symbols(np.minimum(corpus.ids, n_words), n_words)
         levels = count_levels(stream, order, n_words + 3, progress)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,10 +32,7 @@ def write_table(selection: Selection, points: np.ndarray, path: str | os.PathLik
     EmbedkitError
         When ``pyarrow`` is not installed.
     """
-    counts = None
-    if model.counts is not None:
-        numbers = model.key_to_index
-        counts = [int(model.counts[numbers[word]]) if word in numbers else 0 for word in selection.words]
+    counts = _counts(selection, model)
     if Path(path).suffix.lower() == ".parquet":
         _write_parquet(selection, points, path, counts)
         return
@@ -42,6 +41,21 @@ def write_table(selection: Selection, points: np.ndarray, path: str | os.PathLik
         for i, word in enumerate(selection.words):
             count = "" if counts is None else f"\t{counts[i]}"
             stream.write(f"{escape(word)}\t{points[i, 0]:.6g}\t{points[i, 1]:.6g}{count}\n".encode())
+
+
+def rows_of(selection: Selection, points: np.ndarray, model: KeyedVectors) -> Iterator[dict[str, Any]]:
+    """``word``, ``x``, ``y`` and, where the model has counts, ``count`` of each word."""
+    counts = _counts(selection, model)
+    for i, word in enumerate(selection.words):
+        row = {"word": word, "x": float(points[i, 0]), "y": float(points[i, 1])}
+        yield row if counts is None else {**row, "count": counts[i]}
+
+
+def _counts(selection: Selection, model: KeyedVectors) -> list[int] | None:
+    if model.counts is None:
+        return None
+    numbers = model.key_to_index
+    return [int(model.counts[numbers[word]]) if word in numbers else 0 for word in selection.words]
 
 
 def _write_parquet(

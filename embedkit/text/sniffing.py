@@ -69,6 +69,17 @@ def describe_binary(head: bytes) -> str | None:
     return f"binary data ({head.count(0)} NUL and {_controls(head)} control bytes in the first {len(head)})"
 
 
+def foreign_kind(head: bytes) -> str | None:
+    """What a file of a folder of texts looks like where it was hardly meant to be read; None where it may have been.
+
+    That is what `describe_binary` finds, but text in UTF-16 and text with stray control characters were meant, and
+    compressed files may hold text.
+    """
+    what = None if head.startswith((GZIP, BZIP2, XZ, ZSTD)) else describe_binary(head)
+    stray = what is not None and what.startswith("binary data") and _controls(head) <= len(head) / 20
+    return None if what is None or stray or what.startswith("UTF-") else what
+
+
 def _controls(head: bytes) -> int:
     return len(head) - len(head.translate(None, _CONTROLS))
 

@@ -90,6 +90,9 @@ def test_layouts(tmp_path):
     (tmp_path / "c.tsv").write_text("\ufeff# kinds\ndog\tanimal\n\nnew york\tcity\n개\tanimal\n", encoding="utf-8")
     found = read_categories(tmp_path / "c.tsv")
     assert (found.words, found.categories) == (["dog", "new york", "개"], ["animal", "city", "animal"])
+    for mark in (",", ";", " ", "\t"):
+        (tmp_path / "c.csv").write_text(f"dog{mark}animal\nrome{mark}city\n")
+        assert read_categories(tmp_path / "c.csv").categories == ["animal", "city"]
     for text, message in (("dog animal x\n", "line 1"), ("dog\tanimal\n", "two categories")):
         (tmp_path / "bad.tsv").write_text(text)
         with pytest.raises(FormatError, match=message):

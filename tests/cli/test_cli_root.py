@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 from embedkit.cli import COMMANDS, cli, main
+from embedkit.cli.commands import lm_neural, lm_ngram
 from embedkit.cli.shared.commands import OTHER_NAMES
 
 
@@ -25,6 +26,33 @@ def test_every_command_has_help_that_ends_with_an_example(name):
         last_paragraph = command.get_help(context).strip().split("\n\n")[-1]
     assert last_paragraph.strip().startswith("Example: ")
     assert f"embedkit {name}" in " ".join(last_paragraph.split())
+
+
+def commands_of(name, command):
+    """Every command in a group, those of both kinds of language models too."""
+    if name == "lm":
+        for kind in (lm_ngram, lm_neural):
+            for part in command.commands:
+                if hasattr(kind, part):
+                    yield f"lm {part}", getattr(kind, part)
+    elif hasattr(command, "commands"):
+        for part, inner in command.commands.items():
+            yield from commands_of(f"{name} {part}", inner)
+    else:
+        yield name, command
+
+
+def test_every_command_is_quiet_and_speaks_json_where_it_answers():
+    lacking = {"--json": set(), "--quiet": set()}
+    for name in COMMANDS:
+        for full, command in commands_of(name, cli.get_command(None, name)):
+            flags = {flag for parameter in command.params for flag in parameter.opts}
+            for flag, names in lacking.items():
+                if flag not in flags:
+                    names.add(full)
+    of_help = {"manual", "help", "completion"}
+    trained = {f"{group} train" for group in ("classify", "tag", "lm", "seq2seq", "caption")}
+    assert lacking == {"--json": of_help | trained | {"explore"}, "--quiet": of_help}
 
 
 def test_version():
@@ -54,6 +82,14 @@ def test_commands_of_other_tools_are_answered_with_ours(capsys):
             assert f"no command named {name!r}; here it is embedkit {ours}\n" in capsys.readouterr().err
     assert main(["classify", "test", "m.bin"]) == 2
     assert "here it is embedkit classify evaluate" in capsys.readouterr().err
+    for group, name, ours in (
+        ("tag", "predict-prob", "tag predict"),
+        ("tag", "test-label", "tag evaluate --per-label"),
+        ("seq2seq", "test-label", "seq2seq evaluate"),
+        ("lm", "test", "lm evaluate"),
+    ):
+        assert main([group, name]) == 2
+        assert f"here it is embedkit {ours}\n" in capsys.readouterr().err
     assert main(["tag", "trian"]) == 2
     assert "no command named 'trian'; did you mean train?" in capsys.readouterr().err
 

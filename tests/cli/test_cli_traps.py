@@ -67,6 +67,24 @@ def test_commands_of_every_kind_of_language_model_are_prepared(tmp_path, capsys)
     assert "--log takes a value, found the option --resume among them" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "lm generate m --temperature nan",
+        "lm train t.txt -o x.safetensors --smoothing add-k --k nan",
+        "classify predict m t.txt --threshold nan",
+        "classify train t.txt -o x.safetensors --model gru --learning-rate nan",
+        "tag train t.txt -o x.safetensors --dropout nan",
+        "plot m a b --size nan 3",
+        "tfidf t.txt -o x.npz --max-df nan",
+    ],
+)
+def test_nan_is_no_number(line, capsys):
+    assert main(line.split()) in (1, 2)
+    error = capsys.readouterr().err
+    assert "nan" in error or "NaN" in error, error
+
+
 def test_a_value_that_only_looks_like_an_option_passes(model, capsys):
     assert main(["similar", model, "king", "--exclude", "-zzz"]) == 0
     assert main(["similar", model, "king", "--topn", "2"]) == 0
@@ -316,3 +334,20 @@ def test_a_question_among_the_texts(tmp_path, capsys):
     assert main(["search", str(text), "the king"]) == 2
     assert "a question goes behind --query: --query 'the king'" in capsys.readouterr().err
     assert main(["search", str(text), str(text), "--query", "king", "--quiet"]) == 0
+
+
+def test_what_was_written_is_json_where_that_is_asked_for(model, tmp_path, capsys):
+    assert main(["convert", model, str(tmp_path / "m.txt"), "--json", "-q"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["file"] == str(tmp_path / "m.txt") and told["words"] > 0 and told["vector_size"] > 0
+    (tmp_path / "t.txt").write_text("a b\na\n")
+    assert main(["tfidf", str(tmp_path / "t.txt"), "-o", str(tmp_path / "t.npz"), "--json", "-q"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["documents"], told["words"], told["cells"]) == (2, 2, 3)
+    assert main(["plot", model, "--json", "-q", "--method", "pca"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(rows) > 1 and all({"word", "x", "y"} <= set(row) for row in rows)
+    assert main(["plot", model, "-o", str(tmp_path / "m.html"), "--json", "-q", "--method", "pca"]) == 0
+    assert json.loads(capsys.readouterr().out)["file"] == str(tmp_path / "m.html")
+    assert main(["plot", "--cooccurrences", str(tmp_path / "t.txt"), "--json", "-q"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["values"].keys() == {"a", "b"}

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedkit.counting.ngram import NgramModel
-from embedkit.errors import ConfigError, FormatError
+from embedkit.errors import ConfigError, CorpusError, FormatError
 from embedkit.vocabulary.corpus import Corpus
 from tests.reference_counting import END, KneserNey
 
@@ -217,3 +217,14 @@ def test_top_p_draws_among_the_likeliest_words():
     rng = np.random.default_rng(0)
     drawn = [{model.generate(["a"], max_tokens=1, top_p=p, rng=rng)[0] for _ in range(60)} for p in (0.5, 0.8, 1.0)]
     assert drawn == [{"b"}, {"b", "c"}, {"b", "c", "d"}]
+
+
+def test_a_vocabulary_without_words_is_refused():
+    with pytest.raises(CorpusError, match="no word occurs at least 100 times: use a smaller `min_count`"):
+        NgramModel.train(corpus(["a b", "b a"]), min_count=100)
+
+
+@pytest.mark.parametrize("options", [{"temperature": math.nan}, {"temperature": -1.0}, {"top_p": 2.0}, {"topk": 0}])
+def test_draws_that_make_no_sense_are_refused(options):
+    with pytest.raises(ConfigError, match=f"`{next(iter(options))}` must be"):
+        NgramModel.train(corpus(["a b", "b a"])).generate(**options)

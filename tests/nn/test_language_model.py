@@ -20,6 +20,7 @@ from embedkit.nn.models.language_training import (
     hide_some,
     joined_lines,
     perplexity,
+    score_lines,
     train_language_model,
     words_seen_once,
 )
@@ -185,6 +186,19 @@ def test_known_perplexity_leaves_unknown_words_out():
     assert found.known_perplexity == pytest.approx(np.exp(-logs[[0, 2, 4]].mean()), rel=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["gru", "transformer", "elmo"])
+def test_scores_of_lines_are_those_of_each_alone_and_add_up(kind):
+    model = make(kind, context=3, dtype=np.float32)
+    lines = [list(text) for text in ("abcab", "b", "aczb", "ab")]
+    found = score_lines(model, lines)
+    for line, score in zip(lines, found, strict=True):
+        alone = perplexity(model, [model.table.encode(line)])
+        assert score == pytest.approx(alone, rel=1e-5, nan_ok=True)
+    both = perplexity(model, [model.table.encode(line) for line in lines])
+    assert sum(score.log_probability for score in found) == pytest.approx(both.log_probability, rel=1e-6)
+    assert sum(score.n_predicted for score in found) == both.n_predicted
+
+
 def test_unknown_is_trained_where_the_vocabulary_holds_every_word():
     rng = np.random.default_rng(0)
     names = [f"name{i}" for i in range(150)]  # each once
@@ -261,6 +275,13 @@ def test_commands(tmp_path, capsys):
     figures = json.loads(capsys.readouterr().out)
     assert 1 < figures["perplexity"] < 12  # 9 characters and three specials: 12 is knowing nothing
     assert figures["tokens"] == sum(len(line) + 1 for line in LINES)
+    (tmp_path / "s.txt").write_text(LINES[0] + "\n\n" + LINES[1] + "\n", encoding="utf-8")
+    assert main(["lm", "evaluate", model, str(tmp_path / "s.txt"), "--sentences", "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["tokens"] for row in rows] == [len(LINES[0]) + 1, None, len(LINES[1]) + 1]
+    assert main(["lm", "vectors", model, str(tmp_path / "s.txt"), "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [np.shape(row["vectors"]) for row in rows] == [(len(LINES[0]), 8), (0,), (len(LINES[1]), 8)]
     assert main(["lm", "generate", model, "--prompt", "1 2", "--count", "3", "--max-tokens", "9"]) == 0
     out = capsys.readouterr().out.splitlines()
     assert len(out) == 3

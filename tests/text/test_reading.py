@@ -49,6 +49,29 @@ def test_a_folder_is_read_in_order_without_hidden_files(tmp_path):
     assert list_sources([tmp_path / "a", tmp_path / ".hidden"])[-1] == str(tmp_path / ".hidden")
 
 
+def test_what_is_no_text_in_a_folder_is_left_out_and_told(tmp_path):
+    folder = tmp_path / "f"
+    put(folder / "a.txt", "some words\n")
+    put(folder / "b" / "picture.png", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
+    put(folder / "c.gz", gzip.compress(b"more words\n"))
+    with pytest.warns(
+        UserWarning, match=r"1 of 3 files is no text and left out: .*\.png looks like a PNG"
+    ):
+        assert list(read_lines(folder)) == ["some words", "more words"]
+    with pytest.raises(CorpusError, match="looks like a PNG image"):
+        list(read_lines(folder / "b" / "picture.png"))
+    with pytest.raises(CorpusError, match=r"the folder holds no text: .*picture\.png looks like"):
+        list_sources(folder / "b")
+
+
+@pytest.mark.parametrize("text", [b"words\x00 and words\n" + b"word " * 99, "wörter\n".encode("utf-16")])
+def test_text_that_cannot_be_read_stops_its_folder(tmp_path, text):
+    put(tmp_path / "a.txt", "some words\n")
+    put(tmp_path / "b.txt", text)
+    with pytest.raises(CorpusError, match=r"b\.txt: this is not text but looks like"):
+        list(read_lines(tmp_path))
+
+
 @pytest.mark.parametrize("suffix", COMPRESSORS)
 @pytest.mark.parametrize("named", [True, False])
 def test_compression_is_recognised_by_content(tmp_path, suffix, named):

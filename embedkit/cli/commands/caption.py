@@ -102,7 +102,8 @@ def train(
 @click.argument("captions", type=INPUT)
 @search_options(beam=3, max_tokens=50, what="caption")
 @json_option
-def evaluate(model: str, features: str, captions: str, as_json: bool, **options: Any) -> None:
+@quiet_option
+def evaluate(model: str, features: str, captions: str, as_json: bool, quiet: bool, **options: Any) -> None:
     """BLEU and the share of exact matches; equal rows of features share their captions as references."""
     from embedkit.nn.learning.bleu import bleu
 

@@ -8,8 +8,8 @@ import click
 
 from embedkit.cli.shared.files import INPUT, OutputFile
 from embedkit.cli.shared.operations import change_of, operation_options
-from embedkit.cli.shared.options import quiet_option
-from embedkit.cli.shared.output import note
+from embedkit.cli.shared.options import json_option, quiet_option
+from embedkit.cli.shared.output import note, print_json
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import reading, row_options
 from embedkit.formats import FORMATS
@@ -52,6 +52,7 @@ from embedkit.query.storing import convert as convert_file
 )
 @row_options
 @operation_options
+@json_option
 @quiet_option
 def convert(
     source: str,
@@ -63,6 +64,7 @@ def convert(
     scores: str | None,
     glove_vectors: str | None,
     words_only: bool,
+    as_json: bool,
     quiet: bool,
     **operations: Any,
 ) -> None:
@@ -99,4 +101,6 @@ def convert(
             words_only=words_only,
             **{name: value for name, value in options.items() if value is not None},
         )
+    if as_json:
+        print_json({"file": target, "words": len(vectors), "vector_size": vectors.vector_size})
     note(f"{target}: {len(vectors):,} words, {vectors.vector_size} dimensions", quiet)

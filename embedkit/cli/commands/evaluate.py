@@ -68,7 +68,7 @@ class Columns(click.ParamType):
     multiple=True,
     type=INPUT,
     metavar="FILE",
-    help="A word, a tab and its category a line: purity of a clustering; repeatable.",
+    help="A word and its category a line, with a tab, comma or space between: purity of a clustering; repeatable.",
 )
 @click.option(
     "--outliers",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from embedkit.cli.shared.files import INPUT
-from embedkit.cli.shared.options import json_option, topn_option
+from embedkit.cli.shared.options import json_option, quiet_option, topn_option
 from embedkit.cli.shared.output import Results, warn
 from embedkit.cli.shared.queries import query_batches, questions
 from embedkit.cli.shared.reading import load, reading_options
@@ -18,7 +18,8 @@ from embedkit.errors import EmbedkitError
 @topn_option
 @reading_options
 @json_option
-def fill(model: str, texts: tuple[str, ...], topn: int, as_json: bool) -> int:
+@quiet_option
+def fill(model: str, texts: tuple[str, ...], topn: int, as_json: bool, quiet: bool) -> int:
     """The likeliest words for the gap ___ in each TEXT, or in each line of standard input, with probabilities.
 
     The model must have been trained with --keep-output. The text is cut by the tokenizer it was trained with.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from embedkit.cli.shared.files import INPUT
-from embedkit.cli.shared.options import json_option
+from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results, print_json
 from embedkit.cli.shared.reading import reading, reading_options
 from embedkit.formats import read, sniff
@@ -16,7 +16,8 @@ from embedkit.text.escaping import to_json
 @click.argument("model", type=INPUT)
 @reading_options
 @json_option
-def info(model: str, as_json: bool) -> None:
+@quiet_option
+def info(model: str, as_json: bool, quiet: bool) -> None:
     """Format, shape, training configuration and memory of a file of word vectors; what any file of embedkit holds.
 
     Piped, each line is property<TAB>value; --json prints one object.

@@ -7,13 +7,16 @@ over, options and ``--help`` included. A new kind is a line in `KINDS`, and a mo
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
+from itertools import islice
+from math import exp, log
 from typing import Any
 
 import click
 
 from embedkit.cli.shared.commands import Commands, prepare
+from embedkit.cli.shared.output import Results
 
 # --model: the module with that kind's commands, attributes named as the commands
 KINDS = {
@@ -98,6 +101,38 @@ model_option = click.option(
     type=click.Choice(list(KINDS)),
     help="The kind of model; each has options of its own.",
 )
+
+FIGURES = ("perplexity", "log10_probability", "tokens", "unknown", "known_perplexity")
+SCORED_TOGETHER = 1024  # lines
+
+sentences_option = click.option("--sentences", is_flag=True, help="A line for each sentence instead of one for all.")
+
+
+def figures(score: Any) -> tuple[float, float, int, int, float]:
+    """The values of `FIGURES`."""
+    counts = (score.n_predicted, score.n_unknown)
+    return score.perplexity, score.log_probability / log(10), *counts, score.known_perplexity
+
+
+def print_sentences(
+    lines: Iterable[str],
+    cut: Callable[[str], list[str]],
+    score: Callable[[list[list[str]]], Iterable[Any]],
+    as_json: bool,
+) -> None:
+    """The probability of each line and its figures; blank lines keep their place."""
+    with Results(["sentence", "probability", *FIGURES], as_json, header=True, digits=6) as results:
+        stream = iter(lines)
+        while block := list(islice(stream, SCORED_TOGETHER)):
+            cuts = [cut(line) for line in block]
+            found = iter(score([tokens for tokens in cuts if tokens]))
+            for tokens in cuts:
+                if not tokens:
+                    results.blank()
+                    continue
+                each = next(found)
+                results.row(" ".join(tokens), exp(each.log_probability), *figures(each))
+
 
 top_p_option = click.option(
     "--top-p",

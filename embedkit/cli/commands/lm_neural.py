@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import log as natural_log
+from functools import partial
 from typing import Any
 
 import click
 import numpy as np
 
-from embedkit.cli.commands.lm import model_option, top_p_option
+from embedkit.cli.commands.lm import (
+    FIGURES,
+    figures,
+    model_option,
+    print_sentences,
+    sentences_option,
+    top_p_option,
+)
 from embedkit.cli.shared.files import INPUT, MODEL, OUTPUT
 from embedkit.cli.shared.neural import (
     load_vectors,
@@ -129,23 +136,24 @@ def train(
 @click.command(epilog="Example: embedkit lm evaluate lm.safetensors test.txt")
 @click.argument("model", type=INPUT)
 @click.argument("corpus", nargs=-1, required=True, type=INPUT, metavar="CORPUS...")
+@sentences_option
 @json_option
 @quiet_option
-def evaluate(model: str, corpus: tuple[str, ...], as_json: bool, quiet: bool) -> None:
+def evaluate(model: str, corpus: tuple[str, ...], sentences: bool, as_json: bool, quiet: bool) -> None:
     """Perplexity of the MODEL on CORPUS, ends of lines included.
 
     Of a masked-word model on a random 15 % of the words (the same each time), of ELMo the mean of both
     directions. Words outside the vocabulary are guessed as <unk>; the column unknown says how many there were, and
-    known_perplexity leaves them out.
+    known_perplexity leaves them out. With --sentences, each line's probability as well, whatever --block was.
     """
-    from embedkit.nn.models.language_training import evaluate_language_model
+    from embedkit.nn.models.language_training import evaluate_language_model, score_lines
 
-    score = evaluate_language_model(LanguageModel.load(model), _lines(corpus))
-    with Results(
-        ["perplexity", "log10_probability", "tokens", "unknown", "known_perplexity"], as_json, header=True
-    ) as results:
-        figures = (score.log_probability / natural_log(10), score.n_predicted, score.n_unknown)
-        results.row(score.perplexity, *figures, score.known_perplexity)
+    language_model = LanguageModel.load(model)
+    if sentences:
+        print_sentences(_lines(corpus), language_model.cut, partial(score_lines, language_model), as_json)
+        return
+    with Results(FIGURES, as_json, header=True) as results:
+        results.row(*figures(evaluate_language_model(language_model, _lines(corpus))))
 
 
 @click.command(epilog="Example: embedkit lm generate lm.safetensors --prompt 'the king' --count 5 --temperature 0.8")
@@ -166,6 +174,7 @@ def evaluate(model: str, corpus: tuple[str, ...], as_json: bool, quiet: bool) ->
 @top_p_option
 @seed_option
 @json_option
+@quiet_option
 def generate(
     model: str,
     prompt: str,
@@ -174,6 +183,7 @@ def generate(
     temperature: float,
     seed: int,
     as_json: bool,
+    quiet: bool,
     **shares: Any,
 ) -> None:
     """Draw texts from the MODEL, a line each, that begin with the prompt."""
@@ -196,7 +206,8 @@ def generate(
 @click.argument("beginnings", nargs=-1, required=True, metavar="TEXT...")
 @topn_option
 @json_option
-def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool) -> None:
+@quiet_option
+def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, quiet: bool) -> None:
     """The likeliest next words after each TEXT, with probabilities; of a masked-word model those for its gap ___."""
     language_model = LanguageModel.load(model)
     masked = language_model.config.model == "masked"
@@ -217,13 +228,18 @@ def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool) -
 @click.argument("files", nargs=-1, type=INPUT, metavar="[FILE]...")
 @click.option("--layers", metavar="W1,W2,...", help="How much each layer counts, the lowest first; equal by default.")
 @click.option("--npy", type=OUTPUT, metavar="FILE", help="Write all vectors to this .npy instead.")
+@json_option
 @quiet_option
-def vectors(model: str, files: tuple[str, ...], layers: str | None, npy: str | None, quiet: bool) -> None:
-    """The vector of each token in its context: token v1 v2 ..., a blank line after each text.
+def vectors(
+    model: str, files: tuple[str, ...], layers: str | None, npy: str | None, as_json: bool, quiet: bool
+) -> None:
+    """The vector of each token in its context: token v1 v2 ..., a blank line after each text; with --json an object
+    for each text.
 
     The layers of the model are combined linearly; ELMo's are its two directions beside each other, the lowest the
     words' own vectors.
     """
+    refuse(["as_json"] if npy is not None else [], "with `npy`")
     language_model = LanguageModel.load(model)
     weights = _weights(layers)
     found = []
@@ -232,6 +248,9 @@ def vectors(model: str, files: tuple[str, ...], layers: str | None, npy: str | N
         values = language_model.vectors(tokens, weights)
         if npy is not None:
             found.append(values)
+            continue
+        if as_json:
+            print_json({"tokens": tokens, "vectors": values.tolist()})
             continue
         for token, row in zip(tokens, values, strict=True):
             print_line(f"{token} {' '.join(map(str, row))}")

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from math import exp, log
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import click
 import numpy as np
 
-from embedkit.cli.commands.lm import model_option, top_p_option
+from embedkit.cli.commands.lm import (
+    FIGURES,
+    figures,
+    model_option,
+    print_sentences,
+    sentences_option,
+    top_p_option,
+)
 from embedkit.cli.shared.files import INPUT, MODEL
 from embedkit.cli.shared.options import (
     corpus_options,
@@ -101,7 +109,7 @@ def train(
 @click.command(epilog="Example: embedkit lm evaluate lm.safetensors test.txt --sentences")
 @click.argument("model", type=INPUT)
 @click.argument("corpus", nargs=-1, required=True, type=INPUT, metavar="CORPUS...")
-@click.option("--sentences", is_flag=True, help="A line for each sentence instead of one for all.")
+@sentences_option
 @json_option
 @workers_option
 @quiet_option
@@ -116,19 +124,20 @@ def evaluate(
     from embedkit.vocabulary.corpus import Corpus
 
     ngrams = NgramModel.load(model)
+    if sentences:
+        from embedkit.text.reading import read_lines
+
+        refuse(["workers"], "with --sentences")
+        options = ngrams.corpus_options()
+        lines = read_lines(list(corpus), options.get("json_field"), options.get("encoding_errors", "strict"))
+        print_sentences(lines, partial(_tokens, ngrams), partial(_scores, ngrams), as_json)
+        return
     with progress_bar(quiet) as progress:
         encoded = Corpus.from_text(
             list(corpus), min_count=1, workers=workers, progress=progress, **ngrams.corpus_options()
         )
-    columns = ["perplexity", "log10_probability", "tokens", "unknown", "known_perplexity"]
-    if not sentences:
-        with Results(columns, as_json, header=True) as results:
-            results.row(*_figures(ngrams.score(encoded)))
-        return
-    words = encoded.vocabulary.index_to_key
-    with Results(["sentence", "probability", *columns], as_json, header=True, digits=6) as results:
-        for ids, score in zip(encoded.sentences(), ngrams.score_sentences(encoded), strict=True):
-            results.row(" ".join(words[i] for i in ids), exp(score.log_probability), *_figures(score))
+    with Results(FIGURES, as_json, header=True) as results:
+        results.row(*figures(ngrams.score(encoded)))
 
 
 @click.command(epilog="Example: embedkit lm generate lm.safetensors --prompt 'the king' --count 5 --seed 1")
@@ -149,6 +158,7 @@ def evaluate(
 @top_p_option
 @seed_option
 @json_option
+@quiet_option
 def generate(
     model: str,
     prompt: str,
@@ -157,6 +167,7 @@ def generate(
     temperature: float,
     seed: int,
     as_json: bool,
+    quiet: bool,
     **shares: Any,
 ) -> None:
     """Draw sentences from the MODEL, a line each, that begin with the prompt."""
@@ -179,7 +190,8 @@ def generate(
 @click.argument("beginnings", nargs=-1, required=True, metavar="TEXT...")
 @topn_option
 @json_option
-def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool) -> None:
+@quiet_option
+def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, quiet: bool) -> None:
     """The likeliest next words after each TEXT, the beginning of a sentence, with probabilities."""
     from embedkit.counting.ngram import END, UNKNOWN
 
@@ -200,6 +212,7 @@ def _tokens(ngrams: NgramModel, text: str) -> list[str]:
     return get_tokenizer(options.get("tokenizer", "whitespace"), options.get("lowercase", False)).tokens(text)
 
 
-def _figures(score: Any) -> tuple[float, float, int, int, float]:
-    counts = (score.n_predicted, score.n_unknown)
-    return score.perplexity, score.log_probability / log(10), *counts, score.known_perplexity
+def _scores(ngrams: NgramModel, sentences: list[list[str]]) -> Iterable[Any]:
+    from embedkit.vocabulary.corpus import Corpus
+
+    return ngrams.score_sentences(Corpus.from_sentences(sentences, min_count=1)) if sentences else ()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedkit.cli.shared.files import INPUT, OUTPUT
-from embedkit.cli.shared.options import given, quiet_option, refuse
-from embedkit.cli.shared.output import note, print_line
+from embedkit.cli.shared.options import given, json_option, quiet_option, refuse
+from embedkit.cli.shared.output import note, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import load, reading_options, refuse_reading
 from embedkit.errors import ConfigError
@@ -110,6 +110,7 @@ TABLES = (".tsv", ".parquet")  # places instead of a picture, for other programs
 @click.option("--dpi", default=150, show_default=True, type=click.IntRange(20, 1200), help="Dots an inch in a PNG.")
 @click.option("--dark", is_flag=True, help="Light on dark (the page follows the reader's own setting).")
 @reading_options
+@json_option
 @quiet_option
 def plot(
     model: str | None,
@@ -129,13 +130,15 @@ def plot(
     size: tuple[float, float] | None,
     dpi: int,
     dark: bool,
+    as_json: bool,
     quiet: bool,
 ) -> None:
     """Draw a picture of words: those given, with their neighbours, or the most frequent ones.
 
     Without -o the picture is drawn in characters on standard output. The .html page holds everything it needs: it
     opens from disk, can be moved, zoomed and searched, and shows a word's neighbours on a click. The other formats
-    need matplotlib: pip install 'embedkit[plot]'.
+    need matplotlib: pip install 'embedkit[plot]'. --json says what was drawn where, or without -o where each word
+    (each count) is.
     """
     on_page = output is not None and Path(output).suffix.lower() == ".html"
     _refuse_idle(output, logs, cooccurrences, [*([model] if model else []), *words], analogies, method)
@@ -153,6 +156,8 @@ def plot(
         from embedkit.plotting.curves import draw_curves
 
         draw_curves(logs, str(output), **look)
+        if as_json:
+            print_json({"file": output, "runs": len(logs)})
         note(f"{output}: training curves of {len(logs)} run{'s' * (len(logs) > 1)}", quiet)
     elif cooccurrences:
         from embedkit.plotting.heatmap import counts_among, draw_heatmap, read_counts
@@ -161,12 +166,18 @@ def plot(
             counts = read_counts(cooccurrences, vocab, window, progress)
         asked = (model, *words) if model else words
         shown, matrix = counts_among(counts, asked, top or (HEAT_MAP_WORDS if output else HEAT_MAP_WORDS // 3))
+        if output is None and as_json:
+            for word, row in zip(shown, matrix.tolist(), strict=True):
+                print_json({"word": word, "values": dict(zip(shown, row, strict=True))})
+            return
         if output is None:
             from embedkit.cli.shared.heat_map import print_heat_map
 
             print_heat_map(matrix, shown, shown)
             return
         draw_heatmap(shown, matrix, output, **look)
+        if as_json:
+            print_json({"file": output, "words": len(shown)})
         note(f"{output}: counts of {len(shown)} words with each other", quiet)
     elif model is None:
         raise ConfigError(
@@ -189,7 +200,7 @@ def plot(
         }
         if method is None and given(["perplexity"]):
             method = "tsne"
-        _draw_words(model, output, look, selection, method, perplexity, colour, quiet)
+        _draw_words(model, output, look, selection, method, perplexity, colour, as_json, quiet)
 
 
 def _refuse_idle(
@@ -244,6 +255,7 @@ def _draw_words(
     method: str | None,
     perplexity: float,
     colour: str | None,
+    as_json: bool,
     quiet: bool,
 ) -> None:
     suffix = Path(output or "").suffix.lower()
@@ -262,6 +274,14 @@ def _draw_words(
         points, shares = project(chosen.vectors, method, perplexity, progress)
     how = f"PCA, {sum(shares):.0%} of the variance" if shares else f"t-SNE, perplexity {perplexity:g}"
     wrote = f"{len(chosen.words):,} of {len(vectors):,} words, {how}"
+    if output is None and as_json:
+        from embedkit.plotting.table import rows_of
+
+        for row in rows_of(chosen, points, vectors):
+            print_json(row)
+        return
+    if as_json:
+        print_json({"file": output, "words": len(chosen.words), "of": len(vectors), "method": how})
     if output is None:
         _print_words(chosen, points)
         note(f"note: {wrote}; -o FILE draws a .png, .svg, .pdf or an .html page", quiet)

@@ -131,7 +131,8 @@ def train(
 @click.argument("data", nargs=-1, required=True, type=INPUT)
 @search_options(beam=4, max_tokens=100, what="answer")
 @json_option
-def evaluate(model: str, data: tuple[str, ...], as_json: bool, **options: Any) -> None:
+@quiet_option
+def evaluate(model: str, data: tuple[str, ...], as_json: bool, quiet: bool, **options: Any) -> None:
     """BLEU and the share of exact matches on source<TAB>target lines.
 
     Lines with the same source are references of one translation.

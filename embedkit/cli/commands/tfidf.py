@@ -8,8 +8,8 @@ import click
 
 from embedkit.cli.shared.cluster import cluster_engine, cluster_option, refuse_with_cluster
 from embedkit.cli.shared.files import INPUT, OUTPUT
-from embedkit.cli.shared.options import corpus_options, given, quiet_option, refuse
-from embedkit.cli.shared.output import note
+from embedkit.cli.shared.options import corpus_options, given, json_option, quiet_option, refuse
+from embedkit.cli.shared.output import note, print_json
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.text_fields import unit_option
 from embedkit.cli.shared.words import word_list
@@ -98,6 +98,7 @@ class Documents(click.ParamType):
 @unit_option
 @corpus_options
 @cluster_option
+@json_option
 @quiet_option
 def tfidf(
     corpus: tuple[str, ...],
@@ -115,6 +116,7 @@ def tfidf(
     save_model: str | None,
     apply: str | None,
     cluster: str | None,
+    as_json: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -180,4 +182,7 @@ def tfidf(
     save_matrix(matrix, output, vocabulary.index_to_key)
     if save_vocab:
         vocabulary.save(save_vocab)
+    if as_json:
+        n_documents, n_words = matrix.shape
+        print_json({"file": output, "documents": n_documents, "words": n_words, "cells": len(matrix.values)})
     note(f"{output}: {matrix.shape[0]:,} documents, {matrix.shape[1]:,} words, {len(matrix.values):,} cells", quiet)

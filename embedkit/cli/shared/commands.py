@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isnan
 from typing import Any
 
 import click
@@ -43,23 +44,31 @@ OTHER_NAMES = {
 }
 
 
+# The same, inside a group that has a command of this name.
+OF_GROUPS = {"test": "evaluate", "test-label": "evaluate --per-label", "predict-prob": "predict", "score": "evaluate"}
+
+
 class Commands(click.Group):
     """A group that answers another tool's name with what does the same here, and a misspelt one with those like it."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         names = self.list_commands(ctx)
         if args and args[0] not in names and not args[0].startswith("-"):
-            ctx.fail(f"no command named {args[0]!r}{_hint(args[0], names, ctx.command_path)}")
+            ctx.fail(f"no command named {args[0]!r}{self._hint(ctx, args[0], names)}")
         return super().resolve_command(ctx, args)
 
+    def _hint(self, ctx: click.Context, name: str, names: list[str]) -> str:
+        from difflib import get_close_matches
 
-def _hint(name: str, names: list[str], group: str) -> str:
-    from difflib import get_close_matches
-
-    if name in OTHER_NAMES:
-        return f"; here it is embedkit {OTHER_NAMES[name]}"
-    close = get_close_matches(name, names, n=3, cutoff=0.5)
-    return f"; did you mean {', '.join(close)}?" if close else f"; see {group} --help"
+        ours, *options = OF_GROUPS.get(name, "-").split()
+        command = self.commands.get(ours)
+        if command is not None:
+            known = {option for parameter in command.params for option in parameter.opts}
+            return f"; here it is {' '.join([ctx.command_path, ours, *(o for o in options if o in known)])}"
+        if name in OTHER_NAMES:
+            return f"; here it is embedkit {OTHER_NAMES[name]}"
+        close = get_close_matches(name, names, n=3, cutoff=0.5)
+        return f"; did you mean {', '.join(close)}?" if close else f"; see {ctx.command_path} --help"
 
 
 class CommandContext(click.Context):
@@ -73,11 +82,11 @@ class CommandContext(click.Context):
 
 def prepare(command: click.Command) -> None:
     """Give a command the context that errors need, and keep click from wrapping the example at the end of its help:
-    a copied line must run."""
+    a copied line must run. Its options neither swallow others nor take what is no number for one."""
     command.context_class = CommandContext
     for parameter in command.params:
         if isinstance(parameter, click.Option) and not parameter.is_flag:
-            _refuse_options_as_values(parameter)
+            _check_values(parameter)
     if command.epilog and not command.epilog.startswith("\b"):
         command.epilog = "\b\n" + command.epilog
     if isinstance(command, click.Group):
@@ -85,26 +94,30 @@ def prepare(command: click.Command) -> None:
             prepare(part)
 
 
-def _refuse_options_as_values(option: click.Option) -> None:
-    """An option that takes values must not swallow the next option: `--analogy man king woman -o picture.png`."""
+def _check_values(option: click.Option) -> None:
+    """An option that takes values must not swallow the next option: `--analogy man king woman -o picture.png`; nor
+    is NaN a number, which click takes for one of every range."""
     inner = option.callback
 
     def check(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
         names = {name for other in ctx.command.params for name in (*other.opts, *other.secondary_opts)}
-        found = next((word for word in _strings(value) if word.startswith("-") and word in names), None)
-        if found is not None:
-            takes = f"{option.nargs} values" if option.nargs > 1 else "a value"
-            raise click.UsageError(f"{option.opts[0]} takes {takes}, found the option {found} among them", ctx)
+        for part in _parts(value):
+            if isinstance(part, str) and part.startswith("-") and part in names:
+                takes = f"{option.nargs} values" if option.nargs > 1 else "a value"
+                raise click.UsageError(f"{option.opts[0]} takes {takes}, found the option {part} among them", ctx)
+            if isinstance(part, float) and isnan(part):
+                raise click.BadParameter("expected a number, found nan", ctx, parameter)
         return inner(ctx, parameter, value) if inner else value
 
-    check.refuses_options = True  # type: ignore[attr-defined]
-    if not hasattr(inner, "refuses_options"):
+    check.is_prepared = True  # type: ignore[attr-defined]
+    if not hasattr(inner, "is_prepared"):
         option.callback = check
 
 
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, tuple | list):
+def _parts(value: Any) -> Iterator[Any]:
+    """The values of an option that takes several, or its one."""
+    if isinstance(value, tuple | list):
         for part in value:
-            yield from _strings(part)
+            yield from _parts(part)
+    else:
+        yield value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.stacks import CELLS
@@ -50,12 +49,3 @@ class LanguageModelConfig:
         check_sizes(self, "hidden_size", "num_layers", "heads", "context")
         if self.model not in LANGUAGE_MODELS:
             raise ConfigError(f"unknown language model {self.model!r}: choose one of {', '.join(LANGUAGE_MODELS)}")
-
-
-class Scored(NamedTuple):
-    """Natural log-probability of all guesses and their number, and of those of ``<unk>`` alone."""
-
-    log_probability: float
-    n_predicted: int
-    unknown_log_probability: float
-    n_unknown: int

@@ -38,13 +38,13 @@ from embedkit.nn.layers.parameters import (
 )
 from embedkit.nn.layers.stacks import RecurrentStack, StackState, TransformerStack
 from embedkit.nn.learning.batches import padded
-from embedkit.nn.models.language_config import LANGUAGE_MODELS, LanguageModelConfig, Scored
+from embedkit.nn.models.language_config import LANGUAGE_MODELS, LanguageModelConfig
 from embedkit.nn.models.loading import Recipe, open_model
+from embedkit.nn.models.masking import hide_some_words
 from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings
 
 OLDER = {"token_layer": False}  # of files that do not say
-MASKED_SHARE, HIDDEN_SHARE, CHANGED_SHARE = 0.15, 0.8, 0.1
 
 
 class LanguageModel:
@@ -139,9 +139,12 @@ class LanguageModel:
             values_of(gradient)[...] *= scale
         return loss / max(count, 1), grads
 
-    def score(self, texts: Sequence[Array], rng: np.random.Generator) -> Scored:
-        """How probable texts are; `rng` chooses what is hidden from a masked-word model."""
-        total = np.zeros(4)
+    def score(self, texts: Sequence[Array], rng: np.random.Generator) -> Array:
+        """float64 (n_texts, 4): the log-probability of a text's guesses, their number, both of ``<unk>`` alone.
+
+        `rng` chooses what is hidden from a masked-word model.
+        """
+        scores = np.zeros((len(texts), 4))
         for name, ids, targets, mask in self._views(texts, rng):
             state: StackState = None
             for low in range(0, ids.shape[1], self.config.context):
@@ -152,8 +155,10 @@ class LanguageModel:
                 log_p = log_softmax(self.output.forward(hidden[guessed])[0])
                 found = log_p[np.arange(len(log_p)), wanted[guessed]].astype(np.float64)
                 unknown = wanted[guessed] == UNKNOWN_ID
-                total += found.sum(), len(found), found[unknown].sum(), unknown.sum()
-        return Scored(float(total[0]), int(total[1]), float(total[2]), int(total[3]))
+                of_text = np.nonzero(guessed)[0]
+                for column, values in enumerate((found, found**0, found * unknown, unknown)):
+                    scores[:, column] += np.bincount(of_text, values, len(texts))
+        return scores
 
     def _views(self, texts: Sequence[Array], rng: np.random.Generator) -> list[tuple[str, Array, Array, Array]]:
         """For each stack its name, what it reads, what it is to guess (−1: nothing), and which places are real.
@@ -163,7 +168,7 @@ class LanguageModel:
         ends = np.array([END_ID])
         if self.config.model == "masked":
             ids, mask = padded([np.concatenate([ends, text, ends]) for text in texts])
-            return [("stack", *self._hide(ids, mask, rng), mask)]
+            return [("stack", *hide_some_words(ids, mask, len(self.table), rng), mask)]
         views = []
         for name in self.stacks:
             ordered = [text[::-1] if name == "backwards" else text for text in texts]
@@ -171,17 +176,6 @@ class LanguageModel:
             targets, _ = padded([np.concatenate([text, ends]) for text in ordered], fill=-1)
             views.append((name, ids, targets, mask))
         return views
-
-    def _hide(self, ids: Array, mask: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Choose what is to be guessed and hide most of it; at least one token a text."""
-        words = mask & (ids != END_ID)
-        draw = np.where(words, rng.random(ids.shape), 2.0)
-        chosen = (draw < MASKED_SHARE) | (words & (draw == draw.min(axis=1, keepdims=True)))
-        how = rng.random(ids.shape)
-        shown = np.where(chosen & (how < HIDDEN_SHARE), MASK_ID, ids)
-        changed = chosen & (how >= HIDDEN_SHARE) & (how < HIDDEN_SHARE + CHANGED_SHARE)
-        shown = np.where(changed, rng.integers(len(SPECIALS), len(self.table), ids.shape), shown)
-        return shown, np.where(chosen, ids, -1)
 
     def _walk(
         self, name: str, ids: Array, targets: Array, mask: Array, training: bool, rng: np.random.Generator
@@ -281,7 +275,7 @@ class LanguageModel:
             p, after = self._step(ids, state)
             p = p.astype(np.float64)
             p[:END_ID] = 0.0  # <unk> cannot be written
-            chosen = int(p.argmax()) if temperature == 0 else draw(p, temperature, topk, top_p, rng)
+            chosen = draw(p, temperature, topk, top_p, rng)
             if chosen == END_ID:
                 break
             written.append(chosen)

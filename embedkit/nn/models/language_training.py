@@ -169,19 +169,36 @@ def evaluate_language_model(model: LanguageModel, lines: Sequence[str]) -> Perpl
 
 def perplexity(model: LanguageModel, texts: Sequence[Array], check: Callable[[], None] = lambda: None) -> Perplexity:
     """`evaluate_language_model` on encoded texts; `check` is called between batches."""
+    n_unknown = sum(int((text == UNKNOWN_ID).sum()) for text in texts)
+    return _perplexity(_scores(model, texts, check).sum(0), n_unknown)
+
+
+def score_lines(model: LanguageModel, lines: Sequence[Sequence[str]]) -> list[Perplexity]:
+    """`evaluate_language_model` of each line by itself, given as its tokens; none is empty."""
+    texts = [model.table.encode(tokens) for tokens in lines]
+    unknown = [int((text == UNKNOWN_ID).sum()) for text in texts]
+    return [_perplexity(row, n) for row, n in zip(_scores(model, texts), unknown, strict=True)]
+
+
+def _scores(model: LanguageModel, texts: Sequence[Array], check: Callable[[], None] = lambda: None) -> Array:
+    """`LanguageModel.score` of many texts."""
     rng = np.random.default_rng(0)  # the same words are hidden each time
-    parts = []
+    scores = np.zeros((len(texts), 4))
     for batch in bucketed_batches(np.array([len(text) for text in texts]), SCORED_TOGETHER, None):
-        parts.append(model.score([texts[i] for i in batch], rng))
+        scores[batch] = model.score([texts[i] for i in batch], rng)
         check()
-    total, count, of_unknown, guessed_unknown = (sum(column) for column in zip(*parts, strict=True))
+    return scores
+
+
+def _perplexity(scores: Array, n_unknown: int) -> Perplexity:
+    total, count, of_unknown, guessed_unknown = scores.tolist()
     known = count - guessed_unknown
     return Perplexity(
         float(np.exp(-total / count)),
         float(np.exp((of_unknown - total) / known)) if known else float("nan"),
         total,
         int(count),
-        sum(int((text == UNKNOWN_ID).sum()) for text in texts),
+        n_unknown,
     )
 
 
