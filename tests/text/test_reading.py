@@ -54,9 +54,7 @@ def test_what_is_no_text_in_a_folder_is_left_out_and_told(tmp_path):
     put(folder / "a.txt", "some words\n")
     put(folder / "b" / "picture.png", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
     put(folder / "c.gz", gzip.compress(b"more words\n"))
-    with pytest.warns(
-        UserWarning, match=r"1 of 3 files is no text and left out: .*\.png looks like a PNG"
-    ):
+    with pytest.warns(UserWarning, match=r"1 of 3 files is no text and left out: .*\.png looks like a PNG"):
         assert list(read_lines(folder)) == ["some words", "more words"]
     with pytest.raises(CorpusError, match="looks like a PNG image"):
         list(read_lines(folder / "b" / "picture.png"))
