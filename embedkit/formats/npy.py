@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words
 
 HEADER = 128
+MAGIC = b"\x93NUMPY"
 ROWS = 16384
 
 
@@ -78,11 +79,26 @@ def read_words(path: str | os.PathLike[str]) -> Words:
 
 def read_matrix(path: str | os.PathLike[str], name: str) -> np.ndarray:
     """A matrix of floats as float32 (n, d), mapped where it is stored so."""
+    return as_matrix(load_array(path, name, "a matrix"), name)
+
+
+def load_array(path: str | os.PathLike[str], name: str, what: str) -> Any:
+    """What NumPy finds in an .npy file, mapped; nothing is unpickled.
+
+    Raises
+    ------
+    FormatError
+        "expected `what` in an .npy file" where that is not there.
+    """
+    with open(path, "rb") as stream:
+        head = stream.read(len(MAGIC))
+    if head != MAGIC and not head.startswith(b"PK"):  # np.load opens .npz too, and takes all else for a pickle
+        raise FormatError(f"{name}: expected {what} of numbers in an .npy file, found another kind of file")
     try:
-        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # NumPy lets through what tokenize, ast and zipfile raise for damaged headers
-        raise FormatError(f"{name}: not a matrix that can be read: {error}") from error
-    return as_matrix(vectors, name)
+        found = "Python objects" if "allow_pickle" in str(error) else str(error)
+        raise FormatError(f"{name}: expected {what} of numbers in an .npy file, found {found}") from error
 
 
 def as_matrix(vectors: np.ndarray, name: str) -> np.ndarray:

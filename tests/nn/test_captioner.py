@@ -123,9 +123,11 @@ def test_commands_and_bad_input(tmp_path, capsys):
     assert main(["caption", "predict", model, str(npy), "--max-tokens", "6"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 60
     np.save(tmp_path / "wide.npy", np.zeros((2, 9)))
+    (tmp_path / "blank.txt").write_text("".join(f"{line}\n" for line in [*captions[:-1], ""]))
     for arguments, message in [
         (["caption", "predict", model, str(tmp_path / "wide.npy")], "expected features of width 5"),
-        (["caption", "predict", model, str(text)], "expected an .npy matrix of numbers"),
+        (["caption", "predict", model, str(text)], "of numbers in an .npy file, found another kind of file"),
+        (["caption", "evaluate", model, str(npy), str(tmp_path / "blank.txt")], "caption 60 is blank"),
         (["caption", "train", str(tmp_path / "wide.npy"), str(text), "-o", model], "2, 9) and 60 captions"),
         (["seq2seq", "predict", model, str(text)], "expected a model of embedkit seq2seq"),
     ]:
@@ -136,6 +138,8 @@ def test_commands_and_bad_input(tmp_path, capsys):
     features[3, 1] = np.nan
     with pytest.raises(CorpusError, match="NaN or infinity"):
         train_captioner(features, captions)
+    with pytest.raises(CorpusError, match="caption 2 is blank: expected one for each row of features"):
+        train_captioner(np.eye(3), ["a", " ", "c"])
 
 
 def regions(n, seed):

@@ -99,7 +99,8 @@ def test_predicting_lines(folder):
 def test_an_empty_line_keeps_its_place(folder):
     run = embedkit("classify", "predict", folder / "c.safetensors", stdin="좋다\n\n나쁘다")
     assert [line.split("\t")[0] for line in run.stdout.splitlines()] == ["pos", "–", "neg"]
-    assert run.stderr == "embedkit: error: line 2 is empty: nothing to classify\n"
+    assert run.stderr == "line 2 is empty: nothing to do\n"
+    assert not embedkit("classify", "predict", folder / "c.safetensors", "-q", stdin="좋다\n\n나쁘다").stderr
 
 
 def test_explaining_gives_each_word_a_weight(folder):

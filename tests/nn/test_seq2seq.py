@@ -277,7 +277,7 @@ def test_commands_and_other_bad_input(tmp_path, capsys):
     assert len(captured.out.splitlines()) == 3
     assert "line 2 is empty" in captured.err
     lines.write_text("a b\n" + "a " * 1001 + "\nc d\n")
-    assert main(["seq2seq", "predict", model, str(lines), "--beam", "3", "--n-best", "2", "--max-tokens", "5"]) == 0
+    assert main(["seq2seq", "predict", model, str(lines), "--beam", "3", "--n-best", "2", "--max-tokens", "5"]) == 1
     captured = capsys.readouterr()
     assert [line.split("\t")[:2] for line in captured.out.splitlines()] == [
         ["1", "1"],
@@ -289,6 +289,11 @@ def test_commands_and_other_bad_input(tmp_path, capsys):
     assert captured.err.endswith(": line 2 is too long, 1001 tokens of at most 1000: split it into sentences\n")
     assert main(["seq2seq", "predict", model, str(lines), "--n-best", "9"]) == 2
     assert "--n-best" in capsys.readouterr().err
+    assert main(["seq2seq", "predict", model, str(data), "--max-tokens", "2"]) == 0
+    assert capsys.readouterr().err.count("warning: line 1 has columns, which are all read as the source") == 1
+    assert main(["seq2seq", "predict", model, str(lines), "--attention-plot", "x.jpg"]) == 2
+    captured = capsys.readouterr()
+    assert "--attention-plot writes .png, .svg or .html, not x.jpg" in captured.err and not captured.out
     lines.write_text("a " * 1001)
     for arguments, message in [
         (["seq2seq", "predict", model, str(data), "--attention-plot", "-"], "needs a model with attention"),

@@ -8,7 +8,8 @@ import click
 import numpy as np
 
 from embedkit.cli.shared.commands import Commands
-from embedkit.cli.shared.files import INPUT, MODEL, OUTPUT
+from embedkit.cli.shared.files import INPUT, MODEL
+from embedkit.cli.shared.heat_map import attention_plot_option, check_heat_map
 from embedkit.cli.shared.neural import (
     load_vectors,
     log_file,
@@ -28,7 +29,7 @@ from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.tokenizing import TOKENIZER
 from embedkit.errors import ConfigError, FormatError
-from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner
+from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner, check_captions
 
 _DEFAULT = CaptionConfig()
 
@@ -110,6 +111,7 @@ def evaluate(model: str, features: str, captions: str, as_json: bool, quiet: boo
     captioner, rows, texts = Captioner.load(model), _features(features), _captions(captions)
     if len(rows) != len(texts):
         raise ConfigError(f"expected a caption for each row of features, found {len(texts)} for {len(rows)} rows")
+    check_captions(texts)
     from embedkit.nn.words.token_table import token_cutter
 
     cut = token_cutter(captioner.tokenizer)
@@ -130,13 +132,8 @@ def evaluate(model: str, features: str, captions: str, as_json: bool, quiet: boo
 @click.argument("features", type=INPUT)
 @search_options(beam=3, max_tokens=50, what="caption")
 @n_best_option
-@click.option(
-    "--attention-plot",
-    metavar="FILE",
-    type=OUTPUT,
-    is_flag=False,
-    flag_value="-",
-    help="Which regions each word looked at: on the terminal, or as .png, .svg or .html of the first image.",
+@attention_plot_option(
+    "Which regions each word looked at: on the terminal, or as .png, .svg or .html of the first image."
 )
 @json_option
 @quiet_option
@@ -144,6 +141,7 @@ def predict(model: str, features: str, attention_plot: str | None, as_json: bool
     """A caption for each row of FEATURES: caption<TAB>score."""
     from embedkit.nn.words.token_table import END, join_tokens
 
+    check_heat_map(attention_plot)
     captioner, search = Captioner.load(model), take_search(options)
     if attention_plot is not None and not captioner.config.regions:
         raise ConfigError("--attention-plot needs a model of regions: train on an array of (images, regions, features)")
@@ -170,10 +168,9 @@ def _draw(weights: np.ndarray, tokens: list[str], plot: str, title: str, quiet: 
 
 def _features(path: str) -> np.ndarray:
     """The matrix, or the array of (images, regions, features), in an .npy file; nothing is unpickled."""
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise FormatError(f"{path}: expected an .npy matrix of numbers: {error}") from error
+    from embedkit.formats.npy import load_array
+
+    array = load_array(path, path, "FEATURES, which stand before CAPTIONS, a matrix or (images, regions, features)")
     if not isinstance(array, np.ndarray) or array.ndim not in (2, 3) or array.dtype.kind not in "fiu":
         raise FormatError(
             f"{path}: expected an .npy matrix of numbers, one row an image, or (images, regions, features)"

@@ -32,7 +32,8 @@ from embedkit.cli.shared.bag_training import (
     tune_and_save,
 )
 from embedkit.cli.shared.commands import Commands
-from embedkit.cli.shared.files import INPUT, OUTPUT, TrainedModelFile, check_model_name
+from embedkit.cli.shared.files import INPUT, TrainedModelFile, check_model_name
+from embedkit.cli.shared.heat_map import attention_plot_option, check_heat_map
 from embedkit.cli.shared.neural import (
     encoder_options,
     load_encoder,
@@ -43,12 +44,13 @@ from embedkit.cli.shared.neural import (
     report_scores,
     save_result,
     take_training_options,
+    tell_unanswered,
     tell_unseen,
     training_options,
     vectors_option,
 )
 from embedkit.cli.shared.options import given, json_option, quiet_option, refuse
-from embedkit.cli.shared.output import Results, note, warn
+from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import refuse_reading
 from embedkit.errors import ConfigError
@@ -222,13 +224,8 @@ def evaluate(
 @click.argument("files", nargs=-1, type=INPUT, metavar="[FILE]...")
 @vectors_option
 @click.option("--explain", is_flag=True, help="Add the weight of each word, as word:weight.")
-@click.option(
-    "--attention-plot",
-    metavar="FILE",
-    type=OUTPUT,
-    is_flag=False,
-    flag_value="-",
-    help="The attention of each line as a heat map: on the terminal, or as .png, .svg or .html of the first.",
+@attention_plot_option(
+    "The attention of each line as a heat map: on the terminal, or as .png, .svg or .html of the first."
 )
 @several_options
 @click.option("--all", "every", is_flag=True, help="Every label with its probability, the likeliest first.")
@@ -245,13 +242,14 @@ def predict(
     every: bool,
     as_json: bool,
     quiet: bool,
-) -> None:
+) -> int:
     """Label the lines of files or of standard input: label<TAB>probability, a line for each line.
 
     With -k there are up to k pairs of label and probability in a line, the likeliest first, without those below the
     threshold. With --explain a third column holds the words and their weights: by how much the label's log odds fall
     when the word is left out. Above 0 a word speaks for the label, below 0 against it.
     """
+    check_heat_map(attention_plot)
     classifier = load_classifier(model, vectors)
     if attention_plot is not None and not (isinstance(classifier, Classifier) and classifier.has_attention):
         raise ConfigError(
@@ -261,23 +259,20 @@ def predict(
         refuse(("k", "threshold", "every"), "with `explain` or `attention_plot`")
     elif every:
         refuse(("k", "threshold"), "with --all, which gives every label")
-        print_predictions(classifier, files, len(classifier.labels), 0.0, as_json)
-        return
+        return print_predictions(classifier, files, len(classifier.labels), 0.0, as_json, quiet)
     elif given(["k", "threshold"]) or not isinstance(classifier, Classifier):
-        print_predictions(classifier, files, k, threshold, as_json)
-        return
+        return print_predictions(classifier, files, k, threshold, as_json, quiet)
     if not isinstance(classifier, Classifier):
-        explain_lines(classifier, files, as_json)
-        return
+        return explain_lines(classifier, files, as_json, quiet)
     columns = ["label", "probability", "weights"] if explain else ["label", "probability"]
-    number = 0
+    number = status = 0
     plot = attention_plot
     with Results(columns, as_json) as results:
         for lines in lines_to_label(files, classifier.labels):
             for line, answer in zip(lines, _answers(classifier, lines, explain or bool(plot)), strict=True):
                 number += 1
                 if answer is None:
-                    warn(f"line {number} is empty: nothing to classify")
+                    status |= tell_unanswered(number, line, "has no words: nothing to classify", quiet)
                     results.row(*[None] * len(columns))
                     continue
                 label, probability, *_ = answer.prediction if hasattr(answer, "prediction") else answer
@@ -286,6 +281,7 @@ def predict(
                     results.flush()
                     plot = _draw(answer, line, plot, quiet)
             results.flush()
+    return status
 
 
 def _answers(classifier: Classifier, lines: list[str], explain: bool) -> list[Any]:

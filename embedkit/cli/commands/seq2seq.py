@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from embedkit.cli.shared.commands import Commands
-from embedkit.cli.shared.files import INPUT, MODEL, OUTPUT
+from embedkit.cli.shared.files import INPUT, MODEL
+from embedkit.cli.shared.heat_map import attention_plot_option, check_heat_map
 from embedkit.cli.shared.neural import (
     line_batches,
     load_vectors,
@@ -19,6 +20,7 @@ from embedkit.cli.shared.neural import (
     search_options,
     take_search,
     take_training_options,
+    tell_unanswered,
     tokenizer_choice,
     training_options,
     vectors_option,
@@ -28,6 +30,7 @@ from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import reading_options_of
 from embedkit.cli.shared.tokenizing import TOKENIZER
+from embedkit.errors import ConfigError
 from embedkit.nn.models.seq2seq import SEQ2SEQ_MODELS, Seq2Seq, Seq2SeqConfig
 from embedkit.nn.models.seq2seq_training import SEQ2SEQ_TRAINING
 from embedkit.nn.models.translators import ATTENTIONS
@@ -149,14 +152,7 @@ def evaluate(model: str, data: tuple[str, ...], as_json: bool, quiet: bool, **op
 @click.argument("files", nargs=-1, type=INPUT, metavar="[FILE]...")
 @search_options(beam=4, max_tokens=100, what="answer")
 @n_best_option
-@click.option(
-    "--attention-plot",
-    metavar="FILE",
-    type=OUTPUT,
-    is_flag=False,
-    flag_value="-",
-    help="What each word looked at: on the terminal, or as .png, .svg or .html of the first line.",
-)
+@attention_plot_option("What each word looked at: on the terminal, or as .png, .svg or .html of the first line.")
 @json_option
 @quiet_option
 def predict(
@@ -166,16 +162,20 @@ def predict(
     as_json: bool,
     quiet: bool,
     **options: Any,
-) -> None:
+) -> int:
     """Translate the lines of files or of standard input, a line for each: target<TAB>score.
 
     The score is the target's log-probability, with a beam divided by a length penalty.
     """
     from embedkit.nn.words.token_table import END
 
+    check_heat_map(attention_plot)
     translator, search = Seq2Seq.load(model), take_search(options)
+    blind = translator.config.model != "transformer" and translator.config.attention == "none"
+    if attention_plot is not None and blind:
+        raise ConfigError("--attention-plot needs a model with attention: train without --attention none")
     several = search.n_best > 1
-    number, plot = 0, attention_plot
+    number, plot, status, told = 0, attention_plot, 0, False
     with Results([*(["line", "rank"] if several else []), "target", "score"], as_json) as results:
         for lines in line_batches(files):
             reasons = [_reason(translator, line) for line in lines]
@@ -183,8 +183,15 @@ def predict(
             found = iter(translator.translations(full, search))
             for line, reason in zip(lines, reasons, strict=True):
                 number += 1
+                if "\t" in line.strip() and not told:
+                    told = True
+                    warn(
+                        f"line {number} has columns, which are all read as the source: give sources alone, or measure "
+                        "with embedkit seq2seq evaluate",
+                        "warning",
+                    )
                 if reason is not None:
-                    warn(f"line {number} {reason}")
+                    status |= tell_unanswered(number, line, reason, quiet)
                     results.row(*([number, None] if several else []), None, None)
                     continue
                 answers = next(found)
@@ -195,11 +202,12 @@ def predict(
                     _draw(answers[0], [*answers[0].tokens, END], line, plot, quiet)
                     plot = plot if plot == "-" else None
             results.flush()
+    return status
 
 
 def _reason(translator: Seq2Seq, line: str) -> str | None:
     """Why a line gets no answer, None where it gets one."""
-    return translator.too_long(line) if translator.cut_source(line) else "is empty: nothing to translate"
+    return translator.too_long(line) if translator.cut_source(line) else "has no words: nothing to translate"
 
 
 seq2seq.add_command(predict, "translate")
@@ -207,8 +215,5 @@ seq2seq.add_command(predict, "translate")
 
 def _draw(answer: Any, tokens: list[str], title: str, plot: str, quiet: bool) -> None:
     from embedkit.cli.shared.heat_map import show_heat_map
-    from embedkit.errors import ConfigError
 
-    if answer.weights is None:
-        raise ConfigError("--attention-plot needs a model with attention: train without --attention none")
     show_heat_map(answer.weights, tokens[: len(answer.weights)], answer.source, plot, title=title, quiet=quiet)

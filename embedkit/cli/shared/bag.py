@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from embedkit.cli.shared.neural import BLOCK, line_batches, load_vectors
+from embedkit.cli.shared.neural import BLOCK, line_batches, load_vectors, tell_unanswered
 from embedkit.cli.shared.options import chain, refuse
 from embedkit.cli.shared.output import Results, note, print_json, print_lines, warn
 from embedkit.cli.shared.reading import refuse_reading
@@ -122,15 +122,19 @@ def report_thresholds(
 
 
 def print_predictions(
-    classifier: Classifier | BagClassifier, files: tuple[str, ...], k: int, threshold: float, as_json: bool
-) -> None:
-    """A line for each line: up to k pairs of label and probability; with JSON a list of them where k is above 1."""
-    number = 0
+    classifier: Classifier | BagClassifier, files: tuple[str, ...], k: int, threshold: float, as_json: bool, quiet: bool
+) -> int:
+    """A line for each line: up to k pairs of label and probability; with JSON a list of them where k is above 1.
+
+    Returns the exit status: 1 where some line has no words.
+    """
+    number = status = 0
     for lines in lines_to_label(files, classifier.labels, BATCH):
         found = predict_sets(classifier, lines, k, threshold)
         for i in np.flatnonzero(found.found == 0).tolist():
-            if not lines[i].strip():
-                warn(f"line {number + i + 1} is empty: nothing to classify")
+            if not classifier.tokens(lines[i]) if isinstance(classifier, Classifier) else not lines[i].strip():
+                reason = "has no words: nothing to classify"
+                status |= tell_unanswered(number + i + 1, lines[i], reason, quiet)
         number += len(lines)
         if as_json:
             for pairs in _pairs(classifier.labels, found):
@@ -143,6 +147,7 @@ def print_predictions(
                 for pairs in _pairs(classifier.labels, found)
             )
         sys.stdout.flush()
+    return status
 
 
 def _pairs(names: list[str], found: Predictions) -> Iterator[list[tuple[str, float]]]:
@@ -152,8 +157,8 @@ def _pairs(names: list[str], found: Predictions) -> Iterator[list[tuple[str, flo
         yield [(names[label], p) for label, p in zip(labels[:n], probabilities[:n], strict=True)]
 
 
-def explain_lines(classifier: BagClassifier, files: tuple[str, ...], as_json: bool) -> None:
-    """label<TAB>probability<TAB>weights of each line."""
+def explain_lines(classifier: BagClassifier, files: tuple[str, ...], as_json: bool, quiet: bool) -> int:
+    """label<TAB>probability<TAB>weights of each line; returns the exit status."""
     from embedkit.nn.models.explaining import word_weights
 
     number = 0
@@ -162,7 +167,7 @@ def explain_lines(classifier: BagClassifier, files: tuple[str, ...], as_json: bo
             for line in lines:
                 number += 1
                 if not line.strip():
-                    warn(f"line {number} is empty: nothing to classify")
+                    tell_unanswered(number, line, "", quiet)
                     results.row(None, None, None)
                     continue
                 words = line.split()
@@ -172,6 +177,7 @@ def explain_lines(classifier: BagClassifier, files: tuple[str, ...], as_json: bo
                     classifier.labels[best], float(row[best]), pairs_of_weights(words, weights.tolist(), as_json)
                 )
             results.flush()
+    return 0
 
 
 def pairs_of_weights(words: list[str], weights: list[float], as_json: bool) -> Any:

@@ -86,8 +86,9 @@ class TrainedModelFile(OutputFile):
         self.also = also
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        check_model_name(os.fsdecode(value), self.also)
-        return super().convert(value, param, ctx)
+        path = super().convert(value, param, ctx)
+        check_model_name(path, self.also)
+        return path
 
 
 def check_model_name(path: str, also: Collection[str] = ()) -> None:

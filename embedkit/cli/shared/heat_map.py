@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
+import click
 import numpy as np
 
+from embedkit.cli.shared.files import OUTPUT
 from embedkit.cli.shared.output import note, print_line
 from embedkit.errors import ConfigError
 from embedkit.text.escaping import escape
 
+F = TypeVar("F", bound=Callable[..., Any])
 SUFFIXES = (".png", ".svg", ".html")
 SHADES = 24  # of the 256-colour terminal's grey ramp, 232 (black) to 255 (white)
+
+
+def attention_plot_option(text: str) -> Callable[[F], F]:
+    """``--attention-plot``, alone or with a file, see `check_heat_map`; `text` is its help."""
+    return click.option("--attention-plot", metavar="FILE", type=OUTPUT, is_flag=False, flag_value="-", help=text)
+
+
+def check_heat_map(target: str | None) -> None:
+    """Refuse a file that is no picture before the work begins.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if target not in (None, "-") and not str(target).lower().endswith(SUFFIXES):
+        raise ConfigError(f"--attention-plot writes .png, .svg or .html, not {target}")
 
 
 def show_heat_map(
@@ -33,8 +53,6 @@ def show_heat_map(
     if target == "-":
         print_heat_map(weights, rows, columns, on_standard_error=True)
         return
-    if not target.lower().endswith(SUFFIXES):
-        raise ConfigError(f"--attention-plot writes .png, .svg or .html, not {target}")
     if target.lower().endswith(".html"):
         from embedkit.plotting.attention import write_attention_page
 

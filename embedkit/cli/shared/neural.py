@@ -362,6 +362,15 @@ def _text(line: bytes) -> str:
     return line.decode("utf-8", "surrogateescape").removeprefix("\ufeff").rstrip("\r")
 
 
+def tell_unanswered(number: int, line: str, reason: str, quiet: bool) -> int:
+    """Say why a line has no answer; returns the exit status, 0 where the line is blank and only keeps its place."""
+    if not line.strip():
+        note(f"line {number} is empty: nothing to do", quiet)
+        return 0
+    warn(f"line {number} {reason}")
+    return 1
+
+
 def tell_unseen(known: Iterable[str], found: Sequence[Sequence[str]], quiet: bool, what: str = "label") -> None:
     """Say how many labels or tags of the data are none of the known ones, and warn where none is."""
     names = set(known)

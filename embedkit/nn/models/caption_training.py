@@ -15,7 +15,7 @@ from embedkit.nn.learning.batches import bucketed_batches, hold_out_groups
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions, check_frozen
-from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner, check_finite_rows
+from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner, check_captions, check_finite_rows
 from embedkit.nn.words.token_table import TokenTable, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
 from embedkit.progress import ProgressCallback
@@ -60,7 +60,7 @@ def train_captioner(
     Raises
     ------
     CorpusError
-        When captions and features are not as many, or a feature is not finite.
+        When captions and features are not as many, a feature is not finite or a caption blank.
     ConfigError
         When vectors are to be frozen and there are none.
     """
@@ -72,6 +72,7 @@ def train_captioner(
             f"features of shape {features.shape} and {len(captions)} captions"
         )
     check_finite_rows(features)
+    check_captions(captions)
     check_frozen(vectors is not None, frozen, unfreeze_after, options.epochs)
     settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)
     rng = np.random.default_rng(options.seed)

@@ -283,6 +283,19 @@ def check_finite_rows(features: Array) -> None:
         raise CorpusError(f"row {bad[0] + 1} of the features holds NaN or infinity: expected finite numbers")
 
 
+def check_captions(captions: Sequence[str]) -> None:
+    """Refuse captions without a word.
+
+    Raises
+    ------
+    CorpusError
+        Naming the first.
+    """
+    blank = next((i for i, caption in enumerate(captions, 1) if not caption.strip()), None)
+    if blank is not None:
+        raise CorpusError(f"caption {blank} is blank: expected one for each row of features")
+
+
 def _shifted(captions: Sequence[Array]) -> tuple[Array, Array, Array]:
     """What the decoder reads, what it is to guess, and which places are real."""
     end = np.array([END_ID])

@@ -22,7 +22,7 @@ from embedkit.nn.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from embedkit.nn.words.token_table import TokenTable, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
 from embedkit.progress import ProgressCallback
-from embedkit.text.lines import numbered_lines
+from embedkit.text.lines import names_of, numbered_lines
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -80,12 +80,13 @@ def read_pairs(
                 if len(columns) == 2
                 else f"{len(columns)} columns"
             )
-            raise CorpusError(f"{place}: expected source<TAB>target, found {found}: {line[:40]!r}")
+            mend = "; cut -f1,2 FILE leaves the first two" if len(columns) > 2 else ""
+            raise CorpusError(f"{place}: expected source<TAB>target, found {found}: {line[:40]!r}{mend}")
         else:
             pairs.sources.append(columns[0])
             pairs.targets.append(columns[1])
     if not pairs.sources:
-        raise CorpusError("no source<TAB>target lines: there is nothing to work on")
+        raise CorpusError(f"no source<TAB>target lines in {names_of(sources)}: there is nothing to work on")
     return pairs
 
 
