@@ -33,8 +33,9 @@ from embedkit.counting.rows import RowBlock
 from embedkit.counting.runs import merge_held
 from embedkit.counting.window import Window
 from embedkit.errors import CorpusError, EmptyCorpusError
-from embedkit.files.locations import is_url, remove
+from embedkit.files.locations import remove
 from embedkit.files.temporary import temporary_name
+from embedkit.files.urls import is_url
 from embedkit.progress import ProgressCallback
 from embedkit.text.ranges import ByteRange
 from embedkit.text.reading import Sources

@@ -10,7 +10,8 @@ from embedkit.cluster.kept import KeptRun, Mark, Stretch
 from embedkit.counting.runs import HeldRun
 from embedkit.errors import EmbedkitError
 from embedkit.files.atomic import atomic_open
-from embedkit.files.locations import open_location, shown
+from embedkit.files.locations import open_location
+from embedkit.files.urls import shown
 
 _AT_ONCE = 1 << 20  # records
 

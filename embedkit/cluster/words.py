@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from embedkit.cluster.engine import Engine, reported
-from embedkit.files.locations import size_of
+from embedkit.files.locations import STDIN, size_of
+from embedkit.files.urls import is_url
 from embedkit.progress import ProgressCallback
 from embedkit.text.ranges import ByteRange, byte_ranges
 from embedkit.text.reading import Sources, list_sources
@@ -29,11 +31,16 @@ def cut(sources: Sources, n_workers: int) -> list[str | ByteRange]:
     CorpusError
         When a source is missing.
     """
-    files = [str(file) for file in list_sources(sources)]
+    files = [known_everywhere(str(file)) for file in list_sources(sources)]
     total = sum(size_of(file) or 0 for file in files if file != "-")
     few, many = (total // (each * n_workers) for each in _RANGES_EACH)
     size = min(max(few, SMALLEST_RANGE), max(many, _LARGE_RANGE), _LARGEST_RANGE)
     return byte_ranges(files, size)
+
+
+def known_everywhere(file: str) -> str:
+    """A name that does not depend on the folder in which a worker was started."""
+    return file if file == STDIN or is_url(file) else os.path.abspath(file)
 
 
 def count_words(

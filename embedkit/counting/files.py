@@ -17,9 +17,10 @@ from embedkit.counting.rows import RowBlock
 from embedkit.counting.runs import Run, merge_runs, spill
 from embedkit.counting.window import Window
 from embedkit.errors import ConfigError, FormatError
-from embedkit.files.locations import is_url, on_disk
+from embedkit.files.locations import on_disk
 from embedkit.files.outputs import spill_folder
 from embedkit.files.temporary import temporary_folder
+from embedkit.files.urls import is_url
 from embedkit.progress import ProgressCallback
 from embedkit.threads import usable_cores
 from embedkit.vocabulary import Vocabulary
@@ -163,6 +164,19 @@ def merge_files(
     FormatError
         When one is damaged.
     """
+    if any(is_url(path) for path in paths):
+        with contextlib.ExitStack() as brought:
+            return merge_files(
+                [brought.enter_context(on_disk(path)) for path in paths],
+                output,
+                vocabulary=vocabulary,
+                window=window,
+                format=format,
+                workers=workers,
+                memory=memory,
+                folder=folder,
+                progress=progress,
+            )
     workers = workers or usable_cores()
     opened: dict[Path_, Cooccurrences] = {}
     for path in paths:

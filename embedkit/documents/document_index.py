@@ -21,9 +21,9 @@ from embedkit.documents.sentence_model import LAYOUT as SENTENCES_LAYOUT
 from embedkit.documents.sentence_model import LEARNT, SentenceModel, SentenceOptions, fingerprint
 from embedkit.documents.sentences import SentenceEncoder, learn
 from embedkit.errors import ConfigError, CorpusError, FormatError
-from embedkit.files.locations import is_url
 from embedkit.files.safetensors import DOCUMENTS, SafetensorsFile, metadata_of
 from embedkit.files.safetensors_writer import write_safetensors
+from embedkit.files.urls import is_url
 from embedkit.options import changed, check, option
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.norms import unit

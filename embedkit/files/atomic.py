@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from embedkit.errors import EmbedkitError
-from embedkit.files.locations import is_url, shown, upload
+from embedkit.files.locations import kept_unless_sent, upload
 from embedkit.files.outputs import is_stream, open_stream, settled
 from embedkit.files.temporary import temporary_name, temporary_path
+from embedkit.files.urls import is_url, plain, shown
 
 Name = str | os.PathLike[str]
 
@@ -30,6 +31,7 @@ def atomic_path(target: Name) -> Iterator[Path]:
     EmbedkitError
         When the folder does not exist or the file cannot be written (a full disk, no permission).
     """
+    target = plain(os.fspath(target))
     with _writing(target):
         if is_stream(target):
             with temporary_path(stem="output") as temporary:
@@ -41,7 +43,8 @@ def atomic_path(target: Name) -> Iterator[Path]:
         if is_url(target):
             with temporary_path(stem="output") as temporary:
                 yield temporary
-                upload(temporary, str(target))
+                with kept_unless_sent(temporary, target):
+                    upload(temporary, target)
             return
         final, folder = settled(target)
         temporary = temporary_name(folder, final.name)

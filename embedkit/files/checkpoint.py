@@ -18,9 +18,10 @@ import numpy as np
 
 from embedkit.errors import EmbedkitError, FormatError, TrainingError
 from embedkit.files.atomic import sync_folder
-from embedkit.files.locations import is_there, is_url, on_disk, reach, remove, shown
+from embedkit.files.locations import is_there, on_disk, reach, remove
 from embedkit.files.safetensors import CHECKPOINT, MODEL, SafetensorsFile, metadata_of, require_version
 from embedkit.files.safetensors_writer import write_safetensors
+from embedkit.files.urls import is_url, plain, shown
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
 OLD_NAME = "checkpoint.npz"  # word vectors until version 0.1
@@ -108,15 +109,17 @@ def _loaded(path: Path, name: str, kind: str, version: int) -> Checkpoint:
 
 def file_in(folder: str | os.PathLike[str]) -> str:
     """The file of the checkpoint in a folder, which may be a URL."""
-    return f"{str(folder).rstrip('/')}/{CHECKPOINT_NAME}" if is_url(folder) else os.path.join(folder, CHECKPOINT_NAME)
+    folder = plain(os.fspath(folder))
+    return f"{folder.rstrip('/')}/{CHECKPOINT_NAME}" if is_url(folder) else os.path.join(folder, CHECKPOINT_NAME)
 
 
 def clear_checkpoint(folder: str | os.PathLike[str]) -> None:
     """Remove the checkpoint of a run whose result is safely written; its folder stays."""
     remove(file_in(folder))
+    folder = plain(os.fspath(folder))
     if not is_url(folder):
         (Path(folder) / OLD_NAME).unlink(missing_ok=True)
-        sync_folder(folder)
+        sync_folder(Path(folder))
 
 
 def make_folder(folder: str | os.PathLike[str]) -> None:
@@ -127,8 +130,9 @@ def make_folder(folder: str | os.PathLike[str]) -> None:
     EmbedkitError
         When it cannot be made or nothing can be written into it; of a URL, when fsspec cannot go there.
     """
+    folder = plain(os.fspath(folder))
     if is_url(folder):
-        reach(str(folder))
+        reach(file_in(folder))
         return
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)

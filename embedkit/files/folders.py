@@ -10,10 +10,11 @@ from pathlib import Path
 
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.files.atomic import sync_folder
-from embedkit.files.locations import is_url, reach, shown
+from embedkit.files.locations import kept_unless_sent, reach
 from embedkit.files.outputs import is_stream
 from embedkit.files.remote_folders import send, text_at
 from embedkit.files.temporary import temporary_folder, temporary_name
+from embedkit.files.urls import is_url, plain, shown
 
 Name = str | os.PathLike[str]
 
@@ -37,10 +38,12 @@ def atomic_folder(target: Name, names: Collection[str]) -> Iterator[Path]:
         When `target` holds other files.
     """
     check_folder(target, names)
+    target = plain(os.fspath(target))
     if is_url(target):
         with temporary_folder(stem="model") as folder:
             yield folder
-            send(folder, str(target))
+            with kept_unless_sent(folder, target):
+                send(folder, target)
         return
     final = Path(os.path.realpath(target))
     new, old = temporary_name(final.parent, final.name), temporary_name(final.parent, final.name)
@@ -68,16 +71,18 @@ def atomic_folder(target: Name, names: Collection[str]) -> Iterator[Path]:
 
 def readme_of(target: Name) -> str | None:
     """The text of the README.md that a folder, on disk or at a URL, holds already."""
+    target = plain(os.fspath(target))
     if is_url(target):
-        return text_at(f"{str(target).rstrip('/')}/README.md")
+        return text_at(f"{target.rstrip('/')}/README.md")
     path = Path(target) / "README.md"
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
 
 
 def check_folder(target: Name, names: Collection[str]) -> None:
     """See before the work whether a folder may be written; parameters and errors of `atomic_folder`."""
+    target = plain(os.fspath(target))
     if is_url(target):
-        reach(str(target))
+        reach(f"{target.rstrip('/')}/README.md")
         return
     if is_stream(target):
         raise EmbedkitError(f"cannot write {shown(target)}: this format is a folder of files; name a folder on disk")

@@ -15,50 +15,19 @@ import contextlib
 import glob
 import io
 import os
-import re
 import sys
-import time
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 from embedkit.errors import CorpusError, EmbedkitError
 from embedkit.files.temporary import temporary_path
-
-Name = str | os.PathLike[str]
-T = TypeVar("T")
+from embedkit.files.urls import Name, file_system, is_url, shown, tried
 
 STDIN = "-"
-ATTEMPTS = 4
-WAIT = 0.5  # seconds before the second attempt; doubled each time
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:::[A-Za-z][A-Za-z0-9+.-]+)*://")
-_SECRETS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/@'\"]*@"), re.compile(r"(://[^\s?'\"]*)\?[^\s'\"]*")
-_PACKAGES = {
-    "s3": "s3fs",
-    "s3a": "s3fs",
-    "gs": "gcsfs",
-    "gcs": "gcsfs",
-    "az": "adlfs",
-    "abfs": "adlfs",
-    "adl": "adlfs",
-    "hdfs": "pyarrow",
-    "http": "aiohttp",
-    "https": "aiohttp",
-    "hf": "huggingface_hub",
-    "sftp": "paramiko",
-    "ssh": "paramiko",
-}
 CHUNK = 1 << 20
-
-
-def is_url(name: Name) -> bool:
-    """Whether a name is a URL rather than a path."""
-    return isinstance(name, str) and _URL.match(name) is not None
-
-
-def shown(name: Name) -> str:
-    """A name for messages and logs: of a URL no user, no password and no query."""
-    return _scrubbed(name) if isinstance(name, str) and is_url(name) else os.fspath(name)
+WITH_BUCKETS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "adl")
 
 
 def has_glob(name: Name) -> bool:
@@ -82,19 +51,19 @@ def expand(name: str) -> list[str]:
         if not found:
             raise CorpusError(f"{name}: no file matches")
         return found
-    system, path = _file_system(name)
+    system, path = file_system(name)
     if has_glob(name):
         return _listed(system, name, lambda: system.glob(path), "no file matches")
     if name.startswith(("http://", "https://")):  # asking such a server for a folder means to parse its page
         return [name]
-    kind = _tried(name, lambda: system.info(path)["type"])
+    kind = tried(name, lambda: system.info(path)["type"])
     if kind != "directory":
         return [name]
     return _listed(system, name, lambda: system.find(path), "the folder holds no files to read")
 
 
 def _listed(system: Any, name: str, look: Callable[[], list[str]], nothing: str) -> list[str]:
-    found = [path for path in sorted(_tried(name, look)) if not os.path.basename(path.rstrip("/")).startswith(".")]
+    found = [path for path in sorted(tried(name, look)) if not os.path.basename(path.rstrip("/")).startswith(".")]
     if not found:
         raise CorpusError(f"{shown(name)}: {nothing}")
     return [path if is_url(path) else system.unstrip_protocol(path) for path in found]
@@ -110,16 +79,16 @@ def files_below(name: str) -> list[str] | None:
     """
     if not is_url(name) or name.startswith(("http://", "https://")) or has_glob(name):
         return None
-    system, path = _file_system(name)
+    system, path = file_system(name)
     try:
-        if _tried(name, lambda: system.info(path)["type"]) != "directory":
+        if tried(name, lambda: system.info(path)["type"]) != "directory":
             return None
     except CorpusError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             return None
         raise
     root = path.rstrip("/") + "/"
-    return [file.removeprefix(root) for file in sorted(_tried(name, lambda: system.find(path)))]
+    return [file.removeprefix(root) for file in sorted(tried(name, lambda: system.find(path)))]
 
 
 def size_of(name: Name) -> int | None:
@@ -132,8 +101,8 @@ def size_of(name: Name) -> int | None:
     """
     if not is_url(name):
         return os.path.getsize(name)
-    system, path = _file_system(str(name))
-    size: int | None = _tried(str(name), lambda: system.size(path))
+    system, path = file_system(str(name))
+    size: int | None = tried(str(name), lambda: system.size(path))
     return size
 
 
@@ -147,8 +116,8 @@ def is_there(name: Name) -> bool:
     """
     if not is_url(name):
         return os.path.exists(name)
-    system, path = _file_system(str(name))
-    return bool(_tried(str(name), lambda: system.isfile(path)))
+    system, path = file_system(str(name))
+    return bool(tried(str(name), lambda: system.isfile(path)))
 
 
 def remove(name: Name) -> None:
@@ -162,8 +131,8 @@ def remove(name: Name) -> None:
     if not is_url(name):
         Path(name).unlink(missing_ok=True)
     elif is_there(name):
-        system, path = _file_system(str(name))
-        _tried(str(name), lambda: system.rm_file(path), "removed")
+        system, path = file_system(str(name))
+        tried(str(name), lambda: system.rm_file(path), "removed")
 
 
 @contextlib.contextmanager
@@ -188,7 +157,10 @@ def open_location(name: Name) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def on_disk(name: Name) -> Iterator[Path]:
-    """Yield a path that can be mapped: `name` itself, or a temporary copy of what is remote, a pipe or ``-``."""
+    """Yield a path that can be mapped: `name` itself, or a temporary copy of what is remote, a pipe or ``-``.
+
+    Errors speak of `name`, not of the copy.
+    """
     if (
         os.fspath(name) != STDIN
         and not is_url(name)
@@ -203,7 +175,19 @@ def on_disk(name: Name) -> Iterator[Path]:
         ):
             while chunk := raw.read(CHUNK):
                 out.write(chunk)
-        yield copy
+        with named(copy, name):
+            yield copy
+
+
+@contextlib.contextmanager
+def named(copy: Path, name: Name) -> Iterator[None]:
+    """What errors say of a temporary copy is said of the file that it was made from."""
+    try:
+        yield
+    except EmbedkitError as error:
+        known = "standard input" if os.fspath(name) == STDIN else shown(name)
+        error.args = tuple(one.replace(os.fspath(copy), known) if isinstance(one, str) else one for one in error.args)
+        raise
 
 
 def _private(path: str, flags: int) -> int:
@@ -218,18 +202,55 @@ def upload(path: Path, name: str) -> None:
     EmbedkitError
         When it cannot be written.
     """
-    system, target = _file_system(name)
-    _tried(name, lambda: system.put_file(os.fspath(path), target), "written")
+    system, target = file_system(name)
+    tried(name, lambda: system.put_file(os.fspath(path), target), "written")
+
+
+@contextlib.contextmanager
+def kept_unless_sent(path: Path, name: str) -> Iterator[None]:
+    """Where a temporary file or folder cannot be sent to a URL, leave it here under another name, and tell that."""
+    try:
+        yield
+    except EmbedkitError as error:
+        last = shown(name).rstrip("/").rpartition("/")[2]
+        kept = path.with_name(f"embedkit-{os.urandom(4).hex()}-{last}")
+        os.replace(path, kept)
+        raise EmbedkitError(f"{error}; what was to go there is kept in {kept}") from error
 
 
 def reach(name: str) -> None:
-    """See that fsspec has what a URL's protocol needs, before the work whose result goes there.
+    """See before the work that its result can go to a URL: that fsspec has what it needs, and a store its bucket.
 
     Raises
     ------
     EmbedkitError
+        Also for a web server, which takes no files.
     """
-    _file_system(name)
+    system, path = file_system(name)
+    protocol, (bucket, _, key) = name.partition("://")[0].lower(), path.partition("/")
+    if protocol in ("http", "https"):
+        raise EmbedkitError(f"cannot write {shown(name)}: a web server takes no files; name one here or in a store")
+    if protocol not in WITH_BUCKETS:
+        return
+    if not key:
+        raise EmbedkitError(f"cannot write {shown(name)}: name a file in the bucket, such as {shown(name)}/model")
+    try:
+        tried(name, lambda: system.info(bucket), "written")
+    except EmbedkitError as error:  # who may write need not be allowed to look
+        if not isinstance(error.__cause__, PermissionError):
+            raise
+
+
+def overwrites(output: str, source: str) -> bool:
+    """Whether writing a URL destroys what is read: the file itself, one of a folder or pattern, or an archive."""
+    source = source.rpartition("::")[2]
+    if not is_url(source):
+        return False
+    (system, path), (other, read) = file_system(output), file_system(source)
+    if type(system) is not type(other):
+        return False
+    below = path.startswith(read.rstrip("/") + "/")
+    return path == read or (has_glob(source) and fnmatch(path, read)) or (below and is_there(output))
 
 
 class _Remote(io.RawIOBase):
@@ -243,7 +264,7 @@ class _Remote(io.RawIOBase):
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._system, self._path = _file_system(name)
+        self._system, self._path = file_system(name)
         self._position = 0
         self._stream: BinaryIO | None = None
         self._size: int | None = None
@@ -276,7 +297,7 @@ class _Remote(io.RawIOBase):
                 self._drop()
                 raise
 
-        data = _tried(self._name, read)
+        data = tried(self._name, read)
         target[: len(data)] = data
         self._position += len(data)
         return len(data)
@@ -286,7 +307,7 @@ class _Remote(io.RawIOBase):
         super().close()
 
     def _open(self) -> None:
-        self._stream = _tried(self._name, lambda: self._system.open(self._path, "rb"))
+        self._stream = tried(self._name, lambda: self._system.open(self._path, "rb"))
         size = getattr(self._stream, "size", None)
         if self._position and size != self._size:
             raise CorpusError(f"{shown(self._name)}: changed while it was read; start again")
@@ -299,81 +320,3 @@ class _Remote(io.RawIOBase):
             with contextlib.suppress(Exception):  # of a connection that is gone
                 self._stream.close()
             self._stream = None
-
-
-def _file_system(name: str) -> tuple[Any, str]:
-    """fsspec's file system for a URL, and the path in it."""
-    protocol = name.split("://", maxsplit=1)[0].rsplit("::", maxsplit=1)[-1]
-    try:
-        import fsspec
-    except ImportError as error:
-        package = _PACKAGES.get(protocol)
-        more = f" {package}" if package else ""
-        raise EmbedkitError(
-            f"{shown(name)}: URLs need the package fsspec: pip install 'embedkit[remote]'{more}"
-        ) from error
-    try:
-        found: tuple[Any, str] = fsspec.core.url_to_fs(name)
-        return found
-    except ImportError as error:
-        package = _PACKAGES.get(protocol, "that fsspec names for it")
-        raise EmbedkitError(
-            f"{shown(name)}: {protocol}:// needs the package {package}: pip install {package}"
-        ) from error
-    except ValueError as error:
-        if "not known" in str(error).lower():
-            raise EmbedkitError(f"{shown(name)}: fsspec knows no protocol {protocol}://") from error
-        raise _failure(name, error, "read") from error
-    except Exception as error:  # file systems raise what their libraries do
-        raise _failure(name, error, "read") from error
-
-
-def _tried(name: str, work: Callable[[], T], what: str = "read") -> T:
-    """Do something with a remote file, up to `ATTEMPTS` times where it might still succeed."""
-    for attempt in range(ATTEMPTS):
-        try:
-            return work()
-        except EmbedkitError:
-            raise
-        except Exception as error:
-            if attempt == ATTEMPTS - 1 or _is_final(error):
-                raise _failure(name, error, what) from error
-            time.sleep(WAIT * 2**attempt)
-    raise AssertionError("not reached")
-
-
-def _is_final(error: Exception) -> bool:
-    """Whether trying again would change nothing: the file is not there, or nobody lets us in."""
-    status = _status(error)
-    if status is not None:
-        return 400 <= status < 500 and status not in (408, 429)
-    kinds = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplementedError, TypeError, ValueError)
-    return isinstance(error, kinds) or "Credential" in type(error).__name__
-
-
-def _status(error: BaseException | None) -> int | None:
-    """The HTTP status behind an error: fsspec makes a FileNotFoundError of all that a server refuses."""
-    while error is not None:
-        status = getattr(error, "status", None)
-        if isinstance(status, int):
-            return status
-        error = error.__cause__
-    return None
-
-
-def _failure(name: str, error: Exception, what: str) -> CorpusError:
-    status = _status(error)
-    if status == 404 or (isinstance(error, FileNotFoundError) and status is None):
-        return CorpusError(f"{shown(name)}: no such file; check the URL")
-    if isinstance(error, PermissionError) or status in (401, 403) or "Credential" in type(error).__name__:
-        return CorpusError(
-            f"{shown(name)}: access denied: this needs credentials, which fsspec takes from the environment or its "
-            "configuration files, never from embedkit"
-        )
-    told = " ".join(_scrubbed(str(error)).split())[:300] or type(error).__name__
-    return CorpusError(f"{shown(name)}: cannot be {what}: {told}")
-
-
-def _scrubbed(text: str) -> str:
-    user, query = _SECRETS
-    return query.sub(r"\1", user.sub(r"\1", text))

@@ -1,13 +1,23 @@
-"""The log of a run: text that is written as it comes, and whose loss must not end the run."""
+"""The log of a run: text that is written as it comes, and whose loss must not end the run.
+
+At a URL, where nothing can be added to a file, all of it is sent again: every `SEND_EVERY` seconds, and in the end.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import time
 import warnings
+from pathlib import Path
 from types import TracebackType
 
 from embedkit.errors import EmbedkitError
+from embedkit.files.locations import CHUNK, is_there, open_location, upload
+from embedkit.files.temporary import temporary_path
+from embedkit.files.urls import is_url, plain, shown
+
+SEND_EVERY = 60.0
 
 
 class LogFile:
@@ -26,12 +36,21 @@ class LogFile:
     """
 
     def __init__(self, path: str | os.PathLike[str], append: bool = False) -> None:
-        self.path = path
+        self.path = path = plain(os.fspath(path))
         self._broken = False
+        self._ending = contextlib.ExitStack()
+        self._sent = time.monotonic()
+        self._here = Path(self._ending.enter_context(temporary_path(stem="log")) if is_url(path) else path)
         try:
-            self._stream = open(path, "a" if append else "w", encoding="utf-8")  # noqa: SIM115
+            if is_url(path) and append and is_there(path):
+                with open_location(path) as before, open(self._here, "wb") as copy:
+                    while chunk := before.read(CHUNK):
+                        copy.write(chunk)
+            self._stream = open(self._here, "a" if append else "w", encoding="utf-8")  # noqa: SIM115
+            if is_url(path):
+                upload(self._here, path)
         except OSError as error:
-            raise EmbedkitError(f"cannot write the log {os.fspath(path)}: {error.strerror}") from error
+            raise EmbedkitError(f"cannot write the log {shown(path)}: {error.strerror}") from error
 
     def write(self, text: str) -> int:
         """Write text and hand it to the system, so that somebody can follow the run."""
@@ -39,14 +58,25 @@ class LogFile:
             try:
                 self._stream.write(text)
                 self._stream.flush()
+                if time.monotonic() - self._sent > SEND_EVERY:
+                    self._send()
             except OSError as error:
-                self._broken = True
-                warnings.warn(
-                    f"the log {os.fspath(self.path)} cannot be written any more ({error.strerror}); the run goes on "
-                    "without it",
-                    stacklevel=2,
-                )
+                self._give_up(str(error.strerror))
         return len(text)
+
+    def _send(self) -> None:
+        if is_url(self.path) and not self._broken:
+            try:
+                upload(self._here, self.path)
+            except EmbedkitError as error:
+                self._give_up(str(error))
+        self._sent = time.monotonic()
+
+    def _give_up(self, why: str) -> None:
+        self._broken = True
+        warnings.warn(
+            f"the log {shown(self.path)} cannot be written any more ({why}); the run goes on without it", stacklevel=3
+        )
 
     def flush(self) -> None:
         """`write` has done it."""
@@ -55,6 +85,8 @@ class LogFile:
         """Close the file; what could not be written is lost."""
         with contextlib.suppress(OSError):
             self._stream.close()
+        self._send()
+        self._ending.close()
 
     def __enter__(self) -> LogFile:
         return self

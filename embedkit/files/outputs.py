@@ -14,13 +14,13 @@ import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import BinaryIO
 
 from embedkit.errors import ConfigError, EmbedkitError
-from embedkit.files.locations import has_glob, is_url, reach, shown
+from embedkit.files.locations import has_glob, overwrites, reach
 from embedkit.files.temporary import temporary_name
+from embedkit.files.urls import is_url, plain, shown
 
 STDOUT = "-"
 _DESCRIPTOR = re.compile(r"/dev/(?:(stdin|stdout|stderr)|fd/(\d+))|/proc/(?:self|\d+|thread-self)/fd/(\d+)")
@@ -86,8 +86,11 @@ def check_output(target: Name) -> None:
     EmbedkitError
         When the folder does not exist, nothing may be written into it, or the name is that of a folder.
     """
+    target = plain(os.fspath(target))
     if is_url(target):
-        reach(str(target))
+        if target.endswith("/"):
+            raise EmbedkitError(f"cannot write {shown(target)}: it is a folder; give a file name")
+        reach(target)
         return
     if is_stream(target):
         return
@@ -125,8 +128,9 @@ def settled(target: Name) -> tuple[Path, Path]:
 
 def same_file(a: Name, b: Name) -> bool:
     """Whether two names lead to one regular file, whether it exists or not."""
+    a, b = plain(os.fspath(a)), plain(os.fspath(b))
     if is_url(a) or is_url(b):
-        return a == b
+        return is_url(a) and is_url(b) and overwrites(a, b)
     return not (is_stream(a) or is_stream(b)) and os.path.realpath(a) == os.path.realpath(b)
 
 
@@ -153,9 +157,10 @@ def refuse_overwriting(output: Name, inputs: Iterable[Name], what: str = "an inp
     ConfigError
         When `output` is one of them or lies in one of them, also through links.
     """
+    output, sources = plain(os.fspath(output)), [plain(os.fspath(source)) for source in inputs]
     if is_url(output):
-        for source in inputs:
-            if output == source or (has_glob(source) and fnmatch(str(output), os.fspath(source))):
+        for source in sources:
+            if overwrites(output, source):
                 raise ConfigError(f"{shown(output)} is {what} as well; writing would destroy it: name another")
         return
     if is_stream(output):
@@ -164,7 +169,7 @@ def refuse_overwriting(output: Name, inputs: Iterable[Name], what: str = "an inp
         found = os.stat(output)
     except OSError:
         return
-    for source in inputs:
+    for source in sources:
         for file in _files_of(source):
             with contextlib.suppress(OSError):  # what is missing is the reader's to tell
                 if os.path.samestat(found, os.stat(file)):

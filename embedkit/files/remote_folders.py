@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from embedkit.errors import FormatError
-from embedkit.files.locations import CHUNK, files_below, open_location, shown, upload
+from embedkit.files.locations import CHUNK, files_below, open_location, upload
 from embedkit.files.temporary import temporary_folder
+from embedkit.files.urls import shown
 
 PARTS = ("model.safetensors", "tokenizer.json", "config.json", "modules.json")
 SPACY = ("vectors", "key2row", "vectors.cfg", "strings.json")
@@ -72,8 +73,6 @@ def send(folder: Path, name: str) -> None:
         When one cannot be written.
     """
     files = sorted((file for file in folder.rglob("*") if file.is_file()), key=lambda file: -file.stat().st_size)
-    if name.startswith("file://"):  # stores have no folders that would have to be made
-        Path(name.removeprefix("file://")).mkdir(exist_ok=True)
     for file in files:
         upload(file, f"{name.rstrip('/')}/{file.relative_to(folder).as_posix()}")
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from embedkit.errors import ConfigError, TrainingError
 from embedkit.files.checkpoint import Checkpoint, file_in, load_checkpoint, make_folder
-from embedkit.files.locations import is_there, shown
+from embedkit.files.locations import is_there
+from embedkit.files.urls import shown
 
 
 def find_checkpoint(

@@ -103,7 +103,7 @@ def read(
     ConfigError
         For an unknown format or an option that it does not take.
     """
-    from embedkit.files.locations import shown
+    from embedkit.files.urls import shown
     from embedkit.formats.compressed import at_hand, unpacked
 
     with at_hand(path, member) as here:

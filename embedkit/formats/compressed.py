@@ -15,9 +15,10 @@ from typing import IO, BinaryIO
 
 from embedkit.errors import ConfigError, CorpusError, EmbedkitError, FormatError
 from embedkit.files import magic
-from embedkit.files.locations import Name, files_below, is_url, on_disk, shown
+from embedkit.files.locations import files_below, named, on_disk
 from embedkit.files.remote_folders import brought_here
 from embedkit.files.temporary import temporary_path
+from embedkit.files.urls import Name, is_url, shown
 from embedkit.formats.table import FORMATS, suffix_of
 
 CHUNK = 1 << 20
@@ -87,7 +88,8 @@ def at_hand(name: Name, member: str | None = None) -> Iterator[Path]:
             )
         with temporary_path(stem="unpacked") as copy:
             _extract(here, member or members[0], copy)
-            yield copy
+            with named(copy, f"{shown(name)}, {member or members[0]}"):
+                yield copy
 
 
 def is_npz(names: Sequence[str]) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from embedkit._version import __version__
 from embedkit.errors import FormatError
+from embedkit.files.locations import open_location
 from embedkit.formats.describe import describe
 from embedkit.rows.table import EmbeddingTable
 
@@ -80,8 +81,8 @@ def _table(heads: tuple[str, ...], rows: Iterable[Iterable[Any]]) -> str:
 
 def _scores(path: str | os.PathLike[str]) -> str:
     try:
-        with open(path, encoding="utf-8") as stream:
-            records = [json.loads(line) for line in stream if line.strip()]
+        with open_location(path) as stream:
+            records = [json.loads(line) for line in stream.read().decode().splitlines() if line.strip()]
     except (OSError, ValueError, RecursionError) as error:
         raise FormatError(
             f"{os.fspath(path)}: expected the JSON lines of embedkit evaluate --json ({error})"

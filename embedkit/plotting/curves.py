@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from embedkit.errors import ConfigError, FormatError
+from embedkit.files.locations import open_location
 from embedkit.plotting import canvas
 from embedkit.text.escaping import escape
 
@@ -30,7 +31,8 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         When the file cannot be read, holds no record, or a line is not a JSON object.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")
+        with open_location(path) as stream:
+            lines = stream.read().decode().split("\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise FormatError(f"cannot read the log {path}: {reason}") from error

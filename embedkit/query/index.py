@@ -13,6 +13,7 @@ All integers are little-endian.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Sequence
@@ -23,7 +24,9 @@ import numpy as np
 
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
+from embedkit.files.locations import open_location
 from embedkit.files.safetensors import require_version
+from embedkit.files.urls import shown
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.query.graph_bytes import fault_of
 from embedkit.query.keyed_vectors import KeyedVectors
@@ -167,32 +170,33 @@ class NeighbourIndex:
         FormatError
             When the file is no index, damaged, or was built from other vectors.
         """
-        with open(path, "rb") as stream:
+        name = shown(path)
+        with open_location(path) as raw, io.BufferedReader(raw) as stream:
             start = stream.read(16)
             length = int.from_bytes(start[8:], "little")
             if start[:8] != MAGIC or not 0 < length <= _LARGEST_HEADER:
-                raise FormatError(f"{path}: not an index of embedkit; build one with: embedkit index MODEL")
+                raise FormatError(f"{name}: not an index of embedkit; build one with: embedkit index MODEL")
             try:
                 header = json.loads(stream.read(length))
                 version = header.get("version", VERSION)
                 expansion, recall = int(header["expansion"]), float(header["recall"])
                 built_from = header["digest"], header["payload_bytes"], header["payload_sha256"]
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
-                raise FormatError(f"{path}: damaged: its header cannot be read; build it again") from error
-            require_version(os.fspath(path), "an index", version, VERSION)
+                raise FormatError(f"{name}: damaged: its header cannot be read; build it again") from error
+            require_version(name, "an index", version, VERSION)
             if built_from[0] != digest(vectors):
-                raise FormatError(f"{path}: built from other vectors than these; build it again with: embedkit index")
+                raise FormatError(f"{name}: built from other vectors than these; build it again with: embedkit index")
             payload = stream.read()
         right = len(payload) == built_from[1] and hashlib.sha256(payload).hexdigest() == built_from[2]
         if not right or expansion not in EXPANSIONS or not 0 <= recall <= 1:
-            raise FormatError(f"{path}: cut off or damaged; build it again")
+            raise FormatError(f"{name}: cut off or damaged; build it again")
         if fault := fault_of(payload, len(vectors), vectors.vector_size, CONNECTIVITY):
-            raise FormatError(f"{path}: its graph is damaged ({fault}); build it again")
+            raise FormatError(f"{name}: its graph is damaged ({fault}); build it again")
         graph = _graph(vectors.vector_size)
         try:
             graph.load(payload)
         except (RuntimeError, ValueError) as error:
-            raise FormatError(f"{path}: written by another version of usearch ({error}); build it again") from error
+            raise FormatError(f"{name}: written by another version of usearch ({error}); build it again") from error
         return cls(vectors, graph, expansion, recall)
 
 

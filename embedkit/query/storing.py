@@ -8,10 +8,10 @@ from typing import Any
 
 from embedkit import formats
 from embedkit.errors import ConfigError
-from embedkit.files.locations import is_url, shown
 from embedkit.files.magic import compression_of
 from embedkit.files.outputs import settled, spill_folder
 from embedkit.files.temporary import temporary_folder
+from embedkit.files.urls import is_url, shown
 from embedkit.formats.compressed import at_hand
 from embedkit.progress import ProgressCallback, default_progress
 from embedkit.query.keyed_vectors import KeyedVectors

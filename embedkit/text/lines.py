@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from embedkit.errors import CorpusError
-from embedkit.files.locations import shown
+from embedkit.files.urls import shown
 from embedkit.text.reading import STDIN, read_lines
 
 Source = str | os.PathLike[str]

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from embedkit.errors import ConfigError
-from embedkit.files.locations import open_location, shown, size_of
+from embedkit.files.locations import open_location, size_of
 from embedkit.files.magic import is_compressed
+from embedkit.files.urls import shown
 
 _READ_AT_ONCE = 1 << 16
 

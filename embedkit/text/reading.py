@@ -21,17 +21,19 @@ import numpy as np
 
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.files.compression import damaged_errors, decompressed
-from embedkit.files.locations import expand, has_glob, is_url, open_location, shown, size_of
+from embedkit.files.locations import expand, has_glob, open_location, size_of
 from embedkit.files.magic import BOM
+from embedkit.files.urls import is_url, plain, shown
 from embedkit.text.fields import TextField
 from embedkit.text.ranges import ByteRange, RangeStream
-from embedkit.text.sniffing import describe_binary, foreign_kind, guess_encoding
+from embedkit.text.sniffing import describe_binary, foreign_kind, guess_encoding, is_page
 
 BLOCK_BYTES = 2 << 20
 SNIFFED_BYTES = 1 << 16
 NEAR_BYTES = 1 << 14  # where most blocks have their last line feed
 SPARE = 16  # room behind the text of a block, for the scanner's padding
 STDIN = "-"
+_PAGES = (".html", ".htm")  # where a page of the web is what was asked for
 ERROR_POLICIES = ("strict", "replace", "ignore")
 # What a block may be cut behind when it holds no line feed at all.
 _SPACES = tuple(
@@ -97,7 +99,7 @@ def list_sources(sources: Sources) -> list[str | ByteRange]:
         raise CorpusError("no corpus given: name a file, a folder or - for standard input")
     files: list[str | ByteRange] = []
     for source in sources:
-        path = os.fspath(source)
+        path = plain(os.fspath(source))
         if isinstance(source, ByteRange):
             files.append(source)
         elif path == STDIN:
@@ -231,9 +233,15 @@ def _cut_blocks(stream: BinaryIO, name: str, block_bytes: int, counted: _Counted
         size = _fill(stream, buffer, size, room)
         ended = size < room  # before the byte order mark is taken out
         if first:
-            what = describe_binary(buffer[: min(size, SNIFFED_BYTES)].tobytes())
+            head = buffer[: min(size, SNIFFED_BYTES)].tobytes()
+            what = describe_binary(head)
             if what:
                 raise CorpusError(f"{name}: this is not text but looks like {what}")
+            if is_page(head) and name.startswith(("http://", "https://")) and not name.lower().endswith(_PAGES):
+                raise CorpusError(
+                    f"{name}: this is a web page, not the text: give the address of the file itself, or a pattern "
+                    f"such as '{name.rstrip('/')}/*.txt'"
+                )
             if begin == 0 and buffer[: min(size, 3)].tobytes() == BOM:
                 size -= 3
                 buffer[:size] = buffer[3 : size + 3].copy()

@@ -80,6 +80,11 @@ def foreign_kind(head: bytes) -> str | None:
     return None if what is None or stray or what.startswith("UTF-") else what
 
 
+def is_page(head: bytes) -> bool:
+    """Whether the first bytes of a file are those of a page of HTML."""
+    return head[:1000].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
 def _controls(head: bytes) -> int:
     return len(head) - len(head.translate(None, _CONTROLS))
 

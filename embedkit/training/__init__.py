@@ -10,10 +10,9 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from embedkit.cluster.engine import engine_of
+from embedkit.cluster.connecting import engine_of
 from embedkit.errors import ConfigError
 from embedkit.progress import ProgressCallback, default_progress
 from embedkit.query.isotropy import learnt_nothing
@@ -333,7 +332,7 @@ def train(
     read: dict[str, Any]
     if cooccurrences is not None:
         fit = family(settled).fit
-        vectors = fit(None, settled, run, cooccurrences=Path(cooccurrences), vocabulary=vocabulary)
+        vectors = fit(None, settled, run, cooccurrences=cooccurrences, vocabulary=vocabulary)
         idle, read = OF_CORPUS | OF_COUNTING, {}
     elif cluster is not None and settled.model in ("glove", "svd"):
         counted = counts_on_cluster(cluster, corpus, settled, vocabulary, mmap_above)

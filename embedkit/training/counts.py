@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from embedkit.cluster.connecting import engine_of
 from embedkit.cluster.cooccurrence import SpreadCounts
-from embedkit.cluster.engine import engine_of
 from embedkit.counting import Cooccurrences, Window, count_cooccurrences
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.progress import ProgressCallback
@@ -63,7 +63,7 @@ def counts_for(
     corpus: Corpus | None,
     config: TrainingConfig,
     run: Run,
-    cooccurrences: Path | Cooccurrences | ClusterCounts | None,
+    cooccurrences: str | os.PathLike[str] | Cooccurrences | ClusterCounts | None,
     vocabulary: Vocabulary | None,
     weighting: str = "inverse",
 ) -> Cooccurrences:

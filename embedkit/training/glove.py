@@ -15,8 +15,8 @@ squared gradients at 1, the cost shown is the mean of ½ f(x) (w · c + b + c_b 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Mapping
-from pathlib import Path
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def fit(
     corpus: Corpus | None,
     config: TrainingConfig,
     run: Run,
-    cooccurrences: Path | Cooccurrences | ClusterCounts | None = None,
+    cooccurrences: str | os.PathLike[str] | Cooccurrences | ClusterCounts | None = None,
     vocabulary: Vocabulary | None = None,
 ) -> KeyedVectors:
     """Train GloVe on a corpus, or on counts that were made before.

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from embedkit.files.locations import shown
 from embedkit.files.resuming import check_folder
+from embedkit.files.urls import shown
 from embedkit.progress import ProgressCallback
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ p = 0, .691 and .439 with p = ¼, .684 and .447 with p = ½, .610 and .439 with 
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def fit(
     corpus: Corpus | None,
     config: TrainingConfig,
     run: Run,
-    cooccurrences: Path | Cooccurrences | ClusterCounts | None = None,
+    cooccurrences: str | os.PathLike[str] | Cooccurrences | ClusterCounts | None = None,
     vocabulary: Vocabulary | None = None,
 ) -> KeyedVectors:
     """Factorise the PPMI matrix of a corpus, or of counts that were made before.

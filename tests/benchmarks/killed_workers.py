@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.cluster.engine import DaskEngine, connected
+from embedkit.cluster.connecting import connected
+from embedkit.cluster.dask_engine import DaskEngine
 from embedkit.errors import EmbedkitError
 from embedkit.training import train
 

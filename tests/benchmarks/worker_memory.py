@@ -15,7 +15,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from embedkit.cluster.engine import connected
+from embedkit.cluster.connecting import connected
 from embedkit.progress import Progress
 from embedkit.training import train
 

@@ -11,8 +11,8 @@ import pytest
 
 import embedkit
 from embedkit.cluster import cooccurrence, documents, kept, phrases, words
+from embedkit.cluster.connecting import connected
 from embedkit.cluster.cooccurrence import SpreadCounts
-from embedkit.cluster.engine import connected
 from embedkit.cluster.kept import KeptRun
 from embedkit.cluster.stored import StoredRun
 from embedkit.counting import Window, tfidf
@@ -313,3 +313,12 @@ def test_few_pieces_are_under_way(text, tmp_path, monkeypatch):
     assert n > 1000
     assert most == 3
     assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "many.safetensors").read_bytes()
+
+
+def test_names_are_the_same_in_whatever_folder_a_worker_was_started(tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("a b a\n")
+    monkeypatch.chdir(tmp_path)
+    ranges = words.cut(["a.txt"], 2)
+    monkeypatch.chdir(tmp_path.parent)
+    assert [words.words_of_range(span, {}).counts.tolist() for span in ranges] == [[2, 1]]
+    assert words.known_everywhere("memory://bucket/a.txt") == "memory://bucket/a.txt"

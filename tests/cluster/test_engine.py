@@ -6,8 +6,9 @@ import weakref
 
 import pytest
 
-from embedkit.cluster import engine
-from embedkit.cluster.engine import DaskEngine
+from embedkit.cluster import connecting
+from embedkit.cluster import dask_engine as engine
+from embedkit.cluster.dask_engine import DaskEngine
 from embedkit.errors import EmbedkitError
 
 
@@ -122,7 +123,7 @@ def test_a_wait_that_was_cut_off_leaves_no_traceback(caplog):
         del task
         gc.collect()
 
-    with engine._without_noise():
+    with connecting._without_noise():
         asyncio.run(left_behind(AllExit()))
         assert not caplog.records
         asyncio.run(left_behind(ValueError("of another one")))

@@ -3,6 +3,8 @@
 import builtins
 import gzip
 import os
+import shutil
+import socket
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,19 +15,23 @@ import pytest
 import embedkit
 from embedkit.cli import main
 from embedkit.errors import CorpusError, EmbedkitError
-from embedkit.files import locations
-from embedkit.files.locations import expand, has_glob, is_url, on_disk, open_location, shown, size_of
+from embedkit.files import urls
+from embedkit.files.locations import expand, has_glob, on_disk, open_location, size_of
+from embedkit.files.log import LogFile
+from embedkit.files.urls import is_url, shown
+from embedkit.plotting.curves import read_log
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.text.reading import list_sources, read_lines
 
 fsspec = pytest.importorskip("fsspec")
+PAGE = "<!DOCTYPE html><title>files</title>\n"
 TEXT = "the king and the queen\n왕 과 여왕\n" * 40
 
 
 @pytest.fixture
 def store(monkeypatch):
     """A store in memory with a folder of parts; waiting costs no time."""
-    monkeypatch.setattr(locations, "WAIT", 0.0)
+    monkeypatch.setattr(urls, "WAIT", 0.0)
     memory = fsspec.filesystem("memory")
     memory.store.clear()
     memory.pipe("/bucket/part-0.txt", TEXT.encode())
@@ -114,6 +120,149 @@ def test_a_url_that_is_read_is_not_written(store, run):
         status, _, err = run("vocab", source, "-o", "memory://bucket/part-0.txt")
         assert status == 2 and "writing would destroy it" in err
     assert store.cat("/bucket/part-0.txt") == TEXT.encode()
+
+
+@pytest.mark.parametrize("output", ["memory://bucket/part-0.txt", "memory://bucket/deep/part-2.txt"])
+@pytest.mark.parametrize("source", ["memory://bucket", "memory://bucket/", "memory:///bucket", "memory://bucket/**"])
+def test_a_file_of_a_remote_folder_that_is_read_is_not_written(store, run, source, output):
+    before = store.cat(output)
+    status, _, err = run("vocab", source, "-o", output)
+    assert status == 2 and "writing would destroy it" in err
+    assert store.cat(output) == before
+    assert run("vocab", source, "-o", "memory://bucket/new.tsv", "-q")[0] == (2 if "*" in source else 0)
+
+
+def test_an_archive_that_is_read_is_not_written(store, run):
+    assert run("vocab", "zip://x.txt::memory://bucket/a.zip", "-o", "memory://bucket/a.zip")[0] == 2
+
+
+@pytest.mark.parametrize("output", ["{}/f/a.txt", "file://{}/f/a.txt", "local://{}/f/a.txt"])
+@pytest.mark.parametrize("source", ["{}/f/a.txt", "file://{}/f/a.txt", "file://{}/f", "file://{}/f/*.txt", "{}/f"])
+def test_a_file_of_this_machine_may_be_named_by_a_url(tmp_path, run, source, output):
+    file = tmp_path / "f" / "a.txt"
+    file.parent.mkdir()
+    file.write_text(TEXT, encoding="utf-8")
+    source, output = source.format(tmp_path), output.format(tmp_path)
+    status, _, err = run("vocab", source, "-o", output)
+    assert status == 2 and "writing would destroy it" in err
+    assert file.read_text(encoding="utf-8") == TEXT
+    assert run("vocab", source, "-o", f"file://{tmp_path}/words.tsv", "-q")[0] == 0
+    assert (tmp_path / "words.tsv").read_text(encoding="utf-8").startswith("the\t80\n")
+    status, _, err = run("vocab", source, "-o", f"file://{tmp_path}/none/words.tsv")
+    assert status == 1 and f"the folder {tmp_path}/none does not exist" in err
+
+
+def test_two_outputs_at_one_url_are_refused(store, run):
+    both = ["-o", "memory://bucket/out", "--save-phrases", "memory:///bucket/out"]
+    status, _, err = run("phrases", "memory://bucket/part-0.txt", *both)
+    assert status == 2 and "two outputs go to one file" in err
+
+
+def test_what_a_store_does_not_take_is_kept_here(store, run, monkeypatch, tmp_path):
+    def refuse(*_, **__):
+        raise PermissionError("no")
+
+    monkeypatch.setattr(type(store), "put_file", refuse)
+    status, _, err = run("vocab", "memory://bucket/part-0.txt", "-o", "memory://bucket/words.tsv")
+    assert status == 1 and "access denied" in err
+    kept = err.rpartition("is kept in ")[2].strip()
+    with open(kept, encoding="utf-8") as stream:
+        assert stream.read().startswith("the\t80\n")
+    os.unlink(kept)
+    model = tmp_path / "m.txt"
+    KeyedVectors(["a", "b"], np.eye(2, dtype=np.float32)).save(model)
+    status, _, err = run("convert", model, "memory://bucket/folder", "--to", "static-embedding")
+    kept = err.rpartition("is kept in ")[2].strip()
+    assert status == 1 and len(embedkit.load(kept)) >= 2
+    shutil.rmtree(kept)
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("memory://bucket/", "it is a folder; give a file name"),
+        ("https://host/m.txt", "a web server takes no files"),
+        ("http://host/m.txt", "a web server takes no files"),
+    ],
+)
+def test_where_nothing_can_be_written_is_told_before_the_work(store, run, output, told):
+    status, _, err = run("vocab", "memory://bucket/nothing", "-o", output)
+    assert status == 1 and told in err
+
+
+def test_counts_at_a_url_are_trained_on(store, run):
+    assert run("cooccur", "memory://bucket/part-0.txt", "-o", "memory://bucket/counts.npz", "-q")[0] == 0
+    for model in ("svd", "glove"):
+        options = ["--model", model, "-o", "memory://bucket/m.safetensors", "--vector-size", "2", "-q"]
+        assert run("train", "--cooccurrences", "memory://bucket/counts.npz", *options)[0] == 0
+        assert "king" in embedkit.load("memory://bucket/m.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b'{"a": 1}\n', "expected word vectors, found JSON"),
+        (b"some text that is none\n", "expected word vectors, found text"),
+        (gzip.compress(b"some text that is none\n"), "expected word vectors, found text"),
+        (b"", "expected vectors, found an empty file"),
+        (b"PK\x03\x04junk", "cut off or damaged"),
+    ],
+)
+def test_errors_name_the_file_and_not_its_copy(store, run, content, told):
+    store.pipe("/bucket/odd", content)
+    for command in (["similar", "memory://bucket/odd", "a"], ["info", "memory://bucket/odd"]):
+        status, _, err = run(*command)
+        assert status == 1 and err.startswith(f"embedkit: error: memory://bucket/odd: {told}"), err
+    status, _, err = run("train", "--model", "svd", "--cooccurrences", "memory://bucket/odd", "-o", "m.txt")
+    assert status in (1, 2) and err.startswith("embedkit: error: memory://bucket/odd: "), err
+
+
+def test_what_other_commands_make_goes_to_urls_and_is_read_there(store, run, tmp_path):
+    pytest.importorskip("usearch")
+    vectors = np.random.default_rng(1).normal(size=(300, 8)).astype(np.float32)
+    KeyedVectors([f"w{i}" for i in range(300)], vectors).save("memory://bucket/m.safetensors")
+    status, out, err = run("index", "memory://bucket/m.safetensors", "-o", "memory://bucket/m.index", "-q")
+    assert status == 0 and f"\t{store.size('/bucket/m.index')}\t" in out, err
+    near = ["similar", "memory://bucket/m.safetensors", "w1", "--topn", "2"]
+    assert run(*near, "--index", "memory://bucket/m.index")[1] == run(*near)[1]
+    assert run("compress", "memory://bucket/m.safetensors", "-o", "memory://bucket/small.safetensors")[0] == 0
+    counts = [f"memory://bucket/{name}.npz" for name in "ab"]
+    for name in counts:
+        assert run("cooccur", "memory://bucket/part-0.txt", "-o", name, "-q")[0] == 0
+    assert run("cooccur", "--merge", *counts, "-o", "memory://bucket/sum.npz", "-q")[0] == 0
+    assert store.size("/bucket/sum.npz") > 0
+    (tmp_path / "labelled.tsv").write_text("a\tgood day\nb\tbad night\n" * 20)
+    classifier = "memory://bucket/c.bin"
+    trained = run("classify", "train", tmp_path / "labelled.tsv", "-o", classifier, "--model", "fasttext", "-q")
+    assert trained[0] == 0, trained
+    assert run("classify", "predict", classifier, "memory://bucket/part-0.txt")[0] == 0
+    store.pipe(
+        "/bucket/log.jsonl", b'{"event": "epoch", "epoch": 1, "loss": 2}\n{"event": "epoch", "epoch": 2, "loss": 1}\n'
+    )
+    assert read_log("memory://bucket/log.jsonl")[1]["loss"] == 1
+
+
+def test_a_log_at_a_url(store, monkeypatch):
+    monkeypatch.setattr("embedkit.files.log.SEND_EVERY", 0.0)
+    with LogFile("memory://bucket/log.jsonl") as log:
+        log.write("one\n")
+        assert store.cat("/bucket/log.jsonl") == b"one\n"
+        monkeypatch.setattr("embedkit.files.log.SEND_EVERY", 60.0)
+        log.write("two\n")
+    assert store.cat("/bucket/log.jsonl") == b"one\ntwo\n"
+    with LogFile("memory://bucket/log.jsonl", append=True) as log:
+        log.write("three\n")
+    assert store.cat("/bucket/log.jsonl") == b"one\ntwo\nthree\n"
+
+    def refuse(*_, **__):
+        raise PermissionError("no")
+
+    log = LogFile("memory://bucket/log.jsonl")
+    monkeypatch.setattr(type(store), "put_file", refuse)
+    with pytest.warns(UserWarning, match="the log memory://bucket/log.jsonl cannot be written any more"):
+        log.close()
+    with pytest.raises(EmbedkitError, match="access denied"):
+        LogFile("memory://bucket/log.jsonl")
 
 
 def test_a_failed_run_leaves_the_store_as_it_was(store):
@@ -238,7 +387,7 @@ def test_vectors_from_a_pipe(tmp_path, command):
 def web(monkeypatch):
     """A web server that wants to be asked twice, knows no ranges, and gives a secret file to nobody."""
     pytest.importorskip("aiohttp")
-    monkeypatch.setattr(locations, "WAIT", 0.0)
+    monkeypatch.setattr(urls, "WAIT", 0.0)
     busy = [1]
 
     class Handler(BaseHTTPRequestHandler):
@@ -247,7 +396,7 @@ def web(monkeypatch):
             if status == 200 and busy and self.command == "GET":
                 busy.pop()
                 status = 503
-            body = TEXT.encode() if status == 200 else b""
+            body = (PAGE if "page" in self.path else TEXT).encode() if status == 200 else b""
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -268,8 +417,22 @@ def web(monkeypatch):
 def test_text_from_the_web(web, run):
     assert list(read_lines(f"{web}/corpus.txt?token=abc")) == TEXT.splitlines()
     assert size_of(f"{web}/corpus.txt") == len(TEXT.encode())
+    status, _, err = run("vocab", f"{web}/page/")
+    assert status == 1 and f"{web}/page/: this is a web page, not the text" in err and f"'{web}/page/*.txt'" in err
+    assert list(read_lines(f"{web}/page.html")) == [PAGE.rstrip()]
     with on_disk(f"{web}/corpus.txt") as copy:
         assert copy.read_text(encoding="utf-8") == TEXT
     for name, told in (("missing", "no such file; check the URL"), ("secret", "needs credentials")):
         status, _, err = run("vocab", f"{web.replace('//', '//user:pw@')}/{name}?sig=abc")
         assert status == 1 and told in err and "abc" not in err and "pw" not in err, err
+
+
+def test_a_server_that_does_not_answer_is_no_missing_file(run, monkeypatch):
+    pytest.importorskip("aiohttp")
+    waited = []
+    monkeypatch.setattr(urls.time, "sleep", waited.append)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    status, _, err = run("vocab", f"http://127.0.0.1:{port}/corpus.txt")
+    assert status == 1 and "cannot be read: Cannot connect to host" in err and "no such file" not in err
+    assert waited == [0.5, 1.0, 2.0]  # it may be back in a moment

@@ -15,8 +15,9 @@ import pytest
 pytest.importorskip("distributed")
 
 from embedkit.cluster import words
+from embedkit.cluster.connecting import connected
 from embedkit.cluster.cooccurrence import SpreadCounts
-from embedkit.cluster.engine import DaskEngine, connected
+from embedkit.cluster.dask_engine import DaskEngine
 from embedkit.counting import Window
 from embedkit.errors import CorpusError, EmbedkitError
 from embedkit.training import remote, train
@@ -97,7 +98,7 @@ def test_an_error_of_a_task_is_the_error_of_one_machine(tmp_path, engine):
 
 
 def test_a_worker_with_another_version_is_refused(engine, monkeypatch):
-    monkeypatch.setattr("embedkit.cluster.engine.__version__", "99")
+    monkeypatch.setattr("embedkit.cluster.dask_engine.__version__", "99")
     with pytest.raises(EmbedkitError, match="this is 99; install the same version"):
         DaskEngine(engine._client)
 
@@ -106,7 +107,7 @@ def test_nobody_at_the_address(tmp_path, monkeypatch):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    monkeypatch.setattr("embedkit.cluster.engine.CONNECT_SECONDS", 2)
+    monkeypatch.setattr("embedkit.cluster.dask_engine.CONNECT_SECONDS", 2)
     started = time.monotonic()
     with (
         pytest.raises(EmbedkitError, match=f"no scheduler answers at tcp://127.0.0.1:{port}"),
@@ -274,14 +275,14 @@ def scheduler():
 
 def test_a_lost_scheduler_leaves_a_checkpoint_from_which_one_machine_goes_on(prose, tmp_path, scheduler, monkeypatch):
     address, head = scheduler
-    monkeypatch.setattr("embedkit.cluster.engine.CONNECT_SECONDS", 20)
+    monkeypatch.setattr("embedkit.cluster.dask_engine.CONNECT_SECONDS", 20)
     seen = []
     options = {**LONG}
 
     def lose(report):
         if report.stage == "training" and not seen:
             seen.append(report.done)
-            monkeypatch.setattr("embedkit.cluster.engine.CONNECT_SECONDS", 2)
+            monkeypatch.setattr("embedkit.cluster.dask_engine.CONNECT_SECONDS", 2)
             head.kill()
 
     with pytest.raises(EmbedkitError, match=r"the cluster was lost .*; the state of the run is in .*: give `resume`"):

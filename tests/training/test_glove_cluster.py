@@ -400,7 +400,7 @@ def test_the_plan_from_the_command_line(text, monkeypatch, capsys):
     class Told(Here):
         dashboard = ""
 
-    monkeypatch.setattr("embedkit.cluster.engine.connected", lambda address: contextlib.nullcontext(Told()))
+    monkeypatch.setattr("embedkit.cluster.connecting.connected", lambda address: contextlib.nullcontext(Told()))
     options = ["train", str(text), "--model", "glove", "--dry-run", "--cluster", "local:2", "--json", "--quiet"]
     assert main([*options, "--replicas", "4"]) == 0
     found = {row["what"]: row["value"] for row in map(json.loads, capsys.readouterr().out.splitlines())}

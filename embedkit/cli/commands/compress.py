@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from math import isnan
 
 import click
@@ -13,6 +12,7 @@ from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import load, reading_options
 from embedkit.errors import ConfigError
+from embedkit.files.locations import size_of
 from embedkit.rows.quantization import KINDS
 
 
@@ -107,5 +107,5 @@ def compress(
             )
         save(smaller, output, "native")
         if not is_stream(output):
-            before, after = os.path.getsize(model), os.path.getsize(output)
+            before, after = (size_of(file) or 0 for file in (model, output))
             note(f"{model}: {before:,} bytes; {output}: {after:,} bytes, {after / max(before, 1):.0%} of it", quiet)

@@ -24,7 +24,7 @@ from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.text_fields import unit_option
 from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError
-from embedkit.files.locations import is_url, shown
+from embedkit.files.urls import is_url, shown
 
 if TYPE_CHECKING:
     from embedkit.counting import Cooccurrences, Window

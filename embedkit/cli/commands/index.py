@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
@@ -72,6 +71,7 @@ def index(
 def _index_documents(
     corpus: list[str], output: str | None, options: dict[str, Any], as_json: bool, quiet: bool
 ) -> None:
+    from embedkit.files.locations import size_of
     from embedkit.files.outputs import is_stream
 
     if output is None:
@@ -82,7 +82,7 @@ def _index_documents(
     index.save(output)
     with Results(["documents", "words", "vector_size", "bytes"], as_json, header=True) as results:
         size = None if index.vectors is None else index.vectors.shape[1]
-        n_bytes = None if is_stream(output) else os.path.getsize(output)
+        n_bytes = None if is_stream(output) else size_of(output)
         results.row(len(index.documents), len(index.terms.terms), size, n_bytes)
     note(f"written to {output}", quiet)
 
@@ -92,6 +92,7 @@ def _index_words(
 ) -> None:
     import numpy as np
 
+    from embedkit.files.locations import size_of
     from embedkit.files.outputs import is_stream
     from embedkit.query.index import TOPN, NeighbourIndex
 
@@ -112,7 +113,7 @@ def _index_words(
             len(vectors),
             found.recall,
             found.expansion,
-            None if is_stream(target) else os.path.getsize(target),
+            None if is_stream(target) else size_of(target),
             (between - begun) / len(queries) * 1e3,
             (ended - between) / len(queries) * 1e3,
         )

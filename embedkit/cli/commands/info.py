@@ -23,7 +23,7 @@ def info(model: str, as_json: bool, quiet: bool) -> None:
     Piped, each line is property<TAB>value; --json prints one object.
     """
     from embedkit.files.describe import bytes_of, describe_own
-    from embedkit.files.locations import shown
+    from embedkit.files.urls import shown
     from embedkit.formats.compressed import at_hand
     from embedkit.formats.describe import describe
 

@@ -18,7 +18,8 @@ from embedkit.cli.shared.reading import load, reading_options_beside, refuse_rea
 from embedkit.documents.bm25 import K1, B
 from embedkit.documents.search import CANDIDATES, RERANKINGS, WAYS
 from embedkit.errors import ConfigError
-from embedkit.files.locations import STDIN, has_glob, is_url
+from embedkit.files.locations import STDIN, has_glob
+from embedkit.files.urls import is_url
 
 if TYPE_CHECKING:
     from embedkit.documents.search import Searcher

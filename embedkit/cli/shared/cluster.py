@@ -36,7 +36,7 @@ def refuse_with_cluster(cluster: str | None, **options: object) -> None:
 @contextlib.contextmanager
 def cluster_engine(address: str, quiet: bool) -> Iterator[Engine]:
     """Connect, say where, and let go in the end."""
-    from embedkit.cluster.engine import connected
+    from embedkit.cluster.connecting import connected
 
     with connected(address) as engine:
         where = f"; dashboard: {engine.dashboard}" if engine.dashboard else ""

@@ -15,6 +15,7 @@ import click
 
 from embedkit.errors import ConfigError
 from embedkit.files.outputs import check_output, refuse_overwriting, same_file
+from embedkit.files.urls import is_url, plain
 
 _SEEN = "embedkit.files"
 # Suffixes of other programs' models and of files of no model, beside those of word vectors.
@@ -29,7 +30,7 @@ class InputFile(click.Path):
     """A file or folder that the command reads; whether it exists is told by what reads it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        path = os.fsdecode(super().convert(value, param, ctx))
+        path = plain(os.fsdecode(super().convert(value, param, ctx)))
         if ctx is not None and not ctx.resilient_parsing:
             inputs, outputs = _seen(ctx)
             inputs.append((_name(param), path))
@@ -55,14 +56,14 @@ class OutputFile(click.Path):
         self.folders = folders
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        path = os.fsdecode(super().convert(value, param, ctx))
+        path = plain(os.fsdecode(super().convert(value, param, ctx)))
         if ctx is not None and not ctx.resilient_parsing:
             inputs, outputs = _seen(ctx)
             self.compare(path, inputs)
             for other, _ in outputs:
                 if same_file(path, other):
                     raise ConfigError(f"two outputs go to one file, {path}; name two")
-            if not (self.folders and os.path.isdir(path)):
+            if not (self.folders and (os.path.isdir(path) or (is_url(path) and path.endswith("/")))):
                 check_output(path)
             outputs.append((path, self))
         return path

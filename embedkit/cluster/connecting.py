@@ -1,0 +1,137 @@
+"""How a cluster is reached: a scheduler's address, processes of this machine, or somebody's client."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from embedkit.cluster import dask_engine
+from embedkit.cluster.dask_engine import DaskEngine
+from embedkit.cluster.engine import Engine
+from embedkit.errors import ConfigError, EmbedkitError
+
+COPIED = ("embedkit.kernels.tokens",)  # imported before processes of this machine are copied: Numba above all
+# Processes of this machine watch themselves less often than Dask's do by default: one tenth of the time of two workers
+# on two processors went to their looking after clocks and stacks, while the other one waited.
+SELDOM = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "500ms"}
+
+
+@contextlib.contextmanager
+def connected(address: str) -> Iterator[DaskEngine]:
+    """The cluster at `address`: a scheduler (``tcp://host:8786``), or ``local:N``, N processes on this machine.
+
+    Raises
+    ------
+    ConfigError
+        When the address is neither, or ``distributed`` is not installed.
+    EmbedkitError
+        When nobody answers there.
+    """
+    kind, _, number = address.partition(":")
+    if kind == "local" and (not number.isdigit() or not 1 <= int(number) <= 1024):
+        raise ConfigError(f"cluster local:N takes a number of processes from 1 to 1024, got {address!r}")
+    if kind != "local" and "://" not in address and ":" not in address:
+        raise ConfigError(f"cluster is a scheduler's address such as tcp://host:8786, or local:4, got {address!r}")
+    try:
+        import dask
+        from distributed import Client, LocalCluster
+        from distributed.comm.registry import backends
+    except ImportError as error:
+        raise EmbedkitError("a cluster needs the package distributed: pip install 'embedkit[dask]'") from error
+    scheme, separator, _ = address.partition("://")
+    if separator and scheme not in backends:  # a client of Dask's would wait for itself in the end
+        raise ConfigError(
+            f"cluster is a scheduler's address such as tcp://host:8786, or local:4, got {address!r}: Dask knows no "
+            f"{scheme}://, but {', '.join(sorted(backends))}"
+        )
+    with contextlib.ExitStack() as opened, dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
+        if kind == "local":
+            opened.enter_context(dask.config.set(SELDOM))
+            opened.enter_context(_started_by_copying())
+            cluster = LocalCluster(
+                n_workers=int(number),
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                silence_logs=50,
+                env=dict(os.environ),  # of now: what processes are copied from may have begun with another one
+            )
+            opened.enter_context(cluster)
+            where: Any = cluster
+        else:
+            where = address
+        try:
+            near = {"direct_to_workers": True} if kind == "local" else {}
+            client = opened.enter_context(
+                Client(where, timeout=dask_engine.CONNECT_SECONDS, set_as_default=False, **near)
+            )
+        except (OSError, TimeoutError, ValueError) as error:
+            raise EmbedkitError(
+                f"no scheduler answers at {address} ({error or type(error).__name__}); start one with "
+                "dask scheduler, or use local:4"
+            ) from error
+        with _without_noise():
+            yield DaskEngine(client)
+
+
+@contextlib.contextmanager
+def _without_noise() -> Iterator[None]:
+    """Keep back the traceback that a wait of Dask's leaves behind when it is cut off and its worker dies."""
+
+    def of_others(record: logging.LogRecord) -> bool:
+        return record.exc_info is None or getattr(record.exc_info[0], "__name__", "") != "AllExit"
+
+    log = logging.getLogger("asyncio")
+    log.addFilter(of_others)
+    try:
+        yield
+    finally:
+        log.removeFilter(of_others)
+
+
+@contextlib.contextmanager
+def _started_by_copying() -> Iterator[None]:
+    """Have Dask start processes as copies of one that has imported what they need, on Linux.
+
+    A process of its own for each imports Dask and Numba anew, seconds for each, and again for one that died. Elsewhere
+    libraries of the system do not take being copied.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    import multiprocessing
+
+    import dask
+    from distributed import utils
+
+    method = "forkserver"
+    # Else Dask imports pandas and others into this process, to make a list of its own.
+    if hasattr(utils, "_forkserver_preload_set"):
+        utils._forkserver_preload_set = True
+    multiprocessing.get_context(method).set_forkserver_preload(["distributed.nanny", *COPIED])
+    with dask.config.set({"distributed.worker.multiprocessing-method": method}):
+        yield
+
+
+@contextlib.contextmanager
+def engine_of(cluster: Any) -> Iterator[Engine]:
+    """An engine for an address, for somebody's `distributed.Client`, or for what is one already.
+
+    Raises
+    ------
+    ConfigError, EmbedkitError
+        As `connected`.
+    """
+    if isinstance(cluster, str):
+        with connected(cluster) as engine:
+            yield engine
+    elif hasattr(cluster, "scheduler_info"):
+        yield DaskEngine(cluster)
+    elif hasattr(cluster, "share"):
+        yield cluster
+    else:
+        raise ConfigError(f"cluster is an address or a distributed.Client, got {type(cluster).__name__}")
