@@ -203,10 +203,11 @@ def test_counts_at_a_url_are_trained_on(store, run):
     [
         (b'{"a": 1}\n', "expected word vectors, found JSON"),
         (b"some text that is none\n", "expected word vectors, found text"),
-        (gzip.compress(b"some text that is none\n"), "expected word vectors, found text"),
+        (gzip.compress(b"some text that is none\n", mtime=0), "expected word vectors, found text"),
         (b"", "expected vectors, found an empty file"),
         (b"PK\x03\x04junk", "cut off or damaged"),
     ],
+    ids=["json", "text", "packed text", "nothing", "zip"],
 )
 def test_errors_name_the_file_and_not_its_copy(store, run, content, told):
     store.pipe("/bucket/odd", content)
