@@ -80,17 +80,24 @@ def connected(address: str) -> Iterator[DaskEngine]:
 
 @contextlib.contextmanager
 def _without_noise() -> Iterator[None]:
-    """Keep back the traceback that a wait of Dask's leaves behind when it is cut off and its worker dies."""
+    """Keep back what Dask logs of a loss that is told anyway.
+
+    That is the traceback that a wait of Dask's leaves behind when it is cut off and its worker dies, and that its
+    scheduler cannot be reached any more.
+    """
 
     def of_others(record: logging.LogRecord) -> bool:
         return record.exc_info is None or getattr(record.exc_info[0], "__name__", "") != "AllExit"
 
-    log = logging.getLogger("asyncio")
-    log.addFilter(of_others)
-    try:
+    def of_the_living(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("Failed to reconnect to scheduler")
+
+    with contextlib.ExitStack() as filtered:
+        for name, kept in (("asyncio", of_others), ("distributed.client", of_the_living)):
+            log = logging.getLogger(name)
+            log.addFilter(kept)
+            filtered.callback(log.removeFilter, kept)
         yield
-    finally:
-        log.removeFilter(of_others)
 
 
 @contextlib.contextmanager

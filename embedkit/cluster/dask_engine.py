@@ -21,6 +21,7 @@ PATIENCE_SECONDS = 5.0  # between looks whether one lives
 BOUND_SECONDS = 0.5  # the same for a task that one worker alone can do
 RETRIES = 3  # of a task that fails with its worker
 # What Dask raises when an actor's worker is no more, beside what the operating system raises.
+_OF_A_LOST_CLUSTER = ("CommClosedError", "CancelledError", "FutureCancelledError", "TimeoutError")
 _OF_THE_DEAD = ("RuntimeError", "CommClosedError", "KilledWorker", "CancelledError", "FutureCancelledError", "KeyError")
 
 
@@ -43,7 +44,7 @@ class DaskEngine:
         self._desks: dict[str, Any] = {}
         # Of tasks: the workers without which they are never done.
         self._bound: weakref.WeakKeyDictionary[Any, frozenset[str]] = weakref.WeakKeyDictionary()
-        with _lost():
+        with _lost(client):
             client.wait_for_workers(1, timeout=CONNECT_SECONDS)
             found = client.run(_describe, on_error="return")
         self.n_workers = len(found)
@@ -65,7 +66,7 @@ class DaskEngine:
         return str(self._client.dashboard_link or "")
 
     def workers(self) -> list[str]:
-        with _lost():
+        with _lost(self._client):
             self._client.wait_for_workers(1, timeout=CONNECT_SECONDS)
             found = sorted(self._client.nthreads())
         return [name for name in found if name not in self._left_out]
@@ -81,11 +82,11 @@ class DaskEngine:
             where = {"workers": [worker], "allow_other_workers": True}
         elif self._left_out:  # others are taken where all of these are gone
             where = {"workers": self.workers(), "allow_other_workers": True}
-        with _lost():
+        with _lost(self._client):
             return self._submit(function, *arguments, **where)
 
     def submit_to(self, worker: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        with _lost():
+        with _lost(self._client):
             handle = self._submit(function, *arguments, workers=[worker], allow_other_workers=False)
         self._bound[handle] = self._bound_by(handle) | {worker}
         return handle
@@ -186,7 +187,7 @@ class DaskEngine:
         waiting = list(handles)
         try:
             for i, handle in enumerate(waiting):
-                with _lost():
+                with _lost(self._client):
                     result = self._result(handle)
                 waiting[i] = None
                 handle.release()
@@ -194,12 +195,16 @@ class DaskEngine:
         finally:
             for handle in waiting:
                 if handle is not None:
-                    handle.cancel()
+                    with contextlib.suppress(Exception):  # of a scheduler that is lost
+                        handle.cancel()
 
 
 @contextlib.contextmanager
-def _lost() -> Iterator[None]:
-    """Turn what Dask raises of its own into one line; errors of the tasks pass as they are."""
+def _lost(client: Any) -> Iterator[None]:
+    """Turn what Dask raises of its own into one line; errors of the tasks pass as they are.
+
+    Of a client that was closed, as it is when its scheduler is gone, that may be anything.
+    """
     try:
         yield
     except EmbedkitError:
@@ -210,9 +215,8 @@ def _lost() -> Iterator[None]:
             raise EmbedkitError(
                 "a task ended its worker again and again; more memory for each worker may help"
             ) from error
-        if name in ("CommClosedError", "CancelledError", "FutureCancelledError", "TimeoutError") or isinstance(
-            error, OSError
-        ):
+        closed = client.status in ("closing", "closed")
+        if closed or name in _OF_A_LOST_CLUSTER or isinstance(error, OSError):
             raise EmbedkitError(f"the cluster was lost ({name}: {error}); start it again and run this again") from error
         raise
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import weakref
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from embedkit.cluster import connecting
 from embedkit.cluster import dask_engine as engine
 from embedkit.cluster.dask_engine import DaskEngine
-from embedkit.errors import EmbedkitError
+from embedkit.errors import ConfigError, EmbedkitError
 
 
 class Handle:
@@ -31,8 +32,13 @@ class Handle:
 
 
 class Client:
+    status = "running"
+
     def __init__(self, *living):
         self.living = list(living)
+
+    def wait_for_workers(self, n, timeout):
+        return None
 
     def submit(self, function, *arguments, **where):
         self.where = where
@@ -130,3 +136,44 @@ def test_a_wait_that_was_cut_off_leaves_no_traceback(caplog):
         assert [record.exc_info[0] for record in caplog.records] == [ValueError]
     asyncio.run(left_behind(AllExit()))
     assert caplog.records[-1].exc_info[0] is AllExit  # of other programs, when ours is done
+
+
+def test_whatever_a_closed_client_raises_is_a_lost_cluster(monkeypatch):
+    """Dask's own objects are gone then: an AttributeError of theirs ended the command with a traceback."""
+    made = engine_with(Client(["a"]))
+
+    def gone(*_, **__):
+        raise AttributeError("'NoneType' object has no attribute 'identity'")
+
+    for name in ("wait_for_workers", "nthreads", "submit"):
+        monkeypatch.setattr(Client, name, gone)
+    with pytest.raises(AttributeError):
+        made.workers()
+    monkeypatch.setattr(Client, "status", "closed")
+    for ask in (made.workers, lambda: made.submit(print), lambda: list(made.results([Handle(9)]))):
+        with pytest.raises(EmbedkitError, match="the cluster was lost"):
+            ask()
+
+
+def test_a_task_does_not_wait_for_workers_that_lived_when_it_was_given_out():
+    """Once a worker was left out, tasks were for those that lived at that moment and waited for them for ever."""
+    client = Client(["a", "b", "late"])
+    engine_with(client, ["late"]).submit(print)
+    assert (client.where["workers"], client.where["allow_other_workers"]) == (["a", "b"], True)
+
+
+def test_what_dask_logs_of_a_lost_scheduler_is_kept_back(caplog):
+    with connecting._without_noise():
+        logging.getLogger("distributed.client").error("Failed to reconnect to scheduler after %.2f seconds", 10.0)
+        logging.getLogger("distributed.client").error("another error")
+    assert [record.getMessage() for record in caplog.records] == ["another error"]
+
+
+@pytest.mark.parametrize("address", ["foo://x", "http://127.0.0.1:8786", "s3://bucket/x"])
+def test_an_address_of_another_kind_is_refused_at_once(address, capfd):
+    """A client of Dask's that never began waited twenty seconds for its own end, and left a traceback."""
+    pytest.importorskip("distributed")
+    with pytest.raises(ConfigError, match="Dask knows no"), connecting.connected(address):
+        pass
+    gc.collect()
+    assert capfd.readouterr().err == ""
