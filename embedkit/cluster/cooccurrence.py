@@ -1,9 +1,11 @@
 """Co-occurrence counts of a corpus on many machines: each byte range counted apart, the counts merged by rows.
 
-A range's counts stay on the disk of the worker that made them (`embedkit.cluster.kept`), or go to a store that all
-workers reach (`embedkit.cluster.stored`). Each piece of the rows is then added up by one task, and the pieces arrive
-here in order and go to the file as they come; no more of them are under way than there are workers for. Weights are
-whole numbers (`embedkit.counting.window.Window.weights`), so the sums are those of one machine, bit for bit.
+A few neighbouring ranges are one task, which counts so many words of them at a time and adds that up on its disk
+(`embedkit.counting.counting`), however long the text is. A task's counts stay on the disk of the worker that made them
+(`embedkit.cluster.kept`), or go to a store that all workers reach (`embedkit.cluster.stored`). Each piece of the rows
+is then added up by one task, and the pieces arrive here in order and go to the file as they come; no more of them are
+under way than there are workers for. Weights are whole numbers (`embedkit.counting.window.Window.weights`), so the sums
+are those of one machine, bit for bit.
 
 Words are counted first, and once more with the co-occurrences: where the sums differ, the text is another one.
 """
@@ -14,7 +16,7 @@ import contextlib
 import os
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -27,7 +29,7 @@ from embedkit.cluster.kept import KeptRun, Mark, Stretch
 from embedkit.cluster.stored import StoredRun
 from embedkit.cluster.words import count_words, cut
 from embedkit.counting.cooccurrences import Cooccurrences, estimate_cells
-from embedkit.counting.counting import count_blocks
+from embedkit.counting.counting import count_blocks, memory_for
 from embedkit.counting.files import save
 from embedkit.counting.rows import RowBlock
 from embedkit.counting.runs import merge_held
@@ -43,8 +45,11 @@ from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 
 _PIECE_RECORDS = 1 << 19  # of all ranges, about, that are added up at a time
-_PIECES_EACH = 2, 64  # pieces for a worker, at least and at most
-_TASKS = 200_000  # that hand pieces on, where that many pieces are
+_PIECES_EACH = 2  # pieces for a worker, at least
+_TASKS = 200_000  # that hand pieces on, at most
+_RUNS_EACH = 4  # tasks that count, for a worker: so that a slow one does not hold up the rest
+_TOKENS_AT_ONCE = 1 << 21  # counted at a time
+_MAPPED_ABOVE = 4 * _TOKENS_AT_ONCE  # bytes of ids
 _AHEAD = 1  # pieces under way for a worker
 
 
@@ -128,6 +133,12 @@ class SpreadCounts:
     def _ranges(self) -> list[str | ByteRange]:
         return cut(self.sources, self.engine.n_workers)
 
+    def _groups(self) -> list[list[str | ByteRange]]:
+        """The ranges of each task that counts."""
+        ranges = self._ranges()
+        n = min(len(ranges), _RUNS_EACH * self.engine.n_workers)
+        return [ranges[len(ranges) * i // n : len(ranges) * (i + 1) // n] for i in range(n)]
+
     def estimate_cells(self) -> int:
         """About how many cells there are, from the first and the middle stretch of the corpus."""
         ranges, known = self._ranges(), self.engine.share(self.vocabulary)
@@ -168,7 +179,7 @@ class SpreadCounts:
         """Count; the rows in order. Parameters and errors as of `save`."""
         with contextlib.ExitStack() as ending:
             pieces = self._pieces(folder, progress, ending)
-            sums = self._in_turn(pieces, lambda n, piece: [piece])
+            sums = _in_turn(self.engine, pieces, lambda n, piece: [piece])
             for (blocks,) in reported(sums, len(pieces), "merging", progress):
                 yield from blocks
 
@@ -195,17 +206,7 @@ class SpreadCounts:
             As `save`.
         """
         with contextlib.ExitStack() as ending:
-            return list(self._in_turn(self._pieces(None, progress, ending), use))
-
-    def _in_turn(self, pieces: list[Callable[[], Any]], use: Callable[[int, Any], list[Any]]) -> Iterator[list[Any]]:
-        """What the handles of ``use(n, handle)`` come to, piece after piece; a few are submitted ahead."""
-        waiting: deque[list[Any]] = deque()
-        for n, make in enumerate(pieces):
-            waiting.append(use(n, make()))
-            if len(waiting) > _AHEAD * self.engine.n_workers:
-                yield list(self.engine.results(waiting.popleft()))
-        while waiting:
-            yield list(self.engine.results(waiting.popleft()))
+            return list(_in_turn(self.engine, self._pieces(None, progress, ending), use))
 
     def _pieces(
         self, folder: str | None, progress: ProgressCallback | None, ending: contextlib.ExitStack
@@ -213,7 +214,7 @@ class SpreadCounts:
         """Count all ranges; what submits the sum of each piece of the rows. In the end files in `folder` go away."""
         engine, known = self.engine, self.engine.share(self.vocabulary)
         counting = known, self.window, self.reading, folder is not None
-        runs = [engine.submit(count_range, span, *counting) for span in self._ranges()]
+        runs = [engine.submit(count_ranges, spans, *counting) for spans in self._groups()]
         if folder is not None:
             names = [_name_in(folder) for _ in runs]
             for name in names:
@@ -228,14 +229,54 @@ class SpreadCounts:
             parts = [engine.submit(_rows, run, *rows) for run in runs]
             return engine.submit(_add_rows, rows, known, self.window, self.counted, marks, *parts)
 
-        return [partial(add_up, rows) for rows in self._row_pieces(records)]
+        return [partial(add_up, rows) for rows in self._row_pieces(records, len(runs))]
 
-    def _row_pieces(self, records: int) -> list[tuple[int, int]]:
+    def _row_pieces(self, records: int, n_runs: int) -> list[tuple[int, int]]:
         """Stretches of rows whose counts a worker adds up at a time, of so many records in all."""
         most = np.minimum(np.maximum(self.vocabulary.counts, 1) * 2 * self.window.size, len(self.vocabulary))
-        workers, (least, each) = self.engine.n_workers, _PIECES_EACH
-        n = min(records // _PIECE_RECORDS, each * workers, _TASKS // self.n_shards)
-        return row_pieces(most, max(n, least * workers))
+        n = min(records // _PIECE_RECORDS, _TASKS // n_runs)
+        return row_pieces(most, max(n, _PIECES_EACH * self.engine.n_workers))
+
+
+class HeldCounts:
+    """Counts that this process has, and hands to the workers of a cluster.
+
+    Parameters
+    ----------
+    engine : Engine
+    counts : Cooccurrences
+    """
+
+    def __init__(self, engine: Engine, counts: Cooccurrences) -> None:
+        self.engine, self.counts, self.vocabulary = engine, counts, counts.vocabulary
+
+    def for_each_piece(
+        self, use: Callable[[int, Any], list[Any]], progress: ProgressCallback | None = None
+    ) -> list[list[Any]]:
+        """Submit something with each piece of the rows; parameters as of `SpreadCounts.for_each_piece`."""
+        most = np.diff(self.counts.offsets)
+        rows = row_pieces(np.maximum(most, 1), max(1, len(self.counts) // _PIECE_RECORDS))
+        pieces = [partial(self._handed, *stretch) for stretch in rows]
+        return list(reported(_in_turn(self.engine, pieces, use), len(pieces), "sending", progress))
+
+    def _handed(self, first: int, last: int) -> Any:
+        low, high = self.counts.offsets[first], self.counts.offsets[last]
+        lengths = np.diff(self.counts.offsets[first : last + 1])
+        columns, values = np.array(self.counts.columns[low:high]), np.array(self.counts.values[low:high])
+        return self.engine.share([RowBlock(first, lengths, columns, values)])
+
+
+def _in_turn(
+    engine: Engine, pieces: Sequence[Callable[[], Any]], use: Callable[[int, Any], list[Any]]
+) -> Iterator[list[Any]]:
+    """What the handles of ``use(n, handle)`` come to, piece after piece; a few are submitted ahead."""
+    waiting: deque[list[Any]] = deque()
+    for n, make in enumerate(pieces):
+        waiting.append(use(n, make()))
+        if len(waiting) > _AHEAD * engine.n_workers:
+            yield list(engine.results(waiting.popleft()))
+    while waiting:
+        yield list(engine.results(waiting.popleft()))
 
 
 def row_pieces(most: np.ndarray, n: int) -> list[tuple[int, int]]:
@@ -253,16 +294,25 @@ def row_pieces(most: np.ndarray, n: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def count_range(
-    span: str | ByteRange, vocabulary: Vocabulary, window: Window, reading: dict[str, Any], apart: bool = False
+def count_ranges(
+    spans: Sequence[str | ByteRange],
+    vocabulary: Vocabulary,
+    window: Window,
+    reading: dict[str, Any],
+    apart: bool = False,
 ) -> KeptRun:
-    """The counts of one range, times the scale of the window's weights; `apart` as for `KeptRun`."""
+    """The counts of some ranges, times the scale of the window's weights; `apart` as for `KeptRun`."""
+    n_words = len(vocabulary)
+    words = np.zeros(n_words, np.int64)
     try:
-        corpus = Corpus.from_text([span], vocabulary=vocabulary, workers=1, **reading)
+        corpus = Corpus.from_text(spans, vocabulary=vocabulary, workers=1, mmap_above=_MAPPED_ABOVE, **reading)
     except EmptyCorpusError:
-        return KeptRun(np.zeros(len(vocabulary), np.int64), [], apart)
-    words = np.bincount(corpus.ids[corpus.ids >= 0], minlength=len(vocabulary))
-    return KeptRun(words, count_blocks(corpus, window, workers=1, scaled=True), apart)
+        return KeptRun(words, [], apart)
+    for start in range(0, len(corpus.ids), _TOKENS_AT_ONCE):
+        ids = corpus.ids[start : start + _TOKENS_AT_ONCE]
+        words += np.bincount(ids[ids >= 0], minlength=n_words)
+    memory = memory_for(_TOKENS_AT_ONCE, n_words, 1)
+    return KeptRun(words, count_blocks(corpus, window, workers=1, memory=memory, scaled=True), apart)
 
 
 def _estimate(span: str | ByteRange, vocabulary: Vocabulary, window: Window, reading: dict[str, Any]) -> int:

@@ -41,6 +41,11 @@ def fixed_bytes(n_words: int, workers: int) -> int:
     return RESIDENT + vocabulary + workers * thread + 12 * records * (2 * workers + 1)
 
 
+def memory_for(tokens: int, n_words: int, workers: int) -> int:
+    """The memory in which so many tokens are counted at a time, as `tokens_within` has it."""
+    return fixed_bytes(n_words, workers) + _TOKEN_BYTES * max(tokens, _FEWEST_TOKENS)
+
+
 def tokens_within(memory: int, n_words: int, workers: int) -> int:
     """How many tokens can be counted at a time within `memory` bytes.
 

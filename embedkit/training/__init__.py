@@ -25,6 +25,7 @@ from embedkit.training.inputs import (
     Source,
     check_base,
     corpus_on_cluster,
+    counted_for_cluster,
     counts_on_cluster,
     idle_of,
     mention_forms,
@@ -325,12 +326,20 @@ def train(
     if isinstance(vocabulary, (str, os.PathLike)):
         vocabulary = Vocabulary.load(vocabulary)
     refuse_idle(corpus, settled, given, vocabulary, cooccurrences, mmap_above)
-    if cluster is not None and cooccurrences is not None:
-        raise ConfigError("`cluster` counts a corpus; with `cooccurrences` the counts are there already")
+    on_workers = settled.model == "glove" and getattr(settled, "replicas", None) is not None
+    if cluster is not None and cooccurrences is not None and not on_workers:
+        raise ConfigError(
+            "`cluster` has nothing to do with `cooccurrences`, where the counts are there already: only model glove "
+            "with `replicas` is trained by its workers then; leave it out"
+        )
     vectors: KeyedVectors
     idle: frozenset[str]
     read: dict[str, Any]
-    if cooccurrences is not None:
+    if cluster is not None and cooccurrences is not None:
+        handed = counted_for_cluster(cluster, cooccurrences, settled, vocabulary)
+        vectors = family(settled).fit(None, settled, run, cooccurrences=handed)
+        idle, read = OF_CORPUS | OF_COUNTING, {}
+    elif cooccurrences is not None:
         fit = family(settled).fit
         vectors = fit(None, settled, run, cooccurrences=cooccurrences, vocabulary=vocabulary)
         idle, read = OF_CORPUS | OF_COUNTING, {}

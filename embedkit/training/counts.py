@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from embedkit.cluster.connecting import engine_of
-from embedkit.cluster.cooccurrence import SpreadCounts
+from embedkit.cluster.cooccurrence import HeldCounts, SpreadCounts
 from embedkit.counting import Cooccurrences, Window, count_cooccurrences
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.progress import ProgressCallback
@@ -21,7 +21,7 @@ from embedkit.vocabulary.corpus import Corpus
 
 @dataclass(frozen=True)
 class ClusterCounts:
-    """Counts that a cluster makes of a corpus in files.
+    """Counts that a cluster makes of a corpus in files, or is handed where they are there already.
 
     Attributes
     ----------
@@ -31,23 +31,40 @@ class ClusterCounts:
     options : dict
         ``min_count``, ``max_vocab`` and how the text is read.
     vocabulary : Vocabulary, optional
+    counted : path, optional
+        A file of counts, in the place of sources; this process alone reads it.
     """
 
     cluster: Any
     sources: list[Any]
     options: dict[str, Any]
     vocabulary: Vocabulary | None = None
+    counted: str | os.PathLike[str] | None = None
 
     @property
     def read(self) -> dict[str, Any]:
         """How the text is read, as `Corpus.options` has it."""
+        if self.counted is not None:
+            return {}
         chosen = ("min_count", "max_vocab")
         found = {name: value for name, value in self.options.items() if name not in chosen}
         return {**found, **({name: self.options[name] for name in chosen} if self.vocabulary is None else {})}
 
     @contextlib.contextmanager
+    def pieces(self, config: TrainingConfig, progress: ProgressCallback | None) -> Iterator[SpreadCounts | HeldCounts]:
+        """The counts in pieces for the workers, those of a file too; for as long as the cluster is connected."""
+        if self.counted is None:
+            with self.spread(Window(config.window), progress) as spread:
+                yield spread
+            return
+        with engine_of(self.cluster) as engine:
+            from embedkit.counting.files import load
+
+            yield HeldCounts(engine, load(self.counted, self.vocabulary, workers=config.workers, progress=progress))
+
+    @contextlib.contextmanager
     def spread(self, window: Window, progress: ProgressCallback | None) -> Iterator[SpreadCounts]:
-        """The counts, with the workers; for as long as the cluster is connected."""
+        """The counts that the workers make; for as long as the cluster is connected."""
         with engine_of(self.cluster) as engine:
             yield SpreadCounts.from_text(
                 engine, self.sources, window, vocabulary=self.vocabulary, progress=progress, **self.options

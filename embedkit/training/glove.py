@@ -20,7 +20,7 @@ from collections.abc import Generator, Mapping
 
 import numpy as np
 
-from embedkit.counting import Cooccurrences, Window
+from embedkit.counting import Cooccurrences
 from embedkit.errors import TrainingError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.threads import Timetable, run_rounds
@@ -72,7 +72,7 @@ def fit(
         When training diverges, or the checkpoint is of another run.
     """
     if isinstance(cooccurrences, ClusterCounts) and config.replicas is not None:
-        with cooccurrences.spread(Window(config.window), run.progress) as spread:
+        with cooccurrences.pieces(config, run.progress) as spread:
             config = suited(config, spread.vocabulary, spread.vocabulary.total, run)
             groups = Groups.of(len(spread.vocabulary), config.replicas)
             return train_on_cluster(GloVe(spread.vocabulary, config, groups.order()), spread, groups, config, run)

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from embedkit.cluster.cooccurrence import SpreadCounts
+from embedkit.cluster.cooccurrence import HeldCounts, SpreadCounts
 from embedkit.cluster.engine import reported
 from embedkit.cluster.shared import SharedAddress
 from embedkit.errors import CorpusError
@@ -60,7 +60,7 @@ def work_of(n_groups: int, n_records: int, weighted: float) -> Work:
 
 
 def train_on_cluster(
-    family: TwoSided, counts: SpreadCounts, groups: Groups, config: TrainingConfig, run: Run
+    family: TwoSided, counts: SpreadCounts | HeldCounts, groups: Groups, config: TrainingConfig, run: Run
 ) -> KeyedVectors:
     """`embedkit.training.glove.train` on a cluster: the same vectors.
 
@@ -93,7 +93,7 @@ class RemoteParts(RemoteRun):
     ----------
     family : TwoSided
         Its matrices are what this process knows.
-    counts : SpreadCounts
+    counts : SpreadCounts or HeldCounts
     groups : Groups
     config : TrainingConfig
     run : Run
@@ -107,7 +107,7 @@ class RemoteParts(RemoteRun):
     note_times = NOTE_TIMES
 
     def __init__(
-        self, family: TwoSided, counts: SpreadCounts, groups: Groups, config: TrainingConfig, run: Run
+        self, family: TwoSided, counts: SpreadCounts | HeldCounts, groups: Groups, config: TrainingConfig, run: Run
     ) -> None:
         super().__init__(counts.engine, groups.replicas, run)
         self.family, self.counts, self.groups, self.config = family, counts, groups, config

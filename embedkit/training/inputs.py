@@ -169,6 +169,14 @@ def counts_on_cluster(
     return ClusterCounts(cluster, sources, options, vocabulary)
 
 
+def counted_for_cluster(
+    cluster: Any, counted: str | os.PathLike[str], config: TrainingConfig, vocabulary: Vocabulary | None
+) -> ClusterCounts:
+    """Counts in a file, for the workers of a cluster that train GloVe. Raises ConfigError where there is one part."""
+    _refuse_one(config)
+    return ClusterCounts(cluster, [], {}, vocabulary, counted)
+
+
 def corpus_on_cluster(
     engine: Engine,
     corpus: Any,

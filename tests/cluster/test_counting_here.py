@@ -15,7 +15,7 @@ from embedkit.cluster.connecting import connected
 from embedkit.cluster.cooccurrence import SpreadCounts
 from embedkit.cluster.kept import KeptRun
 from embedkit.cluster.stored import StoredRun
-from embedkit.counting import Window, tfidf
+from embedkit.counting import Window, counting, tfidf
 from embedkit.counting.files import count_to_file
 from embedkit.counting.phrases import join_phrases, spell
 from embedkit.counting.rows import RowBlock
@@ -225,7 +225,7 @@ def test_a_text_that_changes_between_its_words_and_its_cooccurrences(text, tmp_p
 
     class Late(Here):
         def submit(self, function, *arguments, worker=None):
-            if function.__name__ == "count_range" and len(arguments) == 5:
+            if function.__name__ == "count_ranges" and len(arguments) == 5:
                 changed.write_bytes((text / "a.txt").read_bytes().replace(b"word2 ", b"word4 "))
             return super().submit(function, *arguments, worker=worker)
 
@@ -248,11 +248,11 @@ def test_a_text_that_is_another_one_when_a_range_is_counted_again(text, tmp_path
 
         def submit(self, function, *arguments, worker=None):
             self.pieces += function is cooccurrence._add_rows
-            if function is cooccurrence.count_range and self.again is None:
+            if function is cooccurrence.count_ranges and self.again is None:
                 self.again = arguments
             if function is cooccurrence._rows and self.pieces == 4:
                 changed.write_bytes((text / "a.txt").read_bytes().replace(b"word2 word4 ", b"word4 word2 "))
-                arguments = (cooccurrence.count_range(*self.again), *arguments[1:])
+                arguments = (cooccurrence.count_ranges(*self.again), *arguments[1:])
             return super().submit(function, *arguments, worker=worker)
 
     counts = SpreadCounts.from_text(Losing(), changed, Window(3), vocabulary=vocabulary, min_count=20)
@@ -279,12 +279,40 @@ def test_a_vocabulary_of_another_text_is_taken_as_it_is(text, tmp_path):
 def test_pieces_of_the_rows(text, monkeypatch, records):
     """There are as many as keep each small, unless there would be too many of them."""
     counts = SpreadCounts.from_text(Here(), text, Window(3), min_count=1)
-    pieces = counts._row_pieces(records)
+    pieces = counts._row_pieces(records, 16)
     assert [first for first, _ in pieces] == [0, *[last for _, last in pieces[:-1]]]
     assert pieces[-1][1] == len(counts.vocabulary)
-    assert {0: 8, 10**7: 8, 10**9: 150}[records] < len(pieces) <= 64 * 5
-    monkeypatch.setattr(cooccurrence, "_TASKS", 30 * counts.n_shards)
-    assert len(counts._row_pieces(records)) <= 30
+    assert {0: 5, 10**7: 8, 10**9: 150}[records] < len(pieces) <= max(records // cooccurrence._PIECE_RECORDS, 16)
+    monkeypatch.setattr(cooccurrence, "_TASKS", 30 * 16)
+    assert len(counts._row_pieces(records, 16)) <= 30
+
+
+def test_a_long_text_is_counted_within_a_bound(text, tmp_path, monkeypatch):
+    """A task counts some ranges, so many words at a time, and its worker adds that up on its disk."""
+    count_to_file(Corpus.from_text(text, min_count=2), tmp_path / "one.safetensors", Window(4))
+    monkeypatch.setattr(words, "SMALLEST_RANGE", 500)
+    monkeypatch.setattr(words, "_RANGES_EACH", (40, 400))
+    monkeypatch.setattr(cooccurrence, "_TOKENS_AT_ONCE", 300)
+    monkeypatch.setattr(counting, "_FEWEST_TOKENS", 1)
+    parts, tasks = [], []
+    count_part = counting._count_part
+
+    def counted(ids, part, *more):
+        parts.append(part[1] - part[0])
+        return count_part(ids, part, *more)
+
+    class Watching(Here):
+        def submit(self, function, *arguments, worker=None):
+            if function is cooccurrence.count_ranges:
+                tasks.append(len(arguments[0]))
+            return super().submit(function, *arguments, worker=worker)
+
+    monkeypatch.setattr(counting, "_count_part", counted)
+    counts = SpreadCounts.from_text(Watching(), text, Window(4), min_count=2)
+    counts.save(tmp_path / "many.safetensors")
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "many.safetensors").read_bytes()
+    assert len(tasks) <= 4 * Watching.n_workers and max(tasks) > 2 and sum(tasks) == counts.n_shards
+    assert len(parts) > 2 * len(tasks) and max(parts) <= 300
 
 
 def test_few_pieces_are_under_way(text, tmp_path, monkeypatch):

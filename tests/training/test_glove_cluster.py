@@ -11,11 +11,12 @@ import pytest
 
 import embedkit
 from embedkit.cli import main
-from embedkit.cluster import words
+from embedkit.cluster import cooccurrence, words
 from embedkit.cluster.cooccurrence import SpreadCounts
 from embedkit.cluster.engine import LATE
 from embedkit.cluster.shared import SharedMemory
 from embedkit.counting import Window, count_cooccurrences
+from embedkit.counting.files import count_to_file
 from embedkit.errors import ConfigError, CorpusError, EmbedkitError, TrainingError
 from embedkit.files import spool
 from embedkit.training import glove_cluster, glove_disk, glove_worker, remote, remote_shares
@@ -91,6 +92,24 @@ def test_workers_that_die_change_nothing(text, expected, monkeypatch, calls, apa
     np.testing.assert_array_equal(there.vectors, expected.vectors)
 
 
+@pytest.mark.parametrize("name", ["counts.npz", "counts.bin"])
+@pytest.mark.parametrize("calls", [[], [2, 3]])
+def test_counts_that_are_there_are_handed_to_the_workers(text, tmp_path, monkeypatch, name, calls):
+    """In pieces, and once more to who takes the place of a worker that died."""
+    monkeypatch.setattr(cooccurrence, "_PIECE_RECORDS", 300)
+    corpus = Corpus.from_text(text, min_count=3)
+    count_to_file(corpus, tmp_path / name, Window(4))
+    options = {name: value for name, value in OPTIONS.items() if name != "window"}
+    options |= {"cooccurrences": tmp_path / name, "vocabulary": corpus.vocabulary if name.endswith("bin") else None}
+    here, reports = embedkit.train(**options), []
+    engine = Failing(*calls)
+    there = embedkit.train(cluster=engine, progress=reports.append, **options)
+    np.testing.assert_array_equal(there.vectors, here.vectors)
+    assert there.config == here.config
+    assert engine.lost == len(calls)
+    assert max(report.total for report in reports if report.stage == "sending") > 10
+
+
 def test_a_worker_that_does_not_answer_is_left_out(text, expected):
     class Hanging(Here):
         out = False
@@ -126,7 +145,7 @@ def test_workers_that_join_are_given_records_by_those_that_have_them(text, expec
             return ["a", "b", "c"][: self.crew]
 
         def submit(self, function, *arguments, worker=None):
-            self.counted += function.__name__ == "count_range"
+            self.counted += function.__name__ == "count_ranges"
             self.given += function.__name__ == "give_group"
             return super().submit(function, *arguments, worker=worker)
 
@@ -207,7 +226,7 @@ def test_a_part_stays_with_its_holder_when_its_taker_dies(text, expected, monkey
             return ["a", "b"] if self.asked > 8 and not self.died else ["a"]
 
         def submit(self, function, *arguments, worker=None):
-            self.counted += function.__name__ == "count_range"
+            self.counted += function.__name__ == "count_ranges"
             if worker == "b" and function.__name__ in ("take_group", "close_part"):
                 self.died = True
                 return None
