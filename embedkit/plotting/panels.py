@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import os
+import textwrap
 from collections.abc import Callable, Sequence
 from itertools import cycle
 
@@ -51,7 +52,7 @@ def draw_panels(
         columns = 2 if len(drawn) > 3 else 1
         rows = -(-len(drawn) // columns)
         figure = Figure(figsize=(8 * columns, 4.5 * rows), dpi=dpi, layout="constrained")
-        figure.suptitle(escape(title), parse_math=False)
+        figure.suptitle(escape(textwrap.shorten(title, 70 * columns, placeholder=" …")), parse_math=False)
         for number, panel in enumerate(drawn, 1):
             axes = figure.add_subplot(rows, columns, number)
             axes.set_title(escape(panel.title), parse_math=False, fontsize=11)

@@ -351,3 +351,15 @@ def test_what_was_written_is_json_where_that_is_asked_for(model, tmp_path, capsy
     assert json.loads(capsys.readouterr().out)["file"] == str(tmp_path / "m.html")
     assert main(["plot", "--cooccurrences", str(tmp_path / "t.txt"), "--json", "-q"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[0])["values"].keys() == {"a", "b"}
+
+
+def test_small_numbers_have_digits_where_they_are_what_is_asked_for(tmp_path, capsys):
+    assert main(["show", "gradients", "--steps", "50"]) == 0
+    first = capsys.readouterr().out.splitlines()[1].split("\t")
+    assert all(0 < float(value) < 1e-6 for value in first[1:])
+    (tmp_path / "t.txt").write_text("a b c d\nb c d a\nc d a b\n" * 5)
+    assert main(["lm", "train", str(tmp_path / "t.txt"), "-o", str(tmp_path / "m"), "-q"]) == 0
+    (tmp_path / "u.txt").write_text("d c b a d c b a d c b a d c b a\n")
+    capsys.readouterr()
+    assert main(["lm", "evaluate", str(tmp_path / "m"), str(tmp_path / "u.txt"), "--sentences"]) == 0
+    assert 0 < float(capsys.readouterr().out.splitlines()[1].split("\t")[1]) < 1e-6

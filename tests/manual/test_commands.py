@@ -11,8 +11,9 @@ from embedkit.cli import COMMANDS, cli
 from embedkit.cli.commands.lm import KINDS, ByModel
 from embedkit.manual import PAGES as CONTENTS
 from embedkit.manual import find
-from tests.manual.pages import MANUAL, PAGES, ROOT, blocks, name_of
+from tests.manual.pages import FENCE, MANUAL, PAGES, ROOT, blocks, name_of
 
+CHAPTERS = sorted((MANUAL / "course").glob("*.md"))
 TEXTS = {name_of(path): path.read_text(encoding="utf-8") for path in PAGES}
 
 
@@ -98,6 +99,16 @@ def test_every_link_leads_somewhere(path):
 def test_every_page_is_in_the_table_of_contents():
     listed = {page.path(korean) for page in CONTENTS for korean in (False, True)}
     assert listed == set(MANUAL.rglob("*.md"))
+
+
+@pytest.mark.parametrize("path", [path for path in CHAPTERS if not path.name.endswith(".ko.md")], ids=name_of)
+def test_every_chapter_has_a_korean_page_with_the_same_sessions(path):
+    """What the commands print is compared on the English page alone."""
+    korean = path.with_suffix(".ko.md")
+    text = korean.read_text(encoding="utf-8")
+    assert FENCE.findall(text) == FENCE.findall(path.read_text(encoding="utf-8"))
+    assert len(re.findall(r"[가-힣]", re.sub(FENCE, "", text))) > 150
+    assert text.count("\n## ") == path.read_text(encoding="utf-8").count("\n## ")
 
 
 def test_every_page_answers_to_its_names_and_no_two_to_one():

@@ -16,6 +16,7 @@ from embedkit.nn.models.classifier import ClassifierConfig
 from embedkit.nn.models.classifier_training import train_classifier
 from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_training import train_language_model
+from embedkit.plotting import panels
 from embedkit.text.labelled import LabelledTexts
 from embedkit.vocabulary.corpus import Corpus
 
@@ -50,6 +51,13 @@ def test_gradients_by_a_difference_and_their_clipping():
     np.testing.assert_allclose(lines.curves["lstm, clipped"], lines.curves["lstm"] * clipped / norm)
 
 
+def test_open_gates_let_the_gradient_through():
+    closed, open_ = (showing.gradients(steps=30, forget_bias=bias)[0].curves for bias in (0.0, 6.0))
+    assert closed["rnn"][0] == open_["rnn"][0]
+    for cell in ("lstm", "gru"):
+        assert closed[cell][0] < 1e-4 * closed[cell][-1] and open_[cell][0] > 0.1 * open_[cell][-1]
+
+
 def test_larger_recurrent_weights_make_the_gradient_explode():
     calm, wild = (showing.gradients(60, scale=scale)[0].curves["rnn"] for scale in (0.5, 4.0))
     assert calm[0] < 1e-6 * calm[-1] and wild[0] > 1e-2 * wild[-1]
@@ -70,7 +78,9 @@ def test_windows_by_hand():
     assert cbow.rows == [("b", "a"), ("a c", "b"), ("b", "c")]
     assert [row[:2] for row in pairs.rows] == [("a", "b"), ("b", "a"), ("b", "c"), ("c", "b")]
     assert all(word not in drawn.split() and len(drawn.split()) == 3 for _, word, drawn in pairs.rows)
-    assert showing.windows(["a"])[0].rows == []
+    for tokens in ([], ["a"]):
+        with pytest.raises(ConfigError, match="at least two words"):
+            showing.windows(tokens)
 
 
 def test_markov_multiplies_to_the_models_own_probability():
@@ -82,10 +92,18 @@ def test_markov_multiplies_to_the_models_own_probability():
     assert chain.values[1, 1] == pytest.approx(model.distribution(["a"])[model.unknown])
 
 
+def test_the_chain_of_a_longer_model_says_what_it_depends_on():
+    corpus = Corpus.from_sentences([line.split() for line in LINES], min_count=1)
+    bigrams, trigrams = (showing.markov(NgramModel.train(corpus, order=n), ["a"])[1] for n in (2, 3))
+    assert bigrams.title.endswith("one word of context")
+    assert trigrams.title.endswith("being the first of a sentence")
+
+
 def test_positions():
     table, alike = showing.positional(5, 8)
     np.testing.assert_allclose(table.values, positions(5, 8, np.float64))
     np.testing.assert_allclose(np.diag(alike.values), 1)
+    np.testing.assert_allclose(np.diag(showing.positional(6, 7)[1].values), 1)  # an odd width has a sine more
 
 
 @pytest.mark.parametrize(("kind", "names"), [("lstm", 6), ("gru", 4)])
@@ -120,8 +138,10 @@ def test_classifiers_show_theirs_and_other_models_are_refused(tmp_path):
         model.save(tmp_path / kind)
     assert showing.gates(tmp_path / "gru", "a b")[0].columns == ["a", "b"]
     assert showing.attention(tmp_path / "transformer", "a b")[0].values.shape == (2, 2)
-    with pytest.raises(ConfigError, match="no words"):
-        showing.gates(tmp_path / "gru", " ")
+    language_model(tmp_path / "lm", "gru")
+    for name in ("gru", "lm"):
+        with pytest.raises(ConfigError, match="no words"):
+            showing.gates(tmp_path / name, " ")
 
 
 COMMANDS = [
@@ -148,3 +168,12 @@ def test_every_way_of_showing(command, tmp_path, capsys):
             assert status == 2 and "this is all words" in capsys.readouterr().err.splitlines()[-1]
         else:
             assert status == 0 and (tmp_path / f"p{suffix}").read_bytes().startswith(start)
+        if suffix == ".svg" and command[0] == "gradients":
+            assert "a table has no place in a picture: norm of all parameters' gradients" in capsys.readouterr().err
+    assert main(["show", *command, "-o", str(page), "--json", "-q"]) == 0
+    assert json.loads(capsys.readouterr().out)["file"] == str(page)
+
+
+def test_a_long_text_is_shortened_above_a_picture(tmp_path):
+    panels.draw_panels(showing.positional(2, 2), tmp_path / "p.svg", title="word " * 80)
+    assert (tmp_path / "p.svg").read_text(encoding="utf-8").count("word") <= 14

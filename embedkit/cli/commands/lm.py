@@ -121,7 +121,7 @@ def print_sentences(
     as_json: bool,
 ) -> None:
     """The probability of each line and its figures; blank lines keep their place."""
-    with Results(["sentence", "probability", *FIGURES], as_json, header=True, digits=6) as results:
+    with Results(["sentence", "probability", *FIGURES], as_json, header=True, digits=6, small=True) as results:
         stream = iter(lines)
         while block := list(islice(stream, SCORED_TOGETHER)):
             cuts = [cut(line) for line in block]

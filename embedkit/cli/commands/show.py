@@ -44,6 +44,13 @@ def show() -> None:
     help="Of the recurrent weights; above 1 gradients may explode.",
 )
 @click.option("--clip", type=click.FloatRange(0, min_open=True), help="Show what is left after clipping to this norm.")
+@click.option(
+    "--forget-bias",
+    default=0.0,
+    show_default=True,
+    type=float,
+    help="Added to the biases of the LSTM's forget gate and the GRU's update gate: above 0 more of the state stays.",
+)
 @seed_option
 @picture_options
 def gradients(output: str | None, as_json: bool, quiet: bool, **options: Any) -> None:
@@ -149,6 +156,7 @@ def _emit(panels: Sequence[Panel], title: str, output: str | None, as_json: bool
     from embedkit.nn.models.showing import Table
     from embedkit.plotting import panels as drawing
 
+    tables = [panel.title for panel in panels if isinstance(panel, Table)]
     if output.lower().endswith(".html"):
         drawing.write_page(panels, output, title=title)
     else:
@@ -156,9 +164,12 @@ def _emit(panels: Sequence[Panel], title: str, output: str | None, as_json: bool
         from embedkit.plotting.canvas import check_target
 
         check_target(output)
-        if all(isinstance(panel, Table) for panel in panels):
+        if len(tables) == len(panels):
             raise ConfigError("this is all words: draw it into an .html page, or leave `output` out")
+        note(f"note: a table has no place in a picture: {', '.join(tables)}; an .html page has it", quiet or not tables)
         drawing.draw_panels(panels, output, title=title, say=lambda text: note(f"note: {text}", quiet))
+    if as_json:
+        print_json({"file": output, "panels": [panel.title for panel in panels]})
     note(f"drawn to {output}", quiet)
 
 
@@ -186,7 +197,7 @@ def _print(panel: Panel, as_json: bool) -> None:
     if as_json:
         print_json({"title": panel.title, "columns": columns, "rows": [list(row) for row in rows]})
         return
-    with Results(columns, title=panel.title, header=True, digits=6) as results:
+    with Results(columns, title=panel.title, header=True, digits=6, small=True) as results:
         for row in rows:
             results.row(*row)
 

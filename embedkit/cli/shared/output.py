@@ -108,6 +108,8 @@ class Results:
         Decimals of floats on a terminal and in TSV; JSON carries them all.
     header : bool
         A header line in TSV. Off by default, so that pipes get nothing but answers.
+    small : bool
+        Numbers so small that `digits` would leave less than three of theirs are written with an exponent.
 
     Examples
     --------
@@ -122,12 +124,14 @@ class Results:
         title: str | None = None,
         digits: int = 4,
         header: bool = False,
+        small: bool = False,
     ) -> None:
         self.columns = list(columns)
         self.as_json = as_json
         self.title = title
         self.digits = digits
         self.header = header
+        self._least = 10.0 ** (2 - digits) if small else 0.0
         self._rows: list[tuple[Any, ...]] = []
         self._terminal = sys.stdout.isatty() and not as_json
 
@@ -174,7 +178,8 @@ class Results:
         if value is None:
             return "–"
         if isinstance(value, float) or (hasattr(value, "dtype") and value.dtype.kind == "f"):
-            return f"{float(value):.{self.digits}f}"
+            number = float(value)
+            return f"{number:.2e}" if 0 < abs(number) < self._least else f"{number:.{self.digits}f}"
         return str(value)
 
     def _print_table(self) -> None:

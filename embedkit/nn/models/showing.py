@@ -61,7 +61,12 @@ Panel = Heat | Lines | Table
 
 
 def gradients(
-    steps: int = 50, hidden_size: int = 32, scale: float = 1.0, clip: float | None = None, seed: int = 1
+    steps: int = 50,
+    hidden_size: int = 32,
+    scale: float = 1.0,
+    clip: float | None = None,
+    forget_bias: float = 0.0,
+    seed: int = 1,
 ) -> list[Panel]:
     """How the gradient of a loss at the last step fades or grows on its way back: ‖dL/dx_t‖ for RNN, GRU and LSTM.
 
@@ -73,6 +78,9 @@ def gradients(
     clip : float, optional
         The largest norm of all parameters' gradients together (Pascanu et al. 2013); curves with it beside those
         without.
+    forget_bias : float
+        Added to the biases of the LSTM's forget gate and of the GRU's update gate, which let more of the old state
+        through then (Jozefowicz et al. 2015).
     """
     curves: dict[str, Array] = {}
     rows: list[tuple[Any, ...]] = []
@@ -80,6 +88,8 @@ def gradients(
         rng = np.random.default_rng(seed)
         layer = cell(8, hidden_size, rng=rng, dtype=np.float64)
         layer.parameters["weight_hh_l0"] *= scale
+        if name != "rnn":  # the second of an LSTM's i f g o and of a GRU's r z n
+            layer.parameters["bias_ih_l0"][hidden_size : 2 * hidden_size] += forget_bias
         y, cache = layer.forward(rng.standard_normal((1, steps, 8)))
         dy = np.zeros_like(y)
         dy[0, -1] = rng.standard_normal(hidden_size) / np.sqrt(hidden_size)
@@ -89,7 +99,8 @@ def gradients(
         curves[name] = np.linalg.norm(dx[0], axis=1)
         if clip is not None:
             curves[f"{name}, clipped"] = curves[name] * factor
-        rows.append((name, norm, norm * factor, float(curves[name][0] / curves[name][-1])))
+        with np.errstate(invalid="ignore", divide="ignore"):  # where weights are so large that nothing comes back
+            rows.append((name, norm, norm * factor, float(curves[name][0] / curves[name][-1])))
     table = Table(
         "norm of all parameters' gradients", ["cell", "norm", "after clipping", "first step : last step"], rows
     )
@@ -100,7 +111,8 @@ def positional(length: int = 40, width: int = 32) -> list[Panel]:
     """The sinusoids that tell a Transformer where a word stands (Vaswani et al. 2017, section 3.5)."""
     table = positions(length, width, np.float64)
     names = [str(i) for i in range(length)]
-    alike = table @ table.T / (width / 2)
+    unit = table / np.linalg.norm(table, axis=1, keepdims=True)
+    alike = unit @ unit.T
     return [
         Heat("position × dimension", table, names, [str(i) for i in range(width)]),
         Heat("cosine of two positions", alike, names, names),
@@ -137,7 +149,14 @@ def windows(tokens: Sequence[str], window: int = 2, negative: int = 2, seed: int
 
     Negatives are drawn by count to the power of ¾ (Mikolov et al. 2013), here from the sentence's own words; the word
     that is to be predicted is none.
+
+    Raises
+    ------
+    ConfigError
+        For fewer than two words.
     """
+    if len(tokens) < 2:
+        raise ConfigError(f"nothing to show: expected at least two words, found {len(tokens)}")
     counts = Counter(tokens)
     names = list(counts)
     p = np.array([counts[name] for name in names]) ** 0.75
@@ -170,10 +189,13 @@ def markov(model: NgramModel, tokens: Sequence[str]) -> list[Panel]:
             total += float(np.log(p))
         context = " ".join(["<s>", *tokens[:i]][-max(1, model.order - 1) :])
         rows.append((context, word, p, float(np.exp(total))))
+    what = "from row to column, one word of context"
+    if model.order > 2:
+        what = "from row to column, the row's word being the first of a sentence"
     chain = np.array([model.distribution([name] if i else [])[places] for i, name in enumerate(["<s>", *names[:-1]])])
     return [
         Table("the sentence, step by step", ["after", "word", "probability", "product"], rows),
-        Heat("from row to column, one word of context", chain, ["<s>", *names[:-1]], names),
+        Heat(what, chain, ["<s>", *names[:-1]], names),
     ]
 
 
@@ -244,6 +266,8 @@ def _read(path: str | os.PathLike[str], text: str) -> tuple[list[str], Any]:
 
         language_model = LanguageModel.load(path)
         tokens = [END, *language_model.cut(text)]
+        if len(tokens) < 2:
+            raise ConfigError("nothing to show: the text holds no words")
         ids = np.concatenate([[END_ID], language_model.table.encode(tokens[1:])]).astype(np.int64)[None]
         stack = next(iter(language_model.stacks.values()))
         _, cache = stack.forward(language_model.embed(ids)[0], np.ones(ids.shape, bool))
