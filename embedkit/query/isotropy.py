@@ -45,6 +45,11 @@ def learnt_nothing(model: KeyedVectors, epochs: int | None = None) -> str | None
         Latent semantic analysis is left out: its first direction is common to all words by construction. So is
         PV-DBOW without words: what it has for vectors of words are those of its output layer.
     """
+    if len(model) == 1 and model.config.get("model"):
+        return (
+            f"{model.index_to_key[0]!r} is the only word, so there was nothing to learn it from; give more text or "
+            "lower `min_count`"
+        )
     outputs = model.config.get("model") == "doc2vec" and model.output_vectors is None
     if outputs or model.config.get("model") == "lsa" or len(model) < FEWEST_WORDS:
         return None

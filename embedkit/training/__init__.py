@@ -31,6 +31,7 @@ from embedkit.training.inputs import (
     mention_forms,
     read_corpus,
     refuse_idle,
+    refuse_threads,
 )
 from embedkit.training.options import (
     OPTIONS,
@@ -326,6 +327,8 @@ def train(
     if isinstance(vocabulary, (str, os.PathLike)):
         vocabulary = Vocabulary.load(vocabulary)
     refuse_idle(corpus, settled, given, vocabulary, cooccurrences, mmap_above)
+    if cluster is not None:
+        refuse_threads(settled, given)
     on_workers = settled.model == "glove" and getattr(settled, "replicas", None) is not None
     if cluster is not None and cooccurrences is not None and not on_workers:
         raise ConfigError(

@@ -208,6 +208,17 @@ def corpus_on_cluster(
     return SpreadCorpus.from_text(engine, sources, vocabulary=vocabulary, progress=progress, **options)
 
 
+def refuse_threads(config: TrainingConfig, given: dict[str, Any]) -> None:
+    """Refuse a number of threads for replicas that the workers of a cluster train with theirs.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if getattr(config, "replicas", None) is not None and given.get("workers", 1) != 1:
+        raise ConfigError("`workers` has no effect with `cluster`: each of its workers is one thread; leave it out")
+
+
 def _refuse_one(config: TrainingConfig) -> None:
     if getattr(config, "replicas", None) == 1:
         raise ConfigError("`cluster` has nothing to share out with `replicas` 1; give 2 or more")

@@ -19,6 +19,8 @@ from embedkit.training.run import Run
 PARTS = 10  # of a run, whose losses are compared with that of vectors that know nothing
 DIVERGED = 10.0  # times as large: nothing can be learnt any more
 ROSE = 1.05
+# Vectors that learn nothing keep the loss of the run's beginning, which is about that of vectors that know nothing.
+NOT_FALLEN, UNTRAINED, ENOUGH_TERMS = 0.999, 0.9, 100
 
 
 def check_finite(name: str, array: np.ndarray) -> None:
@@ -105,6 +107,13 @@ class Monitor:
         parts = [total / n for _, (total, n) in sorted(self.by_part.items()) if n]
         return max(1e-9, parts[0] if self.untrained is None else self.untrained), parts[-1]
 
+    def _is_as_it_began(self) -> bool:
+        """Whether the latest part of the run knows no more than its first one, which knew next to nothing."""
+        parts = [(total / n, n) for _, (total, n) in sorted(self.by_part.items()) if n]
+        if self.untrained is None or len(parts) < 2 or min(parts[0][1], parts[-1][1]) < ENOUGH_TERMS:
+            return False
+        return parts[-1][0] >= max(NOT_FALLEN * parts[0][0], UNTRAINED * self.untrained)
+
     def tick(self) -> None:
         """Report, log once a second, and stop when the loss is no number any more or far above its start.
 
@@ -153,6 +162,13 @@ class Monitor:
         for epoch in sorted(self.by_epoch):
             self._log("epoch", {"epoch": epoch + 1}, *self.by_epoch[epoch])
         before, now = self._before_and_now() if self._latest >= 0 else (0.0, 0.0)
+        if now <= ROSE * before and self._is_as_it_began():
+            warnings.warn(
+                f"the {self.loss_name} did not fall in training, it is {now:.3g}: the vectors learnt nothing; "
+                "train with a higher `learning_rate`, more `epochs` or more text",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         if now > ROSE * before:
             warnings.warn(
                 f"the {self.loss_name} rose from {before:.3g} to {now:.3g} in training, where it should fall: "

@@ -102,6 +102,7 @@ words  rate  pass PV-DBOW   PV-DM     text
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from itertools import islice
 from typing import Any
 
@@ -163,19 +164,19 @@ def suited(config: TrainingConfig, vocabulary: Vocabulary, n_tokens: int, run: R
     values = defaults_for(config, n_tokens, much_hangul)
     in_use = used(config)
     open_ = {name: value for name, value in values.items() if name in in_use and in_use[name] is None}
-    decided: list[str] = [name for name in ("epochs", "learning_rate") if name in open_]
+    told = ("epochs", "learning_rate") if config.preset == "corpus" else tuple(values)
+    decided: list[str] = [name for name in told if name in open_]
     if open_.get("window", WINDOW) != WINDOW:
         decided.append("window")
     config = dataclasses.replace(config, **open_)
     check_sample(config, vocabulary)
-    if decided and config.preset == "corpus":
-        shown = {
-            "epochs": f"{config.epochs} epochs",
-            "learning_rate": f"learning rate {config.learning_rate:g}",
-            "window": f"window {config.window}",
-        }
+    if decided:
+        shown = {name: f"{name.replace('_', ' ')} {getattr(config, name):g}" for name in decided}
+        shown |= {"epochs": f"{config.epochs} epochs"}
         script = ", mostly Hangul" if much_hangul and _has_hangul_defaults(config) else ""
-        run.say(f"{', '.join(shown[name] for name in decided)}: suits a corpus of {_shown(n_tokens)} words{script}")
+        why = f"suits a corpus of {_shown(n_tokens)} words{script}"
+        why = why if config.preset == "corpus" else f"as {config.preset} has them"
+        run.say(f"{', '.join(shown[name] for name in decided)}: {why}")
     return config
 
 
@@ -246,7 +247,7 @@ def x_max_for(n_tokens: int) -> float:
 
 
 def check_sample(config: TrainingConfig, vocabulary: Vocabulary) -> None:
-    """Refuse subsampling that would leave nothing.
+    """Refuse subsampling that would leave nothing, and warn of it where it leaves next to nothing.
 
     Raises
     ------
@@ -256,4 +257,10 @@ def check_sample(config: TrainingConfig, vocabulary: Vocabulary) -> None:
     if config.sample > 0 and left * config.epochs < 1 and vocabulary.counts.any():
         raise EmptyCorpusError(
             f"nothing is left of the corpus with `sample` {config.sample:g}; raise it, or 0 keeps all"
+        )
+    if config.sample > 0 and left * config.epochs < len(vocabulary):
+        warnings.warn(
+            f"with `sample` {config.sample:g} about {left * config.epochs:,.0f} words are left to train on in all "
+            f"epochs, fewer than the {len(vocabulary):,} of the vocabulary; raise it, or 0 keeps all",
+            stacklevel=2,
         )

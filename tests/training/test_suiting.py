@@ -10,8 +10,10 @@ import embedkit
 from embedkit.cli import main
 from embedkit.errors import ConfigError, EmptyCorpusError
 from embedkit.training import suiting
+from embedkit.training.monitor import Monitor
 from embedkit.training.options import TrainingConfig
 from embedkit.training.plan import plan
+from embedkit.training.run import Run
 from embedkit.training.suiting import defaults_for, epochs_for, x_max_for
 from embedkit.vocabulary.corpus import Corpus
 
@@ -102,7 +104,7 @@ def test_much_korean_has_a_window_and_passes_of_its_own(monkeypatch):
     for other in ({"window": 7}, {"subwords": "jamo"}, {"model": "skipgram", "bucket": None}, {"preset": "fasttext"}):
         said.clear()
         config = embedkit.train(text, note=said.append, **{**options, **other}).config
-        assert config["window"] == other.get("window", 5) and not any("window" in line for line in said)
+        assert config["window"] == other.get("window", 5) and not any("window 4" in line for line in said)
     english = embedkit.train(SENTENCES, **options).config
     assert (english["window"], english["epochs"]) == (5, 50)
 
@@ -132,6 +134,8 @@ def test_presets_are_the_tools_own(preset, model, expected):
     config = embedkit.train(SENTENCES, model=model, preset=preset, note=said.append, **bucket, **SMALL).config
     assert tuple(config[name] for name in ("epochs", "learning_rate", "sample", "ns_exponent")) == expected
     assert config["preset"] == preset and not any("suits" in text for text in said)
+    rate = f"{config['epochs']} epochs, learning rate {config['learning_rate']:g}, sample {config['sample']:g}"
+    assert said[0] == f"window 5, {rate}, ns exponent {config['ns_exponent']:g}: as {preset} has them"
     assert embedkit.train(SENTENCES, model=model, preset=preset, epochs=1, **bucket, **SMALL).config["epochs"] == 1
 
 
@@ -186,3 +190,58 @@ def test_a_run_that_learnt_nothing_says_so_once():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         embedkit.train(topics, vector_size=20, workers=1)
+
+
+def test_subsampling_that_leaves_next_to_nothing_says_so():
+    corpus = Corpus.from_sentences(SENTENCES, min_count=1)
+    with pytest.warns(UserWarning, match=r"with `sample` 1e-07 about \d words are left .* fewer than the \d+ of"):
+        embedkit.train(corpus, sample=1e-7, epochs=5, learning_rate=0.025, vector_size=8, workers=1)
+
+
+@pytest.mark.parametrize(
+    ("losses", "told"),
+    [
+        ([4.15, 4.15, 4.151], True),
+        ([4.15, 4.10, 4.13], False),
+        ([2.1, 2.1, 2.1], False),  # went on from vectors that know something
+        ([4.15, 3.0, 2.0], False),
+    ],
+)
+def test_a_loss_that_does_not_fall_says_so(losses, told):
+    monitor = Monitor(Run(), total=300, untrained=4.16)
+    with warnings.catch_warnings(record=True) as caught, monitor:
+        warnings.simplefilter("always")
+        for loss in losses:
+            monitor.add(100, loss * 200, 200, 0)
+        monitor.end()
+    assert ["learnt nothing" in str(one.message) for one in caught] == [True] * told
+
+
+def test_one_word_alone_has_nothing_to_be_learnt_from(tmp_path, capsys):
+    with pytest.warns(UserWarning, match="'word' is the only word, so there was nothing to learn it from"):
+        model = embedkit.train([["word"] * 10] * 20, vector_size=8, epochs=1, workers=1)
+    model.save(tmp_path / "m.safetensors")
+    main(["similar", str(tmp_path / "m.safetensors"), "word"])
+    assert "is the only word" in capsys.readouterr().err
+
+
+def test_the_plan_has_room_for_every_copy_and_does_not_mind_other_programs(monkeypatch):
+    corpus = Corpus.from_sentences(SENTENCES, min_count=1)
+    options = {"model": "fasttext", "bucket": 1000, "vector_size": 10, "workers": 1, "epochs": 1}
+    one, four = (plan(corpus, TrainingConfig.create(**options, **more)) for more in ({}, {"replicas": 4}))
+    assert four.memory_bytes - one.memory_bytes == 4 * (2 * one.n_words + 1000) * 40
+    glove = {"model": "glove", "vector_size": 10, "workers": 1, "epochs": 1}
+    found = [plan(corpus, TrainingConfig.create(**glove, **more)).memory_bytes for more in ({}, {"replicas": 4})]
+    assert found[0] == found[1]
+
+    def held_up():
+        raise AssertionError("a clock on the wall")
+
+    monkeypatch.setattr("embedkit.training.plan.time.perf_counter", held_up)
+    assert all(plan(corpus, TrainingConfig.create(**chosen)).seconds > 0 for chosen in (options, glove))
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_threads_of_replicas_on_a_cluster_are_those_of_its_workers(workers):
+    with pytest.raises(ConfigError, match="`workers` has no effect with `cluster`"):
+        embedkit.train("text.txt", replicas=2, cluster="local:2", workers=workers)

@@ -142,3 +142,5 @@ def _show_cluster_plan(
         results.row("memory of a worker, MB", found.memory_bytes / 1e6)
         results.row("disk of a worker, MB", found.disk_bytes / 1e6)
         results.row("moved by a worker in a round, MB", found.round_bytes / 1e6)
+        if found.chosen:
+            results.row("chosen", found.chosen)
