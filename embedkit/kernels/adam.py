@@ -9,7 +9,7 @@ import numpy as np
 from embedkit.kernels.compiling import kernel
 
 
-@kernel(fastmath={"contract", "nsz"}, error_model="numpy")
+@kernel(fastmath={"contract", "nsz"}, error_model="numpy", forceinline=True)
 def _move_row(values, gradient, mean, square, keep, decay, betas, rate, root, eps):
     """As `move_rows`, of one row."""
     one = np.float32(1.0)

@@ -154,7 +154,7 @@ def _emissions(data, first, last, weights, out):
                     row[k] += source[k]
 
 
-@kernel(fastmath={"contract", "reassoc", "nsz", "arcp"}, error_model="numpy")
+@kernel(fastmath={"contract", "reassoc", "nsz", "arcp"}, error_model="numpy", forceinline=True)
 def _move(values, squares, gradient, rate):
     """AdaGrad (Duchi, Hazan and Singer 2011): each value's rate falls with the root of its squared gradients' sum."""
     for k in range(len(values)):

@@ -200,7 +200,8 @@ def kernel(function: Callable[..., Any] | None = None, *, borrows: bool = False,
         call, on a line that all threads share: in small functions that are called for each word, more than the
         arithmetic.
     **options
-        Further options of ``numba.njit``, e.g. ``fastmath=True`` or ``inline="always"``.
+        Further options of ``numba.njit``, e.g. ``inline="always"``; ``fastmath`` of a kernel that others call wants
+        ``forceinline`` too, or its bits depend on what else was compiled in the process.
     """
     if function is None:
         return functools.partial(kernel, borrows=borrows, **options)

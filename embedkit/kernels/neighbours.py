@@ -14,7 +14,7 @@ from embedkit.kernels.compiling import kernel
 STRIPE = 64
 
 
-@kernel(fastmath={"nsz", "nnan", "reassoc", "contract"})
+@kernel(fastmath={"nsz", "nnan", "reassoc", "contract"}, forceinline=True)
 def largest(scores, scale, shift, start, stop):
     """The largest of scores · scale + shift (float32) from `start` to `stop`."""
     top = scores[start] * scale[start] + shift[start]

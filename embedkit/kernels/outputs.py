@@ -193,7 +193,7 @@ def _summed_loss(work, n):
     return loss
 
 
-@kernel(borrows=True, fastmath=True)
+@kernel(borrows=True, fastmath=True, forceinline=True)
 def _softmax(scores, gradient, target, n_outputs, rate):
     """Gradients of the full softmax; returns the loss."""
     largest = scores[0]

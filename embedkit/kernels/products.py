@@ -171,13 +171,13 @@ def add_rows_single(typingctx, target, row_a, row_b, source, rows, n_rows, weigh
 def make_products(row_size):
     """The three matrix products of a step for rows of `row_size` float32."""
 
-    @kernel(fastmath=True)
+    @kernel
     def scores_of(inputs, rows, n_rows, outputs, n_outputs, scores):
         for r in range(0, n_rows, TILE_ROWS):
             for c in range(0, n_outputs, TILE_COLUMNS):
                 dot_tile(inputs, rows, r, outputs, c, row_size, scores)
 
-    @kernel(fastmath=True)
+    @kernel
     def add_products(target, targets, n_targets, target_step, source, rows, n_rows, weights, step):
         """``target[targets[t]] += sum_k weights.flat[t * target_step + k * step] * source[rows[k]]``."""
         t = 0

@@ -57,14 +57,14 @@ def tanh(x):
     return ONE if y > ONE else y
 
 
-@kernel(fastmath=MATHS, error_model="numpy")
+@kernel(fastmath=MATHS, error_model="numpy", forceinline=True)
 def tanh_row(x):
     """tanh in place; x : float32 (n,)."""
     for j in range(len(x)):
         x[j] = tanh(x[j])
 
 
-@kernel(fastmath=MATHS, error_model="numpy")
+@kernel(fastmath=MATHS, error_model="numpy", forceinline=True)
 def sigmoid_row(x):
     """1 / (1 + exp(−x)) = ½ + ½ tanh(x / 2) in place; x : float32 (n,)."""
     for j in range(len(x)):
@@ -115,7 +115,7 @@ def add_tile(typingctx, y, x, w, column):
     return types.void(y, x, w, types.int64), codegen
 
 
-@kernel(fastmath=MATHS)
+@kernel(fastmath=MATHS, forceinline=True)
 def add_product(y, x, w):
     """y += x w; y : float32 (ROWS, n), x : float32 (ROWS, k), w : float32 (k, n)."""
     n_inputs, n_outputs = w.shape
@@ -154,7 +154,7 @@ def rnn_forward(gates, weight_t, direction, rows, active, h, y, h_before, relu):
                 y[b, t, direction] = total[r]
 
 
-@kernel(fastmath=MATHS, error_model="numpy")
+@kernel(fastmath=MATHS, error_model="numpy", forceinline=True)
 def rnn_row_backward(new, dh, dy, dtotal, relu):
     if relu:
         for j in range(len(new)):
@@ -182,7 +182,7 @@ def rnn_backward(gates, dgates, weight, direction, rows, active, dh, dy, relu):
                 dh[direction, rows[start + r]] = dstate[r]
 
 
-@kernel(fastmath=MATHS, error_model="numpy")
+@kernel(fastmath=MATHS, error_model="numpy", forceinline=True)
 def lstm_row(gates, c, tanh_c, h):
     """c ← f c + i g and h ← o tanh c of one row; gates : float32 (4 n,), the others float32 (n,)."""
     size = len(c)
@@ -218,7 +218,7 @@ def lstm_forward(gates, weight_t, direction, rows, active, h, c, y, h_before, c_
                 y[b, t, direction] = h[direction, b]
 
 
-@kernel(fastmath=MATHS, error_model="numpy")
+@kernel(fastmath=MATHS, error_model="numpy", forceinline=True)
 def lstm_row_backward(gates, c_before, tanh_c, dh, dy, dc, dtotal):
     """gates, dtotal : float32 (4 n,), the others float32 (n,); dc is changed to the step before."""
     size = len(dc)
@@ -259,7 +259,7 @@ def lstm_backward(gates, dgates, weight, direction, rows, active, dh, dc, dy, c_
                 dh[direction, rows[start + r]] = dstate[r]
 
 
-@kernel(fastmath=MATHS, error_model="numpy")
+@kernel(fastmath=MATHS, error_model="numpy", forceinline=True)
 def gru_row(gates, hidden_n, h):
     """n and h ← n + z (h − n) of one row from r, z and n's input part; gates : float32 (3 n,), changed in
     place."""
@@ -295,7 +295,7 @@ def gru_forward(gates, weight_t, bias_n, direction, rows, active, h, y, h_before
                 y[b, t, direction] = h[direction, b]
 
 
-@kernel(fastmath=MATHS, error_model="numpy")
+@kernel(fastmath=MATHS, error_model="numpy", forceinline=True)
 def gru_row_backward(gates, h_before, hidden_n, dh, dy, dtotal, dn_row, dkept):
     """dtotal : float32 (3 n,), the gradient of h Wᵀ + b; dn_row that of n's input part; dkept = dnew z."""
     size = len(dn_row)

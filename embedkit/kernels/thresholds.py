@@ -15,3 +15,4 @@ PRINTED_NUMBERS = 1_000_000  # of vectors written as text
 RECURRENT_PRODUCTS = 1 << 22  # multiplications of one direction of one recurrent layer
 CHAIN_PRODUCTS = 1 << 14  # words × tags², padding included, of a CRF that trains
 MOVED_VALUES = 1 << 14  # of one parameter that an optimiser's step changes
+SUMMED_VALUES = 1 << 14  # of rows that are added up

@@ -1,5 +1,6 @@
 """The compiled kernels are kept where one can write, and training works where one can write nowhere."""
 
+import ast
 import contextlib
 import os
 import shutil
@@ -222,3 +223,21 @@ def test_processes_that_compile_at_the_same_time_do_not_mix_up_their_kernels(tmp
             assert sum(again.stats.cache_hits.values()) == 1
     finally:
         compiling.cache_folder.cache_clear()
+
+
+def test_what_a_compiler_may_reorder_is_compiled_into_each_kernel_that_calls_it():
+    """A helper with ``fastmath`` has one form by itself and, compiled a second time, another in each of its callers.
+
+    Which of them is called depends on what the process compiled or loaded before, so the first run after installing
+    had other bits than later ones.
+    """
+    trees = [ast.parse(path.read_text("utf-8")) for path in Path(compiling.__file__).parent.glob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    apart, helpers = [], 0
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef) and node.name in called:
+            made = " ".join(ast.unparse(one) for one in node.decorator_list)
+            helpers += "fastmath" in made
+            apart += [node.name] if "fastmath" in made and "forceinline=True" not in made else []
+    assert helpers >= 10 and not apart

@@ -121,6 +121,22 @@ def test_a_step_by_rows_is_the_dense_step_on_these_rows(make):
     np.testing.assert_array_equal(by_rows["w"][[0, 2, 4]], start[[0, 2, 4]])
 
 
+@pytest.mark.parametrize("places", [False, True])
+@pytest.mark.parametrize("above", [0, 1 << 60])
+@pytest.mark.parametrize("d", [1, 7, 100])
+def test_gradients_of_the_same_row_are_added_up(monkeypatch, places, above, d):
+    monkeypatch.setattr(thresholds, "SUMMED_VALUES", above)
+    ids, dy = rng().integers(0, 40, 300) * 3, rng(2).standard_normal((300, d)).astype(np.float32)
+    order = rng(3).permutation(300) if places else None
+    found = RowGradient.from_lookups(ids, dy, order)
+    wanted = np.zeros((120, d))
+    np.add.at(wanted, ids, dy.astype(np.float64) if order is None else dy[order].astype(np.float64))
+    np.testing.assert_array_equal(found.rows, np.unique(ids))
+    np.testing.assert_allclose(found.dense(120), wanted, atol=1e-5)
+    empty = RowGradient.from_lookups(ids[:0], dy, None if order is None else order[:0])
+    assert empty.rows.shape == (0,) and empty.values.shape == (0, d)
+
+
 @pytest.mark.parametrize("settings", [{}, {"weight_decay": 0.1}, {"weight_decay": 0.1, "decoupled": True}])
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("by_rows", [False, True])

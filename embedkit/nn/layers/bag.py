@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from embedkit.nn.layers.parameters import Gradients, Parameters, RowGradient
+from embedkit.nn.layers.parameters import Gradients, Parameters, RowGradient, summed
 
 
 class Bags(NamedTuple):
@@ -90,21 +90,21 @@ class BagEmbedding:
         ends = np.cumsum(counts)
         within = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - counts, counts)
         rows = bags.rows[np.repeat(bags.offsets[used], counts) + within]
-        vectors = self._gather(rows)
+        if self.borrowed is None or not len(self.borrowed):
+            vectors = summed(weight, rows, ends - counts)
+        else:
+            vectors = summed(self._gather(rows), np.arange(len(rows)), ends - counts)
         if len(rows) > len(used):
-            vectors = np.add.reduceat(vectors, ends - counts, axis=0)
             vectors *= (1.0 / counts).astype(weight.dtype)[:, None]
         y = np.zeros((*types.shape, weight.shape[1]), weight.dtype)
         y[mask] = vectors[place]
         return y, BagCache(place, mask, counts, rows)
 
     def _gather(self, rows: np.ndarray) -> np.ndarray:
-        weight = self.parameters["weight"]
-        if self.borrowed is None or not len(self.borrowed):
-            return weight[rows]
+        weight, borrowed = self.parameters["weight"], np.asarray(self.borrowed)
         vectors = weight[np.minimum(rows, len(weight) - 1)]
         lent = rows >= len(weight)
-        vectors[lent] = self.borrowed[rows[lent] - len(weight)]
+        vectors[lent] = borrowed[rows[lent] - len(weight)]
         return vectors
 
     def backward(self, dy: np.ndarray, cache: BagCache) -> tuple[None, Gradients]:
@@ -114,8 +114,9 @@ class BagEmbedding:
         place, mask, counts, rows = cache
         dvectors = RowGradient.from_lookups(place, dy[mask]).values
         if len(rows) > len(counts):
-            dvectors = np.repeat(dvectors * (1.0 / counts).astype(dy.dtype)[:, None], counts, axis=0)
+            dvectors *= (1.0 / counts).astype(dy.dtype)[:, None]
+        places = np.repeat(np.arange(len(counts)), counts)
         if self.frozen:
             trained = np.asarray(self.learnt)[rows]
-            rows, dvectors = rows[trained], dvectors[trained]
-        return None, {"weight": RowGradient.from_lookups(rows, dvectors)}
+            rows, places = rows[trained], places[trained]
+        return None, {"weight": RowGradient.from_lookups(rows, dvectors, places)}

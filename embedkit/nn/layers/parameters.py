@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from embedkit.errors import FormatError
+from embedkit.kernels import thresholds
 
 Array = np.ndarray
 V = TypeVar("V")
@@ -29,14 +30,16 @@ class RowGradient(NamedTuple):
     values: Array
 
     @classmethod
-    def from_lookups(cls, ids: Array, dy: Array) -> RowGradient:
-        """Add up the gradients ``dy`` (n, d) of the rows ``ids`` (n,), of which some may be the same."""
+    def from_lookups(cls, ids: Array, dy: Array, places: Array | None = None) -> RowGradient:
+        """Add up the gradients of the rows ``ids`` (n,), of which some may be the same: ``dy`` (n, d), or of which row
+        each is in ``places`` (n,)."""
         if ids.size == 0:
-            return cls(np.zeros(0, np.int64), dy)
+            return cls(np.zeros(0, np.int64), dy[:0])
         order = np.argsort(ids, kind="stable")
         ordered = ids[order]
         starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-        return cls(ordered[starts].astype(np.int64), np.add.reduceat(dy[order], starts, axis=0))
+        rows = ordered[starts].astype(np.int64)
+        return cls(rows, summed(dy, order if places is None else places[order], starts))
 
     def dense(self, n_rows: int) -> Array:
         """The same as a matrix (n_rows, d), zero in the rows that were not used."""
@@ -61,6 +64,33 @@ class Layer(Protocol):
     """What every layer and model has."""
 
     parameters: Parameters
+
+
+def summed(matrix: Array, rows: Array, starts: Array) -> Array:
+    """Sums of rows, by a kernel where they are many.
+
+    Parameters
+    ----------
+    matrix : float (n, d)
+    rows : int64 (m,)
+    starts : int64 (n_sums,), ascending
+        Sum k is of the rows ``rows[starts[k]:starts[k + 1]]``, at least one, the last of all that are left.
+
+    Returns
+    -------
+    float (n_sums, d)
+    """
+    if len(rows) == len(starts):
+        return matrix[rows]
+    suits = matrix.dtype == np.float32 and matrix.flags.c_contiguous
+    if not suits or len(rows) * matrix.shape[1] < thresholds.SUMMED_VALUES:
+        sums: Array = np.add.reduceat(matrix[rows], starts, axis=0)
+        return sums
+    from embedkit.kernels.row_sums import sum_rows
+
+    out = np.empty((len(starts), matrix.shape[1]), np.float32)
+    sum_rows(matrix, rows.astype(np.int64), np.append(starts, len(rows)).astype(np.int64), out)
+    return out
 
 
 def values_of(gradient: Gradient) -> Array:
