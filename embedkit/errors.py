@@ -5,7 +5,8 @@ The message is one line that says what was expected, what was found and what to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Sized
+from typing import Any
 
 
 class EmbedkitError(Exception):
@@ -64,3 +65,28 @@ def few_names(names: Sequence[str], most: int = 8, length: int = 40) -> str:
     shown = [name if len(name) <= length else name[: length - 3] + "..." for name in names[:most]]
     more = f", … ({len(names):,} in all)" if len(names) > most else ""
     return (", ".join(name or "''" for name in shown) or "none") + more
+
+
+def check_texts(texts: Iterable[Any], name: str = "texts") -> None:
+    """Refuse one string where several are meant, which would be read character by character, and what is no string.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if isinstance(texts, str | bytes):
+        raise ConfigError(f"`{name}` must be a list of strings, got the string {texts[:30]!r}: put it into a list")
+    wrong = next((text for text in texts if not isinstance(text, str | bytes)), "")
+    if wrong != "":
+        raise ConfigError(f"`{name}` must be strings, found {type(wrong).__name__} {str(wrong)[:30]}")
+
+
+def check_aligned(first: Sized, second: Sized, names: tuple[str, str] = ("texts", "labels")) -> None:
+    """Refuse two lists that should have an entry each for the same things and differ in length.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if len(first) != len(second):
+        raise ConfigError(f"`{names[0]}` and `{names[1]}` must be as many, got {len(first):,} and {len(second):,}")

@@ -22,6 +22,7 @@ from embedkit.classification.suited import models_with, suited_bag, suited_optio
 from embedkit.classification.training import train_bag
 from embedkit.errors import ConfigError
 from embedkit.progress import Progress, ProgressCallback
+from embedkit.text.labelled import check_sets
 
 Options = BagOptions | LinearOptions
 LENGTHS = ((0, 0), (1, 4), (1, 5), (2, 4), (2, 5), (3, 6))
@@ -81,11 +82,16 @@ def autotune(
     Raises
     ------
     ConfigError
-        When `seconds` is not above 0, an option belongs to neither model, no model is as small as `size`, or
-        `across_words` is asked for with a `size`, whose files have no such n-grams.
+        When `seconds` is not above 0, there is not a list of labels for each text or nothing to measure on, an option
+        belongs to neither model, no model is as small as `size`, or `across_words` is asked for with a `size`, whose
+        files have no such n-grams.
     """
-    if seconds <= 0:
+    if not seconds > 0:
         raise ConfigError(f"`seconds` must be above 0, got {seconds}")
+    check_sets(texts, labels)
+    check_sets(valid_texts, valid_labels, ("valid_texts", "valid_labels"))
+    if not len(valid_texts):
+        raise ConfigError("`valid_texts` holds nothing to measure on")
     if size is not None:
         if given.get("across_words"):
             raise ConfigError("`across_words` has no effect with `size`: fastText's files have no such n-grams")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from embedkit.errors import check_texts
 from embedkit.rows.subwords import SYLLABLE_LENGTHS, decode_word, default_lengths, encode_word
 
 SENTENCE_END = b"</s>"
@@ -25,9 +26,15 @@ class Lines:
     ----------
     data : uint8 (n_bytes,)
     offsets : int64 (n_lines + 1,)
+
+    Raises
+    ------
+    ConfigError
+        For one string in the place of several, and for what is no string.
     """
 
     def __init__(self, texts: Sequence[str | bytes]) -> None:
+        check_texts(texts)
         encoded = [text if isinstance(text, bytes) else encode_word(text) for text in texts]
         self.offsets = np.zeros(len(encoded) + 1, np.int64)
         np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=self.offsets[1:])

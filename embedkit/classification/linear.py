@@ -32,6 +32,7 @@ from embedkit.classification.linear_defaults import chosen_options, with_values
 from embedkit.classification.model import BagClassifier, rows_of_buckets
 from embedkit.classification.options import BagOptions, LinearOptions
 from embedkit.classification.training import check_label_sets, choose_words, encode_examples, number_labels
+from embedkit.errors import ConfigError, check_texts
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.rows.subwords import encode_word
 from embedkit.threads import for_each
@@ -88,11 +89,16 @@ def train_linear(
 
     Raises
     ------
+    ConfigError
+        When there is not a list of labels for each text, or for a `held_out` that is no share.
     CorpusError
         When fewer than two labels or no words are left, or where there are almost as many labels as texts.
     """
+    if not 0 <= held_out < 1:
+        raise ConfigError(f"`held_out` must be a share from 0 to below 1, got {held_out}")
+    check_texts(texts)
     options = chosen_options(options or LinearOptions(), texts)
-    check_label_sets(labels, options.min_count_label)
+    check_label_sets(texts, labels, options.min_count_label)
     watch = _Watch(progress)
     parts = [part for part in _parts(len(texts), held_out, options.seed) if _teaches(labels, part, options)]
     if parts and len(texts) > MANY_TO_HOLD_OUT:

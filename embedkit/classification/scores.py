@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedkit.classification.model import Predictions
+from embedkit.text.labelled import check_sets
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,14 @@ class SetScores:
 
 
 def score_sets(predictions: Predictions, names: Sequence[str], wanted: Sequence[Sequence[str]]) -> SetScores:
-    """Compare the labels given with those wanted; a wanted label that the classifier does not know is never found."""
+    """Compare the labels given with those wanted; a wanted label that the classifier does not know is never found.
+
+    Raises
+    ------
+    ConfigError
+        When there is not a list of wanted labels for each text.
+    """
+    check_sets(predictions.found, wanted, ("predictions", "wanted"))
     all_names = [*names, *sorted({label for each in wanted for label in each} - set(names))]
     number = {name: i for i, name in enumerate(all_names)}
     n = len(all_names)
@@ -76,10 +84,22 @@ def thresholds_at(
     names : sequence of str
     wanted : sequence of sequences of str
     precision : float
+
+    Raises
+    ------
+    ConfigError
+        When there is not a list of wanted labels for each text.
     """
+    check_sets(probabilities, wanted, ("probabilities", "wanted"))
+    having: dict[str, list[int]] = {name: [] for name in names}
+    for text, each in enumerate(wanted):
+        for label in each:
+            if label in having:
+                having[label].append(text)
     rows = []
     for i, name in enumerate(names):
-        right = np.array([name in each for each in wanted], bool)
+        right = np.zeros(len(wanted), bool)
+        right[having[name]] = True
         order = np.argsort(-probabilities[:, i], kind="stable")
         values = probabilities[order, i]
         found = np.cumsum(right[order])

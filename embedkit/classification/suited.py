@@ -17,6 +17,7 @@ from embedkit.classification.training import train_bag
 from embedkit.errors import ConfigError
 from embedkit.options import described, listed, refuse_unknown
 from embedkit.progress import ProgressCallback
+from embedkit.text.labelled import check_sets
 
 HANGUL = {"min_n": 1, "max_n": 5, "word_ngrams": 2, "vector_size": 16, "learning_rate": 0.4, "epochs": 4}
 LETTERS = {"word_ngrams": 2, "vector_size": 16, "learning_rate": 0.5, "epochs": 10}
@@ -64,6 +65,8 @@ def models_with(given: Mapping[str, Any], model: str | None = None) -> list[str]
     named = [name for name, value in given.items() if name != "across_words" or value]  # without them both can be
     facts = {"linear": described(LinearOptions), "fasttext": described(BagOptions)}
     refuse_unknown(named, dict.fromkeys([*facts["fasttext"], *facts["linear"]]), "a bag of features")
+    if model is not None and model not in facts:
+        raise ConfigError(f"`model` must be one of {', '.join(facts)}, got {model!r}")
     asked = [model] if model else list(facts)
     lacking = {name: [option for option in named if option not in facts[name]] for name in asked}
     found = [name for name in asked if not lacking[name]]
@@ -103,6 +106,7 @@ def train_suited(
     **given
         Options that take precedence.
     """
+    check_sets(texts, labels)
     options = suited_options(texts, labels, **given)
     if isinstance(options, LinearOptions):
         return train_linear(texts, labels, options, held_out=held_out, progress=progress)

@@ -21,7 +21,7 @@ from embedkit.classification.options import BagOptions
 from embedkit.errors import CorpusError, TrainingError
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.rows.subwords import encode_word
-from embedkit.text.labelled import check_labels
+from embedkit.text.labelled import check_labels, check_sets
 from embedkit.threads import Timetable, for_each, ordered_map, run_tasks
 
 ENCODE_LINES = 8192
@@ -78,13 +78,15 @@ def train_bag(
 
     Raises
     ------
+    ConfigError
+        When there is not a list of labels for each text.
     CorpusError
         When fewer than two labels or no words are left, or where there are almost as many labels as texts.
     TrainingError
         When the numbers explode.
     """
     options = options or BagOptions()
-    check_label_sets(labels, options.min_count_label)
+    check_label_sets(texts, labels, options.min_count_label)
     label_names, label_counts, sets = number_labels(labels, options.min_count_label)
     lines = Lines(texts)
     words, word_counts, n_tokens = choose_words(lines, options.min_count)
@@ -105,8 +107,15 @@ def train_bag(
     )
 
 
-def check_label_sets(labels: Sequence[Sequence[str]], min_count: int) -> None:
-    """Refuse labels of texts of which nothing can be learned, as `embedkit.text.labelled.check_labels` does."""
+def check_label_sets(texts: Sequence[str | bytes], labels: Sequence[Sequence[str]], min_count: int) -> None:
+    """Refuse labels that are not one list for each text, or of which nothing can be learned.
+
+    Raises
+    ------
+    ConfigError, CorpusError
+        See `embedkit.text.labelled.check_labels` for the latter.
+    """
+    check_sets(texts, labels)
     kept = {name: n for name, n in Counter(chain.from_iterable(labels)).items() if n >= min_count}
     check_labels(kept, sum(kept.values()))
 

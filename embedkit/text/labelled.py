@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
+from itertools import chain
 
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.errors import ConfigError, CorpusError, check_aligned, check_texts
 from embedkit.text.fields import columns_of
 from embedkit.text.lines import Source, names_of, numbered_lines, shortened
 
@@ -54,6 +55,20 @@ def check_labels(names: Collection[str], n: int, what: str = "label", expected: 
         )
 
 
+def check_sets(texts: Sized, labels: Sequence[Sequence[str]], names: tuple[str, str] = ("texts", "labels")) -> None:
+    """Refuse labels that are not one list of strings for each text: kernels trust that they are.
+
+    Raises
+    ------
+    ConfigError
+    """
+    check_aligned(texts, labels, names)
+    string = next((each for each in labels if isinstance(each, str | bytes)), None)
+    if string is not None:
+        raise ConfigError(f"`{names[1]}` must be a list of labels for each text, got {string[:30]!r}: put it in a list")
+    check_texts(chain.from_iterable(labels), names[1])
+
+
 @dataclass
 class LabelledTexts:
     """The lines of a classification file.
@@ -75,6 +90,9 @@ class LabelledTexts:
     empty: list[str] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        check_aligned(self.texts, self.labels)
+
     def __len__(self) -> int:
         return len(self.texts)
 
@@ -88,6 +106,9 @@ class LabelledSets:
     places: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        check_aligned(self.texts, self.labels)
 
     def __len__(self) -> int:
         return len(self.texts)

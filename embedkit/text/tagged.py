@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.errors import ConfigError, CorpusError, check_aligned
 from embedkit.text.lines import Source, names_of, numbered_lines, shortened
 
 CONLLU_COLUMNS = 10
@@ -38,6 +38,11 @@ class TaggedSentences:
     sentences: list[list[str]] = field(default_factory=list)
     tags: list[list[str]] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        check_aligned(self.sentences, self.tags, ("sentences", "tags"))
+        for sentence, tags in zip(self.sentences, self.tags, strict=True):
+            check_aligned(sentence, tags, ("sentences", "tags"))
 
     def __len__(self) -> int:
         return len(self.sentences)

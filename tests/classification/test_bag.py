@@ -6,10 +6,13 @@ import struct
 import numpy as np
 import pytest
 
+from embedkit.classification.autotuning import autotune
+from embedkit.classification.linear import train_linear
 from embedkit.classification.model import Predictions, best_labels
 from embedkit.classification.options import BagOptions
-from embedkit.classification.scores import score_sets
+from embedkit.classification.scores import score_sets, thresholds_at
 from embedkit.classification.storing import load_bag, save_bag
+from embedkit.classification.suited import train_suited
 from embedkit.classification.training import train_bag
 from embedkit.errors import ConfigError, CorpusError, EmbedkitError, FormatError
 
@@ -175,3 +178,61 @@ def test_word_vectors_are_no_classifier(tmp_path):
     (tmp_path / "v.bin").write_bytes(header + b"word\0" + struct.pack("<qb", 3, 0) + matrix + matrix)
     with pytest.raises(FormatError, match="found fastText word vectors"):
         load_bag(tmp_path / "v.bin")
+
+
+SETS = [("pos",), ("neg",)] * 20
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "message"),
+    [
+        (["fine", "bad"] * 20, SETS[:-1], "`texts` and `labels` must be as many, got 40 and 39"),
+        (["fine", "bad"] * 20, ["pos", "neg"] * 20, "`labels` must be a list of labels for each text, got 'pos'"),
+        (["fine", "bad"] * 20, [(1,), (2,)] * 20, "`labels` must be strings, found int 1"),
+        ("fine" * 10, SETS, "`texts` must be a list of strings, got the string 'fine"),
+        ([1, 2] * 20, SETS, "`texts` must be strings, found int 1"),
+    ],
+)
+def test_labels_are_a_list_for_each_text(texts, labels, message):
+    """Else a label is taken apart into its letters, or a kernel reads behind the end of an array."""
+    options = BagOptions(bucket=50, epochs=1, workers=1)
+    for train in (
+        lambda: train_bag(texts, labels, options),
+        lambda: train_linear(texts, labels),
+        lambda: train_suited(texts, labels),
+        lambda: autotune(["a", "b"] * 20, SETS, texts, labels, seconds=0.01, model="linear"),
+    ):
+        with pytest.raises(ConfigError, match=message.rpartition("`")[2]):
+            train()
+
+
+def test_one_string_is_no_list_of_texts(model):
+    for ask in (model.predict, model.probabilities):
+        with pytest.raises(ConfigError, match="got the string 'a film': put it into a list"):
+            ask("a film")
+        with pytest.raises(ConfigError, match="must be strings, found NoneType"):
+            ask([None])
+
+
+def test_scores_want_a_list_of_labels_for_each_text():
+    found = best_labels(np.array([[0.9, 0.1]]), [0], 1, 1, 0.0)
+    for ask in (
+        lambda wanted: score_sets(found, ["pos", "o"], wanted),
+        lambda wanted: thresholds_at(np.array([[0.9, 0.1]]), ["pos", "o"], wanted, 0.5),
+    ):
+        for wanted in (["pos"], [("pos",), ("o",)]):
+            with pytest.raises(ConfigError, match="must be"):
+                ask(wanted)
+
+
+def test_shares_and_models_that_there_are_not():
+    texts = ["fine", "bad"] * 20
+    for share in (2.0, -1):
+        with pytest.raises(ConfigError, match="`held_out` must be a share"):
+            train_linear(texts, SETS, held_out=share)
+    with pytest.raises(ConfigError, match="`model` must be one of linear, fasttext"):
+        autotune(texts, SETS, texts, SETS, seconds=1, model="gru")
+    with pytest.raises(ConfigError, match="nothing to measure on"):
+        autotune(texts, SETS, [], [], seconds=1)
+    with pytest.raises(ConfigError, match="`seconds` must be above 0"):
+        autotune(texts, SETS, texts, SETS, seconds=float("nan"))

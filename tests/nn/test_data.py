@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.nn.learning.batches import bucketed_batches, encode_labels, hold_out, hold_out_groups, label_set, padded
-from embedkit.text.labelled import read_label_sets, read_labelled
-from embedkit.text.tagged import read_tagged
+from embedkit.text.labelled import LabelledTexts, read_label_sets, read_labelled
+from embedkit.text.tagged import TaggedSentences, read_tagged
 
 field = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).filter(
     lambda s: s.strip() and "__label__" not in s  # which makes a line one of fastText's
@@ -245,3 +245,13 @@ def test_padded():
     ids, mask = padded([np.array([3, 4, 5]), np.array([7])], fill=-1)
     np.testing.assert_array_equal(ids, [[3, 4, 5], [7, -1, -1]])
     np.testing.assert_array_equal(mask, [[1, 1, 1], [1, 0, 0]])
+
+
+def test_lists_that_do_not_line_up_are_refused():
+    with pytest.raises(ConfigError, match="`texts` and `labels` must be as many, got 2 and 1"):
+        LabelledTexts(["a", "b"], ["x"])
+    with pytest.raises(ConfigError, match="`sentences` and `tags` must be as many, got 2 and 1"):
+        TaggedSentences([["a", "b"]], [["X"]])
+    for fraction in (0.0, 1.0, 1.5, float("nan")):
+        with pytest.raises(ConfigError, match="`valid_fraction` must be a share between 0 and 1"):
+            hold_out(10, fraction, np.random.default_rng(0))

@@ -264,11 +264,11 @@ def test_ctrl_c_without_a_checkpoint_stops_after_the_step_and_the_handler_comes_
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"epochs": 0}, "epochs must be at least 1, got 0"),
-        ({"clip": 0.0}, "clip must be above 0"),
-        ({"optimizer": "lion"}, "unknown optimizer 'lion'"),
-        ({"warmup": 1.0}, "warmup must be at least 0 and below 1"),
-        ({"schedule": "steep"}, "unknown schedule 'steep'"),
+        ({"epochs": 0}, "`epochs` must be a whole number of at least 1, got 0"),
+        ({"clip": 0.0}, "`clip` must be a number above 0"),
+        ({"optimizer": "lion"}, "unknown `optimizer` 'lion'"),
+        ({"warmup": 1.0}, "`warmup` must be a number from 0 to below 1"),
+        ({"schedule": "steep"}, "unknown `schedule` 'steep'"),
     ],
 )
 def test_options_that_cannot_work(wrong, message):
@@ -278,3 +278,19 @@ def test_options_that_cannot_work(wrong, message):
 
 def test_history_is_plain_json():
     assert json.loads(json.dumps(fit(LeastSquares(), OPTIONS).epochs))[0]["epoch"] == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"epochs": 1.5},
+        {"epochs": True},
+        {"batch_size": "8"},
+        {"learning_rate": "x"},
+        {"clip": float("nan")},
+        {"warmup": 1},
+    ],
+)
+def test_options_of_another_kind_are_refused(options):
+    with pytest.raises(ConfigError, match=f"`{next(iter(options))}` must be a"):
+        TrainingOptions(**options)

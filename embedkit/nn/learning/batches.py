@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from embedkit.errors import CorpusError
+from embedkit.errors import ConfigError, CorpusError
 from embedkit.text.labelled import check_labels
 
 
@@ -53,8 +53,14 @@ def encode_labels(labels: Sequence[str], names: Sequence[str], places: Sequence[
 def hold_out(n: int, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Split 0 .. n-1 at random into (training, validation); at least one of each where n > 1."""
     order = rng.permutation(n)
-    n_valid = min(max(round(n * fraction), 1), n - 1) if n > 1 else 0
+    n_valid = _n_valid(n, fraction)
     return np.sort(order[n_valid:]), np.sort(order[:n_valid])
+
+
+def _n_valid(n: int, fraction: float) -> int:
+    if not 0 < fraction < 1:
+        raise ConfigError(f"`valid_fraction` must be a share between 0 and 1, got {fraction}")
+    return min(max(round(n * fraction), 1), n - 1) if n > 1 else 0
 
 
 def hold_out_run(n: int, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -62,7 +68,7 @@ def hold_out_run(n: int, fraction: float, rng: np.random.Generator) -> tuple[np.
 
     Held out at random, a tagger of Korean seemed to get .937 of the tags right, on other texts .897.
     """
-    n_valid = min(max(round(n * fraction), 1), n - 1) if n > 1 else 0
+    n_valid = _n_valid(n, fraction)
     start = int(rng.integers(n - n_valid + 1))
     return np.r_[0:start, start + n_valid : n], np.arange(start, start + n_valid)
 

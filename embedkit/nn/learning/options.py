@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, nan
+from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 from embedkit.errors import ConfigError
@@ -60,13 +62,17 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"`{name}` must be at least 1, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+                raise ConfigError(f"`{name}` must be a whole number of at least 1, got {value!r}")
         for name in ("learning_rate", "embedding_rate", "clip", "layer_rate"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"`{name}` must be above 0, got {getattr(self, name)}")
-        if not 0 <= self.warmup < 1:
-            raise ConfigError(f"`warmup` must be at least 0 and below 1, got {self.warmup}")
+            value = getattr(self, name)
+            if not _number(value) > 0:
+                raise ConfigError(f"`{name}` must be a number above 0, got {value!r}")
+        for name, most in (("warmup", 1.0), ("weight_decay", inf)):
+            value = getattr(self, name)
+            if not 0 <= _number(value) < most:
+                raise ConfigError(f"`{name}` must be a number from 0 to below {most:g}, got {value!r}")
         if self.optimizer not in OPTIMIZERS:
             raise ConfigError(f"unknown `optimizer` {self.optimizer!r}: choose one of {', '.join(OPTIMIZERS)}")
         if self.schedule not in SCHEDULES:
@@ -82,6 +88,11 @@ class TrainingOptions:
         if self.optimizer == "adagrad":
             return AdaGrad(rate, weight_decay=self.weight_decay)
         return Adam(rate, weight_decay=self.weight_decay, decoupled=self.optimizer == "adamw")
+
+
+def _number(value: object) -> float:
+    """A value as a float; NaN, which no range holds, for what is no number."""
+    return float(value) if isinstance(value, Real) else nan
 
 
 def check_frozen(has_vectors: bool, frozen: bool, unfreeze_after: int | None, epochs: int) -> None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, check_texts
 from embedkit.files.model_file import save_model
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.encoder import MODELS, Encoder, EncoderCache
 from embedkit.nn.layers.losses import softmax
 from embedkit.nn.layers.parameters import Gradients, Parameters, with_prefix
-from embedkit.nn.layers.pooling import Pooling, PoolingCache
+from embedkit.nn.layers.pooling import POOLINGS, Pooling, PoolingCache
 from embedkit.nn.learning.batches import bucketed_batches, padded
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.building import build
@@ -61,6 +61,8 @@ class ClassifierConfig:
 
     def __post_init__(self) -> None:
         check_sizes(self, "hidden_size", "num_layers", "heads")
+        if self.pooling is not None and self.pooling not in POOLINGS:
+            raise ConfigError(f"unknown pooling {self.pooling!r}: choose one of {', '.join(POOLINGS)}")
         if self.pooling is None:
             object.__setattr__(self, "pooling", "max" if self.model in ("rnn", "gru", "lstm") else "mean")
 
@@ -198,7 +200,14 @@ class Classifier:
         return self.tokenize(text)[: self.encoder.max_length]
 
     def probabilities(self, texts: Sequence[str], check: Callable[[], None] = lambda: None) -> Array:
-        """Probability of each label for each text: float32 (n_texts, n_labels)."""
+        """Probability of each label for each text: float32 (n_texts, n_labels).
+
+        Raises
+        ------
+        ConfigError
+            For one string in the place of several.
+        """
+        check_texts(texts)
         types = TokenTypes([self.tokens(text) for text in texts])
         return self.type_probabilities(types.ids, self.words.rows(types.tokens), check)
 

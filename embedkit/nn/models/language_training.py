@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import numpy as np
 
-from embedkit.errors import CorpusError
+from embedkit.errors import CorpusError, check_texts
 from embedkit.nn.layers.parameters import Array, Gradients
 from embedkit.nn.learning.batches import bucketed_batches, hold_out
 from embedkit.nn.learning.identity import Identity
@@ -102,6 +102,7 @@ def train_language_model(
         When there are fewer than two lines with words.
     """
     config, options = config or LanguageModelConfig(), options or LANGUAGE_TRAINING
+    check_texts(lines, "lines")
     check_frozen(vectors is not None, frozen, unfreeze_after, options.epochs)
     settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)
     rng = np.random.default_rng(options.seed)
@@ -160,6 +161,7 @@ def evaluate_language_model(model: LanguageModel, lines: Sequence[str]) -> Perpl
     CorpusError
         When there is no line with words.
     """
+    check_texts(lines, "lines")
     cut = [tokens for line in lines if (tokens := model.cut(line))]
     texts = [model.table.encode(tokens) for tokens in joined_lines(cut, model.config.block)]
     if not texts:
