@@ -133,6 +133,7 @@ def train(
     power_iterations: int | None = None,
     shift: float | None = None,
     context_smoothing: float | None = None,
+    add_contexts: bool | None = None,
     min_count: int | None = None,
     max_vocab: int | None = None,
     tokenizer: str | None = None,
@@ -267,6 +268,8 @@ def train(
         svd: PMI less the logarithm of this. Default 1.0.
     context_smoothing : float, optional
         svd: Contexts count to this power. Default 0.75.
+    add_contexts : bool, optional
+        svd: Add the vectors of contexts to those of words (w + c). Default False.
     min_count : int, optional
         Leave out words that are rarer than this. Default 5.
     max_vocab : int, optional

@@ -266,6 +266,7 @@ class SVDConfig(DecompositionConfig):
     sample: float = changed(PredictionConfig, "sample", 0.0, default_help="")
     shift: float = option(1.0, "PMI less the logarithm of this.", above=0)
     context_smoothing: float = option(0.75, "Contexts count to this power.", "--cds", least=-10, most=10)
+    add_contexts: bool = option(False, "Add the vectors of contexts to those of words (w + c).")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
+from embedkit.cli import main
 from embedkit.counting import Window, count_cooccurrences, sparse
 from embedkit.counting.files import count_to_file
+from embedkit.counting.ppmi import ppmi
 from embedkit.counting.sparse import SparseMatrix, orthonormal, truncated_svd
 from embedkit.counting.subsampling import subsample
 from embedkit.errors import ConfigError, CorpusError
-from embedkit.training import train
-from embedkit.training.svd import ppmi
+from embedkit.training import svd, train
 from embedkit.vocabulary.corpus import Corpus
 from tests import reference_counting as reference
 
@@ -199,3 +200,77 @@ def test_what_does_not_work_says_so(tmp_path):
         train(topics(), model="svd", shift=0.0)
     with pytest.raises(CorpusError, match="lower `shift`"):
         train(topics(), model="svd", min_count=1, shift=1e6)
+
+
+def test_vectors_of_contexts_on_top_of_those_of_words():
+    counts = count_cooccurrences(Corpus.from_sentences(topics(), min_count=1), Window(3))
+    u, s, vt = np.linalg.svd(reference.ppmi(counts.table(), 1.0, 0.75))
+    options = {"model": "svd", "window": 3, "vector_size": 5, "workers": 1, "eigenvalue_weighting": 0.5}
+    found = train(topics(), min_count=1, add_contexts=True, **options)
+    expected = (u[:, :5] + vt[:5].T) * s[:5] ** 0.5
+    np.testing.assert_allclose(found.vectors @ found.vectors.T, expected @ expected.T, rtol=1e-3, atol=1e-3)
+    assert found.config["add_contexts"] is True
+    alone = train(topics(), min_count=1, **options)
+    assert not np.allclose(alone.vectors @ alone.vectors.T, expected @ expected.T, rtol=0.1)
+    with pytest.raises(ConfigError, match="model lsa has no option `add_contexts`"):
+        train(topics(), model="lsa", add_contexts=True)
+
+
+def test_an_exact_decomposition_that_takes_long_says_so_and_one_without_room_is_refused(monkeypatch):
+    """It went on for minutes without a word, and asked for 320 GB for 100,000 words."""
+    options = {"model": "svd", "vector_size": 3, "workers": 1, "min_count": 1}
+    monkeypatch.setattr(svd, "LONG", 0.0)
+    said = []
+    train(topics(), note=said.append, exact=True, **options)
+    assert said[0].startswith("decomposing 12 words exactly takes about 0 s; more `power_iterations` take less")
+    said.clear()
+    train(topics(), note=said.append, **options)
+    assert len(said) == 1
+    monkeypatch.setattr(svd, "MOST_EXACT", 11)
+    with pytest.raises(ConfigError, match="`exact` decomposes a dense matrix, of 12 words in 0 GB; it is for up to 11"):
+        train(topics(), exact=True, **options)
+
+
+@pytest.mark.parametrize("given", ["text", "counts"])
+@pytest.mark.parametrize("suffix", ["npz", "mtx"])
+def test_the_weights_themselves_as_a_sparse_file(tmp_path, capsys, given, suffix):
+    text, counts, out = tmp_path / "t.txt", tmp_path / "c.safetensors", tmp_path / f"w.{suffix}"
+    text.write_text("\n".join(map(" ".join, topics())))
+    window = ["--window", "3"]
+    assert main(["cooccur", str(text), "-o", str(counts), *window]) == 0
+    source = [str(text), *window] if given == "text" else [str(counts)]
+    weights = ["--ppmi", "--shift", "1.1", "--cds", "1", "-o", str(out)]
+    assert main(["cooccur", *source, *weights]) == 0
+    table = count_cooccurrences(Corpus.from_sentences(topics()), Window(3)).table()
+    expected = reference.ppmi(table, 1.1, 1.0)
+    found = np.zeros_like(expected)
+    if suffix == "npz":
+        with np.load(out) as arrays:
+            rows = np.repeat(np.arange(len(found)), np.diff(arrays["indptr"]))
+            found[rows, arrays["indices"]] = arrays["data"]
+            assert set(arrays["words"]) == {word for line in topics() for word in line}
+    else:
+        rows, columns, values = np.loadtxt(out, skiprows=2).T
+        found[rows.astype(int) - 1, columns.astype(int) - 1] = values
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    assert f"{np.count_nonzero(expected):,} of {np.count_nonzero(table):,} cells are above 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--ppmi", "-o", "w.safetensors"], "give -o FILE.npz (SciPy) or FILE.mtx"),
+        (["--ppmi"], "where to?"),
+        (["--ppmi", "--merge", "-o", "w.npz"], "--merge has no effect with --ppmi"),
+        (["--ppmi", "--cluster", "local:2", "-o", "w.npz"], "--cluster has no effect with --ppmi"),
+        (["--ppmi", "--shift", "0", "-o", "w.npz"], "--shift"),
+        (["--shift", "2", "-o", "w.npz"], "--shift has no effect without --ppmi"),
+        (["--ppmi", "--shift", "1000", "-o", "w.npz"], "no pair of words stands together more often than by chance"),
+    ],
+)
+def test_what_does_not_go_with_weights(tmp_path, monkeypatch, capsys, options, told):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.txt").write_text("\n".join(map(" ".join, topics())))
+    assert main(["cooccur", "t.txt", *options]) in (1, 2)
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "w.npz").exists()

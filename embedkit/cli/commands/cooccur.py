@@ -104,6 +104,11 @@ class Size(click.ParamType):
 @click.option("--words", metavar="W,...|FILE", help="The words of --table: with commas, or a file, a word a line.")
 @click.option("--ratio", metavar="A,B", help="Print P(k|A), P(k|B) and their ratio for the words k of --with.")
 @click.option("--with", "probes", metavar="K,...", help="The words k of --ratio.")
+@click.option(
+    "--ppmi", is_flag=True, help="Write positive pointwise mutual information instead, as a sparse .npz or .mtx."
+)
+@click.option("--shift", default=1.0, type=click.FloatRange(0, min_open=True), help="Of --ppmi, as in train.")
+@click.option("--context-smoothing", "--cds", default=0.75, type=click.FloatRange(-10, 10), help="The same.")
 @unit_option
 @corpus_options
 @cluster_option
@@ -129,6 +134,9 @@ def cooccur(
     words: str | None,
     ratio: str | None,
     probes: str | None,
+    ppmi: bool,
+    shift: float,
+    context_smoothing: float,
     as_json: bool,
     cluster: str | None,
     workers: int | None,
@@ -148,6 +156,12 @@ def cooccur(
     _refuse_idle(corpus, output, bool(table or ratio), vocab, merge)
     refuse_with_cluster(cluster, workers=workers, memory=memory, shard=shard, merge=merge)
     _check_folder(temporary, cluster)
+    if ppmi:
+        refuse(_NOT_OF_WEIGHTS, "with `ppmi`, which writes weights of all counts at once")
+        if output is None or not output.lower().endswith((".npz", ".mtx")):
+            raise ConfigError("--ppmi writes a sparse matrix: give -o FILE.npz (SciPy) or FILE.mtx (Matrix Market)")
+    else:
+        refuse(("shift", "context_smoothing"), "without `ppmi`")
     if cluster and output is None:
         raise click.UsageError("--cluster writes counts: give -o FILE, then look at the file with --table or --ratio")
     vocabulary = Vocabulary.load(vocab) if vocab else None
@@ -173,7 +187,7 @@ def cooccur(
             )
             note(f"{output}: {cells:,} cells from {len(corpus)} files", quiet)
             return
-        if output is None:
+        if output is None or ppmi:
             options = {
                 "vocabulary": vocabulary,
                 "min_count": min_count or (1 if table else 5),
@@ -182,6 +196,9 @@ def cooccur(
                 **reading,
             }
             counts = _looked_at(corpus, Window(window, symmetric, weighting), options, progress)
+            if output is not None:
+                _write_weights(counts, output, shift, context_smoothing, save_vocab, quiet)
+                return
         else:
             cells = _count(
                 cluster,
@@ -250,6 +267,7 @@ def _check(
         raise ConfigError("--merge adds up files of counts; look at the result in a second step")
 
 
+_NOT_OF_WEIGHTS = ("format_", "memory", "temporary", "shard", "merge", "table", "ratio", "cluster")
 _OF_COUNTING = (*_WINDOW, "min_count", "max_vocab", *READING)
 
 
@@ -261,8 +279,9 @@ def _refuse_idle(corpus: tuple[str, ...], output: str | None, shown: bool, vocab
         refuse(idle, "with `merge`, which adds up counts that were made before")
     if output is None:
         refuse(("memory", "temporary", "save_vocab", "format_", "shard"), "without `output`")
-        if len(corpus) == 1 and os.path.isfile(corpus[0]) and native.is_native(corpus[0]):
-            refuse(_OF_COUNTING, f"on {corpus[0]}, which holds counts that were made before")
+    counted = len(corpus) == 1 and os.path.isfile(corpus[0]) and native.is_native(corpus[0])
+    if counted and (output is None or given(["ppmi"])):
+        refuse(_OF_COUNTING, f"on {corpus[0]}, which holds counts that were made before")
     if not shown:
         refuse(["as_json"], "without `table` or `ratio`")
     if vocab:
@@ -346,6 +365,19 @@ def _count_on_cluster(
     if save_vocab:
         counts.vocabulary.save(save_vocab)
     return cells
+
+
+def _write_weights(
+    counts: Cooccurrences, output: str, shift: float, context_smoothing: float, save_vocab: str | None, quiet: bool
+) -> None:
+    from embedkit.counting.ppmi import ppmi
+    from embedkit.counting.tfidf import save_matrix
+
+    matrix = ppmi(counts, shift, context_smoothing)
+    save_matrix(matrix, output, counts.vocabulary.index_to_key)
+    if save_vocab:
+        counts.vocabulary.save(save_vocab)
+    note(f"{output}: {len(matrix.values):,} of {len(counts):,} cells are above 0", quiet)
 
 
 def _print_table(counts: Cooccurrences, words: list[str] | None, as_json: bool) -> None:
