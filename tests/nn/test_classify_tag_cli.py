@@ -219,6 +219,19 @@ def test_vectors_that_hardly_know_the_text_are_told(folder, tmp_path):
     assert "warning: 0 of the 3 different words" in found.stderr
 
 
+def test_a_language_model_that_hardly_knows_the_text_is_told(folder, tmp_path):
+    (tmp_path / "t.txt").write_text("aaa bbb\nbbb ccc\n" * 5)
+    model = tmp_path / "lm.safetensors"
+    small = ("--epochs", "1", "--hidden-size", "4")
+    embedkit("lm", "train", tmp_path / "t.txt", *small, "--model", "gru", "-o", model)
+    for command, data in (("classify", "reviews.tsv"), ("tag", "pos.tsv")):
+        found = embedkit(command, "train", folder / data, "--encoder", model, *small, "-o", tmp_path / "x")
+        assert "different words of the text are in the language model" in found.stderr
+        assert "a network is trained" not in found.stderr
+    found = embedkit("lm", "vectors", model, tmp_path / "t.txt", "--layers", "nan", status=2)
+    assert "the model has 1 layers: expected a number for each, found [nan]" in found.stderr
+
+
 def test_vectors_that_never_begin_to_train_are_refused(folder, tmp_path):
     options = ("--vectors", folder / "v.safetensors", "--epochs", "2", "--unfreeze-after", "2")
     for command, data in (("classify", "reviews.tsv"), ("tag", "pos.tsv")):

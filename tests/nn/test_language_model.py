@@ -239,7 +239,7 @@ def test_elmo_vectors_see_both_sides_and_combine_layers():
     layers = [model.vectors(list("abcde"), row) for row in np.eye(3).tolist()]
     np.testing.assert_allclose(whole, sum(layers) / 3, atol=1e-6)
     assert model.vectors([]).shape == (0, 12)
-    with pytest.raises(ConfigError, match="3 layers, found 2"):
+    with pytest.raises(ConfigError, match=r"3 layers: expected a number for each, found \[1, 2\]"):
         model.vectors(["a"], [1, 2])
 
 

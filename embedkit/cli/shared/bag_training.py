@@ -29,6 +29,7 @@ BAG_ONLY = (
     *("cost", "across_words", "autotune", "seconds", "max_size", "quantize", "cutoff"),
 )
 BAG_SUFFIXES = (".bin", ".ftz")
+LAYERS = ("hidden_size", "num_layers", "heads", "bidirectional", "pooling", "dropout", "encoder", "tune_encoder")
 _FILES = {
     *("data", "out", "model", "quiet", "text_column", "label_column"),
     *("autotune", "seconds", "max_size", "quantize", "cutoff"),
@@ -180,8 +181,8 @@ def _of_networks() -> list[str]:
 
 
 def note_network(model: str, vectors: str | None, quiet: bool) -> None:
-    """Say why a network is trained where no model was named and a bag would be had without some options."""
-    if vectors is None:
+    """Say why a network is trained where no model was named, unless an option of its layers speaks for itself."""
+    if vectors is None and not given(LAYERS):
         asked = listed(_of_networks())
         note(f"note: with {asked} a network is trained (--model {model}); --model {LINEAR} has no such option", quiet)
 

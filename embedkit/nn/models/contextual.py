@@ -21,8 +21,8 @@ from embedkit.nn.layers.stacks import StackCache, StackState
 from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import OLDER, LanguageModel
 from embedkit.nn.models.loading import Recipe
-from embedkit.nn.words.token_table import END_ID, TokenTable
-from embedkit.nn.words.tokens import TokenizerSettings
+from embedkit.nn.words.token_table import END_ID, UNKNOWN_ID, TokenTable
+from embedkit.nn.words.tokens import TokenizerSettings, warn_unknown
 
 
 class Window(NamedTuple):
@@ -108,6 +108,10 @@ class ContextualEncoder:
                 f"the language model reads tokens of the tokenizer {own}, the task's are those of "
                 f"{other}; train it with `tokenizer` {other}"
             )
+
+    def tell_unknown(self, tokens: Sequence[str]) -> None:
+        """Warn where the language model knows hardly any of a text's different tokens."""
+        warn_unknown(int((self.ids(tokens) != UNKNOWN_ID).sum()), len(tokens), "language model")
 
     def ids(self, tokens: Sequence[str]) -> Array:
         """Numbers of tokens, int64 (n,), as `forward` takes them; lower-cased where the model's text was."""

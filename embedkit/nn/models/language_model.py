@@ -327,8 +327,8 @@ class LanguageModel:
         """
         n_layers = self.n_layers
         weights = [1.0 / n_layers] * n_layers if layer_weights is None else list(layer_weights)
-        if len(weights) != n_layers:
-            raise ConfigError(f"the model has {n_layers} layers, found {len(weights)} layer weights")
+        if len(weights) != n_layers or not np.isfinite(weights).all():
+            raise ConfigError(f"the model has {n_layers} layers: expected a number for each, found {weights}")
         if not tokens:
             return np.zeros((0, self.width), np.float32)
         ids = self.table.encode(tokens)

@@ -112,6 +112,8 @@ def train_tagger(
     )
     tagger = Tagger(config, labels, words, tokenizer=settings, rng=rng)
     types = TokenTypes(sentences)
+    if encoder is not None:
+        encoder.tell_unknown(types.tokens)
     bags = tagger.bags(types.tokens, types.ids) if config.wide and config.output == "crf" else None
     fields: list[WideField] = []
     if bags is not None:

@@ -60,11 +60,11 @@ def tokenizer_settings(vectors: KeyedVectors | None) -> TokenizerSettings:
 FEW_KNOWN = 0.1  # of the different words of a text, below which its vectors can hardly be meant for it
 
 
-def warn_unknown(n_known: int, n_words: int) -> None:
-    """Warn where vectors have hardly any of the different words of a training text."""
+def warn_unknown(n_known: int, n_words: int, where: str = "vectors") -> None:
+    """Warn where vectors, or a language model, have hardly any of the different words of a training text."""
     if n_words and n_known < FEW_KNOWN * n_words:
         warnings.warn(
-            f"{n_known:,} of the {n_words:,} different words of the text are in the vectors: are these of the same "
-            "language, and is the text cut into words as theirs was?",
+            f"{n_known:,} of the {n_words:,} different words of the text are in the {where}: of the same language, and "
+            "cut into words alike?",
             stacklevel=2,
         )
