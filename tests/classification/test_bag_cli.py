@@ -162,3 +162,18 @@ def test_every_label_with_its_probability(folder, capsys, tmp_path):
     for idle in (["-k", "1"], ["--threshold", ".5"], ["--explain"]):
         found = run(capsys, "predict", folder / "m.bin", tmp_path / "new.txt", "--all", *idle, status=2)
         assert "no effect" in found.err
+
+
+def test_a_file_that_is_trained_on_and_measured_with_is_told(folder, capsys, tmp_path):
+    out, data = tmp_path / "m.safetensors", folder / "tab.tsv"
+    (tmp_path / "link.tsv").symlink_to(data)
+    found = run(capsys, "train", data, "--autotune", tmp_path / "link.tsv", "--seconds", ".1", "-o", out)
+    assert "warning: --autotune " in found.err and "is trained on too" in found.err
+    found = run(capsys, "train", data, "--model", "mean", "--valid", data, "--epochs", "1", "-o", out)
+    assert "warning: --valid " in found.err and "is trained on too" in found.err
+
+
+def test_standard_input_is_read_once(capsys, tmp_path):
+    for arguments in (["-", "-"], ["-", "--valid", "-"]):
+        found = run(capsys, "train", *arguments, "-o", tmp_path / "m.safetensors", status=2)
+        assert "standard input (-) is named twice" in found.err

@@ -44,8 +44,6 @@ from embedkit.cli.shared.neural import (
     report_scores,
     save_result,
     take_training_options,
-    tell_unanswered,
-    tell_unseen,
     training_options,
     vectors_option,
 )
@@ -53,6 +51,7 @@ from embedkit.cli.shared.options import given, json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import refuse_reading
+from embedkit.cli.shared.telling import tell_unanswered, tell_unseen
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.encoder import MODELS
 from embedkit.nn.layers.pooling import POOLINGS

@@ -20,7 +20,6 @@ from embedkit.cli.shared.neural import (
     search_options,
     take_search,
     take_training_options,
-    tell_unanswered,
     tokenizer_choice,
     training_options,
     vectors_option,
@@ -29,6 +28,7 @@ from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import reading_options_of
+from embedkit.cli.shared.telling import tell_unanswered
 from embedkit.cli.shared.tokenizing import TOKENIZER
 from embedkit.errors import ConfigError
 from embedkit.nn.models.seq2seq import SEQ2SEQ_MODELS, Seq2Seq, Seq2SeqConfig

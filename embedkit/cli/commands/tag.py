@@ -21,13 +21,13 @@ from embedkit.cli.shared.neural import (
     report_scores,
     save_result,
     take_training_options,
-    tell_unseen,
     training_options,
     vectors_option,
 )
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note, print_json, print_line, warn
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.telling import tell_unseen
 from embedkit.errors import CorpusError
 from embedkit.nn.learning.entities import SCHEMES, check_legal, recognise
 from embedkit.nn.models.tagger import OUTPUTS, TAGGER_TRAINING, Tagger, TaggerConfig

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from embedkit.cli.shared.neural import BLOCK, line_batches, load_vectors, tell_unanswered
+from embedkit.cli.shared.neural import BLOCK, line_batches, load_vectors
 from embedkit.cli.shared.options import chain, refuse
 from embedkit.cli.shared.output import Results, note, print_json, print_lines, warn
 from embedkit.cli.shared.reading import refuse_reading
+from embedkit.cli.shared.telling import tell_unanswered
 from embedkit.errors import ConfigError
 from embedkit.nn.models.classifier import Classifier
 

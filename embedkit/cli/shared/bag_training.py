@@ -11,10 +11,10 @@ import click
 from embedkit.classification.options import BagOptions, LinearOptions
 from embedkit.cli.shared.bag import BAG, LINEAR
 from embedkit.cli.shared.files import INPUT
-from embedkit.cli.shared.neural import tell_unseen
 from embedkit.cli.shared.options import chain, given, option_of, parse_size, refuse
 from embedkit.cli.shared.output import note
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.telling import tell_trained_on, tell_unseen
 from embedkit.errors import ConfigError
 from embedkit.options import check_given, defaults, described, listed
 
@@ -130,6 +130,7 @@ def tune_and_save(data: LabelledSets, valid: LabelledSets, out: str, options: di
     from embedkit.classification.autotuning import autotune
     from embedkit.classification.storing import save_bag
 
+    tell_trained_on("autotune", [options["autotune"]])
     tell_unseen((label for labels in data.labels for label in labels), valid.labels, quiet)
     chosen = {name: value for name, value in _chosen(_OPTIONS.values(), out).items() if name != "seed"}
     size = parse_size(options["max_size"]) if options["max_size"] else None

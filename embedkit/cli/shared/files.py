@@ -33,6 +33,10 @@ class InputFile(click.Path):
         path = plain(os.fsdecode(super().convert(value, param, ctx)))
         if ctx is not None and not ctx.resilient_parsing:
             inputs, outputs = _seen(ctx)
+            if path == "-" and any(other == "-" for _, other in inputs):
+                raise ConfigError(
+                    "standard input (-) is named twice, and can be read once: write one of both to a file"
+                )
             inputs.append((_name(param), path))
             for output, output_type in outputs:
                 output_type.compare(output, [(_name(param), path)])

@@ -6,16 +6,17 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import chain, quiet_option, refuse, seed_option
-from embedkit.cli.shared.output import note, note_keyboard, warn
+from embedkit.cli.shared.output import note, note_keyboard
 from embedkit.cli.shared.reading import load, reading_options_of, refuse_reading
-from embedkit.errors import ConfigError, few_names
+from embedkit.cli.shared.telling import tell_trained_on
+from embedkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from embedkit.nn.words.tokens import TokenizerSettings
@@ -202,6 +203,7 @@ def refuse_idle_training(vectors: str | None, valid: Sequence[str], target_vecto
     ------
     ConfigError
     """
+    tell_trained_on("valid", valid)
     if valid:
         refuse(["valid_fraction"], "with `valid`, which is all that measures")
     params = click.get_current_context().params
@@ -360,34 +362,6 @@ def _refuse_text(files: Sequence[str]) -> None:
 
 def _text(line: bytes) -> str:
     return line.decode("utf-8", "surrogateescape").removeprefix("\ufeff").rstrip("\r")
-
-
-def tell_unanswered(number: int, line: str, reason: str, quiet: bool) -> int:
-    """Say why a line has no answer; returns the exit status, 0 where the line is blank and only keeps its place."""
-    if not line.strip():
-        note(f"line {number} is empty: nothing to do", quiet)
-        return 0
-    warn(f"line {number} {reason}")
-    return 1
-
-
-def tell_unseen(known: Iterable[str], found: Sequence[Sequence[str]], quiet: bool, what: str = "label") -> None:
-    """Say how many labels or tags of the data are none of the known ones, and warn where none is."""
-    names = set(known)
-    unseen = [label for labels in found for label in labels if label not in names]
-    if not unseen:
-        return
-    if len(unseen) == sum(map(len, found)):
-        expected = few_names(sorted(names))
-        warn(
-            f"no {what} is one that the model knows: found {unseen[0][:30]!r}, expected {expected}; are the columns "
-            "the other way round?",
-            "warning",
-        )
-        return
-    are = f"{what} is none" if len(unseen) == 1 else f"{what}s are none"
-    wrong = "it counts as wrong" if len(unseen) == 1 else "they count as wrong"
-    note(f"{len(unseen):,} {are} that the model knows, as {unseen[0][:30]!r}: {wrong}", quiet)
 
 
 def report_scores(scores: Any, unit: str, as_json: bool, per_label: bool) -> None:

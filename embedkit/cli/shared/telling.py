@@ -1,0 +1,48 @@
+"""What the commands over neural modules say of data that is not what it seems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import click
+
+from embedkit.cli.shared.output import note, warn
+from embedkit.errors import few_names
+from embedkit.files.outputs import same_file
+
+
+def tell_trained_on(name: str, files: Sequence[str]) -> None:
+    """Warn where a file that is to measure, the value of the option `name`, is one that is trained on too."""
+    params = click.get_current_context().params
+    trained = [path for argument in ("data", "corpus") for path in params.get(argument) or ()]
+    for path in files:
+        if any(same_file(path, other) for other in trained):
+            warn(f"`{name}` {path} is trained on too: what it measures says nothing of other texts", "warning")
+
+
+def tell_unanswered(number: int, line: str, reason: str, quiet: bool) -> int:
+    """Say why a line has no answer; returns the exit status, 0 where the line is blank and only keeps its place."""
+    if not line.strip():
+        note(f"line {number} is empty: nothing to do", quiet)
+        return 0
+    warn(f"line {number} {reason}")
+    return 1
+
+
+def tell_unseen(known: Iterable[str], found: Sequence[Sequence[str]], quiet: bool, what: str = "label") -> None:
+    """Say how many labels or tags of the data are none of the known ones, and warn where none is."""
+    names = set(known)
+    unseen = [label for labels in found for label in labels if label not in names]
+    if not unseen:
+        return
+    if len(unseen) == sum(map(len, found)):
+        expected = few_names(sorted(names))
+        warn(
+            f"no {what} is one that the model knows: found {unseen[0][:30]!r}, expected {expected}; are the columns "
+            "the other way round?",
+            "warning",
+        )
+        return
+    are = f"{what} is none" if len(unseen) == 1 else f"{what}s are none"
+    wrong = "it counts as wrong" if len(unseen) == 1 else "they count as wrong"
+    note(f"{len(unseen):,} {are} that the model knows, as {unseen[0][:30]!r}: {wrong}", quiet)
