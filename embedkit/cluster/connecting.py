@@ -64,16 +64,17 @@ def connected(address: str) -> Iterator[DaskEngine]:
             where: Any = cluster
         else:
             where = address
+        client: Any = Client.__new__(Client)
         try:
             near = {"direct_to_workers": True} if kind == "local" else {}
-            client = opened.enter_context(
-                Client(where, timeout=dask_engine.CONNECT_SECONDS, set_as_default=False, **near)
-            )
-        except (OSError, TimeoutError, ValueError) as error:
+            client.__init__(where, timeout=dask_engine.CONNECT_SECONDS, set_as_default=False, **near)
+        except Exception as error:  # of an address without a port, without the certificates of tls://, of nobody there
+            client.status = "closed"  # else it would wait twenty seconds for its own end, and leave a traceback
             raise EmbedkitError(
                 f"no scheduler answers at {address} ({error or type(error).__name__}); start one with "
                 "dask scheduler, or use local:4"
             ) from error
+        opened.enter_context(client)
         with _without_noise():
             yield DaskEngine(client)
 

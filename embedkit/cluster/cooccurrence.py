@@ -27,7 +27,7 @@ from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.cluster.engine import Engine, reported
 from embedkit.cluster.kept import KeptRun, Mark, Stretch
 from embedkit.cluster.stored import StoredRun
-from embedkit.cluster.words import count_words, cut
+from embedkit.cluster.words import MERGED_AT_ONCE, count_words, cut
 from embedkit.counting.cooccurrences import Cooccurrences, estimate_cells
 from embedkit.counting.counting import count_blocks, memory_for
 from embedkit.counting.files import save
@@ -215,6 +215,9 @@ class SpreadCounts:
         engine, known = self.engine, self.engine.share(self.vocabulary)
         counting = known, self.window, self.reading, folder is not None
         runs = [engine.submit(count_ranges, spans, *counting) for spans in self._groups()]
+        layer = [engine.submit(_lengths, run) for run in runs]
+        while len(layer) > 1:
+            layer = [engine.submit(_add, *layer[i : i + MERGED_AT_ONCE]) for i in range(0, len(layer), MERGED_AT_ONCE)]
         if folder is not None:
             names = [_name_in(folder) for _ in runs]
             for name in names:
@@ -223,19 +226,18 @@ class SpreadCounts:
             runs = [engine.submit(StoredRun.write, run, name) for run, name in zip(runs, names, strict=True)]
         counted = [engine.submit(_counted, run) for run in runs]
         found = list(reported(engine.results(counted), len(counted), "counting", progress))
-        records, marks = sum(n for n, _ in found), _checksum(mark for _, mark in found)
+        marks, (held,) = _checksum(found), engine.results(layer)
 
         def add_up(rows: tuple[int, int]) -> Any:
             parts = [engine.submit(_rows, run, *rows) for run in runs]
             return engine.submit(_add_rows, rows, known, self.window, self.counted, marks, *parts)
 
-        return [partial(add_up, rows) for rows in self._row_pieces(records, len(runs))]
+        return [partial(add_up, rows) for rows in self._row_pieces(held, len(runs))]
 
-    def _row_pieces(self, records: int, n_runs: int) -> list[tuple[int, int]]:
-        """Stretches of rows whose counts a worker adds up at a time, of so many records in all."""
-        most = np.minimum(np.maximum(self.vocabulary.counts, 1) * 2 * self.window.size, len(self.vocabulary))
-        n = min(records // _PIECE_RECORDS, _TASKS // n_runs)
-        return row_pieces(most, max(n, _PIECES_EACH * self.engine.n_workers))
+    def _row_pieces(self, held: np.ndarray, n_runs: int) -> list[tuple[int, int]]:
+        """Stretches of rows whose counts a worker adds up at a time; `held` is how many records each row has."""
+        n = min(int(held.sum()) // _PIECE_RECORDS, _TASKS // n_runs)
+        return row_pieces(np.maximum(held, 1), max(n, _PIECES_EACH * self.engine.n_workers))
 
 
 class HeldCounts:
@@ -345,8 +347,17 @@ def _name_in(folder: str) -> str:
     return os.path.abspath(temporary_name(folder, "counts"))
 
 
-def _counted(run: KeptRun | StoredRun) -> tuple[int, Mark]:
-    return run.n_records, run.mark
+def _counted(run: KeptRun | StoredRun) -> Mark:
+    return run.mark
+
+
+def _lengths(run: KeptRun) -> np.ndarray:
+    return np.diff(run.offsets(0, run.n_words))
+
+
+def _add(*parts: np.ndarray) -> np.ndarray:
+    total: np.ndarray = np.sum(parts, axis=0)
+    return total
 
 
 def _rows(run: KeptRun | StoredRun, first: int, last: int) -> Stretch:

@@ -279,12 +279,32 @@ def test_a_vocabulary_of_another_text_is_taken_as_it_is(text, tmp_path):
 def test_pieces_of_the_rows(text, monkeypatch, records):
     """There are as many as keep each small, unless there would be too many of them."""
     counts = SpreadCounts.from_text(Here(), text, Window(3), min_count=1)
-    pieces = counts._row_pieces(records, 16)
+    shares = 1 / np.arange(1, len(counts.vocabulary) + 1) ** 0.3
+    held = (records * shares / shares.sum()).astype(np.int64)
+    pieces = counts._row_pieces(held, 16)
     assert [first for first, _ in pieces] == [0, *[last for _, last in pieces[:-1]]]
     assert pieces[-1][1] == len(counts.vocabulary)
-    assert {0: 5, 10**7: 8, 10**9: 150}[records] < len(pieces) <= max(records // cooccurrence._PIECE_RECORDS, 16)
-    monkeypatch.setattr(cooccurrence, "_TASKS", 30 * 16)
-    assert len(counts._row_pieces(records, 16)) <= 30
+    assert len(pieces) <= max(records // cooccurrence._PIECE_RECORDS, 16)
+    most = max((int(held[first:last].sum()) for first, last in pieces if last > first + 1), default=0)
+    assert most <= 2 * cooccurrence._PIECE_RECORDS
+    monkeypatch.setattr(cooccurrence, "_TASKS", 5 * 16)
+    assert len(counts._row_pieces(held, 16)) <= max(5, 2 * Here.n_workers)
+
+
+def test_pieces_are_as_large_as_what_rows_hold(text, tmp_path, monkeypatch):
+    """Rows of frequent words hold far more than others: pieces went by what a row can come to at most."""
+    monkeypatch.setattr(cooccurrence, "_PIECE_RECORDS", 40)
+    sizes = []
+    add_rows = cooccurrence._add_rows
+
+    def added(rows, vocabulary, window, counted, marks, *parts):
+        sizes.append((rows[1] - rows[0], sum(len(part.run.read(0, 10**9)[0]) for part in parts)))
+        return add_rows(rows, vocabulary, window, counted, marks, *parts)
+
+    monkeypatch.setattr(cooccurrence, "_add_rows", added)
+    SpreadCounts.from_text(Here(), text, Window(3), min_count=1).save(tmp_path / "counts.safetensors")
+    mean = sum(size for _, size in sizes) / len(sizes)
+    assert max(size for n, size in sizes if n > 1) <= 3 * max(mean, 40)
 
 
 def test_a_long_text_is_counted_within_a_bound(text, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import time
 import weakref
 
 import pytest
@@ -176,4 +177,15 @@ def test_an_address_of_another_kind_is_refused_at_once(address, capfd):
     with pytest.raises(ConfigError, match="Dask knows no"), connecting.connected(address):
         pass
     gc.collect()
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1", "127.0.0.1:", "tls://127.0.0.1:8786", "inproc://x"])
+def test_a_client_that_cannot_be_made_is_one_line(address, capfd):
+    pytest.importorskip("distributed")
+    begun = time.monotonic()
+    with pytest.raises(EmbedkitError, match=f"no scheduler answers at {address}"), connecting.connected(address):
+        pass
+    gc.collect()
+    assert time.monotonic() - begun < 5
     assert capfd.readouterr().err == ""

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from embedkit.cli import cli
+from embedkit.cli.shared.tokenizing import _with_settings
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.text.morphemes import Morphemes
 from embedkit.text.tokenizers import get_tokenizer
@@ -95,3 +96,11 @@ def test_the_flags_without_morphemes_are_refused(tmp_path):
     (tmp_path / "a.txt").write_text("a")
     with pytest.raises(ConfigError, match="`pos` has no effect"):
         CliRunner().invoke(cli, ["vocab", str(tmp_path / "a.txt"), "--pos", "N"], catch_exceptions=False)
+
+
+def test_a_user_dictionary_is_found_from_other_folders(tmp_path, monkeypatch):
+    """By the model that is made, and by workers of a cluster."""
+    monkeypatch.chdir(tmp_path)
+    asked = {"pos": "N,V", "pos_tags": False, "typos": False, "user_dictionary": "words.txt"}
+    name = _with_settings("morphemes", ["user_dictionary"], asked)
+    assert name == f"morphemes:pos=N+V,dictionary={tmp_path / 'words.txt'}"

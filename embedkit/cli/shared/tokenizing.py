@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -11,6 +12,7 @@ import click
 
 from embedkit.cli.shared.files import INPUT
 from embedkit.errors import ConfigError
+from embedkit.files.urls import is_url
 from embedkit.options import listed
 from embedkit.text.tokenizers import TOKENIZERS
 
@@ -64,12 +66,14 @@ def _with_settings(tokenizer: str, given: list[str], asked: dict[str, Any]) -> s
             f"{listed(given)} {'has' if len(given) == 1 else 'have'} no effect with `tokenizer` {tokenizer}: "
             "it is for `tokenizer` morphemes"
         )
+    dictionary = asked["user_dictionary"]
     tags = tuple(filter(None, (asked["pos"] or "").replace("+", ",").split(",")))
     changes = {
         "pos": tags,
         "tags": asked["pos_tags"],
         "typos": asked["typos"],
-        "dictionary": asked["user_dictionary"],
+        # The model that is made, and workers of a cluster, look for it in other folders than this one.
+        "dictionary": dictionary if not dictionary or is_url(dictionary) else os.path.abspath(dictionary),
     }
     settings = dataclasses.replace(
         Morphemes.parse(tokenizer), **{name: value for name, value in changes.items() if value}
