@@ -76,28 +76,37 @@ class OutlierResult:
 def read_categories(path: str | os.PathLike[str]) -> Categories:
     """Read lines of a word and its category with a tab, a semicolon, a comma or white space between them.
 
-    What stands between them is told by the first line. Blank lines and those that begin with ``#`` are passed over.
+    It is the first of these that cuts every line in two, or else the first line. Blank lines, those that begin with
+    ``#`` and a first line that says ``word`` and ``category`` are passed over.
 
     Raises
     ------
     FormatError
         With file and line, where a line is not of this form, or fewer than two categories remain.
     """
+    lines = [(place, line) for place, line in numbered_lines(path) if line.strip() and not line.startswith("#")]
+    split = _separator([line for _, line in lines])
     words: list[str] = []
     categories: list[str] = []
-    split: Callable[[str], list[str]] | None = None
-    for place, line in numbered_lines(path):
-        if not line.strip() or line.startswith("#"):
-            continue
-        split = split or separator(line, 2)
+    for n, (place, line) in enumerate(lines):
         columns = [part.strip() for part in split(line)]
         if len(columns) != 2 or not all(columns):
             raise FormatError(f"{place}: expected a word and its category, found {shortened(line)}")
-        words.append(columns[0])
-        categories.append(columns[1])
+        if n or [column.lower() for column in columns] != ["word", "category"]:
+            words.append(columns[0])
+            categories.append(columns[1])
     if len(set(categories)) < 2:
         raise FormatError(f"{os.fspath(path)}: expected words of two categories or more")
     return Categories(Path(path).name, words, categories)
+
+
+def _separator(lines: Sequence[str]) -> Callable[[str], list[str]]:
+    """How to split lines in two."""
+    for mark in "\t;, ":
+        split = separator(f"word{mark}category", 2)
+        if all(len(parts) == 2 and all(map(str.strip, parts)) for parts in map(split, lines)):
+            return split
+    return separator(lines[0], 2)
 
 
 def read_outliers(path: str | os.PathLike[str]) -> Outliers:

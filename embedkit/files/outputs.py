@@ -50,6 +50,11 @@ def is_stream(target: Name) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
+def is_standard_output(target: Name) -> bool:
+    """Whether a name stands for standard output."""
+    return not is_url(target) and (os.fspath(target) == STDOUT or _descriptor(target) == 1)
+
+
 @contextlib.contextmanager
 def open_stream(target: Name) -> Iterator[BinaryIO]:
     """Open what `is_stream` says yes to, for writing from front to back."""

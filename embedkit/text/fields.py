@@ -10,7 +10,8 @@ Where they are is one string, so that it is stored with what was made of them:
 ``unit:file``        plain text: all lines of a file
 ==================== =============================================================================================
 
-A table has commas, semicolons or tabs between its columns, whichever its first line has most of. With commas and
+A table has tabs, commas or semicolons between its columns: what cuts its first lines into as many columns, or else what
+the first has most of. With commas and
 semicolons quotes are those of RFC 4180, and a field may hold line ends, which are read as spaces. With tabs a quote is
 a letter like any other, unless it stands around a whole field and all inside are doubled, as pandas writes them.
 """
@@ -20,6 +21,7 @@ from __future__ import annotations
 import csv
 import json
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +29,7 @@ from embedkit.errors import CorpusError, few_names
 
 LARGEST_CELL = 1 << 30
 _DELIMITERS = "\t,;"
+_LOOKED_AT = 20  # lines, to tell the delimiter by
 
 Place = Callable[[], str]
 
@@ -174,7 +177,8 @@ def columns_of(
     CorpusError
         Where a column is missing or stands there twice, or a row has another number of columns than the first.
     """
-    rows = _rows(lines, place, encoding_errors)
+    texts = _Ahead(_decoded(lines, place, encoding_errors), place)
+    place, rows = texts.place, _rows(texts)
     first = next(rows, None)
     if first is None:
         return
@@ -200,26 +204,70 @@ def _line(text: str) -> bytes:
     return " ".join(text.splitlines()).encode()
 
 
-def _rows(lines: Iterator[bytes], place: Place, encoding_errors: str) -> Iterator[list[str]]:
+class _Ahead:
+    """Lines of which the first can be looked at before they are read, each with its place."""
+
+    def __init__(self, lines: Iterator[str], place: Place) -> None:
+        self._lines, self._place = lines, place
+        self._seen: deque[tuple[str, str]] = deque()
+        self._now: str | None = None
+
+    def first(self, n: int) -> list[str]:
+        """The first n, fewer where there are not so many; blank ones before them are gone."""
+        for line in self._lines:
+            if self._seen or line.strip():
+                self._seen.append((line, self._place()))
+                if len(self._seen) == n:
+                    break
+        return [line for line, _ in self._seen]
+
+    def __iter__(self) -> Iterator[str]:
+        while self._seen:
+            line, self._now = self._seen.popleft()
+            yield line
+        self._now = None
+        yield from self._lines
+
+    def place(self) -> str:
+        """The place of the line that was read last."""
+        return self._now or self._place()
+
+
+def _delimiter(lines: list[str]) -> str:
+    """What cuts all of these lines into as many columns, two or more; else the commonest sign in the first."""
+    for delimiter in _DELIMITERS:
+        if delimiter == "\t":
+            counts = [line.count("\t") for line in lines if line.strip("\r\n")]
+        else:
+            try:
+                counts = [len(row) - 1 for row in csv.reader(lines, delimiter=delimiter) if row]
+            except csv.Error:
+                continue
+            if len(lines) == _LOOKED_AT and len(counts) > 1:
+                counts.pop()  # a cell with line ends may be cut off
+        if counts and counts[0] and len(set(counts)) == 1:
+            return delimiter
+    return max(_DELIMITERS, key=lines[0].count)
+
+
+def _rows(texts: _Ahead) -> Iterator[list[str]]:
     """The rows of a table, blank ones left out."""
-    texts = _decoded(lines, place, encoding_errors)
-    first = next((text for text in texts if text.strip()), None)
-    if first is None:
+    first = texts.first(_LOOKED_AT)
+    if not first:
         return
-    delimiter = max(_DELIMITERS, key=first.count)
+    csv.field_size_limit(max(csv.field_size_limit(), LARGEST_CELL))
+    delimiter = _delimiter(first)
     if delimiter == "\t":
-        yield [_unquoted(cell) for cell in first.rstrip("\r\n").split("\t")]
         for text in texts:
             if text.strip("\r\n"):
                 yield [_unquoted(cell) for cell in text.rstrip("\r\n").split("\t")]
         return
-    csv.field_size_limit(max(csv.field_size_limit(), LARGEST_CELL))
     try:
-        for row in csv.reader(_then(first, texts), delimiter=delimiter, strict=True):
+        for row in csv.reader(texts, delimiter=delimiter, strict=True):
             if row:
                 yield row
     except csv.Error as error:
-        raise CorpusError(f"{place()}: the table cannot be read: {error}") from None
+        raise CorpusError(f"{texts.place()}: the table cannot be read: {error}") from None
 
 
 def _unquoted(cell: str) -> str:
@@ -227,11 +275,6 @@ def _unquoted(cell: str) -> str:
     if len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inner.replace('""', ""):
         return inner.replace('""', '"')
     return cell
-
-
-def _then(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
 
 
 def _decoded(lines: Iterator[bytes], place: Place, encoding_errors: str) -> Iterator[str]:

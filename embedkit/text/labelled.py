@@ -201,6 +201,8 @@ def _lines(source: Source) -> Iterator[tuple[str, str, tuple[str, ...]]]:
             words = line.split()
             labels = dict.fromkeys(w.removeprefix(FASTTEXT_LABEL) for w in words if w.startswith(FASTTEXT_LABEL))
             of_fasttext = True
+            if "" in labels:
+                raise CorpusError(f"{place}: expected {FASTTEXT_LABEL}NAME, found no name: {shortened(line, 40)}")
             yield place, " ".join(word for word in words if not word.startswith(FASTTEXT_LABEL)), tuple(labels)
             continue
         if line.strip() and not tab:

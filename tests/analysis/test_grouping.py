@@ -93,6 +93,13 @@ def test_layouts(tmp_path):
     for mark in (",", ";", " ", "\t"):
         (tmp_path / "c.csv").write_text(f"dog{mark}animal\nrome{mark}city\n")
         assert read_categories(tmp_path / "c.csv").categories == ["animal", "city"]
+    for text, words in (
+        (";  mark\ndog   animal\n", [";", "dog"]),
+        ("1,000 number\ndog animal\n", ["1,000", "dog"]),
+        ("word,category\ndog,animal\nnew york,city\n", ["dog", "new york"]),
+    ):
+        (tmp_path / "odd.txt").write_text(text)
+        assert read_categories(tmp_path / "odd.txt").words == words
     for text, message in (("dog animal x\n", "line 1"), ("dog\tanimal\n", "two categories")):
         (tmp_path / "bad.tsv").write_text(text)
         with pytest.raises(FormatError, match=message):

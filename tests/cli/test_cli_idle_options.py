@@ -15,7 +15,8 @@ LINES = ["sun moon star comet", "bread milk egg flour"] * 20
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("idle")
-    (folder / "t.txt").write_text("\n".join(LINES))
+    for name in ("t.txt", "v.txt"):
+        (folder / name).write_text("\n".join(LINES))
     (folder / "pairs.tsv").write_text("sun\tmoon\t7\nsun\tegg\t1\nstar\tcomet\t8\n")
     (folder / "questions.txt").write_text(": one\nsun moon star comet\n")
     (folder / "labels.tsv").write_text("".join(f"{line}\t{i % 2}\n" for i, line in enumerate(LINES)))
@@ -75,7 +76,7 @@ CASES = [
     ("lm generate ngram.lm --temperature 0 --seed 3", ["--seed"]),
     ("lm train t.txt -o x.lm --model lstm --heads 2", ["--heads"]),
     ("lm train t.txt -o x.lm --model lstm --frozen", ["--frozen"]),
-    ("lm train t.txt -o x.lm --model lstm --valid t.txt --valid-fraction .2", ["--valid-fraction"]),
+    ("lm train t.txt -o x.lm --model lstm --valid v.txt --valid-fraction .2", ["--valid-fraction"]),
     ("classify train labels.tsv -o x.c --model mean --hidden-size 9", ["--hidden-size"]),
     ("classify train labels.tsv -o x.c --model lstm --heads 2", ["--heads"]),
     ("classify train labels.tsv -o x.c --model transformer --unidirectional", ["--unidirectional"]),

@@ -363,3 +363,10 @@ def test_small_numbers_have_digits_where_they_are_what_is_asked_for(tmp_path, ca
     capsys.readouterr()
     assert main(["lm", "evaluate", str(tmp_path / "m"), str(tmp_path / "u.txt"), "--sentences"]) == 0
     assert 0 < float(capsys.readouterr().out.splitlines()[1].split("\t")[1]) < 1e-6
+
+
+def test_json_and_vectors_do_not_share_standard_output(model, capsys):
+    for out in ("-", "/dev/stdout"):
+        assert main(["convert", model, out, "--to", "glove-text", "--json"]) == 2
+        found = capsys.readouterr()
+        assert not found.out and "--json prints on standard output, where OUT goes as well" in found.err

@@ -87,6 +87,7 @@ def test_a_cell_may_be_as_long_as_it_likes(tmp_path):
         ("id\tdocument\tlabel\n1\tgood\t1\n", (), "`text_column` document and `label_column` label"),
         ("text,label\ngood,1\n", (), "found one column: 'text,label'; `text_column` and `label_column` read tables"),
         ("__label__a good\nno label\n", (), "expected __label__NAME text as in lines before, found one column"),
+        ("__label__ good\n__label__a dull\n", (), "line 1: expected __label__NAME, found no name"),
     ],
 )
 def test_tables_that_cannot_be_read_say_what_to_do(tmp_path, text, columns, message):
@@ -94,6 +95,22 @@ def test_tables_that_cannot_be_read_say_what_to_do(tmp_path, text, columns, mess
         read_label_sets(write(tmp_path, text), *columns)
     with pytest.raises(ConfigError, match="must be two columns"):
         read_label_sets(write(tmp_path, text), "label", "label")
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("good, fine, great, nice\tpos\ndull\tneg\n", ("1", "2")),
+        ("review, as typed, in full\tlabel\ngood, fine, great, nice\tpos\ndull\tneg\n", ("1", "2")),
+        ("review, as typed\tlabel, or none\ngood, fine, great, nice\tpos\n", ("review, as typed", "label, or none")),
+        ('"good, fine, great, nice",pos\n"a; b; c; d",neg\n', ("1", "2")),
+        ('"good, fine, great, nice";pos\ndull, a, b;neg\n', ("1", "2")),
+        ("\n \n1\tgood, fine, great, nice\tpos\n\n2\tx\tneg\n", ("2", "3")),
+    ],
+)
+def test_the_delimiter_is_what_cuts_all_rows_alike(tmp_path, table, columns):
+    data = read_label_sets(write(tmp_path, table), *columns)
+    assert "good, fine, great, nice" in data.texts and ("pos",) in data.labels
 
 
 def test_columns_that_are_all_read_as_text_are_told(tmp_path):

@@ -133,6 +133,8 @@ def test_gradients_of_the_same_row_are_added_up(monkeypatch, places, above, d):
     np.add.at(wanted, ids, dy.astype(np.float64) if order is None else dy[order].astype(np.float64))
     np.testing.assert_array_equal(found.rows, np.unique(ids))
     np.testing.assert_allclose(found.dense(120), wanted, atol=1e-5)
+    monkeypatch.setattr(thresholds, "SUMMED_VALUES", 1 << 60)
+    np.testing.assert_array_equal(found.values, RowGradient.from_lookups(ids, dy, order).values)
     empty = RowGradient.from_lookups(ids[:0], dy, None if order is None else order[:0])
     assert empty.rows.shape == (0,) and empty.values.shape == (0, d)
 

@@ -195,3 +195,13 @@ def test_commands_take_blank_lines_as_borders(tmp_path, monkeypatch, capsys):
     assert main(["train", "a.txt", "-o", "d.safetensors", *options]) == 0
     model = load("d.safetensors")
     assert model.table.document_vectors.shape == (3, 4) and model.config["json_field"] == "unit:paragraph"
+
+
+def test_lines_that_were_looked_at_first_keep_their_places(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("id,text\n" + "1,x\n" * 3 + "2\n" + "1,x\n" * 40, encoding="utf-8")
+    with pytest.raises(CorpusError, match="line 5: expected 2 columns as in the first row, found 1"):
+        list(read_lines(path, "column:text"))
+    path.write_text("id,text\n" + "1,x\n" * 30 + "2\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match="line 32: expected 2 columns"):
+        list(read_lines(path, "column:text"))

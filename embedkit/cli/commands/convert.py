@@ -12,6 +12,7 @@ from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import note, print_json
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import reading, row_options
+from embedkit.files.outputs import is_standard_output
 from embedkit.formats import FORMATS
 from embedkit.query.storing import convert as convert_file
 
@@ -83,6 +84,8 @@ def convert(
     What the format of OUT does not keep (n-grams, output vectors, a classifier) is said, and refused where IN itself
     would lose it.
     """
+    if as_json and is_standard_output(target):
+        raise click.UsageError("--json prints on standard output, where OUT goes as well: name a file for OUT")
     options = {
         "encoding_errors": encoding_errors,
         "vocab": vocab,
