@@ -39,15 +39,22 @@ def connected(address: str) -> Iterator[DaskEngine]:
     try:
         import dask
         from distributed import Client, LocalCluster
-        from distributed.comm.registry import backends
+        from distributed.comm.registry import backends, get_backend
     except ImportError as error:
         raise EmbedkitError("a cluster needs the package distributed: pip install 'embedkit[dask]'") from error
     scheme, separator, _ = address.partition("://")
-    if separator and scheme not in backends:  # a client of Dask's would wait for itself in the end
-        raise ConfigError(
-            f"cluster is a scheduler's address such as tcp://host:8786, or local:4, got {address!r}: Dask knows no "
-            f"{scheme}://, but {', '.join(sorted(backends))}"
-        )
+    if separator:  # with a scheme that it does not know a client of Dask's would wait for itself in the end
+        try:
+            get_backend(scheme)
+        except ValueError as error:
+            raise ConfigError(
+                f"cluster is a scheduler's address such as tcp://host:8786, or local:4, got {address!r}: Dask knows no "
+                f"{scheme}://, but {', '.join(sorted(backends))}"
+            ) from error
+        except Exception as error:  # of another package, which brings the scheme
+            raise EmbedkitError(
+                f"cluster {address}: what Dask has for {scheme}:// cannot be loaded: {error}"
+            ) from error
     with contextlib.ExitStack() as opened, dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
         if kind == "local":
             opened.enter_context(dask.config.set(SELDOM))

@@ -23,10 +23,11 @@ from typing import Any, BinaryIO
 
 from embedkit.errors import CorpusError, EmbedkitError
 from embedkit.files.temporary import temporary_path
-from embedkit.files.urls import Name, file_system, is_url, shown, tried
+from embedkit.files.urls import Name, file_system, is_url, plain, shown, tried
 
 STDIN = "-"
 CHUNK = 1 << 20
+PORTS = {"ftp": 21, "sftp": 22, "ssh": 22}
 WITH_BUCKETS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "adl")
 
 
@@ -241,16 +242,31 @@ def reach(name: str) -> None:
             raise
 
 
+def beneath(name: str) -> str:
+    """What is read in the end where URLs are chained: the archive of ``zip://a.txt::/data/x.zip``; else the name."""
+    if not is_url(name):
+        return name
+    last = plain(name.rpartition("::")[2])
+    return last if is_url(last) else file_system(last)[1]  # which knows the user's folder, ~
+
+
 def overwrites(output: str, source: str) -> bool:
     """Whether writing a URL destroys what is read: the file itself, one of a folder or pattern, or an archive."""
-    source = source.rpartition("::")[2]
+    source = beneath(source)
     if not is_url(source):
         return False
     (system, path), (other, read) = file_system(output), file_system(source)
-    if type(system) is not type(other):
+    if type(system) is not type(other) or _server(system, output) != _server(other, source):
         return False
     below = path.startswith(read.rstrip("/") + "/")
     return path == read or (has_glob(source) and fnmatch(path, read)) or (below and is_there(output))
+
+
+def _server(system: Any, name: str) -> tuple[str, int | None]:
+    """Host and port where paths do not say them."""
+    options = system.storage_options
+    port = options.get("port") or PORTS.get(name.partition("://")[0].lower())
+    return str(options.get("host") or "").lower(), None if port is None else int(port)
 
 
 class _Remote(io.RawIOBase):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from embedkit.errors import ConfigError, EmbedkitError
-from embedkit.files.locations import has_glob, overwrites, reach
+from embedkit.files.locations import beneath, has_glob, overwrites, reach
 from embedkit.files.temporary import temporary_name
 from embedkit.files.urls import is_url, plain, shown
 
@@ -153,7 +153,7 @@ def refuse_overwriting(output: Name, inputs: Iterable[Name], what: str = "an inp
     ----------
     output : path
     inputs : iterable of paths
-        Files, or folders whose files are read.
+        Files, folders whose files are read, or URLs, chained ones too: an archive is read as a whole.
     what : str
         What the inputs are, for the message.
 
@@ -162,7 +162,7 @@ def refuse_overwriting(output: Name, inputs: Iterable[Name], what: str = "an inp
     ConfigError
         When `output` is one of them or lies in one of them, also through links.
     """
-    output, sources = plain(os.fspath(output)), [plain(os.fspath(source)) for source in inputs]
+    output, sources = beneath(plain(os.fspath(output))), [beneath(plain(os.fspath(source))) for source in inputs]
     if is_url(output):
         for source in sources:
             if overwrites(output, source):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Callable
+from time import sleep
 from typing import Any, TypeVar
 
 from embedkit.errors import CorpusError, EmbedkitError
@@ -16,7 +16,8 @@ T = TypeVar("T")
 ATTEMPTS = 4
 WAIT = 0.5  # seconds before the second attempt; doubled each time
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:::[A-Za-z][A-Za-z0-9+.-]+)*://")
-_HERE = re.compile(r"(?:file|local)://(?:/(?=[A-Za-z]:[\\/]))?")
+_CACHES = r"(?:simplecache|filecache|blockcache|cached)::"  # which keep a copy of what follows
+_HERE = re.compile(rf"(?:{_CACHES})*(?:file|local)://(?:/(?=[A-Za-z]:[\\/]))?")
 _SECRETS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/@'\"]*@"), re.compile(r"(://[^\s?'\"]*)\?[^\s'\"]*")
 _PACKAGES = {
     "s3": "s3fs",
@@ -88,7 +89,7 @@ def tried(name: str, work: Callable[[], T], what: str = "read") -> T:
         except Exception as error:
             if attempt == ATTEMPTS - 1 or _is_final(error):
                 raise failure(name, error, what) from error
-            time.sleep(WAIT * 2**attempt)
+            sleep(WAIT * 2**attempt)
     raise AssertionError("not reached")
 
 

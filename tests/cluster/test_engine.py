@@ -180,6 +180,24 @@ def test_an_address_of_another_kind_is_refused_at_once(address, capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("broken", [False, True])
+def test_an_address_of_a_kind_that_another_package_brings_is_known(broken, monkeypatch):
+    pytest.importorskip("distributed")
+    from distributed.comm import registry, tcp
+
+    class Brought:
+        def load(self):
+            if broken:
+                raise ImportError("no module named ucp")
+            return tcp.TCPBackend
+
+    monkeypatch.setattr(registry, "backends", dict(registry.backends))
+    monkeypatch.setattr(registry, "_entry_points", lambda name, group: [Brought()] if name == "brought" else [])
+    told = "what Dask has for brought:// cannot be loaded: no module named ucp" if broken else "no scheduler answers"
+    with pytest.raises(EmbedkitError, match=told), connecting.connected("brought://127.0.0.1"):
+        pass
+
+
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1", "127.0.0.1:", "tls://127.0.0.1:8786", "inproc://x"])
 def test_a_client_that_cannot_be_made_is_one_line(address, capfd):
     pytest.importorskip("distributed")

@@ -2,11 +2,13 @@
 
 import builtins
 import gzip
+import io
 import os
 import shutil
 import socket
 import sys
 import threading
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -16,7 +18,7 @@ import embedkit
 from embedkit.cli import main
 from embedkit.errors import CorpusError, EmbedkitError
 from embedkit.files import urls
-from embedkit.files.locations import expand, has_glob, on_disk, open_location, size_of
+from embedkit.files.locations import expand, has_glob, on_disk, open_location, overwrites, size_of
 from embedkit.files.log import LogFile
 from embedkit.files.urls import is_url, shown
 from embedkit.plotting.curves import read_log
@@ -134,6 +136,51 @@ def test_a_file_of_a_remote_folder_that_is_read_is_not_written(store, run, sourc
 
 def test_an_archive_that_is_read_is_not_written(store, run):
     assert run("vocab", "zip://x.txt::memory://bucket/a.zip", "-o", "memory://bucket/a.zip")[0] == 2
+
+
+@pytest.mark.parametrize("output", ["{}/x", "file://{}/x", "simplecache::file://{}/x"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "zip://a.txt::{}/x",
+        "zip://a.txt::file://{}/x",
+        "zip://a.txt::simplecache::file://{}/x",
+        "zip://a.txt::~/x",
+        "zip://a.txt::zip://in.zip::local://{}/x",
+        "simplecache::file://{}/x",
+        "filecache::local://{}/x",
+        "simplecache::file://{}/*",
+        "dir://::file://{}",
+    ],
+)
+def test_a_file_of_this_machine_at_the_end_of_a_chain_is_not_written(tmp_path, run, monkeypatch, source, output):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with zipfile.ZipFile(tmp_path / "x", "w") as archive:
+        archive.writestr("a.txt", TEXT)
+    before = (tmp_path / "x").read_bytes()
+    status, _, err = run("vocab", source.format(tmp_path), "-o", output.format(tmp_path))
+    assert status == 2 and "writing would destroy it" in err
+    assert (tmp_path / "x").read_bytes() == before
+    if source == "zip://a.txt::{}/x":
+        assert run("vocab", source.format(tmp_path), "-o", f"{tmp_path}/words.tsv", "-q")[0] == 0
+
+
+def test_the_same_path_on_two_servers_is_two_files(monkeypatch):
+    from fsspec.implementations.ftp import FTPFileSystem
+
+    monkeypatch.setattr(FTPFileSystem, "_connect", lambda self: setattr(self, "ftp", io.BytesIO()))
+    monkeypatch.setattr(FTPFileSystem, "info", lambda self, path, **_: {"name": path, "type": "file"})
+    monkeypatch.setattr(FTPFileSystem, "_cache", {})
+    for same in (
+        "ftp://one/x.txt",
+        "ftp://ONE:21/x.txt",
+        "ftp://ann:pw@one/x.txt",
+        "ftp://one/",
+        "zip://a::ftp://one/x.txt",
+    ):
+        assert overwrites("ftp://one/x.txt", same), same
+    for other in ("ftp://two/x.txt", "ftp://one:2121/x.txt", "ftp://two/", "ftp://two/*.txt", "ftp://one/y.txt"):
+        assert not overwrites("ftp://one/x.txt", other), other
 
 
 @pytest.mark.parametrize("output", ["{}/f/a.txt", "file://{}/f/a.txt", "local://{}/f/a.txt"])
@@ -431,7 +478,7 @@ def test_text_from_the_web(web, run):
 def test_a_server_that_does_not_answer_is_no_missing_file(run, monkeypatch):
     pytest.importorskip("aiohttp")
     waited = []
-    monkeypatch.setattr(urls.time, "sleep", waited.append)
+    monkeypatch.setattr(urls, "sleep", waited.append)  # this module's: others may sleep too
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     status, _, err = run("vocab", f"http://127.0.0.1:{port}/corpus.txt")
