@@ -61,10 +61,10 @@ PAGES = [
     *_part(
         "Course",
         "course 강의\n course/one-hot 원핫\n course/counts 빈도\n course/word2vec 워드투벡\n"
-        "course/negative-sampling 음성표본\n course/glove 글로브\n course/fasttext 패스트텍스트\n"
+        "course/negative-sampling 네거티브샘플링\n course/glove 글로브\n course/fasttext 패스트텍스트\n"
         "course/markov 마르코프\n course/rnn 순환신경망\n course/lstm 장단기기억\n course/gru 게이트순환\n"
-        "course/seq2seq 번역\n course/attention 주의\n course/transformer 트랜스포머\n course/objectives 목적함수\n"
-        "course/elmo 엘모\n course/captions 설명문",
+        "course/seq2seq 번역\n course/attention 어텐션\n course/transformer 트랜스포머\n course/objectives 목적함수\n"
+        "course/elmo 엘모\n course/captions 캡션",
     ),
     *_part("Behind", "measurements 측정\n architecture 구조\n papers 논문\n changes 변경"),
 ]
@@ -73,11 +73,11 @@ PAGES = [
 def find(topic: str) -> tuple[Page, bool] | None:
     """The page that a topic names, and whether in Korean; None where no page has that name.
 
-    The last part of a name is enough (``attention`` for ``course/attention``), and case does not matter.
+    The last part of a name is enough (``attention`` for ``course/attention``), and neither case nor blanks matter.
     """
     wanted = topic.casefold().removesuffix(".md")
     in_korean = wanted.endswith(".ko")
-    wanted = wanted.removesuffix(".ko")
+    wanted = wanted.removesuffix(".ko").replace(" ", "")
     for page in PAGES:
         if wanted in (page.name, page.name.rpartition("/")[2]):
             return page, in_korean
