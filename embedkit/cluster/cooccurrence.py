@@ -27,7 +27,7 @@ from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.cluster.engine import Engine, reported
 from embedkit.cluster.kept import KeptRun, Mark, Stretch
 from embedkit.cluster.stored import StoredRun
-from embedkit.cluster.words import MERGED_AT_ONCE, count_words, cut
+from embedkit.cluster.words import MERGED_AT_ONCE, count_words, cut, listed
 from embedkit.counting.cooccurrences import Cooccurrences, estimate_cells
 from embedkit.counting.counting import count_blocks, memory_for
 from embedkit.counting.files import save
@@ -115,6 +115,7 @@ class SpreadCounts:
         CorpusError
             When a text cannot be read or no word is left.
         """
+        sources = listed(sources)
         counted = vocabulary is None or not vocabulary.has_counts
         if vocabulary is None:
             vocabulary = count_words(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from embedkit.cluster.engine import Engine, reported
-from embedkit.cluster.words import MERGED_AT_ONCE, count_words, cut
+from embedkit.cluster.words import MERGED_AT_ONCE, count_words, cut, listed
 from embedkit.errors import CorpusError, EmptyCorpusError
 from embedkit.progress import ProgressCallback
 from embedkit.text.ranges import ByteRange
@@ -81,6 +81,7 @@ class SpreadCorpus:
         CorpusError
             Also when the text changed between counting and encoding.
         """
+        sources = listed(sources)
         counted = vocabulary is None
         if vocabulary is None:
             vocabulary = count_words(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from embedkit.cluster.engine import Engine, reported
-from embedkit.cluster.words import count_words, cut
+from embedkit.cluster.words import count_words, cut, listed
 from embedkit.counting.sparse import SparseMatrix
 from embedkit.counting.tfidf import documents_over, read_documents
 from embedkit.errors import EmptyCorpusError
@@ -28,6 +28,7 @@ def bag_of_words(
     **reading: Any,
 ) -> tuple[SparseMatrix, Vocabulary]:
     """`embedkit.counting.tfidf.bag_of_words` on a cluster: the same matrix; parameters and errors as there."""
+    sources = listed(sources)
     if vocabulary is None:
         vocabulary = count_words(
             engine, sources, min_count=min_count, max_vocab=max_vocab, progress=progress, **reading

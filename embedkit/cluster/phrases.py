@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from embedkit.cluster.engine import Engine, reported
-from embedkit.cluster.words import count_words, cut
+from embedkit.cluster.words import count_words, cut, listed
 from embedkit.counting.phrase_pairs import Gaps, Pairs, add_pairs, join, pair_counts
 from embedkit.counting.phrases import JOINT, Phrase, Scoring, choose_phrases, spell
 from embedkit.errors import EmptyCorpusError
@@ -46,6 +46,7 @@ def join_phrases(
         Those of each pass.
     """
     scoring = Scoring.create(threshold, delta, min_count, npmi, passes, delimiter, connector_words)
+    sources = listed(sources)
     whole = count_words(engine, sources, progress=progress, **reading)
     words = whole.index_to_key
     known = engine.share(whole)

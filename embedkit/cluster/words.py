@@ -10,7 +10,7 @@ from embedkit.files.locations import STDIN, size_of
 from embedkit.files.urls import is_url
 from embedkit.progress import ProgressCallback
 from embedkit.text.ranges import ByteRange, byte_ranges
-from embedkit.text.reading import Sources, list_sources
+from embedkit.text.reading import Listed, Sources, list_sources
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import count_all_words
 from embedkit.vocabulary.merging import add_counts, merge_vocabularies
@@ -31,11 +31,22 @@ def cut(sources: Sources, n_workers: int) -> list[str | ByteRange]:
     CorpusError
         When a source is missing.
     """
-    files = [known_everywhere(str(file)) for file in list_sources(sources)]
-    total = sum(size_of(file) or 0 for file in files if file != "-")
+    files = listed(sources)
+    total = sum(size_of(str(file)) or 0 for file in files if file != STDIN)
     few, many = (total // (each * n_workers) for each in _RANGES_EACH)
     size = min(max(few, SMALLEST_RANGE), max(many, _LARGE_RANGE), _LARGEST_RANGE)
-    return byte_ranges(files, size)
+    return byte_ranges([str(file) for file in files], size)
+
+
+def listed(sources: Sources) -> Listed:
+    """The files of `sources`, by names that all workers know; to be listed once, and handed to all that read them.
+
+    Raises
+    ------
+    CorpusError
+        When a source is missing.
+    """
+    return Listed(known_everywhere(str(file)) for file in list_sources(sources))
 
 
 def known_everywhere(file: str) -> str:

@@ -16,7 +16,7 @@ import glob
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -105,6 +105,26 @@ def size_of(name: Name) -> int | None:
     system, path = file_system(str(name))
     size: int | None = tried(str(name), lambda: system.size(path))
     return size
+
+
+def beginnings(names: Sequence[str], size: int) -> list[bytes | None]:
+    """The first bytes of files that are all here, or all in one store; None for a pipe and for what cannot be read."""
+    if not names or not is_url(names[0]):
+        return [_beginning(name, size) for name in names]
+    system, _ = file_system(names[0])
+    paths = [system._strip_protocol(name) for name in names]
+    found = tried(names[0], lambda: system.cat_ranges(paths, [0] * len(paths), [size] * len(paths), on_error="return"))
+    return [head if isinstance(head, bytes) else None for head in found]
+
+
+def _beginning(name: str, size: int) -> bytes | None:
+    if not os.path.isfile(name):  # a pipe waits for somebody to write
+        return None
+    try:
+        with open(name, "rb", buffering=0) as stream:
+            return stream.read(size)
+    except OSError:  # which is told when the file is read
+        return None
 
 
 def is_there(name: Name) -> bool:

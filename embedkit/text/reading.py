@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,8 +24,9 @@ from embedkit.files.locations import expand, has_glob, open_location, size_of
 from embedkit.files.magic import BOM
 from embedkit.files.urls import is_url, plain, shown
 from embedkit.text.fields import TextField
+from embedkit.text.folders import texts_among
 from embedkit.text.ranges import ByteRange, RangeStream
-from embedkit.text.sniffing import describe_binary, foreign_kind, guess_encoding, is_page
+from embedkit.text.sniffing import describe_binary, guess_encoding, is_page
 
 BLOCK_BYTES = 2 << 20
 SNIFFED_BYTES = 1 << 16
@@ -77,11 +77,15 @@ class Block:
         return self.buffer[: self.size].tobytes()
 
 
-def list_sources(sources: Sources) -> list[str | ByteRange]:
+class Listed(list[str | ByteRange]):
+    """Files that `list_sources` found; it takes them as they are, and neither looks into them nor warns again."""
+
+
+def list_sources(sources: Sources) -> Listed:
     """The files behind `sources`: folders and patterns give their files, sorted, at any depth, without hidden ones.
 
-    Byte ranges of files stay what they are. What is plainly no text in a folder (pictures, models) is left out; a file
-    that is named is read, or told to be no text, when its turn comes.
+    Byte ranges of files stay what they are. What is certainly no text in a folder, here or remote (pictures, archives),
+    is left out; a file that is named is read, or told to be no text, when its turn comes.
 
     Raises
     ------
@@ -93,6 +97,8 @@ def list_sources(sources: Sources) -> list[str | ByteRange]:
     UserWarning
         Where files of a folder are left out.
     """
+    if isinstance(sources, Listed):
+        return sources
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
     if not sources:
@@ -108,14 +114,15 @@ def list_sources(sources: Sources) -> list[str | ByteRange]:
             found = list(_walk(path))
             if not found:
                 raise CorpusError(f"{path}: the folder holds no files to read (hidden files are skipped)")
-            files += _texts_among(found, path)
+            files += texts_among(found, path)
         elif os.path.exists(path):
             files.append(path)
         elif is_url(path) or has_glob(path):
-            files += expand(path)
+            found = expand(path)
+            files += found if has_glob(path) or found == [path] else texts_among(found, path)
         else:
             raise CorpusError(f"{path}: no such file or folder")
-    return files
+    return Listed(files)
 
 
 def _walk(folder: str) -> Iterator[str]:
@@ -125,30 +132,6 @@ def _walk(folder: str) -> Iterator[str]:
     for place, folders, names in os.walk(folder, onerror=fail):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         yield from (os.path.join(place, name) for name in sorted(names) if not name.startswith("."))
-
-
-def _texts_among(files: list[str], folder: str) -> list[str]:
-    """The files that may be text."""
-    foreign = {file: what for file in files if (what := _foreign(file))}
-    if not foreign:
-        return files
-    first, what = next(iter(foreign.items()))
-    named = f"{shown(first)} looks like {what}"
-    if len(foreign) == len(files):
-        raise CorpusError(f"{folder}: the folder holds no text: {named}")
-    n = f"{len(foreign):,} of {len(files):,} files are" if len(foreign) > 1 else f"1 of {len(files):,} files is"
-    warnings.warn(f"{folder}: {n} no text and left out: {named}", stacklevel=3)
-    return [file for file in files if file not in foreign]
-
-
-def _foreign(file: str) -> str | None:
-    if not os.path.isfile(file):  # a pipe waits for somebody to write
-        return None
-    try:
-        with open(file, "rb") as stream:
-            return foreign_kind(stream.read(SNIFFED_BYTES))
-    except OSError:  # which is told when the file is read
-        return None
 
 
 def total_bytes(files: Sequence[str | ByteRange]) -> int | None:

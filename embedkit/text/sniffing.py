@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from embedkit.files.magic import BZIP2, GZIP, XZ, ZSTD
+from embedkit.files.magic import BZIP2, GZIP, XZ, ZSTD, is_bzip2
 
+# What no text begins with, in UTF-16 or in another encoding either.
 _MAGICS = (
     (b"%PDF-", "a PDF document; extract its text first, e.g. with pdftotext"),
     (b"PK\x03\x04", "a zip archive (or a docx, xlsx, jar or npz file); unpack it first"),
@@ -17,26 +18,31 @@ _MAGICS = (
     (b"GIF87a", "a GIF image"),
     (b"GIF89a", "a GIF image"),
     (b"II*\x00", "a TIFF image"),
-    (b"RIFF", "a RIFF file (WebP image, WAV or AVI)"),
-    (b"OggS", "an Ogg audio file"),
-    (b"ID3", "an MP3 audio file"),
+    (b"MM\x00*", "a TIFF image"),
+    (b"OggS\x00", "an Ogg audio file"),
+    (b"ID3\x02\x00", "an MP3 audio file"),
+    (b"ID3\x03\x00", "an MP3 audio file"),
+    (b"ID3\x04\x00", "an MP3 audio file"),
+    (b"\x1a\x45\xdf\xa3", "a Matroska or WebM video"),
     (b"\x93NUMPY", "a NumPy .npy array"),
     (b"\xba\x16\x4f\x2f", "a fastText .bin model; give text"),
-    (b"FiFu", "a finalfusion model; give text"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"PAR1", "a Parquet file"),
+    (b"FiFu\x00\x00\x00\x00", "a finalfusion model; give text"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    (b"PAR1\x15", "a Parquet file"),
+    (b"ARROW1\x00\x00", "an Arrow file"),
     (b"SQLite format 3\x00", "an SQLite database"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first"),
-    (b"Rar!", "a RAR archive; unpack it first"),
-    (b"\xd0\xcf\x11\xe0", "an old Microsoft Office document; save it as plain text first"),
+    (b"Rar!\x1a\x07", "a RAR archive; unpack it first"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Microsoft Office document; save it as plain text first"),
+)
+_PACKED = (
     (GZIP, "gzip data inside another compression; unpack it first"),
     (BZIP2, "bzip2 data inside another compression; unpack it first"),
     (XZ, "xz data inside another compression; unpack it first"),
     (ZSTD, "Zstandard data inside another compression; unpack it first"),
-    (b"\x80\x03", "a Python pickle"),
-    (b"\x80\x04", "a Python pickle"),
-    (b"\x80\x05", "a Python pickle"),
 )
+_PICKLES = (b"\x80\x03", b"\x80\x04", b"\x80\x05")  # of protocols 3 to 5; Chinese in UTF-16 begins so as well
+_FRAME = re.compile(rb"\x80[\x04\x05]\x95.{5}\x00\x00\x00", re.DOTALL)
 _UTF_16 = "UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8 FILE"
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b\x1c\x1d\x1e\x1f"))
 _COUNT_AND_SIZE = re.compile(rb"\d{1,12} \d{1,6}\n")
@@ -51,15 +57,14 @@ def describe_binary(head: bytes) -> str | None:
         return "UTF-32 text; convert it first: iconv -f UTF-32 -t UTF-8 FILE"
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _UTF_16
-    for magic, kind in _MAGICS:
-        if head.startswith(magic) and (
-            magic not in (b"ID3", b"RIFF", BZIP2, b"PAR1", b"FiFu", b"Rar!") or _has_controls(head)
-        ):
+    known = foreign_kind(head)
+    if known is not None:
+        return known
+    for magic, kind in _PACKED:
+        if head.startswith(magic) and (magic != BZIP2 or is_bzip2(head)):
             return kind
-    if head[257:262] == b"ustar" and b"\x00" in head[:257]:
-        return "a tar archive; unpack it first"
-    if len(head) > 10 and head[8:10] in (b'{"', b"{ ") and head[2:8].count(0) >= 4:
-        return "a safetensors file; give text"
+    if head.startswith(_PICKLES):
+        return "a Python pickle"
     if not _has_controls(head):
         return None
     if _COUNT_AND_SIZE.match(head):
@@ -70,14 +75,23 @@ def describe_binary(head: bytes) -> str | None:
 
 
 def foreign_kind(head: bytes) -> str | None:
-    """What a file of a folder of texts looks like where it was hardly meant to be read; None where it may have been.
+    """What a file certainly is that is no text in any encoding, by its magic number; None where it may be text.
 
-    That is what `describe_binary` finds, but text in UTF-16 and text with stray control characters were meant, and
-    compressed files may hold text.
+    Text in UTF-16 without a byte order mark holds as many zeros as binary data do: only `describe_binary`, which
+    refuses, goes by these. Compressed files may hold text.
     """
-    what = None if head.startswith((GZIP, BZIP2, XZ, ZSTD)) else describe_binary(head)
-    stray = what is not None and what.startswith("binary data") and _controls(head) <= len(head) / 20
-    return None if what is None or stray or what.startswith("UTF-") else what
+    for magic, kind in _MAGICS:
+        if head.startswith(magic):
+            return kind
+    if head.startswith(b"RIFF") and head[8:12] in (b"WEBP", b"WAVE", b"AVI "):
+        return "a RIFF file (WebP image, WAV or AVI)"
+    if head[4:8] == b"ftyp" and head[:3] == bytes(3):
+        return "an MP4 video or the like"
+    if head[257:262] == b"ustar" and b"\x00" in head[:257]:
+        return "a tar archive; unpack it first"
+    if len(head) > 10 and head[8:10] in (b'{"', b"{ ") and head[2:8].count(0) >= 4:
+        return "a safetensors file; give text"
+    return "a Python pickle" if _FRAME.match(head) else None
 
 
 def is_page(head: bytes) -> bool:

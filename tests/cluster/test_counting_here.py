@@ -4,6 +4,7 @@ import gc
 import gzip
 import os
 import pickle
+import warnings
 import weakref
 
 import numpy as np
@@ -13,6 +14,7 @@ import embedkit
 from embedkit.cluster import cooccurrence, documents, kept, phrases, words
 from embedkit.cluster.connecting import connected
 from embedkit.cluster.cooccurrence import SpreadCounts
+from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.cluster.kept import KeptRun
 from embedkit.cluster.stored import StoredRun
 from embedkit.counting import Window, counting, tfidf
@@ -46,6 +48,24 @@ def text(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def small_ranges(monkeypatch):
     monkeypatch.setattr(words, "SMALLEST_RANGE", 1 << 14)
+
+
+@pytest.mark.parametrize("work", ["cooccurrences", "corpus", "documents", "phrases"])
+def test_a_picture_in_a_folder_is_told_once(tmp_path, work):
+    (tmp_path / "a.txt").write_text("the king and the queen\n" * 20)
+    (tmp_path / "p.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        if work == "cooccurrences":
+            spread = SpreadCounts.from_text(Here(), tmp_path, Window(2))
+            assert spread.n_shards == 1 and spread.estimate_cells()
+        elif work == "corpus":
+            SpreadCorpus.from_text(Here(), tmp_path, min_count=1)
+        elif work == "documents":
+            documents.bag_of_words(Here(), tmp_path)
+        else:
+            phrases.join_phrases(Here(), tmp_path, min_count=1)
+    assert len([one for one in told if "left out" in str(one.message)]) == 1
 
 
 def test_word_counts(text):

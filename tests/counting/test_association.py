@@ -118,7 +118,10 @@ def test_frequencies_in_a_million_and_by_file(tmp_path, capsys):
     (tmp_path / "d" / "2.txt").write_text("king\n")
     out = run(capsys, "vocab", tmp_path / "d", "--per-million", "--min-count", 2).out
     assert out.splitlines() == ["king\t2\t400000.0000", "왕\t2\t400000.0000"]
-    out = run(capsys, "vocab", tmp_path / "d", "--by-file", "--per-million", "--min-count", 2).out
+    (tmp_path / "d" / "p.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00")
+    found = run(capsys, "vocab", tmp_path / "d", "--by-file", "--per-million", "--min-count", 2)
+    out = found.out
+    assert found.err.count("left out") == 1
     one, two = tmp_path / "d" / "1.txt", tmp_path / "d" / "2.txt"
     assert out.splitlines() == [
         f"king\t{one}\t1\t250000.0000", f"king\t{two}\t1\t1000000.0000", f"왕\t{one}\t2\t500000.0000"

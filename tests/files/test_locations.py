@@ -82,6 +82,20 @@ def test_folders_globs_and_files(store, tmp_path):
     assert list_sources(str(tmp_path / "odd[1].txt")) == [str(tmp_path / "odd[1].txt")]
 
 
+def test_what_is_no_text_in_a_remote_folder_is_left_out_and_told(store):
+    store.pipe("/t/a.txt", b"some words\n")
+    store.pipe("/t/deep/p.png", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
+    store.pipe("/t/empty.txt", b"")
+    with pytest.warns(
+        UserWarning, match=r"^memory://t: 1 of 3 files is no text .*: memory:///t/deep/p\.png looks like a PNG"
+    ):
+        assert list(read_lines("memory://t")) == ["some words"]
+    with pytest.raises(CorpusError, match=r"^memory://t/deep: the folder holds no text: .*p\.png looks like a PNG"):
+        list_sources("memory://t/deep")
+    with pytest.raises(CorpusError, match="this is not text but looks like a PNG"):
+        list(read_lines("memory://t/deep/*"))
+
+
 @pytest.mark.parametrize(
     "source, told",
     [

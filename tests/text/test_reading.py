@@ -7,6 +7,7 @@ import json
 import lzma
 import os
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -47,6 +48,50 @@ def test_a_folder_is_read_in_order_without_hidden_files(tmp_path):
         put(tmp_path / name, name + "\n")
     assert list(read_lines(tmp_path)) == ["b.txt", "a/z.txt", "a/b/c.txt"]
     assert list_sources([tmp_path / "a", tmp_path / ".hidden"])[-1] == str(tmp_path / ".hidden")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "안녕하세요 여러분 왕과 여왕\n".encode("utf-16-le"),
+        "안녕하세요 여러분 왕과 여왕\n".encode("utf-16-be"),
+        "king and queen\n".encode("utf-16-le"),
+        "者は王と女王\n".encode("utf-16-be"),  # begins as a pickle does
+        "king and queen\n".encode("utf-32-le"),
+        b"3 5\nking" + bytes(range(32)),
+        b"ID3 is a tree\x00\x00\n" * 3,
+        b"RIFF, OggS and PAR1\x00\n",
+        bytes(range(32)) * 4,
+    ],
+)
+def test_what_may_be_text_of_another_encoding_is_not_left_out_of_a_folder(tmp_path, data):
+    folder = tmp_path / "f"
+    put(folder / "a.png", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
+    put(folder / "ko.txt", data)
+    put(folder / "t.txt", "some words\n")
+    with (
+        pytest.warns(UserWarning, match=r"1 of 3 files is no text and left out: \S*a\.png looks like a PNG image$"),
+        pytest.raises(CorpusError, match=r"ko\.txt: this is not text but looks like"),
+    ):
+        list(read_lines(folder))
+
+
+def test_each_kind_that_is_left_out_of_a_folder_is_told(tmp_path):
+    put(tmp_path / "a.txt", "some words\n")
+    put(tmp_path / "b.pdf", b"%PDF-1.7\n")
+    put(tmp_path / "c.zip", b"PK\x03\x04")
+    with pytest.warns(
+        UserWarning, match=r"b\.pdf looks like a PDF document; \S*c\.zip looks like a zip archive [^;]*$"
+    ):
+        list_sources(tmp_path)
+    for i in range(4):
+        put(tmp_path / f"{i}.jpg", b"\xff\xd8\xff\xe0")
+    told = r"6 of 7 files are .*: \S*0\.jpg looks like a JPEG image, and 3 more do; \S*b\.pdf .*; \S*c\.zip looks[^;]*$"
+    with pytest.warns(UserWarning, match=told):
+        listed = list_sources(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert list(read_lines(listed)) == ["some words"]  # nothing is told twice
 
 
 def test_what_is_no_text_in_a_folder_is_left_out_and_told(tmp_path):

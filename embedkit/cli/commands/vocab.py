@@ -14,6 +14,7 @@ from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from embedkit.text.reading import Listed
     from embedkit.vocabulary import Vocabulary
 
 _MILLION = ["per_million"]
@@ -94,10 +95,12 @@ def vocab(
         with cluster_engine(cluster, quiet) as engine, progress_bar(quiet) as progress:
             words = on_cluster.count_words(engine, list(corpus), progress=progress, **reading, **limits)
     else:
+        from embedkit.text.reading import list_sources
         from embedkit.vocabulary.corpus import count_words
 
+        files = list_sources(corpus)
         with progress_bar(quiet) as progress:
-            words = count_words(corpus, workers=workers, progress=progress, **reading, **limits)
+            words = count_words(files, workers=workers, progress=progress, **reading, **limits)
     total = words.total
     if per_million:
         from embedkit.vocabulary.merging import merge_vocabularies
@@ -107,21 +110,20 @@ def vocab(
         words.save(output, separator="\t")
         note(f"{len(words):,} words, {words.total:,} tokens: {output}", quiet)
     elif by_file:
-        _print_by_file(list(corpus), words, per_million, as_json, workers=workers, **reading)
+        _print_by_file(files, words, per_million, as_json, workers=workers, **reading)
     else:
         with Results(["word", "count", *_MILLION[:per_million]], as_json) as results:
             for word, count in zip(words, words.counts.tolist(), strict=True):
                 results.row(word, count, *[1e6 * count / total][:per_million])
 
 
-def _print_by_file(corpus: list[str], words: Vocabulary, per_million: bool, as_json: bool, **reading: Any) -> None:
+def _print_by_file(files: Listed, words: Vocabulary, per_million: bool, as_json: bool, **reading: Any) -> None:
     """A row for each word and each file in which it stands: word by word, the files in the order of reading."""
-    from embedkit.text.reading import list_sources
     from embedkit.vocabulary.corpus import count_all_words
 
-    if "-" in corpus:
+    if "-" in files:
         raise ConfigError("--by-file reads its files twice; standard input can be read only once")
-    by_file = {str(file): count_all_words([file], **reading) for file in list_sources(corpus)}
+    by_file = {str(file): count_all_words([file], **reading) for file in files}
     totals = {name: max(counted.total, 1) for name, counted in by_file.items()}
     with Results(["word", "file", "count", *_MILLION[:per_million]], as_json) as results:
         for word in words:
