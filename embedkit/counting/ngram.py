@@ -23,7 +23,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +30,7 @@ import numpy as np
 
 from embedkit.counting.drawing import draw
 from embedkit.counting.ngram_counts import Level, check_levels, count_levels, discounts, symbols
+from embedkit.counting.ngram_score import Score
 from embedkit.errors import ConfigError, CorpusError, FormatError
 from embedkit.files.model_file import load_model, save_model
 from embedkit.progress import ProgressCallback
@@ -45,39 +45,6 @@ KIND = "ngram"
 LONGEST = 10  # words in an n-gram
 UNKNOWN, END, START = "<unk>", "</s>", "<s>"
 _CORPUS_OPTIONS = ("tokenizer", "lowercase", "json_field", "encoding_errors")
-
-
-@dataclass(frozen=True)
-class Score:
-    """How well a model predicts a text.
-
-    Attributes
-    ----------
-    log_probability : float
-        Natural logarithm, ``</s>`` of each sentence included; -inf where something has probability 0.
-    n_predicted : int
-        Tokens and sentence ends.
-    n_unknown : int
-        Tokens outside the vocabulary, predicted as ``<unk>``.
-    known_log_probability : float
-        Of the others alone.
-    """
-
-    log_probability: float
-    n_predicted: int
-    n_unknown: int
-    known_log_probability: float
-
-    @property
-    def perplexity(self) -> float:
-        """``exp(-log_probability / n_predicted)``; infinity where something has probability 0."""
-        return float(np.exp(-self.log_probability / self.n_predicted))
-
-    @property
-    def known_perplexity(self) -> float:
-        """The same without tokens outside the vocabulary, as KenLM's "excluding OOVs"; NaN where nothing is left."""
-        n = self.n_predicted - self.n_unknown
-        return float(np.exp(-self.known_log_probability / n)) if n else float("nan")
 
 
 class NgramModel:

@@ -13,6 +13,7 @@ from embedkit.cluster.cooccurrence import HeldCounts, SpreadCounts
 from embedkit.counting import Cooccurrences, Window, count_cooccurrences
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.progress import ProgressCallback
+from embedkit.threads import usable_cores
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
 from embedkit.vocabulary import Vocabulary
@@ -60,7 +61,8 @@ class ClusterCounts:
         with engine_of(self.cluster) as engine:
             from embedkit.counting.files import load
 
-            yield HeldCounts(engine, load(self.counted, self.vocabulary, workers=config.workers, progress=progress))
+            workers = usable_cores()  # for `workers` are threads of training
+            yield HeldCounts(engine, load(self.counted, self.vocabulary, workers=workers, progress=progress))
 
     @contextlib.contextmanager
     def spread(self, window: Window, progress: ProgressCallback | None) -> Iterator[SpreadCounts]:

@@ -17,6 +17,7 @@ from embedkit.kernels.simd import padded_size
 from embedkit.training import (
     remote,
     remote_exchange,
+    remote_figures,
     remote_replicas,
     remote_round,
     remote_shares,
@@ -343,7 +344,7 @@ def test_workers_of_different_kinds_are_told(text):
 
 
 def test_what_went_into_a_round_adds_up():
-    figures = remote.Figures()
+    figures = remote_figures.Figures()
     assert figures.shown() == {"moved_MB": 0, "waiting_%": 0, "merging_%": 0}
     # The stages last 2 and 1 seconds; of 6 worker-seconds in them 2 are waited; the round took 4 seconds.
     trained = [2.0, 0.0], [1.0, 1.0]
@@ -352,7 +353,7 @@ def test_what_went_into_a_round_adds_up():
 
 
 def test_workers_that_take_turns_wait_and_do_not_merge():
-    figures = remote.Figures()
+    figures = remote_figures.Figures()
     # Two on one processor: each trains for a second while the other has to wait, and merging takes half a second.
     figures.add(2.5, [remote_round.Reply([], [1.0], 1.0, 0, 2.5, []) for _ in range(2)])
     assert figures.shown() == pytest.approx({"moved_MB": 0, "waiting_%": 40, "merging_%": 20})

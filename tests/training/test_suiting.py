@@ -10,12 +10,14 @@ import embedkit
 from embedkit.cli import main
 from embedkit.errors import ConfigError, EmptyCorpusError
 from embedkit.training import suiting
+from embedkit.training.counts import ClusterCounts
 from embedkit.training.monitor import Monitor
 from embedkit.training.options import TrainingConfig
 from embedkit.training.plan import plan
 from embedkit.training.run import Run
 from embedkit.training.suiting import defaults_for, epochs_for, x_max_for
 from embedkit.vocabulary.corpus import Corpus
+from tests.cluster.here import Here
 
 SENTENCES = [["sun", "moon", "star", "comet"], ["bread", "milk", "egg", "flour"]] * 40
 SMALL = {"vector_size": 4, "workers": 1}
@@ -239,6 +241,17 @@ def test_the_plan_has_room_for_every_copy_and_does_not_mind_other_programs(monke
 
     monkeypatch.setattr("embedkit.training.plan.time.perf_counter", held_up)
     assert all(plan(corpus, TrainingConfig.create(**chosen)).seconds > 0 for chosen in (options, glove))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_threads_have_no_effect_on_how_a_cluster_gets_its_counts(monkeypatch, workers):
+    read = []
+    monkeypatch.setattr("embedkit.training.counts.usable_cores", lambda: 7)
+    monkeypatch.setattr("embedkit.training.counts.HeldCounts", lambda engine, counts: counts)
+    monkeypatch.setattr("embedkit.counting.files.load", lambda *_, workers, **__: read.append(workers))
+    config = TrainingConfig.create("glove", workers=workers, replicas=2)
+    with ClusterCounts(Here(), [], {}, None, "c.bin").pieces(config, None):
+        assert read == [7]
 
 
 @pytest.mark.parametrize("workers", [2, 3])
