@@ -123,8 +123,10 @@ def test_modules_read_their_vectors_as_told(taught, capsys, line):
     option = line[line.index("M") - 1]
     told = [f"{option}-tensor", "matrix", f"{option}-words", "words.txt"]
     for model, more in (("m.npz", told), ("m.safetensors", [])):
-        assert main([*(model if word == "M" else word for word in line), *more, "-o", f"of.{model}"]) == 0
-    assert (taught / "of.m.npz").read_bytes() == (taught / "of.m.safetensors").read_bytes()
+        assert (
+            main([*(model if word == "M" else word for word in line), *more, "-o", f"of-{model[2:]}.safetensors"]) == 0
+        )
+    assert (taught / "of-npz.safetensors").read_bytes() == (taught / "of-safetensors.safetensors").read_bytes()
     assert main([*("m.npz" if word == "M" else word for word in line), *told[2:], "-o", "c"]) == 1
     assert f"{option}-tensor" in capsys.readouterr().err
     assert not (taught / "c").exists()
