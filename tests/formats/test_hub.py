@@ -67,7 +67,11 @@ def test_everything_goes_there_and_comes_back(place, tmp_path, capsys):
     capsys.readouterr()
     assert main(["info", target, "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts["format"] == "hub" and facts["file"] == target.removeprefix("file://") and facts["subwords"]["bucket"] == 20
+    assert (
+        facts["format"] == "hub"
+        and facts["file"] == target.removeprefix("file://")
+        and facts["subwords"]["bucket"] == 20
+    )
     with fsspec.open(f"{target}/README.md", "rt", encoding="utf-8") as stream:
         card = stream.read()
     for told in ("library_name: embedkit", "| tokens seen | 15 |", "| epochs | 5 |", "| ws353.tsv | 0.612346 | 353 |"):
