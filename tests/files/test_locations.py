@@ -232,7 +232,7 @@ def test_what_a_store_does_not_take_is_kept_here(store, run, monkeypatch, tmp_pa
     os.unlink(kept)
     model = tmp_path / "m.txt"
     KeyedVectors(["a", "b"], np.eye(2, dtype=np.float32)).save(model)
-    status, _, err = run("convert", model, "memory://bucket/folder", "--to", "static-embedding")
+    status, _, err = run("convert", model, "memory://bucket/folder", "--to", "hub")
     kept = err.rpartition("is kept in ")[2].strip()
     assert status == 1 and len(embedkit.load(kept)) >= 2
     shutil.rmtree(kept)
