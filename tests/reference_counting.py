@@ -57,8 +57,10 @@ class KneserNey:
             return min(count, 3) / 2
         y = n1 / (n1 + 2 * n2)
         ratios = {1: 2 * y * n2 / n1, 2: 3 * y * n3 / n2, 3: 4 * y * n4 / n3}
+        if any(ratios[c] >= c for c in ratios):  # no discount, or a negative one: there is too little text
+            return min(count, 3) / 2
         c = min(count, 3)
-        return min(max(c - ratios[c], 0.0), float(c))
+        return c - ratios[c]
 
     def probability(self, word: str, context: tuple[str, ...]) -> float:
         """P(word | context), the context being a sentence so far, ``<s>`` included."""

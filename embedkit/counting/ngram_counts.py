@@ -95,17 +95,21 @@ def _with_continuations(level: Level, endings: np.ndarray, begins: np.ndarray) -
     return Level(level.keys, level.counts, np.where(begins, level.counts, different))
 
 
+TOO_FEW = np.array([0.0, 0.5, 1.0, 1.5])
+
+
 def discounts(counts: np.ndarray) -> np.ndarray:
     """The discounts of counts 0, 1, 2 and 3 or more (Chen and Goodman 1999, equation 26), float64 (4,).
 
-    Where a text is too small to estimate them (no n-gram was counted once, twice, ...) they are 0, ½, 1 and 1½.
+    Where a text is too small to estimate them they are 0, ½, 1 and 1½: no n-gram was counted once, twice, ..., or an
+    estimate is not above 0, and words that were never seen behind others would be left without a probability.
     """
     n1, n2, n3, n4 = (int(np.count_nonzero(counts == c)) for c in (1, 2, 3, 4))
     if min(n1, n2, n3, n4) == 0:
-        return np.array([0.0, 0.5, 1.0, 1.5])
+        return TOO_FEW.copy()
     y = n1 / (n1 + 2 * n2)
     estimates = np.array([0.0, 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3])
-    return np.clip(estimates, [0.0, 0.0, 0.0, 0.0], [0.0, 1.0, 2.0, 3.0])
+    return estimates if (estimates[1:] > 0).all() else TOO_FEW.copy()
 
 
 def check_levels(name: str, words: Words, levels: Iterable[Level]) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from embedkit.counting.ngram import NgramModel
@@ -98,6 +98,7 @@ def test_a_text_scores_as_its_words_one_by_one(order, smoothing):
     order=st.integers(1, 4),
     smoothing=st.sampled_from(["kneser-ney", "add-k"]),
 )
+@example([["a"], ["a"], ["c"], ["c"], ["a", "b"], ["c"], ["c"]], [], 2, "kneser-ney")  # a discount would be 0
 def test_probabilities_sum_to_one_and_are_positive(sentences, context, order, smoothing):
     distribution = NgramModel.train(corpus(sentences), order=order, smoothing=smoothing).distribution(context)
     assert distribution.sum() == pytest.approx(1.0, abs=1e-12)
