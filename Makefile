@@ -11,7 +11,7 @@ DATA ?= ../shared/data
 # Compiled tools to measure against: NAME=PATH ..., as tests/benchmarks/compiled.py lists them.
 BINARIES ?=
 
-.PHONY: demo test lint docs wheel interop bench bench-full quality boundscheck clean
+.PHONY: demo test lint docs wheel interop bench bench-full quality boundscheck search clean
 
 $(PY):
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +49,10 @@ wheel: $(VENV)/installed-release
 # The suite again with every array index checked inside the kernels.
 boundscheck: $(VENV)/installed-test
 	NUMBA_BOUNDSCHECK=1 $(PY) -m pytest -n 2 --dist loadfile
+
+# The property tests with cases that nobody has tried.
+search: $(VENV)/installed-test
+	$(PY) -m pytest -n 2 --dist loadfile --hypothesis-profile=search -m hypothesis
 
 interop: $(VENV)/installed-interop
 	sh tests/interop/setup.sh

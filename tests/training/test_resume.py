@@ -19,6 +19,7 @@ from embedkit.files.checkpoint import CHECKPOINT_NAME, load_checkpoint, save_che
 from embedkit.training import fasttext, glove, slices, subword_layout, word2vec
 from embedkit.training.options import TrainingConfig
 from embedkit.training.state import VERSION
+from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 
 FAMILIES = {
@@ -214,6 +215,21 @@ def test_a_run_of_cbow_that_began_with_an_older_kernel_is_refused(corpus, tmp_pa
         embedkit.train(corpus, resume=True, **options)
     assert slices.steps_rule(TrainingConfig.create(model="skipgram")) == 0
     assert slices.steps_rule(TrainingConfig.create(model="doc2vec", paragraphs="dm")) == 1
+    assert slices.steps_rule(TrainingConfig.create(model="doc2vec")) == 1  # cut into longer slices than before
+
+
+def test_slices_are_longer_where_only_documents_learn():
+    corpus = Corpus(np.tile(np.array([0, 1, 2, -1], np.int32), 40_000), Vocabulary(["a", "b", "c"], [9, 8, 7]))
+    lengths = {
+        name: len(slices.slices_of(corpus, TrainingConfig.create(model="doc2vec", **options)))
+        for name, options in {
+            "alone": {},
+            "with words": {"train_words": True},
+            "dm": {"paragraphs": "dm"},
+        }.items()
+    }
+    assert lengths["with words"] == lengths["dm"] == len(slices.slices_of(corpus, TrainingConfig.create()))
+    assert lengths["alone"] == pytest.approx(lengths["dm"] / slices.LIGHT, abs=1)
 
 
 def test_folders_with_and_without_a_checkpoint(corpus, tmp_path):
