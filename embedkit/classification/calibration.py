@@ -40,6 +40,11 @@ def mean_loss(parts: Parts, temperature: float, softmax: bool) -> float:
     return total / sum(len(scores) for scores, _ in parts)
 
 
+def accuracy(parts: Parts) -> float:
+    """Of the likeliest label, parts as for `best_temperature`."""
+    return float(np.mean(np.concatenate([np.take_along_axis(y, s.argmax(1)[:, None], 1) > 0 for s, y in parts])))
+
+
 def losses_and_slopes(scores: np.ndarray, targets: np.ndarray, softmax: bool) -> tuple[float, np.ndarray]:
     """The sum of the rows' losses, and its slope by each score, float32 (n, n_labels); `scores` are used up."""
     if softmax:

@@ -9,7 +9,8 @@ the root of its inverse document frequency. The loss is convex and its least val
 How much the texts count against the size of the weights, `cost`, is chosen on texts held out, five tenths in turn; so
 is a temperature that divides the scores (Guo et al. 2017, "On Calibration of Modern Neural Networks"), after a fit as
 long as the last one: with rough fits the calibration error was twice as large. Then all texts are fitted with these. Of
-many texts some choose the cost, and a tenth is not fitted.
+many texts some choose the cost, and a tenth is not fitted. Where other texts are given to choose by, all are fitted,
+and once.
 
 The model is a `BagClassifier` whose hidden vector is the scores and whose output matrix is the identity; so every file
 of that class can hold it. fastText's knows the mean alone: the labels are the same there, the probabilities those of a
@@ -18,16 +19,16 @@ line of mean length.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from embedkit.classification.calibration import best_temperature, losses_and_slopes, mean_loss
+from embedkit.classification.calibration import accuracy, best_temperature, losses_and_slopes, mean_loss
 from embedkit.classification.descent import minimise
 from embedkit.classification.features import LABEL_PREFIX, Lines
+from embedkit.classification.holding_out import Labelled, check_valid, parts_of, teaches, without
 from embedkit.classification.linear_defaults import chosen_options, with_values
 from embedkit.classification.model import BagClassifier, rows_of_buckets
 from embedkit.classification.options import BagOptions, LinearOptions
@@ -39,7 +40,6 @@ from embedkit.threads import for_each
 
 COSTS = (1.0, 3.0, 10.0, 30.0, 100.0)
 DEFAULT_COST = 10.0  # where too few texts can be held out
-FEWEST_HELD_OUT = 20
 PARTS, MANY_TO_HOLD_OUT = 5, 20_000
 ROUGHLY, FULLY = 1e-2, 3e-3  # how far a fit goes: to tell a cost, or of many texts; else
 BIAS = 0.1  # a unit of the bias moves the mean line's scores by so much: a scale at which the descent is quick
@@ -74,6 +74,7 @@ def train_linear(
     options: LinearOptions | None = None,
     *,
     held_out: float = 0.1,
+    valid: Labelled | None = None,
     progress: ProgressCallback | None = None,
 ) -> LinearFit:
     """Fit a linear classifier.
@@ -85,6 +86,8 @@ def train_linear(
     options : LinearOptions, optional
     held_out : float
         Share of the texts to choose `cost` and the temperature by.
+    valid : (sequence of str or bytes, sequence of sequences of str), optional
+        Other texts and their labels, to choose by instead.
     progress : callable, optional
 
     Raises
@@ -92,7 +95,8 @@ def train_linear(
     ConfigError
         When there is not a list of labels for each text, or for a `held_out` that is no share.
     CorpusError
-        When fewer than two labels or no words are left, or where there are almost as many labels as texts.
+        When fewer than two labels or no words are left, where there are almost as many labels as texts, or where
+        `valid` has none of the labels.
     """
     if not 0 <= held_out < 1:
         raise ConfigError(f"`held_out` must be a share from 0 to below 1, got {held_out}")
@@ -100,12 +104,16 @@ def train_linear(
     options = chosen_options(options or LinearOptions(), texts)
     check_label_sets(texts, labels, options.min_count_label)
     watch = _Watch(progress)
-    parts = [part for part in _parts(len(texts), held_out, options.seed) if _teaches(labels, part, options)]
+    if valid is not None:
+        return _fit_by(valid, (texts, labels), options, watch)
+    most = 1 if len(texts) > MANY_TO_HOLD_OUT else PARTS
+    parts = parts_of(len(texts), held_out, options.seed, most)
+    parts = [part for part in parts if teaches(labels, part, options.min_count_label)]
     if parts and len(texts) > MANY_TO_HOLD_OUT:
         return _fit_many(texts, labels, parts[0], options, watch)
     cost, measured = DEFAULT_COST if options.cost is None else float(options.cost), _Measured(1.0, float("nan"), 0)
     if parts:
-        folds = [_Fold(texts, labels, part, options) for part in parts]
+        folds = [_fold(texts, labels, part, options) for part in parts]
         if options.cost is None:
             cost = _best_cost(folds, options.loss, watch)
         measured = _measured(folds, cost, options.loss, watch)
@@ -129,29 +137,24 @@ def _fit_many(
         some = np.setdiff1d(order[:MANY_TO_HOLD_OUT], part).tolist()
         few_texts, few_labels = [texts[i] for i in some], [labels[i] for i in some]
         held, cost = np.arange(len(some) // 10), DEFAULT_COST
-        if _teaches(few_labels, held, options):
-            cost = _best_cost([_Fold(few_texts, few_labels, held, options)], options.loss, watch)
+        if teaches(few_labels, held, options.min_count_label):
+            cost = _best_cost([_fold(few_texts, few_labels, held, options)], options.loss, watch)
         options = with_values(options, cost=cost)
-    fold = _Fold(texts, labels, part, options)
+    fold = _fold(texts, labels, part, options)
     measured = _measured([fold], float(options.cost), options.loss, watch, ROUGHLY)
     return LinearFit(fold.model(measured.temperature), options, measured.accuracy, len(part), measured.temperature)
 
 
-def _parts(n_texts: int, held_out: float, seed: int) -> list[np.ndarray]:
-    """The texts to hold out in turn: one part of many texts, five parts of few."""
-    size = int(held_out * n_texts)
-    if size < FEWEST_HELD_OUT:
-        return []
-    order = np.random.default_rng(np.random.SeedSequence((seed, 1 << 20))).permutation(n_texts)
-    n = 1 if n_texts > MANY_TO_HOLD_OUT else min(PARTS, n_texts // size)
-    return [np.sort(order[i * size : (i + 1) * size]) for i in range(n)]
-
-
-def _teaches(labels: Sequence[Sequence[str]], part: np.ndarray, options: LinearOptions) -> bool:
-    """Whether two labels are left without the texts of a part."""
-    held = set(part.tolist())
-    counts = Counter(label for i, each in enumerate(labels) if i not in held for label in each)
-    return sum(n >= options.min_count_label for n in counts.values()) >= 2
+def _fit_by(valid: Labelled, train: Labelled, options: LinearOptions, watch: _Watch) -> LinearFit:
+    """One fit of all texts; others choose the cost, calibrate and measure."""
+    check_valid(valid, train[1])
+    fold = _Fold(train, valid, options)
+    cost = _best_cost([fold], options.loss, watch) if options.cost is None else float(options.cost)
+    tolerance = ROUGHLY if len(train[0]) > MANY_TO_HOLD_OUT else FULLY
+    measured = _measured([fold], cost, options.loss, watch, tolerance)
+    fold.problem.options = options = with_values(options, cost=cost)
+    model = fold.model(measured.temperature)
+    return LinearFit(model, options, measured.accuracy, measured.n_held_out, measured.temperature)
 
 
 class _Measured(NamedTuple):
@@ -162,24 +165,24 @@ class _Measured(NamedTuple):
     n_held_out: int
 
 
-class _Fold:
-    """A part of the texts, and the problem that the others make."""
+def _fold(
+    texts: Sequence[str | bytes], labels: Sequence[Sequence[str]], part: np.ndarray, options: LinearOptions
+) -> _Fold:
+    held = [texts[i] for i in part], [labels[i] for i in part]
+    return _Fold(without(texts, labels, part), held, options)
 
-    def __init__(
-        self,
-        texts: Sequence[str | bytes],
-        labels: Sequence[Sequence[str]],
-        part: np.ndarray,
-        options: LinearOptions,
-    ) -> None:
-        train = np.setdiff1d(np.arange(len(texts)), part).tolist()
-        self.problem = Problem([texts[i] for i in train], [labels[i] for i in train], options)
-        self.targets = self.problem.targets_of([labels[i] for i in part])
-        self._scorer = self.problem.scorer([texts[i] for i in part])
+
+class _Fold:
+    """Texts that are held out, and the problem that others make."""
+
+    def __init__(self, train: Labelled, held: Labelled, options: LinearOptions) -> None:
+        self.problem = Problem(*train, options)
+        self.targets = self.problem.targets_of(held[1])
+        self._scorer = self.problem.scorer(held[0])
         self._point = np.zeros(self.problem.size, np.float32)
 
     def scores(self, cost: float, watch: _Watch, tolerance: float = ROUGHLY) -> np.ndarray:
-        """The part's scores after a fit that begins at the last one's end."""
+        """The scores of what is held out after a fit that begins at the last one's end."""
         self._point = self.problem.fit(cost, self._point, watch, tolerance)
         return self._scorer(self._point)
 
@@ -203,16 +206,11 @@ def _best_cost(folds: list[_Fold], loss: str, watch: _Watch) -> float:
 def _measured(folds: list[_Fold], cost: float, loss: str, watch: _Watch, tolerance: float = FULLY) -> _Measured:
     """Of fits that go as far as the one that is kept: a rougher one is less sure of itself, or more."""
     pairs = [(fold.scores(cost, watch, tolerance), fold.targets) for fold in folds]
-    return _Measured(_temperature(pairs, loss), _accuracy(pairs), sum(len(targets) for _, targets in pairs))
+    return _Measured(_temperature(pairs, loss), accuracy(pairs), sum(len(targets) for _, targets in pairs))
 
 
 def _temperature(pairs: list[tuple[np.ndarray, np.ndarray]], loss: str) -> float:
     return best_temperature(pairs) if loss == "softmax" else 1.0
-
-
-def _accuracy(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Of the likeliest label."""
-    return float(np.mean(np.concatenate([np.take_along_axis(y, s.argmax(1)[:, None], 1) > 0 for s, y in pairs])))
 
 
 class Problem:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from embedkit.classification.features import suited_lengths
+from embedkit.classification.holding_out import Labelled, check_valid
 from embedkit.classification.linear import LinearFit, train_linear
 from embedkit.classification.options import BagOptions, LinearOptions
 from embedkit.classification.training import train_bag
@@ -92,6 +93,7 @@ def train_suited(
     labels: Sequence[Sequence[str]],
     *,
     held_out: float = 0.1,
+    valid: Labelled | None = None,
     progress: ProgressCallback | None = None,
     **given: Any,
 ) -> LinearFit:
@@ -102,6 +104,8 @@ def train_suited(
     texts, labels
     held_out : float
         For a linear model, see `embedkit.classification.linear.train_linear`.
+    valid : (sequence of str, sequence of sequences of str), optional
+        Likewise; another model is only measured by them.
     progress : callable, optional
     **given
         Options that take precedence.
@@ -109,6 +113,33 @@ def train_suited(
     check_sets(texts, labels)
     options = suited_options(texts, labels, **given)
     if isinstance(options, LinearOptions):
-        return train_linear(texts, labels, options, held_out=held_out, progress=progress)
+        return train_linear(texts, labels, options, held_out=held_out, valid=valid, progress=progress)
+    return fit_bag(texts, labels, options, valid=valid, progress=progress)
+
+
+def fit_bag(
+    texts: Sequence[str],
+    labels: Sequence[Sequence[str]],
+    options: BagOptions,
+    *,
+    valid: Labelled | None = None,
+    progress: ProgressCallback | None = None,
+) -> LinearFit:
+    """Train fastText's classifier, and measure it where there are texts for that.
+
+    Parameters
+    ----------
+    texts, labels, options
+        As for `embedkit.classification.training.train_bag`.
+    valid : (sequence of str, sequence of sequences of str), optional
+    progress : callable, optional
+    """
+    if valid is not None:
+        check_valid(valid, labels)
     model = train_bag(texts, labels, options, progress=progress)
-    return LinearFit(model, options, float("nan"), 0, 1.0)
+    if valid is None:
+        return LinearFit(model, options, float("nan"), 0, 1.0)
+    found = model.predict(valid[0])
+    answers = zip(found.labels[:, 0].tolist(), found.found.tolist(), valid[1], strict=True)
+    right = [bool(n) and model.labels[label] in wanted for label, n, wanted in answers]
+    return LinearFit(model, options, sum(right) / len(right), len(right), 1.0)

@@ -27,7 +27,7 @@ from embedkit.files.urls import is_url
 from embedkit.options import changed, check, option
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.norms import unit
-from embedkit.text.reading import Sources
+from embedkit.text.reading import Sources, short_name
 from embedkit.text.tokenizers import get_tokenizer
 from embedkit.vocabulary.options import ReadingOptions
 from embedkit.vocabulary.words import Words
@@ -125,7 +125,7 @@ class DocumentIndex:
             )
             documents = Documents.gather(read)
         if not len(documents):
-            raise CorpusError("the text is empty: there is nothing to index")
+            raise CorpusError(f"{short_name(sources)} is empty: there is nothing to index")
         tokenizer = get_tokenizer(options.tokenizer, options.lowercase)
         terms = TermIndex.build(documents.pieces(TEXTS_AT_ONCE), tokenizer, options.stop_words)
         index = cls(documents, terms, options)

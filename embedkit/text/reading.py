@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.errors import ConfigError, CorpusError, few_names
 from embedkit.files.compression import damaged_errors, decompressed
 from embedkit.files.locations import expand, has_glob, open_location, size_of
 from embedkit.files.magic import BOM
@@ -123,6 +123,14 @@ def list_sources(sources: Sources) -> Listed:
         else:
             raise CorpusError(f"{path}: no such file or folder")
     return Listed(files)
+
+
+def short_name(sources: Sources) -> str:
+    """What was named, for a message: the first few of many."""
+    if isinstance(sources, str | os.PathLike):
+        sources = [sources]
+    names = (str(source) for source in sources)
+    return few_names(["standard input" if name == STDIN else shown(name) for name in names], 3, 200)
 
 
 def _walk(folder: str) -> Iterator[str]:

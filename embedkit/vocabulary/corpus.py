@@ -10,7 +10,7 @@ import numpy as np
 from embedkit.errors import ConfigError, CorpusError, EmptyCorpusError
 from embedkit.kernels import SENTENCE_END
 from embedkit.progress import ProgressCallback
-from embedkit.text.reading import Sources
+from embedkit.text.reading import Sources, short_name
 from embedkit.text.tokenizers import get_tokenizer
 from embedkit.vocabulary.id_stream import DEFAULT_MMAP_ABOVE, IdStream
 from embedkit.vocabulary.merging import choose
@@ -158,7 +158,7 @@ class Corpus:
         data, begins, lengths, counts = scanned.words.index()
         n_raw = int(counts.sum()) + scanned.n_unknown
         if vocabulary is None:
-            vocabulary, mapping = choose(data, begins, lengths, counts, min_count, max_vocab)
+            vocabulary, mapping = choose(data, begins, lengths, counts, min_count, max_vocab, short_name(sources))
         else:
             mapping = np.arange(len(vocabulary), dtype=np.int32)
         return cls._renumbered(
@@ -294,7 +294,7 @@ def count_words(
     """The vocabulary of a corpus, without encoding it; parameters and errors as in `Corpus.from_text`."""
     _check(min_count, max_vocab, workers)
     found = _counted(sources, tokenizer, lowercase, json_field, encoding_errors, workers, progress)
-    return choose(*found.index(), min_count, max_vocab)[0]
+    return choose(*found.index(), min_count, max_vocab, short_name(sources))[0]
 
 
 def count_all_words(

@@ -52,14 +52,23 @@ def _added(parts: Iterable[Vocabulary]) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def choose(
-    data: np.ndarray, begins: np.ndarray, lengths: np.ndarray, counts: np.ndarray, min_count: int, max_vocab: int | None
+    data: np.ndarray,
+    begins: np.ndarray,
+    lengths: np.ndarray,
+    counts: np.ndarray,
+    min_count: int,
+    max_vocab: int | None,
+    name: str = "the corpus",
 ) -> tuple[Vocabulary, np.ndarray]:
-    """The vocabulary of a `WordTable`'s words, and for each of them the id in it or -2 (int32)."""
+    """The vocabulary of a `WordTable`'s words, and for each of them the id in it or -2 (int32).
+
+    `name` is the corpus' in messages.
+    """
     from embedkit.vocabulary.word_table import packed
 
     kept = np.flatnonzero(counts >= min_count)
     if len(kept) == 0:
-        raise nothing_left(len(counts), int(counts.max(initial=0)), min_count)
+        raise nothing_left(len(counts), int(counts.max(initial=0)), min_count, name)
     order = kept[frequency_order(counts[kept], data, begins[kept], lengths[kept])][:max_vocab]
     mapping = np.full(len(counts), -2, dtype=np.int32)
     mapping[order] = np.arange(len(order), dtype=np.int32)

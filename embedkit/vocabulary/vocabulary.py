@@ -216,12 +216,12 @@ def _word_and_count(line: str) -> tuple[str, int | None]:
     return line, None
 
 
-def nothing_left(n_distinct: int, largest: int, min_count: int) -> CorpusError:
-    """The error for a corpus in which no word reaches `min_count`."""
+def nothing_left(n_distinct: int, largest: int, min_count: int, name: str = "the corpus") -> CorpusError:
+    """The error for a corpus in which no word reaches `min_count`; `name` tells it from others."""
     if n_distinct == 0:
-        return CorpusError("the corpus holds no words: expected text, found nothing but white space")
+        return CorpusError(f"{name} holds no words: expected text, found nothing but white space")
     return CorpusError(
-        f"no word occurs {min_count} times: the corpus has {n_distinct:,} distinct words and the most frequent one "
+        f"no word occurs {min_count} times: {name} has {n_distinct:,} distinct words and the most frequent one "
         f"occurs {largest:,} time{'s' if largest != 1 else ''}; lower `min_count` or give more text"
     )
 

@@ -108,8 +108,8 @@ def test_labelled_lines_among_those_to_label_are_told(folder, options, capsys):
 
 def test_an_option_of_networks_is_named_where_it_chooses_one(folder, capsys, tmp_path):
     out = tmp_path / "m.safetensors"
-    found = run(capsys, "train", folder / "tab.tsv", "--valid", folder / "tab.tsv", "--epochs", "1", "-o", out)
-    assert "note: with --valid a network is trained (--model gru); --model linear has no such option" in found.err
+    found = run(capsys, "train", folder / "tab.tsv", "--patience", "1", "--epochs", "1", "-o", out)
+    assert "note: with --patience a network is trained (--model gru); --model linear has no such option" in found.err
 
 
 def test_words_are_explained_by_leaving_them_out(folder, capsys, tmp_path):
@@ -171,6 +171,24 @@ def test_a_file_that_is_trained_on_and_measured_with_is_told(folder, capsys, tmp
     assert "warning: --autotune " in found.err and "is trained on too" in found.err
     found = run(capsys, "train", data, "--model", "mean", "--valid", data, "--epochs", "1", "-o", out)
     assert "warning: --valid " in found.err and "is trained on too" in found.err
+
+
+@pytest.mark.parametrize("model", ["linear", "fasttext", None])
+def test_a_bag_is_measured_on_the_file_that_is_named(model, folder, capsys, tmp_path):
+    out, valid = tmp_path / "m.safetensors", tmp_path / "valid.tsv"
+    valid.write_text("a moving film\tpos\na dull plot\tneg\na moving plot\tpos\na dull film\tother\n")
+    options = [*(["--model", model] if model else []), "--bucket", "500", "--workers", "1", "--valid", valid, "-o", out]
+    found = run(capsys, "train", folder / "tab.tsv", *options).err
+    assert f"accuracy 0.7500 on 4 texts of --valid; saved to {out}" in found
+    assert "1 label is none that the model knows, as 'other': it counts as wrong" in found
+    assert ("--model linear" in found) == (model is None)
+    found = run(capsys, "train", folder / "tab.tsv", *options, "--valid-fraction", ".2", status=2).err
+    assert "--valid-fraction has no effect with --" in found
+    found = run(capsys, "train", folder / "tab.tsv", *options, "--autotune", valid, status=2).err
+    assert "--valid has no effect with --autotune, whose file measures" in found
+    valid.write_text("a moving film\tother\n")
+    found = run(capsys, "train", folder / "tab.tsv", *options, status=1).err
+    assert "--valid holds none of the labels that are trained on: expected neg, pos, found other" in found
 
 
 def test_standard_input_is_read_once(capsys, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from embedkit.classification import linear
-from embedkit.classification.calibration import best_temperature
+from embedkit.classification.calibration import best_temperature, mean_loss
 from embedkit.classification.descent import minimise
 from embedkit.classification.linear import Problem, train_linear
 from embedkit.classification.linear_defaults import chosen_options
@@ -107,6 +107,36 @@ def test_a_label_of_one_text_is_learnt_wherever_that_text_falls(many, monkeypatc
     for i in (0, 299):
         rare = [["b"] if j == i else each for j, each in enumerate(labels)]
         assert train_linear(texts, rare, LinearOptions(**SMALL)).model.labels == ["a", "b"]
+
+
+@pytest.mark.parametrize("many", [20_000, 250])
+def test_other_texts_choose_the_cost_and_the_temperature(many, monkeypatch):
+    monkeypatch.setattr(linear, "MANY_TO_HOLD_OUT", many)
+    train, valid = texts_and_labels(300), texts_and_labels(60, seed=4)
+    for i in range(0, 60, 4):
+        valid[1][i] = ["the wrong one"] if i % 8 else valid[1][i - 1]
+    options = LinearOptions(**SMALL)
+    found = train_linear(*train, options, valid=valid)
+    assert found.n_held_out == 60 and found.options.cost == found.model.config["cost"]
+    assert int(found.model.label_counts.sum()) == 300  # all of them are fitted
+    losses = {}
+    for cost in linear.COSTS:
+        plain = Problem(*train, chosen_options(LinearOptions(cost=cost, **SMALL), train[0]))
+        point = plain.fit(cost, np.zeros(plain.size, np.float32), linear._Watch(None), 1e-4)
+        pairs = [(plain.scorer(valid[0])(point), plain.targets_of(valid[1]))]
+        losses[cost] = mean_loss(pairs, best_temperature(pairs), True), best_temperature(pairs)
+    assert losses[found.options.cost][0] <= min(losses.values())[0] * 1.02
+    assert found.temperature == pytest.approx(losses[found.options.cost][1], rel=0.08)
+    kept = train_linear(*train, LinearOptions(cost=2.5, **SMALL), valid=valid)
+    assert (kept.options.cost, kept.n_held_out) == (2.5, 60)
+
+
+def test_texts_to_choose_by_that_tell_nothing_are_refused():
+    train = texts_and_labels(60)
+    with pytest.raises(CorpusError, match="none of the labels that are trained on"):
+        train_linear(*train, LinearOptions(**SMALL), valid=(["a"], [["unheard of"]]))
+    with pytest.raises(ConfigError, match="must be as many, got 1 and 2"):
+        train_linear(*train, LinearOptions(**SMALL), valid=(["a"], [["산"], ["산"]]))
 
 
 def test_few_texts_have_no_part_to_spare():

@@ -308,6 +308,8 @@ def test_commands(tmp_path, capsys):
 def test_bad_input(tmp_path):
     with pytest.raises(CorpusError, match="at least two lines with words to train on, found 1"):
         train_language_model(["one line", " "])
+    with pytest.raises(CorpusError, match="`valid` holds no words"):
+        train_language_model(["one line", "another line"], valid=[" "])
     with pytest.raises(ConfigError, match="choose one of rnn, gru, lstm"):
         LanguageModelConfig(model="rnnt")
     model = make("rnn", dtype=np.float32)

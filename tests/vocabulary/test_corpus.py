@@ -214,7 +214,7 @@ def test_tokenizers_and_json_lines_reach_the_ids(tmp_path):
 
 def test_an_empty_corpus(tmp_path):
     (tmp_path / "text.txt").write_text(" \n\n")
-    with pytest.raises(CorpusError, match="holds no words"):
+    with pytest.raises(CorpusError, match=r"text\.txt holds no words"):
         Corpus.from_text(tmp_path / "text.txt")
     with pytest.raises(CorpusError, match="no word of the vocabulary"):
         Corpus.from_text(tmp_path / "text.txt", vocabulary=Vocabulary(["a"], [1]))

@@ -102,7 +102,7 @@ def classify() -> None:
 @bag_options
 @column_options
 @encoder_options
-@training_options(CLASSIFIER_TRAINING)
+@training_options(CLASSIFIER_TRAINING, valid="; of linear the cost and the temperature")
 def train(
     data: tuple[str, ...],
     vectors: str | None,
@@ -125,19 +125,18 @@ def train(
     if vectors is None:
         refuse_reading("without `vectors`", "vectors")
     bag = chooses_bag(vectors) if options["model"] is None else options["model"] in (BAG, LINEAR)
+    columns = quiet, text_column, label_column
     if bag and options["autotune"]:
-        columns = quiet, text_column, label_column
         tune_and_save(read_texts(data, *columns), read_texts((options["autotune"],), *columns), out, options, quiet)
         return
-    if options["model"] is None and bag:
-        train_suited_and_save(read_texts(data, quiet, text_column, label_column), out, options, quiet)
+    if bag:
+        apart = read_texts(valid, *columns) if valid else None
+        train_bag = train_suited_and_save if options["model"] is None else train_and_save
+        train_bag(read_texts(data, *columns), apart, out, options, quiet)
         return
     if options["model"] is None:
         options["model"] = _DEFAULT.model
         note_network(_DEFAULT.model, vectors, quiet)
-    if bag:
-        train_and_save(read_texts(data, quiet, text_column, label_column), out, options, quiet)
-        return
     refuse(BAG_ONLY, f"with `model` {options['model']}: it is for {BAG} and {LINEAR}")
     for name in BAG_ONLY:
         del options[name]
@@ -152,14 +151,14 @@ def train(
         refuse(["bidirectional"], f"with `model` {model}: it is for recurrent models")
     training = take_training_options(options)
     settings = {name: options.pop(name) for name in ("valid_fraction", "vector_size", "unfreeze_after")}
-    texts = read_texts(data, quiet, text_column, label_column).single()
+    texts = read_texts(data, *columns).single()
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
         model, history = train_classifier(
             texts,
             load_vectors(vectors),
             config=ClassifierConfig(**options),
             options=training,
-            valid=read_texts(valid, quiet, text_column, label_column).single() if valid else None,
+            valid=read_texts(valid, *columns).single() if valid else None,
             progress=progress,
             note=lambda message: note(message, quiet),
             encoder=load_encoder(encoder, tune_encoder),

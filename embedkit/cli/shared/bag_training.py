@@ -19,6 +19,7 @@ from embedkit.errors import ConfigError
 from embedkit.options import check_given, defaults, described, listed
 
 if TYPE_CHECKING:
+    from embedkit.classification.holding_out import Labelled
     from embedkit.classification.linear import LinearFit
     from embedkit.classification.model import BagClassifier
     from embedkit.text.labelled import LabelledSets
@@ -31,7 +32,7 @@ BAG_ONLY = (
 BAG_SUFFIXES = (".bin", ".ftz")
 LAYERS = ("hidden_size", "num_layers", "heads", "bidirectional", "pooling", "dropout", "encoder", "tune_encoder")
 _FILES = {
-    *("data", "out", "model", "quiet", "text_column", "label_column"),
+    *("data", "out", "model", "quiet", "text_column", "label_column", "valid"),
     *("autotune", "seconds", "max_size", "quantize", "cutoff"),
 }
 _OPTIONS: dict[str, type[BagOptions] | type[LinearOptions]] = {BAG: BagOptions, LINEAR: LinearOptions}
@@ -83,7 +84,7 @@ def check_sizes(out: str) -> None:
     refuse(["cutoff"] if given(["max_size"]) else [], "with `max_size`, which chooses it")
     if click.get_current_context().params["across_words"] and _for_fasttext(out):
         raise ConfigError(f"`across_words`: fastText's files have no such n-grams; write a .safetensors, not {out}")
-    refuse(["valid_fraction"] if given(["autotune"]) else [], "with `autotune`, whose file measures")
+    refuse(["valid", "valid_fraction"] if given(["autotune"]) else [], "with `autotune`, whose file measures")
     if given(["quantize", "max_size"]) and not out.lower().endswith(".ftz"):
         raise ConfigError(f"a quantised classifier is written as .ftz, not as {out}")
     if out.lower().endswith(".ftz") and not given(["quantize", "max_size"]):
@@ -102,27 +103,43 @@ def _chosen(owners: Iterable[type[BagOptions] | type[LinearOptions]], out: str) 
     return {**demanded, **{name: params[name] for name in given(names)}}
 
 
-def train_and_save(data: LabelledSets, out: str, options: dict[str, Any], quiet: bool) -> None:
+def train_and_save(
+    data: LabelledSets, valid: LabelledSets | None, out: str, options: dict[str, Any], quiet: bool
+) -> None:
     """Train a bag of features; whatever was given to the running command must be an option of it."""
     from embedkit.classification.linear import train_linear
-    from embedkit.classification.training import train_bag
+    from embedkit.classification.suited import fit_bag
 
     name = options["model"]
     refuse([p for p in click.get_current_context().params if p not in _PARAMETERS[name]], f"with `model` {name}")
     chosen = _chosen([_OPTIONS[name]], out)
+    apart = _check_valid(data, valid, quiet)
     if name == LINEAR:
         with progress_bar(quiet) as progress:
-            held_out = options["valid_fraction"]
-            found = train_linear(data.texts, data.labels, LinearOptions(**chosen), held_out=held_out, progress=progress)
+            choosing: Any = {"held_out": options["valid_fraction"], "valid": apart}
+            found = train_linear(data.texts, data.labels, LinearOptions(**chosen), progress=progress, **choosing)
             _save(found.model, out, options)
-        _report(found, out, quiet)
+        _report(found, out, apart is None, quiet)
         return
     bag = BagOptions(**chosen)
     check_given(bag, chosen)
     with progress_bar(quiet) as progress:
-        model = train_bag(data.texts, data.labels, bag, progress=progress)
-        _save(model, out, options)
+        found = fit_bag(data.texts, data.labels, bag, valid=apart, progress=progress)
+        _save(found.model, out, options)
+    model = found.model
     note(f"{len(data):,} texts, {len(model.words):,} words, {len(model.labels):,} labels; written to {out}", quiet)
+    if apart is not None:
+        _report(found, out, False, quiet)
+
+
+def _check_valid(data: LabelledSets, valid: LabelledSets | None, quiet: bool) -> Labelled | None:
+    """The texts to measure with and their labels; what is odd about them is told."""
+    if valid is None:
+        return None
+    refuse(["valid_fraction"], "with `valid`, which is all that measures")
+    tell_trained_on("valid", click.get_current_context().params["valid"])
+    tell_unseen((label for labels in data.labels for label in labels), valid.labels, quiet)
+    return valid.texts, valid.labels
 
 
 def tune_and_save(data: LabelledSets, valid: LabelledSets, out: str, options: dict[str, Any], quiet: bool) -> None:
@@ -188,22 +205,25 @@ def note_network(model: str, vectors: str | None, quiet: bool) -> None:
         note(f"note: with {asked} a network is trained (--model {model}); --model {LINEAR} has no such option", quiet)
 
 
-def train_suited_and_save(data: LabelledSets, out: str, options: dict[str, Any], quiet: bool) -> None:
+def train_suited_and_save(
+    data: LabelledSets, valid: LabelledSets | None, out: str, options: dict[str, Any], quiet: bool
+) -> None:
     """Train a bag whose n-grams suit the texts, and say what was chosen."""
     from embedkit.classification.suited import train_suited
 
-    chosen = _chosen(_OPTIONS.values(), out)
+    chosen, apart = _chosen(_OPTIONS.values(), out), _check_valid(data, valid, quiet)
     with progress_bar(quiet) as progress:
-        found = train_suited(data.texts, data.labels, held_out=options["valid_fraction"], progress=progress, **chosen)
+        choosing: Any = {"held_out": options["valid_fraction"], "valid": apart}
+        found = train_suited(data.texts, data.labels, progress=progress, **choosing, **chosen)
         _save(found.model, out, options)
     lengths = f"characters, {found.options.min_n} to {found.options.max_n}" if found.options.max_n else "words alone"
     if found.options.max_n and getattr(found.options, "across_words", False):
         lengths += ", across words"
     model = LINEAR if isinstance(found.options, LinearOptions) else BAG
     note(f"note: without --vectors and --model: words and n-grams of {lengths} (--model {model})", quiet)
-    _report(found, out, quiet)
+    _report(found, out, apart is None, quiet)
 
 
-def _report(found: LinearFit, out: str, quiet: bool) -> None:
-    measured = f"accuracy {found.accuracy:.4f} on {found.n_held_out:,} texts held out; " if found.n_held_out else ""
-    note(f"{measured}saved to {out}", quiet)
+def _report(found: LinearFit, out: str, held_out: bool, quiet: bool) -> None:
+    texts = f"{found.n_held_out:,} texts {'held out' if held_out else 'of --valid'}"
+    note(f"{f'accuracy {found.accuracy:.4f} on {texts}; ' if found.n_held_out else ''}saved to {out}", quiet)

@@ -82,10 +82,11 @@ _TRAINING = (
 )
 
 
-def training_options(defaults: Any, epochs: str | None = None) -> Callable[[F], F]:
+def training_options(defaults: Any, epochs: str | None = None, valid: str = "") -> Callable[[F], F]:
     """The options of a training run; `defaults` is a `embedkit.nn.learning.loop.TrainingOptions`.
 
-    `epochs` says how many there are where the command chooses it itself: the option is None then.
+    `epochs` says how many there are where the command chooses it itself: the option is None then. `valid` says what
+    else than the epoch is chosen on those texts.
     """
     number, rate = click.IntRange(1), click.FloatRange(0, min_open=True)
     decorators = [
@@ -94,7 +95,7 @@ def training_options(defaults: Any, epochs: str | None = None) -> Callable[[F], 
             multiple=True,
             type=INPUT,
             metavar="FILE",
-            help="Tells the best epoch; by default a random part of the training data.",
+            help=f"Tells the best epoch{valid}; by default a random part of the training data.",
         ),
         click.option(
             "--valid-fraction",

@@ -99,7 +99,7 @@ def train_language_model(
     Raises
     ------
     CorpusError
-        When there are fewer than two lines with words.
+        When there are fewer than two lines with words, or none in `valid`.
     """
     config, options = config or LanguageModelConfig(), options or LANGUAGE_TRAINING
     check_texts(lines, "lines")
@@ -109,8 +109,10 @@ def train_language_model(
     cut = token_cutter(settings)
     texts = joined_lines([tokens for line in lines if (tokens := cut(line))], config.block)
     held_texts = joined_lines([tokens for line in valid or () if (tokens := cut(line))], config.block)
-    if len(texts) < 2 or (valid is not None and not held_texts):
+    if len(texts) < 2:
         raise CorpusError(f"expected at least two lines with words to train on, found {len(texts)}")
+    if valid is not None and not held_texts:
+        raise CorpusError("`valid` holds no words: expected lines to tell the best epoch by")
     if valid is None:
         kept, held = hold_out(len(texts), valid_fraction, rng)
         held_texts, texts = [texts[i] for i in held], [texts[i] for i in kept]
