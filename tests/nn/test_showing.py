@@ -116,7 +116,9 @@ def test_gates_give_the_layers_own_state(tmp_path, kind, names):
     np.testing.assert_allclose(heat.values[heat.rows.index("h")], y[0][0, :, 2], atol=1e-6)
     with pytest.raises(ConfigError, match="`unit` must be between 0 and 3"):
         showing.gates(tmp_path / "lm", "a", unit=4)
-    with pytest.raises(ConfigError, match="that of a Transformer"):
+    with pytest.raises(
+        ConfigError, match=r"that of a Transformer.*this one, (lstm|gru), has a recurrent layer instead"
+    ):
         showing.attention(tmp_path / "lm", "a")
 
 
@@ -127,7 +129,7 @@ def test_attention_before_and_after_the_softmax(tmp_path):
     np.testing.assert_allclose(scaled[0].values, scores[0].values / np.sqrt(2), rtol=1e-5)
     lower = np.where(np.tri(4, dtype=bool), np.exp(scaled[2].values), 0)
     np.testing.assert_allclose(after[2].values, lower / lower.sum(1, keepdims=True), rtol=1e-4)
-    with pytest.raises(ConfigError, match="with an LSTM or a GRU"):
+    with pytest.raises(ConfigError, match="an LSTM or a GRU: this one, transformer, has attention"):
         showing.gates(tmp_path / "lm", "a")
 
 

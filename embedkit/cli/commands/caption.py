@@ -11,6 +11,7 @@ from embedkit.cli.shared.commands import Commands
 from embedkit.cli.shared.files import INPUT, MODEL
 from embedkit.cli.shared.heat_map import attention_plot_option, check_heat_map
 from embedkit.cli.shared.neural import (
+    load_features,
     load_vectors,
     log_file,
     n_best_option,
@@ -28,7 +29,7 @@ from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.tokenizing import TOKENIZER
-from embedkit.errors import ConfigError, FormatError
+from embedkit.errors import ConfigError
 from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner, check_captions
 
 _DEFAULT = CaptionConfig()
@@ -80,7 +81,7 @@ def train(
     training = take_training_options(options)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
         model, history = train_captioner(
-            _features(features),
+            load_features(features),
             _captions(captions),
             load_vectors(vectors),
             config=CaptionConfig(hidden_size, num_layers, dropout),
@@ -108,7 +109,7 @@ def evaluate(model: str, features: str, captions: str, as_json: bool, quiet: boo
     """BLEU and the share of exact matches; equal rows of features share their captions as references."""
     from embedkit.nn.learning.bleu import bleu
 
-    captioner, rows, texts = Captioner.load(model), _features(features), _captions(captions)
+    captioner, rows, texts = Captioner.load(model), load_features(features), _captions(captions)
     if len(rows) != len(texts):
         raise ConfigError(f"expected a caption for each row of features, found {len(texts)} for {len(rows)} rows")
     check_captions(texts)
@@ -147,7 +148,7 @@ def predict(model: str, features: str, attention_plot: str | None, as_json: bool
         raise ConfigError("--attention-plot needs a model of regions: train on an array of (images, regions, features)")
     several, plot = search.n_best > 1, attention_plot
     with Results([*(["line", "rank"] if several else []), "caption", "score"], as_json) as results:
-        for number, found in enumerate(captioner.decoded(_features(features), search), 1):
+        for number, found in enumerate(captioner.decoded(load_features(features), search), 1):
             tokens = [captioner.table.decode(one.ids) for one in found]
             for rank, one in enumerate(found, 1):
                 text = join_tokens(tokens[rank - 1], captioner.tokenizer)
@@ -164,18 +165,6 @@ def _draw(weights: np.ndarray, tokens: list[str], plot: str, title: str, quiet: 
 
     regions = [str(i + 1) for i in range(weights.shape[1])]
     show_heat_map(weights, tokens[: len(weights)], regions, plot, title=title, quiet=quiet)
-
-
-def _features(path: str) -> np.ndarray:
-    """The matrix, or the array of (images, regions, features), in an .npy file; nothing is unpickled."""
-    from embedkit.formats.npy import load_array
-
-    array = load_array(path, path, "FEATURES, which stand before CAPTIONS, a matrix or (images, regions, features)")
-    if not isinstance(array, np.ndarray) or array.ndim not in (2, 3) or array.dtype.kind not in "fiu":
-        raise FormatError(
-            f"{path}: expected an .npy matrix of numbers, one row an image, or (images, regions, features)"
-        )
-    return array.astype(np.float32)
 
 
 def _captions(path: str) -> list[str]:

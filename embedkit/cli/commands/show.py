@@ -10,8 +10,10 @@ import click
 
 from embedkit.cli.shared.commands import Commands
 from embedkit.cli.shared.files import INPUT, OUTPUT
-from embedkit.cli.shared.options import json_option, quiet_option, seed_option
+from embedkit.cli.shared.neural import load_features
+from embedkit.cli.shared.options import chain, json_option, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import Results, note, print_json, print_line
+from embedkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from embedkit.nn.models.showing import Heat, Panel
@@ -26,6 +28,23 @@ def picture_options(command: F) -> F:
     return click.option("--output", "-o", type=OUTPUT, help="Draw into this .png, .svg, .pdf or .html instead.")(
         command
     )
+
+
+image_options = chain(
+    click.option("--features", type=INPUT, metavar="FILE", help="Of caption: the images, an .npy as in its training."),
+    click.option("--image", default=1, show_default=True, type=click.IntRange(1), help="Which one, from 1."),
+)
+
+
+def _image(path: str | None, number: int) -> Any:
+    """The features of one image, None where none is named."""
+    if path is None:
+        refuse(["image"], "without `features`")
+        return None
+    features = load_features(path)
+    if number > len(features):
+        raise ConfigError(f"`image` {number} is beyond the {len(features)} images of {path}")
+    return features[number - 1]
 
 
 @click.group(cls=Commands, epilog="Example: embedkit show windows 'the king rules the land'")
@@ -64,12 +83,26 @@ def gradients(output: str | None, as_json: bool, quiet: bool, **options: Any) ->
 @click.argument("model", type=INPUT)
 @click.argument("text")
 @click.option("--unit", type=click.IntRange(0), help="Of one hidden unit; the mean of all by default.")
+@image_options
 @picture_options
-def gates(model: str, text: str, unit: int | None, output: str | None, as_json: bool, quiet: bool) -> None:
-    """The gates and the state of a trained LSTM or GRU (classify, tag, lm) over the words of TEXT."""
+def gates(
+    model: str,
+    text: str,
+    unit: int | None,
+    features: str | None,
+    image: int,
+    output: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """The gates and the state of a trained LSTM or GRU over the words of TEXT.
+
+    MODEL is one of classify, tag, lm, seq2seq (its encoder over TEXT, its decoder over the translation) or caption
+    (over the caption TEXT of an image, or over the model's own where TEXT is empty).
+    """
     from embedkit.nn.models import showing
 
-    _emit(showing.gates(model, text, unit), text, output, as_json, quiet)
+    _emit(showing.gates(model, text, unit, _image(features, image)), text, output, as_json, quiet)
 
 
 @show.command(epilog="Example: embedkit show attention lm.safetensors 'the king rules' --stage scaled")
@@ -82,12 +115,26 @@ def gates(model: str, text: str, unit: int | None, output: str | None, as_json: 
     type=click.Choice(["scores", "scaled", "softmax"]),
     help="q k; divided by the root of d; and behind the softmax.",
 )
+@image_options
 @picture_options
-def attention(model: str, text: str, stage: str, output: str | None, as_json: bool, quiet: bool) -> None:
-    """Who looks at whom in a trained Transformer (classify, lm), every layer and head: rows look at columns."""
+def attention(
+    model: str,
+    text: str,
+    stage: str,
+    features: str | None,
+    image: int,
+    output: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Who looks at whom in a trained Transformer (classify, tag, lm, seq2seq), every layer and head.
+
+    Rows look at columns. Recurrent translators (seq2seq) look from each word of their translation at the words of
+    TEXT, captions of regions from each word of the caption TEXT, or of the model's own where TEXT is empty.
+    """
     from embedkit.nn.models import showing
 
-    _emit(showing.attention(model, text, stage), text, output, as_json, quiet)
+    _emit(showing.attention(model, text, stage, _image(features, image)), text, output, as_json, quiet)
 
 
 @show.command(epilog="Example: embedkit show positions --width 32 -o positions.svg")
@@ -160,7 +207,6 @@ def _emit(panels: Sequence[Panel], title: str, output: str | None, as_json: bool
     if output.lower().endswith(".html"):
         drawing.write_page(panels, output, title=title)
     else:
-        from embedkit.errors import ConfigError
         from embedkit.plotting.canvas import check_target
 
         check_target(output)

@@ -19,6 +19,8 @@ from embedkit.cli.shared.telling import tell_trained_on
 from embedkit.errors import ConfigError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from embedkit.nn.words.tokens import TokenizerSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -318,6 +320,21 @@ def load_vectors(path: str | None, of: str = "vectors") -> Any:
         refuse_reading(f"without `{of.replace('-', '_')}`", of)
         return None
     return load(path, of)
+
+
+def load_features(path: str) -> np.ndarray:
+    """The matrix, or the array of (images, regions, features), in an .npy file; nothing is unpickled."""
+    import numpy as np
+
+    from embedkit.errors import FormatError
+    from embedkit.formats.npy import load_array
+
+    array = load_array(path, path, "FEATURES, which stand before CAPTIONS, a matrix or (images, regions, features)")
+    if not isinstance(array, np.ndarray) or array.ndim not in (2, 3) or array.dtype.kind not in "fiu":
+        raise FormatError(
+            f"{path}: expected an .npy matrix of numbers, one row an image, or (images, regions, features)"
+        )
+    return array.astype(np.float32)
 
 
 def line_batches(files: Sequence[str], size: int = BLOCK) -> Iterator[list[str]]:

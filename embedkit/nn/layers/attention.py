@@ -102,6 +102,16 @@ class AdditiveAttention:
 
         Returns y, float (batch, queries, key_size), the mean of the keys by weight, and the cache.
         """
+        scores, inside = self._scored(query, keys)
+        weights = masked_softmax(scores, keys_mask(mask))
+        return weights @ keys, AdditiveCache(weights, query, keys, inside)
+
+    def scores(self, query: Array, keys: Array) -> Array:
+        """What `forward` puts through the softmax: float (batch, queries, keys)."""
+        return self._scored(query, keys)[0]
+
+    def _scored(self, query: Array, keys: Array) -> tuple[Array, Array | None]:
+        """The scores, and the hidden vectors where they are small enough to be kept."""
         p = self.parameters
         of_query, of_keys = query @ p["weight_query"].T, keys @ p["weight_key"].T + p["bias"]
         parts = self._parts(query, keys)
@@ -110,8 +120,7 @@ class AdditiveAttention:
         for part in parts:
             inside = self._inside(of_query[:, part], of_keys)
             scores[:, part] = inside @ p["v"]
-        weights = masked_softmax(scores, keys_mask(mask))
-        return weights @ keys, AdditiveCache(weights, query, keys, inside if len(parts) == 1 else None)
+        return scores, inside if len(parts) == 1 else None
 
     def backward(self, dy: Array, cache: AdditiveCache) -> tuple[tuple[Array, Array], Gradients]:
         """→ ((dquery, dkeys), grads)."""
@@ -179,9 +188,16 @@ class DotAttention:
 
     def forward(self, query: Array, keys: Array, mask: Array | None = None) -> tuple[Array, DotCache]:
         """Shapes as in `AdditiveAttention.forward`."""
-        turned = query @ self.parameters["weight"] if self.parameters else query
+        turned = self._turned(query)
         weights = masked_softmax(turned @ keys.swapaxes(1, 2), keys_mask(mask))
         return weights @ keys, DotCache(weights, query, keys, turned)
+
+    def scores(self, query: Array, keys: Array) -> Array:
+        """What `forward` puts through the softmax: float (batch, queries, keys)."""
+        return self._turned(query) @ keys.swapaxes(1, 2)
+
+    def _turned(self, query: Array) -> Array:
+        return query @ self.parameters["weight"] if self.parameters else query
 
     def backward(self, dy: Array, cache: DotCache) -> tuple[tuple[Array, Array], Gradients]:
         """→ ((dquery, dkeys), grads)."""

@@ -22,12 +22,12 @@ from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.embedding import Embedding
 from embedkit.nn.layers.losses import cross_entropy, log_softmax
 from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, with_prefix
-from embedkit.nn.layers.recurrent import LSTM
+from embedkit.nn.layers.recurrent import LSTM, RecurrentCache
 from embedkit.nn.learning.batches import padded
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.decoding import Decoded, Search
 from embedkit.nn.models.loading import Recipe, check_sizes, open_model
-from embedkit.nn.words.token_table import END_ID, MASK_ID, UNKNOWN_ID, TokenTable, join_tokens
+from embedkit.nn.words.token_table import END, END_ID, MASK_ID, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings
 
 KIND = "lstm"
@@ -180,6 +180,21 @@ class Captioner:
         y, _ = self.decoder.forward(self.embedding.forward(ids)[0], mask.sum(axis=1), state)
         log_p = log_softmax(self.output.forward(self._look(y, standard)[0][mask])[0])
         return float(log_p[np.arange(len(log_p)), wanted[mask]].sum(dtype=np.float64)), len(log_p)
+
+    def read(self, text: str, features: Array) -> tuple[RecurrentCache, AdditiveCache | None, list[str]]:
+        """Read a caption of an image, or of no text write one: what the LSTM and the attention left, and the tokens.
+
+        features : float (n_features,), or (n_regions, n_features) for a model of regions; errors as in `decoded`.
+        """
+        found = self.decoded(features[None], Search(beam=3, max_tokens=50))[0][0]
+        ids = self.table.encode(token_cutter(self.tokenizer)(text)) if text.strip() else np.array(found.ids)
+        tokens = [END, *self.table.decode(ids)]
+        standard = self._standard(features[None])
+        state = self._split(np.tanh(self.bridge.forward(self._whole(standard))[0]))
+        x = self.embedding.forward(np.concatenate([[END_ID], ids]).astype(np.int64)[None])[0]
+        y, cache = self.decoder.forward(x, None, state)
+        looked = self._look(y, standard)[1]
+        return cache, None if looked is None else looked.attended, tokens
 
     def caption(self, features: Array, *, beam: int = 1, max_tokens: int = 50) -> list[tuple[str, float]]:
         """The best caption and its score for each row of features; parameters and errors as `captions`."""

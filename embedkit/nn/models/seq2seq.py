@@ -19,7 +19,7 @@ from embedkit.nn.layers.stacks import CELLS
 from embedkit.nn.learning.batches import padded
 from embedkit.nn.models.decoding import Decoded, Search
 from embedkit.nn.models.loading import Recipe, check_sizes, open_model
-from embedkit.nn.models.translators import ATTENTIONS, EncodedCache, RecurrentPair, TransformerPair
+from embedkit.nn.models.translators import ATTENTIONS, DecodedCache, EncodedCache, RecurrentPair, TransformerPair
 from embedkit.nn.words.token_table import END, END_ID, MASK_ID, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings
 
@@ -183,6 +183,13 @@ class Seq2Seq:
         x, _ = self.source_embedding.forward(ids)
         state, cache = self.pair.encode(x, mask, **draws)
         return Encoded(state, ids, mask, cache)
+
+    def read(self, line: str, target: Sequence[str]) -> tuple[EncodedCache, list[str], DecodedCache]:
+        """Read a source and write a target: what the encoder left, what the decoder read, and what it left."""
+        encoded = self._encode([self.source.encode(self.cut_source(line))])
+        ids, _, mask = _shifted([self.target.encode(list(target))])
+        _, _, decoded = self.pair.decode(self.target_embedding.forward(ids)[0], mask, encoded.state)
+        return encoded.cache, [END, *target], decoded
 
     def translate(
         self,

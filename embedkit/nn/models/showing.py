@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedkit.errors import ConfigError
-from embedkit.files.model_file import model_task
 from embedkit.nn.layers.attention import positions
 from embedkit.nn.layers.losses import cross_entropy, softmax
 from embedkit.nn.layers.parameters import Array, values_of
-from embedkit.nn.layers.recurrent import RecurrentCache
-from embedkit.nn.layers.stacks import CELLS, RecurrentStackCache, TransformerStackCache
+from embedkit.nn.layers.stacks import CELLS
+from embedkit.nn.models.inside import Reading, inside
 
 if TYPE_CHECKING:
     from embedkit.counting.ngram import NgramModel
@@ -199,21 +198,34 @@ def markov(model: NgramModel, tokens: Sequence[str]) -> list[Panel]:
     ]
 
 
-def gates(path: str | os.PathLike[str], text: str, unit: int | None = None) -> list[Panel]:
+def gates(
+    path: str | os.PathLike[str], text: str, unit: int | None = None, features: Array | None = None
+) -> list[Panel]:
     """The gates of a trained LSTM or GRU over the words of a text, first layer, from left to right.
+
+    A translator's are those of its encoder over the source, and of its decoder over the translation.
 
     Parameters
     ----------
     path : path
-        A model of classify, tag or lm.
+        A model of classify, tag, lm, seq2seq or caption.
+    text : str
+        As in `embedkit.nn.models.inside.inside`.
     unit : int, optional
         Of one hidden unit, from 0; the mean of all by default.
+    features : float (n_features,) or (n_regions, n_features), optional
+        Of the image, for a model of caption.
     """
-    tokens, cache = _read(path, text)
-    if not isinstance(cache, RecurrentCache):
-        raise ConfigError("gates are those of a model with an LSTM or a GRU")
-    layer, size = cache.layers[0], cache.states[0].shape[2]
-    values = layer.gates[0, :, 0].reshape(len(tokens), -1, size).transpose(1, 0, 2)
+    found = inside(path, text, features)
+    if not found.readings:
+        has = "has attention instead, see embedkit show attention" if found.looks else "has no layer with gates"
+        raise ConfigError(f"gates are those of a model with an LSTM or a GRU: this one, {found.kind}, {has}")
+    return [_gates(reading, unit, found.kind) for reading in found.readings]
+
+
+def _gates(reading: Reading, unit: int | None, kind: str) -> Heat:
+    layer, size = reading.cache.layers[0], reading.cache.states[0].shape[2]
+    values = layer.gates[0, :, 0].reshape(len(reading.tokens), -1, size).transpose(1, 0, 2)
     if len(values) == 4:
         i, f, g, o = values
         cell = f * layer.extra["c_before"][0, :, 0] + i * g
@@ -223,64 +235,48 @@ def gates(path: str | os.PathLike[str], text: str, unit: int | None = None) -> l
         before = layer.h_before[0, :, 0]
         shown = {"reset r": reset, "update z": z, "candidate n": n, "h": n + z * (before - n)}
     else:
-        raise ConfigError("a simple RNN has no gates: train with `model` lstm or gru")
+        raise ConfigError(f"a simple RNN has no gates, and this is one ({kind}): train with `model` lstm or gru")
     if unit is not None and not 0 <= unit < size:
         raise ConfigError(f"`unit` must be between 0 and {size - 1}, got {unit}")
     rows = [value.mean(axis=1) if unit is None else value[:, unit] for value in shown.values()]
     what = f"mean of {size} units" if unit is None else f"unit {unit} of {size}"
-    return [Heat(what, np.array(rows), list(shown), tokens)]
+    return Heat(f"{reading.part}: {what}" if reading.part else what, np.array(rows), list(shown), reading.tokens)
 
 
-def attention(path: str | os.PathLike[str], text: str, stage: str = "softmax") -> list[Panel]:
-    """Who looks at whom in a trained Transformer, each layer and head: rows look at columns.
+def attention(
+    path: str | os.PathLike[str], text: str, stage: str = "softmax", features: Array | None = None
+) -> list[Panel]:
+    """Who looks at whom in a trained model, each layer and head: rows look at columns.
+
+    A translator translates the text first, and a row is what its decoder had read when it looked for the next word.
 
     Parameters
     ----------
     path : path
-        A model of classify or lm.
+        A model of classify, tag, lm, seq2seq or caption.
+    text : str
+        As in `embedkit.nn.models.inside.inside`.
     stage : {"scores", "scaled", "softmax"}
-        q kᵀ; divided by √d; and what is left of it behind the mask and the softmax.
+        q kᵀ; divided by √d (additive attention divides nothing); and what is left of it behind the mask and the
+        softmax.
+    features : float (n_features,) or (n_regions, n_features), optional
+        Of the image, for a model of caption.
     """
     if stage not in STAGES:
         raise ConfigError(f"unknown stage {stage!r}: choose one of {', '.join(STAGES)}")
-    tokens, cache = _read(path, text)
-    if not isinstance(cache, TransformerStackCache):
-        raise ConfigError("attention is that of a Transformer: train with `model` transformer or masked")
-    panels = list[Panel]()
-    for number, block in enumerate(cache.blocks, 1):
-        inner = block.attention.sublayer.inner
-        scores = (inner.query @ inner.keys.swapaxes(-1, -2))[0]
-        values = {"scores": scores, "scaled": scores * inner.scale, "softmax": inner.weights[0]}[stage]
-        width = inner.query.shape[-1]
-        for head, matrix in enumerate(values, 1):
-            panels.append(Heat(f"layer {number}, head {head}, {stage} (d = {width})", matrix, tokens, tokens))
-    return panels
-
-
-def _read(path: str | os.PathLike[str], text: str) -> tuple[list[str], Any]:
-    """The tokens that a model reads, and the cache of the layer that reads them."""
-    task = model_task(path)
-    if task == "lm":
-        from embedkit.nn.models.language_model import LanguageModel
-        from embedkit.nn.words.token_table import END, END_ID
-
-        language_model = LanguageModel.load(path)
-        tokens = [END, *language_model.cut(text)]
-        if len(tokens) < 2:
-            raise ConfigError("nothing to show: the text holds no words")
-        ids = np.concatenate([[END_ID], language_model.table.encode(tokens[1:])]).astype(np.int64)[None]
-        stack = next(iter(language_model.stacks.values()))
-        _, cache = stack.forward(language_model.embed(ids)[0], np.ones(ids.shape, bool))
-        return tokens, cache.layers[0] if isinstance(cache, RecurrentStackCache) else cache
-    if task not in ("classify", "tag"):
-        raise ConfigError(f"expected a model of embedkit classify, tag or lm, found one of embedkit {task}")
-    from embedkit.nn.models.classifier import Classifier
-    from embedkit.nn.models.tagger import Tagger
-
-    model: Classifier | Tagger = Classifier.load(path) if task == "classify" else Tagger.load(path)
-    tokens = model.tokens(text)
-    if not tokens:
-        raise ConfigError("nothing to show: the text holds no words")
-    types, mask = np.arange(len(tokens))[None], np.ones((1, len(tokens)), bool)
-    x, _ = model.words.forward(types, mask, model.words.rows(tokens))
-    return tokens, model.encoder.forward(x, mask)[1]
+    found = inside(path, text, features)
+    if not found.looks:
+        has = "has a recurrent layer instead, see embedkit show gates" if found.readings else "has none"
+        raise ConfigError(
+            "attention is that of a Transformer, of a translator with attention, or of captions of regions: this one, "
+            f"{found.kind}, {has}"
+        )
+    return [
+        Heat(
+            f"{look.part}, {stage} (d = {look.width})",
+            {"scores": look.scores, "scaled": look.scores * look.scale, "softmax": look.weights}[stage],
+            look.rows,
+            look.columns,
+        )
+        for look in found.looks
+    ]
