@@ -159,3 +159,23 @@ def test_phrases_in_pictures(ask, model, tmp_path):
     status, _, _ = ask("plot", model, "king queen", "--neighbours", 2, "-o", tmp_path / "n.html", "-q")
     assert status == 0
     assert ask("plot", model, "new york", "king zzz")[0] == 1
+
+
+@pytest.mark.parametrize(("kind", "column"), [("ngram", "next"), ("gru", "next"), ("masked", "word")])
+def test_the_beginnings_that_a_language_model_continues(ask, tmp_path, kind, column):
+    text, model = tmp_path / "t.txt", str(tmp_path / "m.lm")
+    text.write_text("the king rules\nthe queen rules\n" * 5)
+    small = [] if kind == "ngram" else ["--epochs", "1", "--hidden-size", "4", "--dim", "4"]
+    assert ask("lm", "train", str(text), "--model", kind, *small, "-o", model, "-q")[0] == 0
+    first, second = ("the ___ rules", "___ king rules") if kind == "masked" else ("the", "the king")
+    _, wanted, _ = ask("lm", "predict", model, first, second, "-n", "2")
+    assert [line.split("\t")[0] for line in wanted] == [first, first, second, second]
+    for source in ([], ["-"]):
+        status, lines, _ = ask("lm", "predict", model, *source, "-n", "2", stdin=f"{first}\n\n{second}\n")
+        assert status == 0 and lines == [*wanted[:2], "", *wanted[2:]]
+    bad = "no gap" if kind == "masked" else ""
+    status, lines, _ = ask("lm", "predict", model, "-n", "1", "--json", stdin=f"{first}\n{bad}\n{second}\n")
+    records = [json.loads(line) for line in lines]
+    assert list(records[0]) == list(records[2]) == ["text", column, "probability"]
+    assert (status, "error" in records[1]) == ((1, True) if kind == "masked" else (0, False))
+    assert not ask("lm", "predict", model, "" if kind != "masked" else "___")[0]

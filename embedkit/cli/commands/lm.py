@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from itertools import islice
 from math import exp, log
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from embedkit.cli.shared.commands import Commands, prepare
 from embedkit.cli.shared.output import Results
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # --model: the module with that kind's commands, attributes named as the commands
 KINDS = {
@@ -132,6 +135,11 @@ def print_sentences(
                     continue
                 each = next(found)
                 results.row(" ".join(tokens), exp(each.log_probability), *figures(each))
+
+
+def likeliest(p: np.ndarray, topn: int) -> list[int]:
+    """The places of the largest of some probabilities, without those that are 0."""
+    return [i for i in (-p).argsort(kind="stable")[:topn].tolist() if p[i] > 0]
 
 
 top_p_option = click.option(

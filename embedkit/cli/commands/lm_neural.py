@@ -12,6 +12,7 @@ import numpy as np
 from embedkit.cli.commands.lm import (
     FIGURES,
     figures,
+    likeliest,
     model_option,
     print_sentences,
     sentences_option,
@@ -32,6 +33,7 @@ from embedkit.cli.shared.neural import (
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option, topn_option
 from embedkit.cli.shared.output import Results, note, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.queries import answer_lines, questions
 from embedkit.cli.shared.tokenizing import TOKENIZER
 from embedkit.errors import ConfigError
 from embedkit.nn.models.language_config import LanguageModelConfig
@@ -203,24 +205,28 @@ def generate(
 
 @click.command(epilog="Example: embedkit lm predict lm.safetensors 'the king of' --topn 5")
 @click.argument("model", type=INPUT)
-@click.argument("beginnings", nargs=-1, required=True, metavar="TEXT...")
+@questions("beginnings", "[TEXT]...")
 @topn_option
 @json_option
 @quiet_option
-def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, quiet: bool) -> None:
-    """The likeliest next words after each TEXT, with probabilities; of a masked-word model those for its gap ___."""
+def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, quiet: bool) -> int:
+    """The likeliest next words after each TEXT, with probabilities; of a masked-word model those for its gap ___.
+
+    Without TEXT, or with -, each line of standard input is one.
+    """
     language_model = LanguageModel.load(model)
     masked = language_model.config.model == "masked"
-    with Results(["text", "word" if masked else "next", "probability"], as_json) as results:
-        for text in beginnings:
-            p = (
-                language_model.fill(_with_gap(language_model, text))
-                if masked
-                else language_model.next_probabilities(language_model.cut(text))
-            )
-            for i in np.argsort(-p, kind="stable")[:topn].tolist():
-                if p[i] > 0:
-                    results.row(text, language_model.table.tokens[i], float(p[i]))
+
+    def answer(text: str) -> list[tuple[str, float]]:
+        p = (
+            language_model.fill(_with_gap(language_model, text))
+            if masked
+            else language_model.next_probabilities(language_model.cut(text))
+        )
+        return [(language_model.table.tokens[i], float(p[i])) for i in likeliest(p, topn)]
+
+    columns = ["text", "word" if masked else "next", "probability"]
+    return answer_lines(beginnings, columns, answer, as_json, empty=True)
 
 
 @click.command(epilog="Example: echo 'the bank of the river' | embedkit lm vectors elmo.safetensors")

@@ -12,6 +12,7 @@ import numpy as np
 from embedkit.cli.commands.lm import (
     FIGURES,
     figures,
+    likeliest,
     model_option,
     print_sentences,
     sentences_option,
@@ -29,6 +30,7 @@ from embedkit.cli.shared.options import (
 )
 from embedkit.cli.shared.output import Results, note, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.queries import answer_lines, questions
 from embedkit.cli.shared.text_fields import unit_option
 from embedkit.counting.ngram import SMOOTHINGS, NgramModel
 
@@ -187,22 +189,25 @@ def generate(
 
 @click.command(epilog="Example: embedkit lm predict lm.safetensors 'the king of' --topn 5")
 @click.argument("model", type=INPUT)
-@click.argument("beginnings", nargs=-1, required=True, metavar="TEXT...")
+@questions("beginnings", "[TEXT]...")
 @topn_option
 @json_option
 @quiet_option
-def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, quiet: bool) -> None:
-    """The likeliest next words after each TEXT, the beginning of a sentence, with probabilities."""
+def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, quiet: bool) -> int:
+    """The likeliest next words after each TEXT, the beginning of a sentence, with probabilities.
+
+    Without TEXT, or with -, each line of standard input is one.
+    """
     from embedkit.counting.ngram import END, UNKNOWN
 
     ngrams = NgramModel.load(model)
-    with Results(["text", "next", "probability"], as_json) as results:
-        for text in beginnings:
-            probabilities = ngrams.distribution(_tokens(ngrams, text))
-            for i in np.argsort(-probabilities, kind="stable")[:topn].tolist():
-                special = {ngrams.unknown: UNKNOWN, ngrams.end: END}
-                if probabilities[i] > 0:
-                    results.row(text, special.get(i) or ngrams.words[i], float(probabilities[i]))
+    special = {ngrams.unknown: UNKNOWN, ngrams.end: END}
+
+    def answer(text: str) -> list[tuple[str, float]]:
+        p = ngrams.distribution(_tokens(ngrams, text))
+        return [(special.get(i) or ngrams.words[i], float(p[i])) for i in likeliest(p, topn)]
+
+    return answer_lines(beginnings, ["text", "next", "probability"], answer, as_json, empty=True)
 
 
 def _tokens(ngrams: NgramModel, text: str) -> list[str]:

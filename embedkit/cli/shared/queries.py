@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ import click
 
 from embedkit.cli.shared.files import STDIN_HOLDS_MODEL
 from embedkit.cli.shared.output import Results, note, note_keyboard, warn
-from embedkit.errors import ConfigError, UnknownWordError
+from embedkit.errors import ConfigError, EmbedkitError, UnknownWordError
 from embedkit.files.locations import STDIN
 from embedkit.files.magic import BOM
 from embedkit.query.combining import Item, words_in
@@ -216,3 +216,36 @@ def show(results: Results, line: str, answer: Refused | None) -> None:
         results.blank()
     else:
         results.refused(line, answer.message)
+
+
+def answer_lines(
+    texts: Sequence[str],
+    columns: Sequence[str],
+    answer: Callable[[str], Iterable[Sequence[Any]]],
+    as_json: bool,
+    empty: bool = False,
+) -> int:
+    """Print the rows that `answer` gives for each text or line of standard input, behind it; returns the exit status.
+
+    The error of a text that is alone is the command's. With `empty` an empty argument is a text as well.
+    """
+    status, alone = 0, len(texts) == 1
+    with Results(columns, as_json) as results:
+        for lines in [texts] if texts and empty else query_batches(texts):
+            for line in lines:
+                if not line and not texts:
+                    results.blank()
+                    continue
+                try:
+                    rows = list(answer(line))
+                except EmbedkitError as error:
+                    if alone and not as_json:
+                        raise
+                    warn(str(error))
+                    results.refused(line, str(error))
+                    status = 1
+                    continue
+                for row in rows:
+                    results.row(line, *row)
+            results.flush()
+    return status

@@ -97,7 +97,8 @@ def inside(path: str | os.PathLike[str], text: str, features: Array | None = Non
     path : path
         A model of classify, tag, lm, seq2seq or caption.
     text : str
-        Of seq2seq the source, which is translated as by the command. Of caption the caption, empty for the one that the model writes.
+        Of seq2seq the source, which is translated as by the command. Of caption the caption, empty for the one that
+        the model writes.
     features : float (n_features,) or (n_regions, n_features), optional
         The image, for a model of caption alone.
 
