@@ -11,11 +11,21 @@ from corpora.grammar import Dice, Writer, expand, table
 from corpora.korean_grammar import forms, join
 
 FOLDER = Path(make.__file__).parent
+NAMES = sorted(path.name for path in FOLDER.iterdir() if path.suffix in (".txt", ".tsv"))
 
 
-@pytest.mark.parametrize("name", sorted(make.texts()))
-def test_the_bundled_files_are_what_the_script_writes(name):
-    assert (FOLDER / name).read_bytes().replace(b"\r\n", b"\n").decode("utf-8") == make.texts()[name]
+@pytest.fixture(scope="module")
+def texts():
+    return make.texts()
+
+
+def test_the_script_writes_all_bundled_files(texts):
+    assert sorted(texts) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_bundled_files_are_what_the_script_writes(texts, name):
+    assert (FOLDER / name).read_bytes().replace(b"\r\n", b"\n").decode("utf-8") == texts[name]
 
 
 def test_the_dice_are_splitmix64():

@@ -13,7 +13,7 @@ from embedkit.vocabulary.corpus import Corpus
 
 # A line of each command that works, with {file} for the file that is read and {out} for what is written.
 LINES = {
-    "train": "train {file} -o {out}.safetensors --vector-size 4 --min-count 1 --epochs 1",
+    "train": "train {file} -o {out}.safetensors --vector-size 10 --min-count 1 --epochs 1",
     "train, counts": "train --cooccurrences {file} --model glove -o {out}.safetensors --epochs 1",
     "train, vocab": "train t.txt --vocab {file} -o {out}.safetensors --epochs 1",
     "train, init": "train t.txt --init {file} -o {out}.safetensors --vector-size 8 --epochs 1",

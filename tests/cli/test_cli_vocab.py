@@ -2,18 +2,15 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
 from embedkit.vocabulary import Vocabulary
+from tests.commands import run_here
 
 
 def run(*arguments, stdin=b""):
-    return subprocess.run(
-        [sys.executable, "-m", "embedkit", "vocab", *map(str, arguments)], capture_output=True, input=stdin
-    )
+    return run_here("vocab", *arguments, stdin=stdin)
 
 
 @pytest.fixture
@@ -26,8 +23,8 @@ def text(tmp_path):
 def test_words_and_counts_as_tsv(text):
     done = run(text)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.decode().splitlines() == ["the\t3", "cat\t2", "dog\t1", "왕\t1"]
-    assert run("-", "--min-count", "2", stdin=text.read_bytes()).stdout == b"the\t3\ncat\t2\n"
+    assert done.stdout.splitlines() == ["the\t3", "cat\t2", "dog\t1", "왕\t1"]
+    assert run("-", "--min-count", "2", stdin=text.read_bytes()).stdout == "the\t3\ncat\t2\n"
 
 
 def test_json_and_max_vocab(text):
@@ -37,8 +34,8 @@ def test_json_and_max_vocab(text):
 
 def test_a_file_that_others_load(text, tmp_path):
     done = run(text, "-o", tmp_path / "vocab.txt")
-    assert done.stdout == b""
-    assert "4 words, 7 tokens" in done.stderr.decode()
+    assert done.stdout == ""
+    assert "4 words, 7 tokens" in done.stderr
     assert Vocabulary.load(tmp_path / "vocab.txt") == Vocabulary(["the", "cat", "dog", "왕"], [3, 2, 1, 1])
     assert (tmp_path / "vocab.txt").read_bytes().startswith(b"the\t3\n")
 
@@ -55,14 +52,14 @@ def test_a_file_that_others_load(text, tmp_path):
 def test_what_goes_wrong_is_one_line_and_a_status(text, arguments, status, message):
     done = run(text, *arguments)
     assert done.returncode == status
-    assert message in done.stderr.decode()
-    assert "Traceback" not in done.stderr.decode()
-    assert status == 2 or done.stderr.count(b"\n") == 1
-    assert done.stdout == b""
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert status == 2 or done.stderr.count("\n") == 1
+    assert done.stdout == ""
 
 
 def test_binary_input(tmp_path):
     (tmp_path / "model.bin").write_bytes(bytes(range(256)) * 4)
     done = run(tmp_path)
     assert done.returncode == 1
-    assert done.stderr.decode().startswith(f"embedkit: error: {tmp_path / 'model.bin'}: this is not text")
+    assert done.stderr.startswith(f"embedkit: error: {tmp_path / 'model.bin'}: this is not text")

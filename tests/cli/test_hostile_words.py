@@ -79,7 +79,7 @@ def folder(tmp_path_factory, run):
     (path / "questions.txt").write_text(f": {'cities' * 40}{BELL}\n" + " ".join(ACTING[:4]) + "\n", encoding="utf-8")
     np.save(path / "images.npy", rng.standard_normal((60, 4)).astype(np.float32))
     (path / "log.jsonl").write_text('{"epoch": 1, "l\\u001b[1m": 2}\n{"epoch": 2, "l\\u001b[1m": 1}\n')
-    small = ("--epochs", 1, "--dim", 8)
+    small = ("--epochs", 1, "--dim", 10)
     for arguments in (
         ("train", "c.txt", "-o", "t.safetensors", "--min-count", 1, "--keep-output", *small),
         ("train", "c.txt", "-o", "f.safetensors", "--min-count", 1, "--model", "fasttext", "--bucket", 500, *small),

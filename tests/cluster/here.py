@@ -4,7 +4,7 @@ Calls run in threads of their own, for workers wait for each other.
 """
 
 import pickle
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 from embedkit.cluster.engine import GONE
 from embedkit.training import remote_shares
@@ -43,6 +43,8 @@ class Here:
     def answers(self, calls, seconds):
         waiting = dict(enumerate(calls))
         while waiting:
+            if GONE not in waiting.values():  # without looking all the time: the calls need the processor
+                wait(waiting.values(), return_when=FIRST_COMPLETED)
             for i, call in list(waiting.items()):
                 if call == GONE or call.done():
                     del waiting[i]

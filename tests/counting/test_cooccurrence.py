@@ -1,8 +1,6 @@
 import csv
 import errno
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +24,7 @@ from embedkit.errors import ConfigError, EmbedkitError, FormatError, UnknownWord
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 from tests import reference_counting as reference
+from tests.commands import run_here
 
 LEARNING = ["I like deep learning", "I like NLP", "I enjoy flying"]
 
@@ -56,13 +55,7 @@ def same(a, b):
 
 
 def embedkit(*arguments, status=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "embedkit", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
+    done = run_here(*arguments)
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     return done

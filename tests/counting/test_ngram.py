@@ -2,8 +2,6 @@ import contextlib
 import json
 import math
 import random
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ from hypothesis import strategies as st
 from embedkit.counting.ngram import NgramModel
 from embedkit.errors import ConfigError, CorpusError, FormatError
 from embedkit.vocabulary.corpus import Corpus
+from tests.commands import run_here
 from tests.reference_counting import END, KneserNey
 
 RABBITS = ["I like rabbits", "I like turtles", "I don't like snails"]
@@ -32,13 +31,7 @@ def random_sentences(n, seed, n_words=12):
 
 
 def embedkit(*arguments, check=True):
-    done = subprocess.run(
-        [sys.executable, "-m", "embedkit", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
+    done = run_here(*arguments)
     if check:
         assert done.returncode == 0, done.stderr
     return done

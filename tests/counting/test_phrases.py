@@ -1,8 +1,6 @@
 """Phrases against a plain-Python word2phrase, sentence by sentence."""
 
 import math
-import subprocess
-import sys
 from collections import Counter
 from itertools import chain, pairwise
 
@@ -16,6 +14,7 @@ from embedkit.counting.phrase_pairs import ENGLISH, LONGEST_LINK, Connectors
 from embedkit.counting.phrases import Phrase, join_phrases, score_pairs, spell
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.vocabulary.corpus import Corpus
+from tests.commands import run_here
 
 SENTENCE = st.lists(st.sampled_from(["a", "b", "c", "d", "a_b", "_", "한"]), min_size=1, max_size=9)
 CONNECTORS = st.sampled_from([(), ("b",), ("b", "한", "of", "b")])
@@ -172,14 +171,8 @@ def test_bad_options():
 LINES = ["we love new york city\n", "new york city never sleeps\n", "york is old\n", "a new day\n"]
 
 
-def run(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "embedkit", "phrases", *arguments],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        **options,
-    )
+def run(*arguments):
+    return run_here("phrases", *arguments)
 
 
 def test_the_command_joins_new_york(tmp_path):

@@ -120,7 +120,7 @@ def test_every_command_that_reads_text_and_vectors(store, run, tmp_path):
     status, scores, _ = run("lm", "evaluate", "memory://bucket/lm.safetensors", "memory://bucket/part-0.txt")
     assert status == 0 and scores
     model = "memory://bucket/m.safetensors"
-    assert run("train", corpus, "-o", model, "--vector-size", 4, "--epochs", 1, "--min-count", 1, "-q")[0] == 0
+    assert run("train", corpus, "-o", model, "--vector-size", 10, "--epochs", 1, "--min-count", 1, "-q")[0] == 0
     assert run("similar", model, "king", "--topn", 1)[1].count("\n") == 1
     assert run("convert", model, "memory://bucket/m.txt", "-q")[0] == 0
     assert run("convert", "memory://bucket/m.txt", out / "m.vec", "-q")[0] == 0

@@ -51,7 +51,7 @@ def test_training_with_a_cache_folder_that_cannot_be_written_says_so_in_one_line
             "--epochs",
             "1",
             "--vector-size",
-            "8",
+            "10",
             "--quiet",
         ],
         env=environment,
@@ -102,7 +102,7 @@ print(count.n)
 def test_a_second_training_compiles_nothing(tmp_path, cache, options):
     text = tmp_path / "text.txt"
     text.write_text("one two three four five\n" * 200)
-    command = ["train", str(text), "-o", str(tmp_path / "m.safetensors"), "--epochs", "1", "--vector-size", "8", "-q"]
+    command = ["train", str(text), "-o", str(tmp_path / "m.safetensors"), "--epochs", "1", "--vector-size", "10", "-q"]
     compiled, kept = [], []
     for _ in range(2):
         done = subprocess.run(

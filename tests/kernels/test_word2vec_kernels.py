@@ -17,7 +17,7 @@ from embedkit.kernels.word2vec import BLOCK, Settings, make_skipgram
 from embedkit.kernels.word2vec_softmax import SoftmaxSettings, make_softmax
 from tests import reference
 
-SIZE = 24
+SIZE = LANES + 4  # two vectors, the second partly filled
 ROW = padded_size(SIZE)
 N_WORDS = 30
 
@@ -109,7 +109,8 @@ def test_cbow_leaves_locked_rows_and_frozen_outputs_as_they_are():
     def trained(chosen, locked):
         w_in, w_out = matrices(4)
         state, control = np.array([99], np.uint64), np.zeros(1, np.int64)
-        make_cbow(ROW)(ids, keep, NEGATIVES, chosen, w_in, w_out, np.float32(0.05), state, control, None, locked)
+        behind = () if locked is None else (None, locked)
+        make_cbow(ROW)(ids, keep, NEGATIVES, chosen, w_in, w_out, np.float32(0.05), state, control, *behind)
         return w_in, w_out
 
     free = trained(chosen, None)

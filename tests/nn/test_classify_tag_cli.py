@@ -14,21 +14,14 @@ import pytest
 from embedkit.nn.models.classifier import Classifier
 from embedkit.nn.models.tagger import Tagger
 from embedkit.query.keyed_vectors import KeyedVectors
+from tests.commands import run_here
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 GOOD, BAD, PLAIN = ["좋다", "moving"], ["나쁘다", "dull"], ["the", "film", "plot", "영화"]
 
 
-def embedkit(*arguments, stdin=None, status=0):
-    run = subprocess.run(
-        [sys.executable, "-m", "embedkit", *map(str, arguments)],
-        input=stdin,
-        cwd=ROOT,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-    )
+def embedkit(*arguments, stdin="", status=0):
+    run = run_here(*arguments, stdin=stdin)
     assert run.returncode == status, run.stderr
     assert "Traceback" not in run.stderr
     return run

@@ -1,7 +1,6 @@
 """Pictures drawn with matplotlib, and the commands `plot` and `completion`."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from embedkit.plotting.projection import project
 from embedkit.plotting.selection import select
 from embedkit.plotting.words import draw_words
 from embedkit.query.keyed_vectors import KeyedVectors
+from tests.commands import run_here
 
 pytest.importorskip("matplotlib")
 WORDS = ["man", "king", "woman", "queen", "서울", "한국", "도쿄", "일본", "$x$"]
@@ -33,14 +33,8 @@ def model_file(model, tmp_path_factory):
     return path
 
 
-def embedkit(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "embedkit", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        **options,
-    )
+def embedkit(*arguments):
+    return run_here(*arguments)
 
 
 def pixels(path):
@@ -232,9 +226,9 @@ def test_without_matplotlib_the_extra_is_named(model_file, tmp_path):
         (["MODEL", "-o", "nowhere/x.html"], 1, "does not exist"),
     ],
 )
-def test_plot_says_what_is_wrong(model_file, tmp_path, arguments, status, match):
-    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-    done = embedkit("plot", *[model_file if a == "MODEL" else a for a in arguments], cwd=tmp_path, env=environment)
+def test_plot_says_what_is_wrong(model_file, tmp_path, monkeypatch, arguments, status, match):
+    monkeypatch.chdir(tmp_path)
+    done = embedkit("plot", *[model_file if a == "MODEL" else a for a in arguments])
     assert done.returncode == status
     assert match in done.stderr
     assert "Traceback" not in done.stderr

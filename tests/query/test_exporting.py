@@ -124,7 +124,7 @@ def test_parameters_of_gensim_are_answered():
 def test_the_log(caplog):
     assert default_progress() is None
     with caplog.at_level(logging.INFO, "embedkit"):
-        train([["sun", "moon"], ["bread", "milk"]] * 20, vector_size=4, min_count=1, workers=1, epochs=2)
+        train([["sun", "moon"], ["bread", "milk"]] * 20, vector_size=10, min_count=1, workers=1, epochs=2)
     told = [record.getMessage() for record in caplog.records if record.name == "embedkit"]
     assert any(line.startswith("training: 100%") for line in told), told
     caplog.clear()

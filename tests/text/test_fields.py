@@ -141,7 +141,7 @@ def test_commands_take_columns_and_skip(tmp_path, monkeypatch, capsys):
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert main([*words, "--workers", "1", "--dim", "4", "--tokenizer", "words"]) == 0
+        assert main([*words, "--workers", "1", "--dim", "10", "--tokenizer", "words"]) == 0
     assert main(["similar", "m.safetensors", "왕이", "-n", "1"]) == 0
 
 
@@ -181,7 +181,7 @@ def test_commands_take_blank_lines_as_borders(tmp_path, monkeypatch, capsys):
         ["cooccur", "-o", "o.csv", "--min-count", "1"],
         ["collocates", "king", "--window", "2", "--min-count", "1"],
         ["phrases", "--threshold", "0"],
-        ["train", "-o", "o.txt", "--min-count", "1", "--vector-size", "4", "--workers", "1", "--sample", "0"],
+        ["train", "-o", "o.txt", "--min-count", "1", "--vector-size", "10", "--workers", "1", "--sample", "0"],
     ):
         found = []
         for more in (["a.txt", "--unit", "paragraph"], ["joined.txt"], ["a.txt"]):
@@ -191,10 +191,10 @@ def test_commands_take_blank_lines_as_borders(tmp_path, monkeypatch, capsys):
         assert found[0] == found[1] != found[2], command[0]
     assert main(["tfidf", "a.txt", "-o", "o.mtx", "--unit", "file", "--json-field", "x"]) == 2
     assert "--unit file is for plain text" in capsys.readouterr().err
-    options = ["--model", "doc2vec", "--min-count", "1", "--vector-size", "4", "--sample", "0", "--unit", "paragraph"]
+    options = ["--model", "doc2vec", "--min-count", "1", "--vector-size", "10", "--sample", "0", "--unit", "paragraph"]
     assert main(["train", "a.txt", "-o", "d.safetensors", *options]) == 0
     model = load("d.safetensors")
-    assert model.table.document_vectors.shape == (3, 4) and model.config["json_field"] == "unit:paragraph"
+    assert model.table.document_vectors.shape == (3, 10) and model.config["json_field"] == "unit:paragraph"
 
 
 def test_lines_that_were_looked_at_first_keep_their_places(tmp_path):

@@ -38,7 +38,7 @@ class Stop(Exception):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_damaged_checkpoints_are_refused_or_resumed(corpus, tmp_path, monkeypatch, name):
     monkeypatch.setattr(slices, "SHORTEST_SLICE", 30)
-    options = {"vector_size": 4, "epochs": 8, "workers": 1, **FAMILIES[name]}
+    options = {"vector_size": 10, "epochs": 8, "workers": 1, **FAMILIES[name]}
 
     def stop(progress):
         if (tmp_path / CHECKPOINT_NAME).exists():

@@ -131,10 +131,10 @@ def test_a_line_keeps_its_row_and_one_without_words_is_zero(mode, tmp_path):
     path.write_text("\n".join(map(" ".join, texts)) + "\n")
     for source in (texts, path):
         model = embedkit.train(
-            source, model="doc2vec", vector_size=8, epochs=2, min_count=25, workers=2, sample=0.0, **MODES[mode]
+            source, model="doc2vec", vector_size=12, epochs=2, min_count=25, workers=2, sample=0.0, **MODES[mode]
         )
         vectors = model.table.document_vectors
-        assert vectors.shape == (81, 8)
+        assert vectors.shape == (81, 12)
         assert vectors.any(axis=1).tolist() == ["cat" in words for words in texts]
 
 
@@ -189,24 +189,24 @@ def test_options_that_do_not_fit_are_refused():
         with pytest.raises(ConfigError):
             embedkit.train(documents(4), model="doc2vec", min_count=1, **options)
     with pytest.raises(ConfigError, match="train it with `model` doc2vec"):
-        infer(embedkit.train(documents(4), vector_size=4, min_count=1, epochs=1), ["cat"])
-    model = embedkit.train(documents(4), model="doc2vec", vector_size=4, min_count=1, epochs=1)
+        infer(embedkit.train(documents(4), vector_size=12, min_count=1, epochs=1), ["cat"])
+    model = embedkit.train(documents(4), model="doc2vec", vector_size=12, min_count=1, epochs=1)
     del model.config["epochs"]
     with pytest.raises(ConfigError, match="lacks epochs"):
         infer(model, ["cat"])
-    assert infer(model, ["cat"], epochs=1).shape == (1, 4)
+    assert infer(model, ["cat"], epochs=1).shape == (1, 12)
 
 
 def test_the_commands(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     lines = [" ".join(words) for words in documents(20)]
     (tmp_path / "t.txt").write_text("\n".join(["", *lines]) + "\n")
-    train = "train t.txt -o m.safetensors --model doc2vec --min-count 1 --vector-size 8 --epochs 3 --workers 1 -q"
+    train = "train t.txt -o m.safetensors --model doc2vec --min-count 1 --vector-size 12 --epochs 3 --workers 1 -q"
     assert main(train.split()) == 0
     assert main(["infer", "m.safetensors", "--trained", "--npy", "t.npy"]) == 0
     assert "1 of 21 lines" in capsys.readouterr().err
     rows = np.load("t.npy")
-    assert rows.shape == (21, 8) and not rows[0].any() and rows[1:].any(axis=1).all()
+    assert rows.shape == (21, 12) and not rows[0].any() and rows[1:].any(axis=1).all()
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"the cat\n\nore\n"), encoding="utf-8"))
     assert main(["infer", "m.safetensors"]) == 0
     found = np.array([[float(x) for x in line.split()] for line in capsys.readouterr().out.splitlines()])

@@ -9,7 +9,7 @@ from embedkit.cli import main
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.query.keyed_vectors import KeyedVectors
 
-OPTIONS = {"vector_size": 6, "epochs": 2, "min_count": 1, "workers": 1, "window": 2, "keep_output": True}
+OPTIONS = {"vector_size": 10, "epochs": 2, "min_count": 1, "workers": 1, "window": 2, "keep_output": True}
 MODELS = {
     "skipgram": {"model": "skipgram", "sample": 0},
     "cbow": {"model": "cbow", "sample": 0},
@@ -60,7 +60,7 @@ def test_options_and_counts_are_the_models_and_add_up():
     on = embedkit.train(SECOND, continue_from=first, epochs=1, min_count=2, workers=1, note=said.append)
     assert "12 of the model's 20 words stand in the text; 3 new words" in said
     assert "rare" not in on.index_to_key
-    assert (on.subwords, on.vector_size, on.config["window"]) == (first.subwords, 6, 2)
+    assert (on.subwords, on.vector_size, on.config["window"]) == (first.subwords, 10, 2)
     assert on.output_vectors is not None
     in_second = sum(sentence.count("w1") for sentence in SECOND)
     assert on.counts[on.row("w1")] == first.counts[first.row("w1")] + in_second
@@ -91,7 +91,7 @@ def test_locked_vectors_do_not_move_the_more():
 def test_what_contradicts_the_model_is_refused():
     first = trained("fasttext")
     for options, message in (
-        ({"vector_size": 7}, "`vector_size` is 6"),
+        ({"vector_size": 7}, "`vector_size` is 10"),
         ({"bucket": 61}, "`bucket` is 60"),
         ({"model": "svd"}, "training cannot go on"),
         ({"init": first}, "`init` has no effect"),
@@ -152,7 +152,7 @@ def test_on_the_command_line(tmp_path, monkeypatch, capsys):
     grown, old = embedkit.load("grown.safetensors"), embedkit.load("old.safetensors")
     np.testing.assert_array_equal(grown[OLD], old[OLD])
     assert main([*words, "--dim", "9"]) == 2
-    assert "--vector-size is 6 in the model that training goes on from, not 9" in capsys.readouterr().err
+    assert "--vector-size is 10 in the model that training goes on from, not 9" in capsys.readouterr().err
     assert main(["train", "new.txt", "-o", "x.safetensors", "--lock"]) == 2
     assert "--lock has no effect without --continue or --init" in capsys.readouterr().err
     assert main(["train", "new.txt", "-o", "old.safetensors", "--continue", "old.safetensors"]) == 2

@@ -1,7 +1,10 @@
 """Replicas on a cluster have the bits of one machine, whoever does the work and whatever happens to the workers."""
 
+import functools
 import itertools
 import re
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -57,6 +60,12 @@ def text(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def trained_here(text):
+    """What one machine makes of the text with `OPTIONS` and others. To be called in a test, for its surroundings."""
+    return functools.cache(lambda **options: embedkit.train(text, **{**OPTIONS, **options}))
+
+
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch):
     monkeypatch.setattr(words, "SMALLEST_RANGE", 1 << 12)
@@ -65,7 +74,8 @@ def surroundings(monkeypatch):
     monkeypatch.setattr(schedule, "FEWEST_ROUNDS", 8)
     monkeypatch.setattr(remote, "ORDER_SECONDS", 0.0)  # every round by itself
     monkeypatch.setattr(remote_replicas.RemoteReplicas, "note_times", 0.0)
-    monkeypatch.setattr(remote.time, "sleep", lambda seconds: None)
+    # Only this module's naps are left out: workers that wait for each other would look all the time.
+    monkeypatch.setattr(remote, "time", SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: None))
     yield
     assert not remote_shares.SHARES  # nothing is left on the workers
     remote_shares.SHARES.clear()
@@ -81,14 +91,14 @@ def out_of_reach(monkeypatch, *calls):
 
 @pytest.mark.parametrize("places", ["one machine", "machines", "two and one"])
 @pytest.mark.parametrize("name", MODELS)
-def test_the_bits_of_one_machine(text, monkeypatch, name, places):
-    options = {**OPTIONS, **MODELS[name]}
+def test_the_bits_of_one_machine(text, trained_here, monkeypatch, name, places):
     engine = Here()
     if places == "two and one":
         engine.workers = lambda: ["first", "second", "third"]
     if places != "one machine":
         out_of_reach(monkeypatch, *([1] if places == "two and one" else []))
-    here, there = (embedkit.train(text, cluster=cluster, **options) for cluster in (None, engine))
+    here = trained_here(**MODELS[name])
+    there = embedkit.train(text, cluster=engine, **OPTIONS, **MODELS[name])
     np.testing.assert_array_equal(here.vectors, there.vectors)
     assert here.config == there.config
     assert here.index_to_key == there.index_to_key
@@ -102,25 +112,25 @@ def test_rounding_to_bfloat16_changes_the_vectors(text):
 
 @pytest.mark.parametrize("calls", [[1], [2, 3], [12], [9, 10, 13, 16]])
 @pytest.mark.parametrize("apart", [False, True])
-def test_workers_that_die_change_nothing(text, monkeypatch, calls, apart):
+def test_workers_that_die_change_nothing(text, trained_here, monkeypatch, calls, apart):
     if apart:
         out_of_reach(monkeypatch)
     engine = Failing(*calls)
     there = embedkit.train(text, cluster=engine, **OPTIONS)
     assert engine.lost == len(calls)
-    np.testing.assert_array_equal(there.vectors, embedkit.train(text, **OPTIONS).vectors)
+    np.testing.assert_array_equal(there.vectors, trained_here().vectors)
 
 
 @pytest.mark.parametrize("task", ["take_ids", "hold_part", "open_node", "join_node"])
-def test_text_that_got_lost_on_its_way_is_dealt_again(text, task):
+def test_text_that_got_lost_on_its_way_is_dealt_again(text, trained_here, task):
     engine = Misplacing(task)
     there = embedkit.train(text, cluster=engine, **OPTIONS)
     assert engine.name is None
-    np.testing.assert_array_equal(there.vectors, embedkit.train(text, **OPTIONS).vectors)
+    np.testing.assert_array_equal(there.vectors, trained_here().vectors)
 
 
 @pytest.mark.parametrize("apart", [False, True])
-def test_rounds_are_ordered_several_at_once(text, monkeypatch, apart):
+def test_rounds_are_ordered_several_at_once(text, trained_here, monkeypatch, apart):
     """As many as take about so long; when workers die, all of an order are done again."""
     monkeypatch.setattr(remote, "ORDER_SECONDS", 1e6)
     if apart:
@@ -130,10 +140,10 @@ def test_rounds_are_ordered_several_at_once(text, monkeypatch, apart):
     assert engine.lost == 1
     assert engine.n_calls < 20  # of 2 epochs with 10 rounds on up to 3 workers
     assert reports[-1].done == reports[-1].total
-    np.testing.assert_array_equal(there.vectors, embedkit.train(text, **OPTIONS).vectors)
+    np.testing.assert_array_equal(there.vectors, trained_here().vectors)
 
 
-def test_a_worker_that_does_not_answer_is_left_out(text):
+def test_a_worker_that_does_not_answer_is_left_out(text, trained_here):
     class Hanging(Here):
         out = False
         n = 0
@@ -153,12 +163,12 @@ def test_a_worker_that_does_not_answer_is_left_out(text):
 
     told = []
     there = embedkit.train(text, cluster=Hanging(), note=told.append, **OPTIONS)
-    np.testing.assert_array_equal(there.vectors, embedkit.train(text, **OPTIONS).vectors)
+    np.testing.assert_array_equal(there.vectors, trained_here().vectors)
     assert "the worker first does not answer; others do its work" in told
     remote_shares.SHARES.clear()  # what it held is its own business
 
 
-def test_workers_that_join_get_a_share(text, monkeypatch):
+def test_workers_that_join_get_a_share(text, trained_here, monkeypatch):
     monkeypatch.setattr(remote, "LOOK_EVERY", 0.0)
 
     class Growing(Here):
@@ -176,12 +186,12 @@ def test_workers_that_join_get_a_share(text, monkeypatch):
 
     monkeypatch.setattr("embedkit.threads.Timetable.tick", lambda self: self._tick() if self._tick else None)
     there = embedkit.train(text, cluster=engine, progress=grow, **OPTIONS)
-    np.testing.assert_array_equal(there.vectors, embedkit.train(text, **OPTIONS).vectors)
+    np.testing.assert_array_equal(there.vectors, trained_here().vectors)
     assert {1, 3} <= seen
 
 
 @pytest.mark.parametrize("place", ["folder", "memory://runs/two"])
-def test_a_run_goes_on_elsewhere_from_its_checkpoint(text, tmp_path, place):
+def test_a_run_goes_on_elsewhere_from_its_checkpoint(text, trained_here, tmp_path, place):
     place = place if "://" in place else tmp_path / place
 
     class Ending(Here):
@@ -193,7 +203,7 @@ def test_a_run_goes_on_elsewhere_from_its_checkpoint(text, tmp_path, place):
             if self.n > 9:
                 raise EmbedkitError("the cluster was lost")
 
-    whole = embedkit.train(text, **OPTIONS)
+    whole = trained_here()
     with pytest.raises(EmbedkitError, match=r"the cluster was lost; the state of the run is in .*: give `resume`"):
         embedkit.train(text, cluster=Ending(), checkpoint=place, **OPTIONS)
     remote_shares.SHARES.clear()

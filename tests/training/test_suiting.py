@@ -20,7 +20,7 @@ from embedkit.vocabulary.corpus import Corpus
 from tests.cluster.here import Here
 
 SENTENCES = [["sun", "moon", "star", "comet"], ["bread", "milk", "egg", "flour"]] * 40
-SMALL = {"vector_size": 4, "workers": 1}
+SMALL = {"vector_size": 10, "workers": 1}
 
 
 def test_less_text_gets_more_passes_and_never_fewer_than_five():
@@ -172,11 +172,11 @@ def test_subsampling_that_leaves_nothing_is_an_error(model):
 
 def test_the_plan_says_what_was_chosen(tmp_path, capsys):
     corpus = Corpus.from_sentences(SENTENCES)
-    found = plan(corpus, TrainingConfig.create(workers=1))
+    found = plan(corpus, TrainingConfig.create(workers=1, vector_size=10))
     assert found.chosen == "100 epochs, learning rate 0.025: suits a corpus of 320 words"
-    assert plan(corpus, TrainingConfig.create(workers=1, epochs=5, learning_rate=0.1)).chosen == ""
+    assert plan(corpus, TrainingConfig.create(workers=1, vector_size=10, epochs=5, learning_rate=0.1)).chosen == ""
     (tmp_path / "t.txt").write_text("\n".join(map(" ".join, SENTENCES)))
-    assert main(["train", str(tmp_path / "t.txt"), "--dry-run", "--json", "-q"]) == 0
+    assert main(["train", str(tmp_path / "t.txt"), "--dim", "10", "--dry-run", "--json", "-q"]) == 0
     rows = {row["what"]: row["value"] for row in map(json.loads, capsys.readouterr().out.splitlines())}
     assert rows["chosen"] == found.chosen
 
@@ -186,18 +186,18 @@ def test_a_run_that_learnt_nothing_says_so_once():
     ranks = np.minimum(random.zipf(1.3, 40_000), 300) - 1  # words as frequent as those of a language, without sense
     text = [[f"w{rank}" for rank in ranks[start : start + 20]] for start in range(0, 40_000, 20)]
     with pytest.warns(UserWarning, match=r"have a cosine of (0\.9|1\.0).* on average.*more `epochs`") as told:
-        embedkit.train(text, epochs=3, learning_rate=0.025, vector_size=20, workers=1)
+        embedkit.train(text, epochs=3, learning_rate=0.025, vector_size=16, workers=1)
     assert len(told) == 1
     topics = [[f"{t}{i}" for i in random.integers(20, size=20)] for t in "abcdefghij" for _ in range(60)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        embedkit.train(topics, vector_size=20, workers=1)
+        embedkit.train(topics, vector_size=16, workers=1)
 
 
 def test_subsampling_that_leaves_next_to_nothing_says_so():
     corpus = Corpus.from_sentences(SENTENCES, min_count=1)
     with pytest.warns(UserWarning, match=r"with `sample` 1e-07 about \d words are left .* fewer than the \d+ of"):
-        embedkit.train(corpus, sample=1e-7, epochs=5, learning_rate=0.025, vector_size=8, workers=1)
+        embedkit.train(corpus, sample=1e-7, epochs=5, learning_rate=0.025, vector_size=10, workers=1)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_loss_that_does_not_fall_says_so(losses, told):
 
 def test_one_word_alone_has_nothing_to_be_learnt_from(tmp_path, capsys):
     with pytest.warns(UserWarning, match="'word' is the only word, so there was nothing to learn it from"):
-        model = embedkit.train([["word"] * 10] * 20, vector_size=8, epochs=1, workers=1)
+        model = embedkit.train([["word"] * 10] * 20, vector_size=10, epochs=1, workers=1)
     model.save(tmp_path / "m.safetensors")
     main(["similar", str(tmp_path / "m.safetensors"), "word"])
     assert "is the only word" in capsys.readouterr().err
