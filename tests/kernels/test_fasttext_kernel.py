@@ -152,6 +152,7 @@ def problem(n_cached=0, interval=1, seed=4, shared=True):
     entries = np.concatenate(own).astype(np.int32)
     ids = rng.integers(0, n_words, 400).astype(np.int32)
     ids[rng.integers(0, 400, 30)] = -1
+    ids.flags.writeable = False  # as those of a corpus: this is the compiled form that trainings have
     w_in, w_out = aligned_rows(30 + 4 * 30, size), aligned_rows(n_words, size)
     w_in[:, :vector_size] = rng.uniform(-0.5, 0.5, (150, vector_size))
     w_out[:, :vector_size] = rng.uniform(-0.5, 0.5, (n_words, vector_size))

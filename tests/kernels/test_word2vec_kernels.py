@@ -37,7 +37,9 @@ def matrices(seed):
     return w_in, w_out
 
 
-def run(train, ids, keep, table, chosen, w_in, w_out, rate, seed):
+def run(train, ids, keep, table, chosen, w_in, w_out, rate, seed, *behind, stop=0):
+    ids = ids.view()
+    ids.flags.writeable = False  # as those of a corpus: this is the compiled form that trainings have
     return train(
         ids,
         keep,
@@ -47,7 +49,8 @@ def run(train, ids, keep, table, chosen, w_in, w_out, rate, seed):
         w_out,
         np.float32(rate),
         np.array([seed], np.uint64),
-        np.zeros(1, np.int64),
+        np.full(1, stop),
+        *behind,
     )
 
 
@@ -108,9 +111,8 @@ def test_cbow_leaves_locked_rows_and_frozen_outputs_as_they_are():
 
     def trained(chosen, locked):
         w_in, w_out = matrices(4)
-        state, control = np.array([99], np.uint64), np.zeros(1, np.int64)
         behind = () if locked is None else (None, locked)
-        make_cbow(ROW)(ids, keep, NEGATIVES, chosen, w_in, w_out, np.float32(0.05), state, control, *behind)
+        run(make_cbow(ROW), ids, keep, NEGATIVES, chosen, w_in, w_out, 0.05, 99, *behind)
         return w_in, w_out
 
     free = trained(chosen, None)
@@ -273,17 +275,7 @@ def test_training_stops_soon_after_control_is_set():
     chosen = Settings(5, True, 8, np.float32(1), False)
     w_in, w_out = matrices(1)
     before = w_in.copy()
-    make_skipgram(ROW)(
-        ids,
-        np.ones(N_WORDS, np.float32),
-        NEGATIVES,
-        chosen,
-        w_in,
-        w_out,
-        np.float32(0.1),
-        np.ones(1, np.uint64),
-        np.ones(1, np.int64),
-    )
+    run(make_skipgram(ROW), ids, np.ones(N_WORDS, np.float32), NEGATIVES, chosen, w_in, w_out, 0.1, 1, stop=1)
     np.testing.assert_array_equal(w_in, before)
 
 

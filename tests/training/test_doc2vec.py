@@ -43,6 +43,7 @@ def test_one_step_of_dbow_is_the_formula():
     w_out[:, :size], rows[:, :size] = rng.normal(size=(n_words, size)), rng.normal(size=(3, size))
     out, doc = w_out.astype(np.float64), rows.astype(np.float64)
     ids = np.array([3, 5, 3, 7, 1, 2, -1, -1, 4, 4, 9], np.int32)
+    ids.flags.writeable = False  # as those of a corpus: this is the compiled form that trainings have
     chosen = np.zeros(n_words)
     chosen[6] = 1  # every negative is word 6, then word 3
     for negative in (6, 3):
@@ -86,6 +87,7 @@ def test_a_document_is_one_more_context_row(mode):
     inputs, outputs = w_in.astype(np.float64), w_out.astype(np.float64)
     old_in, old_out = inputs.copy(), outputs.copy()
     ids = np.array([-1, 1, 2, 3], np.int32)  # the second document, three centres
+    ids.flags.writeable = False
     kernel = (make_cbow if mode == "dm" else make_skipgram)(row_size, True)
     n_shared = 1 if mode == "dm" else 8
     settings = Settings(1, False, n_shared, np.float32(5 / n_shared), False)
