@@ -4,7 +4,8 @@ A line's score for a label is the mean of its features' weights times the root o
 lines too sure, the mean does not make them sure enough. Weights are small where nothing speaks for their being large:
 the fit pays for the squares of ``weight / strength``, and a feature's strength is how unevenly it is spread over the
 labels, the root mean square of its log ratios (Wang and Manning 2012, "Baselines and Bigrams", for two labels) times
-the root of its inverse document frequency. The loss is convex and its least value is found by L-BFGS.
+the root of its inverse document frequency, and for words and their n-grams times `word_strength`.
+The loss is convex and its least value is found by L-BFGS.
 
 How much the texts count against the size of the weights, `cost`, is chosen on texts held out, five tenths in turn; so
 is a temperature that divides the scores (Guo et al. 2017, "On Calibration of Modern Neural Networks"), after a fit as
@@ -27,7 +28,7 @@ import numpy as np
 
 from embedkit.classification.calibration import accuracy, best_temperature, losses_and_slopes, mean_loss
 from embedkit.classification.descent import minimise
-from embedkit.classification.features import LABEL_PREFIX, Lines
+from embedkit.classification.features import LABEL_PREFIX, Features, Lines
 from embedkit.classification.holding_out import Labelled, check_valid, parts_of, teaches, without
 from embedkit.classification.linear_defaults import chosen_options, with_values
 from embedkit.classification.model import BagClassifier, rows_of_buckets
@@ -36,7 +37,7 @@ from embedkit.classification.training import check_label_sets, choose_words, enc
 from embedkit.errors import ConfigError, check_texts
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.rows.subwords import encode_word
-from embedkit.threads import for_each
+from embedkit.threads import for_each, ordered_map
 
 COSTS = (1.0, 3.0, 10.0, 30.0, 100.0)
 DEFAULT_COST = 10.0  # where too few texts can be held out
@@ -237,9 +238,9 @@ class Problem:
         full = [i for i, each in enumerate(labels) if any(label in self._number for label in each)]
         texts, labels = [texts[i] for i in full], [labels[i] for i in full]
         _, _, sets = number_labels(labels, options.min_count_label)
-        lines = Lines(texts)
-        self.words, self.word_counts, self._n_tokens = choose_words(lines, options.min_count)
-        examples, buckets, place = encode_examples(lines, self.words, sets, options)
+        source = Lines(texts)
+        self.words, self.word_counts, self._n_tokens = choose_words(source, options.min_count)
+        examples, buckets, place = encode_examples(source, self.words, sets, options)
         self.targets = self.targets_of(labels)
         lengths = np.maximum(np.diff(examples.indptr), 1)
         self._typical, shares = float(lengths.mean()), (1 / np.sqrt(lengths)).astype(np.float32)
@@ -255,7 +256,10 @@ class Problem:
         self._shares, self._buckets = shares, buckets
         self._known = (np.diff(self._lines[0]) * shares).astype(np.float32)
         self._bias = np.float32(BIAS / np.sqrt(np.mean(self._known**2)))
-        self._strengths = self._spread(n_lines[kept], len(texts))
+        factors = np.ones(len(kept), np.float32)
+        if options.word_strength != 1:
+            factors[place[self._words_among(source, buckets)]] = options.word_strength
+        self._strengths = self._spread(n_lines[kept], factors[kept], len(texts))
         self.n_columns = 1 if options.loss == "softmax" and len(self.names) == 2 else len(self.names)
         self.size = (len(self._strengths) + 1) * self.n_columns
 
@@ -267,13 +271,25 @@ class Problem:
             targets[i, known] = 1 / len(set(known)) if known and self.options.loss == "softmax" else 1
         return targets
 
-    def _spread(self, n_lines: np.ndarray, n: int) -> np.ndarray:
+    def _words_among(self, lines: Lines, buckets: np.ndarray) -> np.ndarray:
+        """bool (n_words + n_buckets,): words, and buckets that n-grams of words fall into."""
+        found = np.zeros(len(self.words) + len(buckets), np.bool_)
+        found[: len(self.words)] = True
+        if self.options.word_ngrams > 1:
+            n, bucket = self.options.word_ngrams, self.options.bucket
+            features = Features(self.words, min_n=0, max_n=0, word_ngrams=n, bucket=bucket)
+            for _, rows in ordered_map(features.encoder(lines), lines.chunks(PIECE), self.options.workers, "words"):
+                of_words = rows[rows >= len(self.words)] - len(self.words)
+                found[len(self.words) + np.searchsorted(buckets, of_words)] = True
+        return found
+
+    def _spread(self, n_lines: np.ndarray, factors: np.ndarray, n: int) -> np.ndarray:
         """The strengths of the features, float32 (n_kept,), such that the mean line has a length of 1."""
         counts = self._sums(self._columns, self.targets, np.ones(len(n_lines), np.float32)).astype(np.float64)
         other = counts.sum(1, keepdims=True) - counts
         counts, other = counts + 1, other + 1
         ratios = np.log((counts / counts.sum(0)) / (other / other.sum(0)))
-        strengths = np.sqrt((ratios**2).mean(1) * np.log((n + 1) / n_lines))
+        strengths = np.sqrt((ratios**2).mean(1) * np.log((n + 1) / n_lines)) * factors
         squares = (strengths**2).astype(np.float32)[:, None]
         lengths = self._sums(self._lines, squares, self._shares**2)
         strengths /= np.sqrt(max(float(lengths.mean(dtype=np.float64)), 1e-12))

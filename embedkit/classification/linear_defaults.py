@@ -3,6 +3,12 @@
 In Korean, where people set spaces as they like, the n-grams of characters are those of a line without white space. Of
 many texts these are so many that they need more buckets: with 2,000,000 of them 134,939 reviews came to .879, with
 10,000,000 to .884, within words to .876.
+
+N-grams of characters are many and tell much the same, so a word's own weight is small beside theirs. Where words and
+their n-grams get weights three times as easily, five-fold cross-validation gives .870 instead of .860 on the 5,452
+questions of TREC, .809 instead of .805 on the 6,920 sentences of SST-2 and .792 as before on film reviews; twice gives
+.867 on the questions, five times .870, and .805 and .786 on the others. On 8,000 Korean reviews, whose words carry
+endings, it is .818 instead of .826.
 """
 
 from __future__ import annotations
@@ -14,6 +20,7 @@ from typing import Any
 from embedkit.classification.features import suited_lengths
 from embedkit.classification.options import LinearOptions
 
+WORD_STRENGTH = 3.0
 MANY_TEXTS = (1000, 100_000)  # from so many on, features of one line or two say little
 BUCKETS, MANY_BUCKETS, MANY_FOR_BUCKETS = 2_000_000, 10_000_000, 20_000
 
@@ -32,6 +39,8 @@ def chosen_options(options: LinearOptions, texts: Sequence[str | bytes]) -> Line
         values["min_n"] = min(min_n, values["max_n"]) if options.min_n is None else options.min_n
     if options.across_words is None:
         values["across_words"] = min_n == 1 and values.get("max_n", options.max_n) != 0
+    if options.word_strength is None:
+        values["word_strength"] = 1.0 if min_n == 1 or values.get("max_n", options.max_n) == 0 else WORD_STRENGTH
     if options.bucket is None:
         many = len(texts) >= MANY_FOR_BUCKETS and values.get("across_words", options.across_words)
         values["bucket"] = MANY_BUCKETS if many else BUCKETS

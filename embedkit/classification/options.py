@@ -52,6 +52,12 @@ class LinearOptions:
         "Character n-grams of the line without spaces; not in fastText's files.",
         default_help="for Hangul, in a file of our own",
     )
+    word_strength: float = option(
+        None,
+        "How many times as easily words and their n-grams get weights as n-grams of characters.",
+        above=0,
+        default_help="1 for Hangul, else 3",
+    )
     min_count: int = changed(BagOptions, "min_count", None, default_help="1, 2 from 1,000 texts, 3 from 100,000")
     min_count_label: int = changed(BagOptions, "min_count_label", 0)
     loss: str = changed(BagOptions, "loss", "softmax", choices=("softmax", "ova"))
@@ -74,6 +80,8 @@ class LinearOptions:
         _check_lengths(self.min_n, self.max_n)
         if self.across_words and self.max_n == 0:
             raise ConfigError("`across_words` has no effect without `max_n`")
+        if self.word_strength not in (None, 1.0) and self.max_n == 0:
+            raise ConfigError("`word_strength` has no effect without `max_n`")
 
 
 def _check_lengths(min_n: int | None, max_n: int | None) -> None:

@@ -14,7 +14,7 @@ from embedkit.classification.storing import load_bag, save_bag
 from embedkit.errors import ConfigError, CorpusError, EmbedkitError
 from tests.classification.test_bag import texts_and_labels
 
-SMALL = {"bucket": 2000, "workers": 1, "min_n": 1, "max_n": 2, "min_count": 1}
+SMALL = {"bucket": 2000, "workers": 1, "min_n": 1, "max_n": 2, "min_count": 1, "word_strength": 3.0}
 
 
 def problem(loss="softmax", two=False, several=False):
@@ -64,6 +64,39 @@ def test_rare_features_have_no_weights_and_count_all_the_same():
     found = Problem([*texts, "파도 hapax"], [*labels, ["산"]], LinearOptions(**{**SMALL, "min_count": 2}))
     assert b"hapax" not in found.words
     assert found._known[-1] < np.sqrt(len("파도 hapax"))
+
+
+def test_words_and_their_ngrams_are_the_stronger():
+    texts, labels = ["the cat sat", "the dog ran", "a cat ran", "the dog sat"] * 5, [["x"], ["y"]] * 10
+    options = {"min_n": 3, "max_n": 4, "bucket": 2000, "workers": 1, "min_count": 1}
+    even, uneven = (Problem(texts, labels, LinearOptions(word_strength=k, **options)) for k in (1.0, 3.0))
+    ratios = (uneven._strengths / even._strengths)[even._place]
+    scale = ratios.min()
+    words = [b"cat", b"the", b"</s>"]
+    np.testing.assert_allclose(ratios[[even.words.index(word) for word in words]], 3 * scale, rtol=1e-5)
+    of_characters = problem_buckets(texts, options | {"word_ngrams": 1})
+    alone = np.isin(even._buckets, of_characters)
+    assert 0 < alone.sum() < len(alone)
+    np.testing.assert_allclose(ratios[len(even.words) :][alone], scale, rtol=1e-5)
+    np.testing.assert_allclose(ratios[len(even.words) :][~alone], 3 * scale, rtol=1e-5)
+
+
+def problem_buckets(texts, options):
+    return Problem(texts, [["x"], ["y"]] * 10, LinearOptions(**options))._buckets
+
+
+def test_word_strength_by_script():
+    english, korean = ["a fine film this is"] * 4, ["정말 재미있는 영화였다"] * 4
+    for texts, given, strength in [
+        (english, {}, 3.0),
+        (korean, {}, 1.0),
+        (korean, {"across_words": False}, 1.0),
+        (english, {"max_n": 0}, 1.0),
+        (korean, {"word_strength": 2.0}, 2.0),
+    ]:
+        assert chosen_options(LinearOptions(**given), texts).word_strength == strength
+    with pytest.raises(ConfigError, match="`word_strength` has no effect without `max_n`"):
+        LinearOptions(max_n=0, word_strength=2.0)
 
 
 def test_descent_finds_the_least_value():

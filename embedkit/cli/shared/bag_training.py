@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Options that the other models of classify do not have.
 BAG_ONLY = (
     *("word_ngrams", "min_n", "max_n", "bucket", "min_count", "min_count_label", "loss", "negative", "workers"),
-    *("cost", "across_words", "autotune", "seconds", "max_size", "quantize", "cutoff"),
+    *("cost", "across_words", "word_strength", "autotune", "seconds", "max_size", "quantize", "cutoff"),
 )
 BAG_SUFFIXES = (".bin", ".ftz")
 LAYERS = ("hidden_size", "num_layers", "heads", "bidirectional", "pooling", "dropout", "encoder", "tune_encoder")
