@@ -6,8 +6,9 @@ import pytest
 from embedkit.classification import linear
 from embedkit.classification.calibration import best_temperature, mean_loss
 from embedkit.classification.descent import minimise
-from embedkit.classification.linear import Problem, train_linear
+from embedkit.classification.linear import train_linear
 from embedkit.classification.linear_defaults import chosen_options
+from embedkit.classification.linear_problem import Problem, Watch
 from embedkit.classification.options import LinearOptions
 from embedkit.classification.quantising import quantise_bag
 from embedkit.classification.storing import load_bag, save_bag
@@ -155,7 +156,7 @@ def test_other_texts_choose_the_cost_and_the_temperature(many, monkeypatch):
     losses = {}
     for cost in linear.COSTS:
         plain = Problem(*train, chosen_options(LinearOptions(cost=cost, **SMALL), train[0]))
-        point = plain.fit(cost, np.zeros(plain.size, np.float32), linear._Watch(None), 1e-4)
+        point = plain.fit(cost, np.zeros(plain.size, np.float32), Watch(None), 1e-4)
         pairs = [(plain.scorer(valid[0])(point), plain.targets_of(valid[1]))]
         losses[cost] = mean_loss(pairs, best_temperature(pairs), True), best_temperature(pairs)
     assert losses[found.options.cost][0] <= min(losses.values())[0] * 1.02
