@@ -146,7 +146,7 @@ def write_tokenizer(
             made.normalizer = normalizers.Lowercase()
         made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
         if tokenizer == "chars":
-            each = pre_tokenizers.Split(Regex("."), "isolated")
+            each = pre_tokenizers.Split(Regex(r"\X"), "isolated")
             made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), each])
     made.add_special_tokens([unknown, padding])
     made.save(os.fspath(path), pretty=False)

@@ -40,11 +40,15 @@ _IGNORED_SET = (
 _IGNORED = re.compile(f"[{_IGNORED_SET}]+")
 _FILLERS = r"\u3164\uffa0"  # Hangul letters without a shape
 _FILLER = re.compile(f"[{_FILLERS}]")
-_PICTURE = f"[{_PICTURES}][{_TONES}{_SELECTORS}{_TAGS}]*"
-_SEQUENCE = re.compile(
-    f"({_PICTURE}(?:\\u200d{_PICTURE})*|[{_FLAGS}]{{1,2}}|[0-9][{_SELECTORS}]?{_KEYCAP}|[{_SIGNS}])"
-    f"|[{_JOINERS}{_SELECTORS}{_KEYCAP}{_TAGS}]+"
+# Controls that are no white space, and what else Unicode calls ignorable and no set above has.
+_UNSEEN_SET = (
+    r"\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u061c\u200b\ufff0-\ufff8"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e001f\U000e0080-\U000e00ff\U000e01f0-\U000e0fff"
 )
+_UNSEEN = re.compile(f"[{_UNSEEN_SET}]+")
+_PICTURE = f"[{_PICTURES}][{_TONES}{_SELECTORS}{_TAGS}]*"
+_ONE = f"{_PICTURE}(?:\\u200d{_PICTURE})*|[{_FLAGS}]{{1,2}}|[0-9][{_SELECTORS}]?{_KEYCAP}|[{_SIGNS}]"
+_SEQUENCE = re.compile(f"({_ONE})|[{_JOINERS}{_SELECTORS}{_KEYCAP}{_TAGS}]+")
 
 
 def composed(data: bytes, lines: np.ndarray) -> bytes:
@@ -64,6 +68,28 @@ def visible(text: str) -> str:
 def apart(text: str) -> str:
     """`text` with spaces around every sequence of symbols, and without invisible characters outside words."""
     return text if text.isascii() else _SEQUENCE.sub(_replaced, visible(text))
+
+
+@cache
+def marks() -> str:
+    """The inside of a set: vowel signs and accents (categories M*), which belong to the letter before them."""
+    return "".join(chr(c) for c in range(0x300, 0x1F000) if unicodedata.category(chr(c))[0] == "M")
+
+
+@cache
+def _clusters() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What is not a character by itself, and the characters of a text that `apart` has gone through."""
+    following = marks() + _JOINERS
+    odd = re.findall(f"[{following}{KEPT}{_IGNORED_SET}{_FILLERS}{_UNSEEN_SET}]", "".join(map(chr, range(1 << 16))))
+    return re.compile(f"[{''.join(odd)}]"), re.compile(rf"{_ONE}|\S[{following}]*")
+
+
+def characters(text: str) -> list[str]:
+    """The characters of a text but white space, each with what changes its looks: sequences and marks stay whole."""
+    odd, cluster = _clusters()
+    if max(text, default="") < "\U00010000" and not odd.search(text):  # a set without high ones is searched at once
+        return list("".join(text.split()))
+    return cluster.findall(apart(_UNSEEN.sub("", text)))
 
 
 def _replaced(match: re.Match[str]) -> str:

@@ -8,7 +8,8 @@ whitespace  what stands between white space (ASCII and Unicode, as `str.split`);
 words       lower-cased runs of letters, digits and underscores; inside a word also ``'``, ``’`` and ``-``,
             between digits ``.`` and ``,``; emoji (whole sequences), ♥, ℃, ㎏ and their like are tokens of their own
             (`embedkit.text.symbols`); all else is left out
-chars       every character but white space
+chars       every character but white space, with the marks, joiners and emoji that change its looks; a character
+            that nobody sees is left out
 korean      words kept whole; punctuation is left out as in words; Hanja in brackets behind a word is left out
             and the particle joined again: 화학(化學)은 → 화학은; other glosses follow the word:
             케미스트리(chemistry)는 → 케미스트리는 chemistry; so is what a closing quote or bracket parts:
@@ -18,7 +19,7 @@ morphemes   morphemes by Kiwi (``pip install 'embedkit[korean]'``), what is not 
 =========== ==========================================================================================
 
 words, korean and morphemes compose to NFC first, since Korean text that went through macOS often comes decomposed
-into jamo (NFD); whitespace and chars leave the text as it is.
+into jamo (NFD); whitespace leaves the text as it is, and chars what it keeps of it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from functools import cache
 import numpy as np
 
 from embedkit.errors import ConfigError
-from embedkit.text.symbols import KEPT, apart
+from embedkit.text.symbols import KEPT, apart, characters, marks
 
 TOKENIZERS = ("whitespace", "words", "chars", "korean", "morphemes")
 
@@ -55,8 +56,7 @@ def _word_characters() -> str:
     tokens of their own stand apart since `embedkit.text.symbols.apart`, and what is invisible stands only where it
     means something, so both count as words here.
     """
-    marks = "".join(chr(c) for c in range(0x300, 0x1F000) if unicodedata.category(chr(c))[0] == "M")
-    return rf"\w{marks}{KEPT}"
+    return rf"\w{marks()}{KEPT}"
 
 
 @cache
@@ -196,7 +196,7 @@ def check_tokenizer(name: str) -> None:
 
 
 def _spaced(text: str) -> str:
-    return "\n".join(" ".join("".join(line.split())) for line in text.split("\n"))
+    return "\n".join(" ".join(characters(line)) for line in text.split("\n"))
 
 
 def without_glosses(text: str) -> str:

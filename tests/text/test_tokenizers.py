@@ -42,7 +42,12 @@ CASES = {
         ("خانهٔ\u200cما क़\u200cल e\u0301\u200dx", ["خانهٔ\u200cما", "क़\u200cल", "é\u200dx"]),
         ("신\u00ad뢰 \u200d \u200b \u3164 \ufe0f a\u200d क्\u200dष \u2060", ["신뢰", "a", "क्\u200dष"]),
     ],
-    "chars": [("the 한글\t!", ["t", "h", "e", "한", "글", "!"])],
+    "chars": [
+        ("the 한글\t!", ["t", "h", "e", "한", "글", "!"]),
+        ("👨\u200d👩\u200d👧ok🇰🇷🇫🇷 1️⃣❤️👍🏽", ["👨\u200d👩\u200d👧", "o", "k", "🇰🇷", "🇫🇷", "1️⃣", "❤️", "👍🏽"]),
+        (f"{ENGLAND}e\u0301\u0323 क्\u200dष नि", [ENGLAND, "e\u0301\u0323", "क्\u200d", "ष", "नि"]),
+        ("a\u200d \u200d \ufe0f b\u00ad\u200b\u2060\ufeff \u3164 c\x7f\u200e", ["a", "b", "c"]),
+    ],
     "korean": [
         ("화학(化學)은 물질의 성질, 조성", ["화학은", "물질의", "성질", "조성"]),
         ("‘케미스트리(chemistry)’는", ["케미스트리는", "chemistry"]),
@@ -176,7 +181,7 @@ def test_bytes_that_are_not_utf8_are_found(data, text, more):
     assert cut(get_tokenizer("korean"), *buffer_of(data))[2] == wanted
 
 
-@pytest.mark.parametrize("name", ["words", "korean"])
+@pytest.mark.parametrize("name", ["words", "korean", "chars"])
 @given(text=TEXT)
 def test_no_token_is_invisible(name, text):
     for token in get_tokenizer(name).tokens(text):

@@ -10,6 +10,7 @@ import numpy as np
 
 from embedkit.errors import CorpusError
 from embedkit.nn.words.tokens import TokenizerSettings, text_tokenizer, warn_unknown
+from embedkit.text.symbols import characters
 from embedkit.vocabulary.words import Words
 
 if TYPE_CHECKING:
@@ -102,8 +103,13 @@ def token_cutter(settings: TokenizerSettings) -> Callable[[str], list[str]]:
     """How a line becomes tokens; with ``chars`` every character is one, a run of white space the one blank."""
     if settings.get("tokenizer") == "chars":
         lower = bool(settings.get("lowercase"))
-        return lambda line: list(" ".join((line.lower() if lower else line).split()))
+        return lambda line: _characters(line.lower() if lower else line)
     return text_tokenizer(settings)
+
+
+def _characters(line: str) -> list[str]:
+    pieces = [found for piece in line.split() if (found := characters(piece))]
+    return [token for piece in pieces for token in (" ", *piece)][1:]
 
 
 def join_tokens(tokens: Sequence[str], settings: TokenizerSettings) -> str:
