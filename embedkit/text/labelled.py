@@ -16,6 +16,7 @@ from itertools import chain
 from embedkit.errors import ConfigError, CorpusError, check_aligned, check_texts
 from embedkit.text.fields import columns_of
 from embedkit.text.lines import Source, names_of, numbered_lines, shortened
+from embedkit.text.repeated import tell_repeated
 
 FASTTEXT_LABEL = "__label__"
 # What the first line of a file names its columns.
@@ -161,7 +162,7 @@ def read_label_sets(
     Warns
     -----
     UserWarning
-        Where all lines have the same number of tabs, and more than one.
+        Where all lines have the same number of tabs, and more than one, or a file is named twice.
     """
     if (text_column is None) != (label_column is None):
         raise ConfigError("`text_column` and `label_column` go together: give both or neither")
@@ -170,6 +171,7 @@ def read_label_sets(
     if isinstance(sources, (str, os.PathLike)):
         sources = [sources]
     sources = list(sources)
+    tell_repeated(sources)
     data = LabelledSets()
     for source in sources:
         if text_column is not None and label_column is not None:

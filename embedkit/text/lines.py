@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from embedkit.errors import CorpusError
 from embedkit.files.urls import shown
 from embedkit.text.reading import STDIN, read_lines
+from embedkit.text.repeated import tell_repeated
 
 Source = str | os.PathLike[str]
 
@@ -28,9 +29,16 @@ def numbered_lines(sources: Source | Iterable[Source], encoding_errors: str = "s
     ------
     CorpusError
         When a file is missing, unreadable, cut off, binary, or not UTF-8 (strict).
+
+    Warns
+    -----
+    UserWarning
+        Where a file is named twice.
     """
     if isinstance(sources, (str, os.PathLike)):
         sources = [sources]
+    sources = list(sources)
+    tell_repeated(sources)
     for source in sources:
         name = "standard input" if os.fspath(source) == STDIN else shown(source)
         for number, line in enumerate(_lines(source, encoding_errors), 1):

@@ -26,6 +26,7 @@ from embedkit.files.urls import is_url, plain, shown
 from embedkit.text.fields import TextField
 from embedkit.text.folders import texts_among
 from embedkit.text.ranges import ByteRange, RangeStream
+from embedkit.text.repeated import tell_repeated
 from embedkit.text.sniffing import describe_binary, guess_encoding, is_page
 
 BLOCK_BYTES = 2 << 20
@@ -95,7 +96,7 @@ def list_sources(sources: Sources) -> Listed:
     Warns
     -----
     UserWarning
-        Where files of a folder are left out.
+        Where files of a folder are left out, or one is read twice.
     """
     if isinstance(sources, Listed):
         return sources
@@ -122,6 +123,7 @@ def list_sources(sources: Sources) -> Listed:
             files += found if has_glob(path) or found == [path] else texts_among(found, path)
         else:
             raise CorpusError(f"{path}: no such file or folder")
+    tell_repeated(file for file in files if isinstance(file, str))
     return Listed(files)
 
 
