@@ -17,6 +17,7 @@ import numpy as np
 from embedkit.counting.rows import RowBlock
 from embedkit.errors import ConfigError, FormatError
 from embedkit.files.atomic import atomic_open
+from embedkit.files.locations import open_location
 from embedkit.vocabulary import Vocabulary
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -32,8 +33,8 @@ def refuse(path: str | os.PathLike[str]) -> None:
     FormatError
     """
     heads = [mark.join(COLUMNS).encode() for mark in (",", "\t")]
-    with open(path, "rb") as stream:
-        first = stream.readline(1 << 10).rstrip(b"\r\n")
+    with open_location(path) as stream:
+        first = stream.read(len(heads[0]) + 2).partition(b"\n")[0].rstrip(b"\r")
     if first in heads:
         raise FormatError(
             f"{os.fspath(path)}: expected a text or counts, found counts as a table, which is for other programs and "

@@ -35,6 +35,7 @@ from embedkit.counting.rows import RowBlock
 from embedkit.counting.sparse import SparseMatrix
 from embedkit.errors import ConfigError, FormatError
 from embedkit.files.atomic import atomic_open
+from embedkit.files.locations import open_location
 from embedkit.files.outputs import spill_folder
 from embedkit.files.safetensors import COUNTS, SafetensorsFile, metadata_of
 from embedkit.files.safetensors_writer import SafetensorsWriter
@@ -89,7 +90,7 @@ def is_native(path: str | os.PathLike[str]) -> bool:
         When it cannot be read.
     """
     try:
-        with open(path, "rb") as stream:
+        with open_location(path) as stream:
             return COUNTS.name.encode() in stream.read(8 + 200)
     except OSError as error:
         raise FormatError(f"{os.fspath(path)}: cannot be read: {error.strerror or error}") from error

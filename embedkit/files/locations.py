@@ -34,8 +34,10 @@ WITH_BUCKETS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "adl")
 def has_glob(name: Name) -> bool:
     """Whether a name is a pattern: it holds ``*``, ``?`` or ``[``, and no file is called so."""
     text = os.fspath(name)
+    if text.startswith(("http://", "https://")):
+        return "*" in text
     if is_url(text):
-        return "*" in text or (not text.startswith(("http://", "https://")) and ("?" in text or "[" in text))
+        return any(mark in text for mark in "*?[") and not is_file(text)
     return any(mark in text for mark in "*?[") and not os.path.lexists(text)
 
 
@@ -67,7 +69,25 @@ def _listed(system: Any, name: str, look: Callable[[], list[str]], nothing: str)
     found = [path for path in sorted(tried(name, look)) if not os.path.basename(path.rstrip("/")).startswith(".")]
     if not found:
         raise CorpusError(f"{shown(name)}: {nothing}")
-    return [path if is_url(path) else system.unstrip_protocol(path) for path in found]
+    return [path if is_url(path) else _named(system, name, path) for path in found]
+
+
+def _named(system: Any, name: str, path: str) -> str:
+    """The URL of a file that is below the URL `name`: with its server, its user and its archive."""
+    before, own, behind = _segments(name)
+    if not before and not behind and not system.storage_options.get("host"):
+        return str(system.unstrip_protocol(path))
+    if own.endswith("://"):
+        return before + own + path + behind
+    own, root = own.rstrip("/"), system._strip_protocol(own).rstrip("/")
+    return before + own.removesuffix(root) + path + behind
+
+
+def _segments(name: str) -> tuple[str, str, str]:
+    """Of chained URLs (``simplecache::zip://a.txt::/x.zip``) what is before and behind the one that names the file."""
+    parts = name.split("::")
+    at = next(i for i, part in enumerate(parts) if "://" in part)
+    return "".join(f"{part}::" for part in parts[:at]), parts[at], "".join(f"::{part}" for part in parts[at + 1 :])
 
 
 def files_below(name: str) -> list[str] | None:
@@ -112,7 +132,7 @@ def beginnings(names: Sequence[str], size: int) -> list[bytes | None]:
     if not names or not is_url(names[0]):
         return [_beginning(name, size) for name in names]
     system, _ = file_system(names[0])
-    paths = [system._strip_protocol(name) for name in names]
+    paths = [system._strip_protocol(_segments(name)[1]) for name in names]
     found = tried(names[0], lambda: system.cat_ranges(paths, [0] * len(paths), [size] * len(paths), on_error="return"))
     return [head if isinstance(head, bytes) else None for head in found]
 
@@ -139,6 +159,15 @@ def is_there(name: Name) -> bool:
         return os.path.exists(name)
     system, path = file_system(str(name))
     return bool(tried(str(name), lambda: system.isfile(path)))
+
+
+def is_file(name: Name) -> bool:
+    """Whether a name is that of one file, here or at a URL; of a store that does not tell it is none."""
+    if not is_url(name):
+        return os.path.isfile(name)
+    with contextlib.suppress(EmbedkitError):  # which is told when the file is read
+        return is_there(name)
+    return False
 
 
 def remove(name: Name) -> None:

@@ -52,9 +52,10 @@ def read_counts(
     if native.is_native(path) or vocabulary is not None or os.fspath(path).lower().endswith(".bin"):
         return load(path, None if vocabulary is None else Vocabulary.load(vocabulary), progress=progress)
     from embedkit.counting import long_table
+    from embedkit.files.locations import is_file
     from embedkit.vocabulary.corpus import Corpus
 
-    if os.path.isfile(path):
+    if is_file(os.fspath(path)):
         long_table.refuse(path)
     return count_cooccurrences(
         Corpus.from_text([path], min_count=1, progress=progress), Window(window), progress=progress

@@ -191,6 +191,21 @@ def test_a_bag_is_measured_on_the_file_that_is_named(model, folder, capsys, tmp_
     assert "--valid holds none of the labels that are trained on: expected neg, pos, found other" in found
 
 
+@pytest.mark.parametrize("model", ["linear", "fasttext"])
+def test_blank_lines_keep_their_place(model, folder, capsys, tmp_path):
+    out, lines = tmp_path / "m.safetensors", tmp_path / "lines.txt"
+    run(capsys, "train", folder / "tab.tsv", "--model", model, "--bucket", "500", "--workers", "1", "-o", out)
+    lines.write_text("a moving film\n\n \na dull plot\n")
+    for options in ([], ["--all"], ["-k", "2"]):
+        found = run(capsys, "predict", out, lines, *options)
+        rows = found.out.splitlines()
+        assert len(rows) == 4 and rows[0][:3] == "pos" and rows[3][:3] == "neg"
+        assert rows[1] == rows[2] and (rows[1] == "–\t–") == (model == "linear")  # fastText gives these a label
+        assert ("line 2 is empty" in found.err) == (model == "linear")
+    records = [json.loads(line) for line in run(capsys, "predict", out, lines, "--json").out.splitlines()]
+    assert len(records) == 4 and (records[1]["label"] is None) == (model == "linear")
+
+
 def test_standard_input_is_read_once(capsys, tmp_path):
     for arguments in (["-", "-"], ["-", "--valid", "-"]):
         found = run(capsys, "train", *arguments, "-o", tmp_path / "m.safetensors", status=2)

@@ -50,6 +50,14 @@ def test_every_line_is_a_record(ask, model, command):
     assert refused["error"]
 
 
+def test_an_axis_without_a_pole_is_a_record(ask, model):
+    status, lines, _ = ask("axis", model, "--from", "zzz", "--to", "woman", "king", "--json")
+    assert status == 1 and len(lines) == 1
+    record = json.loads(lines[0])
+    assert record["query"] == "zzz" and "zzz" in record["error"]
+    assert ask("axis", model, "--from", "zzz", "--to", "woman", "king")[:2] == (1, [])
+
+
 def test_subwords_too(ask):
     status, lines, _ = ask("subwords", stdin="king\n\nqueen\n")
     assert status == 0

@@ -131,6 +131,51 @@ def test_every_command_that_reads_text_and_vectors(store, run, tmp_path):
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.parametrize("name", ["zip://texts::{}", "zip://texts/::{}", "zip://texts/*.txt::{}", "zip://::{}"])
+def test_a_folder_in_an_archive(run, tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("texts/a.txt", "the king\n")
+        archive.writestr("texts/b.txt", "the queen\n")
+        archive.writestr("texts/p.png", b"\x89PNG\r\n\x1a\n" + bytes(30))
+    for before in ("", "simplecache::"):
+        status, out, err = run("vocab", before + name.format(tmp_path / "x.zip"))
+        assert (status, out) == (0, "the\t2\nking\t1\nqueen\t1\n"), err
+        assert ("1 of 3 files is no text" in err) == ("*" not in name)
+
+
+def test_a_folder_of_a_server_keeps_its_address(monkeypatch):
+    from fsspec.implementations.ftp import FTPFileSystem
+
+    monkeypatch.setattr(FTPFileSystem, "_connect", lambda self: setattr(self, "ftp", io.BytesIO()))
+    monkeypatch.setattr(FTPFileSystem, "info", lambda self, path: {"type": "directory"})
+    monkeypatch.setattr(FTPFileSystem, "find", lambda self, path: [f"{path}/a.txt", f"{path}/b/c.txt"])
+    assert expand("ftp://ann:pw@one:2121/texts/") == [
+        "ftp://ann:pw@one:2121/texts/a.txt",
+        "ftp://ann:pw@one:2121/texts/b/c.txt",
+    ]
+
+
+def test_a_remote_file_with_the_marks_of_a_pattern(store, run):
+    store.pipe("/bucket/odd [1].txt", b"odd\n")
+    store.pipe("/bucket/odd 1.txt", b"even\n")
+    assert run("vocab", "memory://bucket/odd [1].txt")[1] == "odd\t1\n"
+    store.rm_file("/bucket/odd [1].txt")
+    assert run("vocab", "memory://bucket/odd [1].txt")[1] == "even\t1\n"
+
+
+def test_counts_at_a_url_are_looked_at(store, run, tmp_path):
+    counts, table = "memory://bucket/c.safetensors", "memory://bucket/c.tsv"
+    for output in (counts, table):
+        assert run("cooccur", "memory://bucket/part-0.txt", "-o", output, "--weighting", "flat", "-q")[0] == 0
+    here = tmp_path / "c.safetensors"
+    here.write_bytes(store.cat(counts))
+    for command, *options in (["cooccur", "--table"], ["collocates", "king"]):
+        wanted = run(command, here, *options)
+        assert wanted[0] == 0 and run(command, counts, *options)[:2] == wanted[:2]
+        assert "found counts as a table" in run(command, table, *options)[2]
+        assert run(command, counts, *options, "--window", 2)[0] == 2
+
+
 def test_a_url_that_is_read_is_not_written(store, run):
     for source in ("memory://bucket/part-0.txt", "memory://bucket/part-*.txt"):
         status, _, err = run("vocab", source, "-o", "memory://bucket/part-0.txt")

@@ -106,6 +106,9 @@ def test_a_word_without_a_vector_is_the_mean_of_its_morphemes(without_kiwi):
     rows = lookup.borrow(["별은", "물은"], vectors(), 2.0)
     assert np.array_equal(rows, 2 * vectors().get_vectors(["별/NNG"]))
     assert lookup.bags(["별은"]).rows.tolist() == [4, 2]
+    whole = KeyedVectors(["별은", "별/NNG"], np.eye(2, dtype=np.float32))
+    assert lookup.borrow(["별은", "물은"], whole, 2.0).tolist() == [[2, 0]]  # the word itself, if there
+    assert lookup.bags(["별은"]).rows.tolist() == [4]
 
 
 def test_parts_that_the_vectors_lack_are_learnt(without_kiwi):

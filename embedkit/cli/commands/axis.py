@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import click
 
 from embedkit.cli.shared.files import INPUT
@@ -59,12 +61,18 @@ def axis(
         raise ConfigError("--extremes looks for words itself: leave out WORDs")
     vectors = load(model)
     inquiry = Inquiry(vectors, quiet)
-    poles = [[inquiry.items([word]) for word in word_list(side)] for side in (start, stop)]
+    named = [word_list(side) for side in (start, stop)]
+    poles = [[inquiry.items([word]) for word in side] for side in named]
     known = [[found[0] for found in pole if not isinstance(found, Refused)] for pole in poles]
-    if inquiry.status and not all(known):
-        return inquiry.status  # what is unknown has been told
+    columns = ["word", "place"]
+    if inquiry.status and not all(known):  # what is unknown has been told
+        with Results(columns, as_json) as results:
+            for word, answer in zip(chain(*named), chain(*poles), strict=True):
+                if isinstance(answer, Refused):
+                    show(results, word, answer)
+        return inquiry.status
     direction = directions.axis(vectors, *known)
-    with Results(["word", "place"], as_json) as results:
+    with Results(columns, as_json) as results:
         if extremes:
             shown = list(vectors.index_to_key[:restrict_vocab])
             places = directions.projections(vectors, direction, shown)

@@ -67,17 +67,17 @@ def collocates(
     \b
     In Korean: embedkit collocates corpora/ko.txt 왕 여왕 --tokenizer korean
     """
-    import os
-
-    from embedkit.counting import Window, count_cooccurrences, long_table, native
+    from embedkit.counting import Window, count_cooccurrences, files, long_table, native
     from embedkit.counting.collocates import collocates as find
+    from embedkit.files.locations import is_file
     from embedkit.vocabulary.corpus import Corpus
 
-    if os.path.isfile(corpus):
+    one_file = is_file(corpus)
+    if one_file:
         long_table.refuse(corpus)
-    if os.path.isfile(corpus) and native.is_native(corpus):
+    if one_file and native.is_native(corpus):
         refuse(("window", "workers", *READING), f"on {corpus}, which holds counts that were made before")
-        counts = native.read(corpus)
+        counts = files.load(corpus)
         if counts.window is None or counts.window.weighting != "flat":
             note(f"note: {corpus} holds counts weighted by distance; cooccur --weighting flat counts neighbours", quiet)
     else:

@@ -24,6 +24,7 @@ from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.text_fields import unit_option
 from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError
+from embedkit.files.locations import is_file
 from embedkit.files.urls import is_url, shown
 
 if TYPE_CHECKING:
@@ -279,7 +280,7 @@ def _refuse_idle(corpus: tuple[str, ...], output: str | None, shown: bool, vocab
         refuse(idle, "with `merge`, which adds up counts that were made before")
     if output is None:
         refuse(("memory", "temporary", "save_vocab", "format_", "shard"), "without `output`")
-    counted = len(corpus) == 1 and os.path.isfile(corpus[0]) and native.is_native(corpus[0])
+    counted = len(corpus) == 1 and is_file(corpus[0]) and native.is_native(corpus[0])
     if counted and (output is None or given(["ppmi"])):
         refuse(_OF_COUNTING, f"on {corpus[0]}, which holds counts that were made before")
     if not shown:
@@ -291,18 +292,14 @@ def _refuse_idle(corpus: tuple[str, ...], output: str | None, shown: bool, vocab
 def _looked_at(
     corpus: tuple[str, ...], window: Window, options: dict[str, Any], progress: ProgressCallback | None
 ) -> Cooccurrences:
-    from embedkit.counting import count_cooccurrences, long_table, native
+    from embedkit.counting import count_cooccurrences, files, long_table, native
     from embedkit.vocabulary.corpus import Corpus
 
-    one_file = len(corpus) == 1 and os.path.isfile(corpus[0])
-    if one_file:
+    if len(corpus) == 1 and is_file(corpus[0]):
         long_table.refuse(corpus[0])
-    if one_file and native.is_native(corpus[0]):
-        return native.read(corpus[0], options["vocabulary"])
-    if one_file and corpus[0].endswith(".bin") and options["vocabulary"] is not None:
-        from embedkit.counting import glove_format
-
-        return glove_format.read(corpus[0], options["vocabulary"], progress=progress)
+        of_glove = corpus[0].endswith(".bin") and options["vocabulary"] is not None
+        if of_glove or native.is_native(corpus[0]):
+            return files.load(corpus[0], options["vocabulary"], progress=progress)
     encoded = Corpus.from_text(list(corpus), progress=progress, **options)
     return count_cooccurrences(encoded, window, workers=options["workers"], progress=progress)
 

@@ -83,9 +83,12 @@ def load_classifier(path: str, vectors: str | None) -> Classifier | BagClassifie
 
 
 def predict_sets(classifier: Classifier | BagClassifier, texts: list[str], k: int, threshold: float) -> Predictions:
-    """The k likeliest labels of each text."""
+    """The k likeliest labels of each text; a blank one has none, but of fastText's classifier, as there."""
     if not isinstance(classifier, Classifier):
-        return classifier.predict(texts, k, threshold)
+        found = classifier.predict(texts, k, threshold)
+        if classifier.config.get("algorithm") == "linear":
+            found.found[[i for i, text in enumerate(texts) if not text.strip()]] = 0
+        return found
     from embedkit.classification.model import best_labels
 
     full = [i for i, text in enumerate(texts) if classifier.tokens(text)]

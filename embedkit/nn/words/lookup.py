@@ -114,8 +114,10 @@ class WordLookup:
         float32 (n, d)
             The vectors of those that `vectors` has, times `scale`; from now on their rows are `n_rows` and up.
         """
-        self.borrowed = {}
-        wanted = list(dict.fromkeys(itertools.chain(*self._parts(list(tokens)))))
+        self.borrowed, tokens = {}, list(dict.fromkeys(tokens))
+        whole = {token for token in tokens if vectors.row(token) >= 0} if self.cut is not None else set()
+        parts = itertools.chain(*self._parts([token for token in tokens if token not in whole]))
+        wanted = list(dict.fromkeys([*(token for token in tokens if token in whole), *parts]))
         bags = self._whole_bags(wanted)
         unknown = bags.rows[bags.offsets[:-1]] == 0
         found = [token for token, none in zip(wanted, unknown, strict=True) if none and vectors.has_vector(token)]
