@@ -38,7 +38,8 @@ class Lines:
         encoded = [text if isinstance(text, bytes) else encode_word(text) for text in texts]
         self.offsets = np.zeros(len(encoded) + 1, np.int64)
         np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=self.offsets[1:])
-        self.data = np.frombuffer(b"".join(encoded) or b"\0", np.uint8)
+        # Writable, as the kernels' own arrays: one type, compiled once.
+        self.data = np.frombuffer(bytearray().join(encoded) or bytearray(1), np.uint8)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

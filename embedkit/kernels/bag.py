@@ -9,6 +9,10 @@ The n-grams of characters can also be those of the whole line without its white 
 Korean, where people set spaces as they like. That is no feature of fastText.
 
 Words are looked up in a table of their hashes with linear probing, at most half full.
+
+numba compiles a helper again for each type of array, and for each constant, that it is called with; and what it calls
+with it. So all texts here are of one type, arrays that can be written, and helpers are called with variables: a first
+prediction waits half as long.
 """
 
 from __future__ import annotations
@@ -18,7 +22,8 @@ from typing import NamedTuple
 import numpy as np
 
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.subword import NgramLengths, hash_word, make_scratch, max_ngrams
+from embedkit.kernels.copying import copy_row
+from embedkit.kernels.subword import NgramLengths, hash_characters, make_scratch, max_ngrams
 
 OFFSET, PRIME, LOW_32 = np.uint64(2166136261), np.uint64(16777619), np.uint64(0xFFFFFFFF)
 SIGN, WIDEN = np.uint64(0x80), np.uint64(0xFFFFFF00)
@@ -136,7 +141,7 @@ def _put(lexicon, bucket, rows, n):
 @kernel(borrows=True)
 def _characters(lexicon, lengths, data, start, stop, scratch, buckets, rows, n):
     """Append the rows of the n-grams of characters of ``data[start:stop]``; returns the new length."""
-    for k in range(hash_word(data, start, stop, lengths, scratch, buckets)):
+    for k in range(hash_characters(data, start, stop, lengths, scratch, buckets)):
         n = _put(lexicon, buckets[k], rows, n)
     return n
 
@@ -233,8 +238,8 @@ def encode_lines(data, offsets, lexicon):
     rows : int32 (n,)
         Those of line i are ``rows[indptr[i]:indptr[i + 1]]``, in fastText's order.
     """
-    n_lines = len(offsets) - 1
-    longest = 0
+    n_lines, zero = len(offsets) - 1, np.int64(0)
+    longest = np.int64(0)
     for i in range(n_lines):
         longest = max(longest, offsets[i + 1] - offsets[i])
     lengths = NgramLengths(max(lexicon.min_n, 1), lexicon.max_n, 0, 0, max(lexicon.bucket, 1))
@@ -242,6 +247,8 @@ def encode_lines(data, offsets, lexicon):
     buckets = np.empty(max_ngrams(longest, lengths) + 1 if lexicon.max_n > 0 else 1, np.int64)
     hashes = np.empty(longest // 2 + 2, np.uint64)
     joined = np.empty(longest if lexicon.across else 0, np.uint8)
+    end = np.empty(len(END), np.uint8)
+    copy_row(END, end)
     indptr = np.zeros(n_lines + 1, np.int64)
     rows = np.empty(max(1024, 16 * n_lines), np.int32)
     for i in range(n_lines):
@@ -254,31 +261,31 @@ def encode_lines(data, offsets, lexicon):
         n = indptr[i]
         if n + room > len(rows):
             wider = np.empty(2 * (n + room), np.int32)
-            wider[:n] = rows[:n]
+            copy_row(rows, wider[:n])
             rows = wider
-        n_hashes = n_joined = 0
+        n_hashes = n_joined = np.int64(0)
         at = start
         ended = False
         while not ended:
             while at < stop and _is_space(data[at]) and data[at] != 10:
                 at += 1
-            if at == stop or data[at] == 10:
-                n, h, counts = _token(lexicon, lengths, END, 0, len(END), True, scratch, buckets, rows, n)
-                ended = True
+            begin = at
+            while at < stop and not _is_space(data[at]):
+                at += 1
+            ended = begin == at or _equal(data, begin, at, end, 0, len(end))
+            if begin == at:
+                n, h, counts = _token(lexicon, lengths, end, zero, np.int64(len(end)), ended, scratch, buckets, rows, n)
             else:
-                begin = at
-                while at < stop and not _is_space(data[at]):
-                    at += 1
-                ended = _equal(data, begin, at, END, 0, len(END))
                 n, h, counts = _token(lexicon, lengths, data, begin, at, ended, scratch, buckets, rows, n)
-                if lexicon.across and counts and not ended:
-                    joined[n_joined : n_joined + at - begin] = data[begin:at]
-                    n_joined += at - begin
+            if lexicon.across and counts and not ended:
+                for k in range(begin, at):
+                    joined[n_joined] = data[k]
+                    n_joined += 1
             if counts:
                 hashes[n_hashes] = h | HIGH_32 if h & SIGN_32 else h
                 n_hashes += 1
         if n_joined > 0 and lexicon.max_n > 0:
-            n = _characters(lexicon, lengths, joined, 0, n_joined, scratch, buckets, rows, n)
+            n = _characters(lexicon, lengths, joined, zero, n_joined, scratch, buckets, rows, n)
         if lexicon.word_ngrams > 1:
             n = _word_ngrams(lexicon, hashes, n_hashes, rows, n)
         indptr[i + 1] = n

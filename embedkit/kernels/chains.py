@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from embedkit.kernels.compiling import kernel
+from embedkit.kernels.copying import copy_row
 
 EPS = 1e-6  # under AdaGrad's root
 SMALL = 1e-3  # a word whose marginals are this near to 0 and 1 moves no feature: a third of the time, the same tags
@@ -65,7 +66,7 @@ def chain_gradient(emissions, chain, tags, demissions, dchain):
         top = emissions[t].max()
         row = alpha[t]
         if t == 0:
-            row[:] = steps[n_tags]
+            copy_row(steps[n_tags], row)
         else:
             row[:] = 0.0
             for i in range(n_tags):
@@ -86,7 +87,7 @@ def chain_gradient(emissions, chain, tags, demissions, dchain):
         total += alpha[n - 1, j] * steps[n_tags + 1, j]
     loss += np.log(total)
     # 2. backward
-    beta[n - 1] = steps[n_tags + 1]
+    copy_row(steps[n_tags + 1], beta[n - 1])
     for t in range(n - 2, -1, -1):
         total = 0.0
         for i in range(n_tags):
@@ -116,8 +117,8 @@ def chain_gradient(emissions, chain, tags, demissions, dchain):
             loss -= chain[tags[t - 1], tags[t]]
         demissions[t, tags[t]] -= 1.0
         loss -= emissions[t, tags[t]]
-    dchain[n_tags] = demissions[0]
-    dchain[n_tags + 1] = demissions[n - 1]
+    copy_row(demissions[0], dchain[n_tags])
+    copy_row(demissions[n - 1], dchain[n_tags + 1])
     return loss - chain[n_tags, tags[0]] - chain[n_tags + 1, tags[n - 1]]
 
 

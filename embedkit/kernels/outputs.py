@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from embedkit.kernels.compiling import kernel
+from embedkit.kernels.copying import copy_row
 from embedkit.kernels.rng import next_uint64
 from embedkit.kernels.rows import SCORES, TILE, dot_rows, fetch_row, update_rows
 from embedkit.kernels.sampling import draw
@@ -121,7 +122,7 @@ def _join(counts, parent, turn):
     """Fill `parent` and `turn` of the leaves 0..n-1 and inner nodes n..2n-2; returns each node's depth."""
     n = len(counts)
     weight = np.zeros(2 * n - 1, np.int64)
-    weight[:n] = counts
+    copy_row(counts, weight[:n])
     leaf = n - 1
     inner = n
     for node in range(n, 2 * n - 1):

@@ -19,6 +19,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from embedkit.kernels.compiling import kernel
+from embedkit.kernels.copying import copy_row
 from embedkit.kernels.simd import LANES, VECTOR, load, multiply_add, spread, store
 
 ROWS = LANES // 2  # rows worked on at once: with two vectors each they take half the registers
@@ -139,9 +140,9 @@ def rnn_forward(gates, weight_t, direction, rows, active, h, y, h_before, relu):
             block = min(ROWS, active[t] - start)
             for r in range(block):
                 b = rows[start + r]
-                state[r] = h[direction, b]
-                total[r] = gates[b, t, direction]
-                h_before[b, t, direction] = state[r]
+                copy_row(h[direction, b], state[r])
+                copy_row(gates[b, t, direction], total[r])
+                copy_row(state[r], h_before[b, t, direction])
             add_product(total, state, weight_t)
             for r in range(block):
                 b = rows[start + r]
@@ -149,9 +150,9 @@ def rnn_forward(gates, weight_t, direction, rows, active, h, y, h_before, relu):
                     np.maximum(total[r], np.float32(0), total[r])
                 else:
                     tanh_row(total[r])
-                h[direction, b] = total[r]
-                gates[b, t, direction] = total[r]
-                y[b, t, direction] = total[r]
+                copy_row(total[r], h[direction, b])
+                copy_row(total[r], gates[b, t, direction])
+                copy_row(total[r], y[b, t, direction])
 
 
 @kernel(fastmath=MATHS, error_model="numpy", forceinline=True)
@@ -176,10 +177,10 @@ def rnn_backward(gates, dgates, weight, direction, rows, active, dh, dy, relu):
             for r in range(block):
                 b = rows[start + r]
                 rnn_row_backward(gates[b, t, direction], dh[direction, b], dy[b, t, direction], dtotal[r], relu)
-                dgates[b, t, direction] = dtotal[r]
+                copy_row(dtotal[r], dgates[b, t, direction])
             add_product(dstate, dtotal, weight)
             for r in range(block):
-                dh[direction, rows[start + r]] = dstate[r]
+                copy_row(dstate[r], dh[direction, rows[start + r]])
 
 
 @kernel(fastmath=MATHS, error_model="numpy", forceinline=True)
@@ -203,10 +204,10 @@ def lstm_forward(gates, weight_t, direction, rows, active, h, c, y, h_before, c_
             block = min(ROWS, active[t] - start)
             for r in range(block):
                 b = rows[start + r]
-                state[r] = h[direction, b]
-                total[r] = gates[b, t, direction]
-                h_before[b, t, direction] = state[r]
-                c_before[b, t, direction] = c[direction, b]
+                copy_row(h[direction, b], state[r])
+                copy_row(gates[b, t, direction], total[r])
+                copy_row(state[r], h_before[b, t, direction])
+                copy_row(c[direction, b], c_before[b, t, direction])
             add_product(total, state, weight_t)
             for r in range(block):
                 b = rows[start + r]
@@ -214,8 +215,8 @@ def lstm_forward(gates, weight_t, direction, rows, active, h, c, y, h_before, c_
                 tanh_row(total[r, 2 * size : 3 * size])
                 sigmoid_row(total[r, 3 * size :])
                 lstm_row(total[r], c[direction, b], tanh_c[b, t, direction], h[direction, b])
-                gates[b, t, direction] = total[r]
-                y[b, t, direction] = h[direction, b]
+                copy_row(total[r], gates[b, t, direction])
+                copy_row(h[direction, b], y[b, t, direction])
 
 
 @kernel(fastmath=MATHS, error_model="numpy", forceinline=True)
@@ -253,10 +254,10 @@ def lstm_backward(gates, dgates, weight, direction, rows, active, dh, dc, dy, c_
                     dc[direction, b],
                     dtotal[r],
                 )
-                dgates[b, t, direction] = dtotal[r]
+                copy_row(dtotal[r], dgates[b, t, direction])
             add_product(dstate, dtotal, weight)
             for r in range(block):
-                dh[direction, rows[start + r]] = dstate[r]
+                copy_row(dstate[r], dh[direction, rows[start + r]])
 
 
 @kernel(fastmath=MATHS, error_model="numpy", forceinline=True)
@@ -280,19 +281,19 @@ def gru_forward(gates, weight_t, bias_n, direction, rows, active, h, y, h_before
             block = min(ROWS, active[t] - start)
             for r in range(block):
                 b = rows[start + r]
-                state[r] = h[direction, b]
-                total[r, : 2 * size] = gates[b, t, direction, : 2 * size]
-                total[r, 2 * size :] = bias_n
-                h_before[b, t, direction] = state[r]
+                copy_row(h[direction, b], state[r])
+                copy_row(gates[b, t, direction, : 2 * size], total[r, : 2 * size])
+                copy_row(bias_n, total[r, 2 * size :])
+                copy_row(state[r], h_before[b, t, direction])
             add_product(total, state, weight_t)
             for r in range(block):
                 b = rows[start + r]
-                hidden_n[b, t, direction] = total[r, 2 * size :]
-                total[r, 2 * size :] = gates[b, t, direction, 2 * size :]
+                copy_row(total[r, 2 * size :], hidden_n[b, t, direction])
+                copy_row(gates[b, t, direction, 2 * size :], total[r, 2 * size :])
                 sigmoid_row(total[r, : 2 * size])
                 gru_row(total[r], hidden_n[b, t, direction], h[direction, b])
-                gates[b, t, direction] = total[r]
-                y[b, t, direction] = h[direction, b]
+                copy_row(total[r], gates[b, t, direction])
+                copy_row(h[direction, b], y[b, t, direction])
 
 
 @kernel(fastmath=MATHS, error_model="numpy", forceinline=True)
@@ -330,8 +331,8 @@ def gru_backward(gates, dgates, dhidden, weight, direction, rows, active, dh, dy
                     dgates[b, t, direction, 2 * size :],
                     dstate[r],
                 )
-                dgates[b, t, direction, : 2 * size] = dtotal[r, : 2 * size]
-                dhidden[b, t, direction] = dtotal[r]
+                copy_row(dtotal[r, : 2 * size], dgates[b, t, direction, : 2 * size])
+                copy_row(dtotal[r], dhidden[b, t, direction])
             add_product(dstate, dtotal, weight)
             for r in range(block):
-                dh[direction, rows[start + r]] = dstate[r]
+                copy_row(dstate[r], dh[direction, rows[start + r]])

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from embedkit.kernels.compiling import kernel
+from embedkit.kernels.copying import copy_row
 from embedkit.kernels.simd import LINE_FLOATS, prefetch
 
 OFFSET, PRIME, MASK = np.uint64(2166136261), np.uint64(16777619), np.uint64(0xFFFFFFFF)
@@ -161,19 +162,34 @@ def _hash_jamo(scratch, n, lengths, out, place):
 
 
 @kernel(borrows=True)
+def _is_sentence_end(data, start, stop):
+    """Whether this is ``</s>``."""
+    return (
+        stop - start == 4
+        and data[start] == 60
+        and data[start + 1] == 47
+        and data[start + 2] == 115
+        and data[start + 3] == 62
+    )
+
+
+@kernel(borrows=True)
+def hash_characters(data, start, stop, lengths, scratch, out):
+    """`hash_word` without jamo, which it does not even compile."""
+    n = _bracket(data, start, stop, scratch)
+    if _is_sentence_end(data, start, stop):
+        return 0
+    return _hash_ngrams(scratch.text, scratch.starts, n, lengths.shortest, lengths.longest, lengths.bucket, out, 0)
+
+
+@kernel(borrows=True)
 def hash_word(data, start, stop, lengths, scratch, out):
     """Buckets of the word in ``data[start:stop]``, into `out` (int64); return how many.
 
     `out` needs room for `max_ngrams` of them.
     """
     n = _bracket(data, start, stop, scratch)
-    if (
-        stop - start == 4
-        and data[start] == 60
-        and data[start + 1] == 47
-        and data[start + 2] == 115
-        and data[start + 3] == 62
-    ):  # </s>
+    if _is_sentence_end(data, start, stop):
         return 0
     place = _hash_ngrams(scratch.text, scratch.starts, n, lengths.shortest, lengths.longest, lengths.bucket, out, 0)
     if lengths.max_jamo > 0:
@@ -228,7 +244,7 @@ def hash_words(data, offsets, lengths):
         end = indptr[i] + n
         if end > len(buckets):
             wider = np.empty(2 * end, np.int32)
-            wider[: indptr[i]] = buckets[: indptr[i]]
+            copy_row(buckets, wider[: indptr[i]])
             buckets = wider
         for k in range(n):
             buckets[indptr[i] + k] = np.int32(row[k])
