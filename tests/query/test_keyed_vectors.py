@@ -179,7 +179,7 @@ class TwoPieces:
 
 def test_unknown_words_are_the_mean_of_their_pieces(monkeypatch):
     monkeypatch.setattr(
-        "embedkit.query.keyed_vectors.as_array", lambda rows: pytest.fail("the whole matrix was composed for one word")
+        "embedkit.query.word_vectors.as_array", lambda rows: pytest.fail("the whole matrix was composed for one word")
     )
     rows = np.random.default_rng(1).standard_normal((7, 4)).astype(np.float32)
     words = np.random.default_rng(2).standard_normal((2, 4)).astype(np.float32)
