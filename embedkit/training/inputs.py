@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
+
+import numpy as np
 
 from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.cluster.engine import Engine
@@ -20,6 +24,9 @@ from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 from embedkit.vocabulary.options import ReadingOptions, VocabularyOptions
 
+LOOKED_AT = 20_000  # words, the most frequent
+MUCH_PUNCTUATION = 0.03  # of the text; abbreviations alone are less
+_PUNCTUATED = re.compile(r"""\w[^\w\s]*[.,;:!?…。)\]"”’'»]\Z|\A["“‘'«(\[]+\w""")
 WHOLE_WORDS = ("whitespace", "words")  # tokenizers that leave particles at their words
 
 Source = str | os.PathLike[str]
@@ -70,14 +77,31 @@ def refuse_idle(
 
 
 def mention_forms(corpus: Any, config: TrainingConfig, vocabulary: Vocabulary, run: Run) -> None:
-    """Say what else there is, where whole words are to be learnt of a text that writes particles to them."""
-    if not _named(corpus) or config.subwords != "none" or config.tokenizer not in WHOLE_WORDS:
+    """Say what else there is, where a text writes punctuation to its words, or particles to words learnt whole."""
+    if not _named(corpus):
         return
-    if mostly_hangul(vocabulary):
+    hangul = mostly_hangul(vocabulary)
+    if config.tokenizer == "whitespace":
+        share, example = punctuated(vocabulary)
+        if share >= MUCH_PUNCTUATION:
+            run.say(
+                f"{share:.0%} of the words have punctuation at them, such as {example}: `tokenizer` "
+                f"{'korean' if hangul else 'words'} cuts it off"
+            )
+    if hangul and config.subwords == "none" and config.tokenizer in WHOLE_WORDS:
         run.say(
             "most of the text is Hangul, where a word has many forms: `model` fasttext learns from their parts too, "
             "`tokenizer` morphemes cuts particles off"
         )
+
+
+def punctuated(vocabulary: Vocabulary) -> tuple[float, str]:
+    """What share of the text are words with punctuation at an end, among the most frequent; and the first of them."""
+    words = list(islice(vocabulary, LOOKED_AT))
+    found = [bool(_PUNCTUATED.search(word)) for word in words]
+    counts = vocabulary.counts[: len(words)]
+    share = float(counts[np.array(found, np.bool_)].sum() / max(counts.sum(), 1))
+    return share, next((word for word, is_one in zip(words, found, strict=True) if is_one), "")
 
 
 def idle_of(corpus: Any) -> frozenset[str]:

@@ -167,7 +167,8 @@ def tune_and_save(data: LabelledSets, valid: LabelledSets, out: str, options: di
     idle = {"seed", "workers", *(() if model == LINEAR or best.loss == "ns" else ("negative",))}
     values = {n: v for n, v in asdict(best).items() if n not in idle and v is not None}
     flags = [_flag(name.replace("_", "-"), value) for name, value in values.items()]
-    note(f"best of {tuned.n_trials} trials: --model {model} {' '.join(flags)}", quiet)
+    trials = f"{tuned.n_trials} trial{'s' * (tuned.n_trials != 1)}"
+    note(f"best of {trials}: --model {model} {' '.join(flags)}", quiet)
     note(f"F1 {tuned.best.f1:.4f} on {options['autotune']}; saved to {out}", quiet)
 
 

@@ -1,0 +1,43 @@
+"""What training says of a text that would be learnt better when it is cut otherwise."""
+
+import pytest
+
+import embedkit
+
+ENGLISH = "He left early, as he said. She stayed (with him) and slept!\n"
+PLAIN = "he left early as he said she stayed with him and slept\n"
+KOREAN = "화학은 물질을 다룬다. 물리학도 물질을 다루는 학문이다.\n"
+ABBREVIATED = PLAIN * 9 + "mr. smith left\n"
+
+
+def said(corpus, **options):
+    notes = []
+    embedkit.train(corpus, workers=1, epochs=1, vector_size=8, min_count=1, sample=0, note=notes.append, **options)
+    return [note for note in notes if "punctuation" in note or "Hangul, where" in note]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "notes"),
+    [
+        (ENGLISH, {}, ["42% of the words have punctuation at them, such as (with: `tokenizer` words"]),
+        (ENGLISH, {"tokenizer": "words"}, []),
+        (PLAIN, {}, []),
+        (ABBREVIATED, {}, []),
+        (
+            KOREAN,
+            {"model": "fasttext"},
+            ["29% of the words have punctuation at them, such as 다룬다.: `tokenizer` korean"],
+        ),
+        (KOREAN, {"model": "fasttext", "tokenizer": "korean"}, []),
+        (KOREAN, {"tokenizer": "words"}, ["most of the text is Hangul, where a word has many forms"]),
+    ],
+)
+def test_punctuation_and_particles_are_told(tmp_path, text, options, notes):
+    (tmp_path / "a.txt").write_text(text * 20, encoding="utf-8")
+    found = said(tmp_path / "a.txt", **options)
+    assert len(found) == len(notes)
+    assert all(note.startswith(start) for note, start in zip(found, notes, strict=True))
+
+
+def test_nothing_is_told_of_token_lists():
+    assert said([line.split() for line in (ENGLISH * 20).splitlines()]) == []
