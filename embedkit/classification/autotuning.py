@@ -146,7 +146,8 @@ def _changed(options: Options, given: Mapping[str, Any], rng: np.random.Generato
     if rng.random() < 0.5:
         values["word_ngrams"] = int(rng.integers(1, 5))
     if not {"min_n", "max_n"} & set(given) and rng.random() < 0.5:
-        lengths = LENGTHS[1:] if given.get("across_words") else LENGTHS  # which are nothing without characters
+        needed = given.get("across_words") or given.get("word_strength", 1) != 1  # nothing without characters
+        lengths = LENGTHS[1:] if needed else LENGTHS
         values["min_n"], values["max_n"] = lengths[int(rng.integers(len(lengths)))]
     if rng.random() < 0.3:
         values["min_count"] = int(rng.integers(1, 4))

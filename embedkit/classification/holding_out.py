@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -26,8 +26,13 @@ def parts_of(n_texts: int, held_out: float, seed: int, most: int) -> list[np.nda
 def teaches(labels: Sequence[Sequence[str]], part: np.ndarray, min_count_label: int) -> bool:
     """Whether two labels are left without the texts of a part."""
     held = set(part.tolist())
-    counts = Counter(label for i, each in enumerate(labels) if i not in held for label in each)
-    return sum(n >= min_count_label for n in counts.values()) >= 2
+    return len(kept_labels((each for i, each in enumerate(labels) if i not in held), min_count_label)) >= 2
+
+
+def kept_labels(labels: Iterable[Sequence[str]], min_count_label: int) -> set[str]:
+    """The labels that occur often enough to be learnt."""
+    counts = Counter(label for each in labels for label in each)
+    return {label for label, n in counts.items() if n >= min_count_label}
 
 
 def without(texts: Sequence[str | bytes], labels: Sequence[Sequence[str]], part: np.ndarray) -> Labelled:
@@ -36,8 +41,8 @@ def without(texts: Sequence[str | bytes], labels: Sequence[Sequence[str]], part:
     return [texts[i] for i in rows], [labels[i] for i in rows]
 
 
-def check_valid(valid: Labelled, labels: Sequence[Sequence[str]]) -> None:
-    """Refuse texts that can measure nothing.
+def check_valid(valid: Labelled, labels: Sequence[Sequence[str]], min_count_label: int) -> None:
+    """Refuse texts that can measure nothing of a classifier of these labels.
 
     Raises
     ------
@@ -48,7 +53,7 @@ def check_valid(valid: Labelled, labels: Sequence[Sequence[str]]) -> None:
     """
     check_texts(valid[0])
     check_sets(*valid, ("valid texts", "valid labels"))
-    known, found = ({label for each in some for label in each} for some in (labels, valid[1]))
+    known, found = kept_labels(labels, min_count_label), kept_labels(valid[1], 1)
     if not known & found:
         raise CorpusError(
             f"`valid` holds none of the labels that are trained on: expected {few_names(sorted(known))}, found "

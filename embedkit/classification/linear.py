@@ -143,7 +143,7 @@ def _fit_many(
 
 def _fit_by(valid: Labelled, train: Labelled, options: LinearOptions, watch: Watch) -> LinearFit:
     """One fit of all texts; others choose the cost, calibrate and measure."""
-    check_valid(valid, train[1])
+    check_valid(valid, train[1], options.min_count_label)
     fold = _Fold(train, valid, options)
     cost = _best_cost([fold], options.loss, watch) if options.cost is None else float(options.cost)
     tolerance = ROUGHLY if len(train[0]) > MANY_TO_HOLD_OUT else FULLY

@@ -55,7 +55,8 @@ class LinearOptions:
     word_strength: float = option(
         None,
         "How many times as easily words and their n-grams get weights as n-grams of characters.",
-        above=0,
+        least=0.001,
+        most=1000,
         default_help="1 for Hangul, else 3",
     )
     min_count: int = changed(BagOptions, "min_count", None, default_help="1, 2 from 1,000 texts, 3 from 100,000")

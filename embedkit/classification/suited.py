@@ -135,7 +135,7 @@ def fit_bag(
     progress : callable, optional
     """
     if valid is not None:
-        check_valid(valid, labels)
+        check_valid(valid, labels, options.min_count_label)
     model = train_bag(texts, labels, options, progress=progress)
     if valid is None:
         return LinearFit(model, options, float("nan"), 0, 1.0)

@@ -98,6 +98,9 @@ def test_word_strength_by_script():
         assert chosen_options(LinearOptions(**given), texts).word_strength == strength
     with pytest.raises(ConfigError, match="`word_strength` has no effect without `max_n`"):
         LinearOptions(max_n=0, word_strength=2.0)
+    for value in (0.0, 1e30):
+        with pytest.raises(ConfigError, match="`word_strength` must be"):
+            LinearOptions(word_strength=value)
 
 
 def test_descent_finds_the_least_value():
@@ -169,6 +172,9 @@ def test_texts_to_choose_by_that_tell_nothing_are_refused():
     train = texts_and_labels(60)
     with pytest.raises(CorpusError, match="none of the labels that are trained on"):
         train_linear(*train, LinearOptions(**SMALL), valid=(["a"], [["unheard of"]]))
+    rare = ([*train[0], "b"], [*train[1], ["rare"]])
+    with pytest.raises(CorpusError, match=r"trained on: .*found rare"):
+        train_linear(*rare, LinearOptions(**SMALL, min_count_label=2), valid=(["b"], [["rare"]]))
     with pytest.raises(ConfigError, match="must be as many, got 1 and 2"):
         train_linear(*train, LinearOptions(**SMALL), valid=(["a"], [["산"], ["산"]]))
 

@@ -2,10 +2,12 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
 
+from embedkit.classification import autotuning
 from embedkit.classification.autotuning import autotune
 from embedkit.classification.linear import train_linear
 from embedkit.classification.options import BagOptions, LinearOptions
@@ -112,6 +114,13 @@ def test_given_options_stay_and_choose_the_model():
         tune(seconds=1, size=20_000, across_words=True)
 
 
+def test_what_needs_ngrams_of_characters_is_never_tried_without():
+    given, rng = {"word_strength": 2.0}, np.random.default_rng(1)
+    tried = [autotuning._changed(LinearOptions(**given), given, rng, 1.0) for _ in range(100)]
+    assert {options.word_strength for options in tried} == {2.0}
+    assert {options.max_n for options in tried} == {None, 4, 5, 6}
+
+
 def test_several_labels_are_each_a_yes_or_no_however_many_there_are():
     texts = [f"w{i % 7} x{i}" for i in range(180)]
     labels = [(f"l{i % 60}", f"k{i % 2}") for i in range(180)]
@@ -154,7 +163,7 @@ def test_the_commands(data, capsys):
     train = ["classify", "train", str(data / "train.tsv"), "--bucket", "2000", "--thread", "1", "-o", out]
     assert main([*train, "--autotune", valid, "--seconds", "0.1", "--max-size", "20k"]) == 0
     err = capsys.readouterr().err
-    assert "trials: --model" in err
+    assert re.match(r"best of (1 trial|\d+ trials): --model", err)
     assert f"on {valid}; saved to {out}" in err
     assert main([*train, "--quantize", "--cutoff", "50"]) == 0
     assert len(load_bag(out).rows) == 50

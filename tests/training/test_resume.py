@@ -311,7 +311,7 @@ def test_signals_leave_a_checkpoint_that_goes_on(tmp_path, number):
     command = [sys.executable, "-m", "embedkit", "train", text, "-o", out, "--min-count", 1, "--workers", 2]
     command += ["--checkpoint", tmp_path / "run", "--log", log, "--vector-size", 10]
     process = subprocess.Popen(
-        [*map(str, command), "--epochs", "200"],
+        [*map(str, command), "--epochs", "400"],
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -325,12 +325,12 @@ def test_signals_leave_a_checkpoint_that_goes_on(tmp_path, number):
     assert "give --resume to go on" in errors
     assert "Traceback" not in errors
     metadata, *_ = load_checkpoint(tmp_path / "run", "word2vec", version=VERSION)
-    assert 0 < metadata["units"] < 200 * 40_000
+    assert 0 < metadata["units"] < 400 * 40_000
     words = metadata["units"]
     done = subprocess.run(
-        [*map(str, command), "--epochs", "200", "--resume", "--workers", "1", "--quiet"], capture_output=True, text=True
+        [*map(str, command), "--epochs", "400", "--resume", "--workers", "1", "--quiet"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     last = json.loads(log.read_text().splitlines()[-1])
-    assert last["words"] == 200 * 40_000 > words
+    assert last["words"] == 400 * 40_000 > words
     assert not (tmp_path / "run" / CHECKPOINT_NAME).exists()

@@ -113,7 +113,7 @@ def train_and_save(
     name = options["model"]
     refuse([p for p in click.get_current_context().params if p not in _PARAMETERS[name]], f"with `model` {name}")
     chosen = _chosen([_OPTIONS[name]], out)
-    apart = _check_valid(data, valid, quiet)
+    apart = _check_valid(data, valid, chosen.get("min_count_label"), quiet)
     if name == LINEAR:
         with progress_bar(quiet) as progress:
             choosing: Any = {"held_out": options["valid_fraction"], "valid": apart}
@@ -132,13 +132,17 @@ def train_and_save(
         _report(found, out, False, quiet)
 
 
-def _check_valid(data: LabelledSets, valid: LabelledSets | None, quiet: bool) -> Labelled | None:
+def _check_valid(
+    data: LabelledSets, valid: LabelledSets | None, min_count_label: int | None, quiet: bool
+) -> Labelled | None:
     """The texts to measure with and their labels; what is odd about them is told."""
+    from embedkit.classification.holding_out import kept_labels
+
     if valid is None:
         return None
     refuse(["valid_fraction"], "with `valid`, which is all that measures")
     tell_trained_on("valid", click.get_current_context().params["valid"])
-    tell_unseen((label for labels in data.labels for label in labels), valid.labels, quiet)
+    tell_unseen(kept_labels(data.labels, min_count_label or 0), valid.labels, quiet)
     return valid.texts, valid.labels
 
 
@@ -212,7 +216,8 @@ def train_suited_and_save(
     """Train a bag whose n-grams suit the texts, and say what was chosen."""
     from embedkit.classification.suited import train_suited
 
-    chosen, apart = _chosen(_OPTIONS.values(), out), _check_valid(data, valid, quiet)
+    chosen = _chosen(_OPTIONS.values(), out)
+    apart = _check_valid(data, valid, chosen.get("min_count_label"), quiet)
     with progress_bar(quiet) as progress:
         choosing: Any = {"held_out": options["valid_fraction"], "valid": apart}
         found = train_suited(data.texts, data.labels, progress=progress, **choosing, **chosen)
