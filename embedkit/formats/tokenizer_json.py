@@ -12,11 +12,13 @@ regular expression and fall back to white space.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.safetensors import json_object
+from embedkit.text.symbols import character_patterns
 
 UNKNOWN, PADDING = "[UNK]", "[PAD]"
 CONTINUES = "##"
@@ -142,11 +144,19 @@ def write_tokenizer(
         )
         made.pre_tokenizer = pre_tokenizers.Split(Regex(WORDS_PATTERN), "removed", invert=True)
     else:
-        if lowercase:
-            made.normalizer = normalizers.Lowercase()
+        steps: list[Any] = [normalizers.Lowercase()] if lowercase else []
         made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
         if tokenizer == "chars":
-            each = pre_tokenizers.Split(Regex(r"\X"), "isolated")
-            made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), each])
+            dropped, blank, character = (Regex(_oniguruma(pattern)) for pattern in character_patterns())
+            steps += [normalizers.Replace(dropped, ""), normalizers.Replace(blank, " ")]
+            made.pre_tokenizer = pre_tokenizers.Split(character, "removed", invert=True)
+        if steps:
+            made.normalizer = normalizers.Sequence(steps)
     made.add_special_tokens([unknown, padding])
     made.save(os.fspath(path), pretty=False)
+
+
+def _oniguruma(pattern: str) -> str:
+    """A pattern of Python's `re` as the package tokenizers has it: other escapes, and letters without ``\\p{Pc}``."""
+    escaped = re.sub(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))", r"\\x{\1\2\3}", pattern)
+    return escaped.replace(r"\w", r"\p{L}\p{N}_")

@@ -45,7 +45,6 @@ _UNSEEN_SET = (
     r"\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u061c\u200b\ufff0-\ufff8"
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e001f\U000e0080-\U000e00ff\U000e01f0-\U000e0fff"
 )
-_UNSEEN = re.compile(f"[{_UNSEEN_SET}]+")
 _PICTURE = f"[{_PICTURES}][{_TONES}{_SELECTORS}{_TAGS}]*"
 _ONE = f"{_PICTURE}(?:\\u200d{_PICTURE})*|[{_FLAGS}]{{1,2}}|[0-9][{_SELECTORS}]?{_KEYCAP}|[{_SIGNS}]"
 _SEQUENCE = re.compile(f"({_ONE})|[{_JOINERS}{_SELECTORS}{_KEYCAP}{_TAGS}]+")
@@ -77,19 +76,36 @@ def marks() -> str:
 
 
 @cache
-def _clusters() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """What is not a character by itself, and the characters of a text that `apart` has gone through."""
-    following = marks() + _JOINERS
-    odd = re.findall(f"[{following}{KEPT}{_IGNORED_SET}{_FILLERS}{_UNSEEN_SET}]", "".join(map(chr, range(1 << 16))))
-    return re.compile(f"[{''.join(odd)}]"), re.compile(rf"{_ONE}|\S[{following}]*")
+def character_patterns() -> tuple[str, str, str]:
+    """Regular expressions of the tokenizer chars: what it drops first, what it takes for spaces, what a character is.
+
+    Oniguruma reads them as well, but for the form of the escapes and for the letters that ``\\w`` means.
+    """
+    stray = _SELECTORS + _KEYCAP + _TAGS + _JOINERS
+    following = "".join(re.findall(f"[^{stray}]", marks()))
+    joined = rf"(?<=[\w{following}])[{_JOINERS}](?=[\w{following}])[{following}]*"
+    letter = rf"[^\s\x1c-\x1f{stray}][{following}]*(?:{joined})*"
+    keycap = f"[#*][{_SELECTORS}]?{_KEYCAP}"
+    return f"[{_IGNORED_SET}{_UNSEEN_SET}]+", f"[{_FILLERS}]", f"{keycap}|{_ONE}|{letter}"
+
+
+@cache
+def _clusters() -> tuple[re.Pattern[str], ...]:
+    """What is not a character by itself, and `character_patterns`."""
+    inside = f"{marks()}{KEPT}{_IGNORED_SET}{_FILLERS}{_UNSEEN_SET}"
+    odd = re.findall(f"[{inside}]", "".join(map(chr, range(1 << 16))))
+    return re.compile(f"[{''.join(odd)}]"), *map(re.compile, character_patterns())
 
 
 def characters(text: str) -> list[str]:
-    """The characters of a text but white space, each with what changes its looks: sequences and marks stay whole."""
-    odd, cluster = _clusters()
+    """The characters of a text but white space, each with what changes its looks: sequences and marks stay whole.
+
+    Jamo stay apart: a syllable decomposed to NFD is two or three characters.
+    """
+    odd, dropped, blank, cluster = _clusters()
     if max(text, default="") < "\U00010000" and not odd.search(text):  # a set without high ones is searched at once
         return list("".join(text.split()))
-    return cluster.findall(apart(_UNSEEN.sub("", text)))
+    return cluster.findall(blank.sub(" ", dropped.sub("", text)))
 
 
 def _replaced(match: re.Match[str]) -> str:

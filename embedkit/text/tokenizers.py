@@ -9,7 +9,7 @@ words       lower-cased runs of letters, digits and underscores; inside a word a
             between digits ``.`` and ``,``; emoji (whole sequences), ♥, ℃, ㎏ and their like are tokens of their own
             (`embedkit.text.symbols`); all else is left out
 chars       every character but white space, with the marks, joiners and emoji that change its looks; a character
-            that nobody sees is left out
+            that nobody sees is left out; a Hangul syllable decomposed to NFD is its jamo, a token each
 korean      words kept whole; punctuation is left out as in words; Hanja in brackets behind a word is left out
             and the particle joined again: 화학(化學)은 → 화학은; other glosses follow the word:
             케미스트리(chemistry)는 → 케미스트리는 chemistry; so is what a closing quote or bracket parts:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import unicodedata
 
 import numpy as np
 import pytest
@@ -127,19 +128,30 @@ def test_out_and_back(model, tmp_path, capsys):
     assert not [name for name in os.listdir(tmp_path) if name.endswith(".part")]
 
 
-def test_the_tokenizer_cuts_as_the_models_own(model, tmp_path):
+TEXT = "The Queen's 3.14 don’t, (왕)이 e.g. state-of-the-art -x' 1,000 u_v ㅋㅋ naïve 가\u200d나"
+CHARACTERS = (
+    f"{unicodedata.normalize('NFD', '한국 é')} กำ นि a\u200bb \u0600a x\x1cy\x85z c\x7f\u00ad\u3164d "
+    "\ufeff1️⃣#️⃣*\u20e3A\u20e3👨\u200d👩\u200d👧🇰🇷🇫🇷👍🏽❤️\u200da "
+    "🏴\U000e0067\U000e007f ℃\u0301 क्\u200dष a\u200d ‿\u200da 漢\U000e0100\ufe0f"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("words", TEXT), ("whitespace", TEXT), ("chars", TEXT), ("chars", CHARACTERS)]
+)
+@pytest.mark.parametrize("lowercase", [False, True])
+def test_the_tokenizer_cuts_as_the_models_own(model, tmp_path, name, text, lowercase):
     from tokenizers import Tokenizer
 
     from embedkit.text.tokenizers import get_tokenizer
 
-    text = "The Queen's 3.14 don’t, (왕)이 e.g. state-of-the-art -x' 1,000 u_v ㅋㅋ naïve 가\u200d나"
-    for name in ("words", "whitespace", "chars"):
-        own = get_tokenizer(name).tokens(text)
-        words = list(dict.fromkeys(own))
-        known = KeyedVectors(words, np.ones((len(words), 1), np.float32), config={"tokenizer": name})
-        known.save(tmp_path / name, "static-embedding")
-        theirs = Tokenizer.from_file(str(tmp_path / name / "tokenizer.json")).encode(text, add_special_tokens=False)
-        assert theirs.tokens == own, name
+    own = get_tokenizer(name, lowercase).tokens(text)
+    words = list(dict.fromkeys(own))
+    config = {"tokenizer": name, "lowercase": lowercase}
+    known = KeyedVectors(words, np.ones((len(words), 1), np.float32), config=config)
+    known.save(tmp_path / name, "static-embedding")
+    theirs = Tokenizer.from_file(str(tmp_path / name / "tokenizer.json")).encode(text, add_special_tokens=False)
+    assert theirs.tokens == own
 
 
 def test_nothing_else_is_overwritten(model, tmp_path, capsys):
