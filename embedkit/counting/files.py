@@ -22,6 +22,7 @@ from embedkit.files.outputs import spill_folder
 from embedkit.files.temporary import temporary_folder
 from embedkit.files.urls import is_url
 from embedkit.progress import ProgressCallback
+from embedkit.text.repeated import tell_repeated
 from embedkit.threads import usable_cores
 from embedkit.vocabulary import Vocabulary
 
@@ -163,22 +164,31 @@ def merge_files(
         When the files were counted with different vocabularies or windows.
     FormatError
         When one is damaged.
+
+    Warns
+    -----
+    UserWarning
+        Where a file is named more than once, whose counts are added as often.
     """
-    if any(is_url(path) for path in paths):
-        with contextlib.ExitStack() as brought:
-            return merge_files(
-                [brought.enter_context(on_disk(path)) for path in paths],
-                output,
-                vocabulary=vocabulary,
-                window=window,
-                format=format,
-                workers=workers,
-                memory=memory,
-                folder=folder,
-                progress=progress,
-            )
-    workers = workers or usable_cores()
-    opened: dict[Path_, Cooccurrences] = {}
+    tell_repeated(paths)
+    with contextlib.ExitStack() as brought:
+        here = [brought.enter_context(on_disk(path)) for path in paths]
+        return _merge(here, output, vocabulary, window, format, workers or usable_cores(), memory, folder, progress)
+
+
+def _merge(
+    paths: Sequence[Path],
+    output: Path_,
+    vocabulary: Vocabulary | None,
+    window: Window | None,
+    format: str | None,
+    workers: int,
+    memory: int | None,
+    folder: Path_ | None,
+    progress: ProgressCallback | None,
+) -> int:
+    """Add up files that are here, see `merge_files`."""
+    opened: dict[Path, Cooccurrences] = {}
     for path in paths:
         if native.is_native(path):
             opened[path] = counts = native.read(path, vocabulary)

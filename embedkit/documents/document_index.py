@@ -21,13 +21,14 @@ from embedkit.documents.sentence_model import LAYOUT as SENTENCES_LAYOUT
 from embedkit.documents.sentence_model import LEARNT, SentenceModel, SentenceOptions, fingerprint
 from embedkit.documents.sentences import SentenceEncoder, learn
 from embedkit.errors import ConfigError, CorpusError, FormatError
+from embedkit.files.locations import STDIN
 from embedkit.files.safetensors import DOCUMENTS, SafetensorsFile, metadata_of
 from embedkit.files.safetensors_writer import write_safetensors
 from embedkit.files.urls import is_url
 from embedkit.options import changed, check, option
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.norms import unit
-from embedkit.text.reading import Sources, short_name
+from embedkit.text.reading import Sources, kept, short_name
 from embedkit.text.tokenizers import get_tokenizer
 from embedkit.vocabulary.options import ReadingOptions
 from embedkit.vocabulary.words import Words
@@ -117,6 +118,7 @@ class DocumentIndex:
             When the text cannot be read or holds nothing to search for.
         """
         options = options or IndexOptions()
+        sources = kept(sources)
         if options.unit == "line" and options.json_field is None:
             documents = Documents.of_lines(sources, options.encoding_errors)
         else:
@@ -216,7 +218,9 @@ class DocumentIndex:
 
 
 def is_index(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is an index of documents, rather than text."""
+    """Whether a file is an index of documents, rather than text; standard input, which is read once, is text."""
+    if os.fspath(path) == STDIN:
+        return False
     try:
         return SafetensorsFile(path).metadata.get("format") == DOCUMENTS.name
     except (FormatError, OSError):

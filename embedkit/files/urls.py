@@ -79,6 +79,24 @@ def file_system(name: str) -> tuple[Any, str]:
         raise failure(name, error, "read") from error
 
 
+def same_for_all_spellings(name: str) -> object:
+    """What all spellings of a URL have in common (``memory://x``, ``memory:///x``); nobody is asked over the network.
+
+    A URL of chained ones, or of a protocol that fsspec does not know, is only the same as itself.
+    """
+    protocol = name.partition("://")[0]
+    if "::" in name:
+        return name
+    try:
+        import fsspec
+
+        system = fsspec.get_filesystem_class(protocol)
+        place = system._get_kwargs_from_urls(name)  # host, user and the like
+        return system, frozenset((key, str(value)) for key, value in place.items()), system._strip_protocol(name)
+    except (ImportError, ValueError):  # which is told when the file is read
+        return name
+
+
 def tried(name: str, work: Callable[[], T], what: str = "read") -> T:
     """Do something with a remote file, up to `ATTEMPTS` times where it might still succeed."""
     for attempt in range(ATTEMPTS):

@@ -96,12 +96,13 @@ def list_sources(sources: Sources) -> Listed:
     Warns
     -----
     UserWarning
-        Where files of a folder are left out, or one is read twice.
+        Where files of a folder are left out, or one is read more than once.
     """
     if isinstance(sources, Listed):
         return sources
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
+    sources = list(sources)
     if not sources:
         raise CorpusError("no corpus given: name a file, a folder or - for standard input")
     files: list[str | ByteRange] = []
@@ -125,6 +126,11 @@ def list_sources(sources: Sources) -> Listed:
             raise CorpusError(f"{path}: no such file or folder")
     tell_repeated(file for file in files if isinstance(file, str))
     return Listed(files)
+
+
+def kept(sources: Sources) -> Sources:
+    """Sources that can be gone through more than once: an iterator as a list."""
+    return sources if isinstance(sources, str | os.PathLike | Sequence) else list(sources)
 
 
 def short_name(sources: Sources) -> str:

@@ -1,15 +1,16 @@
-"""Files that are named twice, perhaps under two names: their text counts twice, which may be meant."""
+"""Files that are named more than once, perhaps under two names: their text is read as often, which may be meant."""
 
 from __future__ import annotations
 
 import os
 import stat
+import sys
 import warnings
 from collections.abc import Iterable, Iterator
 
 from embedkit.errors import few_names
 from embedkit.files.locations import STDIN
-from embedkit.files.urls import is_url, shown
+from embedkit.files.urls import is_url, same_for_all_spellings, shown
 
 
 def tell_repeated(files: Iterable[str | os.PathLike[str]]) -> None:
@@ -19,17 +20,31 @@ def tell_repeated(files: Iterable[str | os.PathLike[str]]) -> None:
     -----
     UserWarning
     """
-    first: dict[object, str] = {}
-    again = dict[str, None]()
+    names = dict[object, list[str]]()
     for name, identity in _identities(files):
-        if identity not in first:
-            first[identity] = name
-        else:
-            known = first[identity]
-            again[shown(name) if known == name else f"{shown(name)} (which is {shown(known)})"] = None
+        names.setdefault(identity, []).append(name)
+    again = [spellings for spellings in names.values() if len(spellings) > 1]
     if again:
+        times = {len(spellings) for spellings in again}
+        most = max(times)
+        often = "more than once" if len(times) > 1 else "twice" if most == 2 else f"{most} times"
         are = "files are" if len(again) > 1 else "a file is"
-        warnings.warn(f"{are} read twice, and counted twice: {few_names(list(again), 3, 200)}", stacklevel=1)
+        told = few_names([_told(spellings) for spellings in again], 3, 200)
+        warnings.warn(f"{are} read {often}, as often as named: {told}", stacklevel=_callers_level())
+
+
+def _told(spellings: list[str]) -> str:
+    """One file: its name, or its later names and the first one."""
+    first, *others = (shown(name) for name in dict.fromkeys(spellings))
+    return f"{', '.join(others)} (which {'are' if len(others) > 1 else 'is'} {first})" if others else first
+
+
+def _callers_level() -> int:
+    """The `stacklevel` of a warning of the function that calls this one, for the first caller outside the package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "embedkit":
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _identities(files: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[str, object]]:
@@ -37,11 +52,11 @@ def _identities(files: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[str, 
     for file in files:
         name = os.fspath(file)
         if is_url(name):
-            yield str(name), str(name)
+            yield str(name), same_for_all_spellings(name)
             continue
         try:
             found = os.stat(name)
-        except OSError:  # which is told when the file is read
+        except (OSError, ValueError):  # which is told when the file is read; ValueError for a NUL
             continue
         if name != STDIN and not stat.S_ISFIFO(found.st_mode) and not stat.S_ISCHR(found.st_mode):
             yield str(name), (found.st_dev, found.st_ino) if found.st_ino else os.path.realpath(name)

@@ -10,7 +10,7 @@ import numpy as np
 from embedkit.errors import ConfigError, CorpusError, EmptyCorpusError
 from embedkit.kernels import SENTENCE_END
 from embedkit.progress import ProgressCallback
-from embedkit.text.reading import Sources, short_name
+from embedkit.text.reading import Sources, kept, short_name
 from embedkit.text.tokenizers import get_tokenizer
 from embedkit.vocabulary.id_stream import DEFAULT_MMAP_ABOVE, IdStream
 from embedkit.vocabulary.merging import choose
@@ -127,6 +127,7 @@ class Corpus:
         from embedkit.vocabulary.word_table import WordTable
 
         _check(min_count, max_vocab, workers)
+        sources = kept(sources)
         options = {
             "tokenizer": tokenizer,
             "lowercase": lowercase,
@@ -293,6 +294,7 @@ def count_words(
 ) -> Vocabulary:
     """The vocabulary of a corpus, without encoding it; parameters and errors as in `Corpus.from_text`."""
     _check(min_count, max_vocab, workers)
+    sources = kept(sources)
     found = _counted(sources, tokenizer, lowercase, json_field, encoding_errors, workers, progress)
     return choose(*found.index(), min_count, max_vocab, short_name(sources))[0]
 

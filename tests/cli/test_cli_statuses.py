@@ -10,6 +10,7 @@ from embedkit.cli import COMMANDS, main
 from embedkit.counting import Window
 from embedkit.counting.files import count_to_file
 from embedkit.vocabulary.corpus import Corpus
+from tests.commands import run_here
 
 # A line of each command that works, with {file} for the file that is read and {out} for what is written.
 LINES = {
@@ -224,12 +225,45 @@ def test_an_option_that_does_not_exist(name, folder, monkeypatch, capsys):
         "tag train tags.tsv -o x.c --learning-rate 0",
         "seq2seq train labels.tsv -o x.c --heads 3 --model transformer",
         "caption train images.npy t.txt -o x.c --warmup 2",
-        "fill m.safetensors 'no gap'",
     ],
 )
 def test_a_value_that_cannot_work(line, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     assert run(line, capsys)[0] == 2
+
+
+def test_a_text_without_a_gap_has_one_status_and_a_place(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    for texts, place in (("'no gap'", ""), ("'no gap' --json", ""), ("'no gap' sun", "text 1: ")):
+        status, messages = run(f"fill m.safetensors {texts}", capsys)
+        assert status == 1 and messages[0].startswith(f"embedkit: error: {place}expected one gap"), messages
+    done = run_here("fill", "m.safetensors", stdin="the ___ sun\n\nno gap\n")
+    assert done.returncode == 1 and "error: line 3: expected one gap" in done.stderr
+
+
+def test_features_that_are_none(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    status, messages = run("show attention m.safetensors a --features t.txt", capsys)
+    assert status == 1 and "expected --features, a matrix" in messages[0] and "CAPTIONS" not in messages[0]
+    status, messages = run("show attention m.safetensors a --features -", capsys)
+    assert status == 2 and "features are not read from standard input" in messages[0]
+
+
+def test_questions_where_the_model_comes_from_standard_input(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert main(["lm", "train", "t.txt", "-o", "ngrams.safetensors", "-q"]) == 0
+    model = (folder / "ngrams.safetensors").read_bytes()
+    for command in ("lm predict -", "lm predict - -"):
+        done = run_here(*command.split(), stdin=model)
+        assert done.returncode == 2 and "standard input holds the model: give the words as arguments" in done.stderr
+    assert run_here("lm", "predict", "-", "sun", stdin=model).returncode == 0
+
+
+def test_texts_to_search_come_from_standard_input():
+    done = run_here("search", "-", "--query", "king", stdin="the king\nthe queen\n")
+    assert done.returncode == 0 and "the king" in done.stdout, done.stderr
+    done = run_here("search", "-", stdin="the king\n")
+    assert done.returncode == 2 and "standard input holds the corpus" in done.stderr
 
 
 @pytest.mark.parametrize("line", ["similar", "vectors", "analogy", "similarity", "odd-one-out", "plot"])

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -110,8 +111,10 @@ def test_sigterm_writes_a_checkpoint_as_ctrl_c_does(tmp_path):
         [sys.executable, "-m", "embedkit", *arguments, str(tmp_path / "run"), "--log", str(tmp_path / "log")],
         stderr=subprocess.PIPE,
     )
+    limit = time.monotonic() + 90
     while not ((tmp_path / "log").exists() and (tmp_path / "log").stat().st_size):
-        assert child.poll() is None
+        assert child.poll() is None and time.monotonic() < limit
+        time.sleep(0.02)
     child.terminate()
     child.communicate(timeout=60)
     assert child.returncode == 143

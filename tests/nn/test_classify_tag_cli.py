@@ -277,9 +277,9 @@ def test_ctrl_c_leaves_a_checkpoint_and_no_half_file(folder, tmp_path):
         "-q",
     ]
     process = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    for _ in range(600):
-        if (tmp_path / "log").exists() and (tmp_path / "log").read_text().count("\n") >= 2:
-            break
+    limit = time.monotonic() + 90
+    while not ((tmp_path / "log").exists() and (tmp_path / "log").read_text().count("\n") >= 2):
+        assert process.poll() is None and time.monotonic() < limit
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=30)

@@ -8,10 +8,10 @@ import click
 import numpy as np
 
 from embedkit.cli.shared.commands import Commands
+from embedkit.cli.shared.features import load_features
 from embedkit.cli.shared.files import INPUT, MODEL
 from embedkit.cli.shared.heat_map import attention_plot_option, check_heat_map
 from embedkit.cli.shared.neural import (
-    load_features,
     load_vectors,
     log_file,
     n_best_option,
@@ -33,6 +33,7 @@ from embedkit.errors import ConfigError
 from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner, check_captions
 
 _DEFAULT = CaptionConfig()
+BEFORE_CAPTIONS = "FEATURES, which stand before CAPTIONS"  # two files that may be swapped
 
 
 @click.group(cls=Commands, epilog="Example: embedkit caption train images.npy captions.txt -o model.safetensors")
@@ -81,7 +82,7 @@ def train(
     training = take_training_options(options)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
         model, history = train_captioner(
-            load_features(features),
+            load_features(features, BEFORE_CAPTIONS),
             _captions(captions),
             load_vectors(vectors),
             config=CaptionConfig(hidden_size, num_layers, dropout),
@@ -109,7 +110,7 @@ def evaluate(model: str, features: str, captions: str, as_json: bool, quiet: boo
     """BLEU and the share of exact matches; equal rows of features share their captions as references."""
     from embedkit.nn.learning.bleu import bleu
 
-    captioner, rows, texts = Captioner.load(model), load_features(features), _captions(captions)
+    captioner, rows, texts = Captioner.load(model), load_features(features, BEFORE_CAPTIONS), _captions(captions)
     if len(rows) != len(texts):
         raise ConfigError(f"expected a caption for each row of features, found {len(texts)} for {len(rows)} rows")
     check_captions(texts)

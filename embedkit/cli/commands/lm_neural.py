@@ -18,7 +18,7 @@ from embedkit.cli.commands.lm import (
     sentences_option,
     top_p_option,
 )
-from embedkit.cli.shared.files import INPUT, MODEL, OUTPUT
+from embedkit.cli.shared.files import INPUT, MODEL, OUTPUT, refuse_held_stdin
 from embedkit.cli.shared.neural import (
     load_vectors,
     log_file,
@@ -246,6 +246,8 @@ def vectors(
     words' own vectors.
     """
     refuse(["as_json"] if npy is not None else [], "with `npy`")
+    if not files:
+        refuse_held_stdin("name files of text")
     language_model = LanguageModel.load(model)
     weights = _weights(layers)
     found = []

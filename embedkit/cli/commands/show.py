@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from embedkit.cli.shared.commands import Commands
+from embedkit.cli.shared.features import load_features
 from embedkit.cli.shared.files import INPUT, OUTPUT
-from embedkit.cli.shared.neural import load_features
 from embedkit.cli.shared.options import chain, json_option, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import Results, note, print_json, print_line
 from embedkit.errors import ConfigError
@@ -41,7 +41,7 @@ def _image(path: str | None, number: int) -> Any:
     if path is None:
         refuse(["image"], "without `features`")
         return None
-    features = load_features(path)
+    features = load_features(path, "`features`")
     if number > len(features):
         raise ConfigError(f"`image` {number} is beyond the {len(features)} images of {path}")
     return features[number - 1]

@@ -10,7 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
-from embedkit.cli.shared.files import INPUT, STDIN_HOLDS_MODEL
+from embedkit.cli.shared.files import INPUT, held_by_stdin
 from embedkit.cli.shared.options import given, json_option, quiet_option, refuse, topn_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.queries import Asking, Inquiry, Refused, query_batches, questions, show
@@ -114,7 +114,7 @@ def similar(model: str, words: tuple[str, ...], as_json: bool, quiet: bool, **op
 def _batches(words: tuple[str, ...], alone: bool) -> Iterator[Sequence[str | None]]:
     """The questions; None, one without words of its own, where `alone` and there is no other."""
     found = False
-    silent = sys.stdin.isatty() or click.get_current_context().meta.get(STDIN_HOLDS_MODEL)
+    silent = sys.stdin.isatty() or held_by_stdin() is not None
     if words or not (alone and silent):
         for lines in query_batches(words):
             found = True

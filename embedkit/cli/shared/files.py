@@ -23,7 +23,6 @@ OTHER_MODELS = (
     *(".arpa", ".ftz", ".klm", ".onnx", ".pb", ".pickle", ".pkl", ".pt", ".pth"),
     *(".bz2", ".gz", ".json", ".jsonl", ".xz", ".zip", ".zst"),
 )
-STDIN_HOLDS_MODEL = "embedkit.stdin"  # in a command's meta: no questions are left on it
 
 
 class InputFile(click.Path):
@@ -115,6 +114,25 @@ def check_model_name(path: str, also: Collection[str] = ()) -> None:
     if known:
         named = ", ".join((".safetensors", *also))
         raise ConfigError(f"a model of this kind is written as {named}, not as {suffix}: name another file than {path}")
+
+
+def held_by_stdin() -> str | None:
+    """The parameter of this command whose file is read from standard input, which leaves no questions on it."""
+    inputs, _ = _seen(click.get_current_context())
+    return next((name for name, path in inputs if path == "-"), None)
+
+
+def refuse_held_stdin(instead: str) -> None:
+    """Refuse to read questions from standard input where a file is read from it; `instead` is what to do.
+
+    Raises
+    ------
+    ConfigError
+    """
+    held = held_by_stdin()
+    if held is not None:
+        what = held if held in ("model", "vectors", "corpus") else f"`{held}`"
+        raise ConfigError(f"standard input holds the {what}: {instead}")
 
 
 def _name(param: click.Parameter | None) -> str | None:

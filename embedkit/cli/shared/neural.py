@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from embedkit.cli.shared.files import INPUT, OUTPUT
+from embedkit.cli.shared.files import INPUT, OUTPUT, refuse_held_stdin
 from embedkit.cli.shared.options import chain, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import note, note_keyboard
 from embedkit.cli.shared.reading import load, reading_options_of, refuse_reading
@@ -19,8 +19,6 @@ from embedkit.cli.shared.telling import tell_trained_on
 from embedkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from embedkit.nn.words.tokens import TokenizerSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -322,21 +320,6 @@ def load_vectors(path: str | None, of: str = "vectors") -> Any:
     return load(path, of)
 
 
-def load_features(path: str) -> np.ndarray:
-    """The matrix, or the array of (images, regions, features), in an .npy file; nothing is unpickled."""
-    import numpy as np
-
-    from embedkit.errors import FormatError
-    from embedkit.formats.npy import load_array
-
-    array = load_array(path, path, "FEATURES, which stand before CAPTIONS, a matrix or (images, regions, features)")
-    if not isinstance(array, np.ndarray) or array.ndim not in (2, 3) or array.dtype.kind not in "fiu":
-        raise FormatError(
-            f"{path}: expected an .npy matrix of numbers, one row an image, or (images, regions, features)"
-        )
-    return array.astype(np.float32)
-
-
 def line_batches(files: Sequence[str], size: int = BLOCK) -> Iterator[list[str]]:
     """Lines of files (`size` at a time) or of standard input, empty ones too.
 
@@ -356,6 +339,8 @@ def line_batches(files: Sequence[str], size: int = BLOCK) -> Iterator[list[str]]
         if block:
             yield block
         return
+    if not files:
+        refuse_held_stdin("name files of text")
     note_keyboard("a line of text and Enter")
     rest = b""
     waiting: Any = sys.stdin.buffer

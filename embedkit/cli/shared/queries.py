@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from embedkit.cli.shared.files import STDIN_HOLDS_MODEL
+from embedkit.cli.shared.files import refuse_held_stdin
 from embedkit.cli.shared.output import Results, note, note_keyboard, warn
 from embedkit.errors import ConfigError, EmbedkitError, UnknownWordError
 from embedkit.files.locations import STDIN
@@ -57,8 +57,7 @@ def query_batches(arguments: Sequence[str], most: int = 4096) -> Iterator[list[s
             raise ConfigError("expected words, found an empty argument")
         yield list(arguments)
         return
-    if click.get_current_context().meta.get(STDIN_HOLDS_MODEL):
-        raise ConfigError("standard input holds the model: give the words as arguments")
+    refuse_held_stdin("give the words as arguments")
     note_keyboard("a question and Enter")
     stream: Any = sys.stdin.buffer  # a BufferedReader: read1 returns what waits, read would wait for more
     rest = b""
@@ -227,21 +226,24 @@ def answer_lines(
 ) -> int:
     """Print the rows that `answer` gives for each text or line of standard input, behind it; returns the exit status.
 
-    The error of a text that is alone is the command's. With `empty` an empty argument is a text as well.
+    A text without an answer makes the status 1; its error names the line, or the text where there are several. With
+    `empty` an empty argument is a text as well.
     """
-    status, alone = 0, len(texts) == 1
+    status = number = 0
     with Results(columns, as_json) as results:
         for lines in [texts] if texts and empty else query_batches(texts):
             for line in lines:
+                number += 1
                 if not line and not texts:
                     results.blank()
                     continue
                 try:
                     rows = list(answer(line))
                 except EmbedkitError as error:
-                    if alone and not as_json:
-                        raise
-                    warn(str(error))
+                    if len(texts) == 1 and not as_json:
+                        raise EmbedkitError(str(error)) from error  # of status 1, whatever it was
+                    place = "" if len(texts) == 1 else f"text {number}: " if texts else f"line {number}: "
+                    warn(f"{place}{error}")
                     results.refused(line, str(error))
                     status = 1
                     continue

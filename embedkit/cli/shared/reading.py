@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from embedkit.cli.shared.files import INPUT, STDIN_HOLDS_MODEL
+from embedkit.cli.shared.files import INPUT
 from embedkit.errors import ConfigError, EmbedkitError
-from embedkit.files.locations import STDIN
 from embedkit.formats import FORMATS
 from embedkit.options import listed
 
@@ -122,8 +121,6 @@ def load(path: str, of: str = _MODEL) -> KeyedVectors:
     """Open the model of a command, or the one of the option `of`, as its options say."""
     from embedkit.query import storing
 
-    if path == STDIN:
-        click.get_current_context().meta[STDIN_HOLDS_MODEL] = True
     try:
         return storing.load(path, **reading(of))
     except EmbedkitError as error:
