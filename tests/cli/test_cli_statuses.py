@@ -257,6 +257,10 @@ def test_questions_where_the_model_comes_from_standard_input(folder, monkeypatch
         done = run_here(*command.split(), stdin=model)
         assert done.returncode == 2 and "standard input holds the model: give the words as arguments" in done.stderr
     assert run_here("lm", "predict", "-", "sun", stdin=model).returncode == 0
+    train = ["tag", "train", "tags.tsv", "-o", "tagger.safetensors", "--epochs", "1", "--hidden-size", "2", "-q"]
+    assert main(train) == 0
+    done = run_here("tag", "predict", "-", stdin=(folder / "tagger.safetensors").read_bytes())
+    assert done.returncode == 2 and "standard input holds the model: name files of text" in done.stderr
 
 
 def test_texts_to_search_come_from_standard_input():

@@ -303,6 +303,7 @@ def test_commands(tmp_path, capsys):
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
+    assert main(["lm", "predict", model, "1 2"]) == main(["lm", "predict", model, "1 2", "--json"]) == 1
 
 
 def test_bad_input(tmp_path):
