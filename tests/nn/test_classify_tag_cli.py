@@ -147,7 +147,7 @@ def test_tagging_lines(folder):
             "the vectors have 4 dimensions, the model",
         ),
         (
-            ["classify", "train", "reviews.tsv", "--valid", "strange.tsv", "-o", "x"],
+            ["classify", "train", "reviews.tsv", "--model", "mean", "--valid", "strange.tsv", "-o", "x"],
             1,
             "strange.tsv, line 2: the label 'meh' was never seen in training; expected one of neg, pos",
         ),
