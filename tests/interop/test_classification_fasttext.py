@@ -138,13 +138,14 @@ def test_a_linear_model_gives_the_same_labels_there(corpus, tmp_path):
 def test_a_linear_model_is_scikit_learns_logistic_regression():
     linear_model = pytest.importorskip("sklearn.linear_model")
     from embedkit.classification.descent import minimise
-    from embedkit.classification.linear import Problem
+    from embedkit.classification.linear_problem import Problem
     from embedkit.classification.options import LinearOptions
 
     draw = random.Random(3)
     texts = [" ".join(draw.choices("abcdefghij", k=6)) for _ in range(200)]
     labels = [[str((text.count("a") + text.count("b")) % 3)] for text in texts]
-    options = LinearOptions(min_n=0, max_n=0, word_ngrams=1, min_count=1, bucket=2000, workers=1)
+    given = {"min_n": 0, "max_n": 0, "word_ngrams": 1, "min_count": 1, "bucket": 2000, "word_strength": 1.0}
+    options = LinearOptions(workers=1, **given)
     problem = Problem(texts, labels, options)
     point = minimise(problem.loss(10.0), np.zeros(problem.size, np.float32), tolerance=1e-4, most=500)
     lines = np.zeros((len(texts), len(problem._strengths)))
