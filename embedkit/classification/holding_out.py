@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from embedkit.errors import CorpusError, check_texts, few_names
-from embedkit.text.labelled import check_sets
+from embedkit.errors import check_texts
+from embedkit.text.labelled import check_sets, check_valid_labels
 
 FEWEST_HELD_OUT = 20
 Labelled = tuple[Sequence[str | bytes], Sequence[Sequence[str]]]  # texts and the labels of each
@@ -53,9 +53,4 @@ def check_valid(valid: Labelled, labels: Sequence[Sequence[str]], min_count_labe
     """
     check_texts(valid[0])
     check_sets(*valid, ("valid texts", "valid labels"))
-    known, found = kept_labels(labels, min_count_label), kept_labels(valid[1], 1)
-    if not known & found:
-        raise CorpusError(
-            f"`valid` holds none of the labels that are trained on: expected {few_names(sorted(known))}, found "
-            f"{few_names(sorted(found)) or 'none'}"
-        )
+    check_valid_labels(kept_labels(labels, min_count_label), kept_labels(valid[1], 1))

@@ -13,9 +13,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from itertools import chain
 
-from embedkit.errors import ConfigError, CorpusError, check_aligned, check_texts
+from embedkit.errors import ConfigError, CorpusError, check_aligned, check_texts, few_names
 from embedkit.text.fields import columns_of
-from embedkit.text.lines import Source, names_of, numbered_lines, shortened
+from embedkit.text.lines import Source, numbered_lines, shortened
+from embedkit.text.reading import short_name
 from embedkit.text.repeated import tell_repeated
 
 FASTTEXT_LABEL = "__label__"
@@ -53,6 +54,22 @@ def check_labels(names: Collection[str], n: int, what: str = "label", expected: 
         found = ", ".join(map(repr, names)) or "none"
         raise CorpusError(
             f"expected at least two different {what}s, found only {found}; is the {what} in the last column?"
+        )
+
+
+def check_valid_labels(
+    known: Collection[str], found: Collection[str], what: str = "label", name: str = "valid"
+) -> None:
+    """Refuse the labels of texts that are to measure, the parameter `name`, where none is one that is learnt.
+
+    Raises
+    ------
+    CorpusError
+    """
+    if not set(known) & set(found):
+        raise CorpusError(
+            f"`{name}` holds none of the {what}s that are trained on: expected {few_names(sorted(known))}, found "
+            f"{few_names(sorted(found)) or 'none'}; are the columns the other way round?"
         )
 
 
@@ -188,7 +205,7 @@ def read_label_sets(
                 data.labels.append(labels)
                 data.places.append(place)
     if not data.texts:
-        raise CorpusError(f"no text<TAB>label lines in {names_of(sources)}: there is nothing to work on")
+        raise CorpusError(f"no text<TAB>label lines in {short_name(sources)}: there is nothing to work on")
     return data
 
 

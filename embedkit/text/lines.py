@@ -86,10 +86,3 @@ def _lines(source: Source, encoding_errors: str) -> Iterator[str]:
         yield second.rstrip("\r")
     for line in lines:
         yield line.rstrip("\r")
-
-
-def names_of(sources: Source | Iterable[Source]) -> str:
-    """The files' names with commas between them, for messages."""
-    if isinstance(sources, (str, os.PathLike)):
-        return str(sources)
-    return ", ".join(os.fspath(s) for s in sources)

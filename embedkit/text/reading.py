@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -133,7 +133,7 @@ def kept(sources: Sources) -> Sources:
     return sources if isinstance(sources, str | os.PathLike | Sequence) else list(sources)
 
 
-def short_name(sources: Sources) -> str:
+def short_name(sources: Source | Iterable[Source]) -> str:
     """What was named, for a message: the first few of many."""
     if isinstance(sources, str | os.PathLike):
         sources = [sources]

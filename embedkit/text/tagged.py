@@ -18,7 +18,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from embedkit.errors import ConfigError, CorpusError, check_aligned
-from embedkit.text.lines import Source, names_of, numbered_lines, shortened
+from embedkit.text.lines import Source, numbered_lines, shortened
+from embedkit.text.reading import short_name
 
 CONLLU_COLUMNS = 10
 _COMMENT = re.compile(r"#\s*(\S+\s*=|newdoc|newpar|global\.columns)")
@@ -92,7 +93,7 @@ def read_tagged(
             rows.append(row)
     finish()
     if not data.sentences:
-        raise CorpusError(f"no token<TAB>tag lines in {names_of(sources)}: there is nothing to work on")
+        raise CorpusError(f"no token<TAB>tag lines in {short_name(sources)}: there is nothing to work on")
     return data
 
 

@@ -124,6 +124,19 @@ def test_evaluating(folder):
     assert {r.split("\t")[0]: r.split("\t")[4] for r in rows[1:]} == {"DET": "40", "NOUN": "40", "VERB": "20"}
 
 
+def test_labels_of_valid_that_are_not_trained_on_count_as_wrong(folder, tmp_path):
+    (tmp_path / "valid.tsv").write_text("moving film\tpos\nfilm\tmeh\n")
+    (tmp_path / "tags.tsv").write_text("the\tDET\ncat\tODD\n")
+    train = ["classify", "train", folder / "reviews.tsv", "-o", tmp_path / "x", "--valid", tmp_path / "valid.tsv"]
+    for model in ("mean", "fasttext", "linear"):
+        epochs = [] if model == "linear" else ["--epochs", "1"]
+        run = embedkit(*train, "--model", model, *epochs)
+        assert "1 label is none that the model knows, as 'meh': it counts as wrong\n" in run.stderr
+    tags = ["tag", "train", folder / "pos.tsv", "-o", tmp_path / "x", "--valid", tmp_path / "tags.tsv"]
+    run = embedkit(*tags, "--epochs", "1", "--hidden-size", "2")
+    assert "1 tag is none that the model knows, as 'ODD': it counts as wrong\n" in run.stderr
+
+
 def test_tagging_lines(folder):
     run = embedkit("tag", "predict", folder / "t.safetensors", stdin="the cat runs\n\nthe dog\n")
     assert run.stdout == "the\tDET\ncat\tNOUN\nruns\tVERB\n\n\nthe\tDET\ndog\tNOUN\n\n"
@@ -146,10 +159,13 @@ def test_tagging_lines(folder):
             2,
             "the vectors have 4 dimensions, the model",
         ),
-        (
-            ["classify", "train", "reviews.tsv", "--model", "mean", "--valid", "strange.tsv", "-o", "x"],
-            1,
-            "strange.tsv, line 2: the label 'meh' was never seen in training; expected one of neg, pos",
+        *(
+            (
+                ["classify", "train", "reviews.tsv", "--model", model, "--valid", "strange.tsv", "-o", "x"],
+                1,
+                "--valid holds none of the labels that are trained on: expected neg, pos, found meh; are the columns",
+            )
+            for model in ("mean", "fasttext", "linear")
         ),
         (["classify", "train", "one.tsv", "-o", "x"], 1, "one.tsv, line 1: expected text<TAB>label, found one column"),
         (["tag", "train", "single.tsv", "-o", "x"], 1, "single.tsv, line 1: tags do not line up with tokens"),
@@ -169,7 +185,7 @@ def test_tagging_lines(folder):
     ],
 )
 def test_one_clear_line_for_bad_input(folder, arguments, status, message):
-    (folder / "strange.tsv").write_text("film\tpos\nfilm\tmeh\n")
+    (folder / "strange.tsv").write_text("film\tmeh\n")
     (folder / "one.tsv").write_text("no label\n")
     (folder / "single.tsv").write_text("word\n")
     (folder / "blank.tsv").write_text("\n\n")

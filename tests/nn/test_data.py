@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedkit.errors import ConfigError, CorpusError
-from embedkit.nn.learning.batches import bucketed_batches, encode_labels, hold_out, hold_out_groups, label_set, padded
+from embedkit.nn.learning.batches import bucketed_batches, hold_out, hold_out_groups, label_set, padded
 from embedkit.text.labelled import LabelledTexts, read_label_sets, read_labelled
 from embedkit.text.tagged import TaggedSentences, read_tagged
 
@@ -222,9 +222,6 @@ def test_labels():
     assert label_set(["b", "a", "b"]) == ["a", "b"]
     with pytest.raises(CorpusError, match=r"at least two different labels, found only 'a'"):
         label_set(["a", "a"])
-    np.testing.assert_array_equal(encode_labels(["b", "a"], ["a", "b"], ["x", "y"]), [1, 0])
-    with pytest.raises(CorpusError, match=r"f line 3: the label 'c' was never seen in training; expected one of a, b"):
-        encode_labels(["a", "c"], ["a", "b"], ["f line 2", "f line 3"])
 
 
 @given(

@@ -103,13 +103,25 @@ def test_a_sentence_of_ten_thousand_words():
     assert np.isfinite(history.epochs[0]["loss"]) and len(tagger.tag([data.sentences[0]])[0]) == 10_000
 
 
+def test_tags_of_valid_that_training_never_saw():
+    known = sentences(6)
+    odd = [[*tags[:-1], "X"] for tags in known.tags]
+    config, options = TaggerConfig(hidden_size=4), TrainingOptions(epochs=1)
+    for tags, n_sound in ((odd, 0), ([known.tags[0], *odd[1:]], 1)):
+        valid = TaggedSentences(known.sentences, tags, known.places)
+        tagger, history = train_tagger(sentences(20), vectors(), valid=valid, config=config, options=options)
+        n_words = sum(map(len, tags))
+        assert history.epochs[0]["valid_accuracy"] <= 1 - (len(tags) - n_sound) / n_words
+        assert "X" not in tagger.labels
+
+
 def test_bad_input():
     tagger, _ = train_tagger(
         sentences(20), vectors(), options=TrainingOptions(epochs=1), config=TaggerConfig(hidden_size=4)
     )
     strange = TaggedSentences([["a"]], [["X"]], ["t.tsv line 4"])
     assert evaluate_tagger(tagger, strange).words.accuracy == 0 and evaluate_tagger(tagger, strange).n_unseen == 1
-    with pytest.raises(CorpusError, match=r"t.tsv line 4: the label 'X' was never seen in training"):
+    with pytest.raises(CorpusError, match="`valid` holds none of the tags that are trained on: expected DET, NOUN"):
         train_tagger(sentences(20), vectors(), valid=strange)
     one = TaggedSentences([["a", "b"] * 40], [["X", "Y"] * 40], ["t.tsv line 1"])
     with pytest.raises(CorpusError, match="found 1 sentence of 80 words: expected several, a blank line between"):

@@ -51,7 +51,7 @@ from embedkit.cli.shared.options import given, json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import refuse_reading
-from embedkit.cli.shared.telling import tell_unanswered, tell_unseen
+from embedkit.cli.shared.telling import tell_unanswered, tell_unseen, tell_valid
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.encoder import MODELS
 from embedkit.nn.layers.pooling import POOLINGS
@@ -152,13 +152,16 @@ def train(
     training = take_training_options(options)
     settings = {name: options.pop(name) for name in ("valid_fraction", "vector_size", "unfreeze_after")}
     texts = read_texts(data, *columns).single()
+    held = read_texts(valid, *columns).single() if valid else None
+    if held is not None:
+        tell_valid(texts.labels, [held.labels], quiet)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
         model, history = train_classifier(
             texts,
             load_vectors(vectors),
             config=ClassifierConfig(**options),
             options=training,
-            valid=read_texts(valid, *columns).single() if valid else None,
+            valid=held,
             progress=progress,
             note=lambda message: note(message, quiet),
             encoder=load_encoder(encoder, tune_encoder),

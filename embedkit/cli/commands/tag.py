@@ -27,7 +27,7 @@ from embedkit.cli.shared.neural import (
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note, print_json, print_line, warn
 from embedkit.cli.shared.progress import progress_bar
-from embedkit.cli.shared.telling import tell_unseen
+from embedkit.cli.shared.telling import tell_unseen, tell_valid
 from embedkit.errors import CorpusError
 from embedkit.nn.learning.entities import SCHEMES, check_legal, recognise
 from embedkit.nn.models.tagger import OUTPUTS, TAGGER_TRAINING, Tagger, TaggerConfig
@@ -147,6 +147,9 @@ def train(
     if options["output"] == "linear" and options["wide"]:
         refuse(("wide",), "with --output-layer linear: only a crf weighs sequences")
     sentences = read_tagged(list(data), columns)
+    held = read_tagged(list(valid), columns) if valid else None
+    if held is not None:
+        tell_valid((tag for tags in sentences.tags for tag in tags), held.tags, quiet, "tag")
     if options["epochs"] is None:
         options["epochs"] = suited_epochs(sentences)
     training = take_training_options(options)
@@ -160,7 +163,7 @@ def train(
                 **options, scheme=_scheme(sentences, scheme, quiet), morphemes=_morphemes(known, morphemes, quiet)
             ),
             options=training,
-            valid=read_tagged(list(valid), columns) if valid else None,
+            valid=held,
             progress=progress,
             note=lambda message: note(message, quiet),
             encoder=load_encoder(encoder, tune_encoder),

@@ -14,7 +14,7 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import chain, given, option_of, parse_size, refuse
 from embedkit.cli.shared.output import note
 from embedkit.cli.shared.progress import progress_bar
-from embedkit.cli.shared.telling import tell_trained_on, tell_unseen
+from embedkit.cli.shared.telling import tell_trained_on, tell_valid
 from embedkit.errors import ConfigError
 from embedkit.options import check_given, defaults, described, listed
 
@@ -142,7 +142,7 @@ def _check_valid(
         return None
     refuse(["valid_fraction"], "with `valid`, which is all that measures")
     tell_trained_on("valid", click.get_current_context().params["valid"])
-    tell_unseen(kept_labels(data.labels, min_count_label or 0), valid.labels, quiet)
+    tell_valid(kept_labels(data.labels, min_count_label or 0), valid.labels, quiet)
     return valid.texts, valid.labels
 
 
@@ -152,7 +152,7 @@ def tune_and_save(data: LabelledSets, valid: LabelledSets, out: str, options: di
     from embedkit.classification.storing import save_bag
 
     tell_trained_on("autotune", [options["autotune"]])
-    tell_unseen((label for labels in data.labels for label in labels), valid.labels, quiet)
+    tell_valid((label for labels in data.labels for label in labels), valid.labels, quiet, name="autotune")
     chosen = {name: value for name, value in _chosen(_OPTIONS.values(), out).items() if name != "seed"}
     size = parse_size(options["max_size"]) if options["max_size"] else None
     with progress_bar(quiet) as progress:

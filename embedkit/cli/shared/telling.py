@@ -9,6 +9,7 @@ import click
 from embedkit.cli.shared.output import note, warn
 from embedkit.errors import few_names
 from embedkit.files.outputs import same_file
+from embedkit.text.labelled import check_valid_labels
 
 
 def tell_trained_on(name: str, files: Sequence[str]) -> None:
@@ -27,6 +28,15 @@ def tell_unanswered(number: int, line: str, reason: str, quiet: bool) -> int:
         return 0
     warn(f"line {number} {reason}")
     return 1
+
+
+def tell_valid(
+    known: Iterable[str], found: Sequence[Sequence[str]], quiet: bool, what: str = "label", name: str = "valid"
+) -> None:
+    """Refuse labels of texts that are to measure where none is known; say how many are not, which count as wrong."""
+    names = set(known)
+    check_valid_labels(names, {label for labels in found for label in labels}, what, name)
+    tell_unseen(names, found, quiet, what)
 
 
 def tell_unseen(known: Iterable[str], found: Sequence[Sequence[str]], quiet: bool, what: str = "label") -> None:

@@ -24,32 +24,6 @@ def label_set(labels: Iterable[str], what: str = "label", expected: str = "text<
     return names
 
 
-def encode_labels(labels: Sequence[str], names: Sequence[str], places: Sequence[str]) -> np.ndarray:
-    """Numbers of labels, int64 (n,).
-
-    Parameters
-    ----------
-    labels, names : sequence of str
-        The labels and those that there are.
-    places : sequence of str
-        Where each label stands, for the message; one place for all is allowed.
-
-    Raises
-    ------
-    CorpusError
-        For a label that is not among `names`.
-    """
-    index = {name: i for i, name in enumerate(names)}
-    for i, label in enumerate(labels):
-        if label not in index:
-            known = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-            raise CorpusError(
-                f"{places[i if len(places) > 1 else 0]}: the label {label!r} was never seen in training; "
-                f"expected one of {known}"
-            )
-    return np.array([index[label] for label in labels], dtype=np.int64)
-
-
 def hold_out(n: int, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Split 0 .. n-1 at random into (training, validation); at least one of each where n > 1."""
     order = rng.permutation(n)

@@ -13,7 +13,6 @@ from embedkit.nn.layers.losses import cross_entropy
 from embedkit.nn.layers.parameters import Gradients
 from embedkit.nn.learning.batches import (
     bucketed_batches,
-    encode_labels,
     hold_out,
     label_set,
     padded,
@@ -27,7 +26,7 @@ from embedkit.nn.words.lookup import build_lookup
 from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer, tokenizer_settings
 from embedkit.nn.words.word_input import WordInput
 from embedkit.progress import ProgressCallback
-from embedkit.text.labelled import LabelledTexts
+from embedkit.text.labelled import LabelledTexts, check_valid_labels
 
 if TYPE_CHECKING:
     from embedkit.classification.model import BagClassifier
@@ -64,7 +63,8 @@ def train_classifier(
     config : ClassifierConfig, optional
     options : TrainingOptions, optional
     valid : LabelledTexts, optional
-        Tells the best epoch; by default a random part of `data`, `valid_fraction` of it.
+        Tells the best epoch; by default a random part of `data`, `valid_fraction` of it. A label that training never
+        saw counts as wrong.
     tokenizer : dict, optional
         ``tokenizer`` and ``lowercase``; by default as stored with the vectors, or with the language model
         where there are none.
@@ -84,14 +84,14 @@ def train_classifier(
     Raises
     ------
     CorpusError
-        When there are fewer than two labels, or `valid` has one that training never saw.
+        When there are fewer than two labels, or `valid` has none of them.
     TrainingError
         When a loss or a gradient is NaN or infinite.
     """
     config, options = config or ClassifierConfig(), options or CLASSIFIER_TRAINING
     check_frozen(vectors is not None, config.frozen, unfreeze_after, options.epochs)
     labels = label_set(data.labels)
-    targets = encode_labels(data.labels, labels, data.places)
+    targets, _ = with_unseen(data.labels, labels)
     settings = tokenizer or (
         tokenizer_settings(vectors) if encoder is None or vectors is not None else encoder.model.tokenizer
     )
@@ -104,7 +104,8 @@ def train_classifier(
     else:
         train, held_out = np.arange(len(data)), len(data) + np.arange(len(valid))
         texts = data.texts + valid.texts
-        valid_targets = encode_labels(valid.labels, labels, valid.places)
+        check_valid_labels(labels, set(valid.labels))
+        valid_targets, _ = with_unseen(valid.labels, labels)
     cut = text_tokenizer(settings)
     sentences = [cut(text) for text in texts]
     lookup, weight, scale, learnt = build_lookup(
@@ -179,7 +180,8 @@ class _Task:
 
     def validate(self, check: Callable[[], None]) -> dict[str, float]:
         found = self.classifier.type_probabilities(self.valid_ids, self.rows, check)
-        right = found[np.arange(len(found)), self.valid_targets]
-        loss = float(-np.log(np.maximum(right, 1e-12)).mean()) if len(found) else float("nan")
+        known = np.flatnonzero(self.valid_targets < len(self.classifier.labels))
+        right = found[known, self.valid_targets[known]]
+        loss = float(-np.log(np.maximum(right, 1e-12)).mean()) if len(known) else float("nan")
         accuracy = float((found.argmax(1) == self.valid_targets).mean()) if len(found) else float("nan")
         return {"valid_accuracy": accuracy, "valid_loss": loss}

@@ -22,7 +22,8 @@ from embedkit.nn.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from embedkit.nn.words.token_table import TokenTable, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
 from embedkit.progress import ProgressCallback
-from embedkit.text.lines import names_of, numbered_lines
+from embedkit.text.lines import numbered_lines
+from embedkit.text.reading import short_name
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -86,7 +87,7 @@ def read_pairs(
             pairs.sources.append(columns[0])
             pairs.targets.append(columns[1])
     if not pairs.sources:
-        raise CorpusError(f"no source<TAB>target lines in {names_of(sources)}: there is nothing to work on")
+        raise CorpusError(f"no source<TAB>target lines in {short_name(sources)}: there is nothing to work on")
     return pairs
 
 

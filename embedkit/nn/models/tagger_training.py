@@ -13,7 +13,6 @@ from embedkit.errors import CorpusError
 from embedkit.nn.layers.parameters import Gradients, merge_gradients
 from embedkit.nn.learning.batches import (
     bucketed_batches,
-    encode_labels,
     hold_out_run,
     label_set,
     padded,
@@ -32,7 +31,7 @@ from embedkit.nn.words.surroundings import WordBags
 from embedkit.nn.words.tokens import TokenTypes, tokenizer_settings
 from embedkit.nn.words.word_input import WordInput
 from embedkit.progress import Progress, ProgressCallback
-from embedkit.text.labelled import FEW_LABELLED
+from embedkit.text.labelled import FEW_LABELLED, check_valid_labels
 from embedkit.text.tagged import TaggedSentences
 from embedkit.threads import ordered_map, usable_cores
 
@@ -89,6 +88,7 @@ def train_tagger(
     else:
         train, held_out = np.arange(len(data)), len(data) + np.arange(len(valid))
         sentences = data.sentences + valid.sentences
+        check_valid_labels(labels, {tag for tags in valid.tags for tag in tags}, "tag")
         targets += _targets(valid, labels)
     seen = [token for i in train for token in sentences[i]]
     cut = None if config.morphemes is None else word_pieces(config.morphemes).as_vectors
@@ -190,10 +190,8 @@ def _refuse_swapped(data: TaggedSentences, labels: list[str]) -> None:
 
 
 def _targets(data: TaggedSentences, labels: list[str]) -> list[np.ndarray]:
-    return [
-        encode_labels(tags, labels, [f"the sentence at {place}"])
-        for tags, place in zip(data.tags, data.places, strict=True)
-    ]
+    """Numbers of the tags of each sentence; those of tags that are no labels lie behind these."""
+    return [with_unseen(tags, labels)[0] for tags in data.tags]
 
 
 def _wide(
@@ -272,11 +270,15 @@ class _Task:
         wide = self.valid_wide
         if wide is None or not self.valid_ids:
             return
-        lengths = np.array([len(ids) for ids in self.valid_ids])
+        ends = np.cumsum([len(ids) for ids in self.valid_ids])
+        targets, n_tags = np.split(self.valid_targets, ends[:-1]), len(self.tagger.labels)
+        known = np.array([i for i, tags in enumerate(targets) if (tags < n_tags).all()], np.int64)
+        if not len(known):
+            return
+        lengths = np.array([len(targets[i]) for i in known], np.int64)
         some = int(np.searchsorted(np.cumsum(lengths), MOST_TO_WEIGH)) + 1
-        targets = np.split(self.valid_targets, np.cumsum(lengths)[:-1])
         batches = []
-        for batch in bucketed_batches(lengths[:some], self.batch_size, None):
+        for batch in (known[part] for part in bucketed_batches(lengths[:some], self.batch_size, None)):
             types, mask = padded([self.valid_ids[i] for i in batch])
             scores, _ = self.tagger.forward(types, mask, self.rows)
             batches.append((scores, padded([targets[i] for i in batch])[0], mask, [wide[i] for i in batch]))
