@@ -20,6 +20,11 @@ class CorpusError(EmbedkitError):
 class EmptyCorpusError(CorpusError):
     """The text holds no word of the vocabulary."""
 
+    @classmethod
+    def of(cls, name: str) -> EmptyCorpusError:
+        """The error of the text that messages call `name`."""
+        return cls(f"{name} holds no word of the vocabulary")
+
 
 class FormatError(EmbedkitError):
     """A file is cut off, damaged or of another kind than expected."""

@@ -12,7 +12,7 @@ from embedkit.cluster.words import MERGED_AT_ONCE, count_words, cut, listed
 from embedkit.errors import CorpusError, EmptyCorpusError
 from embedkit.progress import ProgressCallback
 from embedkit.text.ranges import ByteRange
-from embedkit.text.reading import Sources
+from embedkit.text.reading import Sources, short_name
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 
@@ -99,7 +99,7 @@ class SpreadCorpus:
         (counts,) = engine.results(layer)
         n_tokens = int(counts.sum())
         if n_tokens == 0:
-            raise EmptyCorpusError("the text holds no word of the vocabulary")
+            raise EmptyCorpusError.of(short_name(sources))
         if counted and not np.array_equal(counts, vocabulary.counts):
             raise CorpusError("the corpus changed while it was read: its words were counted once more and differ")
         if not vocabulary.has_counts:

@@ -13,7 +13,7 @@ from embedkit.counting.tfidf import documents_over, read_documents
 from embedkit.errors import EmptyCorpusError
 from embedkit.progress import ProgressCallback
 from embedkit.text.ranges import ByteRange
-from embedkit.text.reading import Sources
+from embedkit.text.reading import Sources, short_name
 from embedkit.vocabulary import Vocabulary
 
 
@@ -41,7 +41,7 @@ def bag_of_words(
     offsets = np.concatenate([np.zeros(1, np.int64), *(p.offsets[1:] + e for p, e in zip(parts, ends, strict=False))])
     columns, values = (np.concatenate([getattr(part, name) for part in parts]) for name in ("columns", "values"))
     if not len(columns):
-        raise EmptyCorpusError("the text holds no word of the vocabulary")
+        raise EmptyCorpusError.of(short_name(sources))
     return SparseMatrix(offsets, columns, values, len(vocabulary)), vocabulary
 
 

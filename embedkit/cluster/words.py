@@ -10,7 +10,7 @@ from embedkit.files.locations import STDIN, size_of
 from embedkit.files.urls import is_url
 from embedkit.progress import ProgressCallback
 from embedkit.text.ranges import ByteRange, byte_ranges
-from embedkit.text.reading import Listed, Sources, list_sources
+from embedkit.text.reading import Listed, Sources, list_sources, short_name
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import count_all_words
 from embedkit.vocabulary.merging import add_counts, merge_vocabularies
@@ -85,7 +85,7 @@ def count_words(
     while len(layer) > 1:
         layer = [engine.submit(_add, *layer[i : i + MERGED_AT_ONCE]) for i in range(0, len(layer), MERGED_AT_ONCE)]
     (whole,) = reported(engine.results(layer), 1, "counting", progress)
-    return merge_vocabularies([whole], min_count, max_vocab)
+    return merge_vocabularies([whole], min_count, max_vocab, short_name(sources))
 
 
 def words_of_range(span: str | ByteRange, reading: dict[str, Any]) -> Vocabulary:

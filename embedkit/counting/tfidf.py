@@ -19,10 +19,10 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from embedkit.counting.sparse import SparseMatrix
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.errors import ConfigError, EmptyCorpusError
 from embedkit.files.atomic import atomic_open
 from embedkit.progress import Progress, ProgressCallback
-from embedkit.text.reading import Sources, read_lines
+from embedkit.text.reading import Sources, kept, read_lines, short_name
 from embedkit.text.tokenizers import get_tokenizer
 from embedkit.vocabulary import Vocabulary
 
@@ -98,6 +98,7 @@ def bag_of_words(
     CorpusError
         When the text cannot be read or holds no word of the vocabulary.
     """
+    sources = kept(sources)
     words, raw = read_documents(
         sources,
         tokenizer=tokenizer,
@@ -108,10 +109,11 @@ def bag_of_words(
     )
     if vocabulary is None:
         counts = np.bincount(raw[raw >= 0], minlength=len(words))
-        vocabulary = Vocabulary.from_counts(zip(words, counts.tolist(), strict=True), min_count, max_vocab)
+        pairs = zip(words, counts.tolist(), strict=True)
+        vocabulary = Vocabulary.from_counts(pairs, min_count, max_vocab, short_name(sources))
     counted = documents_over(words, raw, vocabulary)
     if not len(counted.columns):
-        raise CorpusError("the text holds no word of the vocabulary")
+        raise EmptyCorpusError.of(short_name(sources))
     return counted, vocabulary
 
 

@@ -17,12 +17,13 @@ import numpy as np
 
 from embedkit.counting.sparse import SparseMatrix
 from embedkit.counting.tfidf import documents_over, read_documents, weigh
-from embedkit.errors import ConfigError, CorpusError, FormatError
+from embedkit.errors import ConfigError, CorpusError, EmptyCorpusError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.safetensors import TFIDF, SafetensorsFile, metadata_of
 from embedkit.files.safetensors_writer import SafetensorsWriter
 from embedkit.progress import ProgressCallback
-from embedkit.text.reading import Sources
+from embedkit.text.reading import Sources, short_name
+from embedkit.text.reading import kept as kept_sources
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.words import Words
 
@@ -121,12 +122,13 @@ class TfidfModel:
         CorpusError
             When the text cannot be read or no term is left.
         """
-        settings = settings or TfidfSettings()
+        settings, sources = settings or TfidfSettings(), kept_sources(sources)
         terms, raw = _read(sources, settings, json_field, encoding_errors, progress)
         fixed = vocabulary is not None
         if vocabulary is None:
             counts = np.bincount(raw[raw >= 0], minlength=len(terms))
-            vocabulary = Vocabulary.from_counts(zip(terms, counts.tolist(), strict=True), min_count)
+            pairs = zip(terms, counts.tolist(), strict=True)
+            vocabulary = Vocabulary.from_counts(pairs, min_count, name=short_name(sources))
         matrix = documents_over(terms, raw, vocabulary)
         document_frequencies = np.bincount(matrix.columns, minlength=len(vocabulary))
         n_documents = matrix.shape[0]
@@ -143,7 +145,7 @@ class TfidfModel:
                 vocabulary = Vocabulary(packed, vocabulary.counts[kept])
                 matrix, document_frequencies = documents_over(terms, raw, vocabulary), document_frequencies[kept]
         if not len(matrix.columns):
-            raise CorpusError("the text holds no word of the vocabulary")
+            raise EmptyCorpusError.of(short_name(sources))
         model = cls(vocabulary, document_frequencies.astype(np.int64), n_documents, settings)
         return model, model.weigh(matrix)
 

@@ -42,6 +42,7 @@ def learn(
     options: SentenceOptions,
     stop_words: Sequence[str] = (),
     cutting: tuple[str, bool] | None = None,
+    name: str = "the text",
 ) -> tuple[SentenceModel, SentenceEncoder]:
     """Learn from a text what a method needs.
 
@@ -55,6 +56,8 @@ def learn(
     stop_words : sequence of str
     cutting : (str, bool), optional
         The tokenizer and whether it lower-cases; by default as in the training of `model`.
+    name : str
+        What messages call the text.
 
     Returns
     -------
@@ -73,7 +76,7 @@ def learn(
     encoder = SentenceEncoder(model, start)
     read = [encoder.rows.read(piece) for piece in lines]
     if not sum(len(piece.rows) for piece in read):
-        raise CorpusError("the text holds no word that the model knows")
+        raise CorpusError(f"{name} holds no word that the model knows")
     fitted = _weighed(start, encoder.rows, read)
     encoder = SentenceEncoder(model, fitted, encoder.rows)
     encoder.read = read

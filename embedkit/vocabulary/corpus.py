@@ -156,14 +156,15 @@ class Corpus:
             progress=progress,
             keep_empty=keep_empty,
         )
+        name = short_name(sources)
         data, begins, lengths, counts = scanned.words.index()
         n_raw = int(counts.sum()) + scanned.n_unknown
         if vocabulary is None:
-            vocabulary, mapping = choose(data, begins, lengths, counts, min_count, max_vocab, short_name(sources))
+            vocabulary, mapping = choose(data, begins, lengths, counts, min_count, max_vocab, name)
         else:
             mapping = np.arange(len(vocabulary), dtype=np.int32)
         return cls._renumbered(
-            scanned.stream, [mapping[n] for n in scanned.numbers], vocabulary, n_raw, options, keep_empty
+            scanned.stream, [mapping[n] for n in scanned.numbers], vocabulary, n_raw, options, keep_empty, name
         )
 
     @classmethod
@@ -175,13 +176,14 @@ class Corpus:
         n_raw: int,
         options: dict[str, Any],
         keep_empty: bool,
+        name: str,
     ) -> Corpus:
         from embedkit.kernels.tokens import renumber
 
         state = np.zeros(3, dtype=np.int64)
         ids = stream.finish(lambda piece, table, out: renumber(piece, mappings[table], out, state, keep_empty))
         if state[1] == 0:
-            raise EmptyCorpusError("the text holds no word of the vocabulary")
+            raise EmptyCorpusError.of(name)
         return cls(ids, _with_counts(vocabulary, ids), int(state[1]), int(state[2]), n_raw, options)
 
     @classmethod

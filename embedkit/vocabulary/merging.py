@@ -10,7 +10,9 @@ from embedkit.vocabulary.vocabulary import Vocabulary, frequency_order, nothing_
 from embedkit.vocabulary.words import Words
 
 
-def merge_vocabularies(parts: Iterable[Vocabulary], min_count: int = 1, max_vocab: int | None = None) -> Vocabulary:
+def merge_vocabularies(
+    parts: Iterable[Vocabulary], min_count: int = 1, max_vocab: int | None = None, name: str = "the corpus"
+) -> Vocabulary:
     """Add up counts; the words come out by falling count, equal counts in UTF-8 order.
 
     The outcome does not depend on the order of the parts nor on how they were grouped, so long as only the last merge
@@ -22,13 +24,15 @@ def merge_vocabularies(parts: Iterable[Vocabulary], min_count: int = 1, max_voca
         May be empty ones.
     min_count, max_vocab
         As in `Vocabulary.from_counts`.
+    name : str
+        Of the corpus, for messages.
 
     Raises
     ------
     CorpusError
         When no word is left.
     """
-    return choose(*_added(parts), min_count, max_vocab)[0]
+    return choose(*_added(parts), min_count, max_vocab, name)[0]
 
 
 def add_counts(parts: Iterable[Vocabulary]) -> Vocabulary:

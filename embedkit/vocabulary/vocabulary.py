@@ -49,9 +49,15 @@ class Vocabulary:
 
     @classmethod
     def from_counts(
-        cls, counts: Mapping[str, int] | Iterable[tuple[str, int]], min_count: int = 5, max_vocab: int | None = None
+        cls,
+        counts: Mapping[str, int] | Iterable[tuple[str, int]],
+        min_count: int = 5,
+        max_vocab: int | None = None,
+        name: str = "the corpus",
     ) -> Vocabulary:
         """Keep words of `min_count` or more, at most the `max_vocab` most frequent; ties in UTF-8 order.
+
+        `name` is what messages call the text.
 
         Raises
         ------
@@ -62,7 +68,7 @@ class Vocabulary:
         # Strings compare by code point, which is the order of their UTF-8 bytes.
         kept = sorted((pair for pair in pairs if pair[1] >= min_count), key=lambda pair: (-pair[1], pair[0]))
         if not kept:
-            raise nothing_left(len(pairs), max((count for _, count in pairs), default=0), min_count)
+            raise nothing_left(len(pairs), max((count for _, count in pairs), default=0), min_count, name)
         kept = kept[:max_vocab]
         return cls([word for word, _ in kept], [count for _, count in kept])
 
@@ -216,10 +222,15 @@ def _word_and_count(line: str) -> tuple[str, int | None]:
     return line, None
 
 
+def no_words(name: str) -> CorpusError:
+    """The error for a text, called `name`, without a word."""
+    return CorpusError(f"{name} holds no words: expected text, found nothing but white space")
+
+
 def nothing_left(n_distinct: int, largest: int, min_count: int, name: str = "the corpus") -> CorpusError:
     """The error for a corpus in which no word reaches `min_count`; `name` tells it from others."""
     if n_distinct == 0:
-        return CorpusError(f"{name} holds no words: expected text, found nothing but white space")
+        return no_words(name)
     return CorpusError(
         f"no word occurs {min_count} times: {name} has {n_distinct:,} distinct words and the most frequent one "
         f"occurs {largest:,} time{'s' if largest != 1 else ''}; lower `min_count` or give more text"

@@ -170,5 +170,10 @@ def _draw(weights: np.ndarray, tokens: list[str], plot: str, title: str, quiet: 
 
 def _captions(path: str) -> list[str]:
     from embedkit.text.lines import plain_lines
+    from embedkit.text.reading import short_name
+    from embedkit.vocabulary.vocabulary import no_words
 
-    return list(plain_lines(path))
+    captions = list(plain_lines(path))
+    if not any(map(str.strip, captions)):
+        raise no_words(short_name(path))
+    return captions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,7 +31,7 @@ from embedkit.cli.shared.neural import (
     vectors_option,
 )
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option, topn_option
-from embedkit.cli.shared.output import Results, note, print_json, print_line
+from embedkit.cli.shared.output import Results, note, note_empty, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.queries import answer_lines, questions
 from embedkit.cli.shared.tokenizing import TOKENIZER
@@ -39,6 +39,7 @@ from embedkit.errors import ConfigError
 from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.models.language_training import LANGUAGE_TRAINING
+from embedkit.text.reading import short_name
 
 _DEFAULT = LanguageModelConfig()
 
@@ -118,11 +119,11 @@ def train(
     config = LanguageModelConfig(model, hidden_size, num_layers, heads, dropout, context, block, tied)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
         trained, history = train_language_model(
-            _lines(corpus),
+            _texts(corpus),
             load_vectors(vectors),
             config=config,
             options=training,
-            valid=_lines(valid) if valid else None,
+            valid=_texts(valid) if valid else None,
             tokenizer=tokenizer_choice(tokenizer, lowercase),
             progress=progress,
             note=lambda message: note(message, quiet),
@@ -155,7 +156,7 @@ def evaluate(model: str, corpus: tuple[str, ...], sentences: bool, as_json: bool
         print_sentences(_lines(corpus), language_model.cut, partial(score_lines, language_model), as_json)
         return
     with Results(FIGURES, as_json, header=True) as results:
-        results.row(*figures(evaluate_language_model(language_model, _lines(corpus))))
+        results.row(*figures(evaluate_language_model(language_model, _texts(corpus))))
 
 
 @click.command(epilog="Example: embedkit lm generate lm.safetensors --prompt 'the king' --count 5 --temperature 0.8")
@@ -251,7 +252,10 @@ def vectors(
     language_model = LanguageModel.load(model)
     weights = _weights(layers)
     found = []
-    for line in _lines(files or ("-",)):
+    lines = _lines(files or ("-",))
+    if not lines:
+        note_empty(short_name(files or ("-",)))
+    for line in lines:
         tokens = language_model.cut(line)
         values = language_model.vectors(tokens, weights)
         if npy is not None:
@@ -276,6 +280,16 @@ def _lines(sources: Iterable[str]) -> list[str]:
     from embedkit.text.reading import read_lines
 
     return [line.rstrip("\r") for line in read_lines(list(sources))]
+
+
+def _texts(sources: Sequence[str]) -> list[str]:
+    """Lines of which some have words."""
+    from embedkit.vocabulary.vocabulary import no_words
+
+    lines = _lines(sources)
+    if not any(map(str.strip, lines)):
+        raise no_words(short_name(sources))
+    return lines
 
 
 def _weights(text: str | None) -> list[float] | None:

@@ -81,6 +81,7 @@ def text_batches(
     """Texts and their vectors, piece by piece; none where a model is only learnt and kept."""
     from embedkit.documents.sentence_model import LEARNT, SentenceModel
     from embedkit.documents.sentences import SentenceEncoder, learn
+    from embedkit.text.reading import short_name
 
     if apply or method is None:
         refuse((*METHODS, *OPTIONS), "with `apply`: the model says how it was made")
@@ -92,7 +93,7 @@ def text_batches(
         encoder = SentenceEncoder(model, fitted)
         batches = _encoded(encoder, texts)
     elif fit:
-        fitted, encoder = learn(model, corpus_lines(fit), chosen, stop_words)
+        fitted, encoder = learn(model, corpus_lines(fit), chosen, stop_words, name=short_name(fit))
         batches = iter(()) if save_model and not texts else _encoded(encoder, texts)
     elif texts:
         raise ConfigError(
@@ -100,7 +101,7 @@ def text_batches(
         )
     else:
         pieces: list[list[str]] = []
-        fitted, encoder = learn(model, _kept(pieces), chosen, stop_words)
+        fitted, encoder = learn(model, _kept(pieces), chosen, stop_words, name="standard input")
         n_lines = sum(map(len, pieces))
         if n_lines < FEW_LINES and method != "tfidf":
             note(f"note: what is removed was learnt from {n_lines} lines; --fit CORPUS learns from another text", quiet)
@@ -121,7 +122,7 @@ def corpus_lines(corpus: str | Sequence[str]) -> Iterator[list[str]]:
 
 
 def _kept(pieces: list[list[str]]) -> Iterator[list[str]]:
-    for lines in query_batches(()):
+    for lines in query_batches((), needed=False):  # else learning tells
         pieces.append(lines)
         yield lines
 
