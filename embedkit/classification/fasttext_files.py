@@ -9,7 +9,7 @@ import numpy as np
 
 from embedkit.classification.model import BagClassifier, rows_of_buckets
 from embedkit.errors import EmbedkitError, FormatError
-from embedkit.files.locations import open_location
+from embedkit.files.copies import on_disk
 from embedkit.formats import fasttext_parts
 from embedkit.formats.fasttext_quantized import FastTextCodes
 
@@ -17,7 +17,7 @@ from embedkit.formats.fasttext_quantized import FastTextCodes
 def is_fasttext(path: str | os.PathLike[str]) -> bool:
     """Whether a file begins with fastText's magic number."""
     try:
-        with open_location(path) as stream:
+        with on_disk(path) as here, open(here, "rb") as stream:
             return stream.read(4) == fasttext_parts.MAGIC.to_bytes(4, "little")
     except OSError as error:
         raise FormatError(f"cannot read {os.fspath(path)}: {error.strerror or error}") from error

@@ -94,6 +94,11 @@ class BagClassifier:
         return self.features.words
 
     @property
+    def kind(self) -> str:
+        """ "linear" or "fasttext", as ``--model`` names it."""
+        return str(self.config.get("algorithm", self.KIND))
+
+    @property
     def loss(self) -> str:
         """ "softmax", "hs", "ns" or "ova"."""
         return str(self.config["loss"])

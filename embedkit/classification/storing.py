@@ -18,6 +18,7 @@ from embedkit.classification.fasttext_files import is_fasttext, read, write
 from embedkit.classification.features import Lines
 from embedkit.classification.model import FEATURES, BagClassifier, rows_of_buckets
 from embedkit.errors import ConfigError, FormatError
+from embedkit.files.copies import on_disk
 from embedkit.files.model_file import load_model, save_model
 from embedkit.formats.fasttext_quantized import FastTextCodes
 
@@ -53,10 +54,11 @@ def load_bag(path: str | os.PathLike[str]) -> BagClassifier:
     FormatError
         When the file is damaged, or no classifier.
     """
-    if is_fasttext(path):
-        return read(path)
-    file = load_model(path, BagClassifier.TASK, [BagClassifier.KIND])
-    return _from_tensors(os.fspath(path), file.config, file.tensors)
+    with on_disk(path) as here:
+        if is_fasttext(here):
+            return read(here)
+        file = load_model(here, BagClassifier.TASK, [BagClassifier.KIND])
+        return _from_tensors(os.fspath(here), file.config, file.tensors)
 
 
 def is_bag(path: str | os.PathLike[str]) -> bool:
@@ -67,7 +69,8 @@ def is_bag(path: str | os.PathLike[str]) -> bool:
     FormatError
         When it is neither that nor a model of `embedkit classify`.
     """
-    return is_fasttext(path) or load_model(path, BagClassifier.TASK).kind == BagClassifier.KIND
+    with on_disk(path) as here:
+        return is_fasttext(here) or load_model(here, BagClassifier.TASK).kind == BagClassifier.KIND
 
 
 def _from_tensors(name: str, config: dict[str, Any], tensors: Mapping[str, np.ndarray]) -> BagClassifier:

@@ -20,9 +20,11 @@ from embedkit._version import __version__
 from embedkit.cli.flags import with_flags
 from embedkit.cli.shared import output
 from embedkit.cli.shared.commands import Commands, prepare
+from embedkit.cli.shared.options import QUIET
 from embedkit.cli.shared.output import note, note_keyboard, show_usage_error, warn
 from embedkit.cli.shared.signals import stopping_signals
 from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.files.copies import pipes_kept
 
 # name: (module in `commands`, which holds a command of the same name; section; one line of help)
 COMMANDS = {
@@ -76,7 +78,8 @@ class LazyCommands(Commands):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with pipes_kept():
+                return super().invoke(ctx)
         except BrokenPipeError as error:  # which click would turn into exit status 1
             raise _ClosedPipe from error
 
@@ -159,7 +162,12 @@ def _with_flags_here(message: str) -> str:
     return with_flags(message, context.command if context else None)
 
 
-output.naming = _with_flags_here
+def _is_quiet() -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(QUIET))
+
+
+output.naming, output.silenced = _with_flags_here, _is_quiet
 
 
 def _fail(message: str, status: int) -> int:
@@ -175,6 +183,8 @@ def _stopped(status: int) -> int:
 
 
 def _reads_keyboard(arguments: list[str]) -> bool:
-    """Whether a `-` among the arguments stands for text from standard input, not for an output."""
+    """Whether a `-` among the arguments stands for text from standard input, not for an output; and no --quiet."""
+    if {"-q", "--quiet"} & set(arguments):
+        return False
     pairs = zip(["", *arguments], arguments, strict=False)
     return any(word == "-" and before not in ("-o", "--output", "--out") for before, word in pairs)

@@ -17,7 +17,7 @@ from embedkit.counting.rows import RowBlock
 from embedkit.counting.runs import Run, merge_runs, spill
 from embedkit.counting.window import Window
 from embedkit.errors import ConfigError, FormatError
-from embedkit.files.locations import on_disk
+from embedkit.files.copies import is_pipe, on_disk
 from embedkit.files.outputs import spill_folder
 from embedkit.files.temporary import temporary_folder
 from embedkit.files.urls import is_url
@@ -46,7 +46,7 @@ def load(
     ConfigError
         When the vocabulary is missing or another one.
     """
-    if is_url(path):
+    if is_url(path) or is_pipe(path):
         with on_disk(path) as here:
             return load(here, vocabulary, workers=workers, progress=progress)
     if native.is_native(path):

@@ -21,7 +21,7 @@ from embedkit.documents.sentence_model import LAYOUT as SENTENCES_LAYOUT
 from embedkit.documents.sentence_model import LEARNT, SentenceModel, SentenceOptions, fingerprint
 from embedkit.documents.sentences import SentenceEncoder, learn
 from embedkit.errors import ConfigError, CorpusError, FormatError
-from embedkit.files.locations import STDIN
+from embedkit.files.copies import is_pipe
 from embedkit.files.safetensors import DOCUMENTS, SafetensorsFile, metadata_of
 from embedkit.files.safetensors_writer import write_safetensors
 from embedkit.files.urls import is_url
@@ -139,7 +139,8 @@ class DocumentIndex:
         """Give the documents vectors, see `build`; what a method learns it learns from the documents."""
         pieces = self.documents.pieces(TEXTS_AT_ONCE)
         if options.method in LEARNT:
-            self.sentences, encoder = learn(model, pieces, options, self.options.stop_words)
+            name = short_name(self.documents.files)
+            self.sentences, encoder = learn(model, pieces, options, self.options.stop_words, name=name)
             found = iter(encoder.learnt_lines())
         else:
             self.sentences = SentenceModel.unlearnt(model, options, self.options.stop_words)
@@ -218,8 +219,8 @@ class DocumentIndex:
 
 
 def is_index(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is an index of documents, rather than text; standard input, which is read once, is text."""
-    if os.fspath(path) == STDIN:
+    """Whether a file is an index of documents, rather than text; what comes through a pipe, once, is text."""
+    if is_pipe(path):
         return False
     try:
         return SafetensorsFile(path).metadata.get("format") == DOCUMENTS.name

@@ -18,7 +18,8 @@ import numpy as np
 
 from embedkit.errors import EmbedkitError, FormatError, TrainingError
 from embedkit.files.atomic import sync_folder
-from embedkit.files.locations import is_there, on_disk, reach, remove
+from embedkit.files.copies import on_disk
+from embedkit.files.locations import is_there, reach, remove
 from embedkit.files.safetensors import CHECKPOINT, MODEL, SafetensorsFile, metadata_of, require_version
 from embedkit.files.safetensors_writer import write_safetensors
 from embedkit.files.urls import is_url, plain, shown

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from embedkit.errors import CorpusError, EmbedkitError
-from embedkit.files.temporary import temporary_path
 from embedkit.files.urls import Name, file_system, is_url, plain, shown, tried
 
 STDIN = "-"
@@ -203,45 +202,6 @@ def open_location(name: Name) -> Iterator[Any]:
         return
     with _Remote(str(name)) as stream:
         yield stream
-
-
-@contextlib.contextmanager
-def on_disk(name: Name) -> Iterator[Path]:
-    """Yield a path that can be mapped: `name` itself, or a temporary copy of what is remote, a pipe or ``-``.
-
-    Errors speak of `name`, not of the copy.
-    """
-    if (
-        os.fspath(name) != STDIN
-        and not is_url(name)
-        and (os.path.isfile(name) or not os.path.exists(name) or os.path.isdir(name))
-    ):
-        yield Path(name)
-        return
-    with temporary_path(stem="copy") as copy:
-        with (
-            open(copy, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as out,
-            open_location(name) as raw,
-        ):
-            while chunk := raw.read(CHUNK):
-                out.write(chunk)
-        with named(copy, name):
-            yield copy
-
-
-@contextlib.contextmanager
-def named(copy: Path, name: Name) -> Iterator[None]:
-    """What errors say of a temporary copy is said of the file that it was made from."""
-    try:
-        yield
-    except EmbedkitError as error:
-        known = "standard input" if os.fspath(name) == STDIN else shown(name)
-        error.args = tuple(one.replace(os.fspath(copy), known) if isinstance(one, str) else one for one in error.args)
-        raise
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def upload(path: Path, name: str) -> None:

@@ -8,7 +8,7 @@ import os
 import numpy as np
 
 from embedkit.errors import FormatError
-from embedkit.files.locations import on_disk
+from embedkit.files.copies import on_disk
 from embedkit.files.urls import shown
 
 

@@ -5,7 +5,8 @@ Its metadata holds, beside ``format`` ("embedkit-model") and the versions:
 ==================  =================================================================================================
 ``task``            the command that the model belongs to: ``classify``, ``tag``, ``lm``, ``seq2seq``, ``caption``
 ``kind``            the model: ``lstm``, ``mean``, ``transformer``, ``ngram``, ...
-``config``          JSON: everything needed to build the model again: sizes, labels, tokenizer, subwords
+``config``          JSON: everything needed to build the model again: sizes, labels, tokenizer, subwords; in
+                    ``algorithm`` which one it is where one kind of file holds several
 ==================  =================================================================================================
 
 Tensors are the model's parameters under their names and what the model looks tokens up in (`embedkit.nn.words.lookup`).
@@ -84,13 +85,14 @@ def load_model(path: str | os.PathLike[str], task: str, kinds: Collection[str] =
             f"{file.name}: expected a model of embedkit {task}, found one of embedkit {found}; use that command or "
             "another file"
         )
-    kind = str(file.metadata.get("kind"))
+    kind, config = str(file.metadata.get("kind")), file.json("config")
     if kinds and kind not in kinds:
         raise FormatError(
-            f"{file.name}: expected a model of embedkit {task} of kind {', '.join(kinds)}, "
-            f"found one of kind {kind[:60]}; train one of these kinds with embedkit {task} train, or use another file"
+            f"{file.name}: expected a model of embedkit {task} of kind {', '.join(kinds)}, found one of kind "
+            f"{str(config.get('algorithm', kind))[:60]}; train one of these kinds with embedkit {task} train, or use "
+            "another file"
         )
-    return ModelFile(task, kind, file.json("config"), file.tensors())
+    return ModelFile(task, kind, config, file.tensors())
 
 
 def model_task(path: str | os.PathLike[str]) -> str:

@@ -15,7 +15,8 @@ from typing import IO, BinaryIO
 
 from embedkit.errors import ConfigError, CorpusError, EmbedkitError, FormatError
 from embedkit.files import magic
-from embedkit.files.locations import files_below, named, on_disk
+from embedkit.files.copies import named, on_disk
+from embedkit.files.locations import files_below
 from embedkit.files.remote_folders import brought_here
 from embedkit.files.temporary import temporary_path
 from embedkit.files.urls import Name, is_url, shown

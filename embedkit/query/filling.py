@@ -42,7 +42,7 @@ def fill(model: KeyedVectors, text: str, topn: int | None = 10) -> list[tuple[st
     """
     _parts(text)
     wanted = answers_wanted(topn, len(model))
-    outputs = _outputs(model)
+    outputs = outputs_of(model)
     hidden = np.mean([model[word] for word in context_of(model, text)], axis=0, dtype=np.float64)
     scores = (outputs @ hidden.astype(np.float32)).astype(np.float64)
     if _negative_sampling(model) and model.counts is not None:
@@ -80,7 +80,14 @@ def _negative_sampling(model: KeyedVectors) -> bool:
     return config.get("model", "skipgram") in ("skipgram", "cbow", "fasttext") and config.get("loss", "ns") == "ns"
 
 
-def _outputs(model: KeyedVectors) -> np.ndarray:
+def outputs_of(model: KeyedVectors) -> np.ndarray:
+    """The output vectors of a model's words, by row.
+
+    Raises
+    ------
+    EmbedkitError
+        When it has none, whatever the text.
+    """
     if model.output_vectors is None:
         raise EmbedkitError("this model did not keep its output vectors; train it with `keep_output`")
     if model.config.get("loss") == "hs" or len(model.output_vectors) != len(model):

@@ -13,7 +13,6 @@ All integers are little-endian.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ import numpy as np
 
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
-from embedkit.files.locations import open_location
+from embedkit.files.copies import on_disk
 from embedkit.files.safetensors import require_version
 from embedkit.files.urls import shown
 from embedkit.progress import Progress, ProgressCallback
@@ -171,7 +170,7 @@ class NeighbourIndex:
             When the file is no index, damaged, or was built from other vectors.
         """
         name = shown(path)
-        with open_location(path) as raw, io.BufferedReader(raw) as stream:
+        with on_disk(path) as here, open(here, "rb") as stream:
             start = stream.read(16)
             length = int.from_bytes(start[8:], "little")
             if start[:8] != MAGIC or not 0 < length <= _LARGEST_HEADER:

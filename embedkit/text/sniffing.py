@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from embedkit.files.magic import BZIP2, GZIP, XZ, ZSTD, is_bzip2
+from embedkit.files.safetensors import FORMATS
 
 # What no text begins with, in UTF-16 or in another encoding either.
 _MAGICS = (
@@ -42,6 +43,8 @@ _PACKED = (
     (ZSTD, "Zstandard data inside another compression; unpack it first"),
 )
 _PICKLES = (b"\x80\x03", b"\x80\x04", b"\x80\x05")  # of protocols 3 to 5; Chinese in UTF-16 begins so as well
+_OWN = re.compile(rb'"format": "(%s)"' % b"|".join(name.encode() for name in FORMATS))  # in the metadata
+OWN_WITHIN = 1000  # bytes
 _FRAME = re.compile(rb"\x80[\x04\x05]\x95.{5}\x00\x00\x00", re.DOTALL)
 _UTF_16 = "UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8 FILE"
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b\x1c\x1d\x1e\x1f"))
@@ -90,7 +93,8 @@ def foreign_kind(head: bytes) -> str | None:
     if head[257:262] == b"ustar" and b"\x00" in head[:257]:
         return "a tar archive; unpack it first"
     if len(head) > 10 and head[8:10] in (b'{"', b"{ ") and head[2:8].count(0) >= 4:
-        return "a safetensors file; give text"
+        own = _OWN.search(head[8:OWN_WITHIN])
+        return f"{FORMATS[own[1].decode()].what if own else 'a safetensors file'}; give text"
     return "a Python pickle" if _FRAME.match(head) else None
 
 

@@ -10,6 +10,7 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, topn_option
 from embedkit.cli.shared.queries import answer_lines, questions
 from embedkit.cli.shared.reading import load, reading_options
+from embedkit.query.filling import outputs_of
 
 
 @click.command(epilog='Example: embedkit fill model.safetensors "the capital of ___ is paris"')
@@ -26,4 +27,5 @@ def fill(model: str, texts: tuple[str, ...], topn: int, as_json: bool, quiet: bo
     Piped, each answer is a line text<TAB>word<TAB>probability.
     """
     vectors = load(model)
+    outputs_of(vectors)  # what the model lacks is told once, not for each text
     return answer_lines(texts, ["text", "word", "probability"], partial(vectors.fill, topn=topn), as_json)

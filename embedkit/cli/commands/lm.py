@@ -17,6 +17,9 @@ import click
 
 from embedkit.cli.shared.commands import Commands, prepare
 from embedkit.cli.shared.output import Results
+from embedkit.files.copies import is_pipe
+from embedkit.files.locations import STDIN
+from embedkit.files.urls import is_url
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +30,7 @@ KINDS = {
     **dict.fromkeys(("rnn", "gru", "lstm", "transformer", "elmo", "masked"), "embedkit.cli.commands.lm_neural"),
 }
 DEFAULT_KIND = "ngram"
+FLAGS = ("--json", "--quiet", "-q", "--sentences")  # options without a value, behind which a model may be named
 
 
 class ByModel(click.Command):
@@ -61,10 +65,12 @@ def chosen_model(args: Sequence[str]) -> str:
 def saved_kind(args: Sequence[str]) -> str:
     """The kind of the model file among the arguments; the default kind, whose command explains itself, without."""
     for before, arg in zip(["", *args], args, strict=False):
-        if not arg.startswith("-") and (os.path.isfile(arg) or not before.startswith("-")):
+        value = before.startswith("-") and before not in FLAGS
+        there = os.path.isfile(arg) or is_url(arg) or is_pipe(arg)
+        if (arg == STDIN or not arg.startswith("-")) and not (value and (arg == STDIN or not there)):
             from embedkit.files.model_file import load_model
 
-            if not os.path.isfile(arg):
+            if not there:
                 break
             kind = load_model(arg, "lm").kind
             if kind not in KINDS:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import isinf
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,12 @@ from embedkit.cli.shared.queries import query_batches
 from embedkit.cli.shared.reading import load, reading_options_beside, refuse_reading
 from embedkit.documents.bm25 import K1, B
 from embedkit.documents.search import CANDIDATES, RERANKINGS, WAYS
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, CorpusError
+from embedkit.files.copies import is_pipe
 from embedkit.files.locations import STDIN, has_glob
+from embedkit.files.safetensors import DOCUMENTS
 from embedkit.files.urls import is_url
+from embedkit.text.reading import short_name
 
 if TYPE_CHECKING:
     from embedkit.documents.search import Searcher
@@ -131,10 +135,11 @@ def _searcher(
             refuse_reading("without `vectors`")
         if rerank and path is None:
             raise ConfigError("--rerank goes by the words' vectors: give them with --vectors MODEL")
-        if by == "words":
-            index, _ = build_index(corpus, {**options, "vectors": None}, quiet)
-            return Searcher(index, load(path) if rerank else None, k1, b)
-        return Searcher(*build_index(corpus, options, quiet), k1, b)
+        with _no_index(corpus[0]):
+            if by == "words":
+                index, _ = build_index(corpus, {**options, "vectors": None}, quiet)
+                return Searcher(index, load(path) if rerank else None, k1, b)
+            return Searcher(*build_index(corpus, options, quiet), k1, b)
     if len(corpus) > 1:
         raise ConfigError("give one index, or texts")
     refuse((*OF_VECTORS, *READING, "stop_words"), "with an index, which was made before")
@@ -148,3 +153,16 @@ def _searcher(
         raise ConfigError(f"{corpus[0]} was made without vectors: --rerank goes by those of words, --vectors MODEL")
     needed = rerank is not None or (index.sentences is not None and by != "words")
     return Searcher(index, load(path) if needed else None, k1, b)
+
+
+@contextlib.contextmanager
+def _no_index(name: str) -> Iterator[None]:
+    """Say where an index goes that comes through a pipe, which is read as text."""
+    try:
+        yield
+    except CorpusError as error:
+        if is_pipe(name) and DOCUMENTS.what in str(error):
+            raise CorpusError(
+                f"{short_name(name)}: expected text, found {DOCUMENTS.what}: it is opened as a file, name that"
+            ) from error
+        raise

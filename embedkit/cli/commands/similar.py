@@ -116,7 +116,7 @@ def _batches(words: tuple[str, ...], alone: bool) -> Iterator[Sequence[str | Non
     found = False
     silent = sys.stdin.isatty() or held_by_stdin() is not None
     if words or not (alone and silent):
-        for lines in query_batches(words):
+        for lines in query_batches(words, needed=not alone):
             found = True
             yield lines
     if alone and not found:

@@ -73,20 +73,23 @@ def lines_to_label(files: tuple[str, ...], labels: Iterable[str], size: int = BL
 def load_classifier(path: str, vectors: str | None) -> Classifier | BagClassifier:
     """A classifier of either kind."""
     from embedkit.classification.storing import is_bag, load_bag
+    from embedkit.files.copies import on_disk
 
-    if not is_bag(path):
-        return Classifier.load(path, load_vectors(vectors))
-    why = f"with a model of kind {BAG}, which has its own"
+    with on_disk(path) as here:
+        if not is_bag(here):
+            return Classifier.load(here, load_vectors(vectors))
+        model = load_bag(here)
+    why = f"with a model of kind {model.kind}, which has its own"
     refuse(["vectors"], why)
     refuse_reading(why, "vectors")
-    return load_bag(path)
+    return model
 
 
 def predict_sets(classifier: Classifier | BagClassifier, texts: list[str], k: int, threshold: float) -> Predictions:
     """The k likeliest labels of each text; a blank one has none, but of fastText's classifier, as there."""
     if not isinstance(classifier, Classifier):
         found = classifier.predict(texts, k, threshold)
-        if classifier.config.get("algorithm") == "linear":
+        if classifier.kind == LINEAR:
             found.found[[i for i, text in enumerate(texts) if not text.strip()]] = 0
         return found
     from embedkit.classification.model import best_labels

@@ -7,13 +7,14 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from embedkit.cli.shared.files import INPUT, OUTPUT, refuse_held_stdin
 from embedkit.cli.shared.options import chain, quiet_option, refuse, seed_option
-from embedkit.cli.shared.output import note, note_keyboard
+from embedkit.cli.shared.output import note, note_empty, note_keyboard
 from embedkit.cli.shared.reading import load, reading_options_of, refuse_reading
 from embedkit.cli.shared.telling import tell_trained_on
 from embedkit.errors import ConfigError
@@ -327,29 +328,35 @@ def line_batches(files: Sequence[str], size: int = BLOCK) -> Iterator[list[str]]
     once.
     """
     if files and list(files) != ["-"]:
-        from embedkit.text.lines import plain_lines
-
-        _refuse_text(files)
-        block: list[str] = []
-        for line in plain_lines(files):
-            block.append(line)
-            if len(block) == size:
-                yield block
-                block = []
-        if block:
-            yield block
+        yield from _blocks_of(files, size)
         return
     if not files:
         refuse_held_stdin("name files of text")
     note_keyboard("a line of text and Enter")
-    rest = b""
+    rest, empty = b"", True
     waiting: Any = sys.stdin.buffer
     while chunk := waiting.read1(CHUNK):
         *lines, rest = (rest + chunk).split(b"\n")
+        empty = False
         for low in range(0, len(lines), BLOCK):
             yield [_text(line) for line in lines[low : low + BLOCK]]
     if rest:
         yield [_text(rest)]
+    if empty:
+        note_empty()
+
+
+def _blocks_of(files: Sequence[str], size: int) -> Iterator[list[str]]:
+    from embedkit.text.lines import plain_lines
+    from embedkit.text.reading import short_name
+
+    _refuse_text(files)
+    lines, empty = iter(plain_lines(files)), True
+    while block := list(islice(lines, size)):
+        empty = False
+        yield block
+    if empty:
+        note_empty(short_name(files))
 
 
 def _refuse_text(files: Sequence[str]) -> None:

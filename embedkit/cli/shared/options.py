@@ -28,7 +28,17 @@ def chain(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return wrap
 
 
-quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no notes on standard error.")
+QUIET = "embedkit.quiet"  # in the meta of a context: whether --quiet was given
+
+
+def _keep_quiet(context: click.Context, _: click.Parameter, value: bool) -> bool:
+    context.meta[QUIET] = value
+    return value
+
+
+quiet_option = click.option(
+    "--quiet", "-q", is_flag=True, callback=_keep_quiet, help="No progress, notes or warnings on standard error."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 topn_option = click.option(
     "--topn", "-n", default=10, show_default=True, type=click.IntRange(1), help="How many answers."

@@ -21,17 +21,23 @@ if TYPE_CHECKING:
 
 
 naming: Callable[[str], str] = str  # turns the parameters that the library names into flags, once there is a program
+silenced: Callable[[], bool] = bool  # whether the command that runs was given --quiet, once there is a program
 
 
 def note(message: str, quiet: bool = False) -> None:
-    """Say something on standard error that is not an answer."""
-    if not quiet:
-        print(escape(naming(message)), file=sys.stderr, flush=True)
+    """Say something on standard error that is neither an answer nor an error; not with ``--quiet``."""
+    if not (quiet or silenced()):
+        _say(message)
 
 
 def warn(message: str, kind: str = "error") -> None:
-    """Say on standard error what went wrong, with the prefix that all errors have; never silenced."""
-    note(f"embedkit: {kind}: {message}")
+    """Say on standard error what went wrong, with the prefix that all errors have; ``--quiet`` silences warnings."""
+    if kind == "error" or not silenced():
+        _say(f"embedkit: {kind}: {message}")
+
+
+def _say(message: str) -> None:
+    print(escape(naming(message)), file=sys.stderr, flush=True)
 
 
 def note_keyboard(what: str) -> None:
@@ -41,13 +47,18 @@ def note_keyboard(what: str) -> None:
         note(f"note: type {what}; {end} ends")
 
 
+def note_empty(name: str = "standard input") -> None:
+    """Say that there is nothing to answer; the status stays 0, as of a filter whose input is empty."""
+    note(f"{name} is empty: nothing to do")
+
+
 def show_usage_error(error: click.ClickException) -> None:
     """Say what click found wrong, with the command's usage above it."""
     shown = io.StringIO()
     error.show(file=shown)
     message = error.format_message()
     for line in shown.getvalue().replace(f"Error: {message}", f"embedkit: error: {escape(message)}").split("\n")[:-1]:
-        note(line)
+        _say(line)
 
 
 def print_line(*fields: str) -> None:

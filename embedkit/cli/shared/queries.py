@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from embedkit.cli.shared.files import refuse_held_stdin
-from embedkit.cli.shared.output import Results, note, note_keyboard, warn
+from embedkit.cli.shared.output import Results, note, note_empty, note_keyboard, warn
 from embedkit.errors import ConfigError, EmbedkitError, UnknownWordError
 from embedkit.files.locations import STDIN
 from embedkit.files.magic import BOM
@@ -46,11 +46,12 @@ def questions(name: str, metavar: str) -> Callable[[F], F]:
     return click.argument(name, nargs=-1, metavar=metavar, callback=given)
 
 
-def query_batches(arguments: Sequence[str], most: int = 4096) -> Iterator[list[str]]:
+def query_batches(arguments: Sequence[str], most: int = 4096, *, needed: bool = True) -> Iterator[list[str]]:
     """Yield lists of queries: the arguments, or where there are none the lines of standard input.
 
     A list ends where no more input is waiting, so that somebody who types gets each answer at once, and a fast
     producer is answered in bulk. Blank lines come as empty strings: they keep their place among the answers.
+    Where nothing comes and something was `needed`, that is told.
     """
     if arguments:
         if not all(argument.strip(ASCII_SPACES) for argument in arguments):
@@ -75,6 +76,8 @@ def query_batches(arguments: Sequence[str], most: int = 4096) -> Iterator[list[s
             yield lines[low : low + most]
     if rest:
         yield _lines(rest)
+    if first and needed:
+        note_empty()
 
 
 def _lines(block: bytes) -> list[str]:

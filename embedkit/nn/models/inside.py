@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedkit.classification.fasttext_files import is_fasttext
+from embedkit.classification.storing import is_bag, load_bag
 from embedkit.errors import ConfigError
+from embedkit.files.copies import on_disk
 from embedkit.files.model_file import model_task
 from embedkit.nn.layers.attention import AdditiveAttention, AdditiveCache, DotCache
 from embedkit.nn.layers.multihead import MultiheadCache
@@ -107,11 +111,18 @@ def inside(path: str | os.PathLike[str], text: str, features: Array | None = Non
     ConfigError
         For another model, a text without words, or an image that is missing or does nothing.
     """
-    task = model_task(path)
+    with on_disk(path) as here:
+        return _inside(here, text, features)
+
+
+def _inside(path: Path, text: str, features: Array | None) -> Inside:
+    task = "classify" if is_fasttext(path) else model_task(path)
     if features is not None and task != "caption":
         raise ConfigError(f"`features` are those of an image: this is a model of embedkit {task}, which reads a text")
     if task == "lm":
         return _language_model(path, text)
+    if task == "classify" and is_bag(path):
+        return Inside(load_bag(path).kind)
     if task in ("classify", "tag"):
         return _labelling(path, task, text)
     if task == "seq2seq":
@@ -129,7 +140,7 @@ def inside(path: str | os.PathLike[str], text: str, features: Array | None = Non
     )
 
 
-def _language_model(path: str | os.PathLike[str], text: str) -> Inside:
+def _language_model(path: Path, text: str) -> Inside:
     from embedkit.nn.models.language_model import LanguageModel
     from embedkit.nn.words.token_table import END, END_ID
 
@@ -142,7 +153,7 @@ def _language_model(path: str | os.PathLike[str], text: str) -> Inside:
     return Inside(model.config.model).add(stack.forward(model.embed(ids)[0], np.ones(ids.shape, bool))[1], tokens)
 
 
-def _labelling(path: str | os.PathLike[str], task: str, text: str) -> Inside:
+def _labelling(path: Path, task: str, text: str) -> Inside:
     from embedkit.nn.models.classifier import Classifier
     from embedkit.nn.models.tagger import Tagger
 
