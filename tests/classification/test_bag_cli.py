@@ -96,7 +96,8 @@ def test_labels_that_the_model_does_not_know_are_told(folder, capsys, tmp_path):
         assert "found 'a moving film', expected neg, pos; are the columns the other way round?" in found.err
     assert "knows" not in run(capsys, "evaluate", folder / "m.bin", folder / "tab.tsv").err
     tune = ["--autotune", tmp_path / "swapped.tsv", "--seconds", ".2", "--model", "fasttext"]
-    assert "the other way round?" in run(capsys, "train", folder / "tab.tsv", *tune, "-o", tmp_path / "a.bin").err
+    train = ["train", folder / "tab.tsv", *tune, "-o", tmp_path / "a.bin"]
+    assert "the other way round?" in run(capsys, *train, status=1).err
 
 
 @pytest.mark.parametrize("options", [[], ["-k", "2"], ["--explain"]])

@@ -18,7 +18,8 @@ import embedkit
 from embedkit.cli import main
 from embedkit.errors import CorpusError, EmbedkitError
 from embedkit.files import urls
-from embedkit.files.locations import expand, has_glob, on_disk, open_location, overwrites, size_of
+from embedkit.files.copies import on_disk
+from embedkit.files.locations import expand, has_glob, open_location, overwrites, size_of
 from embedkit.files.log import LogFile
 from embedkit.files.urls import is_url, shown
 from embedkit.plotting.curves import read_log

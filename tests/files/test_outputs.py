@@ -247,7 +247,7 @@ def test_a_full_log_warns_once_and_the_run_goes_on(tmp_path, capsys):
     text = tmp_path / "k.txt"
     text.write_text("a b c d e\n" * 200)
     out = tmp_path / "m.safetensors"
-    arguments = ["train", str(text), "-o", str(out), "--vector-size", "10", "--epochs", "2", "-q"]
+    arguments = ["train", str(text), "-o", str(out), "--vector-size", "10", "--epochs", "2"]
     assert main([*arguments, "--log", "/dev/full"]) == 0
     told = capsys.readouterr().err
     assert told.count("the run goes on without it") == 1 and out.exists()
