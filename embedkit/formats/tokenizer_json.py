@@ -18,12 +18,10 @@ from typing import Any, NamedTuple
 
 from embedkit.errors import EmbedkitError, FormatError
 from embedkit.files.safetensors import json_object
-from embedkit.text.symbols import character_patterns
+from embedkit.text.symbols import BARE_PATTERN, character_patterns, word_patterns
 
 UNKNOWN, PADDING = "[UNK]", "[PAD]"
 CONTINUES = "##"
-_WORD = r"[\w\p{M}\x{200c}\x{200d}]"
-WORDS_PATTERN = rf"{_WORD}(?:{_WORD}|['’\-](?={_WORD})|(?<=\d)[.,](?=\d))*"
 
 
 class Tokens(NamedTuple):
@@ -138,20 +136,20 @@ def write_tokenizer(
     except ImportError as error:
         raise EmbedkitError("static-embedding needs the package tokenizers: pip install 'embedkit[static]'") from error
     made = Tokenizer(models.WordLevel({word: row for row, word in enumerate(words)}, unk_token=unknown))
-    if tokenizer == "words":
-        made.normalizer = normalizers.Sequence(
-            [normalizers.NFC(), normalizers.Lowercase(), normalizers.Replace("’", "'")]
-        )
-        made.pre_tokenizer = pre_tokenizers.Split(Regex(WORDS_PATTERN), "removed", invert=True)
+    steps: list[Any] = [normalizers.NFC()] if tokenizer == "words" else []
+    if lowercase or tokenizer == "words":
+        steps.append(normalizers.Lowercase())
+    if tokenizer in ("words", "chars"):
+        patterns = word_patterns() if tokenizer == "words" else character_patterns()
+        dropped, blank, token = (Regex(_oniguruma(pattern)) for pattern in patterns)
+        steps += [normalizers.Replace(dropped, ""), normalizers.Replace(blank, " ")]
+        if tokenizer == "words":
+            steps.append(normalizers.Replace("’", "'"))
+        made.pre_tokenizer = pre_tokenizers.Split(token, "removed", invert=True)
     else:
-        steps: list[Any] = [normalizers.Lowercase()] if lowercase else []
+        steps.append(normalizers.Replace(Regex(_oniguruma(BARE_PATTERN)), ""))
         made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        if tokenizer == "chars":
-            dropped, blank, character = (Regex(_oniguruma(pattern)) for pattern in character_patterns())
-            steps += [normalizers.Replace(dropped, ""), normalizers.Replace(blank, " ")]
-            made.pre_tokenizer = pre_tokenizers.Split(character, "removed", invert=True)
-        if steps:
-            made.normalizer = normalizers.Sequence(steps)
+    made.normalizer = normalizers.Sequence(steps)
     made.add_special_tokens([unknown, padding])
     made.save(os.fspath(path), pretty=False)
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from embedkit.kernels.compiling import kernel
 from embedkit.kernels.punctuation import OUTSIDE
-from embedkit.kernels.tokens import character
-from embedkit.kernels.utf8 import code_point, copy_plain, last_start
+from embedkit.kernels.utf8 import character, code_point, copy_plain, last_start
 
 # An entry of the table: the class of `embedkit.kernels.punctuation`, above it these bits. A line that holds anything
 # HARD is not for the one pass of `embedkit.kernels.korean`.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from embedkit.kernels.compiling import kernel
 from embedkit.kernels.utf8 import code_point, copy_plain, is_syllable, last_start
 
-OUTSIDE, WORD, DIGIT, JOINER, DIGIT_JOINER, WHITE = range(6)
+OUTSIDE, WORD, DIGIT, JOINER, DIGIT_JOINER, WHITE, KEYCAP_SIGN = range(7)
 
 
 @kernel(forceinline=True)
@@ -19,6 +19,14 @@ def _class_and_length(data, i, classes):
     if code >= classes.shape[0]:
         return (WORD if 0xE0020 <= code < 0xE0080 else OUTSIDE), 4  # tags, which end flags of regions
     return classes[code], length
+
+
+@kernel(forceinline=True)
+def _makes_key(data, i, size):
+    """Whether U+20E3 stands at `i`, a variation selector U+FE0E or U+FE0F before it or not."""
+    if i + 3 <= size and data[i] == 0xEF and data[i + 1] == 0xB8 and data[i + 2] in (0x8E, 0x8F):
+        i += 3
+    return i + 3 <= size and data[i] == 0xE2 and data[i + 1] == 0x83 and data[i + 2] == 0xA3
 
 
 @kernel
@@ -31,8 +39,8 @@ def drop_punctuation(data, size, out, classes, plain):
         Valid UTF-8, and what is written to.
     size : int
     classes : uint8 (n_code_points,)
-        OUTSIDE, WORD, DIGIT, WHITE; JOINER stays between word characters, DIGIT_JOINER between digits. U+0000 and
-        everything from n_code_points on is OUTSIDE, but for tags.
+        OUTSIDE, WORD, DIGIT, WHITE; JOINER stays between word characters, DIGIT_JOINER between digits, KEYCAP_SIGN on
+        a keycap. U+0000 and everything from n_code_points on is OUTSIDE, but for tags.
     plain : bool (256,)
         `embedkit.kernels.utf8.plain_bytes` of what is WORD, DIGIT or WHITE.
     """
@@ -58,6 +66,8 @@ def drop_punctuation(data, size, out, classes, plain):
             kept = before == DIGIT and after == DIGIT
             if kind == JOINER:
                 kept = before in (WORD, DIGIT) and after in (WORD, DIGIT)
+        if kind == KEYCAP_SIGN:
+            kept = _makes_key(data, i + length, size)
         if not kept:
             out[to] = 32
             to += 1

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.tokens import HIGH_BITS, character
-from embedkit.kernels.utf8 import code_point, copy_plain, is_syllable, last_start
+from embedkit.kernels.tokens import HIGH_BITS
+from embedkit.kernels.utf8 import character, code_point, copy_plain, is_syllable, last_start
 
 # What a code point is to `set_apart`; the table holds these in its low bits, and flags for `survey` above them.
-PLAIN, LETTER, DIGIT, PICTURE, TONE, SELECTOR, KEYCAP, ZERO_WIDTH, FLAG, SIGN, IGNORED, FILLER = range(12)
+PLAIN, LETTER, DIGIT, PICTURE, TONE, SELECTOR, KEYCAP, ZERO_WIDTH, FLAG, SIGN, IGNORED, FILLER, KEYCAP_SIGN = range(13)
 KIND = 15
 SPECIAL, UNCOMPOSED = 16, 32
 SPACES_PER_BYTE = 2
@@ -128,7 +128,7 @@ def set_apart(data, size, out, classes, plain):
     classes : uint8 (n_code_points,)
         Of `embedkit.text.symbols.symbol_classes`.
     plain : bool (256,)
-        `embedkit.kernels.utf8.plain_bytes` of what is neither special nor a digit.
+        `embedkit.kernels.utf8.plain_bytes` of what is neither special nor a key, as digits are.
     """
     state = _NOTHING
     before = PLAIN
@@ -145,7 +145,7 @@ def set_apart(data, size, out, classes, plain):
             entry, length = _class_and_length(data, i, classes)
             if entry & SPECIAL:
                 break
-            if entry & KIND == DIGIT and i + 1 < size and data[i + 1] >= 0x80:
+            if entry & KIND in (DIGIT, KEYCAP_SIGN) and i + 1 < size and data[i + 1] >= 0x80:
                 following, _ = _class_and_length(data, i + 1, classes)
                 if following & SPECIAL:
                     break
@@ -156,10 +156,10 @@ def set_apart(data, size, out, classes, plain):
         if length == 0:
             return to
         after, place, after_length = PLAIN, i, 0
-        if kind in (DIGIT, ZERO_WIDTH):
+        if kind in (DIGIT, KEYCAP_SIGN, ZERO_WIDTH):
             after, place, after_length = _next(data, i + length, size, classes)
         keycap = False
-        if kind == DIGIT:
+        if kind in (DIGIT, KEYCAP_SIGN):
             last, last_length = place, after_length
             if after == SELECTOR and after_length == 3:
                 after, last, last_length = _next(data, place + after_length, size, classes)
@@ -201,7 +201,7 @@ def set_apart(data, size, out, classes, plain):
             if kind == FILLER:
                 out[to] = 32
                 to += 1
-            elif kind in (PLAIN, LETTER, DIGIT) or inside:
+            elif kind in (PLAIN, LETTER, DIGIT, KEYCAP_SIGN) or inside:
                 to = _copy(data, i, length, out, to)
         before = kind
         i += length

@@ -17,7 +17,7 @@ Cutting reads eight bytes of ASCII at a time: ``((x - 0x21…) | x) & 0x80…`` 
 above ``~``, which ends most English words in one step. From a word's first other character on sixteen bytes are looked
 at in one step, which finds the white space among them and checks that they are UTF-8 (`embedkit.kernels.byte_vectors`);
 only where that says so are characters looked at one by one (Unicode standard, table 3-7). What separates words is
-exactly what `str.split` takes, and only a line feed ends a sentence.
+exactly what `str.split` takes, and only a line feed ends a sentence. A word of invisible characters alone is none.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ import numpy as np
 from embedkit.kernels import SENTENCE_END
 from embedkit.kernels.byte_vectors import BROKEN, BYTES, trailing_zeros, word_ends
 from embedkit.kernels.compiling import kernel
+from embedkit.kernels.invisible import MAY_BE_INVISIBLE, is_unseen
 from embedkit.kernels.simd import prefetch
+from embedkit.kernels.utf8 import character
 
 PADDING = 16  # bytes after the text in every buffer: a line feed, then spaces
 BATCH = 128
@@ -62,38 +64,6 @@ def close(buffer: np.ndarray, size: int) -> None:
 def eight_bytes(buffer: np.ndarray) -> np.ndarray:
     """`buffer` (uint8, contiguous) as overlapping little-endian uint64: item i holds bytes i .. i + 7."""
     return np.ndarray((len(buffer) - 7,), dtype="<u8", buffer=buffer, strides=(1,))
-
-
-@kernel(forceinline=True)
-def character(data, i):
-    """Bytes of the non-ASCII character at `i`: positive for a letter, negative for white space, 0 if not UTF-8.
-
-    White space: U+0085, 00A0, 1680, 2000–200A, 2028, 2029, 202F, 205F, 3000.
-    """
-    b0 = data[i]
-    b1 = data[i + 1]
-    if b0 < 0xC2 or (b1 & 0xC0) != 0x80:
-        return 0
-    if b0 < 0xE0:
-        return -2 if b0 == 0xC2 and b1 in (0x85, 0xA0) else 2
-    b2 = data[i + 2]
-    if (b2 & 0xC0) != 0x80:
-        return 0
-    if b0 < 0xF0:
-        if b0 > 0xE3:
-            return 0 if b0 == 0xED and b1 > 0x9F else 3
-        if b0 == 0xE2:
-            if b1 == 0x80 and (b2 <= 0x8A or b2 in (0xA8, 0xA9, 0xAF)):
-                return -3
-            return -3 if b1 == 0x81 and b2 == 0x9F else 3
-        if b0 == 0xE0:
-            return 0 if b1 < 0xA0 else 3
-        if b0 == 0xE1:
-            return -3 if b1 == 0x9A and b2 == 0x80 else 3
-        return -3 if b1 == 0x80 and b2 == 0x80 else 3
-    if b0 > 0xF4 or (b0 == 0xF0 and b1 < 0x90) or (b0 == 0xF4 and b1 > 0x8F) or (data[i + 3] & 0xC0) != 0x80:
-        return 0
-    return 4
 
 
 @kernel(forceinline=True)
@@ -249,7 +219,7 @@ def _cut(data, words, pos, stop, begins, lengths, keys, state):
             state[BAD_BYTE] = pos
             return n, begin, False
         length = pos - begin
-        if length > 0:
+        if length > 0 and not (MAY_BE_INVISIBLE[data[begin]] and is_unseen(data, begin, pos)):
             begins[n] = begin
             lengths[n] = length
             keys[n] = _key(words, begin, length)

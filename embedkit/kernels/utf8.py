@@ -8,6 +8,38 @@ from embedkit.kernels.compiling import kernel
 
 
 @kernel(forceinline=True)
+def character(data, i):
+    """Bytes of the non-ASCII character at `i`: positive for a letter, negative for white space, 0 if not UTF-8.
+
+    White space: U+0085, 00A0, 1680, 2000–200A, 2028, 2029, 202F, 205F, 3000.
+    """
+    b0 = data[i]
+    b1 = data[i + 1]
+    if b0 < 0xC2 or (b1 & 0xC0) != 0x80:
+        return 0
+    if b0 < 0xE0:
+        return -2 if b0 == 0xC2 and b1 in (0x85, 0xA0) else 2
+    b2 = data[i + 2]
+    if (b2 & 0xC0) != 0x80:
+        return 0
+    if b0 < 0xF0:
+        if b0 > 0xE3:
+            return 0 if b0 == 0xED and b1 > 0x9F else 3
+        if b0 == 0xE2:
+            if b1 == 0x80 and (b2 <= 0x8A or b2 in (0xA8, 0xA9, 0xAF)):
+                return -3
+            return -3 if b1 == 0x81 and b2 == 0x9F else 3
+        if b0 == 0xE0:
+            return 0 if b1 < 0xA0 else 3
+        if b0 == 0xE1:
+            return -3 if b1 == 0x9A and b2 == 0x80 else 3
+        return -3 if b1 == 0x80 and b2 == 0x80 else 3
+    if b0 > 0xF4 or (b0 == 0xF0 and b1 < 0x90) or (b0 == 0xF4 and b1 > 0x8F) or (data[i + 3] & 0xC0) != 0x80:
+        return 0
+    return 4
+
+
+@kernel(forceinline=True)
 def code_point(data, i):
     """The code point of the character at `i` of valid UTF-8 (uint8), and its bytes."""
     b = int(data[i])

@@ -26,7 +26,7 @@ _TONES = r"\U0001f3fb-\U0001f3ff"
 _TAGS = r"\U000e0020-\U000e007f"
 _SELECTORS = r"\ufe0e\ufe0f"
 _KEYCAP = r"\u20e3"
-_KEYCAP_SIGN = "\u20e3"
+KEYCAP_SIGNS = "#*"  # which are keys as digits are, and by themselves no part of a word
 _JOINERS = r"\u200c\u200d"
 
 KEPT = _PICTURES + _SIGNS + _FLAGS + _TAGS + _SELECTORS + _KEYCAP + _JOINERS
@@ -45,8 +45,18 @@ _UNSEEN_SET = (
     r"\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u061c\u200b\ufff0-\ufff8"
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e001f\U000e0080-\U000e00ff\U000e01f0-\U000e0fff"
 )
+_STRAY = _SELECTORS + _KEYCAP + _TAGS + _JOINERS  # where they stand outside words and sequences
+INVISIBLE = _IGNORED_SET + _UNSEEN_SET + _FILLERS + _STRAY
+"""The inside of a set: what is no token by itself."""
+BARE_PATTERN = rf"(?<!\S)[{INVISIBLE}]+(?!\S)"
+"""What `without_bare` leaves out."""
+
+_BARE = re.compile(f"[{INVISIBLE}]+")
+IS_KEYCAP = f"[{_SELECTORS}]?{_KEYCAP}"
+"""What makes a key of the character before it."""
+
 _PICTURE = f"[{_PICTURES}][{_TONES}{_SELECTORS}{_TAGS}]*"
-_ONE = f"{_PICTURE}(?:\\u200d{_PICTURE})*|[{_FLAGS}]{{1,2}}|[0-9][{_SELECTORS}]?{_KEYCAP}|[{_SIGNS}]"
+_ONE = f"{_PICTURE}(?:\\u200d{_PICTURE})*|[{_FLAGS}]{{1,2}}|[0-9{KEYCAP_SIGNS}]{IS_KEYCAP}|[{_SIGNS}]"
 _SEQUENCE = re.compile(f"({_ONE})|[{_JOINERS}{_SELECTORS}{_KEYCAP}{_TAGS}]+")
 
 
@@ -64,6 +74,17 @@ def visible(text: str) -> str:
     return _FILLER.sub(" ", _IGNORED.sub("", text))
 
 
+def without_bare(text: str) -> str:
+    """`text` without what nobody sees where it stands alone between white space; inside words it stays."""
+    return _BARE.sub(_bare, text)
+
+
+def _bare(match: re.Match[str]) -> str:
+    text, start, end = match.string, match.start(), match.end()
+    alone = (start == 0 or text[start - 1].isspace()) and (end == len(text) or text[end].isspace())
+    return "" if alone else match[0]
+
+
 def apart(text: str) -> str:
     """`text` with spaces around every sequence of symbols, and without invisible characters outside words."""
     return text if text.isascii() else _SEQUENCE.sub(_replaced, visible(text))
@@ -76,17 +97,32 @@ def marks() -> str:
 
 
 @cache
+def _following() -> str:
+    """The inside of a set: the marks that belong to letters."""
+    return "".join(re.findall(f"[^{_STRAY}]", marks()))
+
+
+@cache
 def character_patterns() -> tuple[str, str, str]:
     """Regular expressions of the tokenizer chars: what it drops first, what it takes for spaces, what a character is.
 
     Oniguruma reads them as well, but for the form of the escapes and for the letters that ``\\w`` means.
     """
-    stray = _SELECTORS + _KEYCAP + _TAGS + _JOINERS
-    following = "".join(re.findall(f"[^{stray}]", marks()))
+    following = _following()
     joined = rf"(?<=[\w{following}])[{_JOINERS}](?=[\w{following}])[{following}]*"
-    letter = rf"[^\s\x1c-\x1f{stray}][{following}]*(?:{joined})*"
-    keycap = f"[#*][{_SELECTORS}]?{_KEYCAP}"
-    return f"[{_IGNORED_SET}{_UNSEEN_SET}]+", f"[{_FILLERS}]", f"{keycap}|{_ONE}|{letter}"
+    letter = rf"[^\s\x1c-\x1f{_STRAY}][{following}]*(?:{joined})*"
+    return f"[{_IGNORED_SET}{_UNSEEN_SET}]+", f"[{_FILLERS}]", f"{_ONE}|{letter}"
+
+
+@cache
+def word_patterns() -> tuple[str, str, str]:
+    """The same of the tokenizer words, for programs that know regular expressions alone.
+
+    Only characters that mean nothing between two letters part these there.
+    """
+    letter = rf"(?![0-9]{IS_KEYCAP})[\w{_following()}]"
+    inside = rf"['’\-](?={letter})|(?<=\d)[.,](?=\d)|[{_JOINERS}](?=[\w{_following()}])"
+    return f"[{_IGNORED_SET}]+", f"[{_FILLERS}]", f"{_ONE}|{letter}(?:{letter}|{inside})*"
 
 
 @cache
@@ -118,7 +154,9 @@ def _replaced(match: re.Match[str]) -> str:
 
 
 def _in_word(character: str) -> bool:
-    return character == "_" or (character != _KEYCAP_SIGN and unicodedata.category(character)[0] in "LMN")
+    if character in "\u20e3\ufe0e\ufe0f":  # marks that belong to pictures
+        return False
+    return character == "_" or unicodedata.category(character)[0] in "LMN"
 
 
 # Outside these ranges lie private use, Hangul syllables and ideographs, all letters that stay as they are.
@@ -142,6 +180,7 @@ def symbol_classes() -> np.ndarray:
     for inside, kind in (
         (r"\w", kinds.LETTER),
         ("0-9", kinds.DIGIT),
+        (KEYCAP_SIGNS, kinds.KEYCAP_SIGN),
         (_PICTURES, kinds.PICTURE | kinds.SPECIAL),
         (_TONES, kinds.TONE | kinds.SPECIAL),
         (_SELECTORS, kinds.SELECTOR | kinds.SPECIAL),
@@ -175,4 +214,5 @@ def plain_symbols() -> np.ndarray:
     from embedkit.kernels.utf8 import plain_bytes
 
     entries = symbol_classes()
-    return plain_bytes((entries & kinds.SPECIAL == 0) & (entries & kinds.KIND != kinds.DIGIT))
+    keys = np.isin(entries & kinds.KIND, (kinds.DIGIT, kinds.KEYCAP_SIGN))
+    return plain_bytes((entries & kinds.SPECIAL == 0) & ~keys)

@@ -4,7 +4,8 @@ Each has two forms that give the same: `Tokenizer.tokens` for one line, and `Tok
 text, which puts the tokens' borders in as white space so that the byte scanner can take over.
 
 =========== ==========================================================================================
-whitespace  what stands between white space (ASCII and Unicode, as `str.split`); bytes stay as they are
+whitespace  what stands between white space (ASCII and Unicode, as `str.split`); bytes stay as they are, but what
+            nobody sees is no token by itself
 words       lower-cased runs of letters, digits and underscores; inside a word also ``'``, ``’`` and ``-``,
             between digits ``.`` and ``,``; emoji (whole sequences), ♥, ℃, ㎏ and their like are tokens of their own
             (`embedkit.text.symbols`); all else is left out
@@ -32,12 +33,12 @@ from functools import cache
 import numpy as np
 
 from embedkit.errors import ConfigError
-from embedkit.text.symbols import KEPT, apart, characters, marks
+from embedkit.text.symbols import IS_KEYCAP, KEPT, KEYCAP_SIGNS, apart, characters, marks, without_bare
 
 TOKENIZERS = ("whitespace", "words", "chars", "korean", "morphemes")
 
 # What a code point is to the tokenizers words and korean.
-OUTSIDE, WORD, DIGIT, JOINER, DIGIT_JOINER, WHITE = range(6)
+OUTSIDE, WORD, DIGIT, JOINER, DIGIT_JOINER, WHITE, KEYCAP_SIGN = range(7)
 
 _HANGUL = "가-힣ㄱ-ㆎ\u1100-\u11ff"
 _HANJA = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -64,7 +65,7 @@ def _punctuation() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Patterns for what is never part of a word, and for joiners that do not stand inside one."""
     word = _word_characters()
     return (
-        re.compile(rf"[^{word}\s'’.,\-]+"),
+        re.compile(rf"[^{word}\s'’.,\-{KEYCAP_SIGNS}]+|[{KEYCAP_SIGNS}](?!{IS_KEYCAP})"),
         re.compile(rf"['’\-](?:(?<![{word}].)|(?![{word}]))|[.,](?:(?<!\d.)|(?!\d))"),
     )
 
@@ -80,6 +81,7 @@ def character_classes() -> np.ndarray:
         (r"\s+", WHITE),
         (r"['’\-]", JOINER),
         (r"[.,]", DIGIT_JOINER),
+        (f"[{KEYCAP_SIGNS}]", KEYCAP_SIGN),
     ):
         for match in re.finditer(pattern, characters):
             classes[match.start() : match.end()] = kind
@@ -147,7 +149,7 @@ class Tokenizer:
         if self.drops_punctuation:
             never, joiners = _punctuation()
             text = joiners.sub(" ", never.sub(" ", apart(text))).replace("’", "'")
-        return text
+        return without_bare(text) if self._prepare is None and not self.drops_punctuation else text
 
     def tokens(self, line: str) -> list[str]:
         """The tokens of one line."""

@@ -136,8 +136,20 @@ CHARACTERS = (
 )
 
 
+SEQUENCES = (
+    "I ❤️ it너👍🏽! a1️⃣#️⃣*\u20e3 # * C# 1\ufe0f 20℃는 ㈜카"
+    " 👨\u200d👩\u200d👧🇰🇷🇫🇷 क्\u200dष नि e\u0301 신\u00ad뢰 a\u200b\u3164b -\ufe0f a\u200d"
+)
+BARE = "a \u200d \ufe0f\u200b\u3000\ufeff b\u200d \u3164\t\u20e3\n\U000e0100\U000e0067 \x00 c\u00ad \x7f"
+
+
 @pytest.mark.parametrize(
-    ("name", "text"), [("words", TEXT), ("whitespace", TEXT), ("chars", TEXT), ("chars", CHARACTERS)]
+    ("name", "text"),
+    [
+        *((name, text) for name in ("words", "whitespace", "chars") for text in (TEXT, SEQUENCES, BARE)),
+        ("chars", CHARACTERS),
+        ("whitespace", CHARACTERS.replace("\x1c", "")),
+    ],
 )
 @pytest.mark.parametrize("lowercase", [False, True])
 def test_the_tokenizer_cuts_as_the_models_own(model, tmp_path, name, text, lowercase):

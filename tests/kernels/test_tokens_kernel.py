@@ -1,5 +1,6 @@
 """The byte scanner against `str.split` and `bytes.decode`."""
 
+import re
 from collections import Counter
 from itertools import pairwise
 
@@ -7,7 +8,9 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from embedkit.kernels.invisible import MAY_BE_INVISIBLE
 from embedkit.kernels.tokens import BATCH, SENTENCE_END, close, padded
+from embedkit.text.symbols import INVISIBLE, without_bare
 from embedkit.vocabulary.word_table import WordTable, packed
 
 WHITE = "".join(chr(c) for c in range(0x110000) if chr(c).isspace())
@@ -28,6 +31,11 @@ def scanned(data, table=None, **options):
     return table, out[:n_out].tolist(), tuple(rest)
 
 
+def seen_alone(data):
+    """Whether the scanner finds no word in a character."""
+    return not scanned(data)[1]
+
+
 def words_of(table):
     data, begins, lengths, counts = table.index()
     blob, offsets = packed(data, begins, lengths)
@@ -40,7 +48,7 @@ def plain_ids(text):
     numbers, ids = {}, []
     lines = text.split("\n")
     for i, line in enumerate(lines):
-        ids += [numbers.setdefault(token, len(numbers)) for token in line.split()]
+        ids += [numbers.setdefault(token, len(numbers)) for token in without_bare(line).split()]
         if i < len(lines) - 1 and (not ids or ids[-1] != SENTENCE_END):
             ids.append(SENTENCE_END)
     return list(numbers), ids
@@ -53,7 +61,7 @@ def test_words_ids_and_counts_are_those_of_str_split(text):
     table, ids, (n_lines, position, bad_byte) = scanned(text.encode())
     words, expected = plain_ids(text)
     assert ids == expected
-    counts = Counter(text.split())
+    counts = Counter(without_bare(text).split())
     assert words_of(table) == (words, [counts[word] for word in words])
     assert (n_lines, position, bad_byte) == (text.count("\n"), len(text.encode()), -1)
 
@@ -90,6 +98,23 @@ def test_the_first_bad_byte_is_where_python_finds_it(data):
         )
 
 
+def test_what_nobody_sees_is_the_same_to_the_kernel_and_to_the_regular_expression():
+    code_points = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
+    unseen = set(re.findall(f"[{INVISIBLE}]", code_points))
+    assert {chr(byte) for byte in range(128) if MAY_BE_INVISIBLE[byte]} == {c for c in unseen if c < "\x80"}
+    assert set(np.flatnonzero(MAY_BE_INVISIBLE).tolist()) == {c.encode()[0] for c in unseen}
+    for character in code_points:
+        data = character.encode()
+        if MAY_BE_INVISIBLE[data[0]]:
+            assert seen_alone(data) == (character in unseen or character.isspace()), hex(ord(character))
+
+
+def test_words_that_nobody_sees_are_none():
+    text = "\u200d a \ufe0f\u200d\nb\u200d \u3164 \x00\u00a0\U000e0100 \u200d"
+    table, ids, (n_lines, _, _) = scanned(text.encode())
+    assert (words_of(table)[0], ids, n_lines) == (["a", "b\u200d"], [0, SENTENCE_END, 1], 1)
+
+
 def test_a_table_grows_from_nothing_to_many_words():
     words = [f"w{i}" * (1 + i % 9) for i in range(20_000)]
     table, ids, _ = scanned(" ".join(words + words).encode())
@@ -120,6 +145,8 @@ def test_tables_merge(one, other):
     twin = first.copy()
     ids = twin.insert(*second.index())
     words, counts = words_of(twin)
-    assert dict(zip(words, counts, strict=True)) == Counter(one.split()) + Counter(other.split())
+    assert dict(zip(words, counts, strict=True)) == Counter(without_bare(one).split()) + Counter(
+        without_bare(other).split()
+    )
     assert [words[i] for i in ids] == words_of(second)[0]
-    assert words_of(first)[0] == list(dict.fromkeys(one.split()))
+    assert words_of(first)[0] == list(dict.fromkeys(without_bare(one).split()))

@@ -1,5 +1,6 @@
 """Tokenizers: what becomes a token, and that the compiled form gives the same as the regular expressions."""
 
+import re
 import sys
 import unicodedata
 
@@ -13,7 +14,8 @@ from embedkit.kernels import punctuation
 from embedkit.kernels.symbols import SPACES_PER_BYTE, set_apart, survey
 from embedkit.kernels.tokens import close, eight_bytes, padded
 from embedkit.text import tokenizers
-from embedkit.text.symbols import apart, plain_symbols, symbol_classes
+from embedkit.text.symbols import BARE_PATTERN, apart, plain_symbols, symbol_classes, without_bare
+from embedkit.text.symbols import INVISIBLE as BARE
 from embedkit.text.tokenizers import character_classes, get_tokenizer
 from embedkit.vocabulary.corpus import Corpus
 from embedkit.vocabulary.cutting import buffer_of, cut, cut_any, cut_ordinary
@@ -22,6 +24,7 @@ ENGLAND = "🏴" + "".join(chr(0xE0000 + ord(c)) for c in "gbeng") + "\U000e007f
 CASES = {
     "whitespace": [
         ("The cat,\u3000the CAT!\x1c x", ["The", "cat,", "the", "CAT!", "x"]),
+        ("a \u200d \ufe0f\u200b b\u200d \u3164 \u20e3 \U000e0100 #\ufe0f \x01", ["a", "b\u200d", "#\ufe0f"]),
         (unicodedata.normalize("NFD", "학교"), [unicodedata.normalize("NFD", "학교")]),
     ],
     "words": [
@@ -38,6 +41,8 @@ CASES = {
         ("I ❤️ it너👍🏽!", ["i", "❤️", "it너", "👍🏽"]),
         ("👨\u200d👩\u200d👧\u200d👦🇰🇷🇫🇷 1️⃣ ♥♥", ["👨\u200d👩\u200d👧\u200d👦", "🇰🇷", "🇫🇷", "1️⃣", "♥", "♥"]),
         (f"{ENGLAND} a", [ENGLAND, "a"]),
+        ("a#️⃣*️⃣b #\u20e3 #*#\ufe0f C#", ["a", "#️⃣", "*️⃣", "b", "#\u20e3", "c"]),
+        ("❤️\u200da \ufe0f\u200da a\u200d\ufe0fb", ["❤️", "a", "a", "ab"]),
         ("20℃는 5㎏ ㈜카카오", ["20", "℃", "는", "5", "㎏", "㈜", "카카오"]),
         ("خانهٔ\u200cما क़\u200cल e\u0301\u200dx", ["خانهٔ\u200cما", "क़\u200cल", "é\u200dx"]),
         ("신\u00ad뢰 \u200d \u200b \u3164 \ufe0f a\u200d क्\u200dष \u2060", ["신뢰", "a", "क्\u200dष"]),
@@ -59,6 +64,7 @@ CASES = {
         ('"천국의 단검(天國短劍)"으로', ["천국의", "단검으로"]),
         ("전기적·광학적 2,300년 3.5도", ["전기적", "광학적", "2,300년", "3.5도"]),
         ("한나라(漢, 206 BC)는", ["한나라는", "206", "BC"]),
+        ("가#️⃣(*️⃣)는 #1 *", ["가", "#️⃣", "*️⃣", "는", "1"]),
         ("보일 (Robert Boyle)은", ["보일", "Robert", "Boyle은"]),
         ("化學은 ㅋㅋㅋ 漢字", ["化學은", "ㅋㅋㅋ", "漢字"]),
         (
@@ -84,7 +90,7 @@ def test_lowercase(name):
 
 LETTERS = (
     "\u3164\u20e3\u00ad♥℃\U000e0067🏽"
-    "ab1２ .,'’-\n\u3000\u0301\u0bcd\u200d한化（(）)\"’”😀\ufe0f𠀋\U0001f1f0\U000e0100\x00\x85"
+    "ab1２#* .,'’-\n\u3000\u0301\u0bcd\u200d한化（(）)\"’”😀\ufe0f𠀋\U0001f1f0\U000e0100\x00\x85"
 )
 INVISIBLE = set("\u00ad\u034f\u115f\u1160\u200b\u200c\u200d\u200e\u2060\u3164\ufe0e\ufe0f\ufeff\uffa0\u20e3")
 TEXT = st.text(st.sampled_from(LETTERS) | st.characters(codec="utf-8"), max_size=80)
@@ -94,7 +100,7 @@ GLOSSES = st.text(st.sampled_from("가각한ㄱ\u1100\ud7a3\ud780\u3130化𠀋a1
 LONG = st.builds("{}{}{}{}".format, TEXT, st.sampled_from(["가(", "가（", "("]), st.just("a한" * 40), GLOSSES)
 
 
-JOINED = st.text(st.sampled_from("aن한ा1 \n\u0654\u093c\u0301\u3099\u200c\u200d\ufe0f\u20e3"), max_size=30)
+JOINED = st.text(st.sampled_from("aن한ा1#😀 \n\u0654\u093c\u0301\u3099\u200c\u200d\ufe0f\u20e3"), max_size=30)
 
 
 ORDINARY = st.lists(
@@ -123,6 +129,7 @@ def lines_of(text):
 @pytest.mark.parametrize("name", ["words", "korean"])
 @given(text=TEXT | GLOSSES | LONG | ORDINARY | JOINED)
 @example(text="خانهٔ\u200cما क़\u200cल 1\ufe0f\u20e3\u200d1")
+@example(text="❤️\u200da #\u00ad\ufe0f\u20e3\u200d*\u20e3\u20e3 #\ufe0f\ufe0f\u20e3 *")
 def test_the_kernels_cut_as_the_regular_expressions_do(name, lowercase, text):
     tokenizer = get_tokenizer(name, lowercase)
     buffer, size, bad_byte = cut(tokenizer, *buffer_of(text.encode()))
@@ -184,6 +191,13 @@ def test_bytes_that_are_not_utf8_are_found(data, text, more):
     assert cut(get_tokenizer("korean"), *buffer_of(data))[2] == wanted
 
 
+@given(text=TEXT)
+def test_no_token_of_white_space_is_made_of_what_nobody_sees(text):
+    tokens = get_tokenizer("whitespace").tokens(text)
+    assert tokens == [token for token in text.replace("\n", " ").split() if re.search(f"[^{BARE}]", token)]
+    assert without_bare(text) == re.sub(BARE_PATTERN, "", text)
+
+
 @pytest.mark.parametrize("name", ["words", "korean", "chars"])
 @given(text=TEXT)
 def test_no_token_is_invisible(name, text):
@@ -192,7 +206,7 @@ def test_no_token_is_invisible(name, text):
 
 
 def test_kernel_and_table_name_the_same_classes():
-    for name in ("OUTSIDE", "WORD", "DIGIT", "JOINER", "DIGIT_JOINER", "WHITE"):
+    for name in ("OUTSIDE", "WORD", "DIGIT", "JOINER", "DIGIT_JOINER", "WHITE", "KEYCAP_SIGN"):
         assert getattr(punctuation, name) == getattr(tokenizers, name)
     assert character_classes()[0] == punctuation.OUTSIDE
 
