@@ -52,7 +52,6 @@ def test_training_with_a_cache_folder_that_cannot_be_written_says_so_in_one_line
             "1",
             "--vector-size",
             "10",
-            "--quiet",
         ],
         env=environment,
         capture_output=True,
@@ -60,9 +59,8 @@ def test_training_with_a_cache_folder_that_cannot_be_written_says_so_in_one_line
     )
     assert done.returncode == 0, done.stderr
     assert model.exists()
-    assert done.stderr.count("\n") == 1
-    assert f"{blocked / 'cache'}" in done.stderr
-    assert "compiled kernels go to another folder" in done.stderr
+    (told,) = (line for line in done.stderr.splitlines() if "compiled kernels go to another folder" in line)
+    assert f"{blocked / 'cache'}" in told
 
 
 @pytest.fixture(scope="module")
