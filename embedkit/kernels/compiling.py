@@ -21,8 +21,10 @@ import shutil
 import stat
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,31 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+
+
+def _load_array_functions() -> None:
+    """Load numba's NumPy functions without SciPy's linear algebra, which takes four tenths of a second.
+
+    numba imports that, where SciPy is installed, to see whether there is a BLAS; no kernel here calls one. A program's
+    own compiled functions find it as ever, when they are compiled. Left to numba where another thread might import
+    SciPy meanwhile.
+    """
+    heavy, loaded = "scipy.linalg", "numba.np.arraymath" in sys.modules
+    if loaded or heavy in sys.modules or find_spec("scipy") is None or threading.active_count() > 1:
+        return
+    modules: dict[str, Any] = sys.modules
+    modules[heavy] = None
+    try:
+        from numba.np import arraymath
+
+        arraymath._HAVE_BLAS = True
+    except ImportError:  # a numba that cannot do without; it tries again by itself
+        pass
+    finally:
+        del modules[heavy]
+
+
+_load_array_functions()
 
 
 def _user_cache_home() -> Path:

@@ -239,3 +239,23 @@ def test_what_a_compiler_may_reorder_is_compiled_into_each_kernel_that_calls_it(
             helpers += "fastmath" in made
             apart += [node.name] if "fastmath" in made and "forceinline=True" not in made else []
     assert helpers >= 10 and not apart
+
+
+STARTED = """
+import sys
+import numpy as np
+from embedkit.kernels.utf8 import is_syllable
+assert is_syllable(0xEA, 0xB0)
+assert not [name for name in sys.modules if name.startswith("scipy.linalg")]
+import numba
+square = np.arange(4.0).reshape(2, 2)
+assert numba.njit(lambda a: a @ a)(square).tolist() == [[2.0, 3.0], [6.0, 11.0]]
+assert "scipy.linalg" in sys.modules
+assert numba.njit(lambda a: np.correlate(a, a))(np.ones(3))[0] == 3.0
+"""
+
+
+def test_kernels_load_no_linear_algebra_and_leave_it_to_others():
+    pytest.importorskip("scipy.linalg")
+    run = subprocess.run([sys.executable, "-c", STARTED], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
