@@ -96,12 +96,12 @@ def test_the_gradient_is_the_slope_of_the_divergence():
 def test_tsne_keeps_clusters_apart_and_repeats():
     centres = np.eye(3).repeat(25, axis=0) * 10
     points = centres + 0.3 * some_points(75, 3)
-    layout = tsne(points, perplexity=8, steps=350)
+    layout = tsne(points, perplexity=8, steps=750)
     means = layout.reshape(3, 25, 2).mean(axis=1)
     spread = np.linalg.norm(layout.reshape(3, 25, 2) - means[:, None], axis=2).max()
     gaps = [np.linalg.norm(means[a] - means[b]) for a, b in ((0, 1), (0, 2), (1, 2))]
     assert min(gaps) > 2 * spread
-    assert np.array_equal(layout, tsne(points, perplexity=8, steps=350))
+    assert np.array_equal(layout, tsne(points, perplexity=8, steps=750))
 
 
 def test_tsne_survives_equal_points_and_few_points():

@@ -305,13 +305,14 @@ def test_damaged_checkpoints_never_reach_a_kernel(corpus, tmp_path, name):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to another process")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_leave_a_checkpoint_that_goes_on(tmp_path, number):
+    epochs = "1200"  # some seconds, so that the signal comes before the end
     rng = np.random.default_rng(0)
     text, log, out = tmp_path / "text.txt", tmp_path / "log.jsonl", tmp_path / "m.safetensors"
     text.write_text("".join(" ".join(f"w{x}" for x in rng.integers(0, 50, 20)) + "\n" for _ in range(2000)))
     command = [sys.executable, "-m", "embedkit", "train", text, "-o", out, "--min-count", 1, "--workers", 2]
     command += ["--checkpoint", tmp_path / "run", "--log", log, "--vector-size", 10]
     process = subprocess.Popen(
-        [*map(str, command), "--epochs", "400"],
+        [*map(str, command), "--epochs", epochs],
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -325,12 +326,12 @@ def test_signals_leave_a_checkpoint_that_goes_on(tmp_path, number):
     assert "give --resume to go on" in errors
     assert "Traceback" not in errors
     metadata, *_ = load_checkpoint(tmp_path / "run", "word2vec", version=VERSION)
-    assert 0 < metadata["units"] < 400 * 40_000
+    assert 0 < metadata["units"] < int(epochs) * 40_000
     words = metadata["units"]
     done = subprocess.run(
-        [*map(str, command), "--epochs", "400", "--resume", "--workers", "1", "--quiet"], capture_output=True, text=True
+        [*map(str, command), "--epochs", epochs, "--resume", "--workers", "1", "--quiet"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     last = json.loads(log.read_text().splitlines()[-1])
-    assert last["words"] == 400 * 40_000 > words
+    assert last["words"] == int(epochs) * 40_000 > words
     assert not (tmp_path / "run" / CHECKPOINT_NAME).exists()
