@@ -14,7 +14,9 @@ from embedkit.analysis.testsets import WordPairs
 from embedkit.progress import ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.norms import unit
-from embedkit.rows.quantization import KINDS, quantize
+from embedkit.rows.protocol import Rows
+from embedkit.rows.quantization import KINDS, QuantizedRows, quantize
+from embedkit.rows.sparse import SparseRows, without_zeros
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,20 @@ def compress(
 ) -> KeyedVectors:
     """Quantise a model's vectors and its subwords' rows; see `embedkit.rows.quantization.quantize`.
 
-    What only training and `fill` need (the words' own rows, the output vectors) is left out.
+    Of n-grams only the rows that are not zero are quantised and held. What only training and `fill` need (the words'
+    own rows, the output vectors) is left out.
     """
+
+    def smaller(rows: Rows) -> QuantizedRows:
+        return quantize(rows, kind, subvectors=subvectors, seed=seed, progress=progress)
+
     ngrams = vectors.ngram_vectors
     if ngrams is not None:
-        ngrams = quantize(ngrams, kind, subvectors=subvectors, seed=seed, progress=progress)
+        ngrams = without_zeros(ngrams)
+        ngrams = ngrams.with_values(smaller(ngrams.values)) if isinstance(ngrams, SparseRows) else smaller(ngrams)
     return KeyedVectors(
         vectors.index_to_key,
-        quantize(vectors.vectors, kind, subvectors=subvectors, seed=seed, progress=progress),
+        smaller(vectors.vectors),
         counts=vectors.counts,
         subwords=vectors.subwords,
         ngram_vectors=ngrams,

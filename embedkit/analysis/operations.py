@@ -14,6 +14,7 @@ import numpy as np
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.protocol import Rows
+from embedkit.rows.sparse import SparseRows
 
 _ROWS = 16_384  # rows worked on at once
 
@@ -172,11 +173,17 @@ def mapped(
         _map(vectors.vectors, affine),
         counts=vectors.counts,
         subwords=vectors.subwords,
-        ngram_vectors=None if vectors.ngram_vectors is None else _map(vectors.ngram_vectors, affine),
+        ngram_vectors=None if vectors.ngram_vectors is None else _map_ngrams(vectors.ngram_vectors, affine),
         word_rows=None if vectors.word_rows is None else _map(vectors.word_rows, affine),
         output_vectors=None if output is None else _map(output, affine),
         config=vectors.config,
     )
+
+
+def _map_ngrams(rows: Rows, affine: Callable[[np.ndarray], np.ndarray]) -> Rows:
+    if isinstance(rows, SparseRows) and not affine(np.zeros((1, rows.shape[1]))).any():  # zeros stay zeros
+        return rows.with_values(_map(rows.values, affine))
+    return _map(rows, affine)
 
 
 def _map(rows: Rows, affine: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

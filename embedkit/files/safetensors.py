@@ -59,7 +59,7 @@ class Format(NamedTuple):
     what: str
 
 
-VECTORS = Format("embedkit", 1, "word vectors")
+VECTORS = Format("embedkit", 2, "word vectors")
 COUNTS = Format("embedkit-cooccurrences", 2, "counts of embedkit cooccur")
 MODEL = Format("embedkit-model", 2, "a trained model")
 CHECKPOINT = Format("embedkit-checkpoint", 1, "a training checkpoint")

@@ -8,6 +8,7 @@ import numpy as np
 
 from embedkit.rows.protocol import stored_arrays
 from embedkit.rows.quantization import QuantizedRows
+from embedkit.rows.sparse import SparseRows
 from embedkit.rows.table import EmbeddingTable
 
 
@@ -19,8 +20,9 @@ def describe(table: EmbeddingTable) -> dict[str, Any]:
     dict
         ``words``, ``vector_size``; ``memory_bytes`` of all arrays that are in memory and ``mapped_bytes`` of those that
         are read from the file as they are needed; ``first_words``; ``tokens_seen`` (the sum of the counts) where it
-        is known; ``zero_vectors`` where the lengths are; ``quantization``, ``subwords``, ``config`` and ``not_read``
-        (what the file holds besides) where there are any.
+        is known; ``zero_vectors`` where the lengths are; ``ngram_rows`` (how many buckets have a row; the others'
+        are zero); ``quantization``, ``subwords``, ``config`` and ``not_read`` (what the file holds besides) where there
+        are any.
     """
     matrices = [table.vectors, table.word_rows, table.ngram_vectors, table.output_vectors, table.document_vectors]
     held = [array for rows in matrices if rows is not None for array in stored_arrays(rows)]
@@ -42,6 +44,9 @@ def describe(table: EmbeddingTable) -> dict[str, Any]:
     facts["output_vectors"] = table.output_vectors is not None
     if table.document_vectors is not None:
         facts["documents"] = len(table.document_vectors)
+    ngrams = table.ngram_vectors
+    if ngrams is not None:
+        facts["ngram_rows"] = len(ngrams.values if isinstance(ngrams, SparseRows) else ngrams)
     if table.subwords is not None:
         facts["subwords"] = table.subwords.to_config()
     if table.left_behind:

@@ -7,7 +7,8 @@ tensor             dtype    shape               content
 =================  =======  ==================  ==================================================================
 ``vectors``        float32  n_words, d          the composed word vectors
 ``word_rows``      float32  n_words, d          subword models: the words' own rows
-``ngram_vectors``  float32  bucket, d           subword models: the n-grams' rows
+``ngram_vectors``  float32  bucket, d           subword models: the n-grams' rows, of each bucket or of those in use
+``ngram_buckets``  int32    n_used              the buckets in use, ascending, where only these have rows
 ``output_vectors`` float32  n_outputs, d        the output layer, where it was kept (a row a word, but for ``hs``)
 ``norms``          float32  n_words             lengths of ``vectors``
 ``word_order``     int32    n_words             row numbers in the words' byte order, for binary search
@@ -19,8 +20,13 @@ tensor             dtype    shape               content
 A model of paragraph vectors has ``document_vectors`` float32 (n_documents, d) besides: of the lines that it was trained
 on, in their order.
 
-The metadata holds ``format`` ("embedkit"), ``format_version`` ("1"), ``embedkit_version``, ``config`` (the training
-configuration as JSON) and ``subwords`` (how words are cut, as JSON; subword models only).
+A trained model uses some hundred thousand of two million buckets; all other rows are zero. Beside ``ngram_buckets``,
+row ``i`` of ``ngram_vectors`` is that of bucket ``ngram_buckets[i]``, and rows of zeros are left out. Where that would
+not be smaller, as in fastText's own models, row ``i`` is that of bucket ``i``.
+
+The metadata holds ``format`` ("embedkit"), ``format_version`` ("2" with ``ngram_buckets``, which older programs do not
+know, else "1"), ``embedkit_version``, ``config`` (the training configuration as JSON) and ``subwords`` (how words are
+cut, as JSON; subword models only).
 
 A quantised file (``embedkit compress``; metadata ``quantization`` and ``vector_size``) holds ``vectors`` and
 ``ngram_vectors`` in another type, decoded as `embedkit.rows.quantization.QuantizedRows` says: ``float16``; ``int8``
@@ -48,6 +54,7 @@ from embedkit.files.safetensors_writer import SafetensorsWriter
 from embedkit.rows.norms import row_norms
 from embedkit.rows.protocol import Rows, as_array
 from embedkit.rows.quantization import CENTROIDS, QuantizedRows
+from embedkit.rows.sparse import SparseRows, without_zeros
 from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words
 
@@ -58,6 +65,7 @@ EXPECTED = {  # dtype and number of dimensions of what embedkit reads
     "vectors": ("F32", 2),
     "word_rows": ("F32", 2),
     "ngram_vectors": ("F32", 2),
+    "ngram_buckets": ("I32", 1),
     "output_vectors": ("F32", 2),
     "document_vectors": ("F32", 2),
     "norms": ("F32", 1),
@@ -74,6 +82,7 @@ QUANTIZED = {  # instead of vectors and ngram_vectors: a part's suffix, its dtyp
 REQUIRED = ("vectors", "norms", "words", "word_offsets", "word_order")
 PER_WORD = ("norms", "word_order", "counts", "word_rows")
 WRITE_ROWS = 16384
+DENSE_VERSION, SPARSE_VERSION = 1, 2  # of a file with a row for every bucket, and of one with `ngram_buckets`
 
 
 def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTable:
@@ -94,12 +103,15 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTabl
     _check(file.name, tensors)
     words = Words(tensors["words"], tensors["word_offsets"], tensors["word_order"])
     try:
+        subwords = _subwords(file)
+        if "ngram_buckets" in tensors:
+            tensors["ngram_vectors"] = _spread(file.name, tensors, subwords)
         return EmbeddingTable(
             words,
             tensors["vectors"],
             norms=tensors["norms"],
             counts=tensors.get("counts"),
-            subwords=_subwords(file),
+            subwords=subwords,
             ngram_vectors=tensors.get("ngram_vectors"),
             word_rows=tensors.get("word_rows"),
             output_vectors=tensors.get("output_vectors"),
@@ -123,7 +135,7 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     words = table.packed_words
     quantized = table.vectors if isinstance(table.vectors, QuantizedRows) else None
     with atomic_open(path) as stream:
-        writer = NativeWriter(stream, table.vector_size, table.config, table.subwords, quantized)
+        writer = NativeWriter(stream, table.vector_size, table.config, table.subwords, table.ngram_vectors, quantized)
         for low in range(0, len(table), WRITE_ROWS):
             writer.add(
                 [words.encoded(row) for row in range(low, min(low + WRITE_ROWS, len(table)))],
@@ -132,7 +144,6 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
         writer.finish(
             counts=table.counts,
             word_rows=table.word_rows,
-            ngram_vectors=table.ngram_vectors,
             output_vectors=table.output_vectors,
             document_vectors=table.document_vectors,
         )
@@ -150,6 +161,8 @@ class NativeWriter:
         The training configuration.
     subwords : Subwords, optional
         How words are split into n-grams.
+    ngram_vectors : Rows, optional
+        The n-grams' rows.
     quantized : QuantizedRows, optional
         Written in place of the rows that `add` is given, which are what it decodes to.
     """
@@ -160,16 +173,19 @@ class NativeWriter:
         vector_size: int,
         config: dict[str, Any] | None = None,
         subwords: Subwords | None = None,
+        ngram_vectors: Rows | None = None,
         quantized: QuantizedRows | None = None,
     ) -> None:
         self.vector_size = vector_size
         self.quantized = quantized
+        self._ngrams, self._buckets = _stored(ngram_vectors, subwords, quantized is not None)
         more = {"config": json.dumps(config or {}, ensure_ascii=False)}
         if subwords is not None:
             more["subwords"] = json.dumps(subwords.to_config(), ensure_ascii=False)
         if quantized is not None:
             more |= {"quantization": quantized.kind, "vector_size": str(vector_size)}
-        self._file = SafetensorsWriter(stream, metadata_of(VECTORS, **more), len(EXPECTED) + 4)
+        kind = VECTORS._replace(version=DENSE_VERSION if self._buckets is None else SPARSE_VERSION)
+        self._file = SafetensorsWriter(stream, metadata_of(kind, **more), len(EXPECTED) + 4)
         self._words: list[bytes] = []
         self._norms: list[np.ndarray] = []
 
@@ -192,7 +208,6 @@ class NativeWriter:
         *,
         counts: np.ndarray | None = None,
         word_rows: Rows | None = None,
-        ngram_vectors: Rows | None = None,
         output_vectors: np.ndarray | None = None,
         document_vectors: np.ndarray | None = None,
     ) -> None:
@@ -200,11 +215,9 @@ class NativeWriter:
         words, file = Words.from_bytes(self._words), self._file
         if self.quantized is None:
             file.close("vectors", "<f4", (len(words), self.vector_size))
-            if isinstance(ngram_vectors, QuantizedRows):
-                ngram_vectors = as_array(ngram_vectors)
         quantized = {
             key: rows
-            for key, rows in (("vectors", self.quantized), ("ngram_vectors", ngram_vectors))
+            for key, rows in (("vectors", self.quantized), ("ngram_vectors", self._ngrams))
             if isinstance(rows, QuantizedRows)
         }
         for key, quantized_rows in quantized.items():
@@ -213,13 +226,15 @@ class NativeWriter:
                     file.tensor(f"{key}_{part}", values, "<f4")
         for name, rows in (
             ("word_rows", word_rows),
-            ("ngram_vectors", ngram_vectors),
+            ("ngram_vectors", self._ngrams),
             ("output_vectors", output_vectors),
             ("document_vectors", document_vectors),
         ):
             if rows is not None and not isinstance(rows, QuantizedRows):
                 file.tensor(name, rows, "<f4")
         file.tensor("norms", np.concatenate(self._norms) if self._norms else np.zeros(0, np.float32), "<f4")
+        if self._buckets is not None:
+            file.tensor("ngram_buckets", self._buckets, "<i4")
         file.tensor("word_order", words.order, "<i4")
         file.pad("words", words.blob)
         file.tensor("word_offsets", words.offsets, "<i8")
@@ -229,6 +244,33 @@ class NativeWriter:
             codes = quantized_rows.parts["rows"]
             file.tensor(key, codes, codes.dtype.newbyteorder("<").str)
         file.finish()
+
+
+def _stored(ngrams: Rows | None, subwords: Subwords | None, quantized: bool) -> tuple[Rows | None, np.ndarray | None]:
+    """The n-grams' rows as the file holds them, and whose they are where it leaves rows out.
+
+    Quantised rows stay so beside quantised vectors only.
+    """
+    if ngrams is None:
+        return None, None
+    if subwords is not None and len(ngrams) == subwords.n_rows:
+        ngrams = without_zeros(ngrams)
+    rows, buckets = (ngrams.values, ngrams.buckets) if isinstance(ngrams, SparseRows) else (ngrams, None)
+    return (as_array(rows) if isinstance(rows, QuantizedRows) and not quantized else rows), buckets
+
+
+def _spread(name: str, tensors: dict[str, Any], subwords: Subwords | None) -> SparseRows:
+    """The n-grams' rows of a file that leaves out those of zeros."""
+    buckets, values = tensors["ngram_buckets"], tensors.get("ngram_vectors")
+    if values is None or subwords is None:
+        missing = "tensor ngram_vectors" if values is None else "subwords in the metadata"
+        raise FormatError(f"{name}: damaged: expected {missing} beside ngram_buckets")
+    if len(buckets) != len(values):
+        raise FormatError(f"{name}: damaged: expected {len(values):,} ngram_buckets, found {len(buckets):,}")
+    n_rows = subwords.n_rows
+    if len(buckets) and not (buckets[0] >= 0 and buckets[-1] < n_rows and (buckets[1:] > buckets[:-1]).all()):
+        raise FormatError(f"{name}: damaged: ngram_buckets are not ascending numbers from 0 to {n_rows - 1:,}")
+    return SparseRows(buckets, values, n_rows)
 
 
 def _expected(name: str, kind: Any) -> dict[str, tuple[str, int]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedkit.errors import FormatError
+from embedkit.errors import EmbedkitError, FormatError
 from embedkit.kernels import thresholds
 from embedkit.rows.norms import row_norms
 from embedkit.rows.protocol import EncodedRows, Rows, stored_arrays
@@ -84,9 +84,36 @@ class ComposedRows(EncodedRows):
 
 
 def compose_word(subwords: Subwords, word: str, ngram_vectors: Rows) -> np.ndarray | None:
-    """The vector of an unknown word, the mean of its n-grams' rows: float32 (vector_size,), None where it has none."""
+    """The vector of an unknown word, the mean of its n-grams' rows: float32 (vector_size,), None where it has none.
+
+    Raises
+    ------
+    EmbedkitError
+        When it is not finite.
+    """
     buckets = subwords.buckets(word)
-    return mean_in_order(ngram_vectors[buckets], ngram_vectors.shape[1]) if len(buckets) else None
+    if not len(buckets):
+        return None
+    vector = mean_in_order(ngram_vectors[buckets], ngram_vectors.shape[1])
+    require_finite([word], vector[None])
+    return vector
+
+
+def require_finite(words: Sequence[str], vectors: np.ndarray) -> None:
+    """Refuse vectors of unknown words, float32 (n_words, vector_size), that are not finite.
+
+    Raises
+    ------
+    EmbedkitError
+        It names the first of these words.
+    """
+    finite = np.isfinite(row_norms(vectors))
+    if not finite.all():
+        bad = words[int(np.argmin(finite))][:60]
+        raise EmbedkitError(
+            f"the n-grams of {bad!r}: expected finite numbers, found NaN, an infinity or values too large for float32; "
+            "the file of the model is damaged"
+        )
 
 
 def mean_in_order(rows: Sequence[np.ndarray] | np.ndarray, size: int) -> np.ndarray:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from embedkit.rows.composed import require_finite
 from embedkit.rows.protocol import Rows
+from embedkit.rows.sparse import SparseRows
 from embedkit.rows.subwords import Subwords, encode_word
 from embedkit.threads import for_each, usable_cores
 
@@ -72,7 +74,8 @@ def compose(
     subwords : Subwords
     words : sequence of str
     ngram_vectors : Rows (subwords.n_rows, vector_size)
-        Of rows that are not an array, those that the words need are decoded, a stretch of words at a time.
+        Of rows that are not an array, nor sparse ones over an array, those that the words need are decoded, a stretch
+        of words at a time.
     word_rows : Rows (n_words, vector_size), optional
         The words' own rows; without them the words are unknown ones.
     workers : int, optional
@@ -83,6 +86,11 @@ def compose(
     vectors : float32 (n_words, vector_size)
         Zeros for a word that has neither n-grams nor a row of its own.
     n_ngrams : int64 (n_words,)
+
+    Raises
+    ------
+    EmbedkitError
+        When the vector of an unknown word is not finite.
     """
     from embedkit.kernels import subword
 
@@ -96,7 +104,9 @@ def compose(
         indptr, rows = _hash(subwords, data, offsets[first : last + 1])
         n_ngrams[first:last] = np.diff(indptr)
         matrix = ngram_vectors
-        if not isinstance(matrix, np.ndarray):
+        if isinstance(ngram_vectors, SparseRows) and isinstance(ngram_vectors.values, np.ndarray):
+            matrix, rows = ngram_vectors.values, ngram_vectors.places(rows)
+        elif not isinstance(matrix, np.ndarray):
             used, rows = np.unique(rows, return_inverse=True)
             matrix, rows = ngram_vectors[used], rows.astype(np.int32)
         subword.mean_rows(
@@ -110,6 +120,8 @@ def compose(
         )
 
     _in_threads(do, len(words), workers)
+    if word_rows is None:
+        require_finite(words, vectors)
     return vectors, n_ngrams
 
 

@@ -84,9 +84,11 @@ class EncodedRows:
         if numbers.dtype.kind not in "iu" or numbers.ndim > 1:
             raise IndexError(f"expected row numbers, found {numbers.dtype} of shape {numbers.shape}")
         numbers = numbers.astype(np.int64, copy=False)
-        if numbers.min() < -len(self) or numbers.max() >= len(self):
-            raise IndexError(f"rows {numbers.min()} to {numbers.max()} of a matrix of {len(self)}")
-        numbers = np.where(numbers < 0, numbers + len(self), numbers)
+        lowest, highest = numbers.min(), numbers.max()
+        if lowest < -len(self) or highest >= len(self):
+            raise IndexError(f"rows {lowest} to {highest} of a matrix of {len(self)}")
+        if lowest < 0:
+            numbers = np.where(numbers < 0, numbers + len(self), numbers)
         return self.decode(numbers) if numbers.ndim else self.decode(numbers[None])[0]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from embedkit.counting import Window, count_cooccurrences, estimate_cells
+from embedkit.rows.composing import hash_words
 from embedkit.threads import usable_cores
 from embedkit.training.options import Doc2VecConfig, GloVeConfig, PredictionConfig, TrainingConfig
 from embedkit.training.run import Run
+from embedkit.training.subword_layout import subwords_of
 from embedkit.training.suiting import suited
 from embedkit.vocabulary.corpus import SENTENCE_END, Corpus
 
@@ -64,13 +66,15 @@ def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
         config = suited(config, corpus.vocabulary, corpus.n_tokens, Run(note=chosen.append))
     n_words = len(corpus.vocabulary)
     row = 4 * config.vector_size
-    bucket_bytes = config.bucket * row if config.subwords != "none" else 0
+    used = 0
+    if config.subwords != "none":  # only buckets that some word uses have rows
+        used = len(np.unique(hash_words(subwords_of(config, corpus.vocabulary), corpus.vocabulary.index_to_key)[1]))
     n_matrices = {"glove": 4, "svd": 3, "lsa": 3}.get(config.model, 2)
     copies = 1 + (getattr(config, "replicas", None) or 0) if config.model != "glove" else 1  # whose parts are apart
     word_bytes = int(np.mean([len(w.encode()) for w in corpus.vocabulary.index_to_key[:10_000]])) + 8 + 4 + 8 + 4
-    disk = n_words * (row + word_bytes) + bucket_bytes
-    if bucket_bytes:
-        disk += n_words * row
+    disk = n_words * (row + word_bytes)
+    if config.subwords != "none":
+        disk += n_words * row + min(used * (row + 4), config.bucket * row)
     documents = corpus.n_sentences * row if config.keeps_empty_lines else 0
     disk += documents
     if config.keep_output:
@@ -84,7 +88,7 @@ def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
         n_words,
         corpus.n_tokens,
         corpus.n_sentences,
-        corpus.ids.nbytes + copies * (n_words * row * n_matrices + bucket_bytes) + documents + counts,
+        corpus.ids.nbytes + copies * (n_words * row * n_matrices + used * row) + documents + counts,
         disk,
         seconds,
         "".join(chosen),

@@ -8,6 +8,7 @@ from embedkit.cli import main
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.storing import load
+from embedkit.rows.sparse import SparseRows
 from embedkit.rows.subwords import Subwords
 
 
@@ -47,6 +48,24 @@ def test_centering_takes_the_mean_away():
     assert list(centred.index_to_key) == list(vectors.index_to_key)
     np.testing.assert_array_equal(centred.counts, vectors.counts)
     assert centred.output_vectors is None
+
+
+def test_a_linear_map_leaves_rows_of_zeros_out():
+    vectors = subword_model()
+    ngrams = vectors.ngram_vectors
+    ngrams[::2] = 0
+    used = np.flatnonzero(ngrams.any(axis=1))
+    sparse = KeyedVectors(
+        list(vectors.index_to_key),
+        vectors.vectors,
+        subwords=vectors.subwords,
+        ngram_vectors=SparseRows(used, ngrams[used], len(ngrams)),
+    )
+    doubled = operations.mapped(sparse, lambda rows: 2 * rows)
+    assert isinstance(doubled.ngram_vectors, SparseRows)
+    np.testing.assert_array_equal(np.asarray(doubled.ngram_vectors), 2 * ngrams)
+    moved = operations.mapped(sparse, lambda rows: rows + 1)
+    np.testing.assert_array_equal(np.asarray(moved.ngram_vectors), ngrams + np.float32(1))
 
 
 def test_an_affine_map_composes_unknown_words_as_before():

@@ -22,6 +22,7 @@ from embedkit.vocabulary import Vocabulary
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 OLD = FIXTURES / "0.1"
 EXPECTED = json.loads((OLD / "expected.json").read_text(encoding="utf-8"))
+SPARSE = FIXTURES / "native-2"  # native files with the n-grams' rows in use alone (tests/fixtures/make_native_2.py)
 PLAIN = {
     "plain.safetensors": None,
     "word2vec.txt": None,
@@ -36,7 +37,12 @@ PLAIN = {
     "vectors.sqlite": None,
     "glove/vectors.bin": None,
 }
-MODELS = [name for name in EXPECTED if name.endswith((".safetensors", ".bin"))]
+MODELS = [
+    (folder, name)
+    for folder in (OLD, SPARSE)
+    for name in json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+    if name.endswith((".safetensors", ".bin"))
+]
 OWN = {  # a file of each kind that carries a version -> what opens it
     "plain.safetensors": ["info"],
     "pq.safetensors": ["similar"],
@@ -73,9 +79,10 @@ def test_word_vectors_of_every_format(name):
         assert found.counts is not None and found.config["window"] == 5
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_trained_and_quantised_models(name):
-    found, expected = embedkit.load(OLD / name), EXPECTED[name]
+@pytest.mark.parametrize("folder, name", MODELS, ids=lambda value: getattr(value, "name", value))
+def test_trained_and_quantised_models(folder, name):
+    found = embedkit.load(folder / name)
+    expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))[name]
     assert list(found.index_to_key) == expected["words"]
     np.testing.assert_array_equal(np.asarray(found.vectors[:]), np.array(expected["vectors"], np.float32))
     if "여왕님" in expected:

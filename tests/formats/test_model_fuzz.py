@@ -38,9 +38,17 @@ def subword_model(kind="chars"):
     )
 
 
+def sparse_model():
+    found = subword_model()
+    found.ngram_vectors[::3] = 0
+    return found
+
+
 MODELS = {
     "chars": subword_model,
     "jamo": lambda: subword_model("jamo"),
+    "sparse": sparse_model,
+    "sparse pq": lambda: compress(sparse_model(), "pq"),
     "pruned": lambda: KeyedVectors(
         WORDS,
         subword_model().vectors,

@@ -108,7 +108,7 @@ def changed(path, change):
         (lambda h: h["vectors"].update(dtype="I32"), "expected tensor vectors of F32"),
         (lambda h: h.update(vectors=3), "the entry of tensor vectors"),
         (lambda h: h.pop("words"), "expected tensor words"),
-        (lambda h: h["__metadata__"].update(format_version="2"), "install a newer embedkit"),
+        (lambda h: h["__metadata__"].update(format_version="3"), "install a newer embedkit"),
         (lambda h: h["__metadata__"].update(config="[1"), "the config is not JSON"),
         (lambda h: h.pop("__metadata__"), "expected word vectors, found a safetensors file of another program"),
         (lambda h: h["norms"].update(data_offsets=[10**15, 10**15 + 28]), "the file ends at byte"),

@@ -10,7 +10,7 @@ from embedkit.rows.composed import ComposedRows
 from embedkit.rows.composing import compose
 from embedkit.rows.protocol import as_array, blocks_of, stored_arrays
 from embedkit.rows.quantization import QuantizedRows, quantize
-from embedkit.rows.sparse import SparseRows
+from embedkit.rows.sparse import SparseRows, TakenRows, without_zeros
 from embedkit.rows.subwords import Subwords
 from embedkit.rows.table import EmbeddingTable
 
@@ -28,6 +28,18 @@ def sparse():
     full[::3] = 0
     buckets = np.flatnonzero(full.any(axis=1))
     return SparseRows(buckets, full[buckets], N), full
+
+
+def sparse_of_int8():
+    rows, full = sparse()
+    values = quantize(rows.values, "int8")
+    full[rows.buckets] = values[:]
+    return SparseRows(rows.buckets.astype(np.int32), values, N), full
+
+
+def taken():
+    numbers_of_rows = np.random.default_rng(6).integers(0, 90, N)
+    return TakenRows(numbers(90), numbers_of_rows), numbers(90)[numbers_of_rows]
 
 
 def packed():
@@ -64,6 +76,8 @@ def composed():
 KINDS = {
     "array": lambda: (numbers(), numbers()),
     "sparse": sparse,
+    "sparse int8": sparse_of_int8,
+    "taken": taken,
     "fastText codes": packed,
     **{kind: lambda kind=kind: quantised(kind) for kind in ("float16", "int8", "pq")},
     "composed": composed,
@@ -156,3 +170,35 @@ def test_a_composed_vector_that_is_not_finite_is_named():
 def test_quantised_rows_of_no_words():
     parts = {"rows": np.zeros((0, 2), np.uint8), "centroids": np.zeros((2, 256, 3), "f4"), "scales": np.zeros(0, "f4")}
     assert QuantizedRows("pq", SIZE, parts)[:].shape == (0, SIZE)
+
+
+@pytest.mark.parametrize("rows_a_number", [0, 10**9])  # searched for, or looked up in a table
+@pytest.mark.parametrize("kind", [np.int32, np.int64])
+@pytest.mark.parametrize("buckets", [[], [0], [N - 1], [2, 3, 9], list(range(N))])
+def test_places_of_sparse_rows(monkeypatch, rows_a_number, kind, buckets):
+    monkeypatch.setattr("embedkit.rows.sparse._ROWS_A_NUMBER", rows_a_number)
+    rows = SparseRows(np.array(buckets, kind), numbers(len(buckets)), N)
+    asked = np.random.default_rng(5).integers(0, N, 200)
+    for numbers_asked in (asked, asked.astype(np.int32), asked[:0]):
+        found = rows.places(numbers_asked)
+        assert found.dtype == np.int32
+        assert found.tolist() == [buckets.index(n) if n in buckets else -1 for n in numbers_asked.tolist()]
+    full = np.zeros((N, SIZE), np.float32)
+    full[buckets] = rows.values
+    np.testing.assert_array_equal(rows[asked], full[asked])
+    np.testing.assert_array_equal(rows[3:9], full[3:9])
+
+
+def test_rows_without_zeros():
+    rows, full = sparse()
+    assert without_zeros(rows) is rows
+    found = without_zeros(full)
+    assert isinstance(found, SparseRows) and found.buckets.tolist() == rows.buckets.tolist()
+    np.testing.assert_array_equal(as_array(found), full)
+    np.testing.assert_array_equal(as_array(without_zeros(np.asfortranarray(full))), full)
+    assert isinstance(without_zeros(numbers()), np.ndarray)
+    every = without_zeros(SparseRows(np.arange(N), numbers(), N))
+    assert isinstance(every, np.ndarray)
+    np.testing.assert_array_equal(every, numbers())
+    for kept in (quantize(full, "int8"), SparseRows(np.arange(N), quantize(full, "int8"), N)):
+        assert without_zeros(kept) is kept

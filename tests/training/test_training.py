@@ -136,13 +136,15 @@ def test_a_corpus_without_known_words_is_an_error(text):
         embedkit.train(text, vocabulary=vocabulary, vector_size=16, workers=1)
 
 
-def test_the_plan_counts_words_memory_and_disk(text, tmp_path):
-    config = TrainingConfig.create(**OPTIONS)
+@pytest.mark.parametrize("more", [{}, {"model": "fasttext"}, {"model": "fasttext", "bucket": 10}], ids=str)
+def test_the_plan_counts_words_memory_and_disk(text, tmp_path, more):
+    config = TrainingConfig.create(**{**OPTIONS, **more})
     found = plan(Corpus.from_text(text, min_count=1), config)
     assert (found.n_words, found.n_tokens, found.n_sentences) == (12, 13_500, 1_500)
     assert 0 < found.seconds < 60
-    model = embedkit.train(text, **OPTIONS)
+    model = embedkit.train(text, **{**OPTIONS, **more})
     model.save(tmp_path / "m.safetensors")
+    assert found.memory_bytes < 4_000_000  # not the rows of two million buckets
     assert found.disk_bytes == pytest.approx((tmp_path / "m.safetensors").stat().st_size, abs=4000)
 
 
