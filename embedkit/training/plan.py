@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from embedkit.counting import Window, count_cooccurrences, estimate_cells
-from embedkit.rows.composing import hash_words
 from embedkit.threads import usable_cores
 from embedkit.training.options import Doc2VecConfig, GloVeConfig, PredictionConfig, TrainingConfig
 from embedkit.training.run import Run
-from embedkit.training.subword_layout import subwords_of
+from embedkit.training.subword_layout import layout_of, subwords_of
 from embedkit.training.suiting import suited
 from embedkit.vocabulary.corpus import SENTENCE_END, Corpus
 
@@ -68,7 +67,8 @@ def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
     row = 4 * config.vector_size
     used = 0
     if config.subwords != "none":  # only buckets that some word uses have rows
-        used = len(np.unique(hash_words(subwords_of(config, corpus.vocabulary), corpus.vocabulary.index_to_key)[1]))
+        words = corpus.vocabulary
+        used = len(layout_of(subwords_of(config, words), words.index_to_key, words.counts).buckets)
     n_matrices = {"glove": 4, "svd": 3, "lsa": 3}.get(config.model, 2)
     copies = 1 + (getattr(config, "replicas", None) or 0) if config.model != "glove" else 1  # whose parts are apart
     word_bytes = int(np.mean([len(w.encode()) for w in corpus.vocabulary.index_to_key[:10_000]])) + 8 + 4 + 8 + 4

@@ -81,12 +81,8 @@ def layout_of(subwords: Subwords, words: Any, uses: np.ndarray) -> Layout:
     n_words = len(words)
     indptr, hashed = hash_words(subwords, words)
     lengths = np.diff(indptr)
-    in_use = np.zeros(subwords.bucket, bool)
-    in_use[hashed] = True
-    buckets = np.flatnonzero(in_use)
-    place = np.zeros(subwords.bucket, np.int32)
-    place[buckets] = np.arange(len(buckets), dtype=np.int32)
-    ngrams = place[hashed]
+    used, places = np.unique(hashed, return_inverse=True)
+    buckets, ngrams = used.astype(np.int64), places.astype(np.int32)
     weights = np.concatenate([uses, np.bincount(ngrams, np.repeat(uses, lengths), len(buckets))])
     number = np.empty(len(weights), np.int32)
     number[np.argsort(-weights, kind="stable")] = np.arange(len(weights), dtype=np.int32)
