@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedkit.errors import EmbedkitError, FormatError
+from embedkit.errors import FormatError
 from embedkit.kernels import thresholds
-from embedkit.rows.norms import row_norms
+from embedkit.rows.norms import require_finite, row_norms
 from embedkit.rows.protocol import EncodedRows, Rows, stored_arrays
 
 if TYPE_CHECKING:
@@ -97,23 +97,6 @@ def compose_word(subwords: Subwords, word: str, ngram_vectors: Rows) -> np.ndarr
     vector = mean_in_order(ngram_vectors[buckets], ngram_vectors.shape[1])
     require_finite([word], vector[None])
     return vector
-
-
-def require_finite(words: Sequence[str], vectors: np.ndarray) -> None:
-    """Refuse vectors of unknown words, float32 (n_words, vector_size), that are not finite.
-
-    Raises
-    ------
-    EmbedkitError
-        It names the first of these words.
-    """
-    finite = np.isfinite(row_norms(vectors))
-    if not finite.all():
-        bad = words[int(np.argmin(finite))][:60]
-        raise EmbedkitError(
-            f"the n-grams of {bad!r}: expected finite numbers, found NaN, an infinity or values too large for float32; "
-            "the file of the model is damaged"
-        )
 
 
 def mean_in_order(rows: Sequence[np.ndarray] | np.ndarray, size: int) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from embedkit.rows.composed import require_finite
+from embedkit.rows.norms import require_finite
 from embedkit.rows.protocol import Rows
 from embedkit.rows.sparse import SparseRows
 from embedkit.rows.subwords import Subwords, encode_word

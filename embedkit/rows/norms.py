@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+
+from embedkit.errors import EmbedkitError
 
 ROWS_PER_BLOCK = 16384
 
@@ -20,6 +24,23 @@ def row_norms(vectors: np.ndarray) -> np.ndarray:
                 wide = block[suspect].astype(np.float64)
                 norms[low : low + len(block)][suspect] = np.sqrt(np.einsum("ij,ij->i", wide, wide))
     return norms
+
+
+def require_finite(words: Sequence[str], vectors: np.ndarray) -> None:
+    """Refuse vectors of unknown words, float32 (n_words, vector_size), that are not finite.
+
+    Raises
+    ------
+    EmbedkitError
+        It names the first of these words.
+    """
+    finite = np.isfinite(row_norms(vectors))
+    if not finite.all():
+        bad = words[int(np.argmin(finite))][:60]
+        raise EmbedkitError(
+            f"the n-grams of {bad!r}: expected finite numbers, found NaN, an infinity or values too large for float32; "
+            "the file of the model is damaged"
+        )
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
