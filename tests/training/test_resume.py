@@ -329,7 +329,9 @@ def test_signals_leave_a_checkpoint_that_goes_on(tmp_path, number):
     assert 0 < metadata["units"] < int(epochs) * 40_000
     words = metadata["units"]
     done = subprocess.run(
-        [*map(str, command), "--epochs", epochs, "--resume", "--workers", "1", "--quiet"], capture_output=True, text=True
+        [*map(str, command), "--epochs", epochs, "--resume", "--workers", "1", "--quiet"],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     last = json.loads(log.read_text().splitlines()[-1])
