@@ -219,8 +219,8 @@ def train(
         skipgram, cbow, fasttext, doc2vec, svd: Leave out words more frequent than this now and then; 0: never.
         Default 0.001; fasttext 0.0001; svd 0.0.
     preset : {"corpus", "word2vec", "fasttext", "gensim"}, optional
-        skipgram, cbow, fasttext: Defaults of epochs, learning rate, sample and exponent: what suits the corpus,
-        or those of a tool. Default 'corpus'.
+        skipgram, cbow, fasttext: Defaults of epochs, learning rate, sample, exponent and n-gram lengths: what
+        suits the corpus, or those of a tool. Default 'corpus'.
     loss : {"ns", "hs", "softmax"}, optional
         skipgram, cbow, fasttext: Negative sampling, hierarchical or full softmax. Default 'ns'.
     negative : int, optional

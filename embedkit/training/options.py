@@ -126,7 +126,8 @@ class PredictionConfig(TrainingConfig):
     )
     preset: str = option(
         "corpus",
-        "Defaults of epochs, learning rate, sample and exponent: what suits the corpus, or those of a tool.",
+        "Defaults of epochs, learning rate, sample, exponent and n-gram lengths: what suits the corpus, or those of a "
+        "tool.",
         choices=("corpus", "word2vec", "fasttext", "gensim"),
     )
     loss: str = option("ns", "Negative sampling, hierarchical or full softmax.", choices=LOSSES)

@@ -108,7 +108,7 @@ from typing import Any
 
 from embedkit.errors import ConfigError, EmptyCorpusError
 from embedkit.options import used
-from embedkit.rows.subwords import SYLLABLE_LENGTHS, default_lengths
+from embedkit.rows.subwords import LETTER_LENGTHS, SYLLABLE_LENGTHS, default_lengths
 from embedkit.training.options import GloVeConfig, TrainingConfig
 from embedkit.training.run import Run
 from embedkit.vocabulary import Vocabulary
@@ -125,13 +125,15 @@ HANGUL_WINDOW, HANGUL_EPOCHS = 4, 1.25  # the epochs times as many
 LOOKED_AT = 5000  # words, the most frequent, to tell the script
 SMALLEST_X_MAX, LARGEST_X_MAX = 10.0, 100.0  # up to 10 M words, from 1,000 M words on
 
-# The tools' own defaults; `sample` and `ns_exponent` of the models are those of their tools in any case.
+# The tools' own defaults, where those of the options differ or look at the corpus; `sample` and `ns_exponent` of the
+# models are those of their tools in any case.
 _WORD2VEC = {"window": WINDOW, "epochs": 5, "learning_rate": 0.025, "sample": 1e-3, "ns_exponent": 0.75}
 _FASTTEXT = {"window": WINDOW, "epochs": 5, "learning_rate": 0.05, "sample": 1e-4, "ns_exponent": 0.5}
+_LENGTHS = dict(zip(("min_n", "max_n"), LETTER_LENGTHS, strict=True))  # of n-grams, whatever the script
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "word2vec": {"skipgram": _WORD2VEC, "cbow": {**_WORD2VEC, "learning_rate": 0.05}},
-    "fasttext": {"skipgram": _FASTTEXT, "cbow": _FASTTEXT, "fasttext": _FASTTEXT},
-    "gensim": {"skipgram": _WORD2VEC, "cbow": _WORD2VEC, "fasttext": _WORD2VEC},
+    "fasttext": dict.fromkeys(("skipgram", "cbow", "fasttext"), _FASTTEXT | _LENGTHS),
+    "gensim": dict.fromkeys(("skipgram", "cbow", "fasttext"), _WORD2VEC | _LENGTHS),
 }
 
 
@@ -164,6 +166,10 @@ def suited(config: TrainingConfig, vocabulary: Vocabulary, n_tokens: int, run: R
     values = defaults_for(config, n_tokens, much_hangul)
     in_use = used(config)
     open_ = {name: value for name, value in values.items() if name in in_use and in_use[name] is None}
+    if "min_n" in open_:  # beside a shorter longest one that was asked for, or a longer shortest one
+        open_["min_n"] = min(open_["min_n"], config.max_n or open_["max_n"])
+    if "max_n" in open_:
+        open_["max_n"] = max(open_["max_n"], config.min_n or open_["min_n"])
     told = ("epochs", "learning_rate") if config.preset == "corpus" else tuple(values)
     decided: list[str] = [name for name in told if name in open_]
     if open_.get("window", WINDOW) != WINDOW:
@@ -178,6 +184,11 @@ def suited(config: TrainingConfig, vocabulary: Vocabulary, n_tokens: int, run: R
         why = why if config.preset == "corpus" else f"as {config.preset} has them"
         run.say(f"{', '.join(shown[name] for name in decided)}: {why}")
     return config
+
+
+def chooses_lengths(config: TrainingConfig) -> bool:
+    """Whether the preset has lengths of n-grams, and not the script."""
+    return "min_n" in PRESETS.get(config.preset, {}).get(config.model, {})
 
 
 def _shown(n_tokens: int) -> str:

@@ -9,6 +9,7 @@ import pytest
 import embedkit
 from embedkit.cli import main
 from embedkit.errors import ConfigError, EmptyCorpusError
+from embedkit.rows.subwords import Subwords
 from embedkit.training import suiting
 from embedkit.training.counts import ClusterCounts
 from embedkit.training.monitor import Monitor
@@ -137,8 +138,50 @@ def test_presets_are_the_tools_own(preset, model, expected):
     assert tuple(config[name] for name in ("epochs", "learning_rate", "sample", "ns_exponent")) == expected
     assert config["preset"] == preset and not any("suits" in text for text in said)
     rate = f"{config['epochs']} epochs, learning rate {config['learning_rate']:g}, sample {config['sample']:g}"
-    assert said[0] == f"window 5, {rate}, ns exponent {config['ns_exponent']:g}: as {preset} has them"
+    lengths = ", min n 3, max n 6" if model == "fasttext" else ""
+    assert said[0] == f"window 5, {rate}, ns exponent {config['ns_exponent']:g}{lengths}: as {preset} has them"
     assert embedkit.train(SENTENCES, model=model, preset=preset, epochs=1, **bucket, **SMALL).config["epochs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "lengths"),
+    [
+        ({"preset": "fasttext"}, (3, 6)),
+        ({"preset": "gensim"}, (3, 6)),
+        ({"preset": "fasttext", "model": "cbow", "subwords": "chars"}, (3, 6)),
+        ({"preset": "gensim", "model": "skipgram", "subwords": "chars"}, (3, 6)),
+        ({"preset": "word2vec", "model": "cbow", "subwords": "chars"}, (1, 4)),  # which has none
+        ({"preset": "fasttext", "min_n": 2, "max_n": 4}, (2, 4)),
+        ({"preset": "fasttext", "max_n": 2}, (2, 2)),
+        ({"preset": "fasttext", "min_n": 7}, (7, 7)),
+        ({}, (1, 4)),
+    ],
+)
+def test_a_preset_has_the_lengths_of_its_tool_whatever_the_script(options, lengths):
+    text = [line.split() for line in ["서울에 사는 사람이 많다", "부산에 사람이 산다"] * 20]
+    options = {"model": "fasttext", "bucket": 100, "epochs": 1, **SMALL, **options}
+    model = embedkit.train(text, **options)
+    assert (model.subwords.min_n, model.subwords.max_n) == lengths
+    assert (model.config["min_n"], model.config["max_n"]) == lengths
+
+
+def test_all_other_defaults_are_those_of_the_tools():
+    config = TrainingConfig.create("fasttext", preset="fasttext")
+    assert (config.min_count, config.negative, config.bucket, config.loss) == (5, 5, 2_000_000, "ns")
+    assert (config.vector_size, config.shrink_windows) == (100, True)
+    assert TrainingConfig.create("cbow", preset="gensim").cbow_gradient == "sum"
+
+
+def test_the_plan_and_the_command_say_the_lengths_once(tmp_path, capsys):
+    text = tmp_path / "t.txt"
+    text.write_text("서울에 사는 사람이 많다\n부산에 사람이 산다\n" * 20, encoding="utf-8")
+    options = ["--model", "fasttext", "--preset", "fasttext", "--dim", "10", "--bucket", "100"]
+    assert main(["train", str(text), *options, "--dry-run", "--json", "-q"]) == 0
+    rows = {row["what"]: row["value"] for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert "min n 3, max n 6: as fasttext has them" in rows["chosen"]
+    assert main(["train", str(text), *options, "-o", str(tmp_path / "m.safetensors")]) == 0
+    told = capsys.readouterr().err
+    assert "min n 3, max n 6: as fasttext has them" in told and "n-grams of" not in told
 
 
 def test_a_preset_of_another_model_is_refused():
@@ -231,7 +274,9 @@ def test_the_plan_has_room_for_every_copy_and_does_not_mind_other_programs(monke
     corpus = Corpus.from_sentences(SENTENCES, min_count=1)
     options = {"model": "fasttext", "bucket": 1000, "vector_size": 10, "workers": 1, "epochs": 1}
     one, four = (plan(corpus, TrainingConfig.create(**options, **more)) for more in ({}, {"replicas": 4}))
-    assert four.memory_bytes - one.memory_bytes == 4 * (2 * one.n_words + 1000) * 40
+    split = Subwords(bucket=1000)
+    in_use = len(np.unique(np.concatenate([split.buckets(word) for word in corpus.vocabulary])))
+    assert four.memory_bytes - one.memory_bytes == 4 * (2 * one.n_words + in_use) * 40
     glove = {"model": "glove", "vector_size": 10, "workers": 1, "epochs": 1}
     found = [plan(corpus, TrainingConfig.create(**glove, **more)).memory_bytes for more in ({}, {"replicas": 4})]
     assert found[0] == found[1]

@@ -39,6 +39,7 @@ def train_and_save(
     from embedkit.query.storing import save
     from embedkit.rows.subwords import SYLLABLE_LENGTHS
     from embedkit.training import train
+    from embedkit.training.suiting import chooses_lengths
 
     config = _config(options)
     check_target(output, format, subwords=config.subwords, vocabulary=options["vocabulary"])
@@ -54,7 +55,8 @@ def train_and_save(
         from embedkit.files.checkpoint import clear_checkpoint
 
         clear_checkpoint(options["checkpoint"])
-    if vectors.subwords is not None and vectors.subwords.kind == "chars" and config.min_n is config.max_n is None:
+    by_script = config.subwords == "chars" and config.min_n is config.max_n is None and not chooses_lengths(config)
+    if by_script and vectors.subwords is not None:
         lengths = vectors.subwords.min_n, vectors.subwords.max_n
         why = " (most of the vocabulary's characters are Hangul)" if lengths == SYLLABLE_LENGTHS else ""
         note(f"note: n-grams of {lengths[0]} to {lengths[1]} characters{why}; --min-n and --max-n choose others", quiet)
