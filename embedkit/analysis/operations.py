@@ -13,6 +13,7 @@ import numpy as np
 
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.rows.composing import compose
 from embedkit.rows.protocol import Rows
 from embedkit.rows.sparse import SparseRows
 
@@ -168,21 +169,28 @@ def mapped(
         The map keeps dot products: map the output vectors too, rather than leave them out.
     """
     output = vectors.output_vectors if linear_output else None
+    ngrams = None if vectors.ngram_vectors is None else _map_ngrams(vectors.ngram_vectors, affine)
+    own = None if vectors.word_rows is None else _map(vectors.word_rows, affine)
+    if vectors.subwords is None or ngrams is None or own is None:
+        mapped_vectors = _map(vectors.vectors, affine)
+    else:  # to the last bit what its rows make of a word
+        mapped_vectors = compose(vectors.subwords, vectors.index_to_key, ngrams, own)[0]
     return KeyedVectors(
         vectors.index_to_key,
-        _map(vectors.vectors, affine),
+        mapped_vectors,
         counts=vectors.counts,
         subwords=vectors.subwords,
-        ngram_vectors=None if vectors.ngram_vectors is None else _map_ngrams(vectors.ngram_vectors, affine),
-        word_rows=None if vectors.word_rows is None else _map(vectors.word_rows, affine),
+        ngram_vectors=ngrams,
+        word_rows=own,
         output_vectors=None if output is None else _map(output, affine),
         config=vectors.config,
     )
 
 
 def _map_ngrams(rows: Rows, affine: Callable[[np.ndarray], np.ndarray]) -> Rows:
-    if isinstance(rows, SparseRows) and not affine(np.zeros((1, rows.shape[1]))).any():  # zeros stay zeros
-        return rows.with_values(_map(rows.values, affine))
+    """The rows mapped; those of n-grams that nothing is known of stay zero, where they are told apart."""
+    if isinstance(rows, SparseRows):
+        return SparseRows(rows.buckets, _map(rows.values, affine), len(rows))
     return _map(rows, affine)
 
 

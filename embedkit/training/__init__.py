@@ -12,13 +12,14 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
+from embedkit.analysis.operations import center as center_all
 from embedkit.cluster.connecting import engine_of
 from embedkit.errors import ConfigError
 from embedkit.progress import ProgressCallback, default_progress
 from embedkit.query.isotropy import learnt_nothing
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.other_names import unknown_parameters
-from embedkit.training.growing import check_compass, config_of, fingerprint, grown, within
+from embedkit.training.growing import check_still, config_of, fingerprint, grown, within
 from embedkit.training.inputs import (
     OF_CORPUS,
     OF_COUNTING,
@@ -114,6 +115,7 @@ def train(
     negative: int | None = None,
     ns_exponent: float | None = None,
     keep_output: bool | None = None,
+    center: bool | None = None,
     subwords: str | None = None,
     min_n: int | None = None,
     max_n: int | None = None,
@@ -230,6 +232,9 @@ def train(
     keep_output : bool, optional
         skipgram, cbow, fasttext, glove: Store the output vectors too (for fill, and for going on). Default
         False.
+    center : bool, optional
+        skipgram, cbow, fasttext: Subtract the mean of all vectors when training is over. Default no; of much
+        Korean with characters yes.
     subwords : {"none", "chars", "jamo"}, optional
         skipgram, cbow, fasttext: Vectors of n-grams of words too. Default 'none'; fasttext 'chars'.
     min_n : int, optional
@@ -318,14 +323,9 @@ def train(
         check_base(continue_from, compass, init, vocabulary, cooccurrences, cluster)
         if config is None:
             model, config = None, config_of(base, model, given, idle_of(corpus))
-    if lock and init is None and continue_from is None:
-        raise ConfigError("`lock` has no effect without `continue_from` or `init`: no vector is known")
-    if lock and cluster is not None:
-        raise ConfigError("`lock` does not go with `cluster`, whose workers train every vector; leave one of them out")
     settled = settle(model, config, given)
-    if compass is not None:
-        check_compass(compass, settled)
     known = init if continue_from is None else continue_from
+    check_still(lock, compass, settled, known=known, cluster=cluster)
     run = Run(progress, log, checkpoint, resume, checkpoint_every, known, note, lock, compass)
     if isinstance(vocabulary, (str, os.PathLike)):
         vocabulary = Vocabulary.load(vocabulary)
@@ -371,9 +371,18 @@ def train(
         idle, read = OF_CORPUS, encoded.options
     kept = {name: value for name, value in vectors.config.items() if name not in idle}
     vectors.table.config = {**kept, **read, **({} if compass is None else {"compass": fingerprint(compass)})}
-    alike = learnt_nothing(vectors, kept.get("epochs"))
+    return _centred(vectors, learnt_nothing(vectors, kept.get("epochs")))
+
+
+def _centred(vectors: KeyedVectors, alike: str | None) -> KeyedVectors:
+    """The vectors without their mean, where that is wanted; warns where they are `alike`, which it would only hide."""
+    if vectors.config.get("center"):
+        if alike is None:
+            return center_all(vectors)
+        vectors.table.config["center"] = False
+        alike += "; they are not centred, which would only hide it"
     if alike is not None:
-        warnings.warn(alike, stacklevel=2)
+        warnings.warn(alike, stacklevel=3)
     return vectors
 
 

@@ -22,7 +22,7 @@ from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 
 # Options that belong to a run and not to what is trained; the rest are the model's.
-_OF_A_RUN = frozenset({"workers", "seed", "epochs", "learning_rate", "replicas", "deterministic", "preset"})
+_OF_A_RUN = frozenset({"workers", "seed", "epochs", "learning_rate", "replicas", "deterministic", "preset", "center"})
 _OF_A_TEXT = frozenset({"json_field", "encoding_errors", "max_vocab"})
 _OF_NGRAMS = ("subwords", "bucket", "min_n", "max_n", "min_jamo", "max_jamo", "min_syllables", "max_syllables")
 
@@ -141,13 +141,28 @@ def within(corpus: Corpus, compass: KeyedVectors, config: TrainingConfig, say: C
     return _renumbered(corpus, mapping, Vocabulary(words, vocabulary.counts[np.array(known)]), config)
 
 
-def check_compass(compass: KeyedVectors, config: TrainingConfig) -> None:
-    """Refuse a compass without output vectors, and models that cannot be trained against them.
+def check_still(
+    lock: bool, compass: KeyedVectors | None, config: TrainingConfig, *, known: KeyedVectors | None, cluster: Any
+) -> None:
+    """Refuse what cannot keep vectors where they are: those that `lock` names, or those of the compass.
 
     Raises
     ------
     ConfigError
     """
+    if lock and known is None:
+        raise ConfigError("`lock` has no effect without `continue_from` or `init`: no vector is known")
+    if lock and cluster is not None:
+        raise ConfigError("`lock` does not go with `cluster`, whose workers train every vector; leave one of them out")
+    if compass is not None:
+        _check_compass(compass, config)
+    if (lock or compass is not None) and getattr(config, "center", None):
+        still = "lock" if lock else "compass"
+        raise ConfigError(f"`center` moves every vector and `{still}` keeps some where they are; leave one of them out")
+
+
+def _check_compass(compass: KeyedVectors, config: TrainingConfig) -> None:
+    """Refuse a compass without output vectors, and models that cannot be trained against them."""
     if compass.output_vectors is None or len(compass.output_vectors) != len(compass):
         raise ConfigError("the compass holds no output vectors; train it with `keep_output`")
     if config.architecture not in ("skipgram", "cbow") or config.subwords != "none" or config.loss != "ns":

@@ -138,6 +138,12 @@ class PredictionConfig(TrainingConfig):
     keep_output: bool = option(
         False, "Store the output vectors too (for fill, and for going on).", only={"loss": ("ns", "softmax")}
     )
+    center: bool = option(
+        None,
+        "Subtract the mean of all vectors when training is over.",
+        only={"keep_output": (False,)},
+        default_help="no; of much Korean with characters yes",
+    )
     subwords: str = option("none", "Vectors of n-grams of words too.", choices=SUBWORDS)
     min_n: int | None = option(
         None, "Shortest character n-gram.", "--minn", least=1, only=_CHARS, default_help="by script"

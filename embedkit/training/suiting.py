@@ -127,8 +127,9 @@ SMALLEST_X_MAX, LARGEST_X_MAX = 10.0, 100.0  # up to 10 M words, from 1,000 M wo
 
 # The tools' own defaults, where those of the options differ or look at the corpus; `sample` and `ns_exponent` of the
 # models are those of their tools in any case.
-_WORD2VEC = {"window": WINDOW, "epochs": 5, "learning_rate": 0.025, "sample": 1e-3, "ns_exponent": 0.75}
-_FASTTEXT = {"window": WINDOW, "epochs": 5, "learning_rate": 0.05, "sample": 1e-4, "ns_exponent": 0.5}
+_TOOL = {"window": WINDOW, "epochs": 5, "center": False}
+_WORD2VEC = {**_TOOL, "learning_rate": 0.025, "sample": 1e-3, "ns_exponent": 0.75}
+_FASTTEXT = {**_TOOL, "learning_rate": 0.05, "sample": 1e-4, "ns_exponent": 0.5}
 _LENGTHS = dict(zip(("min_n", "max_n"), LETTER_LENGTHS, strict=True))  # of n-grams, whatever the script
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "word2vec": {"skipgram": _WORD2VEC, "cbow": {**_WORD2VEC, "learning_rate": 0.05}},
@@ -164,6 +165,8 @@ def suited(config: TrainingConfig, vocabulary: Vocabulary, n_tokens: int, run: R
         return dataclasses.replace(config, x_max=x_max)
     much_hangul = n_tokens >= MUCH_HANGUL_FROM and mostly_hangul(vocabulary)
     values = defaults_for(config, n_tokens, much_hangul)
+    if run.lock or run.compass is not None:
+        values = {**values, "center": False}  # what stands still stays where it is
     in_use = used(config)
     open_ = {name: value for name, value in values.items() if name in in_use and in_use[name] is None}
     if "min_n" in open_:  # beside a shorter longest one that was asked for, or a longer shortest one
@@ -171,14 +174,16 @@ def suited(config: TrainingConfig, vocabulary: Vocabulary, n_tokens: int, run: R
     if "max_n" in open_:
         open_["max_n"] = max(open_["max_n"], config.min_n or open_["min_n"])
     told = ("epochs", "learning_rate") if config.preset == "corpus" else tuple(values)
-    decided: list[str] = [name for name in told if name in open_]
+    decided: list[str] = [name for name in told if name in open_ and name != "center"]
     if open_.get("window", WINDOW) != WINDOW:
         decided.append("window")
+    if open_.get("center"):
+        decided.append("center")
     config = dataclasses.replace(config, **open_)
     check_sample(config, vocabulary)
     if decided:
         shown = {name: f"{name.replace('_', ' ')} {getattr(config, name):g}" for name in decided}
-        shown |= {"epochs": f"{config.epochs} epochs"}
+        shown |= {"epochs": f"{config.epochs} epochs", "center": "centred"}
         script = ", mostly Hangul" if much_hangul and _has_hangul_defaults(config) else ""
         why = f"suits a corpus of {_shown(n_tokens)} words{script}"
         why = why if config.preset == "corpus" else f"as {config.preset} has them"
@@ -232,7 +237,7 @@ def defaults_for(config: TrainingConfig, n_tokens: int, much_hangul: bool = Fals
         epochs = max(epochs, FEWEST_DOCUMENT_EPOCHS)
     values = {**tool, "epochs": epochs, "learning_rate": rate}
     if much_hangul and _has_hangul_defaults(config):
-        values |= {"window": HANGUL_WINDOW, "epochs": round(HANGUL_EPOCHS * epochs)}
+        values |= {"window": HANGUL_WINDOW, "epochs": round(HANGUL_EPOCHS * epochs), "center": True}
     return values
 
 

@@ -103,7 +103,7 @@ def test_much_korean_has_a_window_and_passes_of_its_own(monkeypatch):
     said.clear()
     config = embedkit.train(text, note=said.append, **options).config
     assert (config["window"], config["epochs"]) == (4, 62)
-    assert said[0] == "62 epochs, learning rate 0.05, window 4: suits a corpus of 140 words, mostly Hangul"
+    assert said[0] == "62 epochs, learning rate 0.05, window 4, centred: suits a corpus of 140 words, mostly Hangul"
     for other in ({"window": 7}, {"subwords": "jamo"}, {"model": "skipgram", "bucket": None}, {"preset": "fasttext"}):
         said.clear()
         config = embedkit.train(text, note=said.append, **{**options, **other}).config
