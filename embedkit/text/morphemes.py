@@ -19,12 +19,13 @@ Source: Kiwi's tags are those of the Sejong corpus (https://github.com/bab2min/k
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from embedkit.errors import ConfigError, EmbedkitError
@@ -114,26 +115,29 @@ class Morphemes:
         EmbedkitError
             Without the package, or where the dictionary cannot be read.
         """
-        kiwi = self._kiwi()
+        analyse = self._analyser()
         known = _remembered(self._shown)
         foreign = _remembered(lambda text: self._foreign(text, other))
 
         def rewrite(text: str) -> str:
             text = text.encode(errors="replace").decode()  # bytes that are not UTF-8, of which Kiwi takes none
             lines = visible(unicodedata.normalize("NFC", text)).split("\n")
-            cut = zip(lines, kiwi.tokenize(lines), strict=True)
+            cut = zip(lines, analyse(lines), strict=True)
             return "\n".join(" ".join(_words(line, tokens, known, foreign)) for line, tokens in cut)
 
         return rewrite
 
-    def _kiwi(self) -> Any:
+    def _analyser(self) -> Callable[[list[str]], Iterable[Iterable[Any]]]:
+        """What gives the morphemes of each line."""
         try:
             from kiwipiepy import Kiwi
         except ImportError:
             raise EmbedkitError(
                 "the tokenizer morphemes needs the package kiwipiepy: pip install 'embedkit[korean]'"
             ) from None
-        kiwi = Kiwi(typos="basic" if self.typos else None)
+        typos = {"typos": "basic"} if self.typos else {}
+        asked_each_time = self.typos and "typos" in inspect.signature(Kiwi.tokenize).parameters  # since Kiwi 0.23
+        kiwi = Kiwi() if asked_each_time else Kiwi(**typos)
         getattr(kiwi, "global_config", kiwi).cutoff_threshold = CUTOFF  # before Kiwi 0.22 its own attribute
         if self.dictionary:
             if not os.path.isfile(self.dictionary):
@@ -144,7 +148,7 @@ class Morphemes:
                 raise EmbedkitError(
                     f"{self.dictionary}: expected form<TAB>tag<TAB>score on each line, as Kiwi reads it: {error}"
                 ) from None
-        return kiwi
+        return partial(kiwi.tokenize, **typos) if asked_each_time else kiwi.tokenize
 
     def _shown(self, form: str, tag: str) -> str | None:
         """What is written for a morpheme: nothing where its part of speech is not kept; None where `other` cuts it."""

@@ -37,7 +37,7 @@ def cut(self, words):
 def without_kiwi(monkeypatch):
     monkeypatch.setattr(WordPieces, "_cut", cut)
     # Where lines are cut into morphemes too: nothing here has any cut.
-    monkeypatch.setitem(sys.modules, "kiwipiepy", SimpleNamespace(Kiwi=lambda typos: SimpleNamespace()))
+    monkeypatch.setitem(sys.modules, "kiwipiepy", SimpleNamespace(Kiwi=lambda: SimpleNamespace(tokenize=None)))
     pieces.word_pieces.cache_clear()
     yield
     pieces.word_pieces.cache_clear()

@@ -1,4 +1,4 @@
-"""The settings of the tokenizer morphemes, with a stand-in for Kiwi; the real one is asked in tests/interop."""
+"""The settings of the tokenizer morphemes, with a stand-in for Kiwi; the real one is asked in test_kiwi.py."""
 
 import sys
 from dataclasses import dataclass
