@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from itertools import chain
 
 from embedkit.errors import ConfigError, CorpusError, check_aligned, check_texts, few_names
 from embedkit.text.fields import columns_of
+from embedkit.text.headers import LABEL_NAMES, TEXT_LABEL, TEXT_NAMES, is_short, looks_like_header
 from embedkit.text.lines import Source, numbered_lines, shortened
 from embedkit.text.reading import short_name
 from embedkit.text.repeated import tell_repeated
 
 FASTTEXT_LABEL = "__label__"
-# What the first line of a file names its columns.
-TEXT_NAMES = ("text", "sentence", "document", "review", "comment", "utterance", "question", "문장", "텍스트")
-LABEL_NAMES = ("label", "labels", "class", "category", "sentiment", "target", "intent", "라벨", "레이블")
-HEADERS = [{text, label} for text in TEXT_NAMES for label in LABEL_NAMES]
-
-
 FEW_LABELLED = 20  # below, everything may have a label of its own
 
 
@@ -159,7 +155,7 @@ def read_label_sets(
     """Read labelled texts in any of the forms that this module describes.
 
     Of ``text<TAB>label`` lines the last tab counts. Lines without text are left out and remembered in
-    `LabelledSets.empty`, first lines that name the columns (``text``, ``label`` and the like) in `headers`.
+    `LabelledSets.empty`, first lines that name the columns, see `embedkit.text.headers`, in `headers`.
 
     Parameters
     ----------
@@ -172,7 +168,8 @@ def read_label_sets(
     ------
     CorpusError
         For a line with one column, a line without a label, a header of more than two columns without
-        `text_column`, a table without these columns, and where nothing is left.
+        `text_column` or one that names the columns the other way round, a table without these columns, and where
+        nothing is left.
     ConfigError
         When one column is named without the other, or as the other.
 
@@ -198,7 +195,7 @@ def read_label_sets(
         for place, text, labels in rows:
             if not text.strip():
                 data.empty.append(place)
-            elif place.endswith(", line 1") and {text.strip().lower(), *(x.lower() for x in labels)} in HEADERS:
+            elif TEXT_LABEL.named_by(place, text, " ".join(labels)):
                 data.headers.append(place)
             else:
                 data.texts.append(text)
@@ -206,7 +203,21 @@ def read_label_sets(
                 data.places.append(place)
     if not data.texts:
         raise CorpusError(f"no text<TAB>label lines in {short_name(sources)}: there is nothing to work on")
+    _leave_out_headers(data)
     return data
+
+
+def _leave_out_headers(data: LabelledSets) -> None:
+    """Leave first lines out that are headers though their names are not known."""
+    first = {i for i, place in enumerate(data.places) if place.endswith(", line 1")}
+    others = Counter(label for i, labels in enumerate(data.labels) if i not in first for label in labels)
+    n_short = sum(is_short(text) for i, text in enumerate(data.texts) if i not in first)
+    for i in sorted(first, reverse=True):
+        share = n_short / max(1, len(data) - len(first))
+        if looks_like_header(data.places[i], data.texts[i], data.labels[i], others, share):
+            data.headers.append(data.places[i])
+            for column in (data.texts, data.labels, data.places):
+                del column[i]
 
 
 def _lines(source: Source) -> Iterator[tuple[str, str, tuple[str, ...]]]:

@@ -14,10 +14,12 @@ Lines ``-DOCSTART-`` end a sentence and are left out. A token may be white space
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from embedkit.errors import ConfigError, CorpusError, check_aligned
+from embedkit.text.headers import TOKEN_TAG, looks_like_header
 from embedkit.text.lines import Source, numbered_lines, shortened
 from embedkit.text.reading import short_name
 
@@ -34,11 +36,14 @@ class TaggedSentences:
     sentences, tags : list of list of str
     places : list of str
         ``"FILE, line N"`` where each begins, for messages.
+    headers : list of str
+        The places of lines that name columns and were left out.
     """
 
     sentences: list[list[str]] = field(default_factory=list)
     tags: list[list[str]] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
+    headers: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         check_aligned(self.sentences, self.tags, ("sentences", "tags"))
@@ -52,7 +57,7 @@ class TaggedSentences:
 def read_tagged(
     sources: Source | Iterable[Source], columns: tuple[int, int] | None = None, encoding_errors: str = "strict"
 ) -> TaggedSentences:
-    """Read tagged sentences; files end sentences too.
+    """Read tagged sentences; files end sentences too, first lines that name the columns are left out.
 
     Parameters
     ----------
@@ -64,7 +69,7 @@ def read_tagged(
     Raises
     ------
     CorpusError
-        For a line that has not a token and a tag, and where nothing is left.
+        For a line that has not a token and a tag, a first one that names tag and token, and where nothing is left.
     ConfigError
         Where `columns` are not two different numbers other than 0.
     """
@@ -87,14 +92,26 @@ def read_tagged(
         if not line.strip() or line.startswith("-DOCSTART-") or ("\t" not in line and _COMMENT.match(line)):
             continue
         row = _row(place, line, columns)
-        if row is not None:
+        if row is not None and TOKEN_TAG.named_by(place, *row):
+            data.headers.append(place)
+        elif row is not None:
             if not rows:
                 start = place
             rows.append(row)
     finish()
     if not data.sentences:
         raise CorpusError(f"no token<TAB>tag lines in {short_name(sources)}: there is nothing to work on")
+    _tell_headers(data)
     return data
+
+
+def _tell_headers(data: TaggedSentences) -> None:
+    """Tell of first lines that may be headers whose names are not known: a token is as short as these."""
+    first = [i for i, place in enumerate(data.places) if place.endswith(", line 1")]
+    others = Counter(tag for tags in data.tags for tag in tags)
+    others -= Counter(data.tags[i][0] for i in first)
+    for i in first:
+        looks_like_header(data.places[i], data.sentences[i][0], data.tags[i][:1], others, 1.0)
 
 
 def _row(place: str, line: str, columns: tuple[int, int] | None) -> tuple[str, str] | None:

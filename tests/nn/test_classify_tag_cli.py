@@ -336,3 +336,11 @@ def test_help_ends_with_an_example():
 
 def test_the_library_opens_what_the_command_wrote(folder):
     assert Classifier.load(folder / "c.safetensors").predict(["좋다"])[0].label == "pos"
+
+
+def test_headers_of_tagged_sentences_are_left_out_and_told(folder, tmp_path):
+    named = tmp_path / "named.tsv"
+    named.write_text("token\ttag\n" + (folder / "pos.tsv").read_text(encoding="utf-8"), encoding="utf-8")
+    without = embedkit("tag", "evaluate", folder / "t.safetensors", folder / "pos.tsv")
+    run = embedkit("tag", "evaluate", folder / "t.safetensors", named)
+    assert run.stdout == without.stdout and "line 1, which names the columns" in run.stderr

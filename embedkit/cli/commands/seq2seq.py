@@ -28,11 +28,11 @@ from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import reading_options_of
-from embedkit.cli.shared.telling import tell_unanswered
+from embedkit.cli.shared.telling import tell_left_out, tell_unanswered
 from embedkit.cli.shared.tokenizing import TOKENIZER
 from embedkit.errors import ConfigError
 from embedkit.nn.models.seq2seq import SEQ2SEQ_MODELS, Seq2Seq, Seq2SeqConfig
-from embedkit.nn.models.seq2seq_training import SEQ2SEQ_TRAINING
+from embedkit.nn.models.seq2seq_training import SEQ2SEQ_TRAINING, Pairs, read_pairs
 from embedkit.nn.models.translators import ATTENTIONS
 
 _DEFAULT = Seq2SeqConfig()
@@ -97,7 +97,7 @@ def train(
     **options: Any,
 ) -> None:
     """Train on files of source<TAB>target lines; - is standard input. No source is in both parts of the data."""
-    from embedkit.nn.models.seq2seq_training import read_pairs, train_seq2seq
+    from embedkit.nn.models.seq2seq_training import train_seq2seq
 
     refuse_idle_training(vectors, valid, target_vectors)
     if model == "transformer":
@@ -105,9 +105,7 @@ def train(
     else:
         refuse(["heads"], f"with `model` {model}: it is for transformer")
     training = take_training_options(options)
-    pairs = read_pairs(data)
-    if pairs.empty:
-        note(f"left out {len(pairs.empty)} empty lines, the first at {pairs.empty[0]}", quiet)
+    pairs = _read(data, quiet)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
         trained, history = train_seq2seq(
             pairs,
@@ -115,7 +113,7 @@ def train(
             load_vectors(target_vectors, "target-vectors"),
             config=Seq2SeqConfig(model, attention, hidden_size, num_layers, heads, dropout),
             options=training,
-            valid=read_pairs(valid) if valid else None,
+            valid=_read(valid, quiet) if valid else None,
             tokenizer=tokenizer_choice(tokenizer, lowercase),
             target_tokenizer=tokenizer_choice(target_tokenizer, lowercase) if target_tokenizer else None,
             progress=progress,
@@ -140,9 +138,9 @@ def evaluate(model: str, data: tuple[str, ...], as_json: bool, quiet: bool, **op
 
     Lines with the same source are references of one translation.
     """
-    from embedkit.nn.models.seq2seq_training import evaluate_seq2seq, read_pairs
+    from embedkit.nn.models.seq2seq_training import evaluate_seq2seq
 
-    score = evaluate_seq2seq(Seq2Seq.load(model), read_pairs(data), take_search(options))
+    score = evaluate_seq2seq(Seq2Seq.load(model), _read(data, quiet), take_search(options))
     with Results(["bleu", "exact", "sources", "references"], as_json, header=True) as results:
         results.row(*score)
 
@@ -203,6 +201,13 @@ def predict(
                     plot = plot if plot == "-" else None
             results.flush()
     return status
+
+
+def _read(files: tuple[str, ...], quiet: bool) -> Pairs:
+    """Sources and targets; says what was left out."""
+    pairs = read_pairs(files)
+    tell_left_out(quiet, pairs.headers, pairs.empty)
+    return pairs
 
 
 def _reason(translator: Seq2Seq, line: str) -> str | None:

@@ -27,7 +27,7 @@ from embedkit.cli.shared.neural import (
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note, print_json, print_line, warn
 from embedkit.cli.shared.progress import progress_bar
-from embedkit.cli.shared.telling import tell_unseen, tell_valid
+from embedkit.cli.shared.telling import tell_left_out, tell_unseen, tell_valid
 from embedkit.errors import CorpusError
 from embedkit.nn.learning.entities import SCHEMES, check_legal, recognise
 from embedkit.nn.models.tagger import OUTPUTS, TAGGER_TRAINING, Tagger, TaggerConfig
@@ -139,15 +139,14 @@ def train(
 ) -> None:
     """Train on files of token<TAB>tag lines; - is standard input."""
     from embedkit.nn.models.tagger_training import suited_epochs, train_tagger
-    from embedkit.text.tagged import read_tagged
 
     refuse_idle_training(vectors, valid)
     if options["model"] == "mean":
         refuse(("hidden_size", "num_layers"), "with `model` mean, which has no encoder")
     if options["output"] == "linear" and options["wide"]:
         refuse(("wide",), "with --output-layer linear: only a crf weighs sequences")
-    sentences = read_tagged(list(data), columns)
-    held = read_tagged(list(valid), columns) if valid else None
+    sentences = _read(data, columns, quiet)
+    held = _read(valid, columns, quiet) if valid else None
     if held is not None:
         tell_valid((tag for tags in sentences.tags for tag in tags), held.tags, quiet, "tag")
     if options["epochs"] is None:
@@ -199,10 +198,9 @@ def evaluate(
     wrong.
     """
     from embedkit.nn.models.tagger_training import evaluate_tagger
-    from embedkit.text.tagged import read_tagged
 
     tagger = Tagger.load(model, load_vectors(vectors))
-    sentences = read_tagged(list(data), columns)
+    sentences = _read(data, columns, quiet)
     tell_unseen(tagger.labels, sentences.tags, quiet, "tag")
     words, entities, _ = evaluate_tagger(tagger, sentences)
     if entities is None or per_label:
@@ -241,6 +239,15 @@ def predict(model: str, files: tuple[str, ...], vectors: str | None, tokens: boo
                 print_line(word, label)
             print_line()
         sys.stdout.flush()
+
+
+def _read(files: tuple[str, ...], columns: tuple[int, int] | None, quiet: bool) -> TaggedSentences:
+    """Tagged sentences; says what was left out."""
+    from embedkit.text.tagged import read_tagged
+
+    data = read_tagged(list(files), columns)
+    tell_left_out(quiet, data.headers)
+    return data
 
 
 def _morphemes(vectors: KeyedVectors | None, chosen: bool | None, quiet: bool) -> str | None:

@@ -11,9 +11,9 @@ import numpy as np
 
 from embedkit.cli.shared.neural import BLOCK, line_batches, load_vectors
 from embedkit.cli.shared.options import chain, refuse
-from embedkit.cli.shared.output import Results, note, print_json, print_lines, warn
+from embedkit.cli.shared.output import Results, print_json, print_lines, warn
 from embedkit.cli.shared.reading import refuse_reading
-from embedkit.cli.shared.telling import tell_unanswered
+from embedkit.cli.shared.telling import tell_left_out, tell_unanswered
 from embedkit.errors import ConfigError
 from embedkit.nn.models.classifier import Classifier
 
@@ -45,10 +45,7 @@ def read_texts(
     from embedkit.text.labelled import read_label_sets
 
     data = read_label_sets(list(files), text_column, label_column)
-    if data.empty:
-        note(f"left out {len(data.empty)} empty lines, the first at {data.empty[0]}", quiet)
-    for place in data.headers:
-        note(f"left out {place}, which names the columns", quiet)
+    tell_left_out(quiet, data.headers, data.empty)
     return data
 
 

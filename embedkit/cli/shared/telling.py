@@ -12,6 +12,14 @@ from embedkit.files.outputs import same_file
 from embedkit.text.labelled import check_valid_labels
 
 
+def tell_left_out(quiet: bool, headers: Sequence[str], empty: Sequence[str] = ()) -> None:
+    """Say which lines of a file of data are none."""
+    if empty:
+        note(f"left out {len(empty)} empty lines, the first at {empty[0]}", quiet)
+    for place in headers:
+        note(f"left out {place}, which names the columns", quiet)
+
+
 def tell_trained_on(name: str, files: Sequence[str]) -> None:
     """Warn where a file that is to measure, the value of the option `name`, is one that is trained on too."""
     params = click.get_current_context().params

@@ -22,6 +22,7 @@ from embedkit.nn.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from embedkit.nn.words.token_table import TokenTable, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
 from embedkit.progress import ProgressCallback
+from embedkit.text.headers import SOURCE_TARGET
 from embedkit.text.lines import numbered_lines
 from embedkit.text.reading import short_name
 
@@ -33,11 +34,12 @@ SEQ2SEQ_TRAINING = TrainingOptions(epochs=15, batch_size=64, learning_rate=2e-3,
 
 @dataclass
 class Pairs:
-    """Sources and targets, line by line, and the places of lines that were empty."""
+    """Sources and targets, line by line, and the places of lines that were empty or named the columns."""
 
     sources: list[str] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
+    headers: list[str] = field(default_factory=list)
 
 
 class Translated(NamedTuple):
@@ -61,12 +63,12 @@ class Translated(NamedTuple):
 def read_pairs(
     sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], encoding_errors: str = "strict"
 ) -> Pairs:
-    """Read ``source<TAB>target`` lines; further columns are an error, empty lines are left out.
+    """Read ``source<TAB>target`` lines; further columns are an error, empty lines and headers are left out.
 
     Raises
     ------
     CorpusError
-        For a line that has not exactly two columns, or where nothing is left.
+        For a line that has not exactly two columns, a first one that names target and source, or where nothing is left.
     """
     pairs = Pairs()
     for place, line in numbered_lines(sources, encoding_errors):
@@ -83,6 +85,8 @@ def read_pairs(
             )
             mend = "; cut -f1,2 FILE leaves the first two" if len(columns) > 2 else ""
             raise CorpusError(f"{place}: expected source<TAB>target, found {found}: {line[:40]!r}{mend}")
+        elif SOURCE_TARGET.named_by(place, *columns):
+            pairs.headers.append(place)
         else:
             pairs.sources.append(columns[0])
             pairs.targets.append(columns[1])
