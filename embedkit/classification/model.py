@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embedkit.classification.features import LABEL_PREFIX, Features, Lines
+from embedkit.classification.odds import log_odds
 from embedkit.errors import ConfigError
 from embedkit.formats.fasttext_quantized import FastTextCodes
 from embedkit.rows.subwords import decode_word
@@ -108,7 +109,8 @@ class BagClassifier:
     ) -> Predictions:
         """The k likeliest labels of each text, of a probability of at least `threshold`.
 
-        The same labels and bits as the fastText program's.
+        The same labels and bits as the fastText program's: with "hs" those less likely than about 1e-5 are left out,
+        unless `threshold` is below 0.
 
         Raises
         ------
@@ -124,25 +126,40 @@ class BagClassifier:
 
     def probabilities(self, texts: Sequence[str | bytes], workers: int | None = None) -> np.ndarray:
         """Probability of each label for each text: float32 (n_texts, n_labels), as `predict` gives them."""
-        found = self.predict(texts, len(self.labels), workers=workers)
+        found = self.predict(texts, len(self.labels), threshold=-1, workers=workers)
         result = np.empty((len(texts), len(self.labels)), np.float32)
         np.put_along_axis(result, found.labels, found.probabilities, 1)
         return result
+
+    def scores(self, texts: Sequence[str | bytes]) -> np.ndarray:
+        """What softmax or σ makes probabilities of, float32 (n_texts, n_labels); with "hs" the inner nodes'."""
+        lines = Lines(texts)
+        return self._scorer()(*self.features.encode(lines))
+
+    def log_odds(self, texts: Sequence[str | bytes]) -> np.ndarray:
+        """``log(p / (1 - p))`` of each label for each text, float64 (n_texts, n_labels), from the scores."""
+        return log_odds(self.scores(texts), self.loss, self.label_counts)
 
     def _predicted(
         self, texts: Sequence[str | bytes], k: int, threshold: float, workers: int | None
     ) -> Iterator[Predictions]:
         from embedkit.kernels.best_labels import best_in_tree, best_of
+        from embedkit.kernels.classification import sigmoid_table, sigmoids_of, softmax_of
 
         lines = Lines(texts)
         encode = self.features.encoder(lines)
-        output_of = self._outputs()
+        scores_of = self._scorer()
+        table = sigmoid_table() if self.loss in ("ns", "ova") else None
         tree = self._tree() if self.loss == "hs" else None
         least = np.float32(threshold)
 
         def predict(bounds: tuple[int, int]) -> Predictions:
             indptr, rows = encode(bounds)
-            scores = output_of(indptr, rows)
+            scores = scores_of(indptr, rows)
+            if table is not None:
+                sigmoids_of(scores, table)
+            elif tree is None:
+                softmax_of(scores)
             n = len(scores)
             values, labels = np.zeros((n, k + 1), np.float32), np.zeros((n, k + 1), np.int32)
             found = np.zeros(n, np.int32)
@@ -157,8 +174,8 @@ class BagClassifier:
         chunk = max(1, min(CHUNK, MAX_SCORES // max(len(self.labels), 1)))
         yield from ordered_map(predict, lines.chunks(chunk), workers or usable_cores(), "predict")
 
-    def _outputs(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-        """From encoded lines to probabilities (n, n_labels), or with hs to the scores of the inner nodes."""
+    def _scorer(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        """From encoded lines to `scores`."""
         from embedkit.kernels import classification as kernels
 
         rows, size = self.rows, int(self.config["vector_size"])
@@ -166,9 +183,8 @@ class BagClassifier:
         matrix = None if codes is not None else _read_only(rows)
         output_codes = _codes(self.output) if isinstance(self.output, FastTextCodes) else None
         transposed = None if output_codes is not None else np.ascontiguousarray(np.asarray(self.output).T)
-        table = kernels.sigmoid_table() if self.loss in ("ns", "ova") else None
 
-        def outputs(indptr: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        def scores_of(indptr: np.ndarray, numbers: np.ndarray) -> np.ndarray:
             hidden = np.empty((len(indptr) - 1, size), np.float32)
             scores = np.empty((len(hidden), len(self.labels)), np.float32)
             if codes is not None:
@@ -181,13 +197,9 @@ class BagClassifier:
                 kernels.scores_of_codes(hidden, output_codes, scores)
             else:
                 kernels.scores_of_rows(hidden, transposed, scores)
-            if table is not None:
-                kernels.sigmoids_of(scores, table)
-            elif self.loss == "softmax":
-                kernels.softmax_of(scores)
             return scores
 
-        return outputs
+        return scores_of
 
     def _tree(self) -> tuple[np.ndarray, np.ndarray]:
         """The children of every node of the Huffman tree over the labels."""

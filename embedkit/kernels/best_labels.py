@@ -108,13 +108,14 @@ def best_in_tree(scores, left, right, k, threshold, values, labels, found):
     left, right : int32 (2 * n_labels - 1,)
         Children of node ``n_labels + j``, -1 for the leaves 0 .. n_labels - 1; the root is the last.
     k, threshold, values, labels, found
-        As those of `best_of`.
+        As those of `best_of`; even a threshold of 0 leaves labels out whose ``log(p)`` is below ``log(1e-5)``, as the
+        program does, one below 0 leaves out none.
     """
     n_nodes = len(left)
     n_labels = (n_nodes + 1) // 2
     stack = np.empty(n_nodes + 1, np.int32)
     stack_scores = np.empty(n_nodes + 1, np.float32)
-    least = _log(threshold)
+    least = _log(threshold) if threshold >= 0 else np.float32(-np.inf)
     for i in range(len(scores)):
         heap, names = values[i], labels[i]
         n = 0

@@ -238,7 +238,7 @@ def scores_of_rows(hidden, transposed, out):
                 scores[o] += row[o] * value
 
 
-@kernel
+@kernel(error_model="numpy")
 def softmax_of(scores):
     """Probabilities in place of each row of scores, float32 (n, n_labels)."""
     for i in range(len(scores)):

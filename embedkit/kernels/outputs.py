@@ -194,9 +194,9 @@ def _summed_loss(work, n):
     return loss
 
 
-@kernel(borrows=True, fastmath=True, forceinline=True)
+@kernel(borrows=True, fastmath=True, error_model="numpy", forceinline=True)
 def _softmax(scores, gradient, target, n_outputs, rate):
-    """Gradients of the full softmax; returns the loss."""
+    """Gradients of the full softmax; returns the loss. NaN among the scores makes all of them NaN or infinite."""
     largest = scores[0]
     for o in range(n_outputs):
         largest = max(largest, scores[o // TILE * SCORES + o % TILE])

@@ -14,7 +14,7 @@ from embedkit.classification.scores import score_sets, thresholds_at
 from embedkit.classification.storing import load_bag, save_bag
 from embedkit.classification.suited import train_suited
 from embedkit.classification.training import train_bag
-from embedkit.errors import ConfigError, CorpusError, EmbedkitError, FormatError
+from embedkit.errors import ConfigError, CorpusError, EmbedkitError, FormatError, TrainingError
 
 TOPICS = {"바다": ["파도", "고래", "sea"], "산": ["나무", "바위", "hill"], "city": ["street", "train", "불빛"]}
 
@@ -97,6 +97,30 @@ def test_probabilities_are_in_the_order_of_the_labels(model):
     probabilities = model.probabilities(["파도 고래", "train street"])
     assert probabilities.sum(1) == pytest.approx(1, abs=1e-3)
     assert [model.labels[i] for i in probabilities.argmax(1)] == ["바다", "city"]
+
+
+@pytest.mark.parametrize("loss", ["softmax", "hs", "ns", "ova"])
+def test_probabilities_and_log_odds_are_those_of_the_labels_predicted(loss):
+    """Of "hs" also where the tree's descent leaves labels out."""
+    texts = [f"w{i % 40} w{i % 7}" for i in range(800)]
+    labels = [[str(i % 40)] for i in range(800)]
+    options = BagOptions(loss=loss, vector_size=10, bucket=100, epochs=30, learning_rate=0.5, workers=1)
+    model = train_bag(texts, labels, options)
+    found, probabilities = model.predict(texts[:80], 40), model.probabilities(texts[:80])
+    odds = np.clip(model.log_odds(texts[:80]), -100, 100)
+    assert (found.found < 40).any() == (loss == "hs")
+    for i, n in enumerate(found.found):
+        left_out = np.setdiff1d(np.arange(40), found.labels[i, :n])
+        assert np.array_equal(probabilities[i, found.labels[i, :n]], found.probabilities[i, :n])
+        assert (probabilities[i, left_out] < 2e-5).all() and (probabilities[i] >= 0).all()
+    assert np.abs(1 / (1 + np.exp(-odds)) - probabilities).max() < (2e-2 if loss in ("ns", "ova") else 1e-3)
+    assert len(model.predict(texts[:1], 40, -1).labels[0]) == 40 == model.predict(texts[:1], 40, -1).found[0]
+
+
+@pytest.mark.parametrize("loss", ["softmax", "hs", "ns", "ova"])
+def test_a_learning_rate_that_explodes_is_told(loss):
+    with pytest.raises(TrainingError, match="holds NaN or infinity after training; use a lower `learning_rate`"):
+        train(loss=loss, learning_rate=1e20)
 
 
 def test_what_cannot_be_trained_is_refused():

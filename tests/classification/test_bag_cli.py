@@ -165,6 +165,27 @@ def test_every_label_with_its_probability(folder, capsys, tmp_path):
         assert "no effect" in found.err
 
 
+def test_every_way_of_asking_a_tree_agrees(capsys, tmp_path):
+    """Labels that the descent leaves out are as unlikely everywhere, and the likeliest is the same."""
+    out, data, new = tmp_path / "m.safetensors", tmp_path / "data.tsv", tmp_path / "new.txt"
+    data.write_text("".join(f"w{i % 40} w{i % 7}\t{i % 40}\n" for i in range(800)))
+    new.write_text("w3 w3\nw8 w1\n")
+    options = ["--loss", "hs", *FAST[:2], "--epoch", "30", "--lr", ".5", "--thread", "1"]
+    run(capsys, "train", data, "--model", "fasttext", *options, "-o", out)
+    accuracy = json.loads(run(capsys, "evaluate", out, data, "--json").out)["accuracy"]
+    assert accuracy == json.loads(run(capsys, "evaluate", out, data, "-k", "1", "--json").out)["precision"] > 0.9
+    thresholds = run(capsys, "evaluate", out, data, "--precision", ".9", "--json").out.splitlines()
+    assert sum(json.loads(row)["recall"] for row in thresholds) / 40 > 0.8
+    one = [line.split("\t") for line in run(capsys, "predict", out, new).out.splitlines()]
+    every = [line.split("\t") for line in run(capsys, "predict", out, new, "--all").out.splitlines()]
+    explained = [line.split("\t") for line in run(capsys, "predict", out, new, "--explain", "--json").out.splitlines()]
+    assert [len(set(row[::2])) for row in every] == [40, 40]
+    assert [row[:2] for row in every] == one and one[0][0] == "3"
+    explained = [json.loads(row) for (row,) in explained]
+    assert [[row["label"], f"{row['probability']:.4f}"] for row in explained] == one
+    assert all(pair["weight"] > 0 for pair in explained[0]["weights"])
+
+
 def test_a_file_that_is_trained_on_and_measured_with_is_told(folder, capsys, tmp_path):
     out, data = tmp_path / "m.safetensors", folder / "tab.tsv"
     (tmp_path / "link.tsv").symlink_to(data)

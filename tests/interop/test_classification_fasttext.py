@@ -66,6 +66,11 @@ def compare(theirs, ours, texts):
                 for j in range(found.found[i])
             ]
             assert mine == wanted, (k, threshold, text)
+    for text, row in zip(texts, ours.probabilities(texts), strict=True):
+        wanted = {label: p for p, label in theirs.f.predict(text + "\n", len(ours.labels), 0.0, "strict")}
+        mine = {f"__label__{label}": p for label, p in zip(ours.labels, row.tolist(), strict=True)}
+        assert {label: mine[label] for label in wanted} == wanted
+        assert all(p < 2e-5 for label, p in mine.items() if label not in wanted) or not wanted
 
 
 @pytest.mark.parametrize("kind", KINDS)

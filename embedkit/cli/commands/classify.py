@@ -260,7 +260,7 @@ def predict(
         refuse(("k", "threshold", "every"), "with `explain` or `attention_plot`")
     elif every:
         refuse(("k", "threshold"), "with --all, which gives every label")
-        return print_predictions(classifier, files, len(classifier.labels), 0.0, as_json, quiet)
+        return print_predictions(classifier, files, len(classifier.labels), -1.0, as_json, quiet)
     elif given(["k", "threshold"]) or not isinstance(classifier, Classifier):
         return print_predictions(classifier, files, k, threshold, as_json, quiet)
     if not isinstance(classifier, Classifier):

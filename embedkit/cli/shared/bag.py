@@ -175,11 +175,10 @@ def explain_lines(classifier: BagClassifier, files: tuple[str, ...], as_json: bo
                     results.row(None, None, None)
                     continue
                 words = line.split()
-                weights, row = word_weights(lambda texts: classifier.probabilities(list(map(" ".join, texts))), words)
-                best = int(row.argmax())
-                results.row(
-                    classifier.labels[best], float(row[best]), pairs_of_weights(words, weights.tolist(), as_json)
-                )
+                found = classifier.predict([line])
+                best, probability = int(found.labels[0, 0]), float(found.probabilities[0, 0])
+                weights = word_weights(lambda texts: classifier.log_odds(list(map(" ".join, texts))), words, best)
+                results.row(classifier.labels[best], probability, pairs_of_weights(words, weights.tolist(), as_json))
             results.flush()
     return 0
 

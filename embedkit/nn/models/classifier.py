@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from embedkit.classification.odds import softmax_log_odds
 from embedkit.errors import ConfigError, check_texts
 from embedkit.files.model_file import save_model
 from embedkit.nn.layers.dense import Dropout, Linear
@@ -213,10 +214,13 @@ class Classifier:
 
     def type_probabilities(self, ids: list[Array], rows: TypeRows, check: Callable[[], None]) -> Array:
         """`probabilities` of sentences of token types."""
+        return softmax(self._type_scores(ids, rows, check))
+
+    def _type_scores(self, ids: list[Array], rows: TypeRows, check: Callable[[], None]) -> Array:
+        """Their scores before softmax."""
         result = np.zeros((len(ids), len(self.labels)), np.float32)
         for batch in bucketed_batches(np.array([len(i) for i in ids]), PREDICT_BATCH, None):
-            logits, _ = self.forward(*padded([ids[i] for i in batch]), rows)
-            result[batch] = softmax(logits)
+            result[batch], _ = self.forward(*padded([ids[i] for i in batch]), rows)
             check()
         return result
 
@@ -244,13 +248,15 @@ class Classifier:
             raise ConfigError("nothing to explain: the text holds no words")
         rows = self.words.rows([*tokens, ""])  # the last stands for a text without words
 
-        def probabilities(texts: list[Sequence[str]]) -> Array:
-            place = {token: i for i, token in enumerate(tokens)}
-            ids = [np.array([place[token] for token in t] or [len(tokens)], np.int64) for t in texts]
-            return self.type_probabilities(ids, rows, lambda: None)
+        place = {token: i for i, token in enumerate(tokens)}
 
-        weights, row = word_weights(probabilities, tokens)
-        return Explanation(self._prediction(row), tokens, weights, self._attention(tokens, rows))
+        def scores(texts: list[Sequence[str]]) -> Array:
+            ids = [np.array([place[token] for token in t] or [len(tokens)], np.int64) for t in texts]
+            return self._type_scores(ids, rows, lambda: None)
+
+        weights = word_weights(lambda texts: softmax_log_odds(scores(texts)), tokens)
+        prediction = self._prediction(softmax(scores([tokens]))[0])
+        return Explanation(prediction, tokens, weights, self._attention(tokens, rows))
 
     def _attention(self, tokens: list[str], rows: TypeRows) -> Array | None:
         """The weights of self-attention (n, n) or of attention pooling (n,), None where there are none."""

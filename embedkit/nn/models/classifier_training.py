@@ -140,7 +140,9 @@ def train_classifier(
 def evaluate_classifier(classifier: Classifier | BagClassifier, data: LabelledTexts) -> Scores:
     """Accuracy and more on labelled texts; a label that training never saw counts as wrong."""
     targets, names = with_unseen(data.labels, classifier.labels)
-    return score_labels(targets, classifier.probabilities(data.texts).argmax(1), names)
+    if isinstance(classifier, Classifier):
+        return score_labels(targets, classifier.probabilities(data.texts).argmax(1), names)
+    return score_labels(targets, classifier.predict(data.texts).labels[:, 0], names)
 
 
 class _Task:
