@@ -29,7 +29,7 @@ from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from embedkit.errors import ConfigError, EmbedkitError
-from embedkit.text.symbols import visible
+from embedkit.text.symbols import is_symbol, visible
 
 _TAG = re.compile(r"[A-Z]+(?:_[A-Z]+)?\Z")
 # Tags of Kiwi for what it does not take apart: symbols, foreign letters, digits, addresses, emoji, unknown letters.
@@ -162,7 +162,10 @@ class Morphemes:
     def _foreign(self, text: str, other: Rewrite) -> list[str]:
         words = []
         for word in other(text).split():
-            tag = "SL" if any(map(str.isalpha, word)) else "SN" if word[0].isdigit() else "SW"
+            if is_symbol(word):
+                tag = "SW"
+            else:
+                tag = "SL" if any(map(str.isalpha, word)) else "SN" if word[0].isdigit() else "SW"
             if not self.pos or tag.startswith(self.pos):
                 words.append(f"{word}/{tag}" if self.tags else word)
         return words

@@ -14,13 +14,18 @@ from itertools import chain
 
 import numpy as np
 
-# Miscellaneous symbols and dingbats, clocks and media, big squares and stars, the pictographs of plane 1.
+# All with the property Emoji (UTS #51, emoji-data.txt) but digits, # and *, among them signs, arrows and a letter; and
+# the blocks that most of them are in: media, miscellaneous symbols and dingbats, the pictographs of plane 1.
 _PICTURES = (
-    r"\u231a\u231b\u23e9-\u23fa\u2600-\u2767\u2794-\u27bf\u2b1b\u2b1c\u2b50\u2b55"
-    r"\U0001f000-\U0001f0ff\U0001f18e\U0001f191-\U0001f19a\U0001f200-\U0001faff"
+    r"\xa9\xae\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u231a\u231b\u2328\u23cf\u23e9-\u23fa"
+    r"\u24c2\u24dc"  # Ⓜ, and what it is in lower case
+    r"\u25aa\u25ab\u25b6\u25c0\u25fb-\u25fe\u2600-\u2767\u2794-\u27bf\u2934\u2935"
+    r"\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55\u3030\u303d\u3297\u3299"
+    r"\U0001f000-\U0001f0ff\U0001f170\U0001f171\U0001f17e\U0001f17f\U0001f18e\U0001f191-\U0001f19a"
+    r"\U0001f200-\U0001faff"
 )
 # Written in running text: degrees and numero; enclosed and square Korean, Japanese and units (㈜ ㎏ ㎡ ㏊).
-_SIGNS = r"\u2103\u2109\u2116\u3200-\u321e\u322a-\u3247\u3250\u3260-\u327f\u328a-\u32b0\u32c0-\u33ff"
+_SIGNS = r"\u2103\u2109\u2116\u3200-\u321e\u322a-\u3247\u3250\u3260-\u327f\u328a-\u3296\u3298\u329a-\u32b0\u32c0-\u33ff"
 _FLAGS = r"\U0001f1e6-\U0001f1ff"
 _TONES = r"\U0001f3fb-\U0001f3ff"
 _TAGS = r"\U000e0020-\U000e007f"
@@ -57,6 +62,8 @@ IS_KEYCAP = f"[{_SELECTORS}]?{_KEYCAP}"
 
 _PICTURE = f"[{_PICTURES}][{_TONES}{_SELECTORS}{_TAGS}]*"
 _ONE = f"{_PICTURE}(?:\\u200d{_PICTURE})*|[{_FLAGS}]{{1,2}}|[0-9{KEYCAP_SIGNS}]{IS_KEYCAP}|[{_SIGNS}]"
+_SYMBOL = re.compile(_ONE)
+_OF_PICTURES = re.compile(f"[{_PICTURES}{_SELECTORS}{_KEYCAP}]")
 _SEQUENCE = re.compile(f"({_ONE})|[{_JOINERS}{_SELECTORS}{_KEYCAP}{_TAGS}]+")
 
 
@@ -102,6 +109,11 @@ def _following() -> str:
     return "".join(re.findall(f"[^{_STRAY}]", marks()))
 
 
+def _letter() -> str:
+    """A letter, digit or mark of one; ℹ, which Unicode calls a letter, is a picture."""
+    return rf"(?![{_PICTURES}])[\w{_following()}]"
+
+
 @cache
 def character_patterns() -> tuple[str, str, str]:
     """Regular expressions of the tokenizer chars: what it drops first, what it takes for spaces, what a character is.
@@ -109,7 +121,7 @@ def character_patterns() -> tuple[str, str, str]:
     Oniguruma reads them as well, but for the form of the escapes and for the letters that ``\\w`` means.
     """
     following = _following()
-    joined = rf"(?<=[\w{following}])[{_JOINERS}](?=[\w{following}])[{following}]*"
+    joined = rf"(?<=[\w{following}])[{_JOINERS}](?={_letter()})[{following}]*"
     letter = rf"[^\s\x1c-\x1f{_STRAY}][{following}]*(?:{joined})*"
     return f"[{_IGNORED_SET}{_UNSEEN_SET}]+", f"[{_FILLERS}]", f"{_ONE}|{letter}"
 
@@ -120,8 +132,8 @@ def word_patterns() -> tuple[str, str, str]:
 
     Only characters that mean nothing between two letters part these there.
     """
-    letter = rf"(?![0-9]{IS_KEYCAP})[\w{_following()}]"
-    inside = rf"['’\-](?={letter})|(?<=\d)[.,](?=\d)|[{_JOINERS}](?=[\w{_following()}])"
+    letter = rf"(?![0-9]{IS_KEYCAP}){_letter()}"
+    inside = rf"['’\-](?={letter})|(?<=\d)[.,](?=\d)|[{_JOINERS}](?={_letter()})"
     return f"[{_IGNORED_SET}]+", f"[{_FILLERS}]", f"{_ONE}|{letter}(?:{letter}|{inside})*"
 
 
@@ -153,8 +165,13 @@ def _replaced(match: re.Match[str]) -> str:
     return ""
 
 
+def is_symbol(token: str) -> bool:
+    """Whether a token is a sequence of symbols that shows as one."""
+    return _SYMBOL.fullmatch(token) is not None
+
+
 def _in_word(character: str) -> bool:
-    if character in "\u20e3\ufe0e\ufe0f":  # marks that belong to pictures
+    if _OF_PICTURES.match(character):
         return False
     return character == "_" or unicodedata.category(character)[0] in "LMN"
 

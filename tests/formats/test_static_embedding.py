@@ -139,6 +139,7 @@ CHARACTERS = (
 SEQUENCES = (
     "I ❤️ it너👍🏽! a1️⃣#️⃣*\u20e3 # * C# 1\ufe0f 20℃는 ㈜카"
     " 👨\u200d👩\u200d👧🇰🇷🇫🇷 क्\u200dष नि e\u0301 신\u00ad뢰 a\u200b\u3164b -\ufe0f a\u200d"
+    " aℹ️b 🙂\u200d↔️©▶️Ⓜ️ ℹ\u200da a\u200dℹ ㊗️"
 )
 BARE = "a \u200d \ufe0f\u200b\u3000\ufeff b\u200d \u3164\t\u20e3\n\U000e0100\U000e0067 \x00 c\u00ad \x7f"
 

@@ -43,6 +43,8 @@ CASES = {
         (f"{ENGLAND} a", [ENGLAND, "a"]),
         ("a#️⃣*️⃣b #\u20e3 #*#\ufe0f C#", ["a", "#️⃣", "*️⃣", "b", "#\u20e3", "c"]),
         ("❤️\u200da \ufe0f\u200da a\u200d\ufe0fb", ["❤️", "a", "a", "ab"]),
+        ("a▶️b ©️‼ Ⓜ️ ㊗️🅰️ ™", ["a", "▶️", "b", "©️", "‼", "ⓜ️", "㊗️", "🅰️", "™"]),
+        ("🙂\u200d↔️aℹ️b ℹ\u200da a\u200dℹ", ["🙂\u200d↔️", "a", "ℹ️", "b", "ℹ", "a", "a", "ℹ"]),
         ("20℃는 5㎏ ㈜카카오", ["20", "℃", "는", "5", "㎏", "㈜", "카카오"]),
         ("خانهٔ\u200cما क़\u200cल e\u0301\u200dx", ["خانهٔ\u200cما", "क़\u200cल", "é\u200dx"]),
         ("신\u00ad뢰 \u200d \u200b \u3164 \ufe0f a\u200d क्\u200dष \u2060", ["신뢰", "a", "क्\u200dष"]),
@@ -53,6 +55,7 @@ CASES = {
         (f"{ENGLAND}e\u0301\u0323 क्\u200dष नि", [ENGLAND, "e\u0301\u0323", "क्\u200d", "ष", "नि"]),
         ("a\u200d \u200d \ufe0f b\u00ad\u200b\u2060\ufeff \u3164 c\x7f\u200e", ["a", "b", "c"]),
         ("#️⃣*️⃣#\u20e3 #*#\ufe0f", ["#️⃣", "*️⃣", "#\u20e3", "#", "*", "#"]),
+        ("🙂\u200d↕️▶️aℹ️©", ["🙂\u200d↕️", "▶️", "a", "ℹ️", "©"]),
         ("❤️\u200da A\u20e3 กำ", ["❤️", "a", "A", "ก", "ำ"]),
         (unicodedata.normalize("NFD", "한국"), list(unicodedata.normalize("NFD", "한국"))),
     ],
@@ -89,7 +92,7 @@ def test_lowercase(name):
 
 
 LETTERS = (
-    "\u3164\u20e3\u00ad♥℃\U000e0067🏽"
+    "\u3164\u20e3\u00ad♥℃©ℹ↔Ⓜ\U000e0067🏽"
     "ab1２#* .,'’-\n\u3000\u0301\u0bcd\u200d한化（(）)\"’”😀\ufe0f𠀋\U0001f1f0\U000e0100\x00\x85"
 )
 INVISIBLE = set("\u00ad\u034f\u115f\u1160\u200b\u200c\u200d\u200e\u2060\u3164\ufe0e\ufe0f\ufeff\uffa0\u20e3")
@@ -100,7 +103,7 @@ GLOSSES = st.text(st.sampled_from("가각한ㄱ\u1100\ud7a3\ud780\u3130化𠀋a1
 LONG = st.builds("{}{}{}{}".format, TEXT, st.sampled_from(["가(", "가（", "("]), st.just("a한" * 40), GLOSSES)
 
 
-JOINED = st.text(st.sampled_from("aن한ा1#😀 \n\u0654\u093c\u0301\u3099\u200c\u200d\ufe0f\u20e3"), max_size=30)
+JOINED = st.text(st.sampled_from("aن한ा1#😀ℹ↔ \n\u0654\u093c\u0301\u3099\u200c\u200d\ufe0f\u20e3"), max_size=30)
 
 
 ORDINARY = st.lists(
@@ -129,6 +132,7 @@ def lines_of(text):
 @pytest.mark.parametrize("name", ["words", "korean"])
 @given(text=TEXT | GLOSSES | LONG | ORDINARY | JOINED)
 @example(text="خانهٔ\u200cما क़\u200cल 1\ufe0f\u20e3\u200d1")
+@example(text="ℹ\u200da a\u200dℹ aℹa 🙂\u200d↔️\u200da")
 @example(text="❤️\u200da #\u00ad\ufe0f\u20e3\u200d*\u20e3\u20e3 #\ufe0f\ufe0f\u20e3 *")
 def test_the_kernels_cut_as_the_regular_expressions_do(name, lowercase, text):
     tokenizer = get_tokenizer(name, lowercase)
@@ -203,6 +207,20 @@ def test_no_token_of_white_space_is_made_of_what_nobody_sees(text):
 def test_no_token_is_invisible(name, text):
     for token in get_tokenizer(name).tokens(text):
         assert any(unicodedata.category(c)[0] not in "CZM" for c in token) or not set(token) & INVISIBLE
+
+
+def test_whatever_unicode_calls_an_emoji_is_one_token():
+    package = pytest.importorskip("tokenizers")
+    characters = "".join(map(chr, [*range(0x80, 0xD800), *range(0xE000, 0x20000)]))
+    others = package.normalizers.Replace(package.Regex(r"[^\p{Emoji}]+|\p{Regional_Indicator}"), "")
+    emoji = others.normalize_str(characters)
+    assert len(emoji) > 1300
+    for tail in ("", "\ufe0f", "\u200d❤️"):
+        words = [character + tail for character in emoji]
+        for name in ("words", "korean", "chars"):
+            assert get_tokenizer(name).tokens("가".join(words).replace("Ⓜ", "ⓜ"))[::2] == [
+                word.replace("Ⓜ", "ⓜ") for word in words
+            ]
 
 
 def test_kernel_and_table_name_the_same_classes():
