@@ -150,7 +150,10 @@ def read_labelled(sources: Source | Iterable[Source]) -> LabelledTexts:
 
 
 def read_label_sets(
-    sources: Source | Iterable[Source], text_column: str | None = None, label_column: str | None = None
+    sources: Source | Iterable[Source],
+    text_column: str | None = None,
+    label_column: str | None = None,
+    encoding_errors: str = "strict",
 ) -> LabelledSets:
     """Read labelled texts in any of the forms that this module describes.
 
@@ -163,6 +166,7 @@ def read_label_sets(
     text_column, label_column : str, optional
         The header's names of the two columns of a table, or the columns' numbers, from 1, of one without; both or
         neither.
+    encoding_errors : {"strict", "replace", "ignore"}
 
     Raises
     ------
@@ -189,9 +193,9 @@ def read_label_sets(
     data = LabelledSets()
     for source in sources:
         if text_column is not None and label_column is not None:
-            rows = _table(source, text_column, label_column)
+            rows = _table(source, text_column, label_column, encoding_errors)
         else:
-            rows = _lines(source)
+            rows = _lines(source, encoding_errors)
         for place, text, labels in rows:
             if not text.strip():
                 data.empty.append(place)
@@ -220,12 +224,12 @@ def _leave_out_headers(data: LabelledSets) -> None:
                 del column[i]
 
 
-def _lines(source: Source) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+def _lines(source: Source, encoding_errors: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """(place, text, labels) of every line; a text may be empty, labels are not."""
     tabs: set[int] = set()
     n = 0
     of_fasttext = False
-    for place, line in numbered_lines(source):
+    for place, line in numbered_lines(source, encoding_errors):
         text, tab, label = line.rpartition("\t")
         if line.lstrip().startswith(FASTTEXT_LABEL):
             words = line.split()
@@ -275,13 +279,15 @@ def _labels(field: str) -> tuple[str, ...]:
     return (field.strip(),)
 
 
-def _table(source: Source, text_column: str, label_column: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+def _table(
+    source: Source, text_column: str, label_column: str, encoding_errors: str
+) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """The same of the rows of a table."""
     place = os.fspath(source)
 
     def lines() -> Iterator[bytes]:
         nonlocal place
-        for place, line in numbered_lines(source):  # noqa: B007  # read by the loop below
+        for place, line in numbered_lines(source, encoding_errors):  # noqa: B007  # read by the loop below
             yield line.encode()
 
     for text, label in columns_of(lines(), (text_column, label_column), lambda: place):

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from embedkit.errors import CorpusError
 from embedkit.files.urls import shown
-from embedkit.text.reading import STDIN, read_lines
+from embedkit.text.reading import STDIN, Block, not_utf8, read_lines
 from embedkit.text.repeated import tell_repeated
 
 Source = str | os.PathLike[str]
@@ -63,6 +65,37 @@ def read_words(source: Source) -> list[str]:
     if not words:
         raise CorpusError(f"{os.fspath(source)}: expected a word a line, found none")
     return words
+
+
+class Piped:
+    """Bytes of standard input that come piece by piece, as text by the rule of files.
+
+    Parameters
+    ----------
+    encoding_errors : {"strict", "replace", "ignore"}
+    """
+
+    def __init__(self, encoding_errors: str = "strict") -> None:
+        self._errors = encoding_errors
+        self._n_lines = self._n_bytes = 0
+
+    def text(self, data: bytes) -> str:
+        """Some lines, the last without its line feed.
+
+        Raises
+        ------
+        CorpusError
+            As for a file that is not UTF-8 (strict).
+        """
+        try:
+            text = data.decode("utf-8", self._errors)
+        except UnicodeDecodeError as error:
+            buffer = np.frombuffer(data, np.uint8)
+            block = Block(buffer, len(data), "standard input", self._n_bytes, False, 0)
+            raise not_utf8(block, error.start, self._n_lines) from None
+        self._n_lines += data.count(b"\n") + 1
+        self._n_bytes += len(data) + 1
+        return text
 
 
 def shortened(line: str, length: int = 60) -> str:

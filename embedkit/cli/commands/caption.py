@@ -25,7 +25,7 @@ from embedkit.cli.shared.neural import (
     training_options,
     vectors_option,
 )
-from embedkit.cli.shared.options import json_option, quiet_option
+from embedkit.cli.shared.options import encoding_errors, encoding_option, json_option, quiet_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.tokenizing import TOKENIZER
@@ -52,6 +52,7 @@ def caption() -> None:
 @click.option("--tokenizer", type=TOKENIZER, help="By default the vectors' own, else whitespace.")
 @click.option("--lowercase", is_flag=True, help="Lower-case every token.")
 @click.option("--min-count", default=1, show_default=True, type=click.IntRange(1), help="Rarer tokens are <unk>.")
+@encoding_option
 @training_options(CAPTION_TRAINING)
 def train(
     features: str,
@@ -104,6 +105,7 @@ def train(
 @click.argument("features", type=INPUT)
 @click.argument("captions", type=INPUT)
 @search_options(beam=3, max_tokens=50, what="caption")
+@encoding_option
 @json_option
 @quiet_option
 def evaluate(model: str, features: str, captions: str, as_json: bool, quiet: bool, **options: Any) -> None:
@@ -173,7 +175,7 @@ def _captions(path: str) -> list[str]:
     from embedkit.text.reading import short_name
     from embedkit.vocabulary.vocabulary import no_words
 
-    captions = list(plain_lines(path))
+    captions = list(plain_lines(path, encoding_errors()))
     if not any(map(str.strip, captions)):
         raise no_words(short_name(path))
     return captions

@@ -47,7 +47,7 @@ from embedkit.cli.shared.neural import (
     training_options,
     vectors_option,
 )
-from embedkit.cli.shared.options import given, json_option, quiet_option, refuse
+from embedkit.cli.shared.options import encoding_option, given, json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import refuse_reading
@@ -101,6 +101,7 @@ def classify() -> None:
 @click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
 @bag_options
 @column_options
+@encoding_option
 @encoder_options
 @training_options(CLASSIFIER_TRAINING, valid="; of linear the cost and the temperature")
 def train(
@@ -185,6 +186,7 @@ def train(
     help="For each label, the least probability from which on it is right so often.",
 )
 @column_options
+@encoding_option
 @several_options
 @json_option
 @quiet_option
@@ -230,6 +232,7 @@ def evaluate(
 )
 @several_options
 @click.option("--all", "every", is_flag=True, help="Every label with its probability, the likeliest first.")
+@encoding_option
 @json_option
 @quiet_option
 def predict(

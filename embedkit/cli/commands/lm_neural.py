@@ -30,7 +30,15 @@ from embedkit.cli.shared.neural import (
     training_options,
     vectors_option,
 )
-from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option, topn_option
+from embedkit.cli.shared.options import (
+    encoding_errors,
+    encoding_option,
+    json_option,
+    quiet_option,
+    refuse,
+    seed_option,
+    topn_option,
+)
 from embedkit.cli.shared.output import Results, note, note_empty, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.queries import answer_lines, questions
@@ -87,6 +95,7 @@ _DEFAULT = LanguageModelConfig()
     type=click.IntRange(1),
     help="Keep at most so many tokens, the most frequent ones.",
 )
+@encoding_option
 @training_options(LANGUAGE_TRAINING)
 def train(
     corpus: tuple[str, ...],
@@ -140,6 +149,7 @@ def train(
 @click.argument("model", type=INPUT)
 @click.argument("corpus", nargs=-1, required=True, type=INPUT, metavar="CORPUS...")
 @sentences_option
+@encoding_option
 @json_option
 @quiet_option
 def evaluate(model: str, corpus: tuple[str, ...], sentences: bool, as_json: bool, quiet: bool) -> None:
@@ -208,6 +218,7 @@ def generate(
 @click.argument("model", type=INPUT)
 @questions("beginnings", "[TEXT]...")
 @topn_option
+@encoding_option
 @json_option
 @quiet_option
 def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, quiet: bool) -> int:
@@ -227,7 +238,7 @@ def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, q
         return [(language_model.table.tokens[i], float(p[i])) for i in likeliest(p, topn)]
 
     columns = ["text", "word" if masked else "next", "probability"]
-    return answer_lines(beginnings, columns, answer, as_json, empty=True)
+    return answer_lines(beginnings, columns, answer, as_json, empty=True, encoding_errors=encoding_errors())
 
 
 @click.command(epilog="Example: echo 'the bank of the river' | embedkit lm vectors elmo.safetensors")
@@ -235,6 +246,7 @@ def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, q
 @click.argument("files", nargs=-1, type=INPUT, metavar="[FILE]...")
 @click.option("--layers", metavar="W1,W2,...", help="How much each layer counts, the lowest first; equal by default.")
 @click.option("--npy", type=OUTPUT, metavar="FILE", help="Write all vectors to this .npy instead.")
+@encoding_option
 @json_option
 @quiet_option
 def vectors(
@@ -279,7 +291,7 @@ def vectors(
 def _lines(sources: Iterable[str]) -> list[str]:
     from embedkit.text.reading import read_lines
 
-    return [line.rstrip("\r") for line in read_lines(list(sources))]
+    return [line.rstrip("\r") for line in read_lines(list(sources), encoding_errors=encoding_errors())]
 
 
 def _texts(sources: Sequence[str]) -> list[str]:

@@ -207,7 +207,10 @@ def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, q
         p = ngrams.distribution(_tokens(ngrams, text))
         return [(special.get(i) or ngrams.words[i], float(p[i])) for i in likeliest(p, topn)]
 
-    return answer_lines(beginnings, ["text", "next", "probability"], answer, as_json, empty=True)
+    strict = ngrams.corpus_options().get("encoding_errors", "strict")
+    return answer_lines(
+        beginnings, ["text", "next", "probability"], answer, as_json, empty=True, encoding_errors=strict
+    )
 
 
 def _tokens(ngrams: NgramModel, text: str) -> list[str]:

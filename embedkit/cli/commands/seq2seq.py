@@ -24,7 +24,7 @@ from embedkit.cli.shared.neural import (
     training_options,
     vectors_option,
 )
-from embedkit.cli.shared.options import json_option, quiet_option, refuse
+from embedkit.cli.shared.options import encoding_errors, encoding_option, json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import reading_options_of
@@ -74,6 +74,7 @@ def seq2seq() -> None:
     type=click.IntRange(1),
     help="Keep at most so many tokens of each side, the most frequent ones.",
 )
+@encoding_option
 @training_options(SEQ2SEQ_TRAINING)
 def train(
     data: tuple[str, ...],
@@ -131,6 +132,7 @@ def train(
 @click.argument("model", type=INPUT)
 @click.argument("data", nargs=-1, required=True, type=INPUT)
 @search_options(beam=4, max_tokens=100, what="answer")
+@encoding_option
 @json_option
 @quiet_option
 def evaluate(model: str, data: tuple[str, ...], as_json: bool, quiet: bool, **options: Any) -> None:
@@ -151,6 +153,7 @@ def evaluate(model: str, data: tuple[str, ...], as_json: bool, quiet: bool, **op
 @search_options(beam=4, max_tokens=100, what="answer")
 @n_best_option
 @attention_plot_option("What each word looked at: on the terminal, or as .png, .svg or .html of the first line.")
+@encoding_option
 @json_option
 @quiet_option
 def predict(
@@ -205,7 +208,7 @@ def predict(
 
 def _read(files: tuple[str, ...], quiet: bool) -> Pairs:
     """Sources and targets; says what was left out."""
-    pairs = read_pairs(files)
+    pairs = read_pairs(files, encoding_errors())
     tell_left_out(quiet, pairs.headers, pairs.empty)
     return pairs
 

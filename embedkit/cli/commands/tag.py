@@ -24,7 +24,7 @@ from embedkit.cli.shared.neural import (
     training_options,
     vectors_option,
 )
-from embedkit.cli.shared.options import json_option, quiet_option, refuse
+from embedkit.cli.shared.options import encoding_errors, encoding_option, json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note, print_json, print_line, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.telling import tell_left_out, tell_unseen, tell_valid
@@ -118,6 +118,7 @@ def tag() -> None:
     help="How tags mark entities, so that impossible ones never follow each other; none for other tags.",
 )
 @columns_option
+@encoding_option
 @click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
 @encoder_options
 @training_options(TAGGER_TRAINING, epochs="4; more below 100,000 words")
@@ -180,6 +181,7 @@ def train(
 @click.argument("data", nargs=-1, required=True, type=INPUT)
 @vectors_option
 @columns_option
+@encoding_option
 @click.option("--per-label", is_flag=True, help="Precision, recall and F1 of each tag, or of each type of entity.")
 @json_option
 @quiet_option
@@ -217,6 +219,7 @@ def evaluate(
 @click.argument("files", nargs=-1, type=INPUT, metavar="[FILE]...")
 @vectors_option
 @click.option("--tokens", is_flag=True, help="One token a line, a blank line between sentences.")
+@encoding_option
 @json_option
 @quiet_option
 def predict(model: str, files: tuple[str, ...], vectors: str | None, tokens: bool, as_json: bool, quiet: bool) -> None:
@@ -245,7 +248,7 @@ def _read(files: tuple[str, ...], columns: tuple[int, int] | None, quiet: bool) 
     """Tagged sentences; says what was left out."""
     from embedkit.text.tagged import read_tagged
 
-    data = read_tagged(list(files), columns)
+    data = read_tagged(list(files), columns, encoding_errors())
     tell_left_out(quiet, data.headers)
     return data
 

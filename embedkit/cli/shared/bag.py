@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from embedkit.cli.shared.neural import BLOCK, line_batches, load_vectors
-from embedkit.cli.shared.options import chain, refuse
+from embedkit.cli.shared.options import chain, encoding_errors, refuse
 from embedkit.cli.shared.output import Results, print_json, print_lines, warn
 from embedkit.cli.shared.reading import refuse_reading
 from embedkit.cli.shared.telling import tell_left_out, tell_unanswered
@@ -44,7 +44,7 @@ def read_texts(
     """Labelled texts; says what was left out."""
     from embedkit.text.labelled import read_label_sets
 
-    data = read_label_sets(list(files), text_column, label_column)
+    data = read_label_sets(list(files), text_column, label_column, encoding_errors())
     tell_left_out(quiet, data.headers, data.empty)
     return data
 

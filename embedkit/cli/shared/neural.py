@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from embedkit.cli.shared.files import INPUT, OUTPUT, refuse_held_stdin
-from embedkit.cli.shared.options import chain, quiet_option, refuse, seed_option
+from embedkit.cli.shared.options import chain, encoding_errors, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import note, note_empty, note_keyboard
 from embedkit.cli.shared.reading import load, reading_options_of, refuse_reading
 from embedkit.cli.shared.telling import tell_trained_on
 from embedkit.errors import ConfigError
+from embedkit.text.lines import Piped, plain_lines
 
 if TYPE_CHECKING:
     from embedkit.nn.words.tokens import TokenizerSettings
@@ -333,25 +334,25 @@ def line_batches(files: Sequence[str], size: int = BLOCK) -> Iterator[list[str]]
     if not files:
         refuse_held_stdin("name files of text")
     note_keyboard("a line of text and Enter")
-    rest, empty = b"", True
+    rest, empty, piped = b"", True, Piped(encoding_errors())
     waiting: Any = sys.stdin.buffer
     while chunk := waiting.read1(CHUNK):
-        *lines, rest = (rest + chunk).split(b"\n")
+        complete, newline, rest = (rest + chunk).rpartition(b"\n")
         empty = False
+        lines = _texts(piped.text(complete)) if newline else []
         for low in range(0, len(lines), BLOCK):
-            yield [_text(line) for line in lines[low : low + BLOCK]]
+            yield lines[low : low + BLOCK]
     if rest:
-        yield [_text(rest)]
+        yield _texts(piped.text(rest))
     if empty:
         note_empty()
 
 
 def _blocks_of(files: Sequence[str], size: int) -> Iterator[list[str]]:
-    from embedkit.text.lines import plain_lines
     from embedkit.text.reading import short_name
 
     _refuse_text(files)
-    lines, empty = iter(plain_lines(files)), True
+    lines, empty = iter(plain_lines(files, encoding_errors())), True
     while block := list(islice(lines, size)):
         empty = False
         yield block
@@ -370,8 +371,8 @@ def _refuse_text(files: Sequence[str]) -> None:
             )
 
 
-def _text(line: bytes) -> str:
-    return line.decode("utf-8", "surrogateescape").removeprefix("\ufeff").rstrip("\r")
+def _texts(lines: str) -> list[str]:
+    return [line.removeprefix("\ufeff").rstrip("\r") for line in lines.split("\n")]
 
 
 def report_scores(scores: Any, unit: str, as_json: bool, per_label: bool) -> None:

@@ -39,6 +39,18 @@ def _keep_quiet(context: click.Context, _: click.Parameter, value: bool) -> bool
 quiet_option = click.option(
     "--quiet", "-q", is_flag=True, callback=_keep_quiet, help="No progress, notes or warnings on standard error."
 )
+ENCODING = "embedkit.encoding_errors"  # in the meta of a context
+
+
+def _keep_encoding(context: click.Context, _: click.Parameter, value: str) -> None:
+    context.meta[ENCODING] = value
+
+
+def encoding_errors() -> str:
+    """What `encoding_option` says; a command without it is strict."""
+    return str(click.get_current_context().meta.get(ENCODING, "strict"))
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 topn_option = click.option(
     "--topn", "-n", default=10, show_default=True, type=click.IntRange(1), help="How many answers."
@@ -88,6 +100,7 @@ def option_of(options: type[Any], name: str, **changes: Any) -> Callable[[F], F]
     )
 
 
+encoding_option = option_of(ReadingOptions, "encoding_errors", expose_value=False, callback=_keep_encoding)
 # How text is read: keyword arguments of the same names in embedkit.vocabulary.corpus.Corpus.from_text.
 READING = tuple(defaults(ReadingOptions))
 corpus_options = chain(*(option_of(ReadingOptions, name) for name in READING), field_options, morpheme_options)

@@ -46,23 +46,29 @@ def questions(name: str, metavar: str) -> Callable[[F], F]:
     return click.argument(name, nargs=-1, metavar=metavar, callback=given)
 
 
-def query_batches(arguments: Sequence[str], most: int = 4096, *, needed: bool = True) -> Iterator[list[str]]:
+def query_batches(
+    arguments: Sequence[str], most: int = 4096, *, needed: bool = True, encoding_errors: str | None = None
+) -> Iterator[list[str]]:
     """Yield lists of queries: the arguments, or where there are none the lines of standard input.
 
     A list ends where no more input is waiting, so that somebody who types gets each answer at once, and a fast
     producer is answered in bulk. Blank lines come as empty strings: they keep their place among the answers.
-    Where nothing comes and something was `needed`, that is told.
+    Where nothing comes and something was `needed`, that is told. Words may hold any bytes; texts, which are UTF-8, have
+    `encoding_errors`.
     """
     if arguments:
         if not all(argument.strip(ASCII_SPACES) for argument in arguments):
             raise ConfigError("expected words, found an empty argument")
         yield list(arguments)
         return
+    from embedkit.text.lines import Piped
+
     refuse_held_stdin("give the words as arguments")
     note_keyboard("a question and Enter")
     stream: Any = sys.stdin.buffer  # a BufferedReader: read1 returns what waits, read would wait for more
     rest = b""
     first = True
+    decode = _any_bytes if encoding_errors is None else Piped(encoding_errors).text
     while chunk := stream.read1(CHUNK):
         if first:
             chunk, first = chunk.removeprefix(BOM), False
@@ -70,18 +76,22 @@ def query_batches(arguments: Sequence[str], most: int = 4096, *, needed: bool = 
         if not newline:
             rest += chunk
             continue
-        lines = _lines(rest + complete)
+        lines = _lines(decode(rest + complete))
         rest = tail
         for low in range(0, len(lines), most):
             yield lines[low : low + most]
     if rest:
-        yield _lines(rest)
+        yield _lines(decode(rest))
     if first and needed:
         note_empty()
 
 
-def _lines(block: bytes) -> list[str]:
-    return [line.decode("utf-8", "surrogateescape").strip(ASCII_SPACES) for line in block.split(b"\n")]
+def _any_bytes(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip(ASCII_SPACES) for line in text.split("\n")]
 
 
 def fields(model: KeyedVectors, line: str) -> list[str]:
@@ -226,15 +236,16 @@ def answer_lines(
     answer: Callable[[str], Iterable[Sequence[Any]]],
     as_json: bool,
     empty: bool = False,
+    encoding_errors: str | None = None,
 ) -> int:
     """Print the rows that `answer` gives for each text or line of standard input, behind it; returns the exit status.
 
     A text without an answer makes the status 1; its error names the line, or the text where there are several. With
-    `empty` an empty argument is a text as well.
+    `empty` an empty argument is a text as well. `encoding_errors` as for `query_batches`.
     """
     status = number = 0
     with Results(columns, as_json) as results:
-        for lines in [texts] if texts and empty else query_batches(texts):
+        for lines in [texts] if texts and empty else query_batches(texts, encoding_errors=encoding_errors):
             for line in lines:
                 number += 1
                 if not line and not texts:
