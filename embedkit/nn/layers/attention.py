@@ -28,9 +28,9 @@ def padding_mask(lengths: Array, time: int) -> Array:
     return np.arange(time) < np.asarray(lengths)[:, None]
 
 
-def causal_mask(time: int) -> Array:
-    """bool (time, time): row t may look at the columns up to t."""
-    return np.tri(time, dtype=bool)
+def causal_mask(time: int, before: int = 0) -> Array:
+    """bool (time, before + time): row t may look at the columns of the steps before and at those up to its own."""
+    return np.tri(time, before + time, before, dtype=bool)
 
 
 def positions(time: int, width: int, dtype: DTypeLike = np.float32) -> Array:

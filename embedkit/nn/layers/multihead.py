@@ -6,6 +6,7 @@ A mask is True where a key may be looked at. A query with no key to look at gets
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -83,6 +84,21 @@ class MultiheadCache:
         """float (batch, heads, time, keys)."""
         return self.inner.weights
 
+    @property
+    def read(self) -> KeysValues:
+        """What was looked at, for the steps that come after."""
+        return KeysValues(self.inner.keys, self.inner.values)
+
+
+class KeysValues(NamedTuple):
+    """The keys and values of steps that were read before, float (batch, heads, n, width / heads) each.
+
+    With them a step of decoding need not read those again.
+    """
+
+    keys: Array
+    values: Array
+
 
 class MultiheadAttention:
     """Several attentions beside each other, each on its share of the width, as ``torch.nn.MultiheadAttention``.
@@ -121,6 +137,7 @@ class MultiheadAttention:
         *,
         mask: Array | None = None,
         causal: bool = False,
+        before: KeysValues | None = None,
         training: bool = False,
         rng: np.random.Generator | None = None,
     ) -> tuple[Array, MultiheadCache]:
@@ -135,6 +152,9 @@ class MultiheadAttention:
             True on real keys.
         causal : bool
             A step looks at itself and at earlier ones only.
+        before : KeysValues, optional
+            Of the steps before `x`, which may be looked at as well, or with `memory` of the whole memory. Such a
+            call has no `backward`.
         training, rng
             Whether to drop out weights, and what draws.
 
@@ -148,12 +168,20 @@ class MultiheadAttention:
         weight, bias, n = p["in_proj_weight"], p["in_proj_bias"], self.width
         if memory is None:
             q, k, v = (self._split(part) for part in np.split(x @ weight.T + bias, 3, axis=-1))
+            if before is not None:
+                k, v = (np.concatenate(both, axis=2) for both in zip(before, (k, v), strict=True))
         else:
             q = self._split(x @ weight[:n].T + bias[:n])
-            k, v = (self._split(part) for part in np.split(memory @ weight[n:].T + bias[n:], 2, axis=-1))
+            if before is None:
+                k, v = (self._split(part) for part in np.split(memory @ weight[n:].T + bias[n:], 2, axis=-1))
+            else:
+                k, v = before
+        n_before = k.shape[2] - x.shape[1] if memory is None else 0
+        if mask is not None and n_before:
+            mask = np.concatenate([np.ones((len(x), n_before), bool), mask], axis=1)
         allowed = None if mask is None else mask[:, None, None, :]
         if causal:
-            lower = causal_mask(x.shape[1])
+            lower = causal_mask(x.shape[1], n_before)
             allowed = lower if allowed is None else allowed & lower
         heads, inner = scaled_dot_product(q, k, v, allowed)
         drop = None

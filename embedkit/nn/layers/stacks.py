@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike
 
 from embedkit.nn.layers.attention import positions
 from embedkit.nn.layers.dense import Dropout, LayerNorm, LayerNormCache, Linear
+from embedkit.nn.layers.multihead import KeysValues
 from embedkit.nn.layers.parameters import Array, Gradients, Parameters, with_prefix
 from embedkit.nn.layers.recurrent import GRU, LSTM, RNN, RecurrentCache, State
 from embedkit.nn.layers.transformer import EncoderBlockCache, TransformerEncoderLayer
@@ -28,6 +29,10 @@ class RecurrentStackCache(NamedTuple):
         """Where the next steps go on, layer by layer."""
         return [layer.state for layer in self.layers]
 
+    def after(self, most: int) -> StackState:
+        """`state`: a recurrent layer reads on, however long the text."""
+        return self.state
+
 
 class TransformerStackCache(NamedTuple):
     """What `TransformerStack.forward` leaves for its backward."""
@@ -39,7 +44,13 @@ class TransformerStackCache(NamedTuple):
 
     @property
     def state(self) -> None:
-        """Attention carries nothing over."""
+        """What is read in pieces is read piece by piece: attention carries nothing over."""
+
+    def after(self, most: int) -> StackState:
+        """The keys and values of each layer, from which the next step goes on; None where it sees no more than `most`
+        steps, so that the last of them are to be read anew, from position 0."""
+        read: list[State] = [block.attention.sublayer.read for block in self.blocks]
+        return read if read[0][0].shape[2] < most else None
 
 
 StackCache = RecurrentStackCache | TransformerStackCache
@@ -163,15 +174,17 @@ class TransformerStack:
     ) -> tuple[list[Array], TransformerStackCache]:
         """x : float (batch, time, input_size) → every layer's output (batch, time, width), the last one normalised.
 
-        There is no state: each call begins at position 0.
+        Without `state`, the ``cache.after`` of the steps before, a call begins at position 0.
         """
         inputs = x
         x, _ = self.project.forward(x)
-        x = x + positions(x.shape[1], x.shape[2], x.dtype)
+        before = [None] * len(self.layers) if state is None else [KeysValues(*kept) for kept in state]
+        n_before = before[0].keys.shape[2] if before[0] is not None else 0
+        x = x + positions(n_before + x.shape[1], x.shape[2], x.dtype)[n_before:]
         x, dropped = self.dropout.forward(x, training=training, rng=rng)
         outputs, blocks = [], []
-        for layer in self.layers:
-            x, block = layer.forward(x, mask, causal=self.causal, training=training, rng=rng)
+        for layer, kept in zip(self.layers, before, strict=True):
+            x, block = layer.forward(x, mask, causal=self.causal, before=kept, training=training, rng=rng)
             outputs.append(x)
             blocks.append(block)
         outputs[-1], normed = self.norm.forward(x)

@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.activations import ACTIVATIONS
 from embedkit.nn.layers.dense import Dropout, LayerNorm, LayerNormCache, Linear
-from embedkit.nn.layers.multihead import MultiheadAttention, MultiheadCache
+from embedkit.nn.layers.multihead import KeysValues, MultiheadAttention, MultiheadCache
 from embedkit.nn.layers.parameters import Array, Draws, Gradients, Layer, Parameters, with_prefix
 
 L = TypeVar("L", bound=Layer)
@@ -52,6 +52,11 @@ class DecoderBlockCache(NamedTuple):
     attention: ResidualCache[MultiheadCache]
     memory: ResidualCache[MultiheadCache]
     feedforward: ResidualCache[FeedForwardCache]
+
+    @property
+    def read(self) -> tuple[KeysValues, KeysValues]:
+        """What the steps after need not read again: of the steps up to here, and of the memory."""
+        return self.attention.sublayer.read, self.memory.sublayer.read
 
 
 class _Block:
@@ -172,16 +177,18 @@ class TransformerEncoderLayer(_Block):
         mask: Array | None = None,
         *,
         causal: bool = False,
+        before: KeysValues | None = None,
         training: bool = False,
         rng: np.random.Generator | None = None,
     ) -> tuple[Array, EncoderBlockCache]:
         """x : float (batch, time, width), mask : bool (batch, time) → y of x's shape.
 
-        With `causal` a step sees no later one: a language model. ``layer.attention_weights(cache)`` is for pictures.
+        With `causal` a step sees no later one: a language model, which goes on from the steps `before`.
+        ``layer.attention_weights(cache)`` is for pictures.
         """
         draws: Draws = {"training": training, "rng": rng}
         x, attention = self._residual(
-            1, x, lambda z: self.self_attn.forward(z, mask=mask, causal=causal, **draws), draws
+            1, x, lambda z: self.self_attn.forward(z, mask=mask, causal=causal, before=before, **draws), draws
         )
         x, feedforward = self._residual(2, x, lambda z: self._feedforward(z, draws), draws)
         return x, EncoderBlockCache(attention, feedforward)
@@ -223,14 +230,24 @@ class TransformerDecoderLayer(_Block):
         *,
         mask: Array | None = None,
         memory_mask: Array | None = None,
+        before: tuple[KeysValues, KeysValues] | None = None,
         training: bool = False,
         rng: np.random.Generator | None = None,
     ) -> tuple[Array, DecoderBlockCache]:
-        """x : float (batch, time, width), memory : float (batch, keys, width), masks : bool → y of x's shape."""
+        """x : float (batch, time, width), memory : float (batch, keys, width), masks : bool → y of x's shape.
+
+        `before`: keys and values of the steps before, and of the memory (``cache.read``).
+        """
         draws: Draws = {"training": training, "rng": rng}
-        x, attention = self._residual(1, x, lambda z: self.self_attn.forward(z, mask=mask, causal=True, **draws), draws)
+        own, across_before = before or (None, None)
+        x, attention = self._residual(
+            1, x, lambda z: self.self_attn.forward(z, mask=mask, causal=True, before=own, **draws), draws
+        )
         x, across = self._residual(
-            2, x, lambda z: self.multihead_attn.forward(z, memory, mask=memory_mask, **draws), draws
+            2,
+            x,
+            lambda z: self.multihead_attn.forward(z, memory, mask=memory_mask, before=across_before, **draws),
+            draws,
         )
         x, feedforward = self._residual(3, x, lambda z: self._feedforward(z, draws), draws)
         return x, DecoderBlockCache(attention, across, feedforward)

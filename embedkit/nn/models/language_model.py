@@ -270,27 +270,28 @@ class LanguageModel:
         ids = np.concatenate([[END_ID], self.table.encode(tokens)])
         state: StackState = None
         written: list[int] = []
-        recurrent = isinstance(next(iter(self.stacks.values())), RecurrentStack)
         while len(written) < max_tokens:
-            p, after = self._step(ids, state)
+            p, state = self._step(ids if state is None else ids[-1:], state)
             p = p.astype(np.float64)
             p[:END_ID] = 0.0  # <unk> cannot be written
             chosen = draw(p, temperature, topk, top_p, rng)
             if chosen == END_ID:
                 break
             written.append(chosen)
-            ids, state = (np.array([chosen]), after) if recurrent else (np.append(ids, chosen), None)
+            ids = np.append(ids, chosen)
         return self.table.decode(written)
 
     def _step(self, ids: Array, state: StackState) -> tuple[Array, StackState]:
-        """Probabilities after the last of `ids`, int64 (n,), read on from `state`."""
-        name = next(iter(self.stacks))
-        if isinstance(self.stacks[name], TransformerStack):
+        """Probabilities after the last of `ids`, int64 (n,), read on from `state`; and the state after, None where the
+        last `context` tokens are to be read anew."""
+        stack = next(iter(self.stacks.values()))
+        if isinstance(stack, TransformerStack):
             ids = ids[-self.config.context :]
-        hidden, state = self._hidden(name, ids[None], np.ones((1, len(ids)), bool), state)
-        logits, _ = self.output.forward(hidden[0, -1])
+        x, _ = self.embed(ids[None])
+        outputs, cache = stack.forward(x, np.ones((1, len(ids)), bool), state)
+        logits, _ = self.output.forward(outputs[-1][0, -1])
         logits[MASK_ID] = -np.inf
-        return softmax(logits), state
+        return softmax(logits), cache.after(self.config.context)
 
     def _need_next_word(self, what: str) -> None:
         if self.config.model == "masked":

@@ -21,6 +21,7 @@ from numpy.typing import DTypeLike
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.attention import AdditiveAttention, AdditiveCache, DotAttention, DotCache, positions
 from embedkit.nn.layers.dense import Dropout, LayerNorm, LayerNormCache, Linear
+from embedkit.nn.layers.multihead import KeysValues
 from embedkit.nn.layers.parameters import Array, Draws, Gradients, Layer, Parameters, with_prefix
 from embedkit.nn.layers.recurrent import RecurrentCache
 from embedkit.nn.layers.stacks import CELLS, TransformerStack, TransformerStackCache
@@ -242,26 +243,32 @@ class TransformerPair:
             self.parameters |= with_prefix(name, part.parameters)
 
     def encode(self, x: Array, mask: Array, **draws: Unpack[Draws]) -> tuple[State, TransformerStackCache]:
-        """x : float (batch, time, source_size) → the first state: memory, mask, and what was decoded, nothing yet."""
+        """x : float (batch, time, source_size) → the first state: memory and mask; nothing is decoded yet."""
         outputs, cache = self.encoder.forward(x, mask, **draws)
-        return (outputs[-1], mask, np.zeros((len(x), 0, 0), x.dtype)), cache
+        return (outputs[-1], mask), cache
 
     def decode(
         self, x: Array, mask: Array, state: State, **draws: Unpack[Draws]
     ) -> tuple[Array, State, TransformerDecoded]:
-        """x : float (batch, time, target_size), which comes after what `state` holds."""
-        memory, memory_mask, before = state
-        if before.shape[1]:
-            x = np.concatenate([before, x], axis=1)
-            mask = np.concatenate([np.ones(before.shape[:2], bool), mask], axis=1)
+        """x : float (batch, time, target_size), which comes after what `state` holds.
+
+        Behind memory and mask a state has, layer by layer, the keys and values of what was decoded and of the memory.
+        """
+        memory, memory_mask, *kept = state
+        n_before = kept[0].shape[2] if kept else 0
         y, _ = self.project.forward(x)
-        y, dropped = self.dropout.forward(y + positions(y.shape[1], y.shape[2], y.dtype), **draws)
-        caches = []
-        for layer in self.layers:
-            y, cache = layer.forward(y, memory, mask=mask, memory_mask=memory_mask, **draws)
+        place = positions(n_before + y.shape[1], y.shape[2], y.dtype)[n_before:]
+        y, dropped = self.dropout.forward(y + place, **draws)
+        caches: list[DecoderBlockCache] = []
+        after = [memory, memory_mask]
+        for i, layer in enumerate(self.layers):
+            own = kept[4 * i : 4 * i + 4]
+            before = (KeysValues(*own[:2]), KeysValues(*own[2:])) if own else None
+            y, cache = layer.forward(y, memory, mask=mask, memory_mask=memory_mask, before=before, **draws)
             caches.append(cache)
+            after += [array for read in cache.read for array in read]
         y, normed = self.norm.forward(y)
-        return y[:, before.shape[1] :], (memory, memory_mask, x), TransformerDecoded(x, dropped, caches, normed)
+        return y, tuple(after), TransformerDecoded(x, dropped, caches, normed)
 
     def backward(self, dhidden: Array, encoded: EncodedCache, decoded: DecodedCache) -> tuple[Array, Array, Gradients]:
         """→ gradients of the source's and the target's vectors, and of the parameters."""
