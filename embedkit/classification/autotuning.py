@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.classification.linear import train_linear
+from embedkit.classification.linear import Finish
 from embedkit.classification.model import BagClassifier
 from embedkit.classification.options import BagOptions, LinearOptions
-from embedkit.classification.quantising import TooSmall, fitting_cutoff, quantise_bag
+from embedkit.classification.quantising import TooSmall, quantiser
 from embedkit.classification.scores import score_sets
-from embedkit.classification.suited import models_with, suited_bag, suited_options
-from embedkit.classification.training import train_bag
+from embedkit.classification.suited import fit_options, models_with, suited_bag, suited_options
 from embedkit.errors import ConfigError
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.text.labelled import check_sets
@@ -53,6 +52,7 @@ def autotune(
     *,
     seconds: float = 300,
     size: int | None = None,
+    finish: Finish | None = None,
     model: str | None = None,
     seed: int = 1,
     progress: ProgressCallback | None = None,
@@ -71,6 +71,8 @@ def autotune(
         No trial begins that would end later, were it as slow as the last; the first always runs.
     size : int, optional
         Bytes of the model's file, which is quantised and pruned to fit.
+    finish : callable, optional
+        What else is done to a model before it is measured (`embedkit.classification.linear.train_linear`).
     model : {"fasttext", "linear"}, optional
         By default both are tried.
     seed : int
@@ -96,6 +98,7 @@ def autotune(
         if given.get("across_words"):
             raise ConfigError("`across_words` has no effect with `size`: fastText's files have no such n-grams")
         given.setdefault("across_words", False)
+        finish = quantiser(size)
     rng = np.random.default_rng(seed)
     start, n, last = clock(), 0, 0.0
     tuned: tuple[BagClassifier, Trial] | None = None
@@ -105,7 +108,7 @@ def autotune(
         options = queue.pop(0) if queue or tuned is None else _changed(tuned[1].options, given, rng, 0.5 ** (n / 20))
         n += 1
         try:
-            trained = _trained(texts, labels, options, size)
+            trained = fit_options(texts, labels, options, finish=finish).model
         except TooSmall:
             if tuned is None and not queue:
                 raise
@@ -158,13 +161,3 @@ def _scale(values: dict[str, Any], name: str, rng: np.random.Generator, reach: f
     """Multiply an option by up to 2 ** reach, or divide it."""
     value = float(np.clip(values[name] * 2 ** rng.uniform(-reach, reach), low, high))
     values[name] = max(1, round(value)) if isinstance(values[name], int) else value
-
-
-def _trained(
-    texts: Sequence[str], labels: Sequence[Sequence[str]], options: Options, size: int | None
-) -> BagClassifier:
-    if isinstance(options, LinearOptions):
-        model = train_linear(texts, labels, options).model
-    else:
-        model = train_bag(texts, labels, options)
-    return model if size is None else quantise_bag(model, cutoff=fitting_cutoff(model, size))

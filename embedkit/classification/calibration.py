@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-TEMPERATURES = np.geomspace(0.25, 8, 101)
+TEMPERATURES = np.geomspace(0.25, 64, 161)
 
 
 Parts = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
-def best_temperature(parts: Parts) -> float:
+def best_temperature(parts: Parts, softmax: bool = True) -> float:
     """The divisor of the scores for which the targets are likeliest (Guo et al. 2017, "On Calibration of Modern Neural
     Networks").
 
@@ -21,8 +21,10 @@ def best_temperature(parts: Parts) -> float:
     parts : sequence of (float (n, n_labels), float (n, n_labels))
         Scores before softmax, and what share of a text each label has; rows of zeros do not count. Parts may differ in
         their labels.
+    softmax : bool
+        Else each label is a yes or no of its own.
     """
-    losses = [mean_loss(parts, temperature, True) for temperature in TEMPERATURES]
+    losses = [mean_loss(parts, temperature, softmax) for temperature in TEMPERATURES]
     return float(TEMPERATURES[int(np.argmin(losses))])
 
 

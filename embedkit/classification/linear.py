@@ -13,6 +13,9 @@ long as the last one: with rough fits the calibration error was twice as large. 
 many texts some choose the cost, and a tenth is not fitted. Where other texts are given to choose by, all are fitted,
 and once.
 
+A model that is made smaller has other scores: each fold's is too, then, and measures and calibrates. Where too few
+texts can be held out, the small model is to be as sure of the texts as the whole one.
+
 The model is a `BagClassifier` whose hidden vector is the scores and whose output matrix is the identity; so every file
 of that class can hold it. fastText's knows the mean alone: the labels are the same there, the probabilities those of a
 line of mean length.
@@ -20,7 +23,7 @@ line of mean length.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -39,6 +42,7 @@ from embedkit.progress import ProgressCallback
 COSTS = (1.0, 3.0, 10.0, 30.0, 100.0)
 DEFAULT_COST = 10.0  # where too few texts can be held out
 PARTS, MANY_TO_HOLD_OUT = 5, 20_000
+Finish = Callable[[BagClassifier], BagClassifier]
 ROUGHLY = 1e-2  # how far a fit goes to tell a cost, or of many texts
 
 
@@ -52,7 +56,7 @@ class LinearFit:
     options : LinearOptions or BagOptions
         With the values that were chosen.
     accuracy : float
-        On the texts held out, of a model of the others; NaN where there are too few.
+        On the texts held out, of a model of the others, finished as this one is; NaN where there are too few.
     n_held_out : int
     temperature : float
     """
@@ -71,6 +75,7 @@ def train_linear(
     *,
     held_out: float = 0.1,
     valid: Labelled | None = None,
+    finish: Finish | None = None,
     progress: ProgressCallback | None = None,
 ) -> LinearFit:
     """Fit a linear classifier.
@@ -84,6 +89,8 @@ def train_linear(
         Share of the texts to choose `cost` and the temperature by.
     valid : (sequence of str or bytes, sequence of sequences of str), optional
         Other texts and their labels, to choose by instead.
+    finish : callable, optional
+        What is done to a model at last (`embedkit.classification.quantising.quantiser`), before it is measured.
     progress : callable, optional
 
     Raises
@@ -101,22 +108,24 @@ def train_linear(
     check_label_sets(texts, labels, options.min_count_label)
     watch = Watch(progress)
     if valid is not None:
-        return _fit_by(valid, (texts, labels), options, watch)
+        return _fit_by(valid, (texts, labels), options, watch, finish)
     most = 1 if len(texts) > MANY_TO_HOLD_OUT else PARTS
     parts = parts_of(len(texts), held_out, options.seed, most)
     parts = [part for part in parts if teaches(labels, part, options.min_count_label)]
     if parts and len(texts) > MANY_TO_HOLD_OUT:
-        return _fit_many(texts, labels, parts[0], options, watch)
+        return _fit_many(texts, labels, parts[0], options, watch, finish)
     cost, measured = DEFAULT_COST if options.cost is None else float(options.cost), _Measured(1.0, float("nan"), 0)
     if parts:
         folds = [_fold(texts, labels, part, options) for part in parts]
         if options.cost is None:
             cost = _best_cost(folds, options.loss, watch)
-        measured = _measured(folds, cost, options.loss, watch)
+        measured = _measured(folds, cost, watch, finish=finish)
     options = with_values(options, cost=cost)
     problem = Problem(texts, labels, options)
     point = problem.fit(cost, np.zeros(problem.size, np.float32), watch)
-    model = problem.model(point, measured.temperature)
+    if finish is not None and not parts:
+        measured = measured._replace(temperature=_as_sure(problem.model(point, 1.0), finish, texts))
+    model = _finished(problem.model(point, measured.temperature), finish)
     return LinearFit(model, options, measured.accuracy, measured.n_held_out, measured.temperature)
 
 
@@ -126,6 +135,7 @@ def _fit_many(
     part: np.ndarray,
     options: LinearOptions,
     watch: Watch,
+    finish: Finish | None,
 ) -> LinearFit:
     """One fit of all texts but a part, which is left to calibrate and measure; some of the texts choose the cost."""
     if options.cost is None:
@@ -137,19 +147,20 @@ def _fit_many(
             cost = _best_cost([_fold(few_texts, few_labels, held, options)], options.loss, watch)
         options = with_values(options, cost=cost)
     fold = _fold(texts, labels, part, options)
-    measured = _measured([fold], float(options.cost), options.loss, watch, ROUGHLY)
-    return LinearFit(fold.model(measured.temperature), options, measured.accuracy, len(part), measured.temperature)
+    measured = _measured([fold], float(options.cost), watch, ROUGHLY, finish)
+    model = _finished(fold.model(measured.temperature), finish)
+    return LinearFit(model, options, measured.accuracy, len(part), measured.temperature)
 
 
-def _fit_by(valid: Labelled, train: Labelled, options: LinearOptions, watch: Watch) -> LinearFit:
+def _fit_by(valid: Labelled, train: Labelled, options: LinearOptions, watch: Watch, finish: Finish | None) -> LinearFit:
     """One fit of all texts; others choose the cost, calibrate and measure."""
     check_valid(valid, train[1], options.min_count_label)
     fold = _Fold(train, valid, options)
     cost = _best_cost([fold], options.loss, watch) if options.cost is None else float(options.cost)
     tolerance = ROUGHLY if len(train[0]) > MANY_TO_HOLD_OUT else FULLY
-    measured = _measured([fold], cost, options.loss, watch, tolerance)
+    measured = _measured([fold], cost, watch, tolerance, finish)
     fold.problem.options = options = with_values(options, cost=cost)
-    model = fold.model(measured.temperature)
+    model = _finished(fold.model(measured.temperature), finish)
     return LinearFit(model, options, measured.accuracy, measured.n_held_out, measured.temperature)
 
 
@@ -174,13 +185,17 @@ class _Fold:
     def __init__(self, train: Labelled, held: Labelled, options: LinearOptions) -> None:
         self.problem = Problem(*train, options)
         self.targets = self.problem.targets_of(held[1])
-        self._scorer = self.problem.scorer(held[0])
+        self._texts, self._scorer = held[0], self.problem.scorer(held[0])
         self._point = np.zeros(self.problem.size, np.float32)
 
     def scores(self, cost: float, watch: Watch, tolerance: float = ROUGHLY) -> np.ndarray:
         """The scores of what is held out after a fit that begins at the last one's end."""
         self._point = self.problem.fit(cost, self._point, watch, tolerance)
         return self._scorer(self._point)
+
+    def finished_scores(self, finish: Finish) -> np.ndarray:
+        """Those of the last fit's classifier when it has been finished."""
+        return finish(self.model(1.0)).scores(self._texts)
 
     def model(self, temperature: float) -> BagClassifier:
         """The classifier of the last fit."""
@@ -199,11 +214,26 @@ def _best_cost(folds: list[_Fold], loss: str, watch: Watch) -> float:
     return best
 
 
-def _measured(folds: list[_Fold], cost: float, loss: str, watch: Watch, tolerance: float = FULLY) -> _Measured:
+def _measured(
+    folds: list[_Fold], cost: float, watch: Watch, tolerance: float = FULLY, finish: Finish | None = None
+) -> _Measured:
     """Of fits that go as far as the one that is kept: a rougher one is less sure of itself, or more."""
     pairs = [(fold.scores(cost, watch, tolerance), fold.targets) for fold in folds]
-    return _Measured(_temperature(pairs, loss), accuracy(pairs), sum(len(targets) for _, targets in pairs))
+    if finish is not None:
+        pairs = [(fold.finished_scores(finish), fold.targets) for fold in folds]
+    loss = folds[0].problem.options.loss
+    temperature = _temperature(pairs, loss) if finish is None else best_temperature(pairs, loss == "softmax")
+    return _Measured(temperature, accuracy(pairs), sum(len(targets) for _, targets in pairs))
 
 
 def _temperature(pairs: list[tuple[np.ndarray, np.ndarray]], loss: str) -> float:
     return best_temperature(pairs) if loss == "softmax" else 1.0
+
+
+def _finished(model: BagClassifier, finish: Finish | None) -> BagClassifier:
+    return model if finish is None else finish(model)
+
+
+def _as_sure(model: BagClassifier, finish: Finish, texts: Sequence[str | bytes]) -> float:
+    """The temperature that makes the finished model as sure of some texts as the model is."""
+    return best_temperature([(finish(model).scores(texts), model.probabilities(texts))], model.loss == "softmax")

@@ -1,12 +1,14 @@
 """A classifier in few bytes, as fastText's ``.ftz`` (Joulin et al. 2016, "FastText.zip", arXiv:1612.03651).
 
 Rows become codes of one byte for two numbers and one for their length; of all rows only the longest may be kept, since
-these say most about the labels. A pruned n-gram no longer counts among a line's features.
+these say most about the labels. N-grams without a row no longer count among a line's features, so that the mean of the
+others is longer: a linear model is too sure of itself then, unless its temperature is fitted to the small model
+(`embedkit.classification.linear.train_linear` does, with a `quantiser`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -64,6 +66,13 @@ def quantise_bag(model: BagClassifier, *, cutoff: int | None = None, seed: int =
         bucket_rows=rows_of_buckets(buckets, bucket, len(words)),
         pruned=True,
     )
+
+
+def quantiser(n_bytes: int | None = None, cutoff: int | None = None) -> Callable[[BagClassifier], BagClassifier]:
+    """`quantise_bag` with a cutoff, or with the one of `n_bytes`; what trains makes its models small by it."""
+    if n_bytes is None:
+        return lambda model: quantise_bag(model, cutoff=cutoff)
+    return lambda model: quantise_bag(model, cutoff=fitting_cutoff(model, n_bytes))
 
 
 def fitting_cutoff(model: BagClassifier, n_bytes: int) -> int:

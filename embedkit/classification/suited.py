@@ -12,7 +12,7 @@ from typing import Any
 
 from embedkit.classification.features import suited_lengths
 from embedkit.classification.holding_out import Labelled, check_valid
-from embedkit.classification.linear import LinearFit, train_linear
+from embedkit.classification.linear import Finish, LinearFit, train_linear
 from embedkit.classification.options import BagOptions, LinearOptions
 from embedkit.classification.training import train_bag
 from embedkit.errors import ConfigError
@@ -94,6 +94,7 @@ def train_suited(
     *,
     held_out: float = 0.1,
     valid: Labelled | None = None,
+    finish: Finish | None = None,
     progress: ProgressCallback | None = None,
     **given: Any,
 ) -> LinearFit:
@@ -106,15 +107,31 @@ def train_suited(
         For a linear model, see `embedkit.classification.linear.train_linear`.
     valid : (sequence of str, sequence of sequences of str), optional
         Likewise; another model is only measured by them.
+    finish : callable, optional
+        What is done to the model before it is measured, see there.
     progress : callable, optional
     **given
         Options that take precedence.
     """
     check_sets(texts, labels)
     options = suited_options(texts, labels, **given)
+    return fit_options(texts, labels, options, held_out=held_out, valid=valid, finish=finish, progress=progress)
+
+
+def fit_options(
+    texts: Sequence[str],
+    labels: Sequence[Sequence[str]],
+    options: BagOptions | LinearOptions,
+    *,
+    held_out: float = 0.1,
+    valid: Labelled | None = None,
+    finish: Finish | None = None,
+    progress: ProgressCallback | None = None,
+) -> LinearFit:
+    """Train the model that the options are of; for the parameters see `train_suited`."""
     if isinstance(options, LinearOptions):
-        return train_linear(texts, labels, options, held_out=held_out, valid=valid, progress=progress)
-    return fit_bag(texts, labels, options, valid=valid, progress=progress)
+        return train_linear(texts, labels, options, held_out=held_out, valid=valid, finish=finish, progress=progress)
+    return fit_bag(texts, labels, options, valid=valid, finish=finish, progress=progress)
 
 
 def fit_bag(
@@ -123,6 +140,7 @@ def fit_bag(
     options: BagOptions,
     *,
     valid: Labelled | None = None,
+    finish: Finish | None = None,
     progress: ProgressCallback | None = None,
 ) -> LinearFit:
     """Train fastText's classifier, and measure it where there are texts for that.
@@ -132,11 +150,14 @@ def fit_bag(
     texts, labels, options
         As for `embedkit.classification.training.train_bag`.
     valid : (sequence of str, sequence of sequences of str), optional
+    finish : callable, optional
     progress : callable, optional
     """
     if valid is not None:
         check_valid(valid, labels, options.min_count_label)
     model = train_bag(texts, labels, options, progress=progress)
+    if finish is not None:
+        model = finish(model)
     if valid is None:
         return LinearFit(model, options, float("nan"), 0, 1.0)
     found = model.predict(valid[0])

@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 import re
 
 import numpy as np
@@ -11,7 +12,7 @@ from embedkit.classification import autotuning
 from embedkit.classification.autotuning import autotune
 from embedkit.classification.linear import train_linear
 from embedkit.classification.options import BagOptions, LinearOptions
-from embedkit.classification.quantising import fitting_cutoff, quantise_bag
+from embedkit.classification.quantising import fitting_cutoff, quantise_bag, quantiser
 from embedkit.classification.scores import thresholds_at
 from embedkit.classification.storing import load_bag, save_bag
 from embedkit.classification.training import train_bag
@@ -62,6 +63,73 @@ def test_a_file_fits_its_size(n_bytes, models, tmp_path):
     cutoff = fitting_cutoff(models["fasttext"], n_bytes)
     save_bag(quantise_bag(models["fasttext"], cutoff=cutoff), tmp_path / "m.ftz")
     assert n_bytes - 300 < (tmp_path / "m.ftz").stat().st_size <= n_bytes
+
+
+def noisy(n, seed):
+    """Long texts of words that say little, most of them rare, a third of the labels by chance."""
+    draw = random.Random(seed)
+    labels = [draw.choice("ab") for _ in range(n)]
+    texts = [
+        " ".join(f"{label if draw.random() < 0.6 else 'c'}{int(draw.paretovariate(0.3)) % 3000}" for _ in range(12))
+        for label in labels
+    ]
+    return texts, [[label if draw.random() < 0.7 else draw.choice("ab")] for label in labels]
+
+
+def sure_and_right(model):
+    texts, labels = noisy(1000, 2)
+    p = model.probabilities(texts)
+    p /= p.sum(1, keepdims=True)
+    right = [model.labels[i] == wanted[0] for i, wanted in zip(p.argmax(1), labels, strict=True)]
+    return p.max(1).mean(), np.mean(right)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "ova"])
+@pytest.mark.parametrize("held_out", [0.1, 0])
+def test_a_small_linear_model_is_as_sure_as_it_is_right(loss, held_out):
+    options = LinearOptions(**SMALL, loss=loss, max_n=0, cost=10.0)
+    texts, labels = noisy(1500, 1)
+    small = train_linear(texts, labels, options, held_out=held_out, finish=quantiser(cutoff=150)).model
+    sure, right = sure_and_right(small)
+    assert len(small.rows) == 150 and right > 0.6
+    assert abs(sure - right) < (0.05 if held_out else 0.12)
+    whole = train_linear(texts, labels, options, held_out=held_out).model
+    sure, right = sure_and_right(quantise_bag(whole, cutoff=150))
+    assert sure - right > 0.13
+
+
+@pytest.mark.parametrize("model", ["linear", "fasttext"])
+def test_the_accuracy_told_is_of_what_is_written(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, seed in (("train.tsv", 1), ("valid.tsv", 2)):
+        pairs = zip(*noisy(800, seed), strict=True)
+        (tmp_path / name).write_text("".join(f"{text}\t{each[0]}\n" for text, each in pairs))
+    train = ["classify", "train", "train.tsv", "--valid", "valid.tsv", "--model", model, "--bucket", "2000"]
+    told = []
+    for options in (["-o", "m.safetensors"], ["--quantize", "--cutoff", "12", "-o", "m.ftz"]):
+        assert main([*train, "--thread", "1", *options]) == 0
+        told.append(re.search(r"accuracy ([\d.]+) on 800", capsys.readouterr().err).group(1))
+        assert main(["classify", "evaluate", options[-1], "valid.tsv", "--json"]) == 0
+        assert f"{json.loads(capsys.readouterr().out)['accuracy']:.4f}" == told[-1]
+    assert told[0] != told[1]
+
+
+def test_a_size_alone_quantises_and_says_so(data, capsys):
+    out = data / "m.ftz"
+    train = ["classify", "train", str(data / "train.tsv"), "--model", "fasttext", "--dim", "4", "--bucket", "2000"]
+    assert main([*train, "--max-size", "8k", "-o", str(out)]) == 0
+    assert (
+        "note: with --max-size the model is quantised and pruned to fit, as with --quantize" in capsys.readouterr().err
+    )
+    assert out.stat().st_size <= 8_192 and load_bag(out).pruned
+
+
+def test_without_texts_held_out_a_note_says_what_made_a_small_model_sure(data, capsys):
+    train = ["classify", "train", str(data / "train.tsv"), "--bucket", "2000", "--thread", "1"]
+    assert main([*train, "--quantize", "-o", str(data / "m.ftz")]) == 0
+    assert "note: no texts are held out: the small model is made as sure of its training" in capsys.readouterr().err
+    assert main([*train, "-o", str(data / "m.safetensors")]) == 0
+    assert "no texts are held out" not in capsys.readouterr().err
 
 
 def test_what_cannot_be_quantised_is_refused(models):
@@ -180,7 +248,6 @@ def test_the_commands(data, capsys):
         (["--quantize", "-o", "m.bin"], "a quantised classifier is written as .ftz, not as m.bin"),
         (["--cutoff", "5", "-o", "m.ftz"], "--cutoff has no effect without --quantize"),
         (["--seconds", "5", "-o", "m.ftz"], "--seconds has no effect without --autotune"),
-        (["--max-size", "5k", "-o", "m.ftz"], "--max-size has no effect without --quantize or --autotune"),
         (["--model", "gru", "--quantize", "-o", "m.ftz"], "--quantize has no effect with --model gru"),
         (["-o", "m.ftz"], "a .ftz is a quantised file: --quantize writes one"),
         (["-o", "m.vec"], "a model of this kind is written as .safetensors, .bin, .ftz, not as .vec"),

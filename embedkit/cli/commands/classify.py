@@ -122,7 +122,7 @@ def train(
     """Train on files of text<TAB>label lines, or of fastText's __label__x text lines; - is standard input."""
     from embedkit.nn.models.classifier_training import train_classifier
 
-    check_sizes(out)
+    check_sizes(out, quiet)
     if vectors is None:
         refuse_reading("without `vectors`", "vectors")
     bag = chooses_bag(vectors) if options["model"] is None else options["model"] in (BAG, LINEAR)

@@ -20,8 +20,7 @@ from embedkit.options import check_given, defaults, described, listed
 
 if TYPE_CHECKING:
     from embedkit.classification.holding_out import Labelled
-    from embedkit.classification.linear import LinearFit
-    from embedkit.classification.model import BagClassifier
+    from embedkit.classification.linear import Finish, LinearFit
     from embedkit.text.labelled import LabelledSets
 
 # Options that the other models of classify do not have.
@@ -73,12 +72,10 @@ bag_options = chain(
 )
 
 
-def check_sizes(out: str) -> None:
+def check_sizes(out: str, quiet: bool) -> None:
     """Refuse what does nothing or contradicts itself among the options of small files and of tuning."""
     if not given(["autotune"]):
         refuse(["seconds"], "without `autotune`")
-        if given(["max_size"]) and not given(["quantize"]):
-            raise ConfigError("`max_size` has no effect without `quantize` or `autotune`")
     if not given(["quantize"]):
         refuse(["cutoff"], "without `quantize`")
     refuse(["cutoff"] if given(["max_size"]) else [], "with `max_size`, which chooses it")
@@ -89,6 +86,8 @@ def check_sizes(out: str) -> None:
         raise ConfigError(f"a quantised classifier is written as .ftz, not as {out}")
     if out.lower().endswith(".ftz") and not given(["quantize", "max_size"]):
         raise ConfigError(f"a .ftz is a quantised file: `quantize` writes one, without it name a .bin, not {out}")
+    if given(["max_size"]) and not given(["quantize", "autotune"]):
+        note("note: with --max-size the model is quantised and pruned to fit, as with --quantize", quiet)
 
 
 def _for_fasttext(out: str) -> bool:
@@ -107,29 +106,24 @@ def train_and_save(
     data: LabelledSets, valid: LabelledSets | None, out: str, options: dict[str, Any], quiet: bool
 ) -> None:
     """Train a bag of features; whatever was given to the running command must be an option of it."""
-    from embedkit.classification.linear import train_linear
-    from embedkit.classification.suited import fit_bag
+    from embedkit.classification.storing import save_bag
+    from embedkit.classification.suited import fit_options
 
     name = options["model"]
     refuse([p for p in click.get_current_context().params if p not in _PARAMETERS[name]], f"with `model` {name}")
     chosen = _chosen([_OPTIONS[name]], out)
     apart = _check_valid(data, valid, chosen.get("min_count_label"), quiet)
-    if name == LINEAR:
-        with progress_bar(quiet) as progress:
-            choosing: Any = {"held_out": options["valid_fraction"], "valid": apart}
-            found = train_linear(data.texts, data.labels, LinearOptions(**chosen), progress=progress, **choosing)
-            _save(found.model, out, options)
-        _report(found, out, apart is None, quiet)
-        return
-    bag = BagOptions(**chosen)
-    check_given(bag, chosen)
+    chosen_options = _OPTIONS[name](**chosen)
+    check_given(chosen_options, chosen)
     with progress_bar(quiet) as progress:
-        found = fit_bag(data.texts, data.labels, bag, valid=apart, progress=progress)
-        _save(found.model, out, options)
+        choosing: Any = {"held_out": options["valid_fraction"], "valid": apart, "finish": _finish(options)}
+        found = fit_options(data.texts, data.labels, chosen_options, progress=progress, **choosing)
+        save_bag(found.model, out)
     model = found.model
-    note(f"{len(data):,} texts, {len(model.words):,} words, {len(model.labels):,} labels; written to {out}", quiet)
-    if apart is not None:
-        _report(found, out, False, quiet)
+    if name == BAG:
+        note(f"{len(data):,} texts, {len(model.words):,} words, {len(model.labels):,} labels; written to {out}", quiet)
+    if name == LINEAR or apart is not None:
+        _report(found, out, options, apart is None, quiet)
 
 
 def _check_valid(
@@ -154,18 +148,17 @@ def tune_and_save(data: LabelledSets, valid: LabelledSets, out: str, options: di
     tell_trained_on("autotune", [options["autotune"]])
     tell_valid((label for labels in data.labels for label in labels), valid.labels, quiet, name="autotune")
     chosen = {name: value for name, value in _chosen(_OPTIONS.values(), out).items() if name != "seed"}
-    size = parse_size(options["max_size"]) if options["max_size"] else None
     with progress_bar(quiet) as progress:
         tuned = autotune(
             *(data.texts, data.labels, valid.texts, valid.labels),
             seconds=options["seconds"],
-            size=size,
+            finish=_finish(options),
             model=options["model"],
             seed=options["seed"],
             progress=progress,
             **chosen,
         )
-        save_bag(tuned.model, out) if size is not None else _save(tuned.model, out, options)
+        save_bag(tuned.model, out)
     best = tuned.best.options
     model = LINEAR if isinstance(best, LinearOptions) else BAG
     idle = {"seed", "workers", *(() if model == LINEAR or best.loss == "ns" else ("negative",))}
@@ -181,15 +174,13 @@ def _flag(name: str, value: Any) -> str:
     return f"--{'' if value else 'no-'}{name}" if isinstance(value, bool) else f"--{name} {value}"
 
 
-def _save(model: BagClassifier, out: str, options: dict[str, Any]) -> None:
-    """Write a model, quantised where that was asked for."""
-    from embedkit.classification.quantising import fitting_cutoff, quantise_bag
-    from embedkit.classification.storing import save_bag
+def _finish(options: dict[str, Any]) -> Finish | None:
+    """What makes a model small, where that was asked for."""
+    from embedkit.classification.quantising import quantiser
 
-    if options["quantize"]:
-        size = parse_size(options["max_size"]) if options["max_size"] else None
-        model = quantise_bag(model, cutoff=options["cutoff"] if size is None else fitting_cutoff(model, size))
-    save_bag(model, out)
+    if not options["quantize"] and not options["max_size"]:
+        return None
+    return quantiser(parse_size(options["max_size"]) if options["max_size"] else None, options["cutoff"])
 
 
 def chooses_bag(vectors: str | None) -> bool:
@@ -214,22 +205,25 @@ def train_suited_and_save(
     data: LabelledSets, valid: LabelledSets | None, out: str, options: dict[str, Any], quiet: bool
 ) -> None:
     """Train a bag whose n-grams suit the texts, and say what was chosen."""
+    from embedkit.classification.storing import save_bag
     from embedkit.classification.suited import train_suited
 
     chosen = _chosen(_OPTIONS.values(), out)
     apart = _check_valid(data, valid, chosen.get("min_count_label"), quiet)
     with progress_bar(quiet) as progress:
-        choosing: Any = {"held_out": options["valid_fraction"], "valid": apart}
+        choosing: Any = {"held_out": options["valid_fraction"], "valid": apart, "finish": _finish(options)}
         found = train_suited(data.texts, data.labels, progress=progress, **choosing, **chosen)
-        _save(found.model, out, options)
+        save_bag(found.model, out)
     lengths = f"characters, {found.options.min_n} to {found.options.max_n}" if found.options.max_n else "words alone"
     if found.options.max_n and getattr(found.options, "across_words", False):
         lengths += ", across words"
     model = LINEAR if isinstance(found.options, LinearOptions) else BAG
     note(f"note: without --vectors and --model: words and n-grams of {lengths} (--model {model})", quiet)
-    _report(found, out, apart is None, quiet)
+    _report(found, out, options, apart is None, quiet)
 
 
-def _report(found: LinearFit, out: str, held_out: bool, quiet: bool) -> None:
+def _report(found: LinearFit, out: str, options: dict[str, Any], held_out: bool, quiet: bool) -> None:
+    if isinstance(found.options, LinearOptions) and not found.n_held_out and _finish(options) is not None:
+        note("note: no texts are held out: the small model is made as sure of its training texts as the whole", quiet)
     texts = f"{found.n_held_out:,} texts {'held out' if held_out else 'of --valid'}"
     note(f"{f'accuracy {found.accuracy:.4f} on {texts}; ' if found.n_held_out else ''}saved to {out}", quiet)
