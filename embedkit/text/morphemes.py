@@ -20,8 +20,6 @@ Source: Kiwi's tags are those of the Sejong corpus (https://github.com/bab2min/k
 from __future__ import annotations
 
 import inspect
-import os
-import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -30,10 +28,55 @@ from typing import Any, TypeVar
 
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.text.symbols import is_symbol, visible
+from embedkit.text.user_dictionary import load_dictionary
 
-_TAG = re.compile(r"[A-Z]+(?:_[A-Z]+)?\Z")
 # Tags of Kiwi for what it does not take apart: symbols, foreign letters, digits, addresses, emoji, unknown letters.
-_UNKNOWN = ("S", "W_", "U", "Z_")
+_UNKNOWN = ("S", "W_", "UN", "Z_")
+# All others of Kiwi, those that a user dictionary may give a meaning, and what stands for the former here.
+TAGS = [
+    "NNG",
+    "NNP",
+    "NNB",
+    "NR",
+    "NP",
+    "VV",
+    "VA",
+    "VX",
+    "VCP",
+    "VCN",
+    "MM",
+    "MAG",
+    "MAJ",
+    "IC",
+    "JKS",
+    "JKC",
+    "JKG",
+    "JKO",
+    "JKB",
+    "JKV",
+    "JKQ",
+    "JX",
+    "JC",
+    "EP",
+    "EF",
+    "EC",
+    "ETN",
+    "ETM",
+    "XPN",
+    "XSN",
+    "XSV",
+    "XSA",
+    "XSM",
+    "XR",
+    "USER0",
+    "USER1",
+    "USER2",
+    "USER3",
+    "USER4",
+    "SL",
+    "SN",
+    "SW",
+]
 # Consonants at a syllable's end as people can type them: ᆫ다 -> ㄴ다.
 _TYPED: dict[int, str | int] = {
     **{0x1100 + i: letter for i, letter in enumerate("ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ")},
@@ -70,8 +113,8 @@ class Morphemes:
 
     def __post_init__(self) -> None:
         for tag in self.pos:
-            if not _TAG.match(tag):
-                raise ConfigError(f"expected beginnings of part-of-speech tags such as N or VV, found {tag!r}")
+            if not tag or not any(known.startswith(tag) for known in TAGS):
+                raise ConfigError(f"no part-of-speech tag begins with {tag!r}; there are {', '.join(TAGS)}")
         if self.dictionary is not None and "," in self.dictionary:
             raise ConfigError(f"expected a dictionary without a comma in its path, found {self.dictionary!r}")
 
@@ -140,14 +183,7 @@ class Morphemes:
         kiwi = Kiwi() if asked_each_time else Kiwi(**typos)
         getattr(kiwi, "global_config", kiwi).cutoff_threshold = CUTOFF  # before Kiwi 0.22 its own attribute
         if self.dictionary:
-            if not os.path.isfile(self.dictionary):
-                raise EmbedkitError(f"{self.dictionary}: no such dictionary")
-            try:
-                kiwi.load_user_dictionary(self.dictionary)
-            except Exception as error:
-                raise EmbedkitError(
-                    f"{self.dictionary}: expected form<TAB>tag<TAB>score on each line, as Kiwi reads it: {error}"
-                ) from None
+            load_dictionary(kiwi, self.dictionary)
         return partial(kiwi.tokenize, **typos) if asked_each_time else kiwi.tokenize
 
     def _shown(self, form: str, tag: str) -> str | None:

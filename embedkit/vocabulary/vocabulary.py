@@ -224,7 +224,9 @@ def _word_and_count(line: str) -> tuple[str, int | None]:
 
 def no_words(name: str) -> CorpusError:
     """The error for a text, called `name`, without a word."""
-    return CorpusError(f"{name} holds no words: expected text, found nothing but white space")
+    return CorpusError(
+        f"{name} holds no words: expected text, found nothing but white space or what the tokenizer leaves out"
+    )
 
 
 def nothing_left(n_distinct: int, largest: int, min_count: int, name: str = "the corpus") -> CorpusError:

@@ -78,16 +78,25 @@ def test_settings_that_are_none_are_refused(name):
 
 
 def test_a_dictionary_that_cannot_be_read_is_one_line(tmp_path):
-    (tmp_path / "words.txt").write_text("?")
-    with pytest.raises(EmbedkitError, match="expected form<TAB>tag<TAB>score"):
+    (tmp_path / "words.txt").write_text("a\tADJ\n")
+    with pytest.raises(EmbedkitError, match="expected form<TAB>tag<TAB>score on each line, as Kiwi reads it: line 1"):
         get_tokenizer(f"morphemes:dictionary={tmp_path / 'words.txt'}")
-    with pytest.raises(EmbedkitError, match="no such dictionary"):
+    with pytest.raises(EmbedkitError, match="no such file"):
         get_tokenizer("morphemes:dictionary=missing.txt")
 
 
-def test_the_flags_become_a_part_of_the_name(tmp_path):
+@pytest.mark.parametrize("pos", ["ADJ", "N,NOUN", "Q", "SH", "n", " ", ","])
+def test_tags_that_no_morpheme_has_are_refused(tmp_path, pos):
+    (tmp_path / "a.txt").write_text(LINE, encoding="utf-8")
+    done = CliRunner().invoke(cli, ["vocab", str(tmp_path / "a.txt"), "--tokenizer", "morphemes", "--pos", pos])
+    assert isinstance(done.exception, ConfigError)
+    assert "no part-of-speech tag begins with" in str(done.exception) and "NNG, NNP" in str(done.exception)
+
+
+@pytest.mark.parametrize("pos", ["N,V", "N, V", " N , V,"])
+def test_the_flags_become_a_part_of_the_name(tmp_path, pos):
     (tmp_path / "a.txt").write_text(f"{LINE}\n" * 3, encoding="utf-8")
-    asked = ["vocab", str(tmp_path / "a.txt"), "--tokenizer", "morphemes", "--pos", "N,V", "--pos-tags", "-q"]
+    asked = ["vocab", str(tmp_path / "a.txt"), "--tokenizer", "morphemes", "--pos", pos, "--pos-tags", "-q"]
     done = CliRunner().invoke(cli, asked)
     assert done.stdout.split() == ["가/VV", "3", "나/NP", "3"]
 

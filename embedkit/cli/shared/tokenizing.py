@@ -67,9 +67,8 @@ def _with_settings(tokenizer: str, given: list[str], asked: dict[str, Any]) -> s
             "it is for `tokenizer` morphemes"
         )
     dictionary = asked["user_dictionary"]
-    tags = tuple(filter(None, (asked["pos"] or "").replace("+", ",").split(",")))
     changes = {
-        "pos": tags,
+        "pos": _beginnings(asked["pos"]) if asked["pos"] else (),
         "tags": asked["pos_tags"],
         "typos": asked["typos"],
         # The model that is made, and workers of a cluster, look for it in other folders than this one.
@@ -79,3 +78,8 @@ def _with_settings(tokenizer: str, given: list[str], asked: dict[str, Any]) -> s
         Morphemes.parse(tokenizer), **{name: value for name, value in changes.items() if value}
     )
     return settings.name
+
+
+def _beginnings(pos: str) -> tuple[str, ...]:
+    """The beginnings of tags in ``N, V``; where there are none the text itself, which is refused as a tag."""
+    return tuple(filter(None, map(str.strip, pos.replace("+", ",").split(",")))) or (pos,)
