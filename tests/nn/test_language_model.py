@@ -174,6 +174,17 @@ def test_perplexity_is_what_the_probabilities_say():
     assert perplexity(model, [model.table.encode(["a", "zzz"])]).n_unknown == 1
 
 
+@pytest.mark.parametrize("kind, guesses, unknown", [("gru", 5, 2), ("elmo", 10, 4), ("masked", 200, 200)])
+def test_tokens_and_unknown_ones_are_counted_by_guesses(kind, guesses, unknown):
+    model = make(kind, dtype=np.float32)
+    text = ["zzz"] * 1000 if kind == "masked" else ["a", "zzz", "b", "yyy"]
+    found = perplexity(model, [model.table.encode(text)])
+    if kind == "masked":
+        assert found.n_unknown == found.n_predicted < guesses
+    else:
+        assert (found.n_predicted, found.n_unknown) == (guesses, unknown)
+
+
 def test_known_perplexity_leaves_unknown_words_out():
     model = make("gru", context=2, dtype=np.float32)
     tokens = ["a", "zzz", "b", "yyy"]

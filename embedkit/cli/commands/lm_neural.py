@@ -156,8 +156,9 @@ def evaluate(model: str, corpus: tuple[str, ...], sentences: bool, as_json: bool
     """Perplexity of the MODEL on CORPUS, ends of lines included.
 
     Of a masked-word model on a random 15 % of the words (the same each time), of ELMo the mean of both
-    directions. Words outside the vocabulary are guessed as <unk>; the column unknown says how many there were, and
-    known_perplexity leaves them out. With --sentences, each line's probability as well, whatever --block was.
+    directions, each of which guesses all. Words outside the vocabulary are guessed as <unk>; the column unknown says
+    how many of the guesses, which are the column tokens, these are, and known_perplexity leaves them out. With --sentences,
+    each line's probability as well, whatever --block was.
     """
     from embedkit.nn.models.language_training import evaluate_language_model, score_lines
 

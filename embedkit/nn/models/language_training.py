@@ -41,7 +41,8 @@ class Perplexity(NamedTuple):
     log_probability : float
         Natural logarithm, summed.
     n_predicted, n_unknown : int
-        Guesses, and tokens of the text outside the vocabulary.
+        Guesses, and those of them that are of tokens outside the vocabulary. ELMo guesses each token twice, once in
+        each direction.
     """
 
     perplexity: float
@@ -173,15 +174,13 @@ def evaluate_language_model(model: LanguageModel, lines: Sequence[str]) -> Perpl
 
 def perplexity(model: LanguageModel, texts: Sequence[Array], check: Callable[[], None] = lambda: None) -> Perplexity:
     """`evaluate_language_model` on encoded texts; `check` is called between batches."""
-    n_unknown = sum(int((text == UNKNOWN_ID).sum()) for text in texts)
-    return _perplexity(_scores(model, texts, check).sum(0), n_unknown)
+    return _perplexity(_scores(model, texts, check).sum(0))
 
 
 def score_lines(model: LanguageModel, lines: Sequence[Sequence[str]]) -> list[Perplexity]:
     """`evaluate_language_model` of each line by itself, given as its tokens; none is empty."""
     texts = [model.table.encode(tokens) for tokens in lines]
-    unknown = [int((text == UNKNOWN_ID).sum()) for text in texts]
-    return [_perplexity(row, n) for row, n in zip(_scores(model, texts), unknown, strict=True)]
+    return [_perplexity(row) for row in _scores(model, texts)]
 
 
 def _scores(model: LanguageModel, texts: Sequence[Array], check: Callable[[], None] = lambda: None) -> Array:
@@ -194,15 +193,15 @@ def _scores(model: LanguageModel, texts: Sequence[Array], check: Callable[[], No
     return scores
 
 
-def _perplexity(scores: Array, n_unknown: int) -> Perplexity:
-    total, count, of_unknown, guessed_unknown = scores.tolist()
-    known = count - guessed_unknown
+def _perplexity(scores: Array) -> Perplexity:
+    total, count, of_unknown, n_unknown = scores.tolist()
+    known = count - n_unknown
     return Perplexity(
         float(np.exp(-total / count)),
         float(np.exp((of_unknown - total) / known)) if known else float("nan"),
         total,
         int(count),
-        n_unknown,
+        int(n_unknown),
     )
 
 
