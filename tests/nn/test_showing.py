@@ -34,7 +34,7 @@ def language_model(path, kind, **config):
 
 
 def test_gradients_by_a_difference_and_their_clipping():
-    lines, table = showing.gradients(steps=6, hidden_size=5, clip=0.01, seed=3)
+    lines, table = showing.gradients(steps=6, hidden_size=5, clip=0.01, forget_bias=0.0, seed=3)
     rng = np.random.default_rng(3)
     layer = LSTM(8, 5, rng=rng, dtype=np.float64)
     x, w = rng.standard_normal((1, 6, 8)), rng.standard_normal(5) / np.sqrt(5)
@@ -56,6 +56,14 @@ def test_open_gates_let_the_gradient_through():
     assert closed["rnn"][0] == open_["rnn"][0]
     for cell in ("lstm", "gru"):
         assert closed[cell][0] < 1e-4 * closed[cell][-1] and open_[cell][0] > 0.1 * open_[cell][-1]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_by_default_the_gradient_of_gated_cells_stays_and_that_of_the_rnn_vanishes(seed):
+    lines, _ = showing.gradients(seed=seed)
+    left = {name: curve[0] / curve[-1] for name, curve in lines.curves.items()}
+    assert left["rnn"] < 1e-10 and left["gru"] > 1e-3 and left["lstm"] > 1e-2
+    assert lines.title.endswith("recurrent weights × 1, forget bias 2")
 
 
 def test_larger_recurrent_weights_make_the_gradient_explode():

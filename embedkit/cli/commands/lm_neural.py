@@ -157,8 +157,8 @@ def evaluate(model: str, corpus: tuple[str, ...], sentences: bool, as_json: bool
 
     Of a masked-word model on a random 15 % of the words (the same each time), of ELMo the mean of both
     directions, each of which guesses all. Words outside the vocabulary are guessed as <unk>; the column unknown says
-    how many of the guesses, which are the column tokens, these are, and known_perplexity leaves them out. With --sentences,
-    each line's probability as well, whatever --block was.
+    how many of the guesses (tokens) these are, and known_perplexity leaves them out. With --sentences, each line's
+    probability as well, whatever --block was.
     """
     from embedkit.nn.models.language_training import evaluate_language_model, score_lines
 

@@ -65,10 +65,11 @@ def show() -> None:
 @click.option("--clip", type=click.FloatRange(0, min_open=True), help="Show what is left after clipping to this norm.")
 @click.option(
     "--forget-bias",
-    default=0.0,
+    default=2.0,
     show_default=True,
     type=float,
-    help="Added to the biases of the LSTM's forget gate and the GRU's update gate: above 0 more of the state stays.",
+    help="Added to the biases of the LSTM's forget gate and the GRU's update gate: above 0 more of the state stays, at "
+    "0 they are half open and forget as a simple RNN does.",
 )
 @seed_option
 @picture_options

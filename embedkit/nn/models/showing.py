@@ -57,6 +57,7 @@ class Table:
 
 
 Panel = Heat | Lines | Table
+OPEN = 2.0  # bias of gates that keep the state: "such as 1 or 2", Jozefowicz et al. 2015, section 2.2
 
 
 def gradients(
@@ -64,7 +65,7 @@ def gradients(
     hidden_size: int = 32,
     scale: float = 1.0,
     clip: float | None = None,
-    forget_bias: float = 0.0,
+    forget_bias: float = OPEN,
     seed: int = 1,
 ) -> list[Panel]:
     """How the gradient of a loss at the last step fades or grows on its way back: ‖dL/dx_t‖ for RNN, GRU and LSTM.
@@ -79,7 +80,7 @@ def gradients(
         without.
     forget_bias : float
         Added to the biases of the LSTM's forget gate and of the GRU's update gate, which let more of the old state
-        through then (Jozefowicz et al. 2015).
+        through then; with 0 the gates are half open, and all three cells forget (Jozefowicz et al. 2015).
     """
     curves: dict[str, Array] = {}
     rows: list[tuple[Any, ...]] = []
@@ -103,7 +104,8 @@ def gradients(
     table = Table(
         "norm of all parameters' gradients", ["cell", "norm", "after clipping", "first step : last step"], rows
     )
-    return [Lines("‖dL/dx‖, the loss at the last step", "step", list(range(1, steps + 1)), curves, log=True), table]
+    title = f"‖dL/dx‖, the loss at the last step; recurrent weights × {scale:g}, forget bias {forget_bias:g}"
+    return [Lines(title, "step", list(range(1, steps + 1)), curves, log=True), table]
 
 
 def positional(length: int = 40, width: int = 32) -> list[Panel]:
