@@ -100,7 +100,7 @@ def write(classifier: BagClassifier, path: str | os.PathLike[str]) -> None:
         rows = _Spread(rows, buckets, len(classifier.words))
     fasttext_parts.write_parts(
         path,
-        {"window": 5, "min_count": 1, "epochs": 5, "update_rate": 100, **config, "model": "supervised"},
+        {"window": 5, "min_count": 1, "update_rate": 100, **config, "model": "supervised"},
         fasttext_parts.Dictionary(
             classifier.words,
             classifier.word_counts,

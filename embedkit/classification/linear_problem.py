@@ -14,7 +14,7 @@ from embedkit.classification.calibration import losses_and_slopes
 from embedkit.classification.descent import minimise
 from embedkit.classification.features import LABEL_PREFIX, Features, Lines
 from embedkit.classification.model import BagClassifier, rows_of_buckets
-from embedkit.classification.options import BagOptions, LinearOptions
+from embedkit.classification.options import LinearOptions
 from embedkit.classification.training import choose_words, encode_examples, number_labels
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.rows.subwords import encode_word
@@ -188,7 +188,6 @@ class Problem:
         chosen = {name: value for name, value in asdict(self.options).items() if name not in ("cost", "workers")}
         return BagClassifier(
             {
-                **asdict(BagOptions(workers=self.options.workers)),
                 **chosen,
                 **{"vector_size": n_labels, "algorithm": "linear", "cost": self.options.cost},
                 **{"root_mean": True, "mean_features": self._typical},

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -19,6 +19,7 @@ from embedkit.classification.features import LABEL_PREFIX, Features, Lines, coun
 from embedkit.classification.model import FEATURES, BagClassifier, rows_of_buckets
 from embedkit.classification.options import BagOptions
 from embedkit.errors import CorpusError, TrainingError
+from embedkit.options import used
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.rows.subwords import encode_word
 from embedkit.text.labelled import check_labels, check_sets
@@ -96,7 +97,7 @@ def train_bag(
         if not np.isfinite(matrix).all():
             raise TrainingError(f"the {name} matrix holds NaN or infinity after training; use a lower `learning_rate`")
     return BagClassifier(
-        {**asdict(options), "n_tokens": n_tokens + int(label_counts.sum())},
+        {**used(options), "n_tokens": n_tokens + int(label_counts.sum())},
         [LABEL_PREFIX + encode_word(name) for name in label_names],
         label_counts,
         words,

@@ -41,6 +41,9 @@ def describe_own(path: str | os.PathLike[str]) -> dict[str, Any]:
     for key, value in file.metadata.items():
         if key != "format":
             facts[key] = _shortened(file.json(key)) if value.lstrip().startswith("{") else value
+    config = facts.get("config")
+    if isinstance(config, dict) and "algorithm" in config:
+        facts["kind"] = config.pop("algorithm")
     facts["values"] = sum(tensor.size for tensor in tensors.values())
     facts["tensors"] = {key: f"{tensor.dtype} {list(tensor.shape)}" for key, tensor in tensors.items()}
     return facts

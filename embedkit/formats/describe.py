@@ -48,7 +48,9 @@ def describe(table: EmbeddingTable) -> dict[str, Any]:
     if ngrams is not None:
         facts["ngram_rows"] = len(ngrams.values if isinstance(ngrams, SparseRows) else ngrams)
     if table.subwords is not None:
-        facts["subwords"] = table.subwords.to_config()
+        facts["subwords"] = {**table.subwords.to_config()}
+        if table.subwords.kept is not None:
+            facts["subwords"]["kept"] = f"{len(table.subwords.kept):,} entries"
     if table.left_behind:
         facts["not_read"] = list(table.left_behind)
     if table.config:

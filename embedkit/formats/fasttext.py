@@ -101,7 +101,7 @@ def _vectors(name: str, parts: FastTextFile) -> EmbeddingTable:
     shortest, longest = max(1, arguments["min_n"]), arguments["max_n"]
     if arguments["bucket"] > 0 and longest >= shortest and dictionary.kept != ():
         subwords = Subwords("chars", min_n=shortest, max_n=longest, bucket=arguments["bucket"], kept=dictionary.kept)
-    config = {"tool": "fasttext", **arguments, "n_tokens": dictionary.n_tokens}
+    config = {"tool": "fasttext", **_in_use(arguments), "n_tokens": dictionary.n_tokens}
     kept_output = arguments["model"] != "supervised" and arguments["loss"] in ("ns", "softmax")
     return EmbeddingTable(
         words,
@@ -114,6 +114,20 @@ def _vectors(name: str, parts: FastTextFile) -> EmbeddingTable:
         config=config,
         left_behind=_left_behind(arguments["model"] == "supervised", len(dictionary.labels)),
     )
+
+
+def _in_use(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments without those that every file has room for and a classifier has no use for."""
+    if arguments["model"] != "supervised":
+        return arguments
+    idle = {"window", "update_rate", "sample"}
+    if arguments["loss"] != "ns":
+        idle.add("negative")
+    if arguments["max_n"] == 0:
+        idle |= {"min_n"} if arguments["word_ngrams"] > 1 else {"min_n", "bucket"}
+    if arguments["epochs"] == 0:  # of a linear model
+        idle.add("epochs")
+    return {name: value for name, value in arguments.items() if name not in idle}
 
 
 def _left_behind(supervised: bool, n_labels: int) -> tuple[str, ...]:

@@ -186,6 +186,26 @@ def test_every_way_of_asking_a_tree_agrees(capsys, tmp_path):
     assert all(pair["weight"] > 0 for pair in explained[0]["weights"])
 
 
+@pytest.mark.parametrize("model", ["linear", "fasttext"])
+@pytest.mark.parametrize("name", ["m.safetensors", "m.bin", "m.ftz"])
+def test_what_is_said_of_a_file_is_what_made_it(model, name, folder, capsys, tmp_path):
+    out = tmp_path / name
+    options = ["--bucket", "500", "--thread", "1", *(["--quantize"] if name == "m.ftz" else [])]
+    run(capsys, "train", folder / "tab.tsv", "--model", model, "--word-ngrams", "2", *options, "-o", out)
+    capsys.readouterr()
+    assert main(["info", str(out), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    config = facts["config"]
+    assert (facts["labels"], sorted(facts["first_labels"])) == (2, ["neg", "pos"])
+    assert config["loss"] == "softmax" and not {"negative", "window", "sample", "algorithm"} & set(config)
+    assert ("epochs" in config) == (model == "fasttext") and ("cost" in config) == (
+        model == "linear" and name == "m.safetensors"
+    )
+    assert name != "m.safetensors" or facts["kind"] == model
+    if name == "m.ftz" and model == "linear":
+        assert facts["subwords"]["kept"] == f"{facts['ngram_rows']} entries"
+
+
 def test_a_file_that_is_trained_on_and_measured_with_is_told(folder, capsys, tmp_path):
     out, data = tmp_path / "m.safetensors", folder / "tab.tsv"
     (tmp_path / "link.tsv").symlink_to(data)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import click
 
+from embedkit.cli.shared.bag import BAG, LINEAR
 from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results, print_json
 from embedkit.cli.shared.reading import reading, reading_options
 from embedkit.formats import read, sniff
 from embedkit.text.escaping import to_json
+
+FIRST_LABELS = 10
 
 
 @click.command(epilog="Example: embedkit info model.safetensors")
@@ -34,6 +40,7 @@ def info(model: str, as_json: bool, quiet: bool) -> None:
             name = options.pop("format", None) or sniff(here)
             table = read(here, name, name=shown(model), **options)
             facts = {"format": name, "file_bytes": bytes_of(here), **describe(table)}
+        facts |= _labels(here, facts)
     facts = {"file": shown(model), **facts}
     if as_json:
         print_json(facts)
@@ -45,6 +52,20 @@ def info(model: str, as_json: bool, quiet: bool) -> None:
                     results.row(f"{key}.{inner}", _shown(detail))
             else:
                 results.row(key, _shown(value))
+
+
+def _labels(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """How many labels a bag of words gives, and the first of them."""
+    from embedkit.classification.model import BagClassifier
+
+    config = facts.get("config", {})
+    native = facts.get("task") == BagClassifier.TASK and facts.get("kind") in (BAG, LINEAR)
+    if not native and (facts.get("format"), config.get("model")) != ("fasttext", "supervised"):
+        return {}
+    from embedkit.classification.storing import load_bag
+
+    labels = load_bag(path).labels
+    return {"labels": len(labels), "first_labels": labels[:FIRST_LABELS]}
 
 
 def _shown(value: object) -> str:
