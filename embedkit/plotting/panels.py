@@ -7,6 +7,7 @@ import os
 import textwrap
 from collections.abc import Callable, Sequence
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from embedkit.plotting.canvas import COLOURS
 from embedkit.text.escaping import escape
 
 WRITTEN_UP_TO = 20
+DRAWN_ROWS = 60  # of a table
+HEIGHT, ROW_HEIGHT = 4.5, 0.28  # inches
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
 body {{ font: 14px/1.4 system-ui, sans-serif; margin: 2em; color: #1d2330; background: #fff }}
@@ -36,26 +39,26 @@ def draw_panels(
     dpi: int = 150,
     say: Callable[[str], None] | None = None,
 ) -> None:
-    """Draw heat maps and curves below each other, two beside each other where there are many.
-
-    Tables have no place in a picture and are left out.
-    """
+    """Draw panels below each other, two beside each other where there are many; of a long table the first rows."""
     from embedkit.plotting import canvas
 
-    drawn = [panel for panel in panels if not isinstance(panel, Table)]
-    words = [title, *(word for panel in drawn if isinstance(panel, Heat) for word in (*panel.rows, *panel.columns))]
+    words = [title, *(word for panel in panels for word in _words(panel))]
     with canvas.style(words, say=say) as palette:
         from matplotlib.colors import LinearSegmentedColormap
         from matplotlib.figure import Figure
 
         colours = LinearSegmentedColormap.from_list("signed", ["#a3262f", palette["paper"], "#1f5a9c"])
-        columns = 2 if len(drawn) > 3 else 1
-        rows = -(-len(drawn) // columns)
-        figure = Figure(figsize=(8 * columns, 4.5 * rows), dpi=dpi, layout="constrained")
+        columns = 2 if len(panels) > 3 else 1
+        heights = [max(map(_height, panels[low : low + columns])) for low in range(0, len(panels), columns)]
+        figure = Figure(figsize=(8 * columns, sum(heights)), dpi=dpi, layout="constrained")
+        grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
         figure.suptitle(escape(textwrap.shorten(title, 70 * columns, placeholder=" …")), parse_math=False)
-        for number, panel in enumerate(drawn, 1):
-            axes = figure.add_subplot(rows, columns, number)
+        for number, panel in enumerate(panels):
+            axes = figure.add_subplot(grid[divmod(number, columns)])
             axes.set_title(escape(panel.title), parse_math=False, fontsize=11)
+            if isinstance(panel, Table):
+                _draw_table(axes, panel)
+                continue
             if isinstance(panel, Lines):
                 for (name, curve), colour in zip(panel.curves.items(), cycle(COLOURS), strict=False):
                     axes.plot(panel.x, curve, label=name, color=colour, linestyle="--" if "," in name else "-")
@@ -72,6 +75,37 @@ def draw_panels(
                     ink = palette["paper" if abs(value) > 0.5 * top else "ink"]
                     axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=ink)
         canvas.save(figure, path, dpi)
+
+
+def _words(panel: Panel) -> list[str]:
+    if isinstance(panel, Lines):
+        return []
+    cells = [str(cell) for row in panel.rows for cell in row] if isinstance(panel, Table) else panel.rows
+    return [*panel.columns, *cells]
+
+
+def _height(panel: Panel) -> float:
+    """Inches."""
+    return ROW_HEIGHT * (min(len(panel.rows), DRAWN_ROWS) + 4) if isinstance(panel, Table) else HEIGHT
+
+
+def _draw_table(axes: Any, panel: Table) -> None:
+    """Rows of text; what is beyond `DRAWN_ROWS` is counted in the last one."""
+    cells = [
+        [f"{value:.6g}" if isinstance(value, float) else escape(str(value)) for value in row] for row in panel.rows
+    ]
+    if len(cells) > DRAWN_ROWS:
+        rest = f"… and {len(cells) - DRAWN_ROWS + 1} more"
+        cells = [*cells[: DRAWN_ROWS - 1], [rest, *[""] * (len(panel.columns) - 1)]]
+    axes.axis("off")
+    drawn = axes.table(
+        cells, colLabels=panel.columns, cellLoc="left", colLoc="left", edges="horizontal", bbox=(0, 0, 1, 1)
+    )
+    drawn.auto_set_font_size(False)
+    drawn.set_fontsize(9)
+    for cell in drawn.get_celld().values():
+        cell.set_edgecolor("0.8")
+        cell.get_text().set_parse_math(False)
 
 
 def _ticks(axes: object, panel: Heat) -> None:

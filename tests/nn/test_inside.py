@@ -58,6 +58,8 @@ def test_a_translator_looks_at_its_source(tmp_path, attention):
     np.testing.assert_allclose(stages[0].values, stages[1].values * root, rtol=1e-4)
     np.testing.assert_allclose(softmax(stages[1].values[:, :3]), stages[2].values[:, :3], atol=1e-5)
     assert not stages[2].values[:, 3].any()  # the end is not looked at
+    assert all(panel.title.startswith(f"{attention} attention, ") for panel in stages)
+    assert all("</s> is masked" in panel.title for panel in stages)
 
 
 def test_every_attention_of_a_transformer_that_translates(tmp_path):
@@ -69,12 +71,14 @@ def test_every_attention_of_a_transformer_that_translates(tmp_path):
     last = np.mean([panel.values for panel in panels[-2:]], axis=0)  # the last layer's heads
     np.testing.assert_allclose(last[: len(answer.weights)], answer.weights, atol=1e-5)
     assert not np.triu(panels[4].values, 1).any()
+    assert ["masked" in panel.title for panel in panels] == [False] * 4 + [True] * 4 + [False] * 4
 
 
 def test_captions_look_at_regions(tmp_path):
     model, features = captioner(tmp_path / "m")
     (heat,) = showing.attention(tmp_path / "m", "", features=features[1])
     own = model.decoded(features, Search(beam=3, max_tokens=50))[1][0]
+    assert heat.title.startswith("additive attention")
     assert heat.rows == ["</s>", *model.table.decode(own.ids)] and heat.columns[0] == "region 1"
     np.testing.assert_allclose(heat.values[: len(own.weights)], own.weights, atol=1e-5)
     (gates,) = showing.gates(tmp_path / "m", "a c", features=features[1])

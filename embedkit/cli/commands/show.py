@@ -201,19 +201,14 @@ def _emit(panels: Sequence[Panel], title: str, output: str | None, as_json: bool
                 print_line()
             _print(panel, as_json)
         return
-    from embedkit.nn.models.showing import Table
     from embedkit.plotting import panels as drawing
 
-    tables = [panel.title for panel in panels if isinstance(panel, Table)]
     if output.lower().endswith(".html"):
         drawing.write_page(panels, output, title=title)
     else:
         from embedkit.plotting.canvas import check_target
 
         check_target(output)
-        if len(tables) == len(panels):
-            raise ConfigError("this is all words: draw it into an .html page, or leave `output` out")
-        note(f"note: a table has no place in a picture: {', '.join(tables)}; an .html page has it", quiet or not tables)
         drawing.draw_panels(panels, output, title=title, say=lambda text: note(f"note: {text}", quiet))
     if as_json:
         print_json({"file": output, "panels": [panel.title for panel in panels]})

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from embedkit.nn.models.captioner import Captioner
     from embedkit.nn.models.seq2seq import Seq2Seq
 
+LATER = "later tokens are masked"
 EMPTY = "nothing to show: the text holds no words"
 
 
@@ -54,6 +55,8 @@ class Look:
         Behind the softmax.
     width : int
         Of what was compared.
+    masked : str
+        What the softmax left out, whatever its score was; empty where that is nothing.
     """
 
     part: str
@@ -63,6 +66,7 @@ class Look:
     scale: float
     weights: Array
     width: int
+    masked: str = ""
 
 
 @dataclass
@@ -73,24 +77,27 @@ class Inside:
     readings: list[Reading] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
 
-    def add(self, cache: Any, tokens: list[str], part: str = "") -> Inside:
+    def add(self, cache: Any, tokens: list[str], part: str = "", masked: str = "") -> Inside:
         """Add what an encoder or a stack left."""
         if isinstance(cache, RecurrentStackCache):
             cache = cache.layers[0]
         if isinstance(cache, RecurrentCache):
             self.readings.append(Reading(part, tokens, cache))
         if isinstance(cache, TransformerStackCache):
-            self.look((block.attention.sublayer for block in cache.blocks), tokens, tokens, part)
+            self.look((block.attention.sublayer for block in cache.blocks), tokens, tokens, part, masked)
         return self
 
-    def look(self, layers: Iterable[MultiheadCache], rows: list[str], columns: list[str], part: str = "") -> None:
+    def look(
+        self, layers: Iterable[MultiheadCache], rows: list[str], columns: list[str], part: str = "", masked: str = ""
+    ) -> None:
         """Add the heads of Transformer layers."""
         for number, layer in enumerate(layers, 1):
             inner = layer.inner
             scores = (inner.query @ inner.keys.swapaxes(-1, -2))[0]
             for head, (before, after) in enumerate(zip(scores, inner.weights[0], strict=True), 1):
                 name = f"{part}layer {number}, head {head}"
-                self.looks.append(Look(name, rows, columns, before, float(inner.scale), after, inner.query.shape[-1]))
+                width = inner.query.shape[-1]
+                self.looks.append(Look(name, rows, columns, before, float(inner.scale), after, width, masked))
 
 
 def inside(path: str | os.PathLike[str], text: str, features: Array | None = None) -> Inside:
@@ -150,7 +157,8 @@ def _language_model(path: Path, text: str) -> Inside:
         raise ConfigError(EMPTY)
     ids = np.concatenate([[END_ID], model.table.encode(tokens[1:])]).astype(np.int64)[None]
     stack = next(iter(model.stacks.values()))
-    return Inside(model.config.model).add(stack.forward(model.embed(ids)[0], np.ones(ids.shape, bool))[1], tokens)
+    cache = stack.forward(model.embed(ids)[0], np.ones(ids.shape, bool))[1]
+    return Inside(model.config.model).add(cache, tokens, masked="" if model.config.model == "masked" else LATER)
 
 
 def _labelling(path: Path, task: str, text: str) -> Inside:
@@ -178,11 +186,12 @@ def _translating(model: Seq2Seq, text: str) -> Inside:
         found = Inside(f"{model.config.model} with attention {model.config.attention}")
         found.add(encoded.encoder, source, "encoder").add(decoded.decoder, read, "decoder")
         if isinstance(pair, RecurrentPair) and decoded.looked is not None:
-            found.looks.append(_single(pair.attention, decoded.looked, float(pair.scale), read, source))
+            name, end = f"{pair.kind} attention", f"{source[-1]} is masked"
+            found.looks.append(_single(name, pair.attention, decoded.looked, float(pair.scale), read, source, end))
         return found
     found = Inside(model.config.model).add(encoded, source, "encoder, ")
     if isinstance(decoded, TransformerDecoded):
-        found.look((block.attention.sublayer for block in decoded.blocks), read, read, "decoder, ")
+        found.look((block.attention.sublayer for block in decoded.blocks), read, read, "decoder, ", LATER)
         found.look((block.memory.sublayer for block in decoded.blocks), read, source, "decoder to source, ")
     return found
 
@@ -192,14 +201,21 @@ def _captioning(model: Captioner, text: str, features: Array) -> Inside:
     found = Inside(f"lstm {'that looks at regions' if looked else 'without regions to look at'}").add(cache, read)
     if looked is not None:
         regions = [f"region {i}" for i in range(1, looked.weights.shape[-1] + 1)]
-        found.looks.append(_single(model.attention, looked, 1.0, read, regions))
+        found.looks.append(_single("additive attention", model.attention, looked, 1.0, read, regions))
     return found
 
 
-def _single(attention: Any, cache: AdditiveCache | DotCache, scale: float, rows: list[str], columns: list[str]) -> Look:
+def _single(
+    part: str,
+    attention: Any,
+    cache: AdditiveCache | DotCache,
+    scale: float,
+    rows: list[str],
+    columns: list[str],
+    masked: str = "",
+) -> Look:
     """Attention of one head, additive or by products, which compared queries that `scale` had multiplied."""
     additive = isinstance(attention, AdditiveAttention)
     raw = cache.query if additive else cache.query / scale
     scores = attention.scores(raw, cache.keys)[0]
-    part = f"{'additive' if additive else 'dot'} attention"
-    return Look(part, rows, columns, scores, 1.0 if additive else scale, cache.weights[0], cache.keys.shape[-1])
+    return Look(part, rows, columns, scores, 1.0 if additive else scale, cache.weights[0], cache.keys.shape[-1], masked)

@@ -179,7 +179,13 @@ def windows(tokens: Sequence[str], window: int = 2, negative: int = 2, seed: int
 
 
 def markov(model: NgramModel, tokens: Sequence[str]) -> list[Panel]:
-    """The probability of a sentence as the product of its steps, and the chain between its words."""
+    """The probability of a sentence as the product of its steps, and the chain between its words.
+
+    A word that the model does not know has ``<unk>`` behind it, whose probability it has.
+    """
+    from embedkit.counting.ngram import UNKNOWN
+
+    shown = {word: word if word in model.ids else f"{word} {UNKNOWN}" for word in tokens}
     names = [*dict.fromkeys(tokens), "</s>"]
     places = [model.end if name == "</s>" else model.ids.get(name, model.unknown) for name in names]
     rows, total = list[tuple[Any, ...]](), 0.0
@@ -188,15 +194,16 @@ def markov(model: NgramModel, tokens: Sequence[str]) -> list[Panel]:
         p = float(model.distribution(tokens[:i])[place])
         with np.errstate(divide="ignore"):
             total += float(np.log(p))
-        context = " ".join(["<s>", *tokens[:i]][-max(1, model.order - 1) :])
-        rows.append((context, word, p, float(np.exp(total))))
+        context = " ".join(["<s>", *map(shown.__getitem__, tokens[:i])][-max(1, model.order - 1) :])
+        rows.append((context, shown.get(word, word), p, float(np.exp(total))))
     what = "from row to column, one word of context"
     if model.order > 2:
         what = "from row to column, the row's word being the first of a sentence"
     chain = np.array([model.distribution([name] if i else [])[places] for i, name in enumerate(["<s>", *names[:-1]])])
+    words = [shown[name] for name in names[:-1]]
     return [
         Table("the sentence, step by step", ["after", "word", "probability", "product"], rows),
-        Heat(what, chain, ["<s>", *names[:-1]], names),
+        Heat(what, chain, ["<s>", *words], [*words, "</s>"]),
     ]
 
 
@@ -275,7 +282,7 @@ def attention(
         )
     return [
         Heat(
-            f"{look.part}, {stage} (d = {look.width})",
+            f"{look.part}, {stage} (d = {look.width}{'; ' if look.masked else ''}{look.masked})",
             {"scores": look.scores, "scaled": look.scores * look.scale, "softmax": look.weights}[stage],
             look.rows,
             look.columns,
