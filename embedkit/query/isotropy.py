@@ -13,6 +13,7 @@ PAIRS = 1000
 # The mean cosine of two words. Skip-gram trained on .5 M words had .97, .74, .33, .18 and .11 with WS353 of .10, .22,
 # .39, .46 and .48; models that people use lie below .4.
 ALIKE = 0.7
+ROSE = 1.05  # times the loss of vectors that know nothing
 FEWEST_WORDS = 100  # the few words of a toy corpus may well be alike
 
 
@@ -31,7 +32,7 @@ def mean_cosine(model: KeyedVectors, pairs: int = PAIRS, seed: int = 0) -> float
 
 
 def learnt_nothing(model: KeyedVectors, epochs: int | None = None) -> str | None:
-    """What to tell about a model whose words are all alike: why, and what to do. None for any other.
+    """What to tell about a model whose loss did not fall, or whose words are all alike: why, and what to do.
 
     Parameters
     ----------
@@ -42,14 +43,18 @@ def learnt_nothing(model: KeyedVectors, epochs: int | None = None) -> str | None
     Returns
     -------
     str or None
-        Latent semantic analysis is left out: its first direction is common to all words by construction. So is
-        PV-DBOW without words: what it has for vectors of words are those of its output layer.
+        None for any other model. Its ``config`` has its loss where that did not fall. Where words are compared, latent
+        semantic analysis is left out: its first direction is common to all words by construction. So is PV-DBOW
+        without words: what it has for vectors of words are those of its output layer.
     """
     if len(model) == 1 and model.config.get("model"):
         return (
             f"{model.index_to_key[0]!r} is the only word, so there was nothing to learn it from; give more text or "
             "lower `min_count`"
         )
+    before, now = model.config.get("loss_untrained"), model.config.get("loss_reached")
+    if isinstance(before, float) and isinstance(now, float):
+        return _not_fallen(before, now, "cost" if model.config.get("model") == "glove" else "loss")
     outputs = model.config.get("model") == "doc2vec" and model.output_vectors is None
     if outputs or model.config.get("model") == "lsa" or len(model) < FEWEST_WORDS:
         return None
@@ -64,4 +69,16 @@ def learnt_nothing(model: KeyedVectors, epochs: int | None = None) -> str | None
     return (
         f"the words are hardly told apart: two of them have a cosine of {alike:.2f} on average{why}; "
         "train with more `epochs`, a higher `learning_rate` or more text"
+    )
+
+
+def _not_fallen(before: float, now: float, name: str) -> str:
+    if now > ROSE * before:
+        return (
+            f"the {name} rose from {before:.3g} to {now:.3g} in training, where it should fall: "
+            "the vectors are of little use; lower `learning_rate`"
+        )
+    return (
+        f"the {name} hardly fell in training: it is {now:.3g} at the end, and {before:.3g} where nothing is known; the "
+        "vectors learnt next to nothing: train with more `epochs`, a higher `learning_rate` or more text"
     )

@@ -16,6 +16,7 @@ from embedkit.threads import Timetable, run_tasks
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
 from embedkit.training.state import Family, Session, Work, corpus_digest
+from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 
 LOWEST_RATE = 1e-4  # the learning rate never falls below this share of its first value
@@ -115,13 +116,40 @@ def read_only(ids: np.ndarray) -> np.ndarray:
 
 def work_of(corpus: Corpus | SpreadCorpus, config: TrainingConfig, steps: int, rule: int = 1) -> Work:
     """How much there is to do in `steps` steps an epoch."""
-    untrained = None  # of hierarchical softmax it depends on which words are left out
-    if config.loss == "ns":
-        untrained = (1 + config.negative) * math.log(2)
-    elif config.loss == "softmax":
-        untrained = math.log(len(corpus.vocabulary))
     rate = functools.partial(rate_at, config.learning_rate)
+    untrained = untrained_loss(corpus.vocabulary, _counts_in(corpus), config)
     return Work(steps, corpus.n_tokens, rate, untrained=untrained, rule=rule + steps_rule(config))
+
+
+def _counts_in(corpus: Corpus | SpreadCorpus) -> np.ndarray:
+    """How often each word stands in the text; the vocabulary's counts may be of another or of more text."""
+    counts = corpus.vocabulary.counts
+    if isinstance(corpus, SpreadCorpus) or int(counts.sum()) == corpus.n_tokens:
+        return counts
+    found = np.zeros(len(counts), np.int64)
+    for start in range(0, len(corpus.ids), 1 << 20):
+        ids = np.asarray(corpus.ids[start : start + (1 << 20)])
+        found += np.bincount(ids[ids >= 0], minlength=len(counts))
+    return found
+
+
+def untrained_loss(vocabulary: Vocabulary, counts: np.ndarray, config: TrainingConfig) -> float:
+    """The loss of vectors that know nothing: each output is as likely as not, each word as likely as any other.
+
+    `counts` are those of the text: int64 (n_words,).
+    Hierarchical softmax answers for each node on a word's way; with negative sampling a negative that is the target
+    itself does not count.
+    """
+    if config.loss == "softmax":
+        return math.log(len(vocabulary))
+    shares = counts * vocabulary.keep_probabilities(config.sample)
+    shares = shares / max(shares.sum(), 1e-30)
+    if config.loss == "hs":
+        from embedkit.kernels.outputs import huffman_paths
+
+        return math.log(2) * float(np.diff(huffman_paths(vocabulary.counts).indptr) @ shares)
+    met = float(shares @ vocabulary.negative_distribution(config.ns_exponent))
+    return math.log(2) * (1 + config.negative * (1 - met))
 
 
 def _documents_alone(config: TrainingConfig) -> bool:

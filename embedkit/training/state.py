@@ -152,7 +152,9 @@ class Session:
             self.monitor.end()
         for name, array in self.family.arrays().items():
             check_finite(name, array)
-        return self.family.finish()
+        vectors = self.family.finish()
+        vectors.table.config = {**vectors.config, **self.monitor.nothing_learnt()}
+        return vectors
 
     def _loop(self, loop: Callable[[Timetable], int], interrupts: Interrupts) -> None:
         done = loop(

@@ -244,22 +244,65 @@ def test_subsampling_that_leaves_next_to_nothing_says_so():
 
 
 @pytest.mark.parametrize(
-    ("losses", "told"),
+    ("losses", "terms", "told"),
     [
-        ([4.15, 4.15, 4.151], True),
-        ([4.15, 4.10, 4.13], False),
-        ([2.1, 2.1, 2.1], False),  # went on from vectors that know something
-        ([4.15, 3.0, 2.0], False),
+        ([4.15, 4.15, 4.151], 200, True),
+        ([4.15, 4.10, 4.13], 200, True),
+        ([4.15, 4.10, 4.05], 200, False),
+        ([4.25, 4.15, 4.05], 20, True),  # too few of the last part alone
+        ([2.1, 2.1, 2.1], 200, False),  # went on from vectors that know something
+        ([4.15, 3.0, 2.0], 200, False),
     ],
 )
-def test_a_loss_that_does_not_fall_says_so(losses, told):
-    monitor = Monitor(Run(), total=300, untrained=4.16)
-    with warnings.catch_warnings(record=True) as caught, monitor:
-        warnings.simplefilter("always")
+def test_a_loss_that_does_not_fall_is_kept(losses, terms, told):
+    with Monitor(Run(), total=300, untrained=4.16) as monitor:
         for loss in losses:
-            monitor.add(100, loss * 200, 200, 0)
+            monitor.add(100, loss * terms, terms, 0)
         monitor.end()
-    assert ["learnt nothing" in str(one.message) for one in caught] == [True] * told
+    assert bool(monitor.nothing_learnt()) == told
+
+
+WORDS = [f"w{rank}" for rank in np.minimum(np.random.default_rng(0).zipf(1.3, 5_000), 200)]
+TEXT = [WORDS[start : start + 20] for start in range(0, 5_000, 20)]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": "cbow", "epochs": 1},
+        {"model": "fasttext", "epochs": 2, "bucket": 1000},
+        {"model": "doc2vec"},
+        {"model": "doc2vec", "paragraphs": "dm"},
+        {"model": "glove"},
+        {},
+        {"loss": "hs"},
+        {"loss": "softmax"},
+        {"model": "cbow", "loss": "hs"},
+        {"replicas": 2},
+    ],
+)
+def test_vectors_that_know_no_more_than_at_the_start_say_so_once_also_when_they_are_asked(tmp_path, capsys, options):
+    options = {"learning_rate": 1e-9, "vector_size": 16, "workers": 1, **options}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = embedkit.train(TEXT, **options)
+    told = [str(one.message) for one in caught if "are left to train on" not in str(one.message)]
+    assert len(told) == 1 and "hardly fell in training" in told[0] and "more `epochs`" in told[0]
+    model.save(tmp_path / "m.safetensors")
+    main(["similar", str(tmp_path / "m.safetensors"), "w1"])
+    assert "hardly fell in training" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("model", "loss"), [("skipgram", "ns"), ("cbow", "ns"), ("fasttext", "ns"), ("fasttext", "hs")]
+)
+def test_the_loss_of_vectors_that_know_nothing_is_known(model, loss):
+    options = {"learning_rate": 1e-9, "epochs": 60, "sample": 1e-2, "vector_size": 8, "workers": 1}
+    # The text goes by its own frequencies, also under a vocabulary of another text.
+    other = embedkit.Vocabulary.from_counts({f"w{rank}": 10_000 // (201 - rank) for rank in range(1, 201)})
+    for words in (None, other):
+        config = embedkit.train(TEXT, model=model, loss=loss, vocabulary=words, **options).config
+        assert config["loss_reached"] == pytest.approx(config["loss_untrained"], rel=0.02)
 
 
 def test_one_word_alone_has_nothing_to_be_learnt_from(tmp_path, capsys):

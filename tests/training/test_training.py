@@ -12,6 +12,7 @@ import pytest
 
 import embedkit
 from embedkit.errors import ConfigError, CorpusError, TrainingError
+from embedkit.query.isotropy import learnt_nothing
 from embedkit.training.monitor import Monitor
 from embedkit.training.options import TrainingConfig
 from embedkit.training.plan import plan
@@ -273,11 +274,16 @@ def test_training_that_goes_wrong_says_so(text, model, rate):
 
 
 def test_a_loss_that_ends_above_its_start_is_a_warning():
-    with Monitor(Run(), 100, untrained=4.0) as monitor:
-        monitor.add(50, 3.0 * 8, 8, 0)
-        monitor.add(50, 4.5 * 8, 8, 1)
-        with pytest.warns(RuntimeWarning, match=r"rose from 4 to 4\.5 .* lower `learning_rate`"):
+    for terms, told in (
+        (80, "the loss rose from 4 to 4.5 in training"),
+        (8, "the loss hardly fell in training: it is 4"),
+    ):
+        with Monitor(Run(), 100, untrained=4.0) as monitor:
+            monitor.add(50, 3.0 * terms, terms, 0)
+            monitor.add(50, 6.0 * terms, terms, 1)
             monitor.end()
+        model = embedkit.KeyedVectors(["a", "b"], np.eye(2, dtype=np.float32), config=monitor.nothing_learnt())
+        assert told in learnt_nothing(model)
     with Monitor(Run(), 100) as monitor:
         monitor.add(50, 2.0 * 8, 8, 0)
         with pytest.raises(TrainingError, match="rose from 2 to 25 in epoch 2"):
