@@ -206,6 +206,23 @@ def test_what_is_said_of_a_file_is_what_made_it(model, name, folder, capsys, tmp
         assert facts["subwords"]["kept"] == f"{facts['ngram_rows']} entries"
 
 
+@pytest.mark.parametrize("model", [["--model", "linear"], ["--model", "fasttext", *FAST[:2]], []])
+def test_several_labels_that_share_one_probability_are_told(model, folder, capsys, tmp_path):
+    train = ["train", folder / "marked.txt", *model, "--bucket", "500", "--thread", "1", "-o", tmp_path / "m.bin"]
+    tune = ["--autotune", folder / "marked.txt", "--seconds", ".1"]
+    for more in ([], tune):
+        told = "note: 200 texts have several labels: with --loss softmax they share one probability; --loss ova asks"
+        assert run(capsys, *train, *more, "--loss", "softmax").err.count(told) == 1
+        assert "several labels" not in run(capsys, *train, *more, "--loss", "ova").err
+    assert "several labels" not in run(capsys, "train", folder / "tab.tsv", *train[2:], "--loss", "softmax").err
+
+
+def test_the_help_of_a_loss_says_which_model_has_which(capsys):
+    found = " ".join(run(capsys, "train", "--help").out.split())
+    assert "--loss [softmax|hs|ns|ova] fasttext, linear (softmax, ova): ova: each label" in found
+    assert "--bucket INTEGER fasttext, linear: Rows" in found
+
+
 def test_a_file_that_is_trained_on_and_measured_with_is_told(folder, capsys, tmp_path):
     out, data = tmp_path / "m.safetensors", folder / "tab.tsv"
     (tmp_path / "link.tsv").symlink_to(data)

@@ -43,15 +43,14 @@ _PARAMETERS = {
 
 def _bag_option(name: str) -> Any:
     """An option of one of the two models or of both, with the defaults of each."""
-    shown = {
-        model: described(options)[name].default_help or defaults(options)[name]
-        for model, options in _OPTIONS.items()
-        if name in described(options)
-    }
+    facts = {model: described(owner)[name] for model, owner in _OPTIONS.items() if name in described(owner)}
+    shown = {model: each.default_help or defaults(_OPTIONS[model])[name] for model, each in facts.items()}
     same = len({*map(str, shown.values())}) == 1
     each = f"{next(iter(shown.values()))}" if same else "; ".join(f"{model}: {value}" for model, value in shown.items())
     owner = _OPTIONS[next(iter(shown))]
-    text = f"{', '.join(shown)}: {described(owner)[name].help}  [default: {each}]"
+    first = facts[next(iter(shown))]
+    models = [f"{m} ({', '.join(f.choices)})" if f.choices != first.choices else m for m, f in facts.items()]
+    text = f"{', '.join(models)}: {first.help}  [default: {each}]"
     return option_of(owner, name, help=text, default=None, show_default=False)
 
 
@@ -115,6 +114,7 @@ def train_and_save(
     apart = _check_valid(data, valid, chosen.get("min_count_label"), quiet)
     chosen_options = _OPTIONS[name](**chosen)
     check_given(chosen_options, chosen)
+    _tell_several(data, chosen_options.loss, quiet)
     with progress_bar(quiet) as progress:
         choosing: Any = {"held_out": options["valid_fraction"], "valid": apart, "finish": _finish(options)}
         found = fit_options(data.texts, data.labels, chosen_options, progress=progress, **choosing)
@@ -140,6 +140,17 @@ def _check_valid(
     return valid.texts, valid.labels
 
 
+def _tell_several(data: LabelledSets, loss: str, quiet: bool) -> None:
+    """Say what a loss for one label makes of texts that have several."""
+    n = sum(len(set(labels)) > 1 for labels in data.labels)
+    if n and loss != "ova":
+        those = "1 text has" if n == 1 else f"{n:,} texts have"
+        note(
+            f"note: {those} several labels: with --loss {loss} they share one probability; --loss ova asks for each",
+            quiet,
+        )
+
+
 def tune_and_save(data: LabelledSets, valid: LabelledSets, out: str, options: dict[str, Any], quiet: bool) -> None:
     """Try options until the time is over, and say which were best."""
     from embedkit.classification.autotuning import autotune
@@ -148,6 +159,7 @@ def tune_and_save(data: LabelledSets, valid: LabelledSets, out: str, options: di
     tell_trained_on("autotune", [options["autotune"]])
     tell_valid((label for labels in data.labels for label in labels), valid.labels, quiet, name="autotune")
     chosen = {name: value for name, value in _chosen(_OPTIONS.values(), out).items() if name != "seed"}
+    _tell_several(data, chosen.get("loss", "ova"), quiet)
     with progress_bar(quiet) as progress:
         tuned = autotune(
             *(data.texts, data.labels, valid.texts, valid.labels),
@@ -209,6 +221,7 @@ def train_suited_and_save(
     from embedkit.classification.suited import train_suited
 
     chosen = _chosen(_OPTIONS.values(), out)
+    _tell_several(data, chosen.get("loss", "ova"), quiet)
     apart = _check_valid(data, valid, chosen.get("min_count_label"), quiet)
     with progress_bar(quiet) as progress:
         choosing: Any = {"held_out": options["valid_fraction"], "valid": apart, "finish": _finish(options)}
