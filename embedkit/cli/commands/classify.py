@@ -47,7 +47,7 @@ from embedkit.cli.shared.neural import (
     training_options,
     vectors_option,
 )
-from embedkit.cli.shared.options import encoding_option, given, json_option, quiet_option, refuse
+from embedkit.cli.shared.options import encoding_option, given, json_option, quiet_option, refuse, refuse_unused
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import refuse_reading
@@ -143,13 +143,7 @@ def train(
         del options[name]
     refuse_idle_training(vectors, valid)
     check_model_name(out)
-    model = options["model"]
-    if model == "mean":
-        refuse(("hidden_size", "num_layers"), "with `model` mean, which has no encoder")
-    if model != "transformer":
-        refuse(["heads"], f"with `model` {model}: it is for transformer")
-    if model not in ("rnn", "gru", "lstm"):
-        refuse(["bidirectional"], f"with `model` {model}: it is for recurrent models")
+    refuse_unused(ClassifierConfig.ONLY, options["model"])
     training = take_training_options(options)
     settings = {name: options.pop(name) for name in ("valid_fraction", "vector_size", "unfreeze_after")}
     texts = read_texts(data, *columns).single()

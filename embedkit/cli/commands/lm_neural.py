@@ -36,6 +36,7 @@ from embedkit.cli.shared.options import (
     json_option,
     quiet_option,
     refuse,
+    refuse_unused,
     seed_option,
     topn_option,
 )
@@ -122,8 +123,7 @@ def train(
     from embedkit.nn.models.language_training import train_language_model
 
     refuse_idle_training(vectors, valid)
-    if model not in ("transformer", "masked"):
-        refuse(["heads"], f"with `model` {model}: it is for transformer and masked")
+    refuse_unused(LanguageModelConfig.ONLY, model)
     training = take_training_options(options)
     config = LanguageModelConfig(model, hidden_size, num_layers, heads, dropout, context, block, tied)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:

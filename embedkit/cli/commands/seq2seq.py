@@ -24,7 +24,7 @@ from embedkit.cli.shared.neural import (
     training_options,
     vectors_option,
 )
-from embedkit.cli.shared.options import encoding_errors, encoding_option, json_option, quiet_option, refuse
+from embedkit.cli.shared.options import encoding_errors, encoding_option, json_option, quiet_option, refuse_unused
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import reading_options_of
@@ -101,10 +101,7 @@ def train(
     from embedkit.nn.models.seq2seq_training import train_seq2seq
 
     refuse_idle_training(vectors, valid, target_vectors)
-    if model == "transformer":
-        refuse(["attention"], "with `model` transformer: it is for recurrent models")
-    else:
-        refuse(["heads"], f"with `model` {model}: it is for transformer")
+    refuse_unused(Seq2SeqConfig.ONLY, model)
     training = take_training_options(options)
     pairs = _read(data, quiet)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:

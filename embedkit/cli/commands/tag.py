@@ -24,7 +24,14 @@ from embedkit.cli.shared.neural import (
     training_options,
     vectors_option,
 )
-from embedkit.cli.shared.options import encoding_errors, encoding_option, json_option, quiet_option, refuse
+from embedkit.cli.shared.options import (
+    encoding_errors,
+    encoding_option,
+    json_option,
+    quiet_option,
+    refuse,
+    refuse_unused,
+)
 from embedkit.cli.shared.output import Results, note, print_json, print_line, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.telling import tell_left_out, tell_unseen, tell_valid
@@ -142,8 +149,7 @@ def train(
     from embedkit.nn.models.tagger_training import suited_epochs, train_tagger
 
     refuse_idle_training(vectors, valid)
-    if options["model"] == "mean":
-        refuse(("hidden_size", "num_layers"), "with `model` mean, which has no encoder")
+    refuse_unused(TaggerConfig.ONLY, options["model"])
     if options["output"] == "linear" and options["wide"]:
         refuse(("wide",), "with --output-layer linear: only a crf weighs sequences")
     sentences = _read(data, columns, quiet)

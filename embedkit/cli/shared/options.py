@@ -158,6 +158,19 @@ def refuse(names: Iterable[str], why: str) -> None:
         raise ConfigError(f"{flags} {'has' if len(asked) == 1 else 'have'} no effect {why}")
 
 
+def refuse_unused(only: Mapping[str, tuple[str, ...]], model: str) -> None:
+    """Refuse options that were given for other models: `only` names those that have a use for each.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for models in dict.fromkeys(only.values()):
+        if model not in models:
+            names = [name for name, users in only.items() if users == models]
+            refuse(names, f"with `model` {model}, only with {', '.join(models)}")
+
+
 def _as_given(name: str) -> str:
     """A parameter for a message; of a pair of flags (``--wide/--no-wide``) the one that was given."""
     context = click.get_current_context()

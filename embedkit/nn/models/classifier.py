@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -17,11 +17,12 @@ from embedkit.nn.layers.encoder import MODELS, Encoder, EncoderCache
 from embedkit.nn.layers.losses import softmax
 from embedkit.nn.layers.parameters import Gradients, Parameters, with_prefix
 from embedkit.nn.layers.pooling import POOLINGS, Pooling, PoolingCache
+from embedkit.nn.layers.stacks import CELLS
 from embedkit.nn.learning.batches import bucketed_batches, padded
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.building import build
 from embedkit.nn.models.explaining import word_weights
-from embedkit.nn.models.loading import check_sizes, open_model
+from embedkit.nn.models.loading import check_sizes, in_use, open_model
 from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer
 from embedkit.nn.words.word_input import TypeRows, WordInput, WordInputCache
 
@@ -51,6 +52,12 @@ class ClassifierConfig:
         Keep the pretrained vectors as they are; words that they do not know are learnt all the same.
     """
 
+    ONLY: ClassVar = {
+        **dict.fromkeys(("hidden_size", "num_layers"), (*CELLS, "transformer")),
+        "heads": ("transformer",),
+        "bidirectional": tuple(CELLS),
+    }
+
     model: str = "gru"
     hidden_size: int = 64
     num_layers: int = 1
@@ -65,7 +72,7 @@ class ClassifierConfig:
         if self.pooling is not None and self.pooling not in POOLINGS:
             raise ConfigError(f"unknown pooling {self.pooling!r}: choose one of {', '.join(POOLINGS)}")
         if self.pooling is None:
-            object.__setattr__(self, "pooling", "max" if self.model in ("rnn", "gru", "lstm") else "mean")
+            object.__setattr__(self, "pooling", "max" if self.model in CELLS else "mean")
 
 
 class Prediction(NamedTuple):
@@ -269,7 +276,7 @@ class Classifier:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file (`embedkit.files.model_file`)."""
-        config = {**asdict(self.config), "labels": self.labels, "tokenizer": self.tokenizer, **self.words.to_config()}
+        config = {**in_use(self.config), "labels": self.labels, "tokenizer": self.tokenizer, **self.words.to_config()}
         save_model(path, self.TASK, self.config.model, config, {**self.parameters, **self.words.to_tensors()})
 
     @classmethod

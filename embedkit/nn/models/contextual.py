@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +19,7 @@ from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, m
 from embedkit.nn.layers.stacks import StackCache, StackState
 from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import OLDER, LanguageModel
-from embedkit.nn.models.loading import Recipe
+from embedkit.nn.models.loading import Recipe, in_use
 from embedkit.nn.words.token_table import END_ID, UNKNOWN_ID, TokenTable
 from embedkit.nn.words.tokens import TokenizerSettings, warn_unknown
 
@@ -183,7 +182,7 @@ class ContextualEncoder:
 
     def to_config(self) -> dict[str, Any]:
         """What a model file's configuration says of it."""
-        return {"language_model": asdict(self.model.config), "tokenizer": self.model.tokenizer, "tuned": self.tuned}
+        return {"language_model": in_use(self.model.config), "tokenizer": self.model.tokenizer, "tuned": self.tuned}
 
     def to_tensors(self, prefix: str) -> dict[str, np.ndarray]:
         """What a model file stores: the language model without its softmax, and the mixture."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.stacks import CELLS
@@ -32,6 +33,8 @@ class LanguageModelConfig:
     token_layer : bool
         ELMo's lowest layer is the word's own vector, projected to `hidden_size`; False in files of older versions.
     """
+
+    ONLY: ClassVar = {"heads": ("transformer", "masked"), "token_layer": ("elmo",)}
 
     model: str = "lstm"
     hidden_size: int = 128

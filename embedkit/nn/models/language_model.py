@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import numpy as np
 
@@ -39,7 +38,7 @@ from embedkit.nn.layers.parameters import (
 from embedkit.nn.layers.stacks import RecurrentStack, StackState, TransformerStack
 from embedkit.nn.learning.batches import padded
 from embedkit.nn.models.language_config import LANGUAGE_MODELS, LanguageModelConfig
-from embedkit.nn.models.loading import Recipe, open_model
+from embedkit.nn.models.loading import Recipe, in_use, open_model
 from embedkit.nn.models.masking import hide_some_words
 from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings
@@ -374,7 +373,7 @@ class LanguageModel:
             path,
             self.TASK,
             self.config.model,
-            {**asdict(self.config), "tokenizer": self.tokenizer},
+            {**in_use(self.config), "tokenizer": self.tokenizer},
             {**self.parameters, **self.table.to_tensors("table.")},
         )
 

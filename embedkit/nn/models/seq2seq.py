@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import NamedTuple, Unpack
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, Unpack
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, w
 from embedkit.nn.layers.stacks import CELLS
 from embedkit.nn.learning.batches import padded
 from embedkit.nn.models.decoding import Decoded, Search
-from embedkit.nn.models.loading import Recipe, check_sizes, open_model
+from embedkit.nn.models.loading import Recipe, check_sizes, in_use, open_model
 from embedkit.nn.models.translators import ATTENTIONS, DecodedCache, EncodedCache, RecurrentPair, TransformerPair
 from embedkit.nn.words.token_table import END, END_ID, MASK_ID, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings
@@ -41,6 +41,8 @@ class Seq2SeqConfig:
         Of encoder and decoder; `heads` of the Transformer.
     dropout : float
     """
+
+    ONLY: ClassVar = {"attention": tuple(CELLS), "heads": ("transformer",)}
 
     model: str = "gru"
     attention: str = "general"
@@ -256,7 +258,7 @@ class Seq2Seq:
             path,
             self.TASK,
             self.config.model,
-            {**asdict(self.config), "tokenizers": self.tokenizers},
+            {**in_use(self.config), "tokenizers": self.tokenizers},
             {**self.parameters, **self.source.to_tensors("source."), **self.target.to_tensors("target.")},
         )
 

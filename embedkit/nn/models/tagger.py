@@ -7,8 +7,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -19,12 +19,13 @@ from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.encoder import MODELS, Encoder, EncoderCache
 from embedkit.nn.layers.losses import cross_entropy, softmax
 from embedkit.nn.layers.parameters import Gradients, Layer, Parameters, with_prefix
+from embedkit.nn.layers.stacks import CELLS
 from embedkit.nn.learning.batches import bucketed_batches, padded
 from embedkit.nn.learning.entities import SCHEMES, legal, spans
 from embedkit.nn.learning.one_thread import products_on_one_thread
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.building import build
-from embedkit.nn.models.loading import Recipe, check_sizes, open_model
+from embedkit.nn.models.loading import Recipe, check_sizes, in_use, open_model
 from embedkit.nn.models.wide import WideField
 from embedkit.nn.words.pieces import cuts_words, word_pieces
 from embedkit.nn.words.surroundings import WordBags, word_bags
@@ -67,6 +68,8 @@ class TaggerConfig:
         Name of a tokenizer of Korean morphemes: words that have no vector are looked up by theirs, and the linear
         model knows of which kind they are (`embedkit.nn.words.pieces`).
     """
+
+    ONLY: ClassVar = dict.fromkeys(("hidden_size", "num_layers"), tuple(CELLS))
 
     model: str = "gru"
     hidden_size: int = 128
@@ -324,7 +327,7 @@ class Tagger:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file (`embedkit.files.model_file`)."""
-        config = {**asdict(self.config), "wide": self.wide is not None, "labels": self.labels}
+        config = {**in_use(self.config), "wide": self.wide is not None, "labels": self.labels}
         config |= {"network_share": self.shares[0], "wide_share": self.shares[1]}
         config |= {"tokenizer": self.tokenizer, **self.words.to_config()}
         wide = {} if self.wide is None else self.wide.to_tensors()
