@@ -31,6 +31,11 @@ _CONJOINING = re.compile("[가-힣]?[\u1100-\u11ff]+")
 _SYLLABLE = re.compile("[가-힣]")
 _TRIPLE = re.compile("[\u1100-\u1112][\u1161-\u1175][\u11a7-\u11c2]")
 _OPEN_PAIR = re.compile("[\u1100-\u1112][\u1161-\u1175]")
+# A syllable that Unicode has no character of its own for, as old Hangul has; else a jamo that can be typed.
+_BLOCK_OR_JAMO = re.compile(
+    "([\u1100-\u115f\ua960-\ua97c]+[\u1160-\u11a7\ud7b0-\ud7c6]+[\u11a8-\u11ff\ud7cb-\ud7fb]*)"
+    "|([\u1100-\u1112\u1161-\u1175\u11a8-\u11c2])"
+)
 _COMPATIBILITY = {
     **{FIRST_INITIAL + i: jamo for i, jamo in enumerate(INITIALS)},
     **{FIRST_MEDIAL + i: jamo for i, jamo in enumerate(MEDIALS)},
@@ -120,6 +125,17 @@ def spell(sequence: str) -> str:
     """
     joined = _OPEN_PAIR.sub(lambda pair: _syllable_of_match_open(pair[0]) + "~", from_jamo(sequence))
     return "".join(_COMPATIBILITY.get(ord(character), character) for character in joined)
+
+
+def typed(text: str) -> str:
+    """`text` with conjoining jamo that stand in no syllable as those that can be typed; old syllables stay whole.
+
+    Examples
+    --------
+    >>> typed("\u11ab다 \u1112\u119e\u11ab글") == "ㄴ다 \u1112\u119e\u11ab글"
+    True
+    """
+    return _BLOCK_OR_JAMO.sub(lambda match: match[1] or _COMPATIBILITY[ord(match[2])], text)
 
 
 def _syllable_of_match_open(pair: str) -> str:

@@ -27,62 +27,19 @@ from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from embedkit.errors import ConfigError, EmbedkitError
-from embedkit.text.symbols import is_symbol, visible
+from embedkit.text.hangul import typed
+from embedkit.text.symbols import is_symbol, seen
 from embedkit.text.user_dictionary import load_dictionary
 
 # Tags of Kiwi for what it does not take apart: symbols, foreign letters, digits, addresses, emoji, unknown letters.
-_UNKNOWN = ("S", "W_", "UN", "Z_")
+_UNKNOWN = ("S", "W_", "UN")
 # All others of Kiwi, those that a user dictionary may give a meaning, and what stands for the former here.
-TAGS = [
-    "NNG",
-    "NNP",
-    "NNB",
-    "NR",
-    "NP",
-    "VV",
-    "VA",
-    "VX",
-    "VCP",
-    "VCN",
-    "MM",
-    "MAG",
-    "MAJ",
-    "IC",
-    "JKS",
-    "JKC",
-    "JKG",
-    "JKO",
-    "JKB",
-    "JKV",
-    "JKQ",
-    "JX",
-    "JC",
-    "EP",
-    "EF",
-    "EC",
-    "ETN",
-    "ETM",
-    "XPN",
-    "XSN",
-    "XSV",
-    "XSA",
-    "XSM",
-    "XR",
-    "USER0",
-    "USER1",
-    "USER2",
-    "USER3",
-    "USER4",
-    "SL",
-    "SN",
-    "SW",
-]
-# Consonants at a syllable's end as people can type them: ᆫ다 -> ㄴ다.
-_TYPED: dict[int, str | int] = {
-    **{0x1100 + i: letter for i, letter in enumerate("ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ")},
-    **{0x1161 + i: 0x314F + i for i in range(21)},
-    **{0x11A8 + i: letter for i, letter in enumerate("ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")},
-}
+TAGS = (
+    *("NNG", "NNP", "NNB", "NR", "NP", "VV", "VA", "VX", "VCP", "VCN", "MM", "MAG", "MAJ", "IC"),
+    *("JKS", "JKC", "JKG", "JKO", "JKB", "JKV", "JKQ", "JX", "JC", "EP", "EF", "EC", "ETN", "ETM"),
+    *("XPN", "XSN", "XSV", "XSA", "XSM", "XR", "USER0", "USER1", "USER2", "USER3", "USER4", "Z_CODA"),
+    *("SL", "SN", "SW"),
+)
 Found = TypeVar("Found")
 LONGEST_REMEMBERED = 64  # characters
 CUTOFF = 5.0  # how far behind the best a reading may be and still be followed; with Kiwi's 8 it takes an eighth longer
@@ -164,7 +121,7 @@ class Morphemes:
 
         def rewrite(text: str) -> str:
             text = text.encode(errors="replace").decode()  # bytes that are not UTF-8, of which Kiwi takes none
-            lines = visible(unicodedata.normalize("NFC", text)).split("\n")
+            lines = seen(unicodedata.normalize("NFC", text)).split("\n")
             cut = zip(lines, analyse(lines), strict=True)
             return "\n".join(" ".join(_words(line, tokens, known, foreign)) for line, tokens in cut)
 
@@ -192,8 +149,8 @@ class Morphemes:
             return None
         if self.pos and not tag.startswith(self.pos):
             return ""
-        typed = form.translate(_TYPED)
-        return f"{typed}/{tag.partition('-')[0]}" if self.tags else typed
+        shown = typed(form)
+        return f"{shown}/{tag.partition('-')[0]}" if self.tags else shown
 
     def _foreign(self, text: str, other: Rewrite) -> list[str]:
         words = []

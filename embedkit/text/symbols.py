@@ -45,11 +45,12 @@ _IGNORED_SET = (
 _IGNORED = re.compile(f"[{_IGNORED_SET}]+")
 _FILLERS = r"\u3164\uffa0"  # Hangul letters without a shape
 _FILLER = re.compile(f"[{_FILLERS}]")
-# Controls that are no white space, and what else Unicode calls ignorable and no set above has.
+# Controls that are no white space, the blank of braille, what else Unicode calls ignorable and no set above has.
 _UNSEEN_SET = (
-    r"\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u061c\u200b\ufff0-\ufff8"
+    r"\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u061c\u200b\u2800\ufff0-\ufff8"
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e001f\U000e0080-\U000e00ff\U000e01f0-\U000e0fff"
 )
+_UNSEEN = re.compile(f"[{_UNSEEN_SET}]")
 _STRAY = _SELECTORS + _KEYCAP + _TAGS + _JOINERS  # where they stand outside words and sequences
 INVISIBLE = _IGNORED_SET + _UNSEEN_SET + _FILLERS + _STRAY
 """The inside of a set: what is no token by itself."""
@@ -79,6 +80,11 @@ def composed(data: bytes, lines: np.ndarray) -> bytes:
 def visible(text: str) -> str:
     """`text` without the characters that are never seen and change nothing; letters without a shape are spaces."""
     return _FILLER.sub(" ", _IGNORED.sub("", text))
+
+
+def seen(text: str) -> str:
+    """`visible` text with spaces for all others that nobody sees, which part words."""
+    return _UNSEEN.sub(" ", visible(text))
 
 
 def without_bare(text: str) -> str:

@@ -24,6 +24,18 @@ def test_symbols_stay_whole():
     assert tokens == ["나/NP", "는/JX", "ℹ️/SW", "©️/SW", "🙂\u200d↔️/SW", "1️⃣/SW", "12/SN", "🅰️/SW", "a/SL"]
 
 
+@pytest.mark.parametrize("unseen", ["\u200b", "\x01", "\u2800"])
+def test_what_nobody_sees_is_in_no_morpheme(unseen):
+    assert get_tokenizer("morphemes").tokens(f"나는 좋아{unseen}요") == ["나", "는", "좋", "어", "요"]
+
+
+def test_syllables_stay_whole_and_endings_can_be_typed():
+    old = ["나랏말\u110a\u119e미", "\u1112\u119e\u11ab글"]
+    assert get_tokenizer("morphemes").tokens(" ".join(old)) == old
+    assert get_tokenizer("morphemes").tokens("나는 간다") == ["나", "는", "가", "ㄴ다"]
+    assert get_tokenizer("morphemes:tags").tokens("갔읍니당")[-2:] == ["읍니다/EF", "ㅇ/Z_CODA"]
+
+
 LINE = "에메드킷과 뚜땨를"
 ENTRIES = "에메드킷\tNNP\t0\n\n# a comment\n뚜땨\tUSER0\n"
 

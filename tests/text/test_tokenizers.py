@@ -25,6 +25,7 @@ CASES = {
     "whitespace": [
         ("The cat,\u3000the CAT!\x1c x", ["The", "cat,", "the", "CAT!", "x"]),
         ("a \u200d \ufe0f\u200b b\u200d \u3164 \u20e3 \U000e0100 #\ufe0f \x01", ["a", "b\u200d", "#\ufe0f"]),
+        ("a\u2800b \u2800 \u2800\u200b c", ["a\u2800b", "c"]),
         (unicodedata.normalize("NFD", "학교"), [unicodedata.normalize("NFD", "학교")]),
     ],
     "words": [
@@ -54,6 +55,7 @@ CASES = {
         ("👨\u200d👩\u200d👧ok🇰🇷🇫🇷 1️⃣❤️👍🏽", ["👨\u200d👩\u200d👧", "o", "k", "🇰🇷", "🇫🇷", "1️⃣", "❤️", "👍🏽"]),
         (f"{ENGLAND}e\u0301\u0323 क्\u200dष नि", [ENGLAND, "e\u0301\u0323", "क्\u200d", "ष", "नि"]),
         ("a\u200d \u200d \ufe0f b\u00ad\u200b\u2060\ufeff \u3164 c\x7f\u200e", ["a", "b", "c"]),
+        ("a\u2800b \u2800", ["a", "b"]),
         ("#️⃣*️⃣#\u20e3 #*#\ufe0f", ["#️⃣", "*️⃣", "#\u20e3", "#", "*", "#"]),
         ("🙂\u200d↕️▶️aℹ️©", ["🙂\u200d↕️", "▶️", "a", "ℹ️", "©"]),
         ("❤️\u200da A\u20e3 กำ", ["❤️", "a", "A", "ก", "ำ"]),
@@ -92,7 +94,7 @@ def test_lowercase(name):
 
 
 LETTERS = (
-    "\u3164\u20e3\u00ad♥℃©ℹ↔Ⓜ\U000e0067🏽"
+    "\u3164\u2800\u20e3\u00ad♥℃©ℹ↔Ⓜ\U000e0067🏽"
     "ab1２#* .,'’-\n\u3000\u0301\u0bcd\u200d한化（(）)\"’”😀\ufe0f𠀋\U0001f1f0\U000e0100\x00\x85"
 )
 INVISIBLE = set("\u00ad\u034f\u115f\u1160\u200b\u200c\u200d\u200e\u2060\u3164\ufe0e\ufe0f\ufeff\uffa0\u20e3")
