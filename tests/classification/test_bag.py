@@ -15,6 +15,7 @@ from embedkit.classification.storing import load_bag, save_bag
 from embedkit.classification.suited import train_suited
 from embedkit.classification.training import train_bag
 from embedkit.errors import ConfigError, CorpusError, EmbedkitError, FormatError, TrainingError
+from embedkit.nn.models.explaining import word_weights
 
 TOPICS = {"바다": ["파도", "고래", "sea"], "산": ["나무", "바위", "hill"], "city": ["street", "train", "불빛"]}
 
@@ -260,3 +261,15 @@ def test_shares_and_models_that_there_are_not():
         autotune(texts, SETS, [], [], seconds=1)
     with pytest.raises(ConfigError, match="`seconds` must be above 0"):
         autotune(texts, SETS, texts, SETS, seconds=float("nan"))
+
+
+@pytest.mark.parametrize("loss", ["softmax", "hs", "ns", "ova"])
+def test_words_have_weights_where_the_probability_is_one(loss):
+    """All of a topic's words speak for it, though the probability is 1 with and without each."""
+    model = train(loss=loss, epochs=60, learning_rate=1.0)
+    words = ["파도", "고래", "sea", "파도", "the"]
+    texts = [" ".join(words), *(" ".join(words[:i] + words[i + 1 :]) for i in range(len(words)))]
+    label = model.labels.index("바다")
+    assert (model.probabilities(texts)[:, label] > 0.998).all()
+    weights = word_weights(lambda asked: model.log_odds([" ".join(each) for each in asked]), words, label)
+    assert (weights[:4] > 1e-3).all() and weights[4] < 0
