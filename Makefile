@@ -11,7 +11,7 @@ DATA ?= ../shared/data
 # Compiled tools to measure against: NAME=PATH ..., as tests/benchmarks/compiled.py lists them.
 BINARIES ?=
 
-.PHONY: demo test lint docs wheel interop bench bench-full quality boundscheck search clean
+.PHONY: demo test lint docs wheel interop bench bench-full quality boundscheck narrow search clean
 
 $(PY):
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +49,11 @@ wheel: $(VENV)/installed-release
 # The suite again with every array index checked inside the kernels.
 boundscheck: $(VENV)/installed-test
 	NUMBA_BOUNDSCHECK=1 $(PY) -m pytest -n 2 --dist loadfile
+
+# The suites of kernels and training as a processor with AVX2 alone runs them (LLVM's name; NEON: apple-m1, on one that has it).
+CPU ?= haswell
+narrow: $(VENV)/installed-test
+	NUMBA_CPU_NAME=$(CPU) $(PY) -m pytest -n 2 --dist loadfile tests/kernels tests/training tests/counting
 
 # The property tests with cases that nobody has tried.
 search: $(VENV)/installed-test

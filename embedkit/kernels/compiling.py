@@ -75,9 +75,30 @@ def _sources_key() -> str:
     return digest.hexdigest()[:16]
 
 
+# LLVM's names of processors with AVX-512, by how they begin.
+_WIDE = (
+    *("x86-64-v4", "skylake-avx512", "cascadelake", "cooperlake", "cannonlake", "icelake", "tigerlake", "rocketlake"),
+    *("sapphirerapids", "emeraldrapids", "graniterapids", "knl", "knm", "znver4", "znver5"),
+)
+
+
+def has_avx512() -> bool:
+    """Whether kernels are compiled for a processor with AVX-512.
+
+    That is this one, or the one of numba's NUMBA_CPU_NAME and NUMBA_CPU_FEATURES: `haswell` has AVX2 alone.
+    """
+    settings: Any = numba.config
+    if settings.CPU_FEATURES:
+        return "+avx512f" in settings.CPU_FEATURES.split(",")
+    if settings.CPU_NAME and settings.CPU_NAME != "host":
+        return bool(settings.CPU_NAME.startswith(_WIDE))
+    return bool(llvm.get_host_cpu_features().get("avx512f", False))
+
+
 def compiled_for() -> str:
     """What kernels are compiled for and by: where this differs, the same work may be rounded otherwise."""
-    return f"{llvm.get_host_cpu_name()}, numba {numba.__version__}, numpy {np.__version__}"
+    settings: Any = numba.config
+    return f"{settings.CPU_NAME or llvm.get_host_cpu_name()}, numba {numba.__version__}, numpy {np.__version__}"
 
 
 def _writable(folder: Path) -> bool:

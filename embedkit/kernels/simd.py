@@ -11,16 +11,15 @@ cache line (`aligned_zeros`, `aligned_rows`).
 
 from __future__ import annotations
 
-import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from embedkit.kernels.compiling import kernel
+from embedkit.kernels.compiling import has_avx512, kernel
 
-LANES = 16 if llvm.get_host_cpu_features().get("avx512f", False) else 8  # floats in one vector
+LANES = 16 if has_avx512() else 8  # floats in one vector
 CACHE_LINE = 64  # bytes
 LINE_FLOATS = CACHE_LINE // 4
 MAX_CHUNKS = 8  # vectors of one row held in registers at a time

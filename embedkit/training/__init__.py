@@ -207,7 +207,7 @@ def train(
         vectors. Default False.
     window : int, optional
         skipgram, cbow, fasttext, doc2vec, glove, svd: Words to each side. Default 5; fasttext 5, of much Korean
-        with characters 4; glove 15.
+        4; glove 15.
     shrink_windows : bool, optional
         skipgram, cbow, fasttext, doc2vec, svd: Draw each window from 1..window, as word2vec does. Default True;
         svd a neighbour counts 1/distance.
@@ -233,8 +233,8 @@ def train(
         skipgram, cbow, fasttext, glove: Store the output vectors too (for fill, and for going on). Default
         False.
     center : bool, optional
-        skipgram, cbow, fasttext: Subtract the mean of all vectors when training is over. Default no; of much
-        Korean with characters yes.
+        skipgram, cbow, fasttext: Subtract the mean of all vectors when training is over. Default no; fasttext
+        of much Korean yes.
     subwords : {"none", "chars", "jamo"}, optional
         skipgram, cbow, fasttext: Vectors of n-grams of words too. Default 'none'; fasttext 'chars'.
     min_n : int, optional

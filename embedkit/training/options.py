@@ -142,7 +142,7 @@ class PredictionConfig(TrainingConfig):
         None,
         "Subtract the mean of all vectors when training is over.",
         only={"keep_output": (False,)},
-        default_help="no; of much Korean with characters yes",
+        default_help="no; fasttext of much Korean yes",
     )
     subwords: str = option("none", "Vectors of n-grams of words too.", choices=SUBWORDS)
     min_n: int | None = option(
@@ -193,7 +193,7 @@ class FastTextConfig(PredictionConfig):
     """fastText: skip-gram over the pieces of words, with that tool's defaults."""
 
     model = "fasttext"
-    window: int = changed(PredictionConfig, "window", None, default_help="5, of much Korean with characters 4")
+    window: int = changed(PredictionConfig, "window", None, default_help="5, of much Korean 4")
     learning_rate: float = changed(PredictionConfig, "learning_rate", None, default_help="0.05")
     sample: float = changed(PredictionConfig, "sample", None, default_help="0.0001")
     ns_exponent: float = changed(PredictionConfig, "ns_exponent", None, default_help="0.5")

@@ -259,3 +259,11 @@ def test_kernels_load_no_linear_algebra_and_leave_it_to_others():
     pytest.importorskip("scipy.linalg")
     run = subprocess.run([sys.executable, "-c", STARTED], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize(("name", "features", "wide"), [("haswell", None, 8), ("znver5", None, 16), ("x", "+avx2", 8)])
+def test_vectors_are_as_wide_as_those_of_the_processor_that_is_compiled_for(name, features, wide):
+    environment = {**os.environ, "NUMBA_CPU_NAME": name, **({"NUMBA_CPU_FEATURES": features} if features else {})}
+    program = "from embedkit.kernels import simd, compiling; print(simd.LANES, compiling.compiled_for().split(',')[0])"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert run.stdout.split() == [str(wide), name], run.stderr

@@ -47,7 +47,8 @@ def test_much_korean_is_centred_and_what_was_asked_for_wins(monkeypatch):
     assert embedkit.train(KOREAN, **options).config["center"] is True
     assert embedkit.train(KOREAN, center=False, **options).config["center"] is False
     assert embedkit.train(KOREAN, preset="fasttext", **options).config["center"] is False
-    assert embedkit.train(KOREAN, subwords="jamo", **options).config["center"] is False
+    assert embedkit.train(KOREAN, subwords="jamo", **options).config["center"] is True
+    assert embedkit.train(KOREAN, **{**options, "model": "skipgram", "bucket": None}).config["center"] is False
     assert "center" not in embedkit.train(KOREAN, keep_output=True, **options).config
 
 

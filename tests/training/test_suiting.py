@@ -104,7 +104,7 @@ def test_much_korean_has_a_window_and_passes_of_its_own(monkeypatch):
     config = embedkit.train(text, note=said.append, **options).config
     assert (config["window"], config["epochs"]) == (4, 62)
     assert said[0] == "62 epochs, learning rate 0.05, window 4, centred: suits a corpus of 140 words, mostly Hangul"
-    for other in ({"window": 7}, {"subwords": "jamo"}, {"model": "skipgram", "bucket": None}, {"preset": "fasttext"}):
+    for other in ({"window": 7}, {"model": "skipgram", "bucket": None}, {"preset": "fasttext"}):
         said.clear()
         config = embedkit.train(text, note=said.append, **{**options, **other}).config
         assert config["window"] == other.get("window", 5) and not any("window 4" in line for line in said)
