@@ -35,6 +35,7 @@ from embedkit.training.run import Run
 VERSION = 3  # the newest of checkpoints of word vectors; each is in the version of the rule that it was trained by
 MAY_CHANGE = (
     "workers",
+    "center",
     "deterministic",
     "epochs",
     "keep_output",

@@ -72,3 +72,15 @@ def test_centring_does_not_hide_that_nothing_was_learnt():
     with pytest.warns(UserWarning, match="hardly told apart.*not centred"):
         vectors = embedkit.train([words], init=init, center=True, **options)
     assert vectors.config["center"] is False and vectors.vectors.mean() > 2
+
+
+def test_a_run_may_be_centred_when_it_goes_on(tmp_path):
+    def stop(report):
+        if report.done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        embedkit.train(ENGLISH, checkpoint=tmp_path, checkpoint_every=0, progress=stop, center=False, **SMALL)
+    on = embedkit.train(ENGLISH, checkpoint=tmp_path, resume=True, center=True, **SMALL)
+    whole = embedkit.train(ENGLISH, center=True, **SMALL)
+    np.testing.assert_array_equal(on.vectors, whole.vectors)
