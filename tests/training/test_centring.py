@@ -69,7 +69,7 @@ def test_centring_does_not_hide_that_nothing_was_learnt():
     alike = 3 + np.random.default_rng(1).standard_normal((120, 10)) / 100
     init = embedkit.KeyedVectors(words, alike.astype(np.float32))
     options = {**SMALL, "epochs": 1, "learning_rate": 1e-9, "min_count": 1}
-    with pytest.warns(UserWarning, match="hardly told apart.*not centred"):
+    with pytest.warns(UserWarning, match="learnt next to nothing.*not centred"):
         vectors = embedkit.train([words], init=init, center=True, **options)
     assert vectors.config["center"] is False and vectors.vectors.mean() > 2
 
