@@ -104,4 +104,4 @@ def looks_like_header(place: str, text: str, labels: Sequence[str], others: Coun
 
 def is_short(text: str) -> bool:
     """Whether a text may be the name of a column."""
-    return len(text.split()) <= SHORT and not text.rstrip().endswith((".", "!", "?", "…"))
+    return len(text.split(None, SHORT)) <= SHORT and not text.rstrip().endswith((".", "!", "?", "…"))

@@ -22,6 +22,7 @@ from embedkit.text.reading import short_name
 from embedkit.text.repeated import tell_repeated
 
 FASTTEXT_LABEL = "__label__"
+Row = tuple[str, str, tuple[str, ...], bool]  # place, text, labels, and whether these had that prefix
 FEW_LABELLED = 20  # below, everything may have a label of its own
 
 
@@ -190,33 +191,36 @@ def read_label_sets(
         sources = [sources]
     sources = list(sources)
     tell_repeated(sources)
-    data = LabelledSets()
+    data, first = LabelledSets(), list[int]()
     for source in sources:
         if text_column is not None and label_column is not None:
             rows = _table(source, text_column, label_column, encoding_errors)
         else:
             rows = _lines(source, encoding_errors)
-        for place, text, labels in rows:
+        for place, text, labels, prefixed in rows:
+            may_be_header = place.endswith(", line 1") and not prefixed
             if not text.strip():
                 data.empty.append(place)
-            elif TEXT_LABEL.named_by(place, text, " ".join(labels)):
+            elif may_be_header and TEXT_LABEL.named_by(place, text, " ".join(labels)):
                 data.headers.append(place)
             else:
+                if may_be_header:
+                    first.append(len(data))
                 data.texts.append(text)
                 data.labels.append(labels)
                 data.places.append(place)
     if not data.texts:
         raise CorpusError(f"no text<TAB>label lines in {short_name(sources)}: there is nothing to work on")
-    _leave_out_headers(data)
+    _leave_out_headers(data, first)
     return data
 
 
-def _leave_out_headers(data: LabelledSets) -> None:
-    """Leave first lines out that are headers though their names are not known."""
-    first = {i for i, place in enumerate(data.places) if place.endswith(", line 1")}
-    others = Counter(label for i, labels in enumerate(data.labels) if i not in first for label in labels)
-    n_short = sum(is_short(text) for i, text in enumerate(data.texts) if i not in first)
-    for i in sorted(first, reverse=True):
+def _leave_out_headers(data: LabelledSets, first: list[int]) -> None:
+    """Leave those of the first lines out that are headers though their names are not known."""
+    seen = set(first)
+    others = Counter(label for i, labels in enumerate(data.labels) if i not in seen for label in labels)
+    n_short = sum(is_short(text) for i, text in enumerate(data.texts) if i not in seen)
+    for i in reversed(first):
         share = n_short / max(1, len(data) - len(first))
         if looks_like_header(data.places[i], data.texts[i], data.labels[i], others, share):
             data.headers.append(data.places[i])
@@ -224,8 +228,8 @@ def _leave_out_headers(data: LabelledSets) -> None:
                 del column[i]
 
 
-def _lines(source: Source, encoding_errors: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """(place, text, labels) of every line; a text may be empty, labels are not."""
+def _lines(source: Source, encoding_errors: str) -> Iterator[Row]:
+    """Every line; a text may be empty, labels are not."""
     tabs: set[int] = set()
     n = 0
     of_fasttext = False
@@ -237,7 +241,7 @@ def _lines(source: Source, encoding_errors: str) -> Iterator[tuple[str, str, tup
             of_fasttext = True
             if "" in labels:
                 raise CorpusError(f"{place}: expected {FASTTEXT_LABEL}NAME, found no name: {shortened(line, 40)}")
-            yield place, " ".join(word for word in words if not word.startswith(FASTTEXT_LABEL)), tuple(labels)
+            yield place, " ".join(word for word in words if not word.startswith(FASTTEXT_LABEL)), tuple(labels), True
             continue
         if line.strip() and not tab:
             expected = f"{FASTTEXT_LABEL}NAME text as in lines before" if of_fasttext else "text<TAB>label"
@@ -255,7 +259,7 @@ def _lines(source: Source, encoding_errors: str) -> Iterator[tuple[str, str, tup
         if line.strip():
             n += 1
             tabs.add(line.count("\t"))
-        yield place, text, _labels(label)
+        yield place, text, *_labels(label)
     if n > 1 and len(tabs) == 1 and (most := max(tabs)) > 1:
         warnings.warn(
             f"{os.fspath(source)}: each line has {most + 1} columns, and the first {most} are the text; where one of "
@@ -271,17 +275,15 @@ def _names_columns(line: str) -> tuple[str, str] | None:
     return (texts[0], labels[0]) if texts and labels else None
 
 
-def _labels(field: str) -> tuple[str, ...]:
-    """The labels in a field, one unless each has fastText's prefix."""
+def _labels(field: str) -> tuple[tuple[str, ...], bool]:
+    """The labels in a field, one unless each has fastText's prefix, and whether each has."""
     words = field.split()
     if words and all(word.startswith(FASTTEXT_LABEL) and word != FASTTEXT_LABEL for word in words):
-        return tuple(dict.fromkeys(word.removeprefix(FASTTEXT_LABEL) for word in words))
-    return (field.strip(),)
+        return tuple(dict.fromkeys(word.removeprefix(FASTTEXT_LABEL) for word in words)), True
+    return (field.strip(),), False
 
 
-def _table(
-    source: Source, text_column: str, label_column: str, encoding_errors: str
-) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+def _table(source: Source, text_column: str, label_column: str, encoding_errors: str) -> Iterator[Row]:
     """The same of the rows of a table."""
     place = os.fspath(source)
 
@@ -293,4 +295,4 @@ def _table(
     for text, label in columns_of(lines(), (text_column, label_column), lambda: place):
         if text.strip() and not label.strip():
             raise CorpusError(f"{place}: expected a label in the column {label_column!r}, found none")
-        yield place, " ".join(text.split()), _labels(label)
+        yield place, " ".join(text.split()), *_labels(label)

@@ -45,9 +45,9 @@ def test_beginnings_through_a_pipe(folder, model):
     assert run.returncode == 1 and "line 1: byte 0xe9 at offset 6" in run.stderr and not run.stdout
 
 
-@pytest.mark.parametrize("command", ["classify", "tag", "seq2seq", "lm"])
+@pytest.mark.parametrize("command", ["classify", "tag", "seq2seq", "lm", "lm ngram"])
 def test_other_ways_to_take_them(folder, command):
-    model = folder / f"{command}.safetensors"
+    command, model = command.split()[0], folder / f"{command.split()[-1]}.safetensors"
     for way, text in (("replace", "un caf\ufffd\nle th\ufffd est bon\n"), ("ignore", "un caf\nle th est bon\n")):
         run = run_here(command, "predict", model, "--encoding-errors", way, stdin=LATIN)
         assert run.returncode == 0, run.stderr
@@ -61,6 +61,13 @@ def test_data_that_is_not_utf8_is_read_where_asked_for(folder, command, tmp_path
     evaluate = command, "evaluate", folder / f"{command}.safetensors", data
     assert "--encoding-errors replace or ignore" in run_here(*evaluate).stderr
     assert run_here(*evaluate, "--encoding-errors", "ignore").returncode == 0
+
+
+def test_an_n_gram_model_measures_them_where_asked_for(folder):
+    evaluate = "lm", "evaluate", folder / "ngram.safetensors", folder / "latin.txt"
+    assert "is not UTF-8; --encoding-errors" in run_here(*evaluate).stderr
+    for options in ([], ["--sentences"]):
+        assert run_here(*evaluate, "--encoding-errors", "replace", *options).returncode == 0
 
 
 def test_offsets_and_lines_count_on(folder):

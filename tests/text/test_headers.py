@@ -77,6 +77,8 @@ def test_a_short_first_line_with_a_label_of_its_own(tmp_path, header):
         ("a text as long as others\trare", REVIEWS),
         ("short\tgood", REVIEWS),
         ("quote\tverdict", REVIEWS[:10]),
+        ("quote\t__label__verdict", REVIEWS),
+        ("__label__verdict quote", REVIEWS),
         ("quote\tverdict", [*REVIEWS, "another text with a rare label\tlone"]),
     ],
 )

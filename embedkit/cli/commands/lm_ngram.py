@@ -21,11 +21,13 @@ from embedkit.cli.commands.lm import (
 from embedkit.cli.shared.files import INPUT, MODEL
 from embedkit.cli.shared.options import (
     corpus_options,
+    encoding_errors,
     json_option,
     quiet_option,
     refuse,
     seed_option,
     topn_option,
+    trained_encoding_option,
     workers_option,
 )
 from embedkit.cli.shared.output import Results, note, print_json, print_line
@@ -112,6 +114,7 @@ def train(
 @click.argument("model", type=INPUT)
 @click.argument("corpus", nargs=-1, required=True, type=INPUT, metavar="CORPUS...")
 @sentences_option
+@trained_encoding_option
 @json_option
 @workers_option
 @quiet_option
@@ -130,14 +133,12 @@ def evaluate(
         from embedkit.text.reading import read_lines
 
         refuse(["workers"], "with --sentences")
-        options = ngrams.corpus_options()
-        lines = read_lines(list(corpus), options.get("json_field"), options.get("encoding_errors", "strict"))
+        options = _reading(ngrams)
+        lines = read_lines(list(corpus), options.get("json_field"), options["encoding_errors"])
         print_sentences(lines, partial(_tokens, ngrams), partial(_scores, ngrams), as_json)
         return
     with progress_bar(quiet) as progress:
-        encoded = Corpus.from_text(
-            list(corpus), min_count=1, workers=workers, progress=progress, **ngrams.corpus_options()
-        )
+        encoded = Corpus.from_text(list(corpus), min_count=1, workers=workers, progress=progress, **_reading(ngrams))
     with Results(FIGURES, as_json, header=True) as results:
         results.row(*figures(ngrams.score(encoded)))
 
@@ -191,6 +192,7 @@ def generate(
 @click.argument("model", type=INPUT)
 @questions("beginnings", "[TEXT]...")
 @topn_option
+@trained_encoding_option
 @json_option
 @quiet_option
 def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, quiet: bool) -> int:
@@ -207,10 +209,16 @@ def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, q
         p = ngrams.distribution(_tokens(ngrams, text))
         return [(special.get(i) or ngrams.words[i], float(p[i])) for i in likeliest(p, topn)]
 
-    strict = ngrams.corpus_options().get("encoding_errors", "strict")
+    errors = str(_reading(ngrams)["encoding_errors"])
     return answer_lines(
-        beginnings, ["text", "next", "probability"], answer, as_json, empty=True, encoding_errors=strict
+        beginnings, ["text", "next", "probability"], answer, as_json, empty=True, encoding_errors=errors
     )
+
+
+def _reading(ngrams: NgramModel) -> dict[str, Any]:
+    """How text is read: as in training, but for what the command says."""
+    options = ngrams.corpus_options()
+    return {**options, "encoding_errors": encoding_errors(options.get("encoding_errors", "strict"))}
 
 
 def _tokens(ngrams: NgramModel, text: str) -> list[str]:

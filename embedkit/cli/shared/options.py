@@ -42,13 +42,13 @@ quiet_option = click.option(
 ENCODING = "embedkit.encoding_errors"  # in the meta of a context
 
 
-def _keep_encoding(context: click.Context, _: click.Parameter, value: str) -> None:
+def _keep_encoding(context: click.Context, _: click.Parameter, value: str | None) -> None:
     context.meta[ENCODING] = value
 
 
-def encoding_errors() -> str:
-    """What `encoding_option` says; a command without it is strict."""
-    return str(click.get_current_context().meta.get(ENCODING, "strict"))
+def encoding_errors(otherwise: str = "strict") -> str:
+    """What `encoding_option` says, `otherwise` where it says nothing."""
+    return click.get_current_context().meta.get(ENCODING) or otherwise
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -101,6 +101,14 @@ def option_of(options: type[Any], name: str, **changes: Any) -> Callable[[F], F]
 
 
 encoding_option = option_of(ReadingOptions, "encoding_errors", expose_value=False, callback=_keep_encoding)
+trained_encoding_option = option_of(
+    ReadingOptions,
+    "encoding_errors",
+    default=None,
+    show_default="as in training",
+    expose_value=False,
+    callback=_keep_encoding,
+)
 # How text is read: keyword arguments of the same names in embedkit.vocabulary.corpus.Corpus.from_text.
 READING = tuple(defaults(ReadingOptions))
 corpus_options = chain(*(option_of(ReadingOptions, name) for name in READING), field_options, morpheme_options)
