@@ -220,10 +220,10 @@ def _leave_out_headers(data: LabelledSets, first: list[int]) -> None:
     seen = set(first)
     others = Counter(label for i, labels in enumerate(data.labels) if i not in seen for label in labels)
     n_short = sum(is_short(text) for i, text in enumerate(data.texts) if i not in seen)
+    share = n_short / max(1, len(data) - len(first))
     for i in reversed(first):
-        share = n_short / max(1, len(data) - len(first))
         if looks_like_header(data.places[i], data.texts[i], data.labels[i], others, share):
-            data.headers.append(data.places[i])
+            data.headers.insert(0, data.places[i])
             for column in (data.texts, data.labels, data.places):
                 del column[i]
 

@@ -71,6 +71,14 @@ def test_a_short_first_line_with_a_label_of_its_own(tmp_path, header):
     assert len(data) == 40 and len(data.headers) == 1
 
 
+def test_a_header_in_each_of_several_files(tmp_path):
+    paths = [tmp_path / f"{i}.tsv" for i in range(3)]
+    for i, path in enumerate(paths):
+        path.write_text("\n".join(["quote\tverdict", *REVIEWS[10 * i : 10 * i + 10]]), encoding="utf-8")
+    data = read_label_sets(paths)
+    assert len(data) == 30 and len(data.headers) == 3 and not any(place.endswith("line 1") for place in data.places)
+
+
 @pytest.mark.parametrize(
     "first, others",
     [
