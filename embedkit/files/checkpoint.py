@@ -90,6 +90,20 @@ def load_checkpoint(folder: str | os.PathLike[str], kind: str, *, version: int =
         return _loaded(place, shown(path), kind, version)
 
 
+def stored_values(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """The plain values of a checkpoint without its arrays, of any kind of run; empty where none can be read, which
+    `load_checkpoint` tells."""
+    path = file_in(folder)
+    if not is_there(path):
+        return {}
+    with on_disk(path) as place:
+        try:
+            found = SafetensorsFile(place, shown(path), expected="a training checkpoint").json("state")
+        except FormatError:
+            return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _loaded(path: Path, name: str, kind: str, version: int) -> Checkpoint:
     try:
         file = SafetensorsFile(path, name, expected="a training checkpoint")

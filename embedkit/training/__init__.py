@@ -47,6 +47,7 @@ from embedkit.training.options import (
     settle,
 )
 from embedkit.training.run import Run
+from embedkit.training.state import as_stopped
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 
@@ -177,7 +178,8 @@ def train(
         A folder or URL for the state of the run, written every `checkpoint_every` seconds and on Ctrl-C. It stays there
         when training ends: delete it once the vectors are saved.
     resume : bool
-        Go on from the checkpoint, where there is one. More `epochs` than before are possible, and any `workers`.
+        Go on from the checkpoint, where there is one. More `epochs` than before are possible, and any `workers`; what
+        the corpus decides, and `epochs`, are those of the checkpoint unless they are given again.
     note : callable, optional
         Is told in one line what a user should know: that there was no checkpoint, what more epochs mean.
     mmap_above : int, optional
@@ -324,6 +326,8 @@ def train(
         if config is None:
             model, config = None, config_of(base, model, given, idle_of(corpus))
     settled = settle(model, config, given)
+    if resume and checkpoint is not None:
+        settled = as_stopped(settled, given, checkpoint)
     known = init if continue_from is None else continue_from
     check_still(lock, compass, settled, known=known, cluster=cluster)
     run = Run(progress, log, checkpoint, resume, checkpoint_every, known, note, lock, compass)

@@ -15,17 +15,20 @@ a run that was not; with one worker on the same kind of processor it ends with t
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from embedkit.errors import TrainingError
-from embedkit.files.checkpoint import save_checkpoint
+from embedkit.errors import ConfigError, TrainingError
+from embedkit.files.checkpoint import save_checkpoint, stored_values
 from embedkit.files.resuming import check_same_run, find_checkpoint
 from embedkit.interrupts import Interrupts, held_back
+from embedkit.options import defaults, used
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.threads import Timetable
 from embedkit.training.monitor import Monitor, check_finite
@@ -41,6 +44,8 @@ MAY_CHANGE = (
     "keep_output",
     "glove_vectors",
 )  # between a run and the run that resumes it
+
+AS_STOPPED = ("epochs", "keep_output", "glove_vectors")  # of these, where they are not given again
 
 
 class Family(Protocol):
@@ -246,6 +251,24 @@ class Session:
                 f"going on from epoch {step / steps:.1f} with {epochs} epochs instead of {epochs_before}: "
                 + _what_the_rate_does(work.rate, step / (steps * epochs_before), step / (steps * epochs))
             )
+
+
+def as_stopped(config: TrainingConfig, given: Collection[str], folder: str | os.PathLike[str]) -> TrainingConfig:
+    """The configuration of a run that goes on, with what the run in the checkpoint had where it was not `given` again:
+    options that a corpus decides, and those that a run may change."""
+    was = stored_values(folder).get("config")
+    if not isinstance(was, dict) or was.get("model") != config.model:
+        return config
+    usual, now = defaults(type(config)), used(config)
+    names = [
+        name
+        for name, value in now.items()
+        if name not in given and (value is None or (name in AS_STOPPED and value == usual[name]))
+    ]
+    try:
+        return dataclasses.replace(config, **{name: was[name] for name in names if was.get(name) is not None})
+    except ConfigError:  # of a damaged checkpoint, which is refused when it is loaded
+        return config
 
 
 def _what_the_rate_does(rate: Callable[[float], float] | None, before: float, now: float) -> str:

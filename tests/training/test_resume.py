@@ -168,6 +168,27 @@ def test_more_epochs_go_on_and_say_what_the_rate_does(corpus, tmp_path):
     assert "falls to 2.5e-06" in notes[0]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": "skipgram", "epochs": 60},
+        {"model": "skipgram", "epochs": 4, "learning_rate": 0.01, "window": 3, "sample": 0.01, "ns_exponent": 0.5},
+        {"model": "fasttext", "bucket": 500, "epochs": 4, "min_n": 2, "max_n": 3},
+        {"model": "glove", "epochs": 60, "x_max": 5.0, "keep_output": True, "glove_vectors": "word"},
+    ],
+)
+def test_what_was_given_to_the_stopped_run_holds_unless_it_is_given_again(corpus, tmp_path, options):
+    stopped(corpus, tmp_path, 12, {**options, "vector_size": 10, "workers": 1})
+    notes = []
+    again = {"checkpoint": tmp_path, "resume": True, "note": notes.append, "vector_size": 10, "workers": 1}
+    kept = {name: value for name, value in options.items() if name in ("model", "bucket")}
+    model = embedkit.train(corpus, **again, **kept)
+    assert {name: model.config[name] for name in options} == options
+    assert not any("instead of" in note for note in notes)
+    more = embedkit.train(corpus, **again, **kept, epochs=options["epochs"] + 1)
+    assert more.config["epochs"] == options["epochs"] + 1 and "instead of" in notes[-1]
+
+
 def test_fewer_epochs_than_are_done_are_refused(corpus, tmp_path):
     options = {**SMALL, "model": "skipgram", "workers": 1}
     stopped(corpus, tmp_path, 40, options)
