@@ -1,0 +1,36 @@
+"""`make bench` runs every benchmark that can be run."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("make") is None or sys.platform == "win32", reason="there is no make, or its shell is another"
+)
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("target", ["bench", "bench-full"])
+def test_without_a_text_the_others_run(tmp_path, target):
+    python = tmp_path / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "ran $2"\n')
+    python.chmod(0o755)
+    (tmp_path / "venv" / "installed-bench").touch()
+
+    def lines():
+        command = ["make", target, f"VENV={tmp_path / 'venv'}", f"DATA={tmp_path}"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()
+
+    without = lines()
+    ran = [line for line in without if line.startswith("ran")]
+    assert ran == ["ran tests.benchmarks.scaling", "ran tests.benchmarks.neighbour_index"]
+    left_out = [line for line in without if line.startswith("left out")]
+    assert left_out and all("is not in" in line and "corpora/README.md" in line for line in left_out)
+    for name in ("en_wiki.txt", "ko_wiki.txt.xz"):
+        (tmp_path / name).touch()
+    assert len([line for line in lines() if line.startswith("ran")]) == len(left_out) + 2
