@@ -151,3 +151,12 @@ def test_ten_thousand_characters(run, model):
     status, rows, _ = run("similar", model, "학" * 10_000, "--topn", 1)
     assert status == 0
     assert len(rows) == 1
+
+
+def test_a_model_in_the_place_of_a_word_is_refused(tmp_path, capsys):
+    model = tmp_path / "m.safetensors"
+    model.touch()
+    assert main(["subwords", str(model), "학교"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"{model} is a file, and stands where the words do; a model is named by --vectors" in told.err

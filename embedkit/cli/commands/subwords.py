@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -46,6 +47,8 @@ def subwords(words: tuple[str, ...], model: str | None, as_json: bool, quiet: bo
         refuse(lengths, "with `model`, which says how words are split")
         _shares(model, words, as_json, quiet)
         return
+    if len(words) > 1 and Path(words[0]).suffix and Path(words[0]).is_file():
+        raise ConfigError(f"{words[0]} is a file, and stands where the words do; a model is named by `model`")
     refuse_reading("without `model`")
     kind = given.pop("kind", "chars")
     own = {"chars": ("min_n", "max_n"), "jamo": ("min_jamo", "max_jamo", "min_syllables", "max_syllables")}[kind]
