@@ -92,9 +92,9 @@ def fit(
 def row_size_for(vector_size: int) -> int:
     """The parameters of a row, padded to whole vectors of the processor."""
     from embedkit.kernels.glove import FIRST_LANE
-    from embedkit.kernels.simd import LANES
+    from embedkit.kernels.simd import whole_vectors
 
-    return -(-(vector_size + FIRST_LANE) // LANES) * LANES
+    return whole_vectors(vector_size + FIRST_LANE)
 
 
 class GloVe:

@@ -354,7 +354,7 @@ def test_what_was_written_is_json_where_that_is_asked_for(model, tmp_path, capsy
 
 
 def test_small_numbers_have_digits_where_they_are_what_is_asked_for(tmp_path, capsys):
-    assert main(["show", "gradients", "--steps", "50"]) == 0
+    assert main(["show", "gradients", "--steps", "50", "--forget-bias", "0"]) == 0
     first = capsys.readouterr().out.splitlines()[1].split("\t")
     assert all(0 < float(value) < 1e-6 for value in first[1:])
     (tmp_path / "t.txt").write_text("a b c d\nb c d a\nc d a b\n" * 5)
