@@ -66,7 +66,8 @@ interop: $(VENV)/installed-interop
 		|| echo "interop: PyTorch 2.13.0 could not be installed; its comparisons are skipped"
 	$(PY) -m pip install --quiet --disable-pip-version-check sentence-transformers fastembed \
 		|| echo "interop: sentence-transformers or FastEmbed could not be installed; their comparisons are skipped"
-	$(PY) -m pytest -o addopts=-q -n 2 --dist loadfile tests/interop $(wildcard tests/nn/test_torch_*.py)
+	$(PY) -m pytest -o addopts=-q -n 2 --dist loadfile tests/interop $(wildcard tests/nn/test_torch_*.py) \
+		tests/nn/test_pieces.py tests/counting/test_tfidf.py tests/counting/test_association.py
 
 # A benchmark that needs a text: without it the others run all the same.
 define with

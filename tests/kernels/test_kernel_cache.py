@@ -241,26 +241,6 @@ def test_what_a_compiler_may_reorder_is_compiled_into_each_kernel_that_calls_it(
     assert helpers >= 10 and not apart
 
 
-STARTED = """
-import sys
-import numpy as np
-from embedkit.kernels.utf8 import is_syllable
-assert is_syllable(0xEA, 0xB0)
-assert not [name for name in sys.modules if name.startswith("scipy.linalg")]
-import numba
-square = np.arange(4.0).reshape(2, 2)
-assert numba.njit(lambda a: a @ a)(square).tolist() == [[2.0, 3.0], [6.0, 11.0]]
-assert "scipy.linalg" in sys.modules
-assert numba.njit(lambda a: np.correlate(a, a))(np.ones(3))[0] == 3.0
-"""
-
-
-def test_kernels_load_no_linear_algebra_and_leave_it_to_others():
-    pytest.importorskip("scipy.linalg")
-    run = subprocess.run([sys.executable, "-c", STARTED], capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-
-
 @pytest.mark.parametrize(("name", "features", "wide"), [("haswell", None, 8), ("znver5", None, 16), ("x", "+avx2", 8)])
 def test_vectors_are_as_wide_as_those_of_the_processor_that_is_compiled_for(name, features, wide):
     environment = {**os.environ, "NUMBA_CPU_NAME": name, **({"NUMBA_CPU_FEATURES": features} if features else {})}
