@@ -1,7 +1,8 @@
-"""Numbers that a worker keeps on disk: they take no memory, however long the corpus is."""
+"""Numbers that a run keeps on disk: they take no memory, however long the corpus is."""
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any
 
@@ -38,32 +39,65 @@ class Spool:
         """Write an array behind the others; returns where it begins, in bytes."""
         with self._lock:
             start = self._end
-            self._write(start, array)
-            self._end = self._file.tell()
+            self._end += array.nbytes
+        self._write(start, array)
         return start
 
     def put(self, start: int, array: np.ndarray) -> None:
         """Write an array that begins at a byte, over what stands there."""
-        with self._lock:
-            self._write(start, array)
+        self._write(start, array)
 
     def _write(self, start: int, array: np.ndarray) -> None:
         data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-        self._file.seek(start)
         try:
             while data:  # an unbuffered file may take a part only
-                data = data[self._file.write(data) :]
+                n = self._write_at(start, data)
+                start, data = start + n, data[n:]
         except OSError as error:
             raise self._full(error) from error
 
     def read(self, dtype: Any, start: int, n: int) -> np.ndarray:
-        """The n numbers that begin at a byte."""
-        with self._lock:
-            self._file.seek(start)
-            return np.fromfile(self._file, dtype, n)
+        """The n numbers that begin at a byte.
+
+        Raises
+        ------
+        EmbedkitError
+            Where the disk fails.
+        """
+        found = np.empty(n, dtype)
+        data = found.view(np.uint8).data
+        try:
+            while data:
+                got = self._read_at(start, data)
+                if not got:
+                    raise OSError(f"it ends at byte {start}")
+                start, data = start + got, data[got:]
+        except OSError as error:
+            raise EmbedkitError(f"cannot read {self._what} back from the disk: {error.strerror or error}") from error
+        return found
+
+    if hasattr(os, "preadv"):  # several threads at a time
+
+        def _write_at(self, start: int, data: memoryview) -> int:
+            return os.pwrite(self._file.fileno(), data, start)
+
+        def _read_at(self, start: int, data: memoryview) -> int:
+            return os.preadv(self._file.fileno(), [data], start)
+
+    else:
+
+        def _write_at(self, start: int, data: memoryview) -> int:
+            with self._lock:
+                self._file.seek(start)
+                return int(self._file.write(data))
+
+        def _read_at(self, start: int, data: memoryview) -> int:
+            with self._lock:
+                self._file.seek(start)
+                return int(self._file.readinto(data))
 
     def _full(self, error: OSError) -> EmbedkitError:
         return EmbedkitError(
-            f"a worker cannot keep {self._what} in its folder for temporary files: {error.strerror or error}; "
-            "TMPDIR names another one"
+            f"cannot keep {self._what} in the folder for temporary files: {error.strerror or error}; TMPDIR names "
+            "another one"
         )

@@ -33,21 +33,17 @@ _fast = ("fast",)
 
 
 @kernel
-def arrange_group(offsets, columns, values, words, n_groups, weighting, start, block_starts, pairs, targets, state):
+def arrange_group(offsets, columns, values, n_groups, weighting, starts, pairs, targets, state):
     """Write the records of one group of rows, block after block, shuffled inside each.
 
     Parameters
     ----------
-    offsets : int64 (n_words + 1,), columns : int32, values : float64
-        The counts.
-    words : int32 (n,)
-        The words of the group, in the order of their rows.
+    offsets : int64 (n_rows + 1,), columns : int32, values : float64
+        The counts of the group's rows.
     n_groups : int
     weighting : (x_max, weight_exponent)
-    start : int
-        Place of the group's first record.
-    block_starts : int64 (n_groups + 1,)
-        Filled: block g's records are ``block_starts[g] .. block_starts[g + 1] - 1``.
+    starts : int64 (n_groups + 1,)
+        Filled: block g's records are ``starts[g] .. starts[g + 1] - 1``.
     pairs : uint16 (n_records, 2)
         Filled: row in the group of rows, row in the group of columns.
     targets : float32 (n_records, 2)
@@ -55,17 +51,15 @@ def arrange_group(offsets, columns, values, words, n_groups, weighting, start, b
     state : uint64 (1,)
         Random state.
     """
-    block_starts[:] = 0
-    for word in words:
-        for k in range(offsets[word], offsets[word + 1]):
-            block_starts[group_of(columns[k], n_groups) + 1] += 1
-    block_starts[0] = start
+    starts[:] = 0
+    for k in range(columns.shape[0]):
+        starts[group_of(columns[k], n_groups) + 1] += 1
     for g in range(n_groups):
-        block_starts[g + 1] += block_starts[g]
-    fill = block_starts[:-1].copy()
+        starts[g + 1] += starts[g]
+    fill = starts[:-1].copy()
     x_max, exponent = weighting
-    for row in range(words.shape[0]):
-        for k in range(offsets[words[row]], offsets[words[row] + 1]):
+    for row in range(offsets.shape[0] - 1):
+        for k in range(offsets[row], offsets[row + 1]):
             g = group_of(columns[k], n_groups)
             place = fill[g]
             fill[g] = place + 1
@@ -75,8 +69,8 @@ def arrange_group(offsets, columns, values, words, n_groups, weighting, start, b
             targets[place, 0] = np.log(x)
             targets[place, 1] = 1.0 if x >= x_max else (x / x_max) ** exponent
     for g in range(n_groups):
-        first = block_starts[g]
-        for k in range(block_starts[g + 1] - 1, first, -1):
+        first = starts[g]
+        for k in range(starts[g + 1] - 1, first, -1):
             other = first + next_below(state, k - first + 1)
             for side in range(2):
                 pairs[k, side], pairs[other, side] = pairs[other, side], pairs[k, side]

@@ -11,6 +11,8 @@ from typing import Any
 from embedkit.cluster.connecting import engine_of
 from embedkit.cluster.cooccurrence import HeldCounts, SpreadCounts
 from embedkit.counting import Cooccurrences, Window, count_cooccurrences
+from embedkit.counting.counting import count_blocks
+from embedkit.counting.rows import RowBlock
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.progress import ProgressCallback
 from embedkit.threads import usable_cores
@@ -92,14 +94,51 @@ def counts_for(
         counts = cooccurrences.count(window, run.progress)
     elif corpus is not None:
         counts = count_cooccurrences(corpus, window, workers=config.workers, progress=run.progress)
-    elif isinstance(cooccurrences, Cooccurrences):
-        counts = cooccurrences
-    elif cooccurrences is not None:
-        from embedkit.counting.files import load
-
-        counts = load(cooccurrences, vocabulary, workers=config.workers, progress=run.progress)
     else:
-        raise ConfigError(f"model {config.model} needs a corpus or `cooccurrences`")
+        counts = _given(config, run, cooccurrences, vocabulary)
     if len(counts) == 0:
-        raise CorpusError("there is nothing to train on: no two words stand near each other (a word a line?)")
+        raise nothing_to_train_on()
     return counts
+
+
+@contextlib.contextmanager
+def blocks_for(
+    corpus: Corpus | None,
+    config: TrainingConfig,
+    run: Run,
+    cooccurrences: str | os.PathLike[str] | Cooccurrences | ClusterCounts | None,
+    vocabulary: Vocabulary | None,
+) -> Iterator[tuple[Vocabulary, Iterator[RowBlock]]]:
+    """The same counts a block of rows at a time, and their vocabulary: those of a corpus are never all in memory."""
+    window = Window(config.window)
+    if isinstance(cooccurrences, ClusterCounts):
+        with cooccurrences.spread(window, run.progress) as spread:
+            yield spread.vocabulary, spread.blocks(progress=run.progress)
+    elif corpus is not None:
+        blocks = count_blocks(corpus, window, workers=config.workers, progress=run.progress)
+        with contextlib.closing(blocks):
+            yield corpus.vocabulary, blocks
+    else:
+        counts = _given(config, run, cooccurrences, vocabulary)
+        yield counts.vocabulary, counts.blocks()
+
+
+def _given(
+    config: TrainingConfig,
+    run: Run,
+    cooccurrences: str | os.PathLike[str] | Cooccurrences | None,
+    vocabulary: Vocabulary | None,
+) -> Cooccurrences:
+    """Counts that were made before."""
+    if isinstance(cooccurrences, Cooccurrences):
+        return cooccurrences
+    if cooccurrences is None:
+        raise ConfigError(f"model {config.model} needs a corpus or `cooccurrences`")
+    from embedkit.counting.files import load
+
+    return load(cooccurrences, vocabulary, workers=config.workers, progress=run.progress)
+
+
+def nothing_to_train_on() -> CorpusError:
+    """What to say where there are no counts."""
+    return CorpusError("there is nothing to train on: no two words stand near each other (a word a line?)")

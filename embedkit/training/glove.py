@@ -16,19 +16,23 @@ squared gradients at 1, the cost shown is the mean of ½ f(x) (w · c + b + c_b 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 
 import numpy as np
 
 from embedkit.counting import Cooccurrences
+from embedkit.counting.rows import RowBlock
 from embedkit.errors import TrainingError
+from embedkit.progress import Progress, ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.threads import Timetable, run_rounds
-from embedkit.training.counts import ClusterCounts, counts_for
+from embedkit.training.counts import ClusterCounts, blocks_for, nothing_to_train_on
 from embedkit.training.glove_cluster import train_on_cluster, work_of
-from embedkit.training.glove_records import Groups, Records, counts_digest, round_blocks, squares
+from embedkit.training.glove_disk import Made, PartCounts, make_records, rows_of_groups
+from embedkit.training.glove_records import Groups, round_blocks
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
+from embedkit.training.schedule import replicas_digest
 from embedkit.training.starting import Start, start_from
 from embedkit.training.state import Session, corpus_digest
 from embedkit.training.suiting import suited
@@ -76,17 +80,37 @@ def fit(
             config = suited(config, spread.vocabulary, spread.vocabulary.total, run)
             groups = Groups.of(len(spread.vocabulary), config.replicas)
             return train_on_cluster(GloVe(spread.vocabulary, config, groups.order()), spread, groups, config, run)
-    counts = counts_for(corpus, config, run, cooccurrences, vocabulary)
-    config = suited(config, counts.vocabulary, int(counts.vocabulary.counts.sum()), run)
-    digest = ""
-    if run.checkpoint is not None and config.replicas is not None:
-        digest = counts_digest(counts, Groups.of(len(counts.vocabulary), config.replicas))
-    elif run.checkpoint is not None:
-        digest = corpus_digest(counts.vocabulary.digest(), counts.offsets, counts.columns, counts.values)
-    records = Records(counts, config, run.progress)
-    family = GloVe(counts.vocabulary, config, np.concatenate(records.members), lock=run.lock)
-    del counts
-    return train(family, records, config, run, digest)
+    with blocks_for(corpus, config, run, cooccurrences, vocabulary) as (words, blocks):
+        config = suited(config, words, int(words.counts.sum()), run)
+        groups = Groups.of(len(words), config.replicas or 1)
+        made = records_of(blocks, groups, config, run.progress)
+    if len(made.records) == 0:
+        raise nothing_to_train_on()
+
+    def digest() -> str:
+        parts = [made.prints[part.start : part.stop] for part in map(groups.of_part, range(groups.replicas))]
+        return replicas_digest(words.digest(), [corpus_digest(" ".join(part)) for part in parts])
+
+    family = GloVe(words, config, groups.order(), lock=run.lock)
+    return train(family, made, groups, config, run, digest)
+
+
+def records_of(
+    blocks: Iterable[RowBlock], groups: Groups, config: TrainingConfig, progress: ProgressCallback | None = None
+) -> Made:
+    """The records of all counts, on disk."""
+    counts = PartCounts()
+    members = [groups.members(g) for g in range(groups.n)]
+    n = 0
+    for k, block in enumerate(blocks):
+        counts.add(k, [rows_of_groups(block, members)])
+        n += len(block.columns)
+
+    def report(done: int) -> None:
+        if progress is not None:
+            progress(Progress("shuffling", done, n, "records"))
+
+    return make_records(counts, groups, range(groups.n), config, config.workers, report)
 
 
 def row_size_for(vector_size: int) -> int:
@@ -204,7 +228,9 @@ class GloVe:
         )
 
 
-def train(family: GloVe, records: Records, config: TrainingConfig, run: Run, digest: str) -> KeyedVectors:
+def train(
+    family: GloVe, made: Made, groups: Groups, config: TrainingConfig, run: Run, digest: Callable[[], str]
+) -> KeyedVectors:
     """Go through all rounds of all passes.
 
     Raises
@@ -214,21 +240,22 @@ def train(family: GloVe, records: Records, config: TrainingConfig, run: Run, dig
     """
     from embedkit.kernels.glove import make_train_block
 
-    n_groups, starts = records.n_groups, records.block_starts
-    work = work_of(n_groups, len(records), squares(records.targets))
-    session = Session(family, config, run, work, lambda: digest)
+    records, n_groups = made.records, groups.n
+    # the fingerprint of runs without replicas was of the counts as a whole once
+    work = work_of(n_groups, len(records), made.squares, rule=1 if config.replicas else 2)
+    session = Session(family, config, run, work, digest)
     train_block = make_train_block(family.row_size)
-    first_rows = np.concatenate([[0], np.cumsum([len(m) for m in records.members])])
     control, rate = np.zeros(1, np.int64), np.float32(config.learning_rate)
-    words, contexts = family.words, family.contexts
-    train_block(records.pairs, records.targets, 0, 0, words, contexts, 0, 0, rate, control)  # compile
-    sizes = np.diff(starts, axis=1)
+    words, contexts, first_rows = family.words, family.contexts, groups.first_rows
+    train_block(*records.read(0, 0, 0), 0, 0, words, contexts, 0, 0, rate, control)  # compile
+    sizes = np.stack([np.diff(records.groups[g]) for g in range(n_groups)])
 
     def step(_: int, block: tuple[int, int]) -> tuple[int, float]:
         i, j = block
-        start, stop, rows = int(starts[i, j]), int(starts[i, j + 1]), (int(first_rows[i]), int(first_rows[j]))
-        cost = train_block(records.pairs, records.targets, start, stop, words, contexts, *rows, rate, control)
-        return stop - start, float(cost)
+        pairs, targets = records.read(i, j, j + 1)
+        rows = first_rows[i], first_rows[j]
+        cost = train_block(pairs, targets, 0, len(pairs), words, contexts, *rows, rate, control)
+        return len(pairs), float(cost)
 
     def round_of(at: int) -> Generator[list[tuple[int, int]], list[tuple[int, float]], None]:
         epoch, k = divmod(at, n_groups)

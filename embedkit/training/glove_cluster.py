@@ -19,8 +19,8 @@ import numpy as np
 from embedkit.cluster.cooccurrence import HeldCounts, SpreadCounts
 from embedkit.cluster.engine import reported
 from embedkit.cluster.shared import SharedAddress
-from embedkit.errors import CorpusError
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.training.counts import nothing_to_train_on
 from embedkit.training.glove_disk import Summary, rows_of_part
 from embedkit.training.glove_records import Groups
 from embedkit.training.glove_turns import StepsOrder, StepsReply, train_steps
@@ -54,9 +54,9 @@ class TwoSided(Family, Protocol):
     row_size: int
 
 
-def work_of(n_groups: int, n_records: int, weighted: float) -> Work:
+def work_of(n_groups: int, n_records: int, weighted: float, rule: int = 1) -> Work:
     """How much there is to do; `weighted` is the sum of f(x) (log x)² over all records."""
-    return Work(n_groups, n_records, None, "records", "cost", 0.5 * weighted / n_records)
+    return Work(n_groups, n_records, None, "records", "cost", 0.5 * weighted / n_records, rule)
 
 
 def train_on_cluster(
@@ -77,7 +77,7 @@ def train_on_cluster(
     with RemoteParts(family, counts, groups, config, run).dealt() as parts:
         n = sum(summary.n for summary in parts.summaries.values())
         if n == 0:
-            raise CorpusError("there is nothing to train on: no two words stand near each other (a word a line?)")
+            raise nothing_to_train_on()
         work = work_of(groups.n, n, sum(summary.squares for _, summary in sorted(parts.summaries.items())))
 
         def digest() -> str:

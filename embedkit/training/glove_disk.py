@@ -1,15 +1,21 @@
-"""What a worker of a cluster keeps on disk for GloVe: the counts of its parts as they come, then their records."""
+"""What GloVe keeps on disk: the counts of groups of rows as they come, then their records.
+
+So memory does not grow with the corpus, neither on one machine, which has all the groups, nor on a worker of a cluster,
+which has those of its parts. What was written lately the system has in memory anyway, where there is room for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from embedkit.counting.rows import RowBlock
 from embedkit.files.spool import Spool
-from embedkit.training.glove_records import Groups
+from embedkit.threads import ordered_map
+from embedkit.training.glove_records import Groups, arrange, fingerprint, squares
+from embedkit.training.options import TrainingConfig
 
 
 class Summary(NamedTuple):
@@ -33,12 +39,12 @@ class Summary(NamedTuple):
 
 
 class PartRows(NamedTuple):
-    """The counts of some rows of a part.
+    """The counts of some rows of a block, group after group.
 
     Attributes
     ----------
     ends : int64 (each + 1,)
-        Where the rows of each of its groups begin, and the last one's end.
+        Where the rows of each of the groups begin, and the last one's end.
     lengths : int64 (n_rows,)
     columns : int32 (n,), values : float64 (n,)
         Row after row.
@@ -51,10 +57,10 @@ class PartRows(NamedTuple):
 
 
 class PartCounts:
-    """The counts of a part's rows on disk, as they come: stretches of rows, in each the groups one after the other."""
+    """The counts of groups of rows on disk, as they come: stretches of rows, in each the groups one after the other."""
 
     def __init__(self) -> None:
-        self._spool = Spool("the counts of its words")
+        self._spool = Spool("the counts of words")
         self.pieces: dict[int, list[tuple[np.ndarray, np.ndarray, int, int]]] = {}
 
     def add(self, piece: int, rows: Sequence[PartRows]) -> None:
@@ -88,45 +94,106 @@ class PartCounts:
 
 
 class PartRecords:
-    """The records of a part on disk, group after group.
+    """The records of groups of rows on disk, group after group.
 
     Attributes
     ----------
+    groups : dict of int to int64 (n_groups + 1,)
+        Where the blocks of each begin in it, and the last one's end.
     summary : Summary or None
-        When it is complete.
+        Of a part, when it is complete.
     """
 
     def __init__(self) -> None:
-        self._spool = Spool("the records of its words")
-        self.groups: dict[int, tuple[int, np.ndarray]] = {}  # where each begins, and its blocks in it
+        self._spool = Spool("the records of words")
+        self._places: dict[int, tuple[int, int]] = {}  # where its pairs and its targets begin
+        self.groups: dict[int, np.ndarray] = {}
         self.summary: Summary | None = None
+
+    def __len__(self) -> int:
+        return sum(int(starts[-1]) for starts in self.groups.values())
 
     def add(self, g: int, starts: np.ndarray, pairs: np.ndarray, targets: np.ndarray) -> None:
         """Keep a group's records, whose blocks begin at `starts`."""
-        at = self._spool.add(pairs)
-        self._spool.add(targets)
-        self.groups[g] = at, starts
+        self._places[g] = self._spool.add(pairs), self._spool.add(targets)
+        self.groups[g] = starts
 
     def read(self, g: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         """The pairs and targets of the records of blocks ``first .. last - 1`` of a group."""
-        at, starts = self.groups[g]
+        (pairs, targets), starts = self._places[g], self.groups[g]
         low, n = int(starts[first]), int(starts[last] - starts[first])
-        targets = at + 4 * int(starts[-1]) + 8 * low
         return (
-            self._spool.read(np.uint16, at + 4 * low, 2 * n).reshape(n, 2),
-            self._spool.read(np.float32, targets, 2 * n).reshape(n, 2),
+            self._spool.read(np.uint16, pairs + 4 * low, 2 * n).reshape(n, 2),
+            self._spool.read(np.float32, targets + 8 * low, 2 * n).reshape(n, 2),
         )
+
+
+class Made(NamedTuple):
+    """Records that were made of counts.
+
+    Attributes
+    ----------
+    records : PartRecords
+    prints : list of str
+        The fingerprint of the counts of each group.
+    squares : float
+        The sum of f(x) (log x)² over the records.
+    """
+
+    records: PartRecords
+    prints: list[str]
+    squares: float
+
+
+def make_records(
+    counts: PartCounts,
+    groups: Groups,
+    mine: range,
+    config: TrainingConfig,
+    workers: int = 1,
+    report: Callable[[int], None] | None = None,
+) -> Made:
+    """Make the records of the groups that counts were kept of.
+
+    Parameters
+    ----------
+    counts : PartCounts
+    groups : Groups
+    mine : range
+        Which of all groups they are.
+    config : TrainingConfig
+    workers : int
+        Threads, each with a group at a time in memory.
+    report : callable, optional
+        Is told how many records are made.
+    """
+    records = PartRecords()
+
+    def make(i: int) -> tuple[str, float]:
+        lengths, columns, values = counts.group(i)
+        starts, pairs, targets = arrange(groups, config, mine[i], lengths, columns, values)
+        records.add(i, starts, pairs, targets)
+        return fingerprint(lengths, [columns], [values]), squares(targets)
+
+    prints, weighted = [], 0.0
+    for print_, some in ordered_map(make, range(len(mine)), workers, "arrange"):
+        prints.append(print_)
+        weighted += some
+        if report is not None:
+            report(len(records))
+    return Made(records, prints, weighted)
 
 
 def rows_of_part(blocks: Sequence[RowBlock], groups: Groups, part: int) -> list[PartRows]:
     """The rows of a part among those of blocks, of each block in the order of the groups."""
     mine = [groups.members(g) for g in groups.of_part(part)]
-    return [_rows_in(block, mine) for block in blocks]
+    return [rows_of_groups(block, mine) for block in blocks]
 
 
-def _rows_in(block: RowBlock, mine: Sequence[np.ndarray]) -> PartRows:
+def rows_of_groups(block: RowBlock, members: Sequence[np.ndarray]) -> PartRows:
+    """The rows of groups among those of a block, in the order of the groups; `members` are the words of each."""
     edges = [block.first, block.first + len(block.lengths)]
-    there = [words[slice(*np.searchsorted(words, edges))] - block.first for words in mine]
+    there = [words[slice(*np.searchsorted(words, edges))] - block.first for words in members]
     rows = np.concatenate(there)
     offsets, lengths = np.concatenate([[0], np.cumsum(block.lengths)]), block.lengths[rows]
     before = np.cumsum(lengths) - lengths

@@ -9,73 +9,14 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from embedkit.counting import Cooccurrences
 from embedkit.errors import ConfigError
-from embedkit.progress import Progress, ProgressCallback
-from embedkit.threads import run_tasks
 from embedkit.training.options import TrainingConfig
-from embedkit.training.schedule import replicas_digest
-from embedkit.training.state import corpus_digest
 
 # The rows of two groups take about 1 MB at 100 dimensions, half the second-level cache of the machines measured:
 # with 500 to 1200 rows a group speed and cost are the same, with 3000 it is a third slower.
 GROUP_ROWS = 1000
 MAX_GROUPS = 256
 MAX_GROUP_ROWS = 1 << 16  # a row in its group is a uint16
-
-
-class Records:
-    """The counts as records in the order of training.
-
-    Attributes
-    ----------
-    n_groups : int
-    pairs : uint16 (n, 2)
-    targets : float32 (n, 2)
-    block_starts : int64 (n_groups, n_groups + 1)
-        Where each block starts and its group's last one ends.
-    """
-
-    def __init__(self, counts: Cooccurrences, config: TrainingConfig, progress: ProgressCallback | None = None) -> None:
-        from embedkit.kernels.glove import arrange_group
-
-        n_words, n = len(counts.vocabulary), len(counts)
-        self.n_groups = groups_for(n_words, config.replicas or 1)
-        self.pairs, self.targets = np.empty((n, 2), np.uint16), np.empty((n, 2), np.float32)
-        self.block_starts = np.zeros((self.n_groups, self.n_groups + 1), np.int64)
-        self.members = [members(g, self.n_groups, n_words) for g in range(self.n_groups)]
-        lengths = np.diff(counts.offsets)
-        starts = np.concatenate([[0], np.cumsum([lengths[words].sum() for words in self.members])])
-        seeds = group_seeds(config.seed, self.n_groups)
-
-        def arrange(_: int, g: int) -> int:
-            arrange_group(
-                counts.offsets,
-                counts.columns,
-                counts.values,
-                self.members[g],
-                self.n_groups,
-                (float(config.x_max), float(config.weight_exponent)),
-                int(starts[g]),
-                self.block_starts[g],
-                self.pairs,
-                self.targets,
-                seeds[g : g + 1].copy(),
-            )
-            return int(starts[g + 1] - starts[g])
-
-        done = 0
-
-        def report(_: int, n_records: int) -> None:
-            nonlocal done
-            done += n_records
-            if progress is not None:
-                progress(Progress("shuffling", done, n, "records"))
-
-        run_tasks(arrange, range(self.n_groups), config.workers, control=np.zeros(1, np.int64), on_result=report)
-
-    def __len__(self) -> int:
-        return len(self.pairs)
 
 
 def groups_for(n_words: int, replicas: int = 1) -> int:
@@ -230,17 +171,32 @@ def fingerprint(lengths: np.ndarray, columns: Iterable[np.ndarray], values: Iter
     return " ".join(found)
 
 
-def counts_digest(counts: Cooccurrences, groups: Groups) -> str:
-    """A fingerprint of counts that workers can make together, each of its parts."""
-    vocabulary = counts.vocabulary.digest()
+def arrange(
+    groups: Groups, config: TrainingConfig, g: int, lengths: np.ndarray, columns: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The records of a group of rows in the order of training, of the counts of its rows.
 
-    def of_group(g: int) -> str:
-        words = groups.members(g)
-        places = [
-            slice(start, stop) for start, stop in zip(counts.offsets[words], counts.offsets[words + 1], strict=True)
-        ]
-        lengths = np.diff(counts.offsets)[words]
-        return fingerprint(lengths, (counts.columns[p] for p in places), (counts.values[p] for p in places))
+    Returns
+    -------
+    starts : int64 (n_groups + 1,)
+        Where each block starts, and the last one's end.
+    pairs : uint16 (n, 2)
+    targets : float32 (n, 2)
+    """
+    from embedkit.kernels.glove import arrange_group
 
-    parts = [corpus_digest(" ".join(map(of_group, groups.of_part(part)))) for part in range(groups.replicas)]
-    return replicas_digest(vocabulary, parts)
+    n = len(columns)
+    starts = np.zeros(groups.n + 1, np.int64)
+    pairs, targets = np.empty((n, 2), np.uint16), np.empty((n, 2), np.float32)
+    arrange_group(
+        np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]),
+        columns,
+        values,
+        groups.n,
+        (float(config.x_max), float(config.weight_exponent)),
+        starts,
+        pairs,
+        targets,
+        group_seeds(config.seed, groups.n)[g : g + 1].copy(),
+    )
+    return starts, pairs, targets

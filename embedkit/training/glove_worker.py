@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embedkit.cluster.shared import SharedAddress, SharedMemory
-from embedkit.training.glove_disk import PartCounts, PartRecords, PartRows, Summary
-from embedkit.training.glove_records import Groups, fingerprint, group_seeds, squares
+from embedkit.training.glove_disk import PartCounts, PartRecords, PartRows, Summary, make_records
+from embedkit.training.glove_records import Groups
 from embedkit.training.node import LINE, Meeting
 from embedkit.training.options import TrainingConfig
 from embedkit.training.remote_exchange import Mailbox
@@ -134,43 +134,12 @@ def arrange_part(share: str, setup: Setup, part: int, n_pieces: int) -> Summary 
         if counts is None or len(counts.pieces) != n_pieces:
             held.counts.pop(part, None)
             return None
-        held.records[part] = made = PartRecords()
-        digests, weighted = [], 0.0
-        for i, g in enumerate(setup.groups.of_part(part)):
-            lengths, columns, values = counts.group(i)
-            digests.append(fingerprint(lengths, [columns], [values]))
-            starts, pairs, targets = _arranged(setup, g, lengths, columns, values)
-            weighted += squares(targets)
-            made.add(i, starts, pairs, targets)
-        n = sum(int(starts[-1]) for _, starts in made.groups.values())
-        made.summary = Summary(part, corpus_digest(" ".join(digests)), n, weighted)
+        groups = setup.groups
+        made, prints, weighted = make_records(counts, groups, groups.of_part(part), setup.config)
+        made.summary = Summary(part, corpus_digest(" ".join(prints)), len(made), weighted)
+        held.records[part] = made
         del held.counts[part]  # only now: Dask does a task that failed again
         return made.summary
-
-
-def _arranged(
-    setup: Setup, g: int, lengths: np.ndarray, columns: np.ndarray, values: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The records of a group of rows: where its blocks start, pairs and targets."""
-    from embedkit.kernels.glove import arrange_group
-
-    config, n = setup.config, len(columns)
-    starts = np.zeros(setup.groups.n + 1, np.int64)
-    pairs, targets = np.empty((n, 2), np.uint16), np.empty((n, 2), np.float32)
-    arrange_group(
-        np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]),
-        columns,
-        values,
-        np.arange(len(lengths), dtype=np.int32),
-        setup.groups.n,
-        (float(config.x_max), float(config.weight_exponent)),
-        0,
-        starts,
-        pairs,
-        targets,
-        group_seeds(config.seed, setup.groups.n)[g : g + 1].copy(),
-    )
-    return starts, pairs, targets
 
 
 def give_group(share: str, part: int, i: int) -> tuple[Any, ...] | None:
@@ -179,7 +148,7 @@ def give_group(share: str, part: int, i: int) -> tuple[Any, ...] | None:
     records = None if held is None else held.records.get(part)
     if records is None or records.summary is None or i not in records.groups:
         return None
-    starts = records.groups[i][1]
+    starts = records.groups[i]
     return records.summary, starts, *records.read(i, 0, len(starts) - 1)
 
 

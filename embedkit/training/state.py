@@ -93,7 +93,8 @@ class Work:
     rate : callable, optional
         ``rate(share done) -> learning rate``; none where it stays the same.
     rule : int
-        Counts up when a family does the same step otherwise than before: a run goes on by the rule it began with.
+        Counts up when a family does the same step otherwise than before, or knows its corpus by something else: a run
+        goes on by the rule it began with.
     """
 
     steps: int
@@ -212,7 +213,7 @@ class Session:
                 self.config.to_dict(),
                 may_change=MAY_CHANGE,
                 data_was=metadata["corpus"],
-                data_now=self._digest,
+                data_now=self._digest if rule == self.work.rule else metadata["corpus"],
             )
             if rule != self.work.rule:
                 raise TrainingError(

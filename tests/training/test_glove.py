@@ -1,13 +1,17 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from embedkit.counting import Cooccurrences, count_cooccurrences
+from embedkit.counting import Cooccurrences, Window, count_cooccurrences
 from embedkit.counting.files import count_to_file
+from embedkit.counting.rows import RowBlock
 from embedkit.errors import ConfigError, CorpusError, EmbedkitError, TrainingError
+from embedkit.files import spool
+from embedkit.files.checkpoint import load_checkpoint, save_checkpoint
 from embedkit.kernels.glove import group_of, make_train_block
 from embedkit.kernels.simd import LANES
 from embedkit.query.storing import load
@@ -106,24 +110,67 @@ def test_every_word_has_one_row(n_words):
 def test_records_are_the_counts_shuffled():
     counts = count_cooccurrences(corpus())
     config = TrainingConfig.create("glove", x_max=10, **SMALL)
-    records = glove.Records(counts, config)
+    groups = glove_records.Groups.of(len(counts.vocabulary), 1)
+    made = glove.records_of(counts.blocks(), groups, config)
     found = []
-    for i in range(records.n_groups):
-        for j in range(records.n_groups):
-            for k in range(records.block_starts[i, j], records.block_starts[i, j + 1]):
-                found.append(
-                    (
-                        records.members[i][records.pairs[k, 0]],
-                        records.members[j][records.pairs[k, 1]],
-                        *records.targets[k],
-                    )
-                )
+    for i in range(groups.n):
+        for j in range(groups.n):
+            pairs, targets = made.records.read(i, j, j + 1)
+            rows, columns = groups.members(i)[pairs[:, 0]], groups.members(j)[pairs[:, 1]]
+            found += np.column_stack([rows, columns, targets]).tolist()
     rows = np.repeat(np.arange(len(counts.vocabulary)), np.diff(counts.offsets))
     weights = np.minimum(1, (counts.values / 10) ** 0.75)
     expected = np.column_stack([rows, counts.columns, np.log(counts.values), weights])
     found = np.array(found, float)
     np.testing.assert_allclose(found[np.lexsort(found[:, 1::-1].T)], expected, rtol=1e-6, atol=1e-7)
-    assert (np.diff(found[:, 0]) < 0).any() and records.n_groups > 1
+    assert (np.diff(found[:, 0]) < 0).any() and groups.n > 1 and len(made.records) == len(counts)
+
+
+def test_neither_counts_nor_records_are_in_memory_as_a_whole(monkeypatch):
+    monkeypatch.setattr(glove_records, "GROUP_ROWS", 50)
+    rng = np.random.default_rng(1)
+    corpus = Corpus.from_sentences(rng.integers(0, 2000, (600, 200)).astype(str).tolist(), min_count=1)
+    config = TrainingConfig.create("glove", x_max=10, **SMALL)
+    counts = count_cooccurrences(corpus, Window(15))
+    groups = glove_records.Groups.of(len(counts.vocabulary), 1)
+    lengths, at = np.diff(counts.offsets), counts.offsets
+    blocks = (
+        RowBlock(
+            row, lengths[row : row + 20], counts.columns[at[row] : at[row + 20]], counts.values[at[row] : at[row + 20]]
+        )
+        for row in range(0, len(lengths), 20)
+    )
+    tracemalloc.start()
+    try:
+        made = glove.records_of(blocks, groups, config)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert groups.n == 40 and len(made.records) == len(counts) > 1_000_000
+    assert peak < 4 * len(counts)  # of 12 bytes each
+
+
+def test_a_full_disk_is_one_line(monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(spool.Spool, "_write_at", full)
+    with pytest.raises(EmbedkitError, match=r"cannot keep the counts of words.*: No space left.*TMPDIR"):
+        train(corpus(), model="glove", **SMALL)
+
+
+def test_the_checkpoint_of_a_version_with_another_fingerprint_is_told_from_one_of_another_corpus(tmp_path):
+    def press(report):
+        if report.stage == "training":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(corpus(), model="glove", checkpoint=tmp_path, checkpoint_every=0.0, progress=press, **SMALL)
+    values, arrays, rule = load_checkpoint(tmp_path, "glove", version=3)
+    assert rule == 2
+    save_checkpoint(tmp_path, "glove", {**values, "corpus": "of all counts"}, arrays, version=1)
+    with pytest.raises(TrainingError, match="trained by another rule; go on with that version"):
+        train(corpus(), model="glove", checkpoint=tmp_path, resume=True, **SMALL)
 
 
 def test_rounds_share_no_parameters_and_a_pass_meets_every_block():
