@@ -188,10 +188,10 @@ def mapped(
 
 
 def _map_ngrams(rows: Rows, affine: Callable[[np.ndarray], np.ndarray]) -> Rows:
-    """The rows mapped; those of n-grams that nothing is known of stay zero, where they are told apart."""
+    """The rows mapped; those of n-grams that nothing is known of stay zero."""
     if isinstance(rows, SparseRows):
         return SparseRows(rows.buckets, _map(rows.values, affine), len(rows))
-    return _map(rows, affine)
+    return _map(rows, lambda block: affine(block) * block.any(axis=1, keepdims=True))
 
 
 def _map(rows: Rows, affine: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

@@ -117,9 +117,9 @@ class TokenRows:
         else:
             from embedkit.rows.composing import compose
 
-            vectors, n_ngrams = compose(subwords, strangers, ngrams)
-            vectors = vectors[n_ngrams > 0]
-            strangers = [word for word, n in zip(strangers, n_ngrams.tolist(), strict=True) if n]
+            vectors, known = compose(subwords, strangers, ngrams)
+            vectors = vectors[known]
+            strangers = [word for word, is_known in zip(strangers, known.tolist(), strict=True) if is_known]
         first = len(self.composed_words)
         self.composed_words += strangers
         if len(self._composed) < len(self.composed_words):

@@ -133,7 +133,7 @@ class WordVectors(Exports, metaclass=Answering):
 
     def composes(self, word: str) -> bool:
         """Whether a word that is not in the vocabulary can be composed from its n-grams."""
-        return self.subwords is not None and self.ngram_vectors is not None and len(self.subwords.buckets(word)) > 0
+        return self._composed(word) is not None
 
     def __iter__(self) -> Iterator[str]:
         """The words, by row."""
@@ -180,12 +180,15 @@ class WordVectors(Exports, metaclass=Answering):
         row = self.row(word)
         if row >= 0:
             return self.table.vectors[row] if self._matrix is None else self._matrix[row]
-        composed = None
-        if self.subwords is not None and self.ngram_vectors is not None:
-            composed = compose_word(self.subwords, word, self.ngram_vectors)
+        composed = self._composed(word)
         if composed is None:
             raise UnknownWordError(word, self.close_spellings(word))
         return composed
+
+    def _composed(self, word: str) -> np.ndarray | None:
+        if self.subwords is None or self.ngram_vectors is None:
+            return None
+        return compose_word(self.subwords, word, self.ngram_vectors)
 
     def get_vectors(self, words: Iterable[str]) -> np.ndarray:
         """The vectors of several words: float32 (n, vector_size).
@@ -205,9 +208,9 @@ class WordVectors(Exports, metaclass=Answering):
             return np.stack(rows) if rows else np.zeros((0, self.vector_size), np.float32)
         from embedkit.rows.composing import compose
 
-        composed, n_ngrams = compose(self.subwords, [words[i] for i in unknown], self.ngram_vectors)
-        if not n_ngrams.all():
-            bare = words[unknown[int(np.argmin(n_ngrams))]]
+        composed, has_vector = compose(self.subwords, [words[i] for i in unknown], self.ngram_vectors)
+        if not has_vector.all():
+            bare = words[unknown[int(np.argmin(has_vector))]]
             raise UnknownWordError(bare, self.close_spellings(bare))
         if len(unknown) == len(words):
             return composed

@@ -84,7 +84,9 @@ class ComposedRows(EncodedRows):
 
 
 def compose_word(subwords: Subwords, word: str, ngram_vectors: Rows) -> np.ndarray | None:
-    """The vector of an unknown word, the mean of its n-grams' rows: float32 (vector_size,), None where it has none.
+    """The vector of an unknown word, the mean of its n-grams' rows: float32 (vector_size,).
+
+    None where it has no n-grams, or nothing is known of any of them, whose rows are zeros then: that is no answer.
 
     Raises
     ------
@@ -96,7 +98,7 @@ def compose_word(subwords: Subwords, word: str, ngram_vectors: Rows) -> np.ndarr
         return None
     vector = mean_in_order(ngram_vectors[buckets], ngram_vectors.shape[1])
     require_finite([word], vector[None])
-    return vector
+    return vector if vector.any() else None
 
 
 def mean_in_order(rows: Sequence[np.ndarray] | np.ndarray, size: int) -> np.ndarray:

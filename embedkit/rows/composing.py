@@ -84,8 +84,9 @@ def compose(
     Returns
     -------
     vectors : float32 (n_words, vector_size)
-        Zeros for a word that has neither n-grams nor a row of its own.
-    n_ngrams : int64 (n_words,)
+        Zeros for a word of which nothing is known.
+    known : bool (n_words,)
+        Whether something is: of a word without n-grams, or whose n-grams' rows are all zeros, it is not.
 
     Raises
     ------
@@ -98,11 +99,9 @@ def compose(
     rows_of_words: Rows = np.zeros((0, size), np.float32) if word_rows is None else word_rows
     data, offsets = _join(subwords, words)
     vectors = np.empty((len(words), size), np.float32)
-    n_ngrams = np.empty(len(words), np.int64)
 
     def do(first: int, last: int) -> None:
         indptr, rows = _hash(subwords, data, offsets[first : last + 1])
-        n_ngrams[first:last] = np.diff(indptr)
         matrix = ngram_vectors
         if isinstance(ngram_vectors, SparseRows) and isinstance(ngram_vectors.values, np.ndarray):
             matrix, rows = ngram_vectors.values, ngram_vectors.places(rows)
@@ -122,7 +121,7 @@ def compose(
     _in_threads(do, len(words), workers)
     if word_rows is None:
         require_finite(words, vectors)
-    return vectors, n_ngrams
+    return vectors, vectors.any(axis=1)
 
 
 def mean_rows(

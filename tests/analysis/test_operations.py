@@ -67,6 +67,7 @@ def test_n_grams_that_nothing_is_known_of_stay_zero():
     moved = operations.mapped(sparse, lambda rows: rows + 1)
     np.testing.assert_array_equal(moved.ngram_vectors[used], ngrams[used] + np.float32(1))
     assert not moved.ngram_vectors[np.arange(0, len(ngrams), 2)].any()
+    np.testing.assert_array_equal(operations.mapped(vectors, lambda rows: rows + 1).ngram_vectors, moved.ngram_vectors)
 
 
 def test_an_affine_map_composes_unknown_words_as_before():

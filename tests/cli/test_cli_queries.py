@@ -247,6 +247,52 @@ def test_unknown_words_are_composed_with_a_note_and_status_0(ask, subword_model,
     assert ask(arguments[0], subword_model, *arguments[1:], "--quiet") == (0, rows, "")
 
 
+@pytest.fixture(scope="module")
+def sparse_model(tmp_path_factory):
+    """A model that knows the n-grams of its two words only."""
+    subwords = Subwords("chars", min_n=2, max_n=3, bucket=5000)
+    rng = np.random.default_rng(3)
+    ngrams = np.zeros((5000, 6), np.float32)
+    for word in ("king", "학교"):
+        ngrams[subwords.buckets(word)] = rng.standard_normal(6)
+    rows = rng.standard_normal((2, 6)).astype(np.float32)
+    path = tmp_path_factory.mktemp("sparse") / "m.safetensors"
+    KeyedVectors(["king", "학교"], rows, subwords=subwords, ngram_vectors=ngrams, word_rows=rows).save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["similar", "ζψξ"],
+        ["similarity", "ζψξ", "king"],
+        ["analogy", "king", "ζψξ", "학교"],
+        ["odd-one-out", "king", "학교", "ζψξ"],
+        ["vectors", "ζψξ"],
+    ],
+)
+def test_a_word_of_unknown_n_grams_is_an_unknown_word(ask, sparse_model, arguments):
+    status, rows, err = ask(arguments[0], sparse_model, *arguments[1:])
+    assert status == 1
+    assert not any("ζψξ" in row for row in rows)
+    assert "error: unknown word 'ζψξ'" in err
+    assert "composed" not in err
+
+
+def test_a_text_of_unknown_n_grams_alone_has_no_word_that_is_known(ask, sparse_model):
+    _, rows, _ = ask("vectors", sparse_model, "--mean", "king ζψξ", "king")
+    assert rows[0] == rows[1]
+    assert "1 of 1 texts have no word that the model knows" in ask("vectors", sparse_model, "--mean", "ζψξ")[2]
+
+
+def test_subwords_of_which_nothing_is_known_are_an_error_and_the_next_word_is_answered(ask, sparse_model):
+    status, rows, err = ask("subwords", "--vectors", sparse_model, stdin="ζψξ\nkings\n</s>\n")
+    assert status == 1
+    assert {row[0] for row in rows} == {"kings"}
+    for part in ("'ζψξ' has no n-gram that", "kings is not in the vocabulary", "'</s>' has no n-gram that"):
+        assert part in err
+
+
 def test_a_composed_word_is_the_mean_of_its_ngrams(ask, subword_model):
     model = storing.load(subword_model)
     _, rows, _ = ask("vectors", subword_model, "학교에서", "--quiet")

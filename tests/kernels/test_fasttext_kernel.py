@@ -61,8 +61,8 @@ def test_composing_is_the_mean_in_fasttexts_order(known):
     ngrams = rng.normal(size=(500, 10)).astype("f4")
     words = ["바람결에", "", "sea", "seaside"] * 9000  # more than one thread's share
     own = rng.normal(size=(len(words), 10)).astype("f4") if known else None
-    found, n_ngrams = compose(subwords, words, ngrams, own)
-    assert n_ngrams[:3].tolist() == [len(subwords.buckets(word)) for word in words[:3]]
+    found, has_vector = compose(subwords, words, ngrams, own)
+    assert has_vector[:4].tolist() == [True, known, True, True]  # the empty word has no n-gram
     for i in (0, 1, 2, 3, len(words) - 1):
         total, n = np.zeros(10, "f4"), 0
         for row in ([own[i]] if known else []) + list(ngrams[subwords.buckets(words[i])]):

@@ -12,6 +12,7 @@ from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import best, nearest
 from embedkit.rows.composed import ComposedRows
 from embedkit.rows.norms import row_norms
+from embedkit.rows.subwords import Subwords
 from embedkit.vocabulary.words import DICT_AFTER, WordIndex, Words
 from tests import reference_vectors as reference
 
@@ -175,6 +176,23 @@ class TwoPieces:
 
     def buckets(self, word):
         return np.array([ord(word[0]) % 7, ord(word[-1]) % 7]) if word else np.zeros(0, np.int64)
+
+
+def test_a_word_none_of_whose_n_grams_is_known_is_unknown():
+    subwords = Subwords("chars", min_n=2, max_n=3, bucket=1000)
+    ngrams = np.zeros((1000, 4), np.float32)
+    ngrams[subwords.buckets("king")] = 1
+    model = KeyedVectors(["king"], np.ones((1, 4), np.float32), subwords=subwords, ngram_vectors=ngrams)
+    assert model.composes("kin")
+    strange = "ζψξ"
+    assert not model.composes(strange)
+    assert not model.has_vector(strange)
+    for words in ([strange], ["king", "kin", strange], ["kin"] * thresholds.HASHED_WORDS + [strange]):
+        with pytest.raises(UnknownWordError, match=strange):
+            model.get_vectors(words)
+    for ask in (model.__getitem__, model.most_similar, lambda word: model.similarity("king", word)):
+        with pytest.raises(UnknownWordError, match=strange):
+            ask(strange)
 
 
 def test_unknown_words_are_the_mean_of_their_pieces(monkeypatch):

@@ -144,10 +144,10 @@ def test_words_are_composed_of_any_rows(kind):
     cut = Subwords("chars", 2, 4, N)
     words = [f"{word}{i}" for i in range(HASHED_WORDS // 50) for word in ("시나브로", "word", "a")]
     for own in (None, np.tile(numbers(), (3, 1))[: len(words)]):
-        found, n_ngrams = compose(cut, words, rows, own)
+        found, known = compose(cut, words, rows, own)
         expected, also = compose(cut, words, full, own)
         np.testing.assert_array_equal(found, expected)
-        np.testing.assert_array_equal(n_ngrams, also)
+        np.testing.assert_array_equal(known, also)
 
 
 def test_few_words_and_many_are_composed_to_the_same_bits():

@@ -11,7 +11,7 @@ import numpy as np
 from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note
-from embedkit.cli.shared.queries import query_batches, questions
+from embedkit.cli.shared.queries import Inquiry, query_batches, questions
 from embedkit.cli.shared.reading import load, reading_options, refuse_reading
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.rows.subwords import KINDS, Subwords, default_lengths
@@ -36,7 +36,7 @@ from embedkit.rows.subwords import KINDS, Subwords, default_lengths
 @reading_options
 @json_option
 @quiet_option
-def subwords(words: tuple[str, ...], model: str | None, as_json: bool, quiet: bool, **lengths: Any) -> None:
+def subwords(words: tuple[str, ...], model: str | None, as_json: bool, quiet: bool, **lengths: Any) -> int:
     """The subwords of each WORD, or of each line of standard input: its n-grams, then the whole word.
 
     A line is word<TAB>subwords. With --vectors a line is word<TAB>subword<TAB>share<TAB>norm: shares add up to 1, they
@@ -45,8 +45,7 @@ def subwords(words: tuple[str, ...], model: str | None, as_json: bool, quiet: bo
     given = {name: value for name, value in lengths.items() if value is not None}
     if model is not None:
         refuse(lengths, "with `model`, which says how words are split")
-        _shares(model, words, as_json, quiet)
-        return
+        return _shares(model, words, as_json, quiet)
     if len(words) > 1 and Path(words[0]).suffix and Path(words[0]).is_file():
         raise ConfigError(f"{words[0]} is a file, and stands where the words do; a model is named by `model`")
     refuse_reading("without `model`")
@@ -62,6 +61,7 @@ def subwords(words: tuple[str, ...], model: str | None, as_json: bool, quiet: bo
                 subwords = _splitter(kind, given, word)
                 ngrams = [*subwords.ngrams(_checked(word)), f"<{word}>"]
                 results.row(word, ngrams if as_json else " ".join(ngrams))
+    return 0
 
 
 def _splitter(kind: str, given: dict[str, Any], word: str) -> Subwords:
@@ -78,9 +78,10 @@ def _checked(word: str) -> str:
     return word
 
 
-def _shares(model: str, words: tuple[str, ...], as_json: bool, quiet: bool) -> None:
+def _shares(model: str, words: tuple[str, ...], as_json: bool, quiet: bool) -> int:
     """Print for each subword its share of the word's vector h of n rows: (row · h) / (n h · h)."""
     vectors = load(model)
+    inquiry = Inquiry(vectors, quiet)
     if vectors.subwords is None or vectors.ngram_vectors is None:
         raise EmbedkitError(f"{model} has no vectors of n-grams; train with --model fasttext, or with --subwords")
     with Results(["word", "subword", "share", "norm"], as_json) as results:
@@ -95,11 +96,13 @@ def _shares(model: str, words: tuple[str, ...], as_json: bool, quiet: bool) -> N
                 if known >= 0 and vectors.word_rows is not None:
                     ngrams.append(f"<{word}>")
                     rows = np.vstack([rows, np.asarray(vectors.word_rows[known], np.float64)])
-                elif known < 0:
+                if not rows.any():
+                    results.refused(word, inquiry.refuse(f"{word!r} has no n-gram that {model} knows").message)
+                    continue
+                if known < 0:
                     note(f"note: {word} is not in the vocabulary; composed from its n-grams", quiet)
-                if not ngrams:
-                    raise EmbedkitError(f"{word!r} has no n-grams in {model}")
                 whole = rows.mean(axis=0)
                 shares = rows @ whole / max(len(rows) * float(whole @ whole), 1e-30)
                 for ngram, share, row in zip(ngrams, shares, rows, strict=True):
                     results.row(word, ngram, float(share), float(np.linalg.norm(row)))
+    return inquiry.status
