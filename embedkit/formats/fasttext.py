@@ -1,8 +1,8 @@
 """Word vectors as fastText's ``.bin`` (`embedkit.formats.fasttext_parts` tells its layout).
 
 The word's vector is the mean of its own row and its n-grams' rows (`embedkit.rows.subwords`). A supervised model's
-input vectors are read, its labels are not. An unknown word whose n-grams have no rows but zeros, or none, is an error of
-whoever asks for it, where fastText answers zeros.
+input vectors are read, its labels are not. An unknown word whose n-grams have no rows but zeros, or none, is an error
+where it is asked for; fastText answers zeros.
 """
 
 from __future__ import annotations

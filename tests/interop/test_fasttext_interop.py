@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import embedkit
+from embedkit.errors import UnknownWordError
 from embedkit.query.storing import load
 from tests.training.test_fasttext_training import CORPUS
 
@@ -38,13 +39,23 @@ def written(model, tmp_path_factory):
 def test_fasttext_gives_bit_identical_vectors(model, written):
     theirs = fasttext.load_model(str(written))
     assert theirs.get_words() == list(model.index_to_key)
-    for word in [*model.index_to_key, *UNKNOWN]:
+    for word in [*model.index_to_key, *(word for word in UNKNOWN if model.has_vector(word))]:
         assert np.array_equal(theirs.get_word_vector(word), model[word]), word
     for word in UNKNOWN[:3]:
         ngrams, rows = theirs.get_subwords(word)
         assert ngrams == model.subwords.ngrams(word)
         assert (rows - len(model)).tolist() == model.subwords.buckets(word).tolist()
     assert np.array_equal(theirs.get_output_matrix(), model.output_vectors)
+
+
+def test_where_fasttext_answers_zeros_a_word_is_unknown(model, written):
+    theirs = fasttext.load_model(str(written))
+    bare = [word for word in UNKNOWN if not theirs.get_word_vector(word).any()]
+    assert 0 < len(bare) < len(UNKNOWN)
+    assert bare == [word for word in UNKNOWN if not model.has_vector(word)]
+    for word in bare:
+        with pytest.raises(UnknownWordError):
+            model[word]
 
 
 def test_fasttext_gives_the_same_vectors_of_sentences(model, written):
@@ -63,7 +74,7 @@ def test_gensim_gives_the_same_vectors(model, written):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = gensim.load_facebook_vectors(str(written))
-    for word in [*model.index_to_key, *UNKNOWN]:
+    for word in [*model.index_to_key, *(word for word in UNKNOWN if model.has_vector(word))]:
         np.testing.assert_allclose(theirs[word], model[word], atol=1e-6)
 
 
