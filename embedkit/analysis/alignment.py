@@ -14,6 +14,7 @@ from embedkit.progress import Progress, ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.norms import unit
 from embedkit.text.lines import numbered_lines, shortened
+from embedkit.text.reading import short_name
 
 RANKS = (1, 5, 10)
 RESTRICT_VOCAB = 30_000
@@ -83,7 +84,7 @@ def read_dictionary(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
             raise FormatError(f"{place}: expected a word and its translation, found {shortened(line)}")
         pairs.append((words[0], words[1]))
     if not pairs:
-        raise FormatError(f"{path}: expected lines of a word and its translation, found none")
+        raise FormatError(f"{short_name(path)}: expected lines of a word and its translation, found none")
     return pairs
 
 

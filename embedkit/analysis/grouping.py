@@ -21,6 +21,7 @@ from embedkit.errors import FormatError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import unit
 from embedkit.text.lines import numbered_lines, plain_lines, shortened
+from embedkit.text.reading import short_name
 
 STARTS = 20  # of the clustering; the best one counts
 ITERATIONS = 100
@@ -96,7 +97,7 @@ def read_categories(path: str | os.PathLike[str]) -> Categories:
             words.append(columns[0])
             categories.append(columns[1])
     if len(set(categories)) < 2:
-        raise FormatError(f"{os.fspath(path)}: expected words of two categories or more")
+        raise FormatError(f"{short_name(path)}: expected words of two categories or more")
     return Categories(Path(path).name, words, categories)
 
 
@@ -131,7 +132,7 @@ def read_outliers(path: str | os.PathLike[str]) -> Outliers:
         blocks = [block for block in blocks if block]
         if len(blocks) != 2 or len(blocks[0]) < 2:
             raise FormatError(
-                f"{os.fspath(file)}: expected words that belong together, a blank line, and words that do not; found "
+                f"{short_name(file)}: expected words that belong together, a blank line, and words that do not; found "
                 f"{len(blocks)} blocks"
             )
         groups.append(OutlierGroup(Path(file).stem, *blocks))

@@ -18,6 +18,7 @@ import numpy as np
 
 from embedkit.errors import ConfigError, FormatError
 from embedkit.text.lines import numbered_lines, shortened
+from embedkit.text.reading import short_name
 
 Question = tuple[str, str, str, str]
 LANGUAGES = ("en", "ko")
@@ -107,7 +108,7 @@ def read_pairs(path: str | os.PathLike[str], columns: Sequence[int] | None = Non
         else:
             raise FormatError(f"{place}: {_expected(split(line), columns)}; found {shortened(line)}")
     if not words:
-        raise FormatError(f"{os.fspath(path)}: expected lines of two words and a score, found none")
+        raise FormatError(f"{short_name(path)}: expected lines of two words and a score, found none")
     return WordPairs(Path(path).name, words, np.array(scores, np.float64), tuple(notes))
 
 
@@ -151,7 +152,7 @@ def read_analogies(path: str | os.PathLike[str]) -> Analogies:
             )
     notes = [f"{len(too_long)} lines of more than four words left out, the first at {too_long[0]}"] if too_long else []
     if not any(questions for _, questions in sections):
-        raise FormatError(f"{os.fspath(path)}: expected lines of four words, found none{_because(notes)}")
+        raise FormatError(f"{short_name(path)}: expected lines of four words, found none{_because(notes)}")
     return Analogies(Path(path).name, sections, tuple(notes))
 
 
@@ -201,7 +202,7 @@ def _bats_questions(path: str | os.PathLike[str]) -> list[Question]:
         elif line.strip():
             raise FormatError(f"{place}: expected a word, a tab and its answers, found {shortened(line)}")
     if len(pairs) < 2:
-        raise FormatError(f"{os.fspath(path)}: expected two lines of a word and its answers or more")
+        raise FormatError(f"{short_name(path)}: expected two lines of a word and its answers or more")
     return _questions(pairs)
 
 

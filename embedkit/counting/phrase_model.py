@@ -22,6 +22,7 @@ from embedkit.errors import FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.text.escaping import to_json
 from embedkit.text.lines import numbered_lines, shortened
+from embedkit.text.reading import short_name
 from embedkit.vocabulary.words import WordIndex, Words
 
 FORMAT, VERSION = "embedkit-phrases", 2
@@ -113,7 +114,7 @@ class PhraseModel:
             When the file cannot be read.
         """
         lines = numbered_lines(path)
-        place, line = next(lines, (f"{os.fspath(path)}, line 1", ""))
+        place, line = next(lines, (f"{short_name(path)}, line 1", ""))
         header = _parsed(line)
         if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise FormatError(f"{place}: expected phrases of embedkit phrases --save-phrases, found {shortened(line)}")

@@ -12,7 +12,8 @@ import numpy as np
 from embedkit.errors import FormatError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.text.escaping import escape
-from embedkit.text.reading import read_lines
+from embedkit.text.lines import numbered_lines
+from embedkit.text.reading import short_name
 
 NONE = "–"
 
@@ -69,16 +70,16 @@ def column(source: str | os.PathLike[str], words: Sequence[str], model: KeyedVec
         known = {word: int(model.counts[model.key_to_index[word]]) for word in words if word in model}
         return _shades("counts, logarithmic", [float(np.log1p(known.get(word, 0))) for word in words], np.expm1)
     given: dict[str, str] = {}
-    for number, line in enumerate(read_lines([os.fspath(source)]), 1):
+    for place, line in numbered_lines(source):
         if not line.strip():
             continue
-        word, tab, value = line.rstrip("\r").partition("\t")
+        word, tab, value = line.partition("\t")
         if not tab:
-            raise FormatError(f"{source}, line {number}: expected word<TAB>value, found no tab")
+            raise FormatError(f"{place}: expected word<TAB>value, found no tab")
         given.setdefault(word, value.partition("\t")[0].strip())
     found = [given.get(word) for word in words]
     if not any(value is not None for value in found):
-        raise FormatError(f"{source} names none of the {len(words):,} words of the picture")
+        raise FormatError(f"{short_name(source)} names none of the {len(words):,} words of the picture")
     name = os.path.basename(os.fspath(source))
     try:
         numbers = [None if value is None else float(value) for value in found]

@@ -15,6 +15,7 @@ from embedkit.errors import ConfigError, FormatError
 from embedkit.files.locations import open_location
 from embedkit.plotting import canvas
 from embedkit.text.escaping import escape
+from embedkit.text.reading import short_name
 
 # What a curve may run along, the finest first; and figures that say nothing as a curve.
 ALONG = ("words", "records", "tokens", "examples", "step", "steps", "epoch")
@@ -52,7 +53,7 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
             raise FormatError(f"{path}, line {number}: expected a JSON object, found {line.strip()[:40]!r}")
         records.append(record)
     if not records:
-        raise FormatError(f"{path}: expected a log as `log` of training writes it, found no record")
+        raise FormatError(f"{short_name(path)}: expected a log as `log` of training writes it, found no record")
     return records
 
 

@@ -58,7 +58,9 @@ def read_counts(
     if is_file(os.fspath(path)):
         long_table.refuse(path)
     return count_cooccurrences(
-        Corpus.from_text([path], min_count=1, progress=progress), Window(window), progress=progress
+        Corpus.from_text([path], encoding_errors=None, min_count=1, progress=progress),
+        Window(window),
+        progress=progress,
     )
 
 

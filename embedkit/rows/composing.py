@@ -121,7 +121,7 @@ def compose(
     _in_threads(do, len(words), workers)
     if word_rows is None:
         require_finite(words, vectors)
-    return vectors, vectors.any(axis=1)
+    return vectors, np.any(vectors, axis=1)
 
 
 def mean_rows(

@@ -262,7 +262,7 @@ def _lines(source: Source, encoding_errors: str) -> Iterator[Row]:
         yield place, text, *_labels(label)
     if n > 1 and len(tabs) == 1 and (most := max(tabs)) > 1:
         warnings.warn(
-            f"{os.fspath(source)}: each line has {most + 1} columns, and the first {most} are the text; where one of "
+            f"{short_name(source)}: each line has {most + 1} columns, and the first {most} are the text; where one of "
             f"them is, give its number as `text_column`, and `label_column` {most + 1}",
             stacklevel=2,
         )

@@ -13,19 +13,20 @@ import numpy as np
 
 from embedkit.errors import CorpusError
 from embedkit.files.urls import shown
-from embedkit.text.reading import STDIN, Block, not_utf8, read_lines
+from embedkit.text.reading import STDIN, Block, not_utf8, read_lines, short_name
 from embedkit.text.repeated import tell_repeated
 
 Source = str | os.PathLike[str]
 
 
-def numbered_lines(sources: Source | Iterable[Source], encoding_errors: str = "strict") -> Iterator[tuple[str, str]]:
+def numbered_lines(sources: Source | Iterable[Source], encoding_errors: str | None = None) -> Iterator[tuple[str, str]]:
     """Lines with their places, ``("FILE, line N", line)``, without line ends; ``-`` is standard input.
 
     Parameters
     ----------
     sources : path or iterable of paths
-    encoding_errors : {"strict", "replace", "ignore"}
+    encoding_errors : {"strict", "replace", "ignore"}, optional
+        Without it strict, as for lists of words, of which nobody says how they are read.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def numbered_lines(sources: Source | Iterable[Source], encoding_errors: str = "s
             yield f"{name}, line {number}", line
 
 
-def plain_lines(sources: Source | Iterable[Source], encoding_errors: str = "strict") -> Iterator[str]:
+def plain_lines(sources: Source | Iterable[Source], encoding_errors: str | None = None) -> Iterator[str]:
     """The lines of `numbered_lines` without their places."""
     for _, line in numbered_lines(sources, encoding_errors):
         yield line
@@ -63,20 +64,24 @@ def read_words(source: Source) -> list[str]:
     """
     words = list(dict.fromkeys(word for line in plain_lines(source) if (word := line.strip())))
     if not words:
-        raise CorpusError(f"{os.fspath(source)}: expected a word a line, found none")
+        raise CorpusError(f"{short_name(source)}: expected a word a line, found none")
     return words
 
 
 class Piped:
-    """Bytes of standard input that come piece by piece, as text by the rule of files.
+    """Bytes that come piece by piece, as text by the rule of files.
 
     Parameters
     ----------
-    encoding_errors : {"strict", "replace", "ignore"}
+    encoding_errors : {"strict", "replace", "ignore"}, optional
+        As for `embedkit.text.reading.read_lines`.
+    name : str
+        Where they come from, for messages; standard input by default.
     """
 
-    def __init__(self, encoding_errors: str = "strict") -> None:
-        self._errors = encoding_errors
+    def __init__(self, encoding_errors: str | None = None, name: str = STDIN) -> None:
+        self._name = short_name(name)
+        self._errors, self._has_choice = encoding_errors or "strict", encoding_errors is not None
         self._n_lines = self._n_bytes = 0
 
     def text(self, data: bytes) -> str:
@@ -91,8 +96,8 @@ class Piped:
             text = data.decode("utf-8", self._errors)
         except UnicodeDecodeError as error:
             buffer = np.frombuffer(data, np.uint8)
-            block = Block(buffer, len(data), "standard input", self._n_bytes, False, 0)
-            raise not_utf8(block, error.start, self._n_lines) from None
+            block = Block(buffer, len(data), self._name, self._n_bytes, False, 0)
+            raise not_utf8(block, error.start, self._n_lines, self._has_choice) from None
         self._n_lines += data.count(b"\n") + 1
         self._n_bytes += len(data) + 1
         return text
@@ -103,7 +108,7 @@ def shortened(line: str, length: int = 60) -> str:
     return repr(line if len(line) <= length else line[: length - 3] + "...")
 
 
-def _lines(source: Source, encoding_errors: str) -> Iterator[str]:
+def _lines(source: Source, encoding_errors: str | None) -> Iterator[str]:
     lines = read_lines(source, encoding_errors=encoding_errors)
     first = next(lines, None)
     if first is None:

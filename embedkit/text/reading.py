@@ -328,22 +328,21 @@ def _joined(texts: list[bytes], block: Block, offset: int, last: bool) -> Block:
     return Block(buffer, len(data) - SPARE, block.name, offset, last, block.done)
 
 
-def not_utf8(block: Block, bad_byte: int, n_lines_before: int) -> CorpusError:
-    """The error for a byte of `block` that is not UTF-8."""
+def not_utf8(block: Block, bad_byte: int, n_lines_before: int, has_choice: bool) -> CorpusError:
+    """The error for a byte of `block` that is not UTF-8; `has_choice`: whoever reads can say what to do with it."""
     line = n_lines_before + int(np.count_nonzero(block.buffer[:bad_byte] == 10)) + 1
     encoding = guess_encoding(block.buffer[: min(block.size, SNIFFED_BYTES)].tobytes())
-    hint = (
-        f"it looks like {encoding}: iconv -f {encoding} -t UTF-8 FILE converts it"
-        if encoding
-        else "`encoding_errors` replace or ignore reads on"
-    )
+    if encoding:
+        hint = f"it looks like {encoding}: iconv -f {encoding} -t UTF-8 FILE converts it"
+    else:
+        hint = "`encoding_errors` replace or ignore reads on" if has_choice else "write it in UTF-8"
     return CorpusError(
         f"{block.name}, line {line}: byte 0x{block.buffer[bad_byte]:02x} at offset "
         f"{block.offset + bad_byte} is not UTF-8; {hint}"
     )
 
 
-def read_chunks(sources: Sources, json_field: str | None = None, encoding_errors: str = "strict") -> Iterator[bytes]:
+def read_chunks(sources: Sources, json_field: str | None = None, encoding_errors: str | None = None) -> Iterator[bytes]:
     """Yield a corpus as valid UTF-8 in pieces of about 2 MB that end at line ends (within a huge line at white space).
 
     Every file ends with a line feed, also where its last line does not.
@@ -356,8 +355,8 @@ def read_chunks(sources: Sources, json_field: str | None = None, encoding_errors
         Read JSON lines and take the text from this field, a string or a list of tokens; dots lead into nested
         objects. ``skip:text`` passes over lines without it, ``column:text`` reads a column of a table, see
         `embedkit.text.fields`.
-    encoding_errors : {"strict", "replace", "ignore"}
-        What to do with bytes that are not UTF-8.
+    encoding_errors : {"strict", "replace", "ignore"}, optional
+        What to do with bytes that are not UTF-8. Without it strict, and the error names no option that is not there.
 
     Raises
     ------
@@ -365,16 +364,17 @@ def read_chunks(sources: Sources, json_field: str | None = None, encoding_errors
         When something is missing, unreadable, cut off, binary, or not UTF-8 (strict).
     """
     name, n_lines = "", 0
-    for block in read_blocks(list_sources(sources), json_field, encoding_errors):
+    policy = encoding_errors or "strict"
+    for block in read_blocks(list_sources(sources), json_field, policy):
         if block.name != name:
             name, n_lines = block.name, 0
         data = block.bytes
         try:
             data.decode()
         except UnicodeDecodeError as error:
-            if encoding_errors == "strict":
-                raise not_utf8(block, error.start, n_lines) from None
-            data = data.decode("utf-8", encoding_errors).encode()
+            if policy == "strict":
+                raise not_utf8(block, error.start, n_lines, encoding_errors is not None) from None
+            data = data.decode("utf-8", policy).encode()
         n_lines += data.count(b"\n")
         if block.last and data and not data.endswith(b"\n"):
             data += b"\n"
@@ -382,7 +382,7 @@ def read_chunks(sources: Sources, json_field: str | None = None, encoding_errors
             yield data
 
 
-def read_lines(sources: Sources, json_field: str | None = None, encoding_errors: str = "strict") -> Iterator[str]:
+def read_lines(sources: Sources, json_field: str | None = None, encoding_errors: str | None = None) -> Iterator[str]:
     """Yield a corpus line by line, without the line feeds; parameters and errors as in `read_chunks`."""
     rest = ""
     for chunk in read_chunks(sources, json_field, encoding_errors):

@@ -77,7 +77,7 @@ class Corpus:
         tokenizer: str = "whitespace",
         lowercase: bool = False,
         json_field: str | None = None,
-        encoding_errors: str = "strict",
+        encoding_errors: str | None = "strict",
         min_count: int = 5,
         max_vocab: int | None = None,
         vocabulary: Vocabulary | None = None,
@@ -99,8 +99,8 @@ class Corpus:
             Lower-case every token.
         json_field : str, optional
             Read JSON lines and take the text from this field; dots lead into nested objects.
-        encoding_errors : {"strict", "replace", "ignore"}
-            What to do with bytes that are not UTF-8.
+        encoding_errors : {"strict", "replace", "ignore"} or None
+            What to do with bytes that are not UTF-8. None: strict, where nobody could choose otherwise.
         min_count : int
             Leave out words that are rarer.
         max_vocab : int, optional
@@ -132,7 +132,7 @@ class Corpus:
             "tokenizer": tokenizer,
             "lowercase": lowercase,
             "json_field": json_field,
-            "encoding_errors": encoding_errors,
+            "encoding_errors": encoding_errors or "strict",
             **({} if vocabulary is not None else {"min_count": min_count, "max_vocab": max_vocab}),
         }
         known = None

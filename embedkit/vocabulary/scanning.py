@@ -147,7 +147,7 @@ def scan_sources(
     tokenizer: Tokenizer,
     *,
     json_field: str | None,
-    encoding_errors: str,
+    encoding_errors: str | None,
     known: WordTable | None,
     workers: int | None,
     mmap_above: int,
@@ -168,15 +168,16 @@ def scan_sources(
     files = list_sources(sources)
     workers = workers or usable_cores()
     tables = [known.copy() if known is not None else WordTable() for _ in range(workers)]
-    scanner = _Scanner(tables, tokenizer, encoding_errors, known is not None, keep_empty)
+    policy = encoding_errors or "strict"
+    scanner = _Scanner(tables, tokenizer, policy, known is not None, keep_empty)
     stream = IdStream(mmap_above)
     report = _reporter(progress, total_bytes(files))
     name, n_lines = "", 0
-    for result in ordered_map(scanner, read_blocks(files, json_field, encoding_errors, BLOCK_BYTES), workers, "scan"):
+    for result in ordered_map(scanner, read_blocks(files, json_field, policy, BLOCK_BYTES), workers, "scan"):
         if result.block.name != name:
             name, n_lines = result.block.name, 0
         if result.bad_byte >= 0:
-            raise not_utf8(result.block, result.bad_byte, n_lines)
+            raise not_utf8(result.block, result.bad_byte, n_lines, encoding_errors is not None)
         n_lines += result.n_lines
         if keep_ids:
             stream.append(result.ids, result.table)

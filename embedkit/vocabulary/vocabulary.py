@@ -12,7 +12,7 @@ import numpy as np
 from embedkit.errors import ConfigError, CorpusError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.text.lines import numbered_lines, shortened
-from embedkit.text.reading import SNIFFED_BYTES
+from embedkit.text.reading import SNIFFED_BYTES, short_name
 from embedkit.text.sniffing import describe_binary
 from embedkit.vocabulary.words import WordIndex, Words
 
@@ -202,7 +202,7 @@ class Vocabulary:
             words.append(word)
             counts.append(count or 0)
         if not words:
-            raise FormatError(f"{os.fspath(path)}: expected 'word count' lines, or a word a line, found none")
+            raise FormatError(f"{short_name(path)}: expected 'word count' lines, or a word a line, found none")
         return cls(words, counts)
 
     def digest(self) -> str:

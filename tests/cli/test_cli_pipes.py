@@ -172,6 +172,47 @@ def test_files_that_hold_nothing_to_answer(folder, tmp_path):
     assert found.stdout and not found.stderr
 
 
+def test_documents_that_are_none_are_weighed_with_a_note(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fit = run_here("tfidf", folder / "t.txt", "-o", "t.npz", "--save-model", "t.safetensors", "-q")
+    assert fit.returncode == 0, fit.stderr
+    found = run_here("tfidf", "-", "--apply", "t.safetensors", "-o", "none.npz")
+    assert found.returncode == 0
+    assert found.stderr.splitlines()[0] == "standard input is empty: nothing to do"
+    assert "none.npz: 0 documents" in found.stderr
+
+
+@pytest.mark.parametrize("text", ["", "\n\n  \n"])
+@pytest.mark.parametrize("model", ["ngrams.safetensors", "lstm.safetensors", "masked.safetensors"])
+def test_a_text_without_words_measures_no_language_model(model, text, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    for options in ([], ["--sentences"], ["--sentences", "--json"]):
+        found = run_here("lm", "evaluate", model, "-", *options, stdin=text)
+        assert (found.returncode, found.stdout) == (1, "")
+        assert "standard input holds no words" in found.stderr
+    measured = run_here("lm", "evaluate", model, "-", "--sentences", stdin=f"\n{text}sun moon\n\n")
+    assert measured.returncode == 0
+    lines = measured.stdout.split("\n")
+    assert lines[1] == lines[-2] == "" and lines[2 + text.count("\n")].startswith("sun moon\t")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "concordance - king",
+        "evaluate m.safetensors --pairs -",
+        "evaluate m.safetensors --analogies -",
+        "align m.safetensors m.safetensors --dictionary -",
+        "plot --log - -o x.svg",
+        "train t.txt --vocab - -o x.safetensors",
+    ],
+)
+def test_standard_input_has_its_name_where_it_holds_nothing(line, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    found = run_here(*line.split())
+    assert found.returncode == 1 and "standard input" in found.stderr
+
+
 def test_what_a_model_lacks_is_told_once(folder):
     found = run_here("fill", folder / "m.safetensors", stdin="the ___ sun\nno gap\nthe ___ moon\n")
     assert found.returncode == 1 and found.stderr.count("\n") == 1

@@ -215,7 +215,10 @@ def test_unreadable(tmp_path):
 
 def test_bad_bytes_are_named_by_file_line_and_offset(tmp_path):
     path = put(tmp_path / "a.txt", "good\n한글 ok\nbro\udcffken\n".encode("utf-8", "surrogateescape"))
-    with pytest.raises(CorpusError, match=r"a\.txt, line 3: byte 0xff at offset 18 is not UTF-8; `encoding_errors`"):
+    place = r"a\.txt, line 3: byte 0xff at offset 18 is not UTF-8; "
+    with pytest.raises(CorpusError, match=place + "`encoding_errors`"):
+        list(read_lines(path, encoding_errors="strict"))
+    with pytest.raises(CorpusError, match=place + "write it in UTF-8"):
         list(read_lines(path))
     assert list(read_lines(path, encoding_errors="replace"))[2] == "bro\ufffdken"
     assert list(read_lines(path, encoding_errors="ignore"))[2] == "broken"

@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from embedkit.cli.shared.files import INPUT, OUTPUT
-from embedkit.cli.shared.options import json_option, quiet_option, refuse
+from embedkit.cli.shared.options import encoding_errors, encoding_option, json_option, quiet_option, refuse
 from embedkit.cli.shared.output import note, print_json, print_line
 from embedkit.cli.shared.queries import query_batches, questions
 from embedkit.errors import ConfigError
@@ -29,6 +29,7 @@ Batch = tuple[list[str] | None, np.ndarray]
 @click.option("--trained", is_flag=True, help="The vectors of the lines of the training text instead.")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over a line.  [default: as in training]")
 @click.option("--learning-rate", type=float, help="At the start of a line.  [default: as in training]")
+@encoding_option
 @json_option
 @quiet_option
 def infer(
@@ -57,7 +58,7 @@ def infer(
     vectors = load(model)
     doc2vec.config_of(vectors, epochs, learning_rate)
     if trained:
-        refuse(("epochs", "learning_rate"), "with `trained`: nothing is inferred")
+        refuse(("epochs", "learning_rate", "encoding_errors"), "with `trained`: nothing is inferred")
         if texts:
             raise ConfigError("`trained` gives the vectors of the lines that were trained on: leave TEXTs out")
         found = vectors.table.document_vectors
@@ -69,7 +70,7 @@ def infer(
     else:
         batches = (
             (lines, doc2vec.infer(vectors, lines, epochs=epochs, learning_rate=learning_rate))
-            for lines in query_batches(texts)
+            for lines in query_batches(texts, texts=True, encoding_errors=encoding_errors())
         )
     n = without = 0
     if npy is not None:

@@ -7,9 +7,9 @@ over, options and ``--help`` included. A new kind is a line in `KINDS`, and a mo
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
-from itertools import islice
+from itertools import chain, islice, repeat
 from math import exp, log
 from typing import TYPE_CHECKING, Any
 
@@ -125,17 +125,33 @@ def figures(score: Any) -> tuple[float, float, int, int, float]:
 
 def print_sentences(
     lines: Iterable[str],
+    name: str,
     cut: Callable[[str], list[str]],
     score: Callable[[list[list[str]]], Iterable[Any]],
     as_json: bool,
 ) -> None:
-    """The probability of each line and its figures; blank lines keep their place."""
+    """The probability of each line and its figures; blank lines keep their place.
+
+    Raises
+    ------
+    CorpusError
+        Where no line has words; `name` is what it calls the text.
+    """
+    from embedkit.vocabulary.vocabulary import no_words
+
+    sentences: Iterator[list[str]] = map(cut, lines)
+    n_blank = 0
+    for first in sentences:
+        if first:
+            break
+        n_blank += 1
+    else:
+        raise no_words(name)
+    sentences = chain(repeat([], n_blank), [first], sentences)
     with Results(["sentence", "probability", *FIGURES], as_json, header=True, digits=6, small=True) as results:
-        stream = iter(lines)
-        while block := list(islice(stream, SCORED_TOGETHER)):
-            cuts = [cut(line) for line in block]
-            found = iter(score([tokens for tokens in cuts if tokens]))
-            for tokens in cuts:
+        while block := list(islice(sentences, SCORED_TOGETHER)):
+            found = iter(score([tokens for tokens in block if tokens]))
+            for tokens in block:
                 if not tokens:
                     results.blank()
                     continue

@@ -164,10 +164,12 @@ def evaluate(model: str, corpus: tuple[str, ...], sentences: bool, as_json: bool
 
     language_model = LanguageModel.load(model)
     if sentences:
-        print_sentences(_lines(corpus), language_model.cut, partial(score_lines, language_model), as_json)
+        score = partial(score_lines, language_model)
+        print_sentences(_lines(corpus), short_name(corpus), language_model.cut, score, as_json)
         return
+    found = figures(evaluate_language_model(language_model, _texts(corpus)))
     with Results(FIGURES, as_json, header=True) as results:
-        results.row(*figures(evaluate_language_model(language_model, _texts(corpus))))
+        results.row(*found)
 
 
 @click.command(epilog="Example: embedkit lm generate lm.safetensors --prompt 'the king' --count 5 --temperature 0.8")

@@ -130,12 +130,12 @@ def evaluate(
 
     ngrams = NgramModel.load(model)
     if sentences:
-        from embedkit.text.reading import read_lines
+        from embedkit.text.reading import read_lines, short_name
 
         refuse(["workers"], "with --sentences")
         options = _reading(ngrams)
         lines = read_lines(list(corpus), options.get("json_field"), options["encoding_errors"])
-        print_sentences(lines, partial(_tokens, ngrams), partial(_scores, ngrams), as_json)
+        print_sentences(lines, short_name(corpus), partial(_tokens, ngrams), partial(_scores, ngrams), as_json)
         return
     with progress_bar(quiet) as progress:
         encoded = Corpus.from_text(list(corpus), min_count=1, workers=workers, progress=progress, **_reading(ngrams))

@@ -80,20 +80,24 @@ def search(
     Example: embedkit search corpora/en.txt --query "a monarch" --by words --rerank wmd --vectors model.safetensors
     In Korean: embedkit search corpora/ko.txt --tokenizer korean --query "왕이 빵을 먹는다" --topn 3
     """
+    from embedkit.documents.document_index import is_index
+
     if not query and len(corpus) > 1:
         _refuse_questions(corpus)
     if by == "vectors":
         refuse(("k1", "b"), "by `vectors`: they are of BM25")
     if rerank is None:
         refuse(("candidates",), "without `rerank`")
-    searcher = _searcher(list(corpus), by, k1, b, rerank, options, quiet)
+    made = is_index(corpus[0])
+    searcher = _searcher(list(corpus), made, by, k1, b, rerank, options, quiet)
     way = by or ("words" if searcher.index.sentences is None else "both")
+    policy = None if made else options["encoding_errors"]
     candidates = candidates if given(["candidates"]) else max(candidates, topn)
     status = 0
     one = len(query) == 1
     columns = ["file", "line", "score", "text"]
     with Results(columns if one and not as_json else ["query", *columns], as_json, digits=5) as results:
-        for questions in query_batches(query):
+        for questions in query_batches(query, texts=True, encoding_errors=policy):
             for question in questions:
                 if not question:
                     results.blank()
@@ -120,9 +124,17 @@ def _refuse_questions(corpus: Sequence[str]) -> None:
 
 
 def _searcher(
-    corpus: list[str], by: str | None, k1: float, b: float, rerank: str | None, options: dict[str, Any], quiet: bool
+    corpus: list[str],
+    made: bool,
+    by: str | None,
+    k1: float,
+    b: float,
+    rerank: str | None,
+    options: dict[str, Any],
+    quiet: bool,
 ) -> Searcher:
-    from embedkit.documents.document_index import DocumentIndex, is_index
+    """What answers, from an index that was `made` before or from texts."""
+    from embedkit.documents.document_index import DocumentIndex
     from embedkit.documents.search import Searcher
 
     if by == "words":
@@ -130,7 +142,7 @@ def _searcher(
         if not rerank:
             refuse(["vectors"], "by `words` without `rerank`")
     path = options["vectors"]
-    if not is_index(corpus[0]):
+    if not made:
         if path is None:
             refuse_reading("without `vectors`")
         if rerank and path is None:

@@ -133,7 +133,7 @@ def _texts(
     left_out = word_list(stop_words) if stop_words else []
     mover = WordMover(inquiry.model, unit=metric == "cosine", stop_words=left_out)
     with Results(["a", "b", "value"], as_json) as results:
-        for lines in query_batches(["\t".join(texts)] if texts else []):
+        for lines in query_batches(["\t".join(texts)] if texts else [], texts=True):
             for line in lines:
                 pair = texts or tuple(line.split("\t"))
                 if not line:

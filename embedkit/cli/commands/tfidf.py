@@ -9,11 +9,12 @@ import click
 from embedkit.cli.shared.cluster import cluster_engine, cluster_option, refuse_with_cluster
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import corpus_options, given, json_option, quiet_option, refuse
-from embedkit.cli.shared.output import note, print_json
+from embedkit.cli.shared.output import note, note_empty, print_json
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.text_fields import unit_option
 from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError
+from embedkit.text.reading import short_name
 
 _TERMS = ("ngrams", "stop_words", "min_df", "max_df")
 _FITTED = ("weighting", "sublinear", "idf", "norm", "vocab", "min_count", "max_vocab", "tokenizer", "lowercase",
@@ -179,6 +180,8 @@ def tfidf(
         bare = int((matrix.offsets[1:] == matrix.offsets[:-1]).sum())
         if apply and bare:
             note(f"note: {bare:,} of {matrix.shape[0]:,} documents hold no term of the model", quiet)
+    if not matrix.shape[0]:
+        note_empty(short_name(corpus))
     save_matrix(matrix, output, vocabulary.index_to_key)
     if save_vocab:
         vocabulary.save(save_vocab)

@@ -147,7 +147,8 @@ def _default_text(name: str, having: Mapping[str, type[Any]]) -> str:
 def given(names: Iterable[str] | None = None) -> list[str]:
     """Which parameters of the running command were given, of `names` where these are named."""
     context = click.get_current_context()
-    of_command = context.params if names is None else [name for name in names if name in context.params]
+    own = {parameter.name for parameter in context.command.params}  # those that commands do not see are not in params
+    of_command = context.params if names is None else [name for name in names if name in own]
     standing = (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
     return [name for name in of_command if context.get_parameter_source(name) not in standing]
 

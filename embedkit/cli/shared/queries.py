@@ -47,28 +47,37 @@ def questions(name: str, metavar: str) -> Callable[[F], F]:
 
 
 def query_batches(
-    arguments: Sequence[str], most: int = 4096, *, needed: bool = True, encoding_errors: str | None = None
+    arguments: Sequence[str],
+    most: int = 4096,
+    *,
+    needed: bool = True,
+    texts: bool = False,
+    encoding_errors: str | None = None,
 ) -> Iterator[list[str]]:
     """Yield lists of queries: the arguments, or where there are none the lines of standard input.
 
     A list ends where no more input is waiting, so that somebody who types gets each answer at once, and a fast
     producer is answered in bulk. Blank lines come as empty strings: they keep their place among the answers.
-    Where nothing comes and something was `needed`, that is told. Words may hold any bytes; texts, which are UTF-8, have
-    `encoding_errors`.
+    Where nothing comes and something was `needed`, that is told. Words may hold any bytes; `texts` are UTF-8, and where
+    the command lets somebody say what to do with other bytes, they have `encoding_errors`.
+
+    Raises
+    ------
+    ConfigError, CorpusError
+        For an empty argument, and for texts as for a file that is not UTF-8.
     """
     if arguments:
         if not all(argument.strip(ASCII_SPACES) for argument in arguments):
             raise ConfigError("expected words, found an empty argument")
-        yield list(arguments)
+        yield _decoded(arguments, encoding_errors) if texts else list(arguments)
         return
-    from embedkit.text.lines import Piped
 
     refuse_held_stdin("give the words as arguments")
     note_keyboard("a question and Enter")
     stream: Any = sys.stdin.buffer  # a BufferedReader: read1 returns what waits, read would wait for more
     rest = b""
     first = True
-    decode = _any_bytes if encoding_errors is None else Piped(encoding_errors).text
+    decode = _decoder(encoding_errors) if texts else _any_bytes
     while chunk := stream.read1(CHUNK):
         if first:
             chunk, first = chunk.removeprefix(BOM), False
@@ -88,6 +97,22 @@ def query_batches(
 
 def _any_bytes(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
+
+
+def _decoder(encoding_errors: str | None, name: str = STDIN) -> Callable[[bytes], str]:
+    from embedkit.text.lines import Piped
+
+    return Piped(encoding_errors, name).text
+
+
+def _decoded(arguments: Sequence[str], encoding_errors: str | None) -> list[str]:
+    """Texts that were given as arguments, by the rule of files."""
+    return [
+        argument
+        if argument.isascii()
+        else _decoder(encoding_errors, "text on the command line")(argument.encode("utf-8", "surrogateescape"))
+        for argument in arguments
+    ]
 
 
 def _lines(text: str) -> list[str]:
@@ -241,11 +266,12 @@ def answer_lines(
     """Print the rows that `answer` gives for each text or line of standard input, behind it; returns the exit status.
 
     A text without an answer makes the status 1; its error names the line, or the text where there are several. With
-    `empty` an empty argument is a text as well. `encoding_errors` as for `query_batches`.
+    `empty` an empty argument is a text as well. `encoding_errors` as for texts in `query_batches`.
     """
     status = number = 0
     with Results(columns, as_json) as results:
-        for lines in [texts] if texts and empty else query_batches(texts, encoding_errors=encoding_errors):
+        given = [_decoded(texts, encoding_errors)] if texts and empty else None
+        for lines in given or query_batches(texts, texts=True, encoding_errors=encoding_errors):
             for line in lines:
                 number += 1
                 if not line and not texts:

@@ -122,13 +122,13 @@ def corpus_lines(corpus: str | Sequence[str]) -> Iterator[list[str]]:
 
 
 def _kept(pieces: list[list[str]]) -> Iterator[list[str]]:
-    for lines in query_batches((), needed=False):  # else learning tells
+    for lines in query_batches((), needed=False, texts=True):  # else learning tells
         pieces.append(lines)
         yield lines
 
 
 def _encoded(encoder: SentenceEncoder, texts: tuple[str, ...]) -> Batches:
-    for lines in query_batches(texts):
+    for lines in query_batches(texts, texts=True):
         yield lines, encoder.vectors(lines), True
 
 
