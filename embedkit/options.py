@@ -122,6 +122,21 @@ def used(options: Any) -> dict[str, Any]:
     return {name: getattr(options, name) for name, facts in described(options).items() if _idle(options, facts) is None}
 
 
+def in_use(options: type[Any], stored: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    """The same of what is `stored`, where the names among `known` are options: of this class, or of others.
+
+    What the class does not have goes, and what has no effect beside the others that are stored.
+    """
+    facts, usual, known = described(options), defaults(options), set(known)
+    found = {}
+    for name, value in stored.items():
+        only = facts[name].only if name in facts else {}
+        idle = any(stored.get(other, usual.get(other, values[0])) not in values for other, values in only.items())
+        if name not in known or (name in facts and not idle):
+            found[name] = value
+    return found
+
+
 def refuse_unknown(names: Iterable[str], known: Iterable[str], whose: str) -> None:
     """Refuse options that are not known.
 

@@ -44,6 +44,7 @@ SMOOTHINGS = ("kneser-ney", "add-k", "mle")
 KIND = "ngram"
 LONGEST = 10  # words in an n-gram
 UNKNOWN, END, START = "<unk>", "</s>", "<s>"
+SMOOTHED_BY_K = "add-k"  # the smoothing that k is for
 _CORPUS_OPTIONS = ("tokenizer", "lowercase", "json_field", "encoding_errors")
 
 

@@ -1,10 +1,14 @@
 """``embedkit info`` opens every file that embedkit writes."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from embedkit.classification.linear import train_linear
+from embedkit.classification.options import LinearOptions
+from embedkit.classification.storing import save_bag
 from embedkit.cli import main
 from embedkit.counting.ngram import NgramModel
 from embedkit.files.checkpoint import save_checkpoint
@@ -61,3 +65,40 @@ def test_phrases(tmp_path, capsys):
     assert found["entries"] == len(path.read_text().splitlines()) - 1
     (tmp_path / "other.json").write_text('{"format": "other"}\n')
     assert main(["info", str(tmp_path / "other.json")]) == 1
+
+
+OLD = Path(__file__).parent.parent / "fixtures" / "0.1"
+
+
+@pytest.mark.parametrize(
+    ("file", "used", "idle"),
+    [
+        ("chars", {"min_n", "max_n", "bucket", "negative"}, {"min_jamo", "x_max", "shift", "cbow_gradient"}),
+        ("jamo", {"min_jamo", "bucket"}, {"min_n", "max_n", "x_max"}),
+        ("skipgram", {"negative", "keep_output"}, {"bucket", "min_n", "min_jamo", "eigenvalue_weighting"}),
+        ("lstm", {"hidden_size", "context"}, {"heads"}),
+        ("classify", {"hidden_size", "bidirectional"}, {"heads"}),
+        ("seq2seq", {"attention"}, {"heads"}),
+        ("ngram", {"order", "smoothing"}, {"k"}),
+    ],
+)
+def test_of_an_older_file_the_options_that_its_model_uses_are_told(file, used, idle, capsys):
+    told = facts(OLD / f"{file}.safetensors", capsys)["config"]
+    assert used <= set(told) and not idle & set(told)
+
+
+def test_what_smoothing_a_linear_model_and_a_language_model_within_use(tmp_path, capsys):
+    corpus = Corpus.from_sentences([["a", "b"]], min_count=1)
+    NgramModel.train(corpus, order=2, smoothing="add-k", k=0.5).save(tmp_path / "lm")
+    assert facts(tmp_path / "lm", capsys)["config"]["k"] == 0.5
+    inner = {"model": "lstm", "hidden_size": 3, "heads": 4, "token_layer": True}
+    config = {"hidden_size": 3, "context": {"language_model": inner}}
+    save_model(tmp_path / "tagger", "tag", "mean", config, {})
+    told = facts(tmp_path / "tagger", capsys)["config"]
+    assert told == {"context": {"language_model": {"model": "lstm", "hidden_size": 3}}}
+    texts, labels = ["good film", "bad film"] * 9, [["yes"], ["no"]] * 9
+    model = train_linear(texts, labels, LinearOptions(cost=1.0, bucket=100)).model
+    model.config |= {"epochs": 5, "negative": 5, "learning_rate": 0.1}
+    save_bag(model, tmp_path / "linear")
+    told = facts(tmp_path / "linear", capsys)["config"]
+    assert "cost" in told and not {"epochs", "negative", "learning_rate"} & set(told)

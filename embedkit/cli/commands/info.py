@@ -12,6 +12,7 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results, print_json
 from embedkit.cli.shared.reading import reading, reading_options
+from embedkit.cli.shared.stored_options import of_model, of_vectors
 from embedkit.formats import read, sniff
 from embedkit.text.escaping import to_json
 
@@ -41,6 +42,10 @@ def info(model: str, as_json: bool, quiet: bool) -> None:
             table = read(here, name, name=shown(model), **options)
             facts = {"format": name, "file_bytes": bytes_of(here), **describe(table)}
         facts |= _labels(here, facts)
+    config = facts.get("config")
+    if isinstance(config, dict):
+        task, kind = facts.get("task"), facts.get("kind")
+        facts["config"] = of_vectors(config) if task is None else of_model(task, kind, config)
     facts = {"file": shown(model), **facts}
     if as_json:
         print_json(facts)

@@ -34,7 +34,7 @@ from embedkit.cli.shared.output import Results, note, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.queries import answer_lines, questions
 from embedkit.cli.shared.text_fields import unit_option
-from embedkit.counting.ngram import SMOOTHINGS, NgramModel
+from embedkit.counting.ngram import SMOOTHED_BY_K, SMOOTHINGS, NgramModel
 
 
 @click.command(epilog="Example: embedkit lm train corpus.txt -o lm.safetensors --model ngram --order 3")
@@ -86,8 +86,8 @@ def train(
     """Count the n-grams of CORPUS: files, folders or - for standard input, a sentence a line."""
     from embedkit.vocabulary.corpus import Corpus
 
-    if smoothing != "add-k":
-        refuse(["k"], f"with `smoothing` {smoothing}: it is for add-k")
+    if smoothing != SMOOTHED_BY_K:
+        refuse(["k"], f"with `smoothing` {smoothing}: it is for {SMOOTHED_BY_K}")
     reading: dict[str, Any] = {
         "tokenizer": tokenizer,
         "lowercase": lowercase,
