@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from embedkit.errors import FormatError
+from embedkit.files.magic import NEIGHBOURS
 from embedkit.files.safetensors import FORMATS, VECTORS, SafetensorsFile
 
 LONGEST_LIST = 20  # labels and the like; of longer ones the number is said
@@ -31,7 +32,7 @@ def describe_own(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         file = SafetensorsFile(path)
     except (FormatError, OSError):
-        return _lines_of_own(path)
+        return _index_of_own(path) or _lines_of_own(path)
     name = file.metadata.get("format", "")
     if name not in FORMATS or name == VECTORS.name:
         return {}
@@ -47,6 +48,24 @@ def describe_own(path: str | os.PathLike[str]) -> dict[str, Any]:
     facts["values"] = sum(tensor.size for tensor in tensors.values())
     facts["tensors"] = {key: f"{tensor.dtype} {list(tensor.shape)}" for key, tensor in tensors.items()}
     return facts
+
+
+def _index_of_own(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What an index of the words of a model says of itself; nothing for other files."""
+    try:
+        with open(path, "rb") as stream:
+            start = stream.read(16)
+            if start[:8] != NEIGHBOURS:
+                return {}
+            header = json.loads(stream.read(min(int.from_bytes(start[8:], "little"), LONGEST_HEADER)))
+    except (OSError, ValueError):
+        return {}
+    facts = {
+        "format": "embedkit-index",
+        "file_bytes": os.path.getsize(path),
+        "what": "an index of the words of a model",
+    }
+    return {**facts, **header} if isinstance(header, dict) else {}
 
 
 def _lines_of_own(path: str | os.PathLike[str]) -> dict[str, Any]:

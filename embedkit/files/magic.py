@@ -9,6 +9,7 @@ GZIP = b"\x1f\x8b"
 BZIP2 = b"BZh"
 XZ = b"\xfd7zXZ\x00"
 ZSTD = b"\x28\xb5\x2f\xfd"
+NEIGHBOURS = b"EMBKHNSW"  # of `embedkit.query.index`
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")  # behind the level: a block, or the end of an empty file
 

@@ -35,6 +35,7 @@ from embedkit.formats.onnx import gather_model
 from embedkit.formats.tokenizer_json import PADDING, UNKNOWN, read_tokens, write_tokenizer
 from embedkit.rows.norms import row_norms
 from embedkit.rows.table import EmbeddingTable
+from embedkit.text.user_dictionary import without_words
 from embedkit.vocabulary.words import Words
 
 MATRICES = ("embeddings", "embedding.weight")
@@ -162,8 +163,8 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str], scores: str | Non
         (folder / "README.md").write_text(card, encoding="utf-8", newline="")
     if tokenizer not in SAME_TOKENIZER:
         warnings.warn(
-            f"{os.fspath(path)}: its tokenizer cuts text at white space; the tokenizer {tokenizer} of the model has no "
-            "counterpart there: give it text that is cut already",
+            f"{os.fspath(path)}: its tokenizer cuts text at white space; the tokenizer {without_words(tokenizer)} of the "
+            "model has no counterpart there: give it text that is cut already",
             stacklevel=3,
         )
 

@@ -24,6 +24,7 @@ import numpy as np
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.copies import on_disk
+from embedkit.files.magic import NEIGHBOURS
 from embedkit.files.safetensors import require_version
 from embedkit.files.urls import shown
 from embedkit.progress import Progress, ProgressCallback
@@ -32,7 +33,6 @@ from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import Hits, nearest, values
 from embedkit.rows.norms import unit
 
-MAGIC = b"EMBKHNSW"
 VERSION = 1  # of the header; the first files carry none
 CONNECTIVITY = 24  # neighbours of a node; 16 stays below a recall of .95 on 250,000 trained words
 EXPANSION_ADD = 200
@@ -40,7 +40,7 @@ EXPANSIONS = (64, 128, 256, 512, 1024, 2048)
 TOPN = 10  # of the recall that is measured
 _SAMPLE = 1000  # queries behind that
 _ROWS = 8192  # rows added between two reports of progress
-_LARGEST_HEADER = 1 << 16
+LARGEST_HEADER = 1 << 16
 
 
 @dataclass
@@ -157,7 +157,7 @@ class NeighbourIndex:
             }
         ).encode()
         with atomic_open(path) as stream:
-            stream.write(MAGIC + len(header).to_bytes(8, "little") + header)
+            stream.write(NEIGHBOURS + len(header).to_bytes(8, "little") + header)
             stream.write(payload)
 
     @classmethod
@@ -173,7 +173,7 @@ class NeighbourIndex:
         with on_disk(path) as here, open(here, "rb") as stream:
             start = stream.read(16)
             length = int.from_bytes(start[8:], "little")
-            if start[:8] != MAGIC or not 0 < length <= _LARGEST_HEADER:
+            if start[:8] != NEIGHBOURS or not 0 < length <= LARGEST_HEADER:
                 raise FormatError(f"{name}: not an index of embedkit; build one with: embedkit index MODEL")
             try:
                 header = json.loads(stream.read(length))

@@ -8,7 +8,8 @@ pos=N+V             only morphemes whose tag begins so (N nouns, V verbs and adj
                     not Korean is tagged SL (letters), SN (numbers) or SW (symbols)
 tags                the tag behind the morpheme: 가/VV
 typos               spelling mistakes are put right first
-dictionary=FILE     a user dictionary of Kiwi: ``form<TAB>tag<TAB>score`` a line
+dictionary=FILE     a user dictionary of Kiwi: ``form<TAB>tag<TAB>score`` a line; or its words themselves, which
+                    `Morphemes.carrying` puts there
 =================== ==========================================================================================
 
 Kiwi follows fewer readings of a word than by its own default (`CUTOFF`): on 1,000 paragraphs of the Korean Wikipedia
@@ -22,14 +23,14 @@ from __future__ import annotations
 import inspect
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.text.hangul import typed
 from embedkit.text.symbols import is_symbol, seen
-from embedkit.text.user_dictionary import load_dictionary
+from embedkit.text.user_dictionary import carried, load_dictionary
 
 # Tags of Kiwi for what it does not take apart: symbols, foreign letters, digits, addresses, emoji, unknown letters.
 _UNKNOWN = ("S", "W_", "UN")
@@ -60,7 +61,7 @@ class Morphemes:
     typos : bool
         Whether spelling mistakes are put right.
     dictionary : str, optional
-        Path of a user dictionary of Kiwi.
+        A user dictionary of Kiwi: its path, or its words (`embedkit.text.user_dictionary`).
     """
 
     pos: tuple[str, ...] = ()
@@ -106,6 +107,16 @@ class Morphemes:
         settings += [key for key in ("tags", "typos") if getattr(self, key)]
         settings += [f"dictionary={self.dictionary}"] if self.dictionary else []
         return f"morphemes:{','.join(settings)}" if settings else "morphemes"
+
+    def carrying(self) -> Morphemes:
+        """The same settings with the words of the dictionary in place of its path.
+
+        Raises
+        ------
+        EmbedkitError
+            Where the dictionary cannot be read.
+        """
+        return self if self.dictionary is None else replace(self, dictionary=carried(self.dictionary))
 
     def rewriter(self, other: Rewrite) -> Rewrite:
         """A function that puts spaces between the morphemes of text; `other` cuts what is not Korean.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from embedkit.files.magic import BZIP2, GZIP, XZ, ZSTD, is_bzip2
+from embedkit.files.magic import BZIP2, GZIP, NEIGHBOURS, XZ, ZSTD, is_bzip2
 from embedkit.files.safetensors import FORMATS
 
 # What no text begins with, in UTF-16 or in another encoding either.
@@ -32,6 +32,7 @@ _MAGICS = (
     (b"PAR1\x15", "a Parquet file"),
     (b"ARROW1\x00\x00", "an Arrow file"),
     (b"SQLite format 3\x00", "an SQLite database"),
+    (NEIGHBOURS, "an index of the words of a model (embedkit index), which is given with `index` beside the model"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first"),
     (b"Rar!\x1a\x07", "a RAR archive; unpack it first"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Microsoft Office document; save it as plain text first"),

@@ -2,22 +2,32 @@
 
 In the tag's place may stand what the form is made of: ``사귀/VV + 었/EP + 다/EF``. Kiwi reads files in UTF-8 and passes
 over much that is wrong: a byte order mark becomes a part of the first form, a score that is no number is 0.
+
+A dictionary is named by its file, or carried along: ``data:`` and its lines, compressed, in letters of base64. So a
+model that is moved to another machine has its words.
 """
 
 from __future__ import annotations
 
+import base64
 import math
 import os
+import re
 import tempfile
+import zlib
 from typing import Any
 
 from embedkit.errors import EmbedkitError
+from embedkit.files.locations import STDIN
+from embedkit.files.urls import is_url
 from embedkit.text.lines import numbered_lines, shortened
 
 EXPECTED = "expected form<TAB>tag<TAB>score on each line"
+CARRIED = "data:"
+LARGEST = 1 << 26  # bytes of a dictionary that is carried along
 
 
-def load_dictionary(kiwi: Any, path: str) -> None:
+def load_dictionary(kiwi: Any, dictionary: str) -> None:
     """Add the words of a dictionary to a Kiwi.
 
     Raises
@@ -25,24 +35,57 @@ def load_dictionary(kiwi: Any, path: str) -> None:
     EmbedkitError
         Where it cannot be read, has no words, or a line that is none of a dictionary.
     """
-    lines = list(numbered_lines(path))
-    if not any(_is_entry(line) for _, line in lines):
-        raise EmbedkitError(f"{path}: {EXPECTED}, found no words")
-    for place, line in lines:
-        if _is_entry(line):
-            _check(place, line)
+    entries = _unpacked(dictionary) if dictionary.startswith(CARRIED) else _read(dictionary)
     with tempfile.TemporaryDirectory() as folder:
         copy = os.path.join(folder, "dictionary.txt")
         with open(copy, "w", encoding="utf-8", newline="\n") as stream:
-            stream.writelines(f"{line}\n" for _, line in lines)
+            stream.writelines(f"{line}\n" for line in entries)
         try:
             kiwi.load_user_dictionary(copy)
         except Exception as error:
-            raise EmbedkitError(f"{path}: {EXPECTED}, as Kiwi reads it: {error}") from None
+            name = "the user dictionary" if dictionary.startswith(CARRIED) else dictionary
+            raise EmbedkitError(f"{name}: {EXPECTED}, as Kiwi reads it: {error}") from None
 
 
-def _is_entry(line: str) -> bool:
-    return bool(line.strip()) and not line.startswith("#")
+def carried(dictionary: str) -> str:
+    """The same dictionary, carried along.
+
+    Raises
+    ------
+    EmbedkitError
+        As `load_dictionary`.
+    """
+    if dictionary.startswith(CARRIED):
+        return dictionary
+    packed = zlib.compress("\n".join(_read(dictionary)).encode())
+    return CARRIED + base64.urlsafe_b64encode(packed).decode()
+
+
+def without_words(text: str) -> str:
+    """A text that names dictionaries, with the number of words for those that are carried along."""
+    return re.sub(f"{CARRIED}[A-Za-z0-9_=-]+", lambda found: f"({len(_unpacked(found[0])):,} words)", text)
+
+
+def _read(path: str) -> list[str]:
+    if not (path == STDIN or is_url(path) or os.path.exists(path)):
+        raise EmbedkitError(
+            f"{path}: no such file; it is the user dictionary of the tokenizer morphemes: put it there, or train again "
+            "what needs it with `user_dictionary`, which keeps its words in the model"
+        )
+    entries = [(place, line) for place, line in numbered_lines(path) if line.strip() and not line.startswith("#")]
+    if not entries:
+        raise EmbedkitError(f"{path}: {EXPECTED}, found no words")
+    for place, line in entries:
+        _check(place, line)
+    return [line for _, line in entries]
+
+
+def _unpacked(dictionary: str) -> list[str]:
+    try:
+        packed = base64.urlsafe_b64decode(dictionary.removeprefix(CARRIED))
+        return zlib.decompressobj().decompress(packed, LARGEST).decode().split("\n")
+    except (ValueError, zlib.error):
+        raise EmbedkitError(f"the user dictionary is damaged: found {shortened(dictionary)}") from None
 
 
 def _check(place: str, line: str) -> None:

@@ -13,6 +13,7 @@ from embedkit.cli import main
 from embedkit.counting.ngram import NgramModel
 from embedkit.files.checkpoint import save_checkpoint
 from embedkit.files.model_file import save_model
+from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.vocabulary.corpus import Corpus
 
 
@@ -102,3 +103,15 @@ def test_what_smoothing_a_linear_model_and_a_language_model_within_use(tmp_path,
     save_bag(model, tmp_path / "linear")
     told = facts(tmp_path / "linear", capsys)["config"]
     assert "cost" in told and not {"epochs", "negative", "learning_rate"} & set(told)
+
+
+def test_an_index_of_words(tmp_path, capsys):
+    model = KeyedVectors(["a", "b"], np.eye(2, dtype=np.float32))
+    model.save(tmp_path / "m.safetensors")
+    assert main(["index", str(tmp_path / "m.safetensors"), "-o", str(tmp_path / "m.index"), "-q"]) == 0
+    capsys.readouterr()
+    found = facts(tmp_path / "m.index", capsys)
+    assert (found["what"], found["words"], found["vector_size"]) == ("an index of the words of a model", 2, 2)
+    for command in (["similar", str(tmp_path / "m.index"), "a"], ["vocab", str(tmp_path / "m.index")]):
+        assert main(command) == 1
+        assert "an index of the words of a model (embedkit index)" in capsys.readouterr().err

@@ -11,8 +11,9 @@ pytest.importorskip("usearch")
 
 from embedkit.cli import main
 from embedkit.errors import ConfigError, FormatError
+from embedkit.files.magic import NEIGHBOURS
 from embedkit.query import index as neighbour_index
-from embedkit.query.index import MAGIC, NeighbourIndex, digest
+from embedkit.query.index import NeighbourIndex, digest
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import nearest
 from tests.nn.damage import CASES
@@ -132,7 +133,7 @@ def resealed(header, payload, **changes):
     """An index file around a payload, its size and digest right again."""
     sealed = {"payload_bytes": len(payload), "payload_sha256": hashlib.sha256(payload).hexdigest()}
     text = json.dumps({**header, **sealed, **changes}).encode()
-    return MAGIC + len(text).to_bytes(8, "little") + text + payload
+    return NEIGHBOURS + len(text).to_bytes(8, "little") + text + payload
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,16 @@
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from embedkit.cli import cli
-from embedkit.cli.shared.tokenizing import _with_settings
+from embedkit.cli import cli, main
 from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.text.morphemes import Morphemes
 from embedkit.text.tokenizers import get_tokenizer
 
@@ -29,7 +31,9 @@ class Kiwi:
         self.typos = typos
 
     def load_user_dictionary(self, path):
-        raise ValueError("line 1")
+        Kiwi.known = Path(path).read_text(encoding="utf-8")
+        if "ADJ" in Kiwi.known:
+            raise ValueError("line 1")
 
     def tokenize(self, lines):
         return [
@@ -107,9 +111,38 @@ def test_the_flags_without_morphemes_are_refused(tmp_path):
         CliRunner().invoke(cli, ["vocab", str(tmp_path / "a.txt"), "--pos", "N"], catch_exceptions=False)
 
 
-def test_a_user_dictionary_is_found_from_other_folders(tmp_path, monkeypatch):
-    """By the model that is made, and by workers of a cluster."""
+@pytest.mark.parametrize("flags", ["--tokenizer morphemes --user-dictionary {}", "--tokenizer morphemes:dictionary={}"])
+@pytest.mark.parametrize("command", ["train", "lm train", "lm train --model gru"])
+def test_the_words_of_a_user_dictionary_move_with_the_model(command, flags, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    asked = {"pos": "N,V", "pos_tags": False, "typos": False, "user_dictionary": "words.txt"}
-    name = _with_settings("morphemes", ["user_dictionary"], asked)
-    assert name == f"morphemes:pos=N+V,dictionary={tmp_path / 'words.txt'}"
+    (tmp_path / "words.txt").write_text("\ufeff에메드킷\tNNP\t0\n\n# more\n뚜땨\tUSER0\n", encoding="utf-8")
+    (tmp_path / "a.txt").write_text(f"{LINE}\n" * 30, encoding="utf-8")
+    if "gru" in command and "user-dict" in flags:
+        pytest.skip("settings of morphemes are a part of the tokenizer's name there")
+    small = "" if command == "lm train" else "--vector-size 4 --epochs 1"
+    assert main(f"{command} a.txt -o m.safetensors {flags.format('words.txt')} {small} -q".split()) == 0
+    (tmp_path / "words.txt").unlink()
+    Kiwi.known = ""
+    capsys.readouterr()
+    assert main(["info", "m.safetensors"]) == 0
+    assert "morphemes:dictionary=(2 words)" in capsys.readouterr().out
+    asked = (
+        ["vectors", "m.safetensors", "--mean", LINE] if command == "train" else ["lm", "predict", "m.safetensors", LINE]
+    )
+    assert main(asked) == 0
+    assert Kiwi.known == "에메드킷\tNNP\t0\n뚜땨\tUSER0\n"
+
+
+def test_a_model_of_an_older_version_says_which_dictionary_is_missing(tmp_path, capsys):
+    path = tmp_path / "m.safetensors"
+    config = {"tokenizer": "morphemes:dictionary=/elsewhere/words.txt"}
+    KeyedVectors(["가"], np.ones((1, 2), np.float32), config=config).save(path)
+    assert main(["vectors", str(path), "--mean", LINE]) == 1
+    message = capsys.readouterr().err
+    assert "/elsewhere/words.txt: no such file; it is the user dictionary" in message
+    assert "train again what needs it with --user-dictionary" in message
+
+
+def test_a_carried_dictionary_that_is_damaged_is_one_line():
+    with pytest.raises(EmbedkitError, match="the user dictionary is damaged"):
+        get_tokenizer("morphemes:dictionary=data:AAAA").tokens(LINE)

@@ -15,6 +15,7 @@ from embedkit.cli.shared.reading import reading, reading_options
 from embedkit.cli.shared.stored_options import of_model, of_vectors
 from embedkit.formats import read, sniff
 from embedkit.text.escaping import to_json
+from embedkit.text.user_dictionary import without_words
 
 FIRST_LABELS = 10
 
@@ -74,4 +75,4 @@ def _labels(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
-    return value if isinstance(value, str) else to_json(value)
+    return without_words(value if isinstance(value, str) else to_json(value))

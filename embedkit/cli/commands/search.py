@@ -18,7 +18,7 @@ from embedkit.cli.shared.queries import query_batches
 from embedkit.cli.shared.reading import load, reading_options_beside, refuse_reading
 from embedkit.documents.bm25 import K1, B
 from embedkit.documents.search import CANDIDATES, RERANKINGS, WAYS
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.errors import ConfigError, CorpusError, EmbedkitError
 from embedkit.files.copies import is_pipe
 from embedkit.files.locations import STDIN, has_glob
 from embedkit.files.safetensors import DOCUMENTS
@@ -164,6 +164,11 @@ def _searcher(
     if rerank and not path:
         raise ConfigError(f"{corpus[0]} was made without vectors: --rerank goes by those of words, --vectors MODEL")
     needed = rerank is not None or (index.sentences is not None and by != "words")
+    if needed and path == index.model and not (is_url(path) or os.path.exists(path)):
+        raise EmbedkitError(
+            f"no such file: {path}, the word vectors that {corpus[0]} was made with; name where they are now with "
+            "`vectors`, or search `by` words"
+        )
     return Searcher(index, load(path) if needed else None, k1, b)
 
 

@@ -39,6 +39,7 @@ from embedkit.errors import CorpusError
 from embedkit.nn.learning.entities import SCHEMES, check_legal, recognise
 from embedkit.nn.models.tagger import OUTPUTS, TAGGER_TRAINING, Tagger, TaggerConfig
 from embedkit.text.lines import shortened
+from embedkit.text.user_dictionary import without_words
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -269,7 +270,8 @@ def _morphemes(vectors: KeyedVectors | None, chosen: bool | None, quiet: bool) -
         return KIND if chosen else None
     if chosen is None:
         note(
-            f"the vectors are of morphemes ({name}), so words are known by theirs: --no-morphemes if they are not",
+            f"the vectors are of morphemes ({without_words(name)}), so words are known by theirs: "
+            "--no-morphemes if they are not",
             quiet,
         )
     return None if chosen is False else name

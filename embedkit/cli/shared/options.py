@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from embedkit.cli.shared.text_fields import field_options
-from embedkit.cli.shared.tokenizing import ChoiceWithSettings, morpheme_options
+from embedkit.cli.shared.tokenizing import TokenizerChoice, morpheme_options
 from embedkit.errors import ConfigError
 from embedkit.options import defaults, described, kind_of, listed
 from embedkit.vocabulary.options import ReadingOptions
@@ -90,7 +90,7 @@ def option_of(options: type[Any], name: str, **changes: Any) -> Callable[[F], F]
         else:
             shown["is_flag"] = True
     elif facts.choices:
-        shown["type"] = (ChoiceWithSettings if facts.settings else click.Choice)(facts.choices)
+        shown["type"] = (TokenizerChoice if facts.settings else click.Choice)(facts.choices)
     elif name == "seed":
         shown["type"] = Seed()
     else:

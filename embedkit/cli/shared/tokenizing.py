@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -12,22 +11,26 @@ import click
 
 from embedkit.cli.shared.files import INPUT
 from embedkit.errors import ConfigError
-from embedkit.files.urls import is_url
 from embedkit.options import listed
 from embedkit.text.tokenizers import TOKENIZERS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class ChoiceWithSettings(click.Choice[str]):
-    """A choice that a colon and settings may follow."""
+class TokenizerChoice(click.Choice[str]):
+    """A tokenizer, which a colon and settings may follow; it carries the words of a user dictionary along."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         name, colon, settings = str(value).partition(":")
-        return f"{super().convert(name, param, ctx)}{colon}{settings}"
+        chosen = f"{super().convert(name, param, ctx)}{colon}{settings}"
+        if not chosen.startswith("morphemes:"):
+            return chosen
+        from embedkit.text.morphemes import Morphemes
+
+        return Morphemes.parse(chosen).carrying().name
 
 
-TOKENIZER = ChoiceWithSettings(TOKENIZERS)
+TOKENIZER = TokenizerChoice(TOKENIZERS)
 _FLAGS = (
     click.option("--pos", metavar="N,V", help="morphemes: only those whose tag begins so (N nouns, V verbs, SL …)."),
     click.option("--pos-tags", is_flag=True, help="morphemes: the tag behind each, as in 가/VV."),
@@ -66,18 +69,16 @@ def _with_settings(tokenizer: str, given: list[str], asked: dict[str, Any]) -> s
             f"{listed(given)} {'has' if len(given) == 1 else 'have'} no effect with `tokenizer` {tokenizer}: "
             "it is for `tokenizer` morphemes"
         )
-    dictionary = asked["user_dictionary"]
     changes = {
         "pos": _beginnings(asked["pos"]) if asked["pos"] else (),
         "tags": asked["pos_tags"],
         "typos": asked["typos"],
-        # The model that is made, and workers of a cluster, look for it in other folders than this one.
-        "dictionary": dictionary if not dictionary or is_url(dictionary) else os.path.abspath(dictionary),
+        "dictionary": asked["user_dictionary"],
     }
     settings = dataclasses.replace(
         Morphemes.parse(tokenizer), **{name: value for name, value in changes.items() if value}
     )
-    return settings.name
+    return settings.carrying().name  # which other machines and folders find
 
 
 def _beginnings(pos: str) -> tuple[str, ...]:

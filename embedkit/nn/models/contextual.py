@@ -22,6 +22,7 @@ from embedkit.nn.models.language_model import OLDER, LanguageModel
 from embedkit.nn.models.loading import Recipe, in_use
 from embedkit.nn.words.token_table import END_ID, UNKNOWN_ID, TokenTable
 from embedkit.nn.words.tokens import TokenizerSettings, warn_unknown
+from embedkit.text.user_dictionary import without_words
 
 
 class Window(NamedTuple):
@@ -104,8 +105,10 @@ class ContextualEncoder:
         own, other = (s.get("tokenizer") or "whitespace" for s in (self.model.tokenizer, settings))
         if (own == "chars") != (other == "chars"):
             raise ConfigError(
-                f"the language model reads tokens of the tokenizer {own}, the task's are those of "
-                f"{other}; train it with `tokenizer` {other}"
+                without_words(
+                    f"the language model reads tokens of the tokenizer {own}, the task's are those of {other}; "
+                    f"train it with `tokenizer` {other}"
+                )
             )
 
     def tell_unknown(self, tokens: Sequence[str]) -> None:
