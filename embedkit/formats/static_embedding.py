@@ -163,8 +163,8 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str], scores: str | Non
         (folder / "README.md").write_text(card, encoding="utf-8", newline="")
     if tokenizer not in SAME_TOKENIZER:
         warnings.warn(
-            f"{os.fspath(path)}: its tokenizer cuts text at white space; the tokenizer {without_words(tokenizer)} of the "
-            "model has no counterpart there: give it text that is cut already",
+            f"{os.fspath(path)}: its tokenizer cuts text at white space; the tokenizer {without_words(tokenizer)} of "
+            "the model has no counterpart there: give it text that is cut already",
             stacklevel=3,
         )
 

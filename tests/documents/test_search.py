@@ -272,6 +272,8 @@ def test_bad_input_is_one_line(run, arguments, status, told):
 def test_vectors_that_moved_are_named(run, folder):
     run("index", "--documents", "texts", "-o", "v.index", "--vectors", "m.safetensors", "-q")
     (folder / "m.safetensors").rename("moved.safetensors")
-    assert "m.safetensors" in run("search", "v.index", "--query", "bread", status=1).err
+    told = run("search", "v.index", "--query", "bread", status=1).err
+    assert f"no such file: {folder / 'm.safetensors'}, the word vectors that v.index was made with" in told
+    assert "name where they are now with --vectors, or search --by words" in told
     assert run("search", "v.index", "--query", "bread", "--vectors", "moved.safetensors").out
     assert run("search", "v.index", "--query", "bread", "--by", "words").out
