@@ -7,7 +7,8 @@ waits for:
 - `ordered_map`: results one after the other in the order of the tasks, some tasks ahead (reading, counting, composing);
 - `run_tasks`: one long list of tasks, with reports and checkpoints in between (Hogwild training);
 - `run_rounds`: rounds of stages with a barrier behind each (GloVe's blocks; replicas, whose threads meet within a stage
-  too).
+  too);
+- `heard_from`: one call of a native library that takes long and looks at nothing (LAPACK).
 
 The calling thread hands out tasks and takes in results; it computes nothing itself, hears Ctrl-C, and holds no lock
 while it waits.
@@ -25,6 +26,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+HEARD_EVERY = 0.2  # seconds; Windows hears Ctrl-C between two waits only
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
 Setting = TypeVar("Setting")
@@ -183,6 +185,33 @@ def for_each(function: Callable[[Task], Any], tasks: Iterable[Task], workers: in
     """Call ``function(task)`` for every task, on threads, and return when all are done."""
     for _ in ordered_map(function, tasks, workers, name):
         pass
+
+
+def heard_from(function: Callable[[], Outcome], name: str) -> Outcome:
+    """Call a function that is one long call of a native library, and hear Ctrl-C and other signals meanwhile.
+
+    It cannot be stopped: where a signal ends the wait, its thread is left to itself, and ends with the process.
+
+    Parameters
+    ----------
+    function : callable
+        Should release the GIL for most of its time.
+    name : str
+        Of the thread.
+
+    Raises
+    ------
+    BaseException
+        What `function` raised, or the signal's handler.
+    """
+    team: _Team[Callable[[], Outcome], Outcome] = _Team(lambda _, task: task(), 1, name)
+    team.give(0, function)
+    while (found := team.take(HEARD_EVERY)) is None:
+        pass
+    team.close()
+    if found[2] is not None:
+        raise found[2]
+    return found[1]  # type: ignore[return-value]  # without an error there is a result
 
 
 class Timetable:

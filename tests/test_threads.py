@@ -9,7 +9,16 @@ import pytest
 
 import embedkit
 from embedkit import threads
-from embedkit.threads import SharedSetting, Timetable, for_each, ordered_map, run_rounds, run_tasks, usable_cores
+from embedkit.threads import (
+    SharedSetting,
+    Timetable,
+    for_each,
+    heard_from,
+    ordered_map,
+    run_rounds,
+    run_tasks,
+    usable_cores,
+)
 
 
 def control():
@@ -210,3 +219,10 @@ def test_a_setting_that_several_threads_share_is_set_back_behind_the_last():
     with pytest.raises(ValueError), setting.at(1):
         raise ValueError
     assert value == [4]
+
+
+def test_one_long_call_gives_its_result_or_its_error():
+    assert heard_from(lambda: threading.current_thread().name, "alone") == "embedkit-alone-0"
+    with pytest.raises(ZeroDivisionError):
+        heard_from(lambda: 1 / 0, "alone")
+    assert not any("alone" in thread.name for thread in threading.enumerate())

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from embedkit.progress import Progress, ProgressCallback
-from embedkit.threads import for_each
+from embedkit.threads import for_each, heard_from
 
 OVERSAMPLING = 20
 POWER_ITERATIONS = 4
@@ -137,7 +137,7 @@ def truncated_svd(
     width = rank + OVERSAMPLING
     total = 2 * iterations + 3
     if width >= min(matrix.shape) or (min(matrix.shape) <= EXACT_UP_TO if exact is None else exact):
-        return _finish(*_exact(matrix, rank), squares, 0.0)
+        return _finish(*heard_from(lambda: _exact(matrix, rank), "exact-svd"), squares, 0.0)
     step = _Steps(progress, total)
     width += -width % 16
     random = np.random.default_rng(seed)

@@ -93,6 +93,40 @@ def test_what_a_killed_run_left_is_gone_after_the_next(tmp_path):
     assert list(temporary.iterdir()) == [] and [path.name for path in target.iterdir()] == ["m.safetensors"]
 
 
+# A call that looks at no signal for half a minute, in place of LAPACK's, which takes as long for many words.
+DEAF_SVD = """
+import hashlib, sys
+import numpy as np
+from embedkit.cli import main
+
+def deaf(matrix):
+    print("decomposing", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 1 << 26)
+
+np.linalg.eigh = deaf
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_heard_while_lapack_computes(tmp_path, number):
+    (tmp_path / "t.txt").write_text(" ".join(f"w{i % 40}" for i in range(900)) + "\n")
+    train = ["train", str(tmp_path / "t.txt"), "--model", "svd", "--exact", "--vector-size", "4", "--min-count", "1"]
+    child = subprocess.Popen(
+        [sys.executable, "-c", DEAF_SVD, *train, "-o", str(tmp_path / "m.safetensors"), "-q"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=as_on_a_terminal,
+    )
+    assert child.stdout.readline() == b"decomposing\n"
+    begun = time.monotonic()
+    child.send_signal(number)
+    _, told = child.communicate(timeout=60)
+    assert time.monotonic() - begun < 5
+    assert (child.returncode, told.decode().strip()) == (128 + number, "embedkit: stopped")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.txt"]
+
+
 def test_the_handlers_come_back():
     from embedkit.cli import main
 
