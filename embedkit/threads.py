@@ -16,9 +16,11 @@ while it waits.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -27,6 +29,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 HEARD_EVERY = 0.2  # seconds; Windows hears Ctrl-C between two waits only
+_left: list[Any] = []  # teams whose call goes on though nobody waits for it
+_leaving: list[int] = []  # the status of a process that is to end without them
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
 Setting = TypeVar("Setting")
@@ -190,7 +194,8 @@ def for_each(function: Callable[[Task], Any], tasks: Iterable[Task], workers: in
 def heard_from(function: Callable[[], Outcome], name: str) -> Outcome:
     """Call a function that is one long call of a native library, and hear Ctrl-C and other signals meanwhile.
 
-    It cannot be stopped: where a signal ends the wait, its thread is left to itself, and ends with the process.
+    It cannot be stopped: where a signal ends the wait, its thread goes on, and the process waits for it at its end,
+    unless `leave_at_once` was called.
 
     Parameters
     ----------
@@ -206,12 +211,33 @@ def heard_from(function: Callable[[], Outcome], name: str) -> Outcome:
     """
     team: _Team[Callable[[], Outcome], Outcome] = _Team(lambda _, task: task(), 1, name)
     team.give(0, function)
-    while (found := team.take(HEARD_EVERY)) is None:
-        pass
+    try:
+        while (found := team.take(HEARD_EVERY)) is None:
+            pass
+    except BaseException:
+        _left.append(team)
+        raise
     team.close()
     if found[2] is not None:
         raise found[2]
     return found[1]  # type: ignore[return-value]  # without an error there is a result
+
+
+def leave_at_once(status: int) -> None:
+    """Let the process end with this status, when it comes to its end, without calls that `heard_from` left behind."""
+    _leaving.append(status)
+
+
+@atexit.register  # before all that is registered later, so that it runs behind that
+def _end_of_left() -> None:
+    """Keep the libraries whose calls go on from being taken down below them: OpenBLAS then waits for ever."""
+    if _left and _leaving:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(_leaving[-1])
+    for team in _left:
+        team.close()
 
 
 class Timetable:

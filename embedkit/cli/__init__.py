@@ -179,6 +179,10 @@ def _fail(message: str, status: int) -> int:
 def _stopped(status: int) -> int:
     with contextlib.suppress(OSError):  # a terminal that hung up takes no last words
         note("embedkit: stopped")
+    if "embedkit.threads" in sys.modules:
+        from embedkit.threads import leave_at_once
+
+        leave_at_once(status)
     return status
 
 

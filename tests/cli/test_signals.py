@@ -127,6 +127,40 @@ def test_a_signal_is_heard_while_lapack_computes(tmp_path, number):
     assert [path.name for path in tmp_path.iterdir()] == ["t.txt"]
 
 
+# Many threads of OpenBLAS, which ends only when they do, and never where it is taken down while a call goes on.
+REAL_SVD = """
+import sys, threading
+import numpy as np
+from embedkit.cli import main
+
+true = np.linalg.eigh
+def decompose(matrix):
+    print("decomposing", flush=True)
+    return true(np.random.default_rng(0).normal(size=(4000, 4000)))
+
+np.linalg.eigh = decompose
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_process_ends_while_lapack_computes(tmp_path):
+    (tmp_path / "t.txt").write_text(" ".join(f"w{i % 40}" for i in range(900)) + "\n")
+    train = ["train", str(tmp_path / "t.txt"), "--model", "svd", "--exact", "--vector-size", "4", "--min-count", "1"]
+    child = subprocess.Popen(
+        [sys.executable, "-c", REAL_SVD, *train, "-o", str(tmp_path / "m.safetensors"), "-q"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=as_on_a_terminal,
+    )
+    assert child.stdout.readline() == b"decomposing\n"
+    time.sleep(0.5)
+    begun = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    _, told = child.communicate(timeout=60)
+    assert time.monotonic() - begun < 5
+    assert (child.returncode, told.decode().strip()) == (130, "embedkit: stopped")
+
+
 def test_the_handlers_come_back():
     from embedkit.cli import main
 
