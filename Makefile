@@ -81,6 +81,7 @@ bench: $(VENV)/installed-bench
 	$(call with,en_wiki.txt,$(PY) -m tests.benchmarks.workers --data $(DATA))
 	$(call with,en_wiki.txt,$(PY) -m tests.benchmarks.replicas --data $(DATA) --fraction 6 --rounds 3)
 	$(call with,en_wiki.txt,$(PY) -m tests.benchmarks.doc2vec --data $(DATA))
+	$(PY) -m tests.benchmarks.roofline --data $(DATA)
 	$(PY) -m tests.benchmarks.scaling --megabytes 100 --distinct 100000 1000000
 	$(PY) -m tests.benchmarks.neighbour_index --words 200000
 

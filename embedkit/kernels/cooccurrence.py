@@ -7,6 +7,12 @@ result does not depend on the number of threads. `merge_rows` adds up rows that 
 
 The columns that a row touches are put in order by a bitmap with a summary above it (one summary bit for 64 words
 of bitmap), so that emitting a row costs its own length and not the vocabulary's: a quarter of the time of sorting.
+
+What bounds counting (`tests.benchmarks.roofline`; window 15, 18.6 million words, 75,920 different ones, one thread,
+two cores of an EPYC of the fifth generation with AVX-512, 2026-11-29): a word takes 27 additions, in 0.6 kB of ids and
+sums that are near, and 0.3 kB from memory, ids and counts. The core does 290 Gflop/s in float32, and moves 475 GB/s in
+the first cache and 47 in memory. 5.9 million words a second are 1 % and 3 % of that: neither bounds it, but
+instructions and latency, 6 ns a neighbour.
 """
 
 from __future__ import annotations

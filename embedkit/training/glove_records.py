@@ -12,8 +12,8 @@ import numpy as np
 from embedkit.errors import ConfigError
 from embedkit.training.options import TrainingConfig
 
-# The rows of two groups take about 1 MB at 100 dimensions, half the second-level cache of the machines measured:
-# with 500 to 1200 rows a group speed and cost are the same, with 3000 it is a third slower.
+# The rows of two groups take 1.8 MB at 100 dimensions, less than a second-level cache of 2 MB. With it 500 to 1200 rows
+# a group had the same speed and cost, 3000 were a third slower; with one of 1 MB see `embedkit.kernels.glove`.
 GROUP_ROWS = 1000
 MAX_GROUPS = 256
 MAX_GROUP_ROWS = 1 << 16  # a row in its group is a uint16
