@@ -6,7 +6,7 @@ import re
 
 import click
 
-_NAME = re.compile(r"`([a-z][a-z0-9]*(?:_[a-z0-9]+)*)`")
+_NAME = re.compile(r"`([a-z][a-z0-9]*(?:_[a-z0-9]+)*_?)`")
 
 
 # What the library calls otherwise than the command line, where a command has no parameter of the first name.

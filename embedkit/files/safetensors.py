@@ -18,6 +18,8 @@ number that grows when older programs could not read the file any more) and ``em
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import itertools
 import json
 import math
@@ -31,6 +33,7 @@ from embedkit._version import __version__
 from embedkit.errors import FormatError
 from embedkit.files.mapped import MappedFile
 
+_LOOKED_AT = 1000  # bytes of a file of another kind
 LARGEST_HEADER = 100_000_000  # the limit of the safetensors package
 MOST_DIMENSIONS = 8
 WIDEST_EMPTY = 1 << 24  # columns of a tensor without rows: no bytes of the file vouch for them
@@ -104,11 +107,8 @@ class SafetensorsFile:
         self._file = MappedFile(path, name, expected)
         self.name, self.expected = self._file.name, expected
         size, length = self._file.size, int.from_bytes(self._file.bytes[:8], "little")
-        if size < 8 or length > min(size - 8, LARGEST_HEADER):
-            raise FormatError(
-                f"{self.name}: expected {expected}, found a file of another kind or one that is cut off (as a "
-                f"safetensors file its header would take {length:,} bytes; the file has {size:,})"
-            )
+        if size < 8 or not 0 < length <= min(size - 8, LARGEST_HEADER):
+            raise FormatError(f"{self.name}: expected {expected}, found {_other_kind(self._file.bytes[:_LOOKED_AT])}")
         self._start = 8 + length
         self.entries = json_object(self.name, "header", self._file.bytes[8 : self._start])
         metadata = self.entries.pop("__metadata__", {})
@@ -262,6 +262,15 @@ def require_version(name: str, what: str, found: Any, newest: int) -> int:
             "install a newer embedkit"
         )
     return int(text)
+
+
+def _other_kind(head: bytes) -> str:
+    """What a file is that is none of these, as far as its first bytes tell."""
+    with contextlib.suppress(UnicodeDecodeError):
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # a character may be cut off at the end
+        if all(character.isprintable() or character.isspace() for character in text):
+            return f"text, beginning {text[:40]!r}"
+    return "a file of another kind, or one that is cut off"
 
 
 def json_object(name: str, what: str, text: Any) -> dict[str, Any]:

@@ -136,7 +136,7 @@ def read(
     if "reading" in _parameters(reader):
         options["reading"] = reading
     elif encoding is not None or encoding_errors is not None:
-        raise ConfigError(f"the format {kind} takes no option {'encoding' if encoding else 'encoding_errors'!r}")
+        raise ConfigError(f"the format {kind} takes no option `{'encoding' if encoding else 'encoding_errors'}`")
     with unpacked(path) as plain:
         found = reader(plain, name=name or str(path), **options)
         if not hasattr(module, "blocks"):
@@ -343,4 +343,4 @@ def _check_options(format: str, function: Callable[..., Any], options: dict[str,
     taken = _parameters(function)
     for option in options:
         if option not in taken:
-            raise ConfigError(f"the format {format} takes no option {option.replace('_', '-')!r}")
+            raise ConfigError(f"the format {format} takes no option `{option}`")

@@ -77,7 +77,7 @@ def read(path: str | os.PathLike[str], name: str | None = None, words: str | Non
     if settings.get("mode") == "floret":
         return _floret(name, matrix, settings, words)
     if words is not None:
-        raise ConfigError(f"{name}: has its own words: it takes no option 'words'")
+        raise ConfigError(f"{name}: has its own words: it takes no option `words`")
     listed = _strings(folder, name)
     rows_by_key = _key2row((folder / "key2row").read_bytes(), f"{name}/key2row")
     found = [rows_by_key.get(key, rows_by_key.get(OWN.get(word, -1))) for word, key in _keys(listed)]

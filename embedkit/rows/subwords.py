@@ -101,11 +101,11 @@ class Subwords:
         for low, high in pairs:
             shortest, longest = getattr(self, low), getattr(self, high)
             if shortest < 1:
-                raise ConfigError(f"{low} must be at least 1, got {shortest}")
+                raise ConfigError(f"`{low}` must be at least 1, got {shortest}")
             if longest > MAX_BUCKET:
-                raise ConfigError(f"{high} must not be above {MAX_BUCKET}, got {longest}")
+                raise ConfigError(f"`{high}` must not be above {MAX_BUCKET}, got {longest}")
             if shortest > longest:
-                raise ConfigError(f"{low} must not be above {high}, got {low} {shortest} and {high} {longest}")
+                raise ConfigError(f"`{low}` must not be above `{high}`, got {shortest} and {longest}")
 
     def normalize(self, word: str) -> str:
         """The form of `word` that is split: NFC for jamo, so that NFC and NFD input agree; as it is for

@@ -72,6 +72,15 @@ CASES = [
     ("subwords sun --min-jamo 2", ["--min-jamo"]),
     ("subwords 학교 --subwords jamo --min-n 2", ["--min-n"]),
     ("subwords sun --vectors m.safetensors --min-n 2", ["--min-n"]),
+    ("subwords sun --min-n 5 --max-n 6 --from native", ["--from"]),
+    ("axis m.safetensors --from sun --to egg moon --restrict-vocab 5", ["--restrict-vocab"]),
+    (
+        "bias m.safetensors --targets sun,moon bread,milk --attributes star egg --words --seed 3 --permutations 9",
+        ["--permutations", "--seed"],
+    ),
+    ("convert m.safetensors x.txt --center --all-but-the-top 1", ["--center"]),
+    ("drift m.safetensors m.safetensors --word sun --topn 3", ["--topn", "with --word"]),
+    ("cooccur t.txt -o x.npz --ppmi --format native", ["--format"]),
     ("lm train t.txt -o x.lm --k 2", ["--k"]),
     ("lm generate ngram.lm --temperature 0 --seed 3", ["--seed"]),
     ("lm train t.txt -o x.lm --model lstm --heads 2", ["--heads"]),
@@ -105,3 +114,39 @@ def test_an_option_that_does_nothing_is_wrong_usage(line, flags, folder, monkeyp
     for flag in flags:
         assert flag in error
     assert sorted(folder.iterdir()) == before
+
+
+def test_what_did_nothing_on_this_data_is_told(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    bias = "bias m.safetensors --targets sun,moon bread,milk --attributes star egg --seed 3 --permutations 9"
+    for line, told in (
+        (bias, "--permutations, --seed did nothing: all 6 divisions were tried"),
+        ("similar m.safetensors sun --exclude unheard", "--exclude unheard does nothing: it is no word"),
+        ("similar m.safetensors sun --exclude t.txt", "no word of the vocabulary, and a file is not read"),
+        ("analogy m.safetensors sun moon star --exclude unheard", "--exclude unheard does nothing"),
+        ("phrases t.txt --list --threshold 1e9", "0 phrases"),
+    ):
+        assert main(line.split()) == 0
+        assert told in capsys.readouterr().err, line
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("similar m.safetensors sun --tensor x", "the format native takes no option --tensor"),
+        ("bias m.safetensors --targets a b --attributes c d --model-words t.txt", "takes no option --model-words"),
+        ("search t.txt --query sun --vectors m.safetensors --model-column x", "takes no option --model-column"),
+        ("convert m.safetensors x.txt --glove-vectors sum", "takes no option --glove-vectors"),
+        ("subwords sun --min-n 0", "--min-n must be at least 1"),
+    ],
+)
+def test_options_are_named_by_their_flags(line, told, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert main(line.split()) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_model_beside_counts_is_no_word(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert main(["plot", "m.safetensors", "--cooccurrences", "counts.safetensors", "-o", "x.svg"]) == 2
+    assert "m.safetensors is a file: a heat map is of --cooccurrences" in capsys.readouterr().err

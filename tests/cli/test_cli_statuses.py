@@ -239,6 +239,44 @@ def test_a_text_without_a_gap_has_one_status_and_a_place(folder, monkeypatch, ca
     assert done.returncode == 1 and "error: line 3: expected one gap" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "status", "told"),
+    [
+        ("lm vectors missing.lm t.txt", 1, "cannot read missing.lm"),
+        ("lm vectors", 2, "Missing argument 'MODEL'"),
+        ("lm vectors ngram.lm t.txt", 2, "embedkit lm vectors is not for models of kind ngram"),
+        ("lm generate sun ngram.lm", 1, "cannot read sun"),
+        ("lm train t.txt -o x.lm --hidden-size 4", 2, "--hidden-size is not for models of kind ngram, but for rnn,"),
+        ("lm train t.txt -o x.lm --vectors m.safetensors", 2, "--vectors is not for models of kind ngram, but for"),
+        ("lm train t.txt -o x.lm --model lstm --order 3", 2, "--order is not for models of kind lstm, but for ngram"),
+        ("lm train t.txt -o x.lm --no-such", 2, "No such option '--no-such'"),
+    ],
+)
+def test_what_is_of_another_language_model(line, status, told, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    found, messages = run(line, capsys)
+    assert found == status and told in messages[0], messages
+
+
+def test_help_of_a_command_that_some_language_models_lack(capsys):
+    assert main(["lm", "vectors", "--help"]) == 0
+    assert "The vector of each token in its context" in capsys.readouterr().out
+
+
+def test_a_text_in_the_place_of_a_model_is_called_one(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    for line in (
+        "classify predict t.txt t.txt",
+        "tag predict t.txt",
+        "lm generate t.txt",
+        "tfidf t.txt --apply t.txt -o x.npz",
+    ):
+        status, messages = run(line, capsys)
+        assert status == 1 and "found text, beginning 'sun moon star comet" in messages[0], messages
+    (folder / "zeros").write_bytes(bytes(3000))
+    assert "found a file of another kind" in run("tag predict zeros", capsys)[1][0]
+
+
 def test_features_that_are_none(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     status, messages = run("show attention m.safetensors a --features t.txt", capsys)

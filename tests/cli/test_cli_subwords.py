@@ -102,7 +102,7 @@ def test_shares_of_a_model_add_up_to_one(run, model):
     ("arguments", "message", "expected"),
     [
         (["subwords", ""], "empty", 2),
-        (["subwords", "a", "--min-n", 4, "--max-n", 3], "min_n must not be above max_n, got min_n 4 and max_n 3", 2),
+        (["subwords", "a", "--min-n", 4, "--max-n", 3], "--min-n must not be above --max-n, got 4 and 3", 2),
         (["subwords", "a", "--vectors", "MODEL", "--min-n", 2], "--min-n has no effect with --vectors", 2),
         (["train", "CORPUS", "-o", "x.bin", "--model", "fasttext", "--subwords", "jamo"], "no place for jamo", 1),
         (["train", "CORPUS", "-o", "x.vec", "--format", "fasttext", "--subwords", "jamo"], "no place for jamo", 1),

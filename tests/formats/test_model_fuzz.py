@@ -152,7 +152,7 @@ def test_damaged_headers_and_bytes(saved):
         ({"subwords": '{"kind": "chars", "bucket": 9e99}'}, "unexpected bucket"),
         ({"subwords": '{"bucket": 30, "kept": [1, 1]}'}, "kept must name buckets"),
         ({"subwords": '{"bucket": 30, "kept": [-1]}'}, "kept must name buckets"),
-        ({"subwords": '{"bucket": 30, "max_n": 99999999999}'}, "max_n must not be above"),
+        ({"subwords": '{"bucket": 30, "max_n": 99999999999}'}, "`max_n` must not be above"),
         ({"quantization": "{}"}, "expected the quantization float16, int8, pq, found '{}'"),
         ({"quantization": "pq", "vector_size": "6"}, "expected tensor|beside quantised"),
         ({"config": "[" * 100_000}, "the config is not JSON"),

@@ -212,7 +212,7 @@ def test_other_encodings(name, word, tmp_path):
         load(path, "glove-text")
     assert list(load(path, "glove-text", encoding=name)) == ["the", word]
     KeyedVectors(["a"], np.ones((1, 2), np.float32)).save(tmp_path / "n.safetensors")
-    with pytest.raises(ConfigError, match="takes no option 'encoding'"):
+    with pytest.raises(ConfigError, match="takes no option `encoding`"):
         load(tmp_path / "n.safetensors", encoding=name)
     with pytest.raises(ConfigError, match="unknown encoding 'klingon'"):
         load(path, encoding="klingon")

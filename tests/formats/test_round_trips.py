@@ -156,7 +156,7 @@ def test_an_archive_bomb_is_refused(tmp_path, monkeypatch):
 
 def test_options_that_a_format_does_not_take_are_wrong_usage(tmp_path):
     path, _ = write(sample(), "native", tmp_path)
-    with pytest.raises(ConfigError, match="takes no option 'vocab'"):
+    with pytest.raises(ConfigError, match="takes no option `vocab`"):
         storing.load(path, vocab="v.txt")
     with pytest.raises(ConfigError, match="unknown format 'word2vec'"):
         storing.load(path, "word2vec")

@@ -238,7 +238,7 @@ def test_a_language_model_that_hardly_knows_the_text_is_told(folder, tmp_path):
         assert "different words of the text are in the language model" in found.stderr
         assert "a network is trained" not in found.stderr
     found = embedkit("lm", "vectors", model, tmp_path / "t.txt", "--layers", "nan", status=2)
-    assert "the model has 1 layers: expected a number for each, found [nan]" in found.stderr
+    assert "expected a number for each layer of the model (1), found [nan]" in found.stderr
 
 
 def test_vectors_that_never_begin_to_train_are_refused(folder, tmp_path):

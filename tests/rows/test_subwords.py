@@ -119,13 +119,13 @@ def test_bytes_that_are_not_utf8_keep_their_ngrams(data):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"min_n": 4, "max_n": 3}, "min_n must not be above max_n, got min_n 4 and max_n 3"),
-        ({"min_n": 0}, "min_n must be at least 1"),
+        ({"min_n": 4, "max_n": 3}, "`min_n` must not be above `max_n`, got 4 and 3"),
+        ({"min_n": 0}, "`min_n` must be at least 1"),
         ({"bucket": 0}, "bucket must be between 1"),
         ({"bucket": 2**31}, "bucket must be between 1"),
         ({"kind": "bytes"}, "chars, jamo, got 'bytes'"),
-        ({"kind": "jamo", "min_jamo": 6}, "min_jamo must not be above max_jamo"),
-        ({"kind": "jamo", "max_syllables": 0}, "min_syllables must not be above"),
+        ({"kind": "jamo", "min_jamo": 6}, "`min_jamo` must not be above `max_jamo`"),
+        ({"kind": "jamo", "max_syllables": 0}, "`min_syllables` must not be above"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(options, message):

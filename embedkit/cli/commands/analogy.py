@@ -53,6 +53,7 @@ def analogy(
     input, three words a line (at tabs, or else at white space). Piped, each answer is a line A B C<TAB>word<TAB>value.
     """
     inquiry = Inquiry(load(model), quiet)
+    inquiry.tell_excluded(exclude)
     if len(words) != 3 and any(len(fields(inquiry.model, question)) != 3 for question in words):
         raise ConfigError(f"expected three words A B C, or none to read standard input; found {len(words)}")
     with Results(["query", "word", "value"], as_json) as results:

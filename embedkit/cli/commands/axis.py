@@ -7,7 +7,7 @@ from itertools import chain
 import click
 
 from embedkit.cli.shared.files import INPUT
-from embedkit.cli.shared.options import json_option, quiet_option
+from embedkit.cli.shared.options import json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results
 from embedkit.cli.shared.queries import Inquiry, Refused, query_batches, questions, show
 from embedkit.cli.shared.reading import load, reading_options_beside
@@ -57,6 +57,8 @@ def axis(
     """
     from embedkit.analysis import directions
 
+    if not extremes:
+        refuse(["restrict_vocab"], "without `extremes`")
     if extremes and words:
         raise ConfigError("--extremes looks for words itself: leave out WORDs")
     vectors = load(model)

@@ -8,10 +8,11 @@ from typing import cast
 import click
 
 from embedkit.cli.shared.files import INPUT
-from embedkit.cli.shared.options import json_option, quiet_option, seed_option
+from embedkit.cli.shared.options import given, json_option, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.reading import load, reading_options_beside
 from embedkit.cli.shared.words import word_list
+from embedkit.options import listed
 
 
 @click.command(
@@ -58,6 +59,8 @@ def bias(
     from embedkit.query.combining import words_in
     from embedkit.query.questions import item
 
+    if by_word:
+        refuse(["permutations", "seed"], "with `by_word`: they are of the p-value")
     vectors = load(model)
     missing: list[str] = []
     sets: list[list[Phrase]] = []
@@ -75,6 +78,9 @@ def bias(
     if missing:
         note(f"note: {len(missing)} words without a vector are left out: {', '.join(missing[:10])}", quiet)
     found = weat(vectors, (sets[0], sets[1]), (sets[2], sets[3]), permutations=permutations, seed=seed)
+    idle = given(["permutations", "seed"]) if found.exact else []
+    if idle:
+        note(f"note: {listed(idle)} did nothing: all {found.divisions:,} divisions were tried", quiet)
     if by_word:
         with Results(["word", "association"], as_json) as results:
             for word, value in found.associations.items():

@@ -75,7 +75,7 @@ def drift(
     if output and not words:
         raise ConfigError("-o draws the words of --word: name some")
     if words:
-        refuse(["topn"], "with `word`")
+        refuse(["topn"], "with `words`")
     if output:
         from embedkit.plotting.canvas import check_target
 

@@ -41,12 +41,30 @@ class ByModel(click.Command):
     ) -> click.Context:
         name = str(self.name)
         kind = chosen_model(args) if name == "train" else saved_kind(args)
-        module = import_module(KINDS[kind])
-        if not hasattr(module, name):
+        command = _command(kind or DEFAULT_KIND, name)
+        if command is None and kind is None:  # help, or a mistake that any kind's command explains
+            command = next(found for of in KINDS if (found := _command(of, name)))
+        if command is None:
             raise click.UsageError(f"embedkit lm {name} is not for models of kind {kind}", parent)
-        command: click.Command = getattr(module, name)
         prepare(command)
-        return command.make_context(info_name, args, parent, **extra)
+        try:
+            return command.make_context(info_name, args, parent, **extra)
+        except click.NoSuchOption as error:
+            others = [of for of in KINDS if (other := _command(of, name)) and _has_option(other, error.option_name)]
+            if not others:
+                raise
+            own = f"{kind or DEFAULT_KIND}, but for {', '.join(others)}"
+            raise click.UsageError(f"{error.option_name} is not for models of kind {own}", error.ctx) from None
+
+
+def _command(kind: str, name: str) -> click.Command | None:
+    """The command of this name of a kind of model, which may have none."""
+    found: click.Command | None = getattr(import_module(KINDS[kind]), name, None)
+    return found
+
+
+def _has_option(command: click.Command, flag: str) -> bool:
+    return any(flag in parameter.opts for parameter in command.params)
 
 
 def chosen_model(args: Sequence[str]) -> str:
@@ -62,23 +80,27 @@ def chosen_model(args: Sequence[str]) -> str:
     return kind
 
 
-def saved_kind(args: Sequence[str]) -> str:
-    """The kind of the model file among the arguments; the default kind, whose command explains itself, without."""
+def saved_kind(args: Sequence[str]) -> str | None:
+    """The kind of the model file among the arguments, None without.
+
+    Raises
+    ------
+    FormatError
+        Where the file cannot be read.
+    """
     for before, arg in zip(["", *args], args, strict=False):
         value = before.startswith("-") and before not in FLAGS
         there = os.path.isfile(arg) or is_url(arg) or is_pipe(arg)
         if (arg == STDIN or not arg.startswith("-")) and not (value and (arg == STDIN or not there)):
             from embedkit.files.model_file import load_model
 
-            if not there:
-                break
             kind = load_model(arg, "lm").kind
             if kind not in KINDS:
                 raise click.UsageError(
                     f"{arg}: a language model of kind {kind!r}, which this embedkit does not know; install a newer one"
                 )
             return kind
-    return DEFAULT_KIND
+    return None
 
 
 @click.group(

@@ -157,7 +157,7 @@ def evaluate(
     type=click.FloatRange(0),
     help="Below 1 likelier words, above 1 more daring ones; 0 always takes the likeliest.",
 )
-@click.option("--topk", type=click.IntRange(1), metavar="N", help="Draw among the N likeliest words.")
+@click.option("--topk", "--top-k", type=click.IntRange(1), metavar="N", help="Draw among the N likeliest words.")
 @top_p_option
 @seed_option
 @json_option

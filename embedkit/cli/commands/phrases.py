@@ -146,8 +146,7 @@ def phrases(
             with Results(["phrase", "count", "score"], as_json) as results:
                 for phrase in itertools.chain.from_iterable(found):
                     results.row(phrase.text, phrase.count, phrase.score)
-            return
-        if output is None:
+        elif output is None:
             print_text(text)
         else:
             with atomic_open(output, streamed=True) as stream:

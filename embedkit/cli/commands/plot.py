@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -164,6 +165,8 @@ def plot(
 
         with progress_bar(quiet) as progress:
             counts = read_counts(cooccurrences, vocab, window, progress)
+        if model and os.path.isfile(model) and model not in counts.vocabulary:
+            raise ConfigError(f"{model} is a file: a heat map is of `cooccurrences`, and takes words, no MODEL")
         asked = (model, *words) if model else words
         shown, matrix = counts_among(counts, asked, top or (HEAT_MAP_WORDS if output else HEAT_MAP_WORDS // 3))
         if output is None and as_json:

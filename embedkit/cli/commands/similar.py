@@ -83,6 +83,7 @@ def similar(model: str, words: tuple[str, ...], as_json: bool, quiet: bool, **op
     if alike is not None:
         warnings.warn(alike, stacklevel=2)
     inquiry = Inquiry(vectors, quiet)
+    inquiry.tell_excluded(options["exclude"])
     plus, minus = ([inquiry.question(text) for text in options.pop(name)] for name in ("plus", "minus"))
     wrong = next((change for change in (*plus, *minus) if isinstance(change, Refused)), None)
     changes = [change for change in (*plus, *minus) if isinstance(change, Question)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedkit.cli.shared.files import INPUT
-from embedkit.cli.shared.options import chain
+from embedkit.cli.shared.options import chain, refuse
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -37,6 +37,8 @@ def change_of(options: dict[str, Any]) -> Callable[[KeyedVectors], KeyedVectors]
     """What the options of `operation_options` do to vectors; None where none is given."""
     if not any(value is not None and value is not False for value in options.values()):
         return None
+    if options["all_but_the_top"] is not None:
+        refuse(["center"], "with `all_but_the_top`, which subtracts the mean itself")
     return lambda vectors: _changed(vectors, **options)
 
 

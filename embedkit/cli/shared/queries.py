@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
@@ -191,6 +192,13 @@ class Inquiry:
         if isinstance(found[0], str) and found[0] in self.model:
             return found[0]
         return self.refuse(f"{text!r} is not a word of the vocabulary")
+
+    def tell_excluded(self, words: Sequence[str]) -> None:
+        """Say which of the words that are to be left out of the answers are none of the vocabulary."""
+        for word in words:
+            if word not in self.model:
+                file = ", and a file is not read" if os.path.isfile(word) else ""
+                note(f"note: `exclude` {word} does nothing: it is no word of the vocabulary{file}", self.quiet)
 
     def refuse(self, message: str) -> Refused:
         """Say that a line has no answer; the run ends with status 1."""

@@ -66,7 +66,7 @@ _ALL = _FORMAT | _ROWS | _ERRORS
 
 def _added(command: F, options: dict[str, Any], taken: Collection[str] = (), of: str = _MODEL) -> F:
     for name, facts in reversed(options.items()):
-        kept = "format" if name == "from" else name.replace("-", "_")
+        kept = _kept(name)
         prefixed = of != _MODEL or f"--{name}" in taken
         flag = f"--{of}-{name}" if prefixed else f"--{name}"
         # Commands have arguments called words, and options called as flags that are taken.
@@ -74,6 +74,11 @@ def _added(command: F, options: dict[str, Any], taken: Collection[str] = (), of:
         decorator = click.option(flag, begin + kept, expose_value=False, callback=_keeper(kept, of), **facts)
         command = decorator(command)
     return command
+
+
+def _kept(name: str) -> str:
+    """The parameter of the library for an option."""
+    return "format" if name == "from" else name.replace("-", "_")
 
 
 def _keeper(name: str, of: str) -> Callable[[click.Context, click.Parameter, Any], None]:
@@ -124,8 +129,16 @@ def load(path: str, of: str = _MODEL) -> KeyedVectors:
     try:
         return storing.load(path, **reading(of))
     except EmbedkitError as error:
-        if of != _MODEL and error.args:
-            names = "|".join(name.replace("-", "_") for name in _ALL)
-            message = re.sub(f"`({names})`", rf"`{of.replace('-', '_')}_\1`", str(error.args[0]))
-            error.args = (message, *error.args[1:])
+        if error.args:
+            error.args = (_as_here(str(error.args[0]), of), *error.args[1:])
         raise
+
+
+def _as_here(message: str, of: str) -> str:
+    """A message that names options of reading as the library does, with the command's own parameters for them."""
+    own = {parameter.name for parameter in click.get_current_context().command.params}
+    prefix = f"{of}_".replace("-", "_")
+    names = "|".join(_kept(name) for name in _ALL)
+    return re.sub(
+        f"`({names})`", lambda found: f"`{prefix}{found[1]}`" if prefix + found[1] in own else found[0], message
+    )

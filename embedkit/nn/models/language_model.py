@@ -328,7 +328,7 @@ class LanguageModel:
         n_layers = self.n_layers
         weights = [1.0 / n_layers] * n_layers if layer_weights is None else list(layer_weights)
         if len(weights) != n_layers or not np.isfinite(weights).all():
-            raise ConfigError(f"the model has {n_layers} layers: expected a number for each, found {weights}")
+            raise ConfigError(f"expected a number for each layer of the model ({n_layers}), found {weights}")
         if not tokens:
             return np.zeros((0, self.width), np.float32)
         ids = self.table.encode(tokens)
