@@ -10,9 +10,10 @@ Errors name options in backticks, ```vector_size```; the command line shows its 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from math import inf
 from typing import Any, TypeVar
 
@@ -42,6 +43,8 @@ class Option:
         A number must be greater than this one.
     only : mapping of str to tuple
         The option has an effect only where each named option has one of these values.
+    also : mapping of str to tuple
+        Or where each of these has one of its values.
     default_help : str
         What to show for a default that is worked out when it is needed.
     metavar : str, optional
@@ -56,6 +59,7 @@ class Option:
     most: float = inf
     above: float = -inf
     only: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
+    also: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
     default_help: str = ""
     metavar: str | None = None
 
@@ -119,7 +123,8 @@ def check_given(options: Any, names: Iterable[str]) -> None:
 
 def used(options: Any) -> dict[str, Any]:
     """Name -> value of the options that have an effect beside the others."""
-    return {name: getattr(options, name) for name, facts in described(options).items() if _idle(options, facts) is None}
+    value_of = partial(getattr, options)
+    return {name: value_of(name) for name, facts in described(options).items() if _idle(value_of, facts) is None}
 
 
 def in_use(options: type[Any], stored: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
@@ -127,12 +132,13 @@ def in_use(options: type[Any], stored: Mapping[str, Any], known: Iterable[str]) 
 
     What the class does not have goes, and what has no effect beside the others that are stored.
     """
-    facts, usual, known = described(options), defaults(options), set(known)
-    found = {}
+    facts, known, found = described(options), set(known), {}
+
+    def value_of(name: str) -> Any:
+        return stored.get(name, getattr(options, name, None))
+
     for name, value in stored.items():
-        only = facts[name].only if name in facts else {}
-        idle = any(stored.get(other, usual.get(other, values[0])) not in values for other, values in only.items())
-        if name not in known or (name in facts and not idle):
+        if name not in known or (name in facts and _idle(value_of, facts[name]) is None):
             found[name] = value
     return found
 
@@ -183,17 +189,20 @@ def _range(kind: type, facts: Option) -> str:
     return f"{number} of at least {facts.least:g}" if facts.least > -inf else number
 
 
-def _idle(options: Any, facts: Option) -> str | None:
+def _idle(value_of: Callable[[str], Any], facts: Option) -> str | None:
     """The option on whose account another has no effect; None where it has one."""
-    return next((other for other, values in facts.only.items() if getattr(options, other) not in values), None)
+    if facts.also and all(value_of(other) in values for other, values in facts.also.items()):
+        return None
+    return next((other for other, values in facts.only.items() if value_of(other) not in values), None)
 
 
 def _check_effect(options: Any, name: str, facts: Option) -> None:
-    other = _idle(options, facts)
+    other = _idle(partial(getattr, options), facts)
     if other is not None:
         if getattr(options, other) is True:
             raise ConfigError(f"`{name}` has no effect with `{other}`")
         raise ConfigError(
             f"`{name}` has no effect with `{other}` {getattr(options, other)}: "
             f"it is for `{other}` {' or '.join(map(str, facts.only[other]))}"
+            + "".join(f", or `{name}`" for name in facts.also)
         )

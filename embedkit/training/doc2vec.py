@@ -13,7 +13,7 @@ import numpy as np
 
 from embedkit.errors import ConfigError
 from embedkit.kernels import SENTENCE_END
-from embedkit.options import defaults
+from embedkit.options import defaults, in_use
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.table import EmbeddingTable
 from embedkit.text.tokenizers import get_tokenizer
@@ -253,7 +253,9 @@ def config_of(model: KeyedVectors, epochs: int | None = None, learning_rate: flo
     kept = dict(model.config)
     if kept.pop("model", None) != "doc2vec" or model.counts is None:
         raise ConfigError("to infer vectors the model must be one of paragraph vectors: train it with `model` doc2vec")
-    chosen = {name: value for name, value in kept.items() if name in defaults(Doc2VecConfig) and name != "workers"}
+    names = set(defaults(Doc2VecConfig))
+    stored = in_use(Doc2VecConfig, kept, names)  # older files hold what has no effect too
+    chosen = {name: value for name, value in stored.items() if name in names and name != "workers"}
     chosen |= {name: v for name, v in (("epochs", epochs), ("learning_rate", learning_rate)) if v is not None}
     config = TrainingConfig.create("doc2vec", **chosen)
     missing = [name for name in ("epochs", "learning_rate") if getattr(config, name) is None]

@@ -27,6 +27,7 @@ DETERMINISTIC_REPLICAS = 4
 
 _NS = {"loss": ("ns",)}
 _CHARS = {"subwords": ("chars",)}
+_OF_NEIGHBOURS: dict[str, Any] = {"only": {"paragraphs": ("dm",)}, "also": {"train_words": (True,)}}
 _JAMO = {"subwords": ("jamo",)}
 
 
@@ -220,8 +221,8 @@ class Doc2VecConfig(TrainingConfig):
         "dbow", "A line predicts its words alone, or together with their neighbours.", choices=PARAGRAPHS
     )
     train_words: bool = option(False, "Skip-gram beside, on the same outputs.", only={"paragraphs": ("dbow",)})
-    window: int = changed(PredictionConfig, "window", 5, default_help="")
-    shrink_windows: bool = changed(PredictionConfig, "shrink_windows", True)
+    window: int = changed(PredictionConfig, "window", 5, default_help="", **_OF_NEIGHBOURS)
+    shrink_windows: bool = changed(PredictionConfig, "shrink_windows", True, **_OF_NEIGHBOURS)
     epochs: int = changed(PredictionConfig, "epochs", None, default_help="20; more below 2 M words")
     learning_rate: float = changed(PredictionConfig, "learning_rate", None, default_help="0.05")
     sample: float = changed(PredictionConfig, "sample", 0.001, default_help="")

@@ -37,6 +37,8 @@ def folder(tmp_path_factory):
 CASES = [
     ("train t.txt -o x.safetensors --model glove --loss hs", ["--loss"]),
     ("train t.txt -o x.safetensors --json", ["--json"]),
+    ("train t.txt -o x.safetensors --model doc2vec --window 5", ["--window", "--paragraphs dm, or --train-words"]),
+    ("train t.txt -o x.safetensors --model doc2vec --no-shrink-windows", ["--shrink-windows"]),
     ("train t.txt -o x.safetensors --checkpoint-every 5", ["--checkpoint-every"]),
     ("train t.txt -o x.safetensors --vocab words.txt --min-count 100", ["--min-count"]),
     ("train --model glove --cooccurrences counts.safetensors -o x.safetensors --lowercase", ["--lowercase"]),

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import embedkit
 from embedkit.classification.linear import train_linear
 from embedkit.classification.options import LinearOptions
 from embedkit.classification.storing import save_bag
@@ -86,6 +87,15 @@ OLD = Path(__file__).parent.parent / "fixtures" / "0.1"
 def test_of_an_older_file_the_options_that_its_model_uses_are_told(file, used, idle, capsys):
     told = facts(OLD / f"{file}.safetensors", capsys)["config"]
     assert used <= set(told) and not idle & set(told)
+
+
+def test_of_paragraph_vectors_all_that_they_use_is_told(tmp_path, capsys):
+    texts = [["a", "b", "c"]] * 9
+    for options, windows in (({}, False), ({"paragraphs": "dm"}, True), ({"train_words": True}, True)):
+        small = {"vector_size": 2, "epochs": 1, "min_count": 1}
+        embedkit.train(texts, model="doc2vec", **small, **options).save(tmp_path / "m.safetensors")
+        told = facts(tmp_path / "m.safetensors", capsys)["config"]
+        assert {"negative", "ns_exponent", "epochs", "paragraphs"} <= set(told) and ("window" in told) == windows
 
 
 def test_what_smoothing_a_linear_model_and_a_language_model_within_use(tmp_path, capsys):

@@ -179,6 +179,17 @@ def test_the_model_comes_back(mode, tmp_path):
         infer(again, ["the cat"])
 
 
+def test_windows_are_of_neighbours_and_older_files_name_them_all_the_same():
+    with pytest.raises(ConfigError, match=r"`window` has no effect .* `paragraphs` dm, or `train_words`"):
+        trained("dbow", window=3)
+    model = trained("dbow", epochs=2)
+    assert "window" not in model.config
+    expected = infer(model, ["the cat"])
+    model.table.config = {**model.config, "window": 5, "shrink_windows": True}
+    np.testing.assert_array_equal(infer(model, ["the cat"]), expected)
+    assert trained("words", epochs=2, window=3).config["window"] == 3
+
+
 def test_a_run_resumes(tmp_path):
     whole = trained("dm", epochs=4)
     trained("dm", epochs=2, checkpoint=tmp_path / "c", checkpoint_every=0.0)
