@@ -213,6 +213,14 @@ def test_standard_input_has_its_name_where_it_holds_nothing(line, folder, monkey
     assert found.returncode == 1 and "standard input" in found.stderr
 
 
+@pytest.mark.parametrize("model", ["ngrams.safetensors", "lstm.safetensors"])
+def test_a_gap_is_told_where_a_model_fills_none(model, folder):
+    assert "___ is a gap for models of kind masked" in run_here("lm", "predict", folder / model, "sun ___ star").stderr
+    for line in (["lm", "predict", folder / model, "sun"], ["lm", "predict", folder / "masked.safetensors", "sun ___"]):
+        found = run_here(*line)
+        assert found.returncode == 0 and not found.stderr
+
+
 def test_what_a_model_lacks_is_told_once(folder):
     found = run_here("fill", folder / "m.safetensors", stdin="the ___ sun\nno gap\nthe ___ moon\n")
     assert found.returncode == 1 and found.stderr.count("\n") == 1

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedkit.cli.shared.commands import Commands, prepare
-from embedkit.cli.shared.output import Results
+from embedkit.cli.shared.output import Results, note
 from embedkit.files.copies import is_pipe
 from embedkit.files.locations import STDIN
 from embedkit.files.urls import is_url
@@ -179,6 +179,12 @@ def print_sentences(
                     continue
                 each = next(found)
                 results.row(" ".join(tokens), exp(each.log_probability), *figures(each))
+
+
+def tell_gap(text: str, quiet: bool) -> None:
+    """Say that a gap is none for a model that guesses what comes next."""
+    if "___" in text.split():
+        note("note: ___ is a gap for models of kind masked; this one guesses the word behind the text", quiet)
 
 
 def likeliest(p: np.ndarray, topn: int) -> list[int]:

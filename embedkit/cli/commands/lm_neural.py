@@ -16,6 +16,7 @@ from embedkit.cli.commands.lm import (
     model_option,
     print_sentences,
     sentences_option,
+    tell_gap,
     top_p_option,
 )
 from embedkit.cli.shared.files import INPUT, MODEL, OUTPUT, refuse_held_stdin
@@ -233,6 +234,8 @@ def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, q
     masked = language_model.config.model == "masked"
 
     def answer(text: str) -> list[tuple[str, float]]:
+        if not masked:
+            tell_gap(text, quiet)
         p = (
             language_model.fill(_with_gap(language_model, text))
             if masked

@@ -16,6 +16,7 @@ from embedkit.cli.commands.lm import (
     model_option,
     print_sentences,
     sentences_option,
+    tell_gap,
     top_p_option,
 )
 from embedkit.cli.shared.files import INPUT, MODEL
@@ -206,6 +207,7 @@ def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, q
     special = {ngrams.unknown: UNKNOWN, ngrams.end: END}
 
     def answer(text: str) -> list[tuple[str, float]]:
+        tell_gap(text, quiet)
         p = ngrams.distribution(_tokens(ngrams, text))
         return [(special.get(i) or ngrams.words[i], float(p[i])) for i in likeliest(p, topn)]
 
