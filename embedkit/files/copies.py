@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from embedkit.errors import EmbedkitError
-from embedkit.files.locations import CHUNK, STDIN, open_location
+from embedkit.files.locations import CHUNK, STDIN, called, open_location
 from embedkit.files.temporary import temporary_path
-from embedkit.files.urls import Name, is_url, shown
+from embedkit.files.urls import Name, is_url
 
 
 class _Kept(contextlib.ExitStack):
@@ -84,6 +84,7 @@ def named(copy: Path, name: Name) -> Iterator[None]:
     try:
         yield
     except EmbedkitError as error:
-        known = "standard input" if os.fspath(name) == STDIN else shown(name)
-        error.args = tuple(one.replace(os.fspath(copy), known) if isinstance(one, str) else one for one in error.args)
+        error.args = tuple(
+            one.replace(os.fspath(copy), called(name)) if isinstance(one, str) else one for one in error.args
+        )
         raise

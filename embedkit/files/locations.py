@@ -184,6 +184,11 @@ def remove(name: Name) -> None:
         tried(str(name), lambda: system.rm_file(path), "removed")
 
 
+def called(name: Name) -> str:
+    """What messages call a file, a URL or ``-``."""
+    return "standard input" if os.fspath(name) == STDIN else shown(name)
+
+
 @contextlib.contextmanager
 def open_location(name: Name) -> Iterator[Any]:
     """Open a file for reading bytes; a remote one is streamed, and read on from where it broke off.

@@ -9,7 +9,7 @@ import numpy as np
 
 from embedkit.errors import FormatError
 from embedkit.files.copies import on_disk
-from embedkit.files.urls import shown
+from embedkit.files.locations import called
 
 
 class MappedFile:
@@ -31,7 +31,7 @@ class MappedFile:
     """
 
     def __init__(self, path: str | os.PathLike[str], name: str | None = None, expected: str = "vectors") -> None:
-        self.name = name or shown(path)
+        self.name = name or called(path)
         try:
             with on_disk(path) as here, open(here, "rb") as stream:
                 self.size = os.fstat(stream.fileno()).st_size

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from embedkit.errors import CorpusError
-from embedkit.files.urls import shown
+from embedkit.files.locations import called
 from embedkit.text.reading import STDIN, Block, not_utf8, read_lines, short_name
 from embedkit.text.repeated import tell_repeated
 
@@ -43,7 +43,7 @@ def numbered_lines(sources: Source | Iterable[Source], encoding_errors: str | No
     sources = list(sources)
     tell_repeated(sources)
     for source in sources:
-        name = "standard input" if os.fspath(source) == STDIN else shown(source)
+        name = called(source)
         for number, line in enumerate(_lines(source, encoding_errors), 1):
             yield f"{name}, line {number}", line
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from embedkit.errors import ConfigError, CorpusError, few_names
 from embedkit.files.compression import damaged_errors, decompressed
-from embedkit.files.locations import expand, has_glob, open_location, size_of
+from embedkit.files.locations import called, expand, has_glob, open_location, size_of
 from embedkit.files.magic import BOM
 from embedkit.files.urls import is_url, plain, shown
 from embedkit.text.fields import TextField
@@ -138,7 +138,7 @@ def short_name(sources: Source | Iterable[Source]) -> str:
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
     names = (str(source) for source in sources)
-    return few_names(["standard input" if name == STDIN else shown(name) for name in names], 3, 200)
+    return few_names(list(map(called, names)), 3, 200)
 
 
 def _walk(folder: str) -> Iterator[str]:
@@ -182,7 +182,7 @@ def read_blocks(
         if field is not None and field.kind in ("column", "unit") and isinstance(file, ByteRange):
             what = "a table is" if field.kind == "column" else "paragraphs and files are"
             raise ConfigError(f"{shown(str(file))}: {what} read whole, it cannot be cut into parts")
-        name = "standard input" if file == STDIN else shown(str(file))
+        name = called(str(file))
         with damaged_errors(name), _opened(file) as raw:
             counted = _Counted(raw, done)
             stream = decompressed(io.BufferedReader(counted, 1 << 17), name)

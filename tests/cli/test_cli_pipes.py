@@ -205,6 +205,10 @@ def test_a_text_without_words_measures_no_language_model(model, text, folder, mo
         "align m.safetensors m.safetensors --dictionary -",
         "plot --log - -o x.svg",
         "train t.txt --vocab - -o x.safetensors",
+        "lm generate -",
+        "tag predict - t.txt",
+        "vectors m.safetensors sun --apply -",
+        "tfidf t.txt --apply - -o x.npz",
     ],
 )
 def test_standard_input_has_its_name_where_it_holds_nothing(line, folder, monkeypatch):
