@@ -174,7 +174,6 @@ def test_convert_changes_vectors_on_the_way_in_the_stated_order(files):
                 "--unit",
                 "--all-but-the-top",
                 "1",
-                "--center",
                 "--concat",
                 "other.safetensors",
                 "--top-words",
@@ -187,7 +186,7 @@ def test_convert_changes_vectors_on_the_way_in_the_stated_order(files):
     )
     kept = operations.keep_words(load("m.txt"), ["w3", "w20", "w40", "w9"], 3)
     joined = operations.concatenate(kept, load("other.safetensors"))
-    expected = operations.unit_length(operations.all_but_the_top(operations.center(joined), 1))
+    expected = operations.unit_length(operations.all_but_the_top(joined, 1))
     found = load("out.safetensors")
     assert list(found.index_to_key) == ["w3", "w9", "w20"]
     np.testing.assert_array_equal(found.vectors, expected.vectors)

@@ -245,7 +245,6 @@ def test_a_text_without_a_gap_has_one_status_and_a_place(folder, monkeypatch, ca
         ("lm vectors missing.lm t.txt", 1, "cannot read missing.lm"),
         ("lm vectors", 2, "Missing argument 'MODEL'"),
         ("lm vectors ngram.lm t.txt", 2, "embedkit lm vectors is not for models of kind ngram"),
-        ("lm generate sun ngram.lm", 1, "cannot read sun"),
         ("lm train t.txt -o x.lm --hidden-size 4", 2, "--hidden-size is not for models of kind ngram, but for rnn,"),
         ("lm train t.txt -o x.lm --vectors m.safetensors", 2, "--vectors is not for models of kind ngram, but for"),
         ("lm train t.txt -o x.lm --model lstm --order 3", 2, "--order is not for models of kind lstm, but for ngram"),

@@ -81,19 +81,15 @@ def chosen_model(args: Sequence[str]) -> str:
 
 
 def saved_kind(args: Sequence[str]) -> str | None:
-    """The kind of the model file among the arguments, None without.
-
-    Raises
-    ------
-    FormatError
-        Where the file cannot be read.
-    """
+    """The kind of the model file among the arguments; None without, where a command explains itself."""
     for before, arg in zip(["", *args], args, strict=False):
         value = before.startswith("-") and before not in FLAGS
         there = os.path.isfile(arg) or is_url(arg) or is_pipe(arg)
         if (arg == STDIN or not arg.startswith("-")) and not (value and (arg == STDIN or not there)):
             from embedkit.files.model_file import load_model
 
+            if not there:
+                break
             kind = load_model(arg, "lm").kind
             if kind not in KINDS:
                 raise click.UsageError(
