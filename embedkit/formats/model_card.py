@@ -16,6 +16,7 @@ from embedkit.errors import FormatError
 from embedkit.files.locations import open_location
 from embedkit.formats.describe import describe
 from embedkit.rows.table import EmbeddingTable
+from embedkit.text.user_dictionary import without_words
 
 MARK = "<!-- made by embedkit; without this line the card stays as it is -->"
 SHOWN = ("words", "vector_size", "tokens_seen", "quantization", "subwords")
@@ -76,7 +77,7 @@ def is_made(card: str) -> bool:
 
 def _table(heads: tuple[str, ...], rows: Iterable[Iterable[Any]]) -> str:
     lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(_plain(value) for value in line)} |" for line in lines)
+    return without_words("\n".join(f"| {' | '.join(_plain(value) for value in line)} |" for line in lines))
 
 
 def _scores(path: str | os.PathLike[str]) -> str:

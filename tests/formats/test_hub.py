@@ -12,6 +12,7 @@ from embedkit.cli import main
 from embedkit.errors import ConfigError, CorpusError, EmbedkitError, FormatError
 from embedkit.formats.model_card import MARK, model_card
 from embedkit.rows.subwords import Subwords
+from embedkit.text.user_dictionary import carried
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -134,3 +135,10 @@ def test_scores_of_another_kind_are_refused(tmp_path):
         (tmp_path / "s").write_text(text)
         with pytest.raises(FormatError, match="expected the JSON lines of embedkit evaluate --json"):
             model_card(model().table, "m", "", tmp_path / "s")
+
+
+def test_a_card_counts_the_words_of_a_user_dictionary(tmp_path):
+    (tmp_path / "words.txt").write_text("에메드킷\tNNP\n뚜땨\tNNG\n", encoding="utf-8")
+    table = model().table
+    table.config["tokenizer"] = f"morphemes:dictionary={carried(str(tmp_path / 'words.txt'))}"
+    assert "| tokenizer | morphemes:dictionary=(2 words) |" in model_card(table, "m", "", None)
