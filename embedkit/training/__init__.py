@@ -209,7 +209,7 @@ def train(
         vectors. Default False.
     window : int, optional
         skipgram, cbow, fasttext, doc2vec, glove, svd: Words to each side. Default 5; fasttext 5, of much Korean
-        4; glove 15.
+        4; glove 15; svd 8.
     shrink_windows : bool, optional
         skipgram, cbow, fasttext, doc2vec, svd: Draw each window from 1..window, as word2vec does. Default True;
         svd a neighbour counts 1/distance.
@@ -221,7 +221,8 @@ def train(
         0.025 or 0.05.
     sample : float, optional
         skipgram, cbow, fasttext, doc2vec, svd: Leave out words more frequent than this now and then; 0: never.
-        Default 0.001; fasttext 0.0001; svd 0.0.
+        Default 0.001; of 5000 different words or more, not of Korean, 0.0001; fasttext 0.0001; doc2vec 0.001;
+        svd 0.0.
     preset : {"corpus", "word2vec", "fasttext", "gensim"}, optional
         skipgram, cbow, fasttext: Defaults of epochs, learning rate, sample, exponent and n-gram lengths: what
         suits the corpus, or those of a tool. Default 'corpus'.

@@ -123,7 +123,7 @@ class PredictionConfig(TrainingConfig):
         "Leave out words more frequent than this now and then; 0: never.",
         "-t",
         least=0,
-        default_help="0.001",
+        default_help="0.001; of 5000 different words or more, not of Korean, 0.0001",
     )
     preset: str = option(
         "corpus",
@@ -267,7 +267,7 @@ class SVDConfig(DecompositionConfig):
     """Factorised positive pointwise mutual information."""
 
     model = "svd"
-    window: int = changed(PredictionConfig, "window", 5, default_help="")
+    window: int = changed(PredictionConfig, "window", 8, default_help="")
     shrink_windows: bool | None = changed(
         PredictionConfig, "shrink_windows", None, default_help="a neighbour counts 1/distance"
     )

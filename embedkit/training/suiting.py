@@ -1,41 +1,68 @@
-"""Defaults that suit the corpus: how often to go through it, and at which rate, where nothing else was asked for.
+"""Defaults that suit the corpus: passes, rate, and how many of the frequent words, where nothing else was asked for.
 
 Five passes at a rate of .025 are the word2vec tool's choice for a billion words; from them little text learns next to
-nothing. Measured on the first .1, .5 and 3 M words of English Wikipedia and on all 18.8 M (100 dimensions, one seed;
-WS353 ρ and the share of right analogies, both over the words that the corpus has; cos is the mean cosine of random
-pairs of words, near 1 where nothing was learnt):
+nothing (100 dimensions, one seed; WS353 ρ and the share of right analogies, both over the words that the corpus has;
+cos is the mean cosine of random pairs of words, near 1 where nothing was learnt):
 
 ====== =========== ===== ==== ===== ========= ====
 words  model       rate  pass WS353 analogies cos
 ====== =========== ===== ==== ===== ========= ====
 .1 M   skip-gram   .025     5  .096      .006  .97
-.1 M   skip-gram   .025    25  .325      .014  .22
-.1 M   skip-gram   .025   120  .408      .039  .10
-.1 M   skip-gram   .05    120  .335      .022  .09
 .5 M   skip-gram   .025     5  .219      .026  .74
-.5 M   skip-gram   .025    20  .459      .026  .18
-.5 M   skip-gram   .025    40  .484      .031  .11
-.5 M   skip-gram   .025    80  .463      .029  .09
-.5 M   skip-gram   .05     40  .481      .035  .08
 3 M    skip-gram   .025     5  .497      .105  .44
-3 M    skip-gram   .025    20  .560      .159  .13
-3 M    skip-gram   .05     10  .568      .150  .11
-18.8 M skip-gram   .025     5  .672      .385
-18.8 M skip-gram   .05      5  .673      .412
 .5 M   CBOW        .05      5  .217      .020  .67
-.5 M   CBOW        .05     40  .404      .041  .02
-.5 M   CBOW        .1      20  .327      .032  .02
 3 M    CBOW        .05      5  .437      .094  .23
-3 M    CBOW        .05     10  .490      .136  .08
 .5 M   fastText    .05      5  .305      .243  .58
-.5 M   fastText    .05     20  .572      .450  .20
-.5 M   fastText    .05     40  .553      .272  .19
-.5 M   fastText    .1      20  .505      .253  .15
 3 M    fastText    .05      5  .516      .515  .31
 3 M    fastText    .05     10  .594      .462  .23
 ====== =========== ===== ==== ===== ========= ====
 
-The same for GloVe's x_max (15 passes, window 15, seed 1), and svd's PPMI beside it:
+So the passes grow as a power of how much smaller a corpus is than 20 M words, more slowly where words share n-grams;
+a run over little text still takes less time than five passes over 20 M words. Skip-gram's rate is doubled where there
+is enough text for it. What is chosen so, beside half and twice the passes and the rate, other windows, negatives,
+dimensions and `min_count`, three seeds each on .1, .5, 3 and 18.8 M words of English, is in "Defaults" of
+`embedkit/manual/measurements.md`: none of them is better by more than seeds differ on two tests and at two sizes.
+
+`sample` is. Means of three seeds; WS353, MEN, analogies (`tests.benchmarks.defaults --vary sample=…`):
+
+====== ========= ============== ============== ============== ==============
+words  model     .001           .0003          .0001          .00003
+====== ========= ============== ============== ============== ==============
+.1 M   skip-gram .286 .387 .033                .449 .451 .027 .470 .553 .038
+.5 M   skip-gram .493 .530 .029                .516 .564 .027 .542 .578 .033
+3 M    skip-gram .570 .578 .156 .571 .594 .156 .604 .602 .146 .626 .615 .136
+18.8 M skip-gram .677 .661 .405 .691 .666 .415 .693 .672 .418
+.1 M   CBOW      .199 .382 .020                .289 .453 .024 .349 .508 .045
+.5 M   CBOW      .386 .500 .044                .467 .544 .035 .529 .582 .054
+3 M    CBOW      .532 .535 .155 .565 .545 .152 .604 .553 .148 .609 .572 .126
+18.8 M CBOW      .661 .602 .357 .682 .609 .370 .694 .611 .373
+====== ========= ============== ============== ============== ==============
+
+Seeds differ by up to .11, .06 and .02 up to .5 M words, from 3 M words on by .05, .02 and .02. A ten-thousandth takes a
+tenth to a quarter less time than a thousandth; less still costs analogies at 3 M words. Where there are few different
+words each of them is frequent, and too little is left: of 30,000 words of Wikipedia (933 different) a ten-thousandth
+leaves a third, and WS353 falls from .632 to .420; of the bundled corpora of 2,008 and 3,808 different words analogies
+fall from .842 to .814 and from .819 to .803. So it is chosen from 5,000 different words on, which English has from
+some .2 M.
+
+Korean cut by `korean` keeps .001: as words hold their particles few are frequent, and a ten-thousandth leaves .87 of
+3 M words where English has .58. Three seeds; pairs and analogies of `tests.benchmarks.korean_probe`, by which this is
+decided, then Park et al.'s; seeds differ by up to .10, .07, .07 and .03:
+
+===== ========= ========= ========= ========= =========
+                .001                .0001
+--------------- ------------------- -------------------
+words model     probe     Park      probe     Park
+===== ========= ========= ========= ========= =========
+.5 M  skip-gram .489 .056 .436 .035 .528 .047 .459 .051
+3 M   skip-gram .570 .231 .406 .116 .581 .183 .421 .130
+3 M   CBOW      .568 .229 .363 .074 .537 .219 .371 .078
+.5 M  fastText  .579 .276 .468 .187 .597 .273 .387 .182
+===== ========= ========= ========= ========= =========
+
+fastText's own ten-thousandth stays; its left column is of .0003.
+
+GloVe's x_max (15 passes, window 15, seed 1), and svd's PPMI with a window of 5 beside it, WS353 and analogies:
 
 ====== ===== ===== =========
 words  x_max WS353 analogies
@@ -50,14 +77,11 @@ words  x_max WS353 analogies
 9 M    svd   .630  .261
 ====== ===== ===== =========
 
-A hundred, the paper's choice for billions of words (section 4.2), makes nearly all counts of a small corpus weigh next
-to nothing. Fifty passes instead of 15 (.360/.097 at 3 M words), a window of 5 (.360/.057), an exponent of .5
-(.387/.107) and twice the rate (.402/.108) change less. What keeps GloVe below svd on such corpora is that only pairs
-that were seen are fitted: nothing pushes apart what never meets.
-
-So the passes grow as a power of how much smaller a corpus is than 20 M words, more slowly where words share n-grams;
-a run over little text still takes less time than five passes over 20 M words. Skip-gram's rate is doubled where there
-is enough text for it.
+With 25 passes, the default, and three seeds 100, 10 and 3 have WS353 .310, .361 and .356, analogies .063, .093 and .086
+at 3 M words; seeds differ by up to .016 and .003. A hundred, the paper's choice for billions of words (section 4.2),
+makes nearly all counts of a small corpus weigh next to nothing. Fifty passes instead of 15 (.360/.097 at 3 M words), a
+window of 5 (.360/.057), an exponent of .5 (.387/.107) and twice the rate (.402/.108) change less. What keeps GloVe
+below svd on such corpora is that only pairs that were seen are fitted: nothing pushes apart what never meets.
 
 fastText with characters on Korean Wikipedia, tokenizer korean (Korean WordSim-353 and analogies, Park et al. 2018,
 among the 30,000 most frequent words; means of three seeds, and processor seconds of the whole command):
@@ -138,6 +162,7 @@ ENOUGH_WORDS = 20_000_000  # for the fewest epochs
 WORD_GROWTH, MOST_WORD_EPOCHS = 0.57, 100  # 102 passes over .1 M words, 41 over .5 M, 15 over 3 M
 SUBWORD_GROWTH, MOST_SUBWORD_EPOCHS = 0.4, 50  # 42, 22 and 11
 HIGH_RATE_FROM = 2_000_000  # words
+MANY_WORDS, LOW_SAMPLE = 5_000, 1e-4  # different ones; of fewer nearly all are frequent, and little would be left
 MUCH_HANGUL_FROM = 5_000_000  # words
 HANGUL_WINDOW, HANGUL_EPOCHS = 4, 1.25  # the epochs times as many
 LOOKED_AT = 5000  # words, the most frequent, to tell the script
@@ -181,8 +206,10 @@ def suited(config: TrainingConfig, vocabulary: Vocabulary, n_tokens: int, run: R
         x_max = x_max_for(n_tokens)
         run.say(f"x_max {x_max:g}: suits a corpus of {_shown(n_tokens)} words")
         return dataclasses.replace(config, x_max=x_max)
-    much_hangul = n_tokens >= MUCH_HANGUL_FROM and mostly_hangul(vocabulary)
-    values = defaults_for(config, n_tokens, much_hangul)
+    hangul = mostly_hangul(vocabulary)
+    much_hangul = hangul and n_tokens >= MUCH_HANGUL_FROM
+    many_words = not hangul and len(vocabulary) >= MANY_WORDS
+    values = defaults_for(config, n_tokens, many_words, much_hangul)
     if run.lock or run.compass is not None:
         values = {**values, "center": False}  # what stands still stays where it is
     in_use = used(config)
@@ -193,17 +220,17 @@ def suited(config: TrainingConfig, vocabulary: Vocabulary, n_tokens: int, run: R
         open_["max_n"] = max(open_["max_n"], config.min_n or open_["min_n"])
     told = ("epochs", "learning_rate") if config.preset == "corpus" else tuple(values)
     decided: list[str] = [name for name in told if name in open_ and name != "center"]
-    if open_.get("window", WINDOW) != WINDOW:
-        decided.append("window")
-    if open_.get("center"):
-        decided.append("center")
+    if config.preset == "corpus":
+        usual = _tool_of(config)
+        decided += [name for name in ("window", "sample", "center") if open_.get(name, usual[name]) != usual[name]]
     config = dataclasses.replace(config, **open_)
     check_sample(config, vocabulary)
     if decided:
         shown = {name: f"{name.replace('_', ' ')} {getattr(config, name):g}" for name in decided}
         shown |= {"epochs": f"{config.epochs} epochs", "center": "centred"}
         script = ", mostly Hangul" if much_hangul and _has_hangul_defaults(config) else ""
-        why = f"suits a corpus of {_shown(n_tokens)} words{script}"
+        different = f", {len(vocabulary):,} different" if "sample" in decided else ""
+        why = f"suits a corpus of {_shown(n_tokens)} words{different}{script}"
         why = why if config.preset == "corpus" else f"as {config.preset} has them"
         run.say(f"{', '.join(shown[name] for name in decided)}: {why}")
     return config
@@ -228,13 +255,21 @@ def _has_hangul_defaults(config: TrainingConfig) -> bool:
     return config.model == "fasttext"
 
 
-def defaults_for(config: TrainingConfig, n_tokens: int, much_hangul: bool = False) -> dict[str, Any]:
+def _tool_of(config: TrainingConfig) -> dict[str, Any]:
+    return _FASTTEXT if config.model == "fasttext" else _WORD2VEC
+
+
+def defaults_for(
+    config: TrainingConfig, n_tokens: int, many_words: bool = False, much_hangul: bool = False
+) -> dict[str, Any]:
     """The values of the options that may be left open, for a corpus of so many words.
 
     Parameters
     ----------
     config : TrainingConfig
     n_tokens : int
+    many_words : bool
+        Whether the vocabulary has `MANY_WORDS` or more and is not `mostly_hangul`.
     much_hangul : bool
         Whether it is `mostly_hangul`, of `MUCH_HANGUL_FROM` words or more.
 
@@ -248,12 +283,14 @@ def defaults_for(config: TrainingConfig, n_tokens: int, much_hangul: bool = Fals
         if config.model not in models:
             raise ConfigError(f"`preset` {config.preset} is for {' and '.join(models)}, not for model {config.model}")
         return models[config.model]
-    tool = _FASTTEXT if config.model == "fasttext" else _WORD2VEC
+    tool = _tool_of(config)
     rate = 0.025 if config.model == "skipgram" and n_tokens < HIGH_RATE_FROM else 0.05
     epochs = epochs_for(n_tokens, config.subwords != "none")
     if config.model == "doc2vec":
         epochs = max(epochs, FEWEST_DOCUMENT_EPOCHS)
     values = {**tool, "epochs": epochs, "learning_rate": rate}
+    if many_words:
+        values["sample"] = LOW_SAMPLE
     if much_hangul and _has_hangul_defaults(config):
         values |= {"window": HANGUL_WINDOW, "epochs": round(HANGUL_EPOCHS * epochs), "center": True}
     return values

@@ -46,6 +46,33 @@ def test_the_rate_by_model_and_size(model, n_tokens, rate):
     assert defaults_for(TrainingConfig.create(model), n_tokens)["learning_rate"] == rate
 
 
+@pytest.mark.parametrize(
+    ("model", "sample"), [("skipgram", (1e-3, 1e-4)), ("cbow", (1e-3, 1e-4)), ("fasttext", (1e-4, 1e-4))]
+)
+def test_frequent_words_are_left_out_more_often_where_there_are_many_different_ones(model, sample):
+    config = TrainingConfig.create(model)
+    assert tuple(defaults_for(config, 10**6, many)["sample"] for many in (False, True)) == sample
+    preset = TrainingConfig.create("skipgram", preset="word2vec")
+    assert defaults_for(preset, 10**9, True)["sample"] == 1e-3
+
+
+def test_a_sample_for_many_words_is_said_and_what_was_asked_for_wins(monkeypatch):
+    monkeypatch.setattr(suiting, "MANY_WORDS", 6)
+    said = []
+    with pytest.warns(UserWarning, match="hardly"):
+        chosen = embedkit.train(SENTENCES, note=said.append, **SMALL).config
+    assert chosen["sample"] == 1e-4
+    assert said == ["100 epochs, learning rate 0.025, sample 0.0001: suits a corpus of 320 words, 8 different"]
+    said.clear()
+    assert embedkit.train(SENTENCES, sample=1e-3, note=said.append, **SMALL).config["sample"] == 1e-3
+    assert said == ["100 epochs, learning rate 0.025: suits a corpus of 320 words"]
+    assert embedkit.train(SENTENCES, model="doc2vec", **SMALL).config["sample"] == 1e-3
+    korean = [line.split() for line in ["서울에 사는 사람이 많다", "부산에 큰 섬들이 있다"] * 40]
+    assert embedkit.train(korean, **SMALL).config["sample"] == 1e-3
+    monkeypatch.setattr(suiting, "MANY_WORDS", 9)
+    assert embedkit.train(SENTENCES, **SMALL).config["sample"] == 1e-3
+
+
 def test_documents_get_twenty_passes_at_least():
     config = TrainingConfig.create("doc2vec")
     assert [defaults_for(config, n)["epochs"] for n in (200_000, 1_000_000, 10**9)] == [69, 28, 20]
@@ -115,8 +142,8 @@ def test_much_korean_has_a_window_and_passes_of_its_own(monkeypatch):
 def test_the_window_of_much_korean_at_its_sizes():
     config = TrainingConfig.create("fasttext")
     sizes = (5_000_000, 6_948_355, 20_000_000, 10**9)
-    assert [defaults_for(config, n, True)["epochs"] for n in sizes] == [11, 10, 6, 6]
-    assert {defaults_for(config, n, True)["window"] for n in sizes} == {4}
+    assert [defaults_for(config, n, much_hangul=True)["epochs"] for n in sizes] == [11, 10, 6, 6]
+    assert {defaults_for(config, n, much_hangul=True)["window"] for n in sizes} == {4}
     assert defaults_for(config, 10**7)["window"] == 5
 
 
@@ -200,6 +227,10 @@ def test_gloves_x_max_by_size_and_asked_for():
     assert embedkit.train(SENTENCES, note=said.append, x_max=70, **options).config["x_max"] == 70
     assert len(said) == 1
     assert plan(Corpus.from_sentences(SENTENCES), TrainingConfig.create(**options)).chosen == said[0]
+
+
+def test_counts_for_svd_look_farther_than_skip_gram():
+    assert TrainingConfig.create("svd").window == 8 and defaults_for(TrainingConfig.create(), 10**7)["window"] == 5
 
 
 @pytest.mark.parametrize("loss", ["hs", "softmax"])

@@ -182,7 +182,8 @@ def test_svd_from_counts_is_svd_of_the_corpus(tmp_path):
     corpus = Corpus.from_sentences(topics(), min_count=1)
     count_to_file(corpus, tmp_path / "counts.safetensors", Window(5))
     options = {"model": "svd", "vector_size": 5}
-    one, two = train(corpus, **options), train(cooccurrences=tmp_path / "counts.safetensors", **options)
+    one = train(corpus, window=5, **options)
+    two = train(cooccurrences=tmp_path / "counts.safetensors", **options)
     np.testing.assert_array_equal(one.vectors, two.vectors)
 
 
