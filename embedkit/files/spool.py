@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ class Spool:
             self._file: Any = nameless_file(buffering=0)
         except OSError as error:
             raise self._full(error) from error
+        weakref.finalize(self, self._file.close)
 
     def add(self, array: np.ndarray) -> int:
         """Write an array behind the others; returns where it begins, in bytes."""

@@ -70,7 +70,7 @@ def test_elmos_lowest_layer_is_the_words_own_vector_in_both_directions(tmp_path)
     found = model.vectors(list("abc"), [1.0, 0.0, 0.0])
     own = model.token.forward(model.embedding.forward(model.table.encode(list("abc")))[0])[0]
     np.testing.assert_allclose(found, np.concatenate([own, own], axis=1), rtol=1e-6)
-    with pytest.raises(ConfigError, match="the model has 3 layers"):
+    with pytest.raises(ConfigError, match=r"each layer of the model \(3\), found"):
         model.vectors(list("abc"), [1.0, 0.0])
     older = replace(model.config, token_layer=False)
     old = LanguageModel(
@@ -250,7 +250,7 @@ def test_elmo_vectors_see_both_sides_and_combine_layers():
     layers = [model.vectors(list("abcde"), row) for row in np.eye(3).tolist()]
     np.testing.assert_allclose(whole, sum(layers) / 3, atol=1e-6)
     assert model.vectors([]).shape == (0, 12)
-    with pytest.raises(ConfigError, match=r"3 layers: expected a number for each, found \[1, 2\]"):
+    with pytest.raises(ConfigError, match=r"expected a number for each layer of the model \(3\), found \[1, 2\]"):
         model.vectors(["a"], [1, 2])
 
 
