@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tests.reference_fasttext import Random, learn_logistic, learn_softmax
+from tests.reference import SplitMix64
+from tests.reference_fasttext import learn_logistic, learn_softmax
 
 SPACES = " \n\r\t\v\f\0"
 
@@ -62,7 +63,7 @@ def features(text, words, min_n, max_n, word_ngrams, bucket):
 
 def train(examples, order, labels, paths, w_in, w_out, rate, state, loss):
     """One pass over the examples `order`; returns the summed loss."""
-    random = Random(state)
+    random = SplitMix64(state)
     total = 0.0
     for example in order:
         rows, wanted = examples[example], labels[example]
@@ -73,7 +74,7 @@ def train(examples, order, labels, paths, w_in, w_out, rate, state, loss):
             marks = np.isin(np.arange(len(w_out)), wanted).astype(float)
             new, found = learn_logistic(hidden, w_out, np.arange(len(w_out)), marks, rate)
         else:
-            target = wanted[random.below(len(wanted))]
+            target = wanted[random.next_below(len(wanted))]
             if loss == "softmax":
                 new, found = learn_softmax(hidden, w_out, target, rate)
             else:

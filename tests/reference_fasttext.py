@@ -7,34 +7,10 @@ import math
 
 import numpy as np
 
-MASK64 = (1 << 64) - 1
+from tests.reference import SplitMix64, blocks, subsample
+
 POOL = 512
 LOSS_EVERY = 16  # centres: the loss is taken from every sixteenth
-
-
-class Random:
-    """SplitMix64 with the draws that the kernels make from it."""
-
-    def __init__(self, state):
-        self.state = int(state)
-
-    def bits(self):
-        self.state = (self.state + 0x9E3779B97F4A7C15) & MASK64
-        z = self.state
-        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK64
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK64
-        return z ^ (z >> 31)
-
-    def unit(self):
-        return np.float32(self.bits() >> 40) * np.float32(2.0**-24)
-
-    def below(self, n):
-        return ((self.bits() >> 32) * n) >> 32
-
-    def draw(self, table):
-        bits = self.bits()
-        slot = ((bits >> 32) * len(table)) >> 32
-        return slot if (bits & 0xFFFFFFFF) < int(table[slot, 0]) else int(table[slot, 1])
 
 
 def sigmoid(x):
@@ -81,8 +57,8 @@ def train(ids, keep, table, settings, rows, w_in, w_out, rate, state, cbow=False
 
     Returns the summed loss and its number of predictions.
     """
-    random = Random(state)
-    kept = [word for word in ids.tolist() if word < 0 or keep[word] >= 1 or random.unit() < keep[word]]
+    random = SplitMix64(state)
+    kept = subsample(ids.tolist(), keep, random)
     pool, position = [0] * POOL, 0
 
     def renew():
@@ -100,7 +76,7 @@ def train(ids, keep, table, settings, rows, w_in, w_out, rate, state, cbow=False
         outputs, labels, bits, left = [target], [1], 0, 0
         for _ in range(settings.negative):
             if left == 0:
-                bits, left = random.bits(), 64 // 9
+                bits, left = random.next_uint64(), 64 // 9
             outputs.append(pool[bits % POOL])
             labels.append(-1 if outputs[-1] == target else 0)
             bits, left = bits >> 9, left - 1
@@ -115,7 +91,7 @@ def train(ids, keep, table, settings, rows, w_in, w_out, rate, state, cbow=False
             renew()
         if word < 0:
             continue
-        reach = 1 + random.below(settings.window) if settings.shrink else settings.window
+        reach = 1 + random.next_below(settings.window) if settings.shrink else settings.window
         context = []
         for step in (-1, 1):
             p = centre + step
@@ -138,4 +114,31 @@ def train(ids, keep, table, settings, rows, w_in, w_out, rate, state, cbow=False
             change = change / len(context)
         for row in inputs:
             w_in[row] += change
+    return total, n_pairs
+
+
+def train_blocks(ids, keep, table, settings, rows, w_in, w_out, rate, state, locked=()):
+    """Skip-gram with negative sampling, a block of centres at a time; `locked` rows stay as they are."""
+    random = SplitMix64(state)
+    kept = subsample(ids.tolist(), keep, random)
+    total, n_pairs = 0.0, 0
+    for block, negatives in blocks(kept, table, settings, random):
+        hidden = [w_in[rows[word]].mean(axis=0) for word, _ in block]
+        changes, change_out = np.zeros((len(block), w_in.shape[1])), np.zeros_like(w_out)
+        for q, (_, context) in enumerate(block):
+            for target in (kept[p] for p in context):
+                outputs = [(target, 1.0, 1.0)]
+                outputs += [(k, 0.0, float(settings.negative_weight)) for k in negatives if k != target]
+                for output, label, weight in outputs:
+                    score = hidden[q] @ w_out[output]
+                    step = rate * weight * (label - sigmoid(score))
+                    changes[q] += step * w_out[output]
+                    change_out[output] += step * hidden[q]
+                    total += weight * np.logaddexp(0, -score if label else score)
+                n_pairs += 1
+        w_out += change_out
+        for (word, _), change in zip(block, changes, strict=True):
+            for row in rows[word]:
+                if row not in locked:
+                    w_in[row] += change
     return total, n_pairs

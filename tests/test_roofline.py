@@ -66,13 +66,13 @@ def test_a_step_of_dbow():
 def test_a_centre_of_fasttext():
     # Word 0 has row 0, and rows 1 and 2 lazily, flushed at every fourth use; word 1 has row 3.
     subwords = work.Subwords(np.array([0, 3, 4]), np.array([1, 3]), np.array([0, 1, 2, 3]), np.array([4]))
-    found = work.fasttext(negative=5, n_drawn=7, subwords=subwords, **COMMON)
+    found = work.fasttext(n_shared=8, subwords=subwords, **COMMON)
     moved = 0.3 * (2 + 3) + 0.2 * (1 + 1) + 0.3 / 4 * 4
-    assert found.operations == pytest.approx(10 * (moved + 1.0 * 6 * 2 * 3))
-    assert found.near == pytest.approx(2 * 64 * (0.3 * 3 + 0.2 + 0.3 / 4 * 2 + 1.0 * 6))
+    # Three products of 4 hidden vectors with 6 words of their windows and 8 negatives, a block for half of the words.
+    assert found.operations == pytest.approx(10 * (moved + 2 * 3 * 4 * 14 / 4 / 2))
+    assert found.near == pytest.approx(2 * 64 * (0.3 * 3 + 0.2 + 0.3 / 4 * 2 + 14 / 4 / 2))
     assert found.visits[:6] == pytest.approx([0.3, 0.075, 0.075, 0.2, 0.3, 0.3])
-    assert found.visits[6:8] == pytest.approx([0.3 + 3.5 * 0.75, 0.2 + 3.5 * 0.25])
-    assert found.visits[8:].sum() == pytest.approx(5)
+    assert found.visits[6:] == pytest.approx([0.3 + 0.75, 0.2 + 0.25])
 
 
 def test_a_record_of_glove():

@@ -235,6 +235,18 @@ def _constants(function: Any) -> tuple[Any, ...]:
     return tuple(found)
 
 
+def _name_by_constants(function: Callable[..., Any]) -> None:
+    """Give functions that a function makes names of their own.
+
+    In machine code a function is called by its name and a number that counts up in the process which compiles it. Two
+    processes that compile the same inner function for rows of other lengths number it alike, and a third one that
+    loads both from the disk calls whichever came first: it reads rows of the wrong length.
+    """
+    constants = _constants(function)
+    if constants:
+        function.__qualname__ += f"_{hashlib.sha256(repr(constants).encode()).hexdigest()[:8]}"
+
+
 def kernel(function: Callable[..., Any] | None = None, *, borrows: bool = False, **options: Any) -> Any:
     """``numba.njit`` for embedkit's kernels: releases the GIL and caches on disk.
 
@@ -253,6 +265,7 @@ def kernel(function: Callable[..., Any] | None = None, *, borrows: bool = False,
     """
     if function is None:
         return functools.partial(kernel, borrows=borrows, **options)
+    _name_by_constants(function)
     if borrows:
         options["_nrt"] = False
     folder = cache_folder()

@@ -2,8 +2,10 @@
 
 The hidden vector is the mean of the rows of a word and its n-grams (CBOW: of all words in the window), and each of
 these rows receives the same gradient, undivided, as in the fastText tool. So the hidden vector moves by exactly that
-gradient: it is gathered once for each centre, moved after every target, and the whole change is added to the rows
-once at the end. The mathematics are the tool's; the rows are read and written a window's worth less often.
+gradient: it is gathered once for each centre, and the whole change is added to the rows once at the end. The
+mathematics are the tool's; the rows are read and written a window's worth less often. Skip-gram with negative sampling
+takes several centres at a time (`embedkit.kernels.fasttext_blocks`); with the other losses and in CBOW the hidden
+vector moves after every target.
 
 What bounded it was memory, in three places (18.8 million English words, vector_size 100: 20.5 rows a word, 400,000
 rows in use, an L2 cache of 2 MB):
@@ -14,10 +16,13 @@ its lazy rows in a cache, updated with its own gradients, and the update that is
 `interval` uses the pending update is flushed into the rows and the sum read anew. The interval is a small share of the
 word's uses in the whole run (`embedkit.training.fasttext.FLUSHES`), so no lazy row is behind by more than that share of
 the training. Rare words are handled row by row. Until a flush, other words that share a lazy row do not see the pending
-update: for them this is a delay, as between threads.
+update: for them this is a delay, as between threads. With 40 flushes an epoch (`embedkit.training.subword_layout`)
+86 % of the uses are of cached words, and 2.5 of 20.5 rows a use are lazy ones of rare words; with 100 it was 77 % and
+4.1. On all of en_wiki 40 had WS353 .696 and analogies .461, 100 .692 and .460, 20 .690 and .448 (one seed); 20 with 500
+rows that are never lazy in the place of 2,000 .635 and .384.
 
-**Negatives.** They are drawn from a pool of 512 words that is renewed at a steady rate, so that their rows are in the
-L2 cache. Each target has negatives of its own: sharing them over a window costs accuracy in analogies.
+**Negatives.** CBOW draws them from a pool of 512 words that is renewed at a steady rate, so that their rows are in the
+L2 cache.
 
 **Rows that all threads write.** Each thread has the 256 most used input rows and the 64 most frequent words' output
 rows for itself during a slice (`embedkit.kernels.private`): 6 % faster with two threads, and better, since two threads'
@@ -26,17 +31,11 @@ against three).
 
 **Order.** Rows for the next centre are asked for while the current one is at work.
 
-What bounds it now (`tests.benchmarks.roofline`; 100 dimensions, 18.6 million words, 75,920 different ones, one thread,
-two cores of an EPYC of the fifth generation with AVX-512, 2026-11-29): a word takes 13,700 operations and 25.6 kB of
-rows, read and written, of which 15.1 kB come from the second cache, where the negatives lie, 7.0 kB from the third and
-2.8 kB from memory. The core does 290 Gflop/s, and changes rows at 475 GB/s in the first cache, 230 in the second, 165
-in the third and 47 in memory. 1.66 million words a second, 180 ns a pair, are 8 % of the peak; the bandwidths ask for
-9 % of the time in the first cache and 28 % further away. With all rows near a word takes 69 % of the time:
-instructions bound it first. For rows it waits about as long as bandwidths ask for, at the prefetches of n-gram rows
-and new negatives, which want free line buffers (spreading them over the targets of a centre changed nothing). Before,
-38 % went into counting references to the arrays that the small functions here are given, atomically and on lines that
-both threads share; they borrow them now. The exact row-by-row way (no lazy updates) takes 9 % longer; its vectors are
-as good within the noise.
+What bounds skip-gram now (all of en_wiki, two threads, AVX-512, each part left out in turn): of some 620 ns of the
+processor for a centre the gathering of its rows takes 160, asking for them before 160, adding to them 85, the products
+with outputs and negatives and all else 270. So it is n-gram rows still, 180 MB of them, more than any cache. Before,
+each pair had its own negatives and products: 1,000 ns a centre. Counting references to the arrays that the small
+functions here are given, atomically and on lines that both threads share, once took 38 %; they borrow them now.
 """
 
 from __future__ import annotations
@@ -77,6 +76,8 @@ class Settings(NamedTuple):
         (`embedkit.kernels.private`).
     share : float32
         What it gives back of their change.
+    n_shared, negative_weight : int, float32
+        Negatives that a block of centres shares, and ``negative / n_shared`` (`embedkit.kernels.fasttext_blocks`).
     """
 
     window: int
@@ -90,6 +91,8 @@ class Settings(NamedTuple):
     n_outputs: int = 0
     outputs: int = 0
     share: np.float32 = ONE
+    n_shared: int = 0
+    negative_weight: np.float32 = ONE
 
 
 class Model(NamedTuple):
@@ -142,17 +145,17 @@ def flush_all(model):
 
 
 @kernel(borrows=True)
-def _input(settings, row):
+def input_of(settings, row):
     return row + settings.inputs if row < settings.n_inputs else row
 
 
 @kernel(borrows=True)
-def _output(settings, word):
+def output_of(settings, word):
     return word + settings.outputs if word < settings.n_outputs else word
 
 
 @kernel(borrows=True)
-def _fetch_word(settings, model, word):
+def fetch_word(settings, model, word):
     stop = model.indptr[word + 1]
     if word < len(model.uses):
         fetch_row(model.cache, np.int64(2 * word))
@@ -160,25 +163,25 @@ def _fetch_word(settings, model, word):
         if model.uses[word] > 1:
             stop = model.lazy_start[word]
     for r in range(model.indptr[word], stop):
-        fetch_row(model.w_in, np.int64(_input(settings, model.rows[r])))
+        fetch_row(model.w_in, np.int64(input_of(settings, model.rows[r])))
 
 
 @kernel(borrows=True)
-def _add_word(settings, model, word, hidden):
-    """Add the rows of a word to ``hidden[0]``; returns how many there are."""
+def add_word(settings, model, word, hidden, at):
+    """Add the rows of a word to ``hidden[at]``; returns how many there are."""
     first, stop = model.indptr[word], model.indptr[word + 1]
     n = stop - first
     if word < len(model.uses):
         stop = model.lazy_start[word]
-        add_row(hidden, 0, ONE, model.cache, 2 * word)
+        add_row(hidden, at, ONE, model.cache, 2 * word)
     for r in range(first, stop):
-        add_row(hidden, 0, ONE, model.w_in, _input(settings, model.rows[r]))
+        add_row(hidden, at, ONE, model.w_in, input_of(settings, model.rows[r]))
     return n
 
 
 @kernel(borrows=True)
-def _move_word(settings, model, word, hidden, locked):
-    """Add the change ``hidden[2]`` to every row of a word, but for those that are `locked`, where that is given."""
+def move_word(settings, model, word, changes, at, locked):
+    """Add ``changes[at]`` to every row of a word, but for those that are `locked`, where that is given."""
     end = model.indptr[word + 1]
     stop = end
     cached = word < len(model.uses)
@@ -186,10 +189,10 @@ def _move_word(settings, model, word, hidden, locked):
         stop = model.lazy_start[word]
     for r in range(model.indptr[word], stop):
         if locked is None or locked[model.rows[r]] == 0:
-            add_row(model.w_in, _input(settings, model.rows[r]), ONE, hidden, 2)
+            add_row(model.w_in, input_of(settings, model.rows[r]), ONE, changes, at)
     if cached:
-        add_row(model.cache, 2 * word, np.float32(end - stop), hidden, 2)
-        add_row(model.cache, 2 * word + 1, ONE, hidden, 2)
+        add_row(model.cache, 2 * word, np.float32(end - stop), changes, at)
+        add_row(model.cache, 2 * word + 1, ONE, changes, at)
         model.uses[word] -= 1
         if model.uses[word] <= 0:
             flush(model, word)
@@ -205,6 +208,8 @@ def _draw_pool(settings, table, position, pool, state, w_out, touched):
 @functools.cache
 def make_train(cbow, loss):
     """The training kernel: ``train(ids, keep, table, settings, model, learning_rate, state, control)``.
+
+    Skip-gram with negative sampling is `embedkit.kernels.fasttext_blocks`.
 
     Parameters
     ----------
@@ -254,10 +259,9 @@ def make_train(cbow, loss):
                 position = _draw_pool(settings, table, position, work.pool, state, w_out, touched)
             ahead = centre + (window + 1 if cbow else 1)
             if ahead < n and kept[ahead] >= 0:
-                _fetch_word(settings, model, kept[ahead])
-            ahead = centre + 1 + (0 if cbow else window)
-            if negatives and ahead < n and kept[ahead] >= 0:
-                fetch_row(w_out, np.int64(_output(settings, kept[ahead])))
+                fetch_word(settings, model, kept[ahead])
+            if negatives and centre + 1 < n and kept[centre + 1] >= 0:
+                fetch_row(w_out, np.int64(output_of(settings, kept[centre + 1])))
             word = np.int64(kept[centre])
             if word < 0:
                 continue
@@ -269,7 +273,7 @@ def make_train(cbow, loss):
             n_rows = 0
             for p in range(low if cbow else centre, (high if cbow else centre) + 1):
                 if not cbow or p != centre:
-                    n_rows += _add_word(settings, model, kept[p], hidden)
+                    n_rows += add_word(settings, model, kept[p], hidden, 0)
             scale = np.float32(1.0) / np.float32(n_rows)
             for d in range(size):
                 hidden[0, d] *= scale
@@ -279,7 +283,7 @@ def make_train(cbow, loss):
             for p in range(centre if cbow else low, (centre if cbow else high) + 1):
                 if not cbow and p == centre:
                     continue
-                target = np.int64(_output(settings, kept[p]))
+                target = np.int64(output_of(settings, kept[p]))
                 n_outputs = choose(w_out, table, work, negative, target, state)
                 total += step(w_out, work, n_outputs, target, now, learning_rate, with_loss)
                 n_pairs += with_loss
@@ -291,7 +295,7 @@ def make_train(cbow, loss):
                 hidden[2, d] = share * (hidden[now, d] - hidden[2, d])
             for p in range(low if cbow else centre, (high if cbow else centre) + 1):
                 if not cbow or p != centre:
-                    _move_word(settings, model, kept[p], hidden, locked)
+                    move_word(settings, model, kept[p], hidden, 2, locked)
         give_back(w_in, settings.inputs, inputs_before, settings.share)
         give_back(w_out, settings.outputs, outputs_before, settings.share)
         return n_words, total, n_pairs

@@ -23,11 +23,14 @@ from embedkit.training.slices import Result, check_corpus, train_slices
 from embedkit.training.starting import Start, fill_random, locked_rows, start_from
 from embedkit.training.subword_layout import EAGER_ROWS, flush_intervals, layout_of, subwords_of
 from embedkit.training.suiting import suited
-from embedkit.training.word2vec import mark_outputs, uses_of
+from embedkit.training.word2vec import MAX_SHARED, mark_outputs, uses_of
 from embedkit.vocabulary.corpus import Corpus
 
 PRIVATE_INPUTS = 256  # of the eager rows, those that each thread has for itself
 POOL_REUSE = 4  # how often a negative is used, on average, while it is in the pool
+MORE_SHARED = (
+    3  # a block's centres share 4 · (5 + 3) negatives where 5 are asked for (`embedkit.kernels.fasttext_blocks`)
+)
 
 
 def fit(corpus: Corpus | SpreadCorpus, config: TrainingConfig, run: Run) -> KeyedVectors:
@@ -260,33 +263,28 @@ def _private_rows(config: TrainingConfig, n_rows: int, n_words: int, *, locked: 
 
 def _kernel(corpus: Corpus | SpreadCorpus, config: TrainingConfig) -> tuple[Any, Any, Any]:
     """The kernel of the run, its table of outputs and its settings."""
+    from embedkit.kernels.blocks import BLOCK
     from embedkit.kernels.fasttext import Settings, make_train
+    from embedkit.kernels.fasttext_blocks import make_train_blocks
     from embedkit.kernels.sampling import alias_table
+    from embedkit.kernels.simd import padded_size
 
     vocabulary = corpus.vocabulary
     cbow = config.architecture == "cbow"
-    negative, n_drawn = 0, 1
-    table: Any
-    if config.loss == "ns":
-        negative = config.negative
-        pairs = 1 if cbow else config.window + 1
-        n_drawn = max(1, negative * pairs // POOL_REUSE)
-        max_outputs = negative + 1
-        table = alias_table(vocabulary.negative_distribution(config.ns_exponent))
-    elif config.loss == "hs":
+    settings = Settings(config.window, config.shrink_windows, 0, 1, config.cbow_gradient == "mean", len(vocabulary))
+    if config.loss == "hs":
         from embedkit.kernels.outputs import huffman_paths
 
-        table = huffman_paths(vocabulary.counts)
-        max_outputs = int(np.diff(table.indptr).max(initial=1))
-    else:
-        table = np.zeros((1, 1), np.uint32)
-        max_outputs = len(vocabulary)
-    settings = Settings(
-        config.window,
-        config.shrink_windows,
-        negative,
-        n_drawn,
-        config.cbow_gradient == "mean",
-        max_outputs,
-    )
-    return make_train(cbow, config.loss), table, settings
+        paths = huffman_paths(vocabulary.counts)
+        settings = settings._replace(max_outputs=int(np.diff(paths.indptr).max(initial=1)))
+        return make_train(cbow, config.loss), paths, settings
+    if config.loss == "softmax":
+        return make_train(cbow, config.loss), np.zeros((1, 1), np.uint32), settings
+    table, negative = alias_table(vocabulary.negative_distribution(config.ns_exponent)), config.negative
+    if cbow:
+        drawn = max(1, negative // POOL_REUSE)
+        settings = settings._replace(negative=negative, n_drawn=drawn, max_outputs=negative + 1)
+        return make_train(cbow, config.loss), table, settings
+    n_shared = min(BLOCK * (negative + MORE_SHARED), MAX_SHARED)
+    settings = settings._replace(n_shared=n_shared, negative_weight=np.float32(negative / n_shared))
+    return make_train_blocks(padded_size(config.vector_size)), table, settings

@@ -159,9 +159,9 @@ def _documents_alone(config: TrainingConfig) -> bool:
 
 def steps_rule(config: TrainingConfig) -> int:
     """How often the slices or the order of updates have changed for a family since its first checkpoints."""
+    subwords = getattr(config, "subwords", "none") != "none"
     many_words = config.architecture == "cbow" or getattr(config, "paragraphs", None) == "dm"
-    of_cbow = many_words and config.loss == "ns" and getattr(config, "subwords", "none") == "none"
-    return 1 if of_cbow or _documents_alone(config) else 0
+    return 1 if subwords or (many_words and config.loss == "ns") or _documents_alone(config) else 0
 
 
 def compile_step(family: SliceFamily, ids: np.ndarray) -> None:

@@ -35,7 +35,7 @@ from embedkit.training.monitor import Monitor, check_finite
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
 
-VERSION = 3  # the newest of checkpoints of word vectors; each is in the version of the rule that it was trained by
+VERSION = 4  # the newest of checkpoints of word vectors; each is in the version of the rule that it was trained by
 MAY_CHANGE = (
     "workers",
     "center",

@@ -12,7 +12,7 @@ from embedkit.rows.subwords import Subwords, default_lengths
 from embedkit.training.options import TrainingConfig
 
 EAGER_ROWS = 2000  # rows that are never updated lazily; measured, see embedkit/kernels/fasttext.py
-FLUSHES = 100  # how often in an epoch a word's pending updates are flushed into its lazy rows
+FLUSHES = 40  # how often in an epoch a word's pending updates are flushed into its lazy rows
 SHORTEST_INTERVAL = 3  # words that would be flushed more often are not worth a cache
 
 

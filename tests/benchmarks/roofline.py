@@ -239,11 +239,10 @@ def word2vec(corpus: Corpus, options: dict[str, Any], rounds: int) -> Family:
 def fasttext(corpus: Corpus, options: dict[str, Any], rounds: int) -> Family:
     config = settled(corpus, options)
     family, keep = (made := FastText(corpus, config, Run())), made._fixed[0]
-    rows, settings = family.model, family._settings[0]
+    rows = family.model
     needed = work.fasttext(
         row_bytes=rows.w_in.strides[0],
-        negative=settings.negative,
-        n_drawn=settings.n_drawn,
+        n_shared=family._settings[0].n_shared,
         subwords=work.Subwords(rows.indptr, rows.lazy_start, rows.rows, rows.interval),
         **words_and_negatives(corpus, config, keep),
     )

@@ -18,7 +18,6 @@ import numpy as np
 from embedkit.kernels.blocks import BLOCK
 from embedkit.kernels.cbow import STREAMS
 from embedkit.kernels.fours import FOUR
-from embedkit.kernels.outputs import POOL_BITS
 from embedkit.kernels.paragraphs import WORDS
 
 PRODUCTS = 6  # operations on each number of a pair of rows: a score and two updates, each a multiply-add
@@ -229,13 +228,12 @@ def fasttext(
     size: int,
     row_bytes: int,
     text: Windows,
-    negative: int,
-    n_drawn: int,
+    n_shared: int,
     shares: np.ndarray,
     negatives: np.ndarray,
     subwords: Subwords,
 ) -> Work:
-    """fastText's skip-gram: `negative` for each pair, of a pool that gets `n_drawn` new ones for each centre."""
+    """fastText's skip-gram in blocks of `BLOCK` centres; arguments as for `skipgram`."""
     indptr, lazy_start, rows, interval = subwords
     n_words, n_cached = len(shares), len(interval)
     cached = np.arange(n_words) < n_cached
@@ -243,22 +241,21 @@ def fasttext(
     eager, lazy = stop - indptr[:-1], indptr[1:] - stop
     flushes = np.zeros(n_words)
     flushes[:n_cached] = shares[:n_cached] / interval
-    pairs = text.kept * text.contexts
+    blocks, outputs = text.kept / BLOCK, text.block_rows + n_shared
     # Sums of rows and changes of rows; a cached word has one more to read and two to change, and at times is flushed.
     moved = shares @ (2 * eager + 3 * cached) + flushes @ (2 * lazy)
-    used = shares @ (eager + 2 * cached) + flushes @ lazy + pairs * (1 + negative)
+    used = shares @ (eager + 2 * cached) + flushes @ lazy + blocks * outputs
     word_of = np.repeat(np.arange(n_words), np.diff(indptr))
     is_eager = np.arange(len(rows)) < stop[word_of]
     return Work(
-        size * (moved + pairs * PRODUCTS * (1 + negative)),
+        size * (moved + blocks * PRODUCTS * BLOCK * outputs),
         2 * row_bytes * used,
         row_bytes,
         np.concatenate(
             [
                 np.bincount(rows, np.where(is_eager, shares[word_of], flushes[word_of])),
                 np.repeat(shares[:n_cached], 2),
-                shares + text.kept * n_drawn * negatives,
-                np.full(1 << POOL_BITS, pairs * negative / (1 << POOL_BITS)),
+                shares + blocks * n_shared * negatives,
             ]
         ),
     )

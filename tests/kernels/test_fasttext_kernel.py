@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from embedkit.kernels.compiling import kernel
 from embedkit.kernels.fasttext import Model, Settings, flush_all, make_train
+from embedkit.kernels.fasttext_blocks import make_train_blocks
 from embedkit.kernels.outputs import huffman_paths
 from embedkit.kernels.rows import SCORES, TILE, add_row, dot_rows, update_rows
 from embedkit.kernels.sampling import alias_table
 from embedkit.kernels.simd import LANES, aligned_rows, padded_size
+from embedkit.kernels.word2vec import LOSS_EVERY
 from embedkit.rows.composing import compose, hash_words, mean_rows
 from embedkit.rows.sparse import SparseRows
 from embedkit.rows.subwords import Subwords
@@ -135,10 +137,10 @@ def test_aligned_rows_begin_at_cache_lines():
     assert LANES in (8, 16)
 
 
-def problem(n_cached=0, interval=1, seed=4, shared=True):
+def problem(n_cached=0, interval=1, seed=4, shared=True, vector_size=20):
     """A vocabulary of 30 words with 2 to 5 rows each, a text, and small matrices."""
     rng = np.random.default_rng(seed)
-    n_words, vector_size = 30, 20
+    n_words = 30
     size = padded_size(vector_size)
     own = [[w] for w in range(n_words)]
     for w in range(n_words):
@@ -184,7 +186,7 @@ def tables(loss, n_words=30):
 
 @pytest.mark.parametrize(
     ("cbow", "loss", "mean"),
-    [(False, "ns", False), (True, "ns", False), (True, "ns", True), (False, "hs", False), (True, "softmax", True)],
+    [(True, "ns", False), (True, "ns", True), (False, "hs", False), (False, "softmax", False), (True, "softmax", True)],
 )
 def test_training_agrees_with_plain_float64(cbow, loss, mean):
     ids, keep, own, model = problem()
@@ -206,51 +208,99 @@ def test_training_agrees_with_plain_float64(cbow, loss, mean):
     np.testing.assert_allclose(model.w_out, w_out, atol=1e-5)
 
 
+BLOCKS = Settings(3, True, 0, 1, False, 30, n_shared=12, negative_weight=np.float32(5 / 12))
+
+
+def train_blocks(ids, keep, settings, model, *behind, seed=99, control=0):
+    train = make_train_blocks(model.w_in.shape[1])
+    state = np.array([seed], np.uint64)
+    return train(
+        ids, keep, tables("ns")[0], settings, model, np.float32(0.05), state, np.full(1, control, np.int64), *behind
+    )
+
+
+@pytest.mark.parametrize("window", [1, 3, 7])
+@pytest.mark.parametrize("shrink", [True, False])
+@pytest.mark.parametrize("n_shared", [5, 12, 30])
+def test_blocks_of_centres_agree_with_plain_float64(window, shrink, n_shared):
+    ids, keep, own, model = problem(seed=window)
+    options = BLOCKS._replace(window=window, shrink=shrink, n_shared=n_shared, negative_weight=np.float32(5 / n_shared))
+    w_in, w_out = model.w_in.astype(float), model.w_out.astype(float)
+    before = w_in.copy()
+    reference.train_blocks(ids, keep, tables("ns")[0], options, own, w_in, w_out, 0.05, 99)
+    n_words, _, _ = train_blocks(ids, keep, options, model)
+    assert n_words == (ids >= 0).sum()
+    assert np.abs(w_in - before).max() > 0.02
+    np.testing.assert_allclose(model.w_in, w_in, atol=5e-4)
+    np.testing.assert_allclose(model.w_out, w_out, atol=5e-4)
+    assert not model.w_in[:, 20:].any() and not model.w_out[:, 20:].any()
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5])
+def test_blocks_of_a_few_words_agree_with_plain_float64(n):
+    """Fewer centres than a block has, words alone in their sentence, the same word twice."""
+    ids = np.array([3, -1, 5, 5, 7, -1, -1, 9, 8, 1, 4, 3][: n * 2], np.int32)
+    _, keep, own, model = problem()
+    keep[:] = 1
+    w_in, w_out = model.w_in.astype(float), model.w_out.astype(float)
+    found = reference.train_blocks(ids, keep, tables("ns")[0], BLOCKS, own, w_in, w_out, 0.05, 99)
+    n_words, loss, n_pairs = train_blocks(ids, keep, BLOCKS, model)
+    assert n_words == (ids >= 0).sum()
+    assert found[1] >= n_pairs and (n_pairs > 0) == (loss > 0)
+    np.testing.assert_allclose(model.w_in, w_in, atol=1e-5)
+    np.testing.assert_allclose(model.w_out, w_out, atol=1e-5)
+
+
+def test_the_loss_of_blocks_is_of_the_first_of_so_many():
+    ids, keep, own, model = problem()
+    keep[:] = 1
+    ids = np.tile(np.array([1, 2, 3, 4, -1], np.int32), LOSS_EVERY)  # each sentence is a block
+    options = BLOCKS._replace(window=2, shrink=False)
+    w_in, w_out = model.w_in.astype(float), model.w_out.astype(float)
+    expected = reference.train_blocks(ids[:5], keep, tables("ns")[0], options, own, w_in, w_out, 0.05, 99)
+    _, loss, n_pairs = train_blocks(ids, keep, options, model)
+    assert n_pairs == expected[1] == 10
+    assert loss == pytest.approx(expected[0], rel=1e-5)
+
+
 def test_private_rows_give_back_what_they_learnt():
     ids, keep, own, model = problem()
     n_inputs, n_outputs, share = 20, 9, np.float32(0.5)
-    options = Settings(3, True, 5, 4, False, 6)
     w_in, w_out = model.w_in.astype(float), model.w_out.astype(float)
-    reference.train(ids, keep, tables("ns")[0], options, own, w_in, w_out, 0.05, 99, False, "ns")
+    reference.train_blocks(ids, keep, tables("ns")[0], BLOCKS, own, w_in, w_out, 0.05, 99)
     for before, after, n in ((model.w_in, w_in, n_inputs), (model.w_out, w_out, n_outputs)):
         after[:n] = before[:n] + share * (after[:n] - before[:n])
     wider = [
         np.concatenate([rows, np.full((2 * n, rows.shape[1]), 9, np.float32)])
         for rows, n in ((model.w_in, n_inputs), (model.w_out, n_outputs))
     ]
-    of_second = options._replace(
+    of_second = BLOCKS._replace(
         n_inputs=n_inputs, inputs=len(w_in) + n_inputs, n_outputs=n_outputs, outputs=len(w_out) + n_outputs, share=share
     )
-    make_train(False, "ns")(
-        ids,
-        keep,
-        tables("ns")[0],
-        of_second,
-        model._replace(w_in=wider[0], w_out=wider[1]),
-        np.float32(0.05),
-        np.array([99], np.uint64),
-        np.zeros(1, np.int64),
-    )
+    train_blocks(ids, keep, of_second, model._replace(w_in=wider[0], w_out=wider[1]))
     for rows, expected, n in zip(wider, (w_in, w_out), (n_inputs, n_outputs), strict=True):
-        np.testing.assert_allclose(rows[: len(expected)], expected, atol=1e-5)
+        np.testing.assert_allclose(rows[: len(expected)], expected, atol=1e-4)
         assert (rows[len(expected) : len(expected) + n] == 9).all()
+
+
+def test_locked_rows_stay_and_drawn_words_are_marked():
+    ids, keep, own, model = problem()
+    locked, touched = np.zeros(len(model.w_in), np.uint8), np.zeros(30, np.uint8)
+    locked[[2, 7, 35, 40]] = 1
+    w_in, w_out = model.w_in.astype(float), model.w_out.astype(float)
+    before = model.w_in.copy()
+    reference.train_blocks(ids, keep, tables("ns")[0], BLOCKS, own, w_in, w_out, 0.05, 99, {2, 7, 35, 40})
+    train_blocks(ids, keep, BLOCKS, model, touched, locked)
+    np.testing.assert_array_equal(model.w_in[[2, 7, 35, 40]], before[[2, 7, 35, 40]])
+    np.testing.assert_allclose(model.w_in, w_in, atol=5e-4)
+    assert touched[:9].all()  # the likeliest of 30
 
 
 def test_a_late_flush_is_the_same_where_words_share_no_rows():
     results = []
     for n_cached, interval in [(0, 1), (12, 7)]:
         ids, keep, _, model = problem(n_cached, interval, shared=False)
-        table, _ = tables("ns")
-        make_train(False, "ns")(
-            ids,
-            keep,
-            table,
-            Settings(3, True, 5, 4, False, 6),
-            model,
-            np.float32(0.05),
-            np.array([5], np.uint64),
-            np.zeros(1, np.int64),
-        )
+        train_blocks(ids, keep, BLOCKS, model)
         flush_all(model)
         results.append(model.w_in.copy())
     np.testing.assert_allclose(results[1], results[0], atol=2e-5)
@@ -259,16 +309,7 @@ def test_a_late_flush_is_the_same_where_words_share_no_rows():
 def test_control_stops_at_once():
     ids, keep, _, model = problem()
     before = model.w_in.copy()
-    make_train(False, "ns")(
-        ids,
-        keep,
-        tables("ns")[0],
-        Settings(3, True, 5, 4, False, 6),
-        model,
-        np.float32(0.05),
-        np.array([5], np.uint64),
-        np.ones(1, np.int64),
-    )
+    train_blocks(ids, keep, BLOCKS, model, control=1)
     assert np.array_equal(model.w_in, before)
 
 

@@ -247,3 +247,50 @@ def test_vectors_are_as_wide_as_those_of_the_processor_that_is_compiled_for(name
     program = "from embedkit.kernels import simd, compiling; print(simd.LANES, compiling.compiled_for().split(',')[0])"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
     assert run.stdout.split() == [str(wide), name], run.stderr
+
+
+TWO_LENGTHS = """
+import sys
+import numpy as np
+from embedkit.kernels.compiling import kernel
+
+@kernel
+def sum_of_angles(x):
+    return (
+        np.sin(x) + np.cos(x) + np.tan(x) + np.arctan(x) + np.sinh(x) + np.cosh(x) + np.tanh(x) + np.exp(x)
+        + np.log1p(x) + np.expm1(x) + np.arcsinh(x) + x**0.3 + x**0.7 + x**1.3 + x**1.7 + x**2.3 + x**2.7
+    )
+
+def make(length):
+    @kernel
+    def total(rows, k):  # too long to be put into its callers
+        found = 0.0
+        for d in range(length):
+            x = rows[k * length + d]
+            found += x + sum_of_angles(x) - sum_of_angles(x)
+        return found
+
+    @kernel
+    def totals(rows):
+        return total(rows, 0) + total(rows, 1) + total(rows, 2) - total(rows, 2)
+
+    return totals
+
+for length in map(int, sys.argv[1:]):
+    print(make(length)(np.arange(20.0)))
+"""
+
+
+def test_kernels_for_two_lengths_that_two_processes_compiled_are_told_apart_by_a_third(tmp_path):
+    script = tmp_path / "two_lengths.py"
+    script.write_text(TWO_LENGTHS)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": os.getcwd()}
+
+    def run(*lengths):
+        command = [sys.executable, str(script), *lengths]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+
+    assert run("3") == ["15.0"]
+    assert run("5") == ["45.0"]
+    assert run("3", "5") == ["15.0", "45.0"]
+    assert run("5", "3") == ["45.0", "15.0"]

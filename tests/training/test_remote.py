@@ -286,7 +286,7 @@ def test_a_full_disk_of_a_worker(text, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(spool, "nameless_file", full)
-    with pytest.raises(EmbedkitError, match=r"a worker cannot keep the ids .*: No space left on device; TMPDIR"):
+    with pytest.raises(EmbedkitError, match=r"cannot keep the ids .*: No space left on device; TMPDIR"):
         embedkit.train(text, cluster=Here(), **OPTIONS)
     remote_shares.SHARES.clear()
 
