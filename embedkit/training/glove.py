@@ -145,10 +145,11 @@ class GloVe:
         self, vocabulary: Vocabulary, config: TrainingConfig, order: np.ndarray, *, lock: bool = False
     ) -> None:
         from embedkit.kernels.glove import FIRST_LANE
+        from embedkit.kernels.simd import aligned_zeros
 
         self.vocabulary, self.config, self.order, self.lock = vocabulary, config, order, lock
         self.row_size = row_size_for(config.vector_size)
-        self.words, self.contexts = (np.zeros((len(vocabulary), 2 * self.row_size), np.float32) for _ in SIDES)
+        self.words, self.contexts = (aligned_zeros(len(vocabulary), 2 * self.row_size) for _ in SIDES)
         for name, bias_lane in SIDES:
             side = getattr(self, name)
             side[:, 1 - bias_lane] = 1.0
