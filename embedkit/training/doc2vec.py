@@ -108,6 +108,8 @@ class Doc2Vec:
     def arrays(self) -> dict[str, np.ndarray]:
         return {"w_in": self.w_in, "w_out": self.w_out, "documents": self.documents}
 
+    held = arrays
+
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         for name, array in self.arrays().items():
             array[...] = arrays[name]

@@ -158,6 +158,9 @@ class FastText:
             found.update(lazy_sums=cache[0::2], pending=cache[1::2], uses_left=self.model.uses)
         return found
 
+    def held(self) -> dict[str, np.ndarray]:
+        return {"w_in": self.model.w_in, "w_out": self.model.w_out, "cache": self.model.cache}
+
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         n_words, size = len(self.vocabulary), self.config.vector_size
         self.w_in[self.layout.number[:n_words]] = arrays["word_rows"]
@@ -220,12 +223,22 @@ class FastText:
         mark_outputs(self.config.loss, ids, self._fixed[1], touched[1])
         return result
 
+    def _in_order(self) -> np.ndarray:
+        """The rows of words and then of buckets, in the place of those of training: a copy would be the most memory."""
+        from embedkit.kernels.copying import order_in_place
+
+        n_rows, size = self.w_in.shape
+        rows = self.model.w_in[:n_rows]
+        order_in_place(rows, self.layout.number.copy(), size)
+        return rows.reshape(-1)[: n_rows * size].reshape(n_rows, size)
+
     def finish(self) -> KeyedVectors:
         from embedkit.kernels.fasttext import flush_all
 
         flush_all(self.model)
         n_words, subwords, layout = len(self.vocabulary), self.subwords, self.layout
-        word_rows, ngrams = self.w_in[layout.number[:n_words]], self.w_in[layout.number[n_words:]]
+        rows = self._in_order()
+        word_rows, ngrams = rows[:n_words], rows[n_words:]
         lengths = {"min_n": subwords.min_n, "max_n": subwords.max_n} if subwords.kind == "chars" else {}
         return KeyedVectors(
             self.vocabulary.index_to_key,

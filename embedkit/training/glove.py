@@ -202,6 +202,9 @@ class GloVe:
             found[f"{name}_bias_sums"] = self._by_word(side[:, self.row_size + bias_lane])
         return found
 
+    def held(self) -> dict[str, np.ndarray]:
+        return {"words": self.words, "contexts": self.contexts}
+
     def _by_word(self, rows: np.ndarray) -> np.ndarray:
         found = np.empty(rows.shape, np.float32)
         found[self.order] = rows

@@ -63,6 +63,9 @@ class Family(Protocol):
     def arrays(self) -> dict[str, np.ndarray]:
         """The state, without padding."""
 
+    def held(self) -> dict[str, np.ndarray]:
+        """The numbers of the state as they lie in memory, padding and all; no copies."""
+
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over a state; `arrays` have the right shapes and are finite.
 
@@ -73,7 +76,7 @@ class Family(Protocol):
         """
 
     def finish(self) -> KeyedVectors:
-        """The vectors."""
+        """The vectors; the state may be used up by it."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ class Session:
                 with held_back() as interrupts:
                     self._loop(loop, interrupts)
             self.monitor.end()
-        for name, array in self.family.arrays().items():
+        for name, array in self.family.held().items():
             check_finite(name, array)
         vectors = self.family.finish()
         vectors.table.config = {**vectors.config, **self.monitor.nothing_learnt()}

@@ -105,6 +105,8 @@ class Word2Vec:
     def arrays(self) -> dict[str, np.ndarray]:
         return {"w_in": self.w_in, "w_out": self.w_out}
 
+    held = arrays
+
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         self.w_in[...], self.w_out[...] = arrays["w_in"], arrays["w_out"]
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedkit.kernels.compiling import kernel
+from embedkit.kernels.copying import order_in_place
 from embedkit.kernels.fasttext import Model, Settings, flush_all, make_train
 from embedkit.kernels.fasttext_blocks import make_train_blocks
 from embedkit.kernels.outputs import huffman_paths
@@ -126,6 +127,16 @@ def test_a_tile_of_rows_against_numpy(vector_size):
     again[second] = old[first] + g[first] * vector  # the second visit of a row sees the first one's update
     np.testing.assert_allclose(vectors[1:], [vector, start])
     np.testing.assert_allclose(vectors[0], start + g @ again, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("n", "row_size", "size"), [(1, 4, 3), (9, 16, 10), (300, 32, 32), (2, 8, 1), (0, 8, 5)])
+def test_rows_are_ordered_where_they_are(n, row_size, size):
+    rng = np.random.default_rng(n)
+    matrix, order = rng.normal(size=(n, row_size)).astype("f4"), rng.permutation(n).astype(np.int32)
+    expected = matrix[order, :size]
+    order_in_place(matrix, order, size)
+    np.testing.assert_array_equal(matrix.reshape(-1)[: n * size].reshape(n, size), expected)
+    assert order.tolist() == list(range(n))
 
 
 def test_aligned_rows_begin_at_cache_lines():
