@@ -25,21 +25,9 @@ from embedkit.kernels.fasttext import ONE, add_word, fetch_word, move_word, outp
 from embedkit.kernels.private import give_back, take_private
 from embedkit.kernels.products import TILE_ROWS, make_products
 from embedkit.kernels.rows import fetch_row
-from embedkit.kernels.sampling import draw_many, subsample
+from embedkit.kernels.sampling import subsample
 from embedkit.kernels.simd import aligned_rows, logistic_steps
-from embedkit.kernels.word2vec import LOSS_EVERY, pair_loss
-
-
-@kernel(borrows=True)
-def draw_outputs(table, state, words, settings, w_out, touched):
-    """Fill `words` with negatives, as rows of this thread, and prefetch these; `touched` may be None."""
-    draw_many(table, state, words)
-    for k in range(words.shape[0]):
-        word = words[k]
-        if touched is not None:
-            touched[word] = 1
-        words[k] = output_of(settings, word)
-        fetch_row(w_out, words[k])
+from embedkit.kernels.word2vec import LOSS_EVERY, draw_negatives, pair_loss
 
 
 @kernel(borrows=True)
@@ -116,13 +104,13 @@ def make_train_blocks(row_size):
         step = 0
         position = 0
         ahead = 0
-        draw_outputs(table, state, following, settings, w_out, touched)
+        draw_negatives(table, state, following, settings.n_outputs, settings.outputs, w_out, touched)
         while position < n and control[0] == 0:
             negatives, following = following, negatives
             n_centres, position = take_block(kept, n, position, sentence, settings, state, block)
             if n_centres == 0:
                 break
-            draw_outputs(table, state, following, settings, w_out, touched)
+            draw_negatives(table, state, following, settings.n_outputs, settings.outputs, w_out, touched)
             reach = max(ahead, min(n, position + BLOCK + settings.window))
             fetch_ahead(kept, (position, min(n, position + BLOCK)), (ahead, reach), settings, model)
             ahead = reach

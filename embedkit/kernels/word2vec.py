@@ -44,7 +44,7 @@ from embedkit.kernels.outputs import logistic_loss
 from embedkit.kernels.private import give_back, renumber, take_private
 from embedkit.kernels.products import TILE_ROWS, copy_rows, make_products
 from embedkit.kernels.rows import fetch_row
-from embedkit.kernels.sampling import draw, subsample
+from embedkit.kernels.sampling import draw_many, subsample
 from embedkit.kernels.simd import aligned_rows, logistic_steps
 
 
@@ -110,14 +110,15 @@ def prefetch_ahead(kept, position, stop, w_in, w_out):
     return position
 
 
-@kernel
-def draw_negatives(table, state, words, first, n, settings, matrix, touched):
-    """Draw n words into ``words[first:]``, as rows of this thread, and prefetch these; `touched` may be None."""
-    for k in range(first, first + n):
-        word = draw(table, state)
-        if word < settings.n_private:
-            word += settings.private
-        words[k] = word
+@kernel(borrows=True)
+def draw_negatives(table, state, words, n_private, private, matrix, touched):
+    """Fill `words` with draws, as rows of this thread, and prefetch these; `touched` may be None."""
+    draw_many(table, state, words)
+    for k in range(words.shape[0]):
+        word = words[k]
+        if word < n_private:
+            word += private
+            words[k] = word
         fetch_row(matrix, word)
         if touched is not None:
             touched[word] = 1
@@ -178,7 +179,7 @@ def make_skipgram(row_size, documents=False):
         take_private(w_out, settings.private, outputs_before)
         rows = np.zeros(max_rows, np.int64)
         outputs = np.zeros(n_outputs, np.int64)
-        following = np.zeros(n_outputs, np.int64)
+        following = np.zeros(settings.n_shared, np.int64)
         places = np.zeros(BLOCK, np.int64)
         lows = np.zeros(BLOCK, np.int64)
         highs = np.zeros(BLOCK, np.int64)
@@ -195,14 +196,14 @@ def make_skipgram(row_size, documents=False):
         step = 0
         position = 0
         ahead = 0
-        draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out, touched)
+        draw_negatives(table, state, following, settings.n_private, settings.private, w_out, touched)
         while position < n and control[0] == 0:
-            for k in range(BLOCK, n_outputs):
-                outputs[k] = following[k]
+            for k in range(settings.n_shared):
+                outputs[BLOCK + k] = following[k]
             n_centres, position = take_block(kept, n, position, sentence, settings, state, block, documents)
             if n_centres == 0:
                 break
-            draw_negatives(table, state, following, BLOCK, settings.n_shared, settings, w_out, touched)
+            draw_negatives(table, state, following, settings.n_private, settings.private, w_out, touched)
             ahead = prefetch_ahead(kept, ahead, min(n, position + 2 * BLOCK + settings.window), w_in, w_out)
             n_rows = context_rows(kept, places, lows, highs, rows, weights, settings.negative_weight)
             if documents:
