@@ -28,11 +28,11 @@ from embedkit.errors import ConfigError, TrainingError
 from embedkit.files.checkpoint import save_checkpoint, stored_values
 from embedkit.files.resuming import check_same_run, find_checkpoint
 from embedkit.interrupts import Interrupts, held_back
-from embedkit.options import defaults, used
+from embedkit.options import defaults, in_use, used
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.threads import Timetable
 from embedkit.training.monitor import Monitor, check_finite
-from embedkit.training.options import TrainingConfig
+from embedkit.training.options import OPTIONS, TrainingConfig
 from embedkit.training.run import Run
 
 VERSION = 4  # the newest of checkpoints of word vectors; each is in the version of the rule that it was trained by
@@ -209,7 +209,7 @@ class Session:
             return False
         metadata, arrays, rule = found
         try:
-            was = metadata["config"]
+            was = in_use(type(self.config), metadata["config"], OPTIONS)  # older ones hold what has no effect too
             check_same_run(
                 run.checkpoint,
                 was,

@@ -9,7 +9,9 @@ import pytest
 import embedkit
 from embedkit.cli import main
 from embedkit.errors import ConfigError
+from embedkit.files.checkpoint import load_checkpoint, save_checkpoint
 from embedkit.training.doc2vec import infer
+from embedkit.training.state import VERSION
 from embedkit.vocabulary.corpus import Corpus
 
 ANIMALS = "the cat and the dog chase a small mouse in the garden".split()  # noqa: SIM905
@@ -195,6 +197,14 @@ def test_a_run_resumes(tmp_path):
     trained("dm", epochs=2, checkpoint=tmp_path / "c", checkpoint_every=0.0)
     resumed = trained("dm", epochs=4, checkpoint=tmp_path / "c", resume=True)
     assert resumed.table.document_vectors.shape == whole.table.document_vectors.shape
+
+
+def test_a_run_resumes_whose_checkpoint_names_what_has_no_effect(tmp_path):
+    trained("dbow", epochs=2, checkpoint=tmp_path, checkpoint_every=0.0)
+    metadata, arrays, rule = load_checkpoint(tmp_path, "doc2vec", version=VERSION)
+    metadata["config"] |= {"window": 5, "shrink_windows": True}
+    save_checkpoint(tmp_path, "doc2vec", metadata, arrays, version=rule)
+    assert trained("dbow", epochs=4, checkpoint=tmp_path, resume=True).config["epochs"] == 4
 
 
 def test_options_that_do_not_fit_are_refused():
