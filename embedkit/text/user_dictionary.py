@@ -18,7 +18,7 @@ import zlib
 from typing import Any
 
 from embedkit.errors import EmbedkitError
-from embedkit.files.locations import STDIN
+from embedkit.files.locations import STDIN, called
 from embedkit.files.urls import is_url
 from embedkit.text.lines import numbered_lines, shortened
 
@@ -53,17 +53,29 @@ def carried(dictionary: str) -> str:
     Raises
     ------
     EmbedkitError
-        As `load_dictionary`.
+        As `load_dictionary`, or where it is too long.
     """
     if dictionary.startswith(CARRIED):
         return dictionary
-    packed = zlib.compress("\n".join(_read(dictionary)).encode())
-    return CARRIED + base64.urlsafe_b64encode(packed).decode()
+    words = "\n".join(_read(dictionary)).encode()
+    if len(words) > LARGEST:
+        raise EmbedkitError(
+            f"{called(dictionary)}: expected a user dictionary of at most {LARGEST:,} bytes, for the model keeps it, "
+            f"found {len(words):,}; leave out words that the text does not have"
+        )
+    return CARRIED + base64.urlsafe_b64encode(zlib.compress(words)).decode()
 
 
 def without_words(text: str) -> str:
     """A text that names dictionaries, with the number of words for those that are carried along."""
-    return re.sub(f"{CARRIED}[A-Za-z0-9_=-]+", lambda found: f"({len(_unpacked(found[0])):,} words)", text)
+
+    def counted(found: re.Match[str]) -> str:
+        try:
+            return f"({len(_unpacked(found[0])):,} words)"
+        except EmbedkitError:
+            return found[0]
+
+    return re.sub(f"(?<=dictionary=){CARRIED}[A-Za-z0-9_=-]+", counted, text)
 
 
 def _read(path: str) -> list[str]:
@@ -83,7 +95,11 @@ def _read(path: str) -> list[str]:
 def _unpacked(dictionary: str) -> list[str]:
     try:
         packed = base64.urlsafe_b64decode(dictionary.removeprefix(CARRIED))
-        return zlib.decompressobj().decompress(packed, LARGEST).decode().split("\n")
+        unpacker = zlib.decompressobj()
+        words = unpacker.decompress(packed, LARGEST + 1)
+        if not unpacker.eof:
+            raise ValueError("more than the largest, or cut off")
+        return words.decode().split("\n")
     except (ValueError, zlib.error):
         raise EmbedkitError(f"the user dictionary is damaged: found {shortened(dictionary)}") from None
 

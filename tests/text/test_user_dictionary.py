@@ -1,0 +1,47 @@
+"""User dictionaries that are carried along: what of them is shown, and how long they may be."""
+
+import base64
+import zlib
+
+import pytest
+
+from embedkit.errors import EmbedkitError
+from embedkit.text import user_dictionary
+from embedkit.text.user_dictionary import CARRIED, carried, load_dictionary, without_words
+
+
+@pytest.fixture
+def words(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("에메드킷\tNNP\n뚜땨\tNNG\n", encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["data:science", "metadata:abcd", "x data:, y", "dictionary=data:science", "dictionary=data:AAAA, b"]
+)
+def test_text_that_names_no_dictionary_stays_as_it_is(text):
+    assert without_words(text) == text
+
+
+def test_the_words_of_dictionaries_are_counted(words):
+    text = f"morphemes:dictionary={carried(words)}"
+    assert without_words(f"{text}, {text}|") == ", ".join(["morphemes:dictionary=(2 words)"] * 2) + "|"
+    assert without_words(carried(words)) == carried(words)
+
+
+def test_a_dictionary_too_long_to_be_carried_is_one_line(words, monkeypatch):
+    long = carried(words)
+    monkeypatch.setattr(user_dictionary, "LARGEST", 16)
+    with pytest.raises(EmbedkitError, match=r"words\.txt: expected a user dictionary of at most 16 bytes.* found 27"):
+        carried(words)
+    with pytest.raises(EmbedkitError, match="damaged"):
+        load_dictionary(None, long)
+    monkeypatch.setattr(user_dictionary, "LARGEST", 27)
+    assert without_words(f"dictionary={carried(words)}") == "dictionary=(2 words)"
+
+
+def test_a_carried_dictionary_that_is_cut_off_is_damaged(words):
+    packed = zlib.compress("".join(f"낱말{n}\tNNG\n" for n in range(99)).encode())
+    with pytest.raises(EmbedkitError, match="damaged"):
+        load_dictionary(None, CARRIED + base64.urlsafe_b64encode(packed[:90]).decode())
