@@ -4,8 +4,8 @@ The hidden vector is the mean of the rows of a word and its n-grams (CBOW: of al
 these rows receives the same gradient, undivided, as in the fastText tool. So the hidden vector moves by exactly that
 gradient: it is gathered once for each centre, and the whole change is added to the rows once at the end. The
 mathematics are the tool's; the rows are read and written a window's worth less often. Skip-gram with negative sampling
-takes several centres at a time (`embedkit.kernels.fasttext_blocks`); with the other losses and in CBOW the hidden
-vector moves after every target.
+takes several centres at a time (`embedkit.kernels.fasttext_blocks`); with the other losses, in CBOW and where windows
+are wide the hidden vector moves after every target.
 
 What bounded it was memory, in three places (18.8 million English words, vector_size 100: 20.5 rows a word, 400,000
 rows in use, an L2 cache of 2 MB):
@@ -13,16 +13,16 @@ rows in use, an L2 cache of 2 MB):
 **N-gram rows.** Half of the reads go to a few thousand rows, which are numbered first so that they lie together in
 the cache. The others are read once in thousands of words. They are updated *lazily*: a frequent word keeps the sum of
 its lazy rows in a cache, updated with its own gradients, and the update that is pending for each of them. After
-`interval` uses the pending update is flushed into the rows and the sum read anew. The interval is a small share of the
-word's uses in the whole run (`embedkit.training.fasttext.FLUSHES`), so no lazy row is behind by more than that share of
-the training. Rare words are handled row by row. Until a flush, other words that share a lazy row do not see the pending
-update: for them this is a delay, as between threads. With 40 flushes an epoch (`embedkit.training.subword_layout`)
+`interval` uses the pending update is flushed into the rows and the sum read anew. The interval is a fortieth of the
+word's uses in an epoch (`embedkit.training.subword_layout.FLUSHES`), so no lazy row is behind by more than that. Rare
+words are handled row by row. Until a flush, other words that share a lazy row do not see the pending
+update: for them this is a delay, as between threads. With 40 flushes an epoch
 86 % of the uses are of cached words, and 2.5 of 20.5 rows a use are lazy ones of rare words; with 100 it was 77 % and
 4.1. On all of en_wiki 40 had WS353 .696 and analogies .461, 100 .692 and .460, 20 .690 and .448 (one seed); 20 with 500
 rows that are never lazy in the place of 2,000 .635 and .384.
 
-**Negatives.** CBOW draws them from a pool of 512 words that is renewed at a steady rate, so that their rows are in the
-L2 cache.
+**Negatives.** Beside blocks they are drawn from a pool of 512 words that is renewed at a steady rate, so that their
+rows are in the L2 cache.
 
 **Rows that all threads write.** Each thread has the 256 most used input rows and the 64 most frequent words' output
 rows for itself during a slice (`embedkit.kernels.private`): 6 % faster with two threads, and better, since two threads'
@@ -214,7 +214,7 @@ def _draw_pool(settings, table, position, pool, state, w_out, touched):
 def make_train(cbow, loss):
     """The training kernel: ``train(ids, keep, table, settings, model, learning_rate, state, control)``.
 
-    Skip-gram with negative sampling is `embedkit.kernels.fasttext_blocks`.
+    Skip-gram with negative sampling in windows that are not wide is `embedkit.kernels.fasttext_blocks`.
 
     Parameters
     ----------
@@ -265,8 +265,9 @@ def make_train(cbow, loss):
             ahead = centre + (window + 1 if cbow else 1)
             if ahead < n and kept[ahead] >= 0:
                 fetch_word(settings, model, kept[ahead])
-            if negatives and centre + 1 < n and kept[centre + 1] >= 0:
-                fetch_row(w_out, np.int64(output_of(settings, kept[centre + 1])))
+            ahead = centre + 1 + (0 if cbow else window)
+            if negatives and ahead < n and kept[ahead] >= 0:
+                fetch_row(w_out, np.int64(output_of(settings, kept[ahead])))
             word = np.int64(kept[centre])
             if word < 0:
                 continue

@@ -6,6 +6,10 @@ and one set of negatives in three small products: scores, the change of the hidd
 So an output row is read and written once a block and not once for each of its pairs. A negative stands for
 ``negative / n_shared`` negatives of each pair whose target is another word.
 
+All pairs of a centre change it at once, so this is for windows that are not wide: with windows of 50 words and more
+training diverged where one pair after the other learns. Negatives grow with the window, so that none weighs more than
+one of each pair's own would on average.
+
 A centre meets as many negatives as are shared, so quality depends on their number more than for skip-gram over words.
 Means of three seeds on a sixth of en_wiki with the defaults, WS353 and analogies: five negatives for each pair alone,
 one centre after the other, .623 and .451 in 12.1 s; 24 shared by four centres .629 and .440; 32, as it is, .631 and

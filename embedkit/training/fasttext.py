@@ -28,9 +28,8 @@ from embedkit.vocabulary.corpus import Corpus
 
 PRIVATE_INPUTS = 256  # of the eager rows, those that each thread has for itself
 POOL_REUSE = 4  # how often a negative is used, on average, while it is in the pool
-MORE_SHARED = (
-    3  # a block's centres share 4 · (5 + 3) negatives where 5 are asked for (`embedkit.kernels.fasttext_blocks`)
-)
+MOST_PAIRS = 24  # of a centre on average, up to which four centres learn at once
+MORE_SHARED = 3  # a block shares 4 · (5 + 3) negatives where 5 are asked for: `embedkit.kernels.fasttext_blocks`
 
 
 def fit(corpus: Corpus | SpreadCorpus, config: TrainingConfig, run: Run) -> KeyedVectors:
@@ -294,10 +293,11 @@ def _kernel(corpus: Corpus | SpreadCorpus, config: TrainingConfig) -> tuple[Any,
     if config.loss == "softmax":
         return make_train(cbow, config.loss), np.zeros((1, 1), np.uint32), settings
     table, negative = alias_table(vocabulary.negative_distribution(config.ns_exponent)), config.negative
-    if cbow:
-        drawn = max(1, negative // POOL_REUSE)
+    pairs = 1 if cbow else config.window + 1 if config.shrink_windows else 2 * config.window
+    if cbow or pairs > MOST_PAIRS:
+        drawn = max(1, negative * pairs // POOL_REUSE)
         settings = settings._replace(negative=negative, n_drawn=drawn, max_outputs=negative + 1)
         return make_train(cbow, config.loss), table, settings
-    n_shared = min(BLOCK * (negative + MORE_SHARED), MAX_SHARED)
+    n_shared = min(max(BLOCK * (negative + MORE_SHARED), negative * pairs), MAX_SHARED)
     settings = settings._replace(n_shared=n_shared, negative_weight=np.float32(negative / n_shared))
     return make_train_blocks(padded_size(config.vector_size)), table, settings

@@ -169,18 +169,19 @@ def make_records(
     """
     records = PartRecords()
 
-    def make(i: int) -> tuple[str, float]:
+    def make(i: int) -> tuple[int, str, float]:
         lengths, columns, values = counts.group(i)
         starts, pairs, targets = arrange(groups, config, mine[i], lengths, columns, values)
         records.add(i, starts, pairs, targets)
-        return fingerprint(lengths, [columns], [values]), squares(targets)
+        return len(pairs), fingerprint(lengths, [columns], [values]), squares(targets)
 
-    prints, weighted = [], 0.0
-    for print_, some in ordered_map(make, range(len(mine)), workers, "arrange"):
-        prints.append(print_)
+    n, prints, weighted = 0, [], 0.0
+    for more, of_group, some in ordered_map(make, range(len(mine)), workers, "arrange"):
+        n += more
+        prints.append(of_group)
         weighted += some
         if report is not None:
-            report(len(records))
+            report(n)
     return Made(records, prints, weighted)
 
 

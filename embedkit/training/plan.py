@@ -19,7 +19,7 @@ from embedkit.training.suiting import suited
 from embedkit.vocabulary.corpus import SENTENCE_END, Corpus
 
 _TRIAL_TOKENS = 200_000
-# Of a count while it turns into a record (glove), or stands in a sparse matrix and its transpose (svd).
+# Of a count and of the record that is made of it, on disk (glove); in a sparse matrix and its transpose (svd).
 _CELL_BYTES = {"glove": 24, "svd": 28}
 
 
@@ -32,10 +32,12 @@ class Plan:
     n_words, n_tokens, n_sentences : int
         Of the encoded corpus.
     memory_bytes : int
-        The id stream, the matrices and, for glove and svd, about what the counts take; the Python process itself
-        (some 150 MB with numba) comes on top.
+        The id stream, the matrices and, for svd, about what the counts take; the Python process itself (some 150 MB
+        with numba) comes on top.
     disk_bytes : int
         The native model file.
+    temporary_bytes : int
+        About what glove's counts and records take in the folder for temporary files meanwhile.
     seconds : float
         Training time on this machine, extrapolated from a trial on the first tokens: from the processor's time, so
         that other programs that run beside change little.
@@ -50,6 +52,7 @@ class Plan:
     disk_bytes: int
     seconds: float
     chosen: str = ""
+    temporary_bytes: int = 0
 
 
 def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
@@ -83,15 +86,17 @@ def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
     if config.model in _CELL_BYTES:
         cells = estimate_cells(corpus, Window(config.window), workers=config.workers)
     counts = cells * _CELL_BYTES.get(config.model, 0)
+    temporary = counts if config.model == "glove" else 0
     seconds = _glove_seconds(corpus, config, cells) if config.model == "glove" else _seconds(corpus, config)
     return Plan(
         n_words,
         corpus.n_tokens,
         corpus.n_sentences,
-        corpus.ids.nbytes + copies * (n_words * row * n_matrices + used * row) + documents + counts,
+        corpus.ids.nbytes + copies * (n_words * row * n_matrices + used * row) + documents + counts - temporary,
         disk,
         seconds,
         "".join(chosen),
+        temporary,
     )
 
 

@@ -170,8 +170,7 @@ HANGUL_WINDOW, HANGUL_EPOCHS = 4, 1.25  # the epochs times as many
 LOOKED_AT = 5000  # words, the most frequent, to tell the script
 SMALLEST_X_MAX, LARGEST_X_MAX = 10.0, 100.0  # up to 10 M words, from 1,000 M words on
 
-# The tools' own defaults, where those of the options differ or look at the corpus; `sample` and `ns_exponent` of the
-# models are those of their tools in any case.
+# The tools' own defaults, where those of the options differ or look at the corpus.
 _TOOL = {"window": WINDOW, "epochs": 5, "center": False}
 _WORD2VEC = {**_TOOL, "learning_rate": 0.025, "sample": 1e-3, "ns_exponent": 0.75}
 _FASTTEXT = {**_TOOL, "learning_rate": 0.05, "sample": 1e-4, "ns_exponent": 0.5}

@@ -197,7 +197,14 @@ def tables(loss, n_words=30):
 
 @pytest.mark.parametrize(
     ("cbow", "loss", "mean"),
-    [(True, "ns", False), (True, "ns", True), (False, "hs", False), (False, "softmax", False), (True, "softmax", True)],
+    [
+        (True, "ns", False),
+        (True, "ns", True),
+        (False, "ns", False),
+        (False, "hs", False),
+        (False, "softmax", False),
+        (True, "softmax", True),
+    ],
 )
 def test_training_agrees_with_plain_float64(cbow, loss, mean):
     ids, keep, own, model = problem()

@@ -159,3 +159,24 @@ def test_rows_are_numbered_by_use():
         ]
         assert sorted(rows) == entries.tolist()
     assert (np.diff(uses) <= 0).all()
+
+
+@pytest.mark.parametrize(("window", "shrink"), [(5, True), (23, True), (12, False), (50, True), (200, False)])
+def test_wide_windows_learn_too(window, shrink):
+    rng = np.random.default_rng(2)
+    texts = [[f"w{int(x)}" for x in np.minimum(rng.exponential(12, 300), 80)] for _ in range(20)]
+    losses = {}
+    found = embedkit.train(
+        texts,
+        model="fasttext",
+        window=window,
+        shrink_windows=shrink,
+        vector_size=16,
+        epochs=3,
+        min_count=1,
+        workers=1,
+        sample=0,
+        bucket=1000,
+        progress=lambda report: losses.update(report.fields),
+    )
+    assert np.abs(found.vectors).max() < 10 and losses["loss"] < 4.2

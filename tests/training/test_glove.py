@@ -150,6 +150,16 @@ def test_neither_counts_nor_records_are_in_memory_as_a_whole(monkeypatch):
     assert peak < 4 * len(counts)  # of 12 bytes each
 
 
+def test_progress_of_many_threads_counts_every_record_once():
+    counts = count_cooccurrences(corpus())
+    groups = glove_records.Groups.of(len(counts.vocabulary), 1)
+    told = []
+    config = TrainingConfig.create("glove", x_max=10, workers=4, **SMALL)
+    made = glove.records_of(counts.blocks(), groups, config, lambda report: told.append(report.done))
+    assert told == sorted(told) and len(told) == groups.n
+    assert told[-1] == len(made.records) == len(counts)
+
+
 def test_a_full_disk_is_one_line(monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import embedkit
+from embedkit.counting import Window, count_cooccurrences
 from embedkit.errors import ConfigError, CorpusError, TrainingError
 from embedkit.query.isotropy import learnt_nothing
 from embedkit.training.monitor import Monitor
@@ -147,6 +148,16 @@ def test_the_plan_counts_words_memory_and_disk(text, tmp_path, more):
     model.save(tmp_path / "m.safetensors")
     assert found.memory_bytes < 4_000_000  # not the rows of two million buckets
     assert found.disk_bytes == pytest.approx((tmp_path / "m.safetensors").stat().st_size, abs=4000)
+
+
+def test_the_plan_of_glove_tells_what_its_counts_take_on_disk(text):
+    config = TrainingConfig.create("glove", vector_size=16, workers=1)
+    corpus = Corpus.from_text(text, min_count=1)
+    found = plan(corpus, config)
+    cells = len(count_cooccurrences(corpus, Window(config.window)))
+    assert found.temporary_bytes == pytest.approx(24 * cells, rel=0.2)
+    assert found.memory_bytes == corpus.ids.nbytes + 12 * 4 * 16 * 4
+    assert plan(corpus, TrainingConfig.create(**OPTIONS)).temporary_bytes == 0
 
 
 def test_dry_run_writes_nothing(text, tmp_path):

@@ -87,6 +87,8 @@ def show_plan(corpus: list[str], options: dict[str, Any], as_json: bool, quiet: 
         results.row("sentences", found.n_sentences)
         results.row("memory, MB", found.memory_bytes / 1e6)
         results.row("disk, MB", found.disk_bytes / 1e6)
+        if found.temporary_bytes:
+            results.row("temporary files, MB", found.temporary_bytes / 1e6)
         results.row("training, s (estimated)", found.seconds)
         if found.chosen:
             results.row("chosen", found.chosen)
