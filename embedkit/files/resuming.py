@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -86,6 +87,8 @@ def check_same_run(
     data_was: str = "",
     data_now: str = "",
     data: str = "corpus",
+    same: Callable[[Any, Any], bool] = operator.eq,
+    show: Callable[[str], str] = str,
 ) -> None:
     """Refuse to go on from a checkpoint of another run.
 
@@ -100,6 +103,10 @@ def check_same_run(
         Digests of what was and is trained on.
     data : str
         What to call it.
+    same : callable
+        Whether an option's two values are the same.
+    show : callable
+        Makes what a message shows of a value's `repr`.
 
     Raises
     ------
@@ -107,9 +114,13 @@ def check_same_run(
         Naming each option that differs.
     """
     names = [*now, *(name for name in was if name not in now)]
-    changed = [name for name in names if name not in may_change and now.get(name) != was.get(name)]
+    changed = [name for name in names if name not in may_change and not same(was.get(name), now.get(name))]
     if changed:
-        what = ", ".join(f"`{name}` was {was.get(name)!r}, is {now.get(name)!r}" for name in changed)
+        values = [(name, show(repr(was.get(name))), show(repr(now.get(name)))) for name in changed]
+        what = ", ".join(
+            f"`{name}` was {before}, is {after}" if before != after else f"`{name}` was another {before}"
+            for name, before, after in values
+        )
         raise TrainingError(
             f"{shown(folder)}: the checkpoint is of a run with other options ({what}); give the same ones, "
             "or name another folder to start again"

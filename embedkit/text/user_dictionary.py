@@ -15,6 +15,7 @@ import os
 import re
 import tempfile
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 from embedkit.errors import EmbedkitError
@@ -68,14 +69,29 @@ def carried(dictionary: str) -> str:
 
 def without_words(text: str) -> str:
     """A text that names dictionaries, with the number of words for those that are carried along."""
+    return _replaced(text, f"{CARRIED}[A-Za-z0-9_=-]+", lambda words: f"({len(words):,} words)")
 
-    def counted(found: re.Match[str]) -> str:
+
+def same_words(one: Any, other: Any) -> bool:
+    """Whether two options are the same, or name dictionaries of the same words: a file that is here, or carried."""
+    if isinstance(one, str) and isinstance(other, str) and one != other:
+        one, other = (_replaced(text, "[^,]+", "\n".join) for text in (one, other))
+    return bool(one == other)
+
+
+def _replaced(text: str, dictionary: str, by: Callable[[list[str]], str]) -> str:
+    """A text with something in place of the dictionaries that it names; what cannot be read is left as it is."""
+
+    def replacement(found: re.Match[str]) -> str:
+        name = found[0]
         try:
-            return f"({len(_unpacked(found[0])):,} words)"
+            if name.startswith(CARRIED):
+                return by(_unpacked(name))
+            return by(_read(name)) if os.path.isfile(name) else name
         except EmbedkitError:
-            return found[0]
+            return name
 
-    return re.sub(f"(?<=dictionary=){CARRIED}[A-Za-z0-9_=-]+", counted, text)
+    return re.sub(f"(?<=dictionary=){dictionary}", replacement, text)
 
 
 def _read(path: str) -> list[str]:

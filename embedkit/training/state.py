@@ -30,6 +30,7 @@ from embedkit.files.resuming import check_same_run, find_checkpoint
 from embedkit.interrupts import Interrupts, held_back
 from embedkit.options import defaults, in_use, used
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.text.user_dictionary import same_words, without_words
 from embedkit.threads import Timetable
 from embedkit.training.monitor import Monitor, check_finite
 from embedkit.training.options import OPTIONS, TrainingConfig
@@ -217,6 +218,8 @@ class Session:
                 may_change=MAY_CHANGE,
                 data_was=metadata["corpus"],
                 data_now=self._digest if rule == self.work.rule else metadata["corpus"],
+                same=same_words,
+                show=without_words,
             )
             if rule != self.work.rule:
                 raise TrainingError(

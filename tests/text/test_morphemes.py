@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import embedkit
 from embedkit.cli import cli, main
-from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.errors import ConfigError, EmbedkitError, TrainingError
+from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models.language_config import LanguageModelConfig
+from embedkit.nn.models.language_training import train_language_model
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.text.morphemes import Morphemes
 from embedkit.text.tokenizers import get_tokenizer
@@ -146,3 +150,30 @@ def test_a_model_of_an_older_version_says_which_dictionary_is_missing(tmp_path, 
 def test_a_carried_dictionary_that_is_damaged_is_one_line():
     with pytest.raises(EmbedkitError, match="the user dictionary is damaged"):
         get_tokenizer("morphemes:dictionary=data:AAAA").tokens(LINE)
+
+
+def run_of_words(tokenizer, epochs, **run):
+    options = {"vector_size": 4, "min_count": 1, "workers": 1, "checkpoint_every": 0.0}
+    embedkit.train("a.txt", tokenizer=tokenizer, epochs=epochs, **options, **run)
+
+
+def run_of_a_language_model(tokenizer, epochs, **run):
+    config = LanguageModelConfig("rnn", hidden_size=3)
+    settings = {"tokenizer": tokenizer, "lowercase": False}
+    options = TrainingOptions(epochs=epochs, batch_size=8)
+    train_language_model([LINE] * 30, config=config, options=options, vector_size=4, tokenizer=settings, **run)
+
+
+@pytest.mark.parametrize("train", [run_of_words, run_of_a_language_model])
+def test_a_run_goes_on_whose_checkpoint_names_the_file_of_the_same_words(train, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").write_text(f"{LINE}\n" * 30, encoding="utf-8")
+    Path("words.txt").write_text("뚜땨\tNNG\n", encoding="utf-8")
+    Path("other.txt").write_text("에메드킷\tNNP\n", encoding="utf-8")
+    words, other = (Morphemes(dictionary=f"{name}.txt").carrying().name for name in ("words", "other"))
+    train("morphemes:dictionary=words.txt", 1, checkpoint="run")
+    with pytest.raises(TrainingError, match=r"was 'morphemes:dictionary=words.txt', is 'morphemes:.*=\(1 words\)'"):
+        train(other, 2, checkpoint="run", resume=True)
+    train(words, 2, checkpoint="run", resume=True)
+    with pytest.raises(TrainingError, match=r"`tokenizer` was another 'morphemes:dictionary=\(1 words\)'"):
+        train(other, 3, checkpoint="run", resume=True)

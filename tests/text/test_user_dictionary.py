@@ -7,7 +7,7 @@ import pytest
 
 from embedkit.errors import EmbedkitError
 from embedkit.text import user_dictionary
-from embedkit.text.user_dictionary import CARRIED, carried, load_dictionary, without_words
+from embedkit.text.user_dictionary import CARRIED, carried, load_dictionary, same_words, without_words
 
 
 @pytest.fixture
@@ -45,3 +45,12 @@ def test_a_carried_dictionary_that_is_cut_off_is_damaged(words):
     packed = zlib.compress("".join(f"낱말{n}\tNNG\n" for n in range(99)).encode())
     with pytest.raises(EmbedkitError, match="damaged"):
         load_dictionary(None, CARRIED + base64.urlsafe_b64encode(packed[:90]).decode())
+
+
+def test_a_dictionary_is_the_same_by_its_path_and_carried(words, tmp_path):
+    here, packed = (f"morphemes:tags,dictionary={name}" for name in (words, carried(words)))
+    (tmp_path / "other.txt").write_text("뚜땨\tNNG\n", encoding="utf-8")
+    other = f"morphemes:tags,dictionary={tmp_path / 'other.txt'}"
+    assert same_words(here, packed) and same_words(5, 5) and same_words(other, other)
+    assert not same_words(other, packed) and not same_words(packed.replace("tags,", ""), packed)
+    assert not same_words("morphemes:tags,dictionary=missing.txt", packed) and not same_words(None, packed)

@@ -16,6 +16,7 @@ from embedkit.nn.layers.parameters import Parameters
 from embedkit.nn.learning.identity import Identity, digest
 from embedkit.nn.learning.optimizers import EarlyStopping, Optimizer
 from embedkit.nn.learning.options import TrainingOptions
+from embedkit.text.user_dictionary import same_words, without_words
 
 VERSION = 1  # of what a checkpoint of a neural module holds
 MAY_CHANGE = ("epochs", "patience")  # between a run and the run that resumes it
@@ -145,7 +146,7 @@ def check_identity(folder: str, was: Mapping[str, Any], now: Mapping[str, Any]) 
         Naming what differs.
     """
     settings, data = dict(was["settings"]), dict(was["data"])
-    check_same_run(folder, settings, now["settings"], may_change=MAY_CHANGE)
+    check_same_run(folder, settings, now["settings"], may_change=MAY_CHANGE, same=same_words, show=without_words)
     for name, value in now["data"].items():
         check_same_run(folder, {}, {}, data=name, data_was=data.get(name, ""), data_now=value)
 
