@@ -22,11 +22,12 @@ import os
 import queue
 import sys
 import threading
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+
+from embedkit.progress import Timetable
 
 HEARD_EVERY = 0.2  # seconds; Windows hears Ctrl-C between two waits only
 _left: list[Any] = []  # teams whose call goes on though nobody waits for it
@@ -238,56 +239,6 @@ def _end_of_left() -> None:
         os._exit(_leaving[-1])
     for team in _left:
         team.close()
-
-
-class Timetable:
-    """When to report and when to write a checkpoint, for the thread that waits.
-
-    Parameters
-    ----------
-    tick : callable, optional
-        Called every `every` seconds; may raise to stop the run.
-    every : float
-    save : callable, optional
-        ``save(position)``, called every `save_every` seconds when no task is under way.
-    save_every : float
-    stopping : callable, optional
-        Whether somebody asked for the end of the run: a checkpoint is written first, then it ends.
-    """
-
-    def __init__(
-        self,
-        tick: Callable[[], None] | None = None,
-        *,
-        every: float = 0.2,
-        save: Callable[[int], None] | None = None,
-        save_every: float = 60.0,
-        stopping: Callable[[], bool] | None = None,
-    ) -> None:
-        self._tick, self.every = tick, every
-        self._save, self._save_every = save, save_every
-        self._stopping = stopping
-        self._ticked = self._saved = time.monotonic()
-
-    def tick(self) -> None:
-        """Report if it is time."""
-        if self._tick is not None and time.monotonic() - self._ticked >= self.every:
-            self._tick()
-            self._ticked = time.monotonic()
-
-    def stopping(self) -> bool:
-        """Whether the run is to end early."""
-        return self._stopping is not None and self._stopping()
-
-    def wants_save(self) -> bool:
-        """Whether a checkpoint is due."""
-        return self._save is not None and time.monotonic() - self._saved >= self._save_every
-
-    def save(self, position: int) -> None:
-        """Write a checkpoint: all tasks before `position` are done, none after."""
-        if self._save is not None:
-            self._save(position)
-        self._saved = time.monotonic()
 
 
 def run_tasks(

@@ -176,3 +176,7 @@ def test_one_question_needs_no_numba(tmp_path):
     ):
         loaded = loaded_by(f"from embedkit.cli import main\nassert main({question.split()!r}) == 0")
         assert not loaded & {"numba", "rich", "matplotlib", "scipy", "pandas"}, question
+
+
+def test_no_file_is_over_400_lines():
+    assert [path.name for path in FILES if len(path.read_text(encoding="utf-8").splitlines()) > 400] == []

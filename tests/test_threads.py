@@ -9,9 +9,9 @@ import pytest
 
 import embedkit
 from embedkit import threads
+from embedkit.progress import Timetable
 from embedkit.threads import (
     SharedSetting,
-    Timetable,
     for_each,
     heard_from,
     ordered_map,

@@ -20,10 +20,10 @@ from embedkit.classification.model import FEATURES, BagClassifier, rows_of_bucke
 from embedkit.classification.options import BagOptions
 from embedkit.errors import CorpusError, TrainingError
 from embedkit.options import used
-from embedkit.progress import Progress, ProgressCallback
+from embedkit.progress import Progress, ProgressCallback, Timetable
 from embedkit.rows.subwords import encode_word
 from embedkit.text.labelled import check_labels, check_sets
-from embedkit.threads import Timetable, for_each, ordered_map, run_tasks
+from embedkit.threads import for_each, ordered_map, run_tasks
 
 ENCODE_LINES = 8192
 MAX_SLICE, MIN_SLICE = 4096, 64

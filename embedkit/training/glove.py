@@ -23,9 +23,9 @@ import numpy as np
 from embedkit.counting import Cooccurrences
 from embedkit.counting.rows import RowBlock
 from embedkit.errors import TrainingError
-from embedkit.progress import Progress, ProgressCallback
+from embedkit.progress import Progress, ProgressCallback, Timetable
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.threads import Timetable, run_rounds
+from embedkit.threads import run_rounds
 from embedkit.training.counts import ClusterCounts, blocks_for, nothing_to_train_on
 from embedkit.training.glove_cluster import train_on_cluster, work_of
 from embedkit.training.glove_disk import Made, PartCounts, make_records, rows_of_groups

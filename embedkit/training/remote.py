@@ -21,8 +21,8 @@ from typing import Any, Self
 from embedkit.cluster.engine import LATE, Engine
 from embedkit.cluster.shared import machine_here
 from embedkit.errors import CorpusError, EmbedkitError, TrainingError
+from embedkit.progress import Timetable
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.threads import Timetable
 from embedkit.training.remote_figures import Figures
 from embedkit.training.remote_shares import Crew, forget, stop
 from embedkit.training.replicas import dealt

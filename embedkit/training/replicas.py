@@ -15,8 +15,9 @@ import numpy as np
 
 from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.errors import ConfigError
+from embedkit.progress import Timetable
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.threads import Timetable, run_rounds
+from embedkit.threads import run_rounds
 from embedkit.training.merging import Merging, ReplicatedFamily
 from embedkit.training.node import Node
 from embedkit.training.options import TrainingConfig

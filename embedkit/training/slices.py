@@ -11,8 +11,9 @@ import numpy as np
 
 from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.errors import CorpusError
+from embedkit.progress import Timetable
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.threads import Timetable, run_tasks
+from embedkit.threads import run_tasks
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
 from embedkit.training.state import Family, Session, Work, corpus_digest

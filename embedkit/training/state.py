@@ -29,9 +29,9 @@ from embedkit.files.checkpoint import save_checkpoint, stored_values
 from embedkit.files.resuming import check_same_run, find_checkpoint
 from embedkit.interrupts import Interrupts, held_back
 from embedkit.options import defaults, in_use, used
+from embedkit.progress import Timetable
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.text.user_dictionary import same_words, without_words
-from embedkit.threads import Timetable
 from embedkit.training.monitor import Monitor, check_finite
 from embedkit.training.options import OPTIONS, TrainingConfig
 from embedkit.training.run import Run

@@ -158,7 +158,7 @@ def test_workers_that_join_are_given_records_by_those_that_have_them(text, expec
             engine.crew = 3
             counted_before.append(engine.counted)
 
-    monkeypatch.setattr("embedkit.threads.Timetable.tick", lambda self: self._tick() if self._tick else None)
+    monkeypatch.setattr("embedkit.progress.Timetable.tick", lambda self: self._tick() if self._tick else None)
     there = embedkit.train(text, cluster=engine, progress=grow, **OPTIONS)
     np.testing.assert_array_equal(there.vectors, expected.vectors)
     assert {1, 3} <= seen

@@ -184,7 +184,7 @@ def test_workers_that_join_get_a_share(text, trained_here, monkeypatch):
         if report.stage == "training" and report.done > report.total / 2:
             engine.crew = 3
 
-    monkeypatch.setattr("embedkit.threads.Timetable.tick", lambda self: self._tick() if self._tick else None)
+    monkeypatch.setattr("embedkit.progress.Timetable.tick", lambda self: self._tick() if self._tick else None)
     there = embedkit.train(text, cluster=engine, progress=grow, **OPTIONS)
     np.testing.assert_array_equal(there.vectors, trained_here().vectors)
     assert {1, 3} <= seen
