@@ -1,4 +1,4 @@
-"""How long work tells the outside how far it is, without knowing who listens, and when."""
+"""How long work tells the outside how far it is, without knowing who listens; and when it does that."""
 
 from __future__ import annotations
 
