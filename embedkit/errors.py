@@ -61,6 +61,15 @@ class UnknownWordError(EmbedkitError, KeyError):
         return str(self.args[0])
 
 
+def counted(n: int, noun: str, plural: str | None = None) -> str:
+    """A number and what it counts, for a message; `plural` where it does not end in s.
+
+    >>> counted(1, "word"), counted(2301, "word"), counted(0, "match", "matches")
+    ('1 word', '2,301 words', '0 matches')
+    """
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
 def few_names(names: Sequence[str], most: int = 8, length: int = 40) -> str:
     """Names of columns or fields as an error message shows them: the first ones, and of each no more than fits.
 

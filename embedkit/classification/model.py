@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from embedkit.classification.features import LABEL_PREFIX, Features, Lines
+from embedkit.classification.features import LABEL_PREFIX, SENTENCE_END, Features, Lines
 from embedkit.classification.odds import log_odds
 from embedkit.errors import ConfigError
 from embedkit.formats.fasttext_quantized import FastTextCodes
@@ -29,11 +30,15 @@ class Predictions(NamedTuple):
     probabilities : float32 (n_lines, k)
     found : int32 (n_lines,)
         How many of the k are labels: those of at least the threshold, none for a line without features.
+    known : bool (n_lines,)
+        Whether the model knows a word of the line; by n-grams of characters it knows something of every word. Of texts
+        without an answer there is nothing to know.
     """
 
     labels: np.ndarray
     probabilities: np.ndarray
     found: np.ndarray
+    known: np.ndarray
 
 
 class BagClassifier:
@@ -89,6 +94,11 @@ class BagClassifier:
             across=bool(self.config.get("across_words", False)),
         )
 
+    @cached_property
+    def _end(self) -> int:
+        """The row of the end of a line, which is no word; -1 where there is none."""
+        return self.words.index(SENTENCE_END) if SENTENCE_END in self.words else -1
+
     @property
     def words(self) -> list[bytes]:
         """The words, by row."""
@@ -121,8 +131,13 @@ class BagClassifier:
             raise ConfigError(f"`k` must be at least 1, got {k}")
         parts = list(self._predicted(texts, min(k, len(self.labels)), threshold, workers))
         if not parts:
-            return Predictions(np.zeros((0, k), np.int32), np.zeros((0, k), np.float32), np.zeros(0, np.int32))
+            empty = np.zeros((0, k), np.int32), np.zeros((0, k), np.float32), np.zeros(0, np.int32)
+            return Predictions(*empty, np.zeros(0, bool))
         return Predictions(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+    def knows(self, texts: Sequence[str | bytes]) -> np.ndarray:
+        """`Predictions.known` of each text."""
+        return self._known(*self.features.encode(Lines(texts)))
 
     def probabilities(self, texts: Sequence[str | bytes], workers: int | None = None) -> np.ndarray:
         """Probability of each label for each text: float32 (n_texts, n_labels), as `predict` gives them."""
@@ -168,11 +183,19 @@ class BagClassifier:
             else:
                 best_in_tree(scores, *tree, k, least, values, labels, found)
             found[np.diff(indptr) == 0] = 0
-            return Predictions(labels[:, :k], values[:, :k], found)
+            return Predictions(labels[:, :k], values[:, :k], found, self._known(indptr, rows))
 
         predict((0, 0))  # compile before there are threads
         chunk = max(1, min(CHUNK, MAX_SCORES // max(len(self.labels), 1)))
         yield from ordered_map(predict, lines.chunks(chunk), workers or usable_cores(), "predict")
+
+    def _known(self, indptr: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Which encoded lines hold a word of the model."""
+        if self.config["max_n"] > 0:
+            return np.ones(len(indptr) - 1, bool)
+        is_word = (rows >= 0) & (rows < len(self.words)) & (rows != self._end)
+        before = np.concatenate([[0], np.cumsum(is_word)])
+        return before[indptr[1:]] > before[indptr[:-1]]
 
     def _scorer(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         """From encoded lines to `scores`."""
@@ -236,7 +259,7 @@ def _read_only(array: Any) -> np.ndarray:
 
 
 def best_labels(
-    probabilities: np.ndarray, places: Sequence[int], n_texts: int, k: int, threshold: float
+    probabilities: np.ndarray, places: Sequence[int], n_texts: int, k: int, threshold: float, known: Sequence[bool]
 ) -> Predictions:
     """The k likeliest labels by plain probabilities, as `BagClassifier.predict` gives them.
 
@@ -247,6 +270,8 @@ def best_labels(
         Which texts these are; the others have no answer.
     n_texts, k : int
     threshold : float
+    known : sequence of bool
+        Whether the model knows a word of each of these.
     """
     k = min(k, probabilities.shape[1])
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
@@ -254,4 +279,6 @@ def best_labels(
     labels, values = np.zeros((n_texts, k), np.int32), np.zeros((n_texts, k), np.float32)
     found = np.zeros(n_texts, np.int32)
     labels[places], values[places], found[places] = order, best, (best >= threshold).sum(1)
-    return Predictions(labels, values, found)
+    knows = np.ones(n_texts, bool)
+    knows[places] = known
+    return Predictions(labels, values, found, knows)

@@ -93,6 +93,10 @@ class NgramModel:
         """The longest n-gram."""
         return len(self.levels)
 
+    def knows(self, tokens: Sequence[str]) -> bool:
+        """Whether one of these tokens is a word of the vocabulary."""
+        return any(token in self.ids for token in tokens)
+
     @cached_property
     def ids(self) -> dict[str, int]:
         """The id of each word of the vocabulary."""

@@ -148,14 +148,17 @@ def test_rare_words_and_labels_are_left_out():
 
 
 def test_best_labels_leaves_texts_without_an_answer_out():
-    found = best_labels(np.array([[0.2, 0.8], [0.6, 0.4]], np.float32), [0, 2], 3, 2, 0.3)
+    found = best_labels(np.array([[0.2, 0.8], [0.6, 0.4]], np.float32), [0, 2], 3, 2, 0.3, [True, False])
     assert found.labels.tolist() == [[1, 0], [0, 0], [0, 1]]
-    assert found.found.tolist() == [1, 0, 2]
+    assert found.found.tolist() == [1, 0, 2] and found.known.tolist() == [True, True, False]
 
 
 def test_figures_of_labels_by_hand():
     found = Predictions(
-        np.array([[0, 1], [1, 0], [2, 0]], np.int32), np.ones((3, 2), np.float32), np.array([2, 1, 1], np.int32)
+        np.array([[0, 1], [1, 0], [2, 0]], np.int32),
+        np.ones((3, 2), np.float32),
+        np.array([2, 1, 1], np.int32),
+        np.ones(3, bool),
     )
     scores = score_sets(found, ["a", "b", "c"], [["a"], ["a", "b"], ["unseen"]])
     assert (scores.precision, scores.recall) == (2 / 4, 2 / 4)
@@ -240,7 +243,7 @@ def test_one_string_is_no_list_of_texts(model):
 
 
 def test_scores_want_a_list_of_labels_for_each_text():
-    found = best_labels(np.array([[0.9, 0.1]]), [0], 1, 1, 0.0)
+    found = best_labels(np.array([[0.9, 0.1]]), [0], 1, 1, 0.0, [True])
     for ask in (
         lambda wanted: score_sets(found, ["pos", "o"], wanted),
         lambda wanted: thresholds_at(np.array([[0.9, 0.1]]), ["pos", "o"], wanted, 0.5),

@@ -84,7 +84,7 @@ def test_mean_cuts_text_as_the_model_was_trained(run, path, model, tmp_path):
         model.get_vectors(["film", "film", "we"]).mean(axis=0),
     ]
     np.testing.assert_allclose(rows, expected, rtol=1e-6)
-    assert "2 of 4 texts have no word that the model knows; their vectors are zero" in err
+    assert "2 of 4 texts hold no word that the model knows: their vectors are zero" in err
     run("vectors", path, "--mean", "--npy", tmp_path / "v.npy", "--quiet", stdin=text)
     np.testing.assert_allclose(np.load(tmp_path / "v.npy"), expected, rtol=1e-6)
 

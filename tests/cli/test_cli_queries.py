@@ -282,7 +282,10 @@ def test_a_word_of_unknown_n_grams_is_an_unknown_word(ask, sparse_model, argumen
 def test_a_text_of_unknown_n_grams_alone_has_no_word_that_is_known(ask, sparse_model):
     _, rows, _ = ask("vectors", sparse_model, "--mean", "king ζψξ", "king")
     assert rows[0] == rows[1]
-    assert "1 of 1 texts have no word that the model knows" in ask("vectors", sparse_model, "--mean", "ζψξ")[2]
+    assert (
+        "1 of 1 text holds no word that the model knows: its vector is zero"
+        in ask("vectors", sparse_model, "--mean", "ζψξ")[2]
+    )
 
 
 def test_subwords_of_which_nothing_is_known_are_an_error_and_the_next_word_is_answered(ask, sparse_model):

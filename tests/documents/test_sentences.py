@@ -224,7 +224,7 @@ def test_a_new_line_is_treated_as_the_text_was(run):
 
 def test_blank_lines_keep_their_row(run):
     found = run("--usif", "--fit", "t.txt", "--npy", "o.npy", stdin="\n".join(LINES) + "\n")
-    assert "2 of 7 texts have no word that the model knows" in found.err
+    assert "2 of 7 texts hold no word that the model knows" in found.err
     rows = np.load("o.npy")
     assert rows.shape == (7, 6) and not rows[[1, 3]].any() and rows[[0, 2, 4, 5, 6]].any(axis=1).all()
 

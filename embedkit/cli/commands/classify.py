@@ -51,11 +51,11 @@ from embedkit.cli.shared.options import encoding_option, given, json_option, qui
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import refuse_reading
-from embedkit.cli.shared.telling import tell_unanswered, tell_unseen, tell_valid
+from embedkit.cli.shared.telling import GUESSES, Unknown, tell_unanswered, tell_unseen, tell_valid
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.encoder import MODELS
 from embedkit.nn.layers.pooling import POOLINGS
-from embedkit.nn.models.classifier import CLASSIFIER_TRAINING, Classifier, ClassifierConfig
+from embedkit.nn.models.classifier import CLASSIFIER_TRAINING, Classifier, ClassifierConfig, Explanation
 
 _DEFAULT = ClassifierConfig()
 
@@ -204,6 +204,9 @@ def evaluate(
     classifier = load_classifier(model, vectors)
     texts = read_texts(data, quiet, text_column, label_column)
     tell_unseen(classifier.labels, texts.labels, quiet)
+    unknown = Unknown(GUESSES, quiet)
+    unknown.count(classifier.knows(texts.texts))
+    unknown.tell()
     if precision is not None:
         refuse(("k", "threshold", "per_label"), "with `precision`")
         report_thresholds(classifier, texts, precision, as_json)
@@ -264,7 +267,7 @@ def predict(
         return explain_lines(classifier, files, as_json, quiet)
     columns = ["label", "probability", "weights"] if explain else ["label", "probability"]
     number = status = 0
-    plot = attention_plot
+    plot, unknown = attention_plot, Unknown(GUESSES, quiet)
     with Results(columns, as_json) as results:
         for lines in lines_to_label(files, classifier.labels):
             for line, answer in zip(lines, _answers(classifier, lines, explain or bool(plot)), strict=True):
@@ -273,12 +276,14 @@ def predict(
                     status |= tell_unanswered(number, line, "has no words: nothing to classify", quiet)
                     results.row(*[None] * len(columns))
                     continue
-                label, probability, *_ = answer.prediction if hasattr(answer, "prediction") else answer
-                results.row(label, probability, *([_weights(answer, as_json)] if explain else []))
+                prediction = answer.prediction if isinstance(answer, Explanation) else answer
+                unknown.count([prediction.known])
+                results.row(prediction.label, prediction.probability, *([_weights(answer, as_json)] if explain else []))
                 if plot is not None:
                     results.flush()
                     plot = _draw(answer, line, plot, quiet)
             results.flush()
+    unknown.tell()
     return status
 
 

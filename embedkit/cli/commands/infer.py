@@ -12,6 +12,7 @@ from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import encoding_errors, encoding_option, json_option, quiet_option, refuse
 from embedkit.cli.shared.output import note, print_json, print_line
 from embedkit.cli.shared.queries import query_batches, questions
+from embedkit.cli.shared.telling import ZEROS, Unknown
 from embedkit.errors import ConfigError
 from embedkit.files.atomic import atomic_open
 from embedkit.formats.npy import NpyWriter
@@ -72,21 +73,22 @@ def infer(
             (lines, doc2vec.infer(vectors, lines, epochs=epochs, learning_rate=learning_rate))
             for lines in query_batches(texts, texts=True, encoding_errors=encoding_errors())
         )
-    n = without = 0
+    unknown = Unknown(ZEROS, quiet, "line")
     if npy is not None:
         with atomic_open(npy) as stream:
             writer = NpyWriter(stream, vectors.vector_size)
             for _, rows in batches:
-                n, without = n + len(rows), without + int((~rows.any(axis=1)).sum())
+                unknown.count_vectors(rows)
                 writer.add(rows)
             writer.finish()
         note(f"{npy}: {writer.n_rows:,} rows, {writer.vector_size} dimensions", quiet)
     else:
+        n = 0
         for lines, rows in batches:
-            n, without = n + len(rows), without + int((~rows.any(axis=1)).sum())
+            n += len(rows)
+            unknown.count_vectors(rows)
             _show(lines, rows, n, as_json)
-    if without:
-        note(f"note: {without:,} of {n:,} lines have no word that the model knows; their vectors are zero", quiet)
+    unknown.tell()
 
 
 def _show(lines: list[str] | None, rows: np.ndarray, n: int, as_json: bool) -> None:

@@ -44,11 +44,13 @@ from embedkit.cli.shared.options import (
 from embedkit.cli.shared.output import Results, note, note_empty, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.queries import answer_lines, questions
+from embedkit.cli.shared.telling import GUESSES, NOTHING, Unknown
 from embedkit.cli.shared.tokenizing import TOKENIZER
 from embedkit.errors import ConfigError
 from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.models.language_training import LANGUAGE_TRAINING
+from embedkit.nn.models.masking import GAPS
 from embedkit.text.reading import short_name
 
 _DEFAULT = LanguageModelConfig()
@@ -208,6 +210,8 @@ def generate(
         refuse(("topk", "top_p", "seed"), "with `temperature` 0, which always takes the likeliest")
     language_model = LanguageModel.load(model)
     start = language_model.cut(prompt)
+    unknown = Unknown(GUESSES, quiet, "prompt")
+    unknown.count_words(start, language_model.table.knows)
     rng = np.random.default_rng(seed)
     for _ in range(count):
         new = language_model.generate(start, max_tokens=max_tokens, temperature=temperature, rng=rng, **shares)
@@ -216,6 +220,7 @@ def generate(
             print_json({"prompt": prompt, "text": text})
         else:
             print_line(text)
+    unknown.tell()
 
 
 @click.command(epilog="Example: embedkit lm predict lm.safetensors 'the king of' --topn 5")
@@ -232,19 +237,20 @@ def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, q
     """
     language_model = LanguageModel.load(model)
     masked = language_model.config.model == "masked"
+    unknown = Unknown(GUESSES, quiet)
 
     def answer(text: str) -> list[tuple[str, float]]:
         if not masked:
             tell_gap(text, quiet)
-        p = (
-            language_model.fill(_with_gap(language_model, text))
-            if masked
-            else language_model.next_probabilities(language_model.cut(text))
-        )
+        tokens = _with_gap(language_model, text) if masked else language_model.cut(text)
+        unknown.count_words([token for token in tokens if token not in GAPS], language_model.table.knows)
+        p = language_model.fill(tokens) if masked else language_model.next_probabilities(tokens)
         return [(language_model.table.tokens[i], float(p[i])) for i in likeliest(p, topn)]
 
     columns = ["text", "word" if masked else "next", "probability"]
-    return answer_lines(beginnings, columns, answer, as_json, empty=True, encoding_errors=encoding_errors())
+    status = answer_lines(beginnings, columns, answer, as_json, empty=True, encoding_errors=encoding_errors())
+    unknown.tell()
+    return status
 
 
 @click.command(epilog="Example: echo 'the bank of the river' | embedkit lm vectors elmo.safetensors")
@@ -269,12 +275,13 @@ def vectors(
         refuse_held_stdin("name files of text")
     language_model = LanguageModel.load(model)
     weights = _weights(layers)
-    found = []
+    found, unknown = [], Unknown(NOTHING, quiet)
     lines = _lines(files or ("-",))
     if not lines:
         note_empty(short_name(files or ("-",)))
     for line in lines:
         tokens = language_model.cut(line)
+        unknown.count_words(tokens, language_model.table.knows)
         values = language_model.vectors(tokens, weights)
         if npy is not None:
             found.append(values)
@@ -292,6 +299,7 @@ def vectors(
         with atomic_open(npy) as stream:
             np.save(stream, table)
         note(f"{npy}: {len(table)} vectors of {table.shape[1]}", quiet)
+    unknown.tell()
 
 
 def _lines(sources: Iterable[str]) -> list[str]:

@@ -34,6 +34,7 @@ from embedkit.cli.shared.options import (
 from embedkit.cli.shared.output import Results, note, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.queries import answer_lines, questions
+from embedkit.cli.shared.telling import GUESSES, Unknown
 from embedkit.cli.shared.text_fields import unit_option
 from embedkit.counting.ngram import SMOOTHED_BY_K, SMOOTHINGS, NgramModel
 
@@ -179,6 +180,8 @@ def generate(
         refuse(("topk", "top_p", "seed"), "with `temperature` 0, which always takes the likeliest")
     ngrams = NgramModel.load(model)
     start = _tokens(ngrams, prompt)
+    unknown = Unknown(GUESSES, quiet, "prompt")
+    unknown.count_words(start, ngrams.knows)
     rng = np.random.default_rng(seed)
     for _ in range(count):
         new = ngrams.generate(start, max_tokens=max_tokens, temperature=temperature, rng=rng, **shares)
@@ -187,6 +190,7 @@ def generate(
             print_json({"prompt": prompt, "text": text})
         else:
             print_line(text)
+    unknown.tell()
 
 
 @click.command(epilog="Example: embedkit lm predict lm.safetensors 'the king of' --topn 5")
@@ -204,17 +208,21 @@ def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, q
     from embedkit.counting.ngram import END, UNKNOWN
 
     ngrams = NgramModel.load(model)
+    unknown = Unknown(GUESSES, quiet)
     special = {ngrams.unknown: UNKNOWN, ngrams.end: END}
 
     def answer(text: str) -> list[tuple[str, float]]:
         tell_gap(text, quiet)
-        p = ngrams.distribution(_tokens(ngrams, text))
+        tokens = _tokens(ngrams, text)
+        unknown.count_words(tokens, ngrams.knows)
+        p = ngrams.distribution(tokens)
         return [(special.get(i) or ngrams.words[i], float(p[i])) for i in likeliest(p, topn)]
 
     errors = str(_reading(ngrams)["encoding_errors"])
-    return answer_lines(
-        beginnings, ["text", "next", "probability"], answer, as_json, empty=True, encoding_errors=errors
-    )
+    columns = ["text", "next", "probability"]
+    status = answer_lines(beginnings, columns, answer, as_json, empty=True, encoding_errors=errors)
+    unknown.tell()
+    return status
 
 
 def _reading(ngrams: NgramModel) -> dict[str, Any]:

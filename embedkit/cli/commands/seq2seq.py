@@ -28,7 +28,7 @@ from embedkit.cli.shared.options import encoding_errors, encoding_option, json_o
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import reading_options_of
-from embedkit.cli.shared.telling import tell_left_out, tell_unanswered
+from embedkit.cli.shared.telling import GUESSES, Unknown, tell_left_out, tell_unanswered
 from embedkit.cli.shared.tokenizing import TOKENIZER
 from embedkit.errors import ConfigError
 from embedkit.nn.models.seq2seq import SEQ2SEQ_MODELS, Seq2Seq, Seq2SeqConfig
@@ -139,7 +139,11 @@ def evaluate(model: str, data: tuple[str, ...], as_json: bool, quiet: bool, **op
     """
     from embedkit.nn.models.seq2seq_training import evaluate_seq2seq
 
-    score = evaluate_seq2seq(Seq2Seq.load(model), _read(data, quiet), take_search(options))
+    translator, pairs = Seq2Seq.load(model), _read(data, quiet)
+    score = evaluate_seq2seq(translator, pairs, take_search(options))
+    unknown = Unknown(GUESSES, quiet, "source")
+    unknown.count(translator.knows(list(dict.fromkeys(pairs.sources))))
+    unknown.tell()
     with Results(["bleu", "exact", "sources", "references"], as_json, header=True) as results:
         results.row(*score)
 
@@ -173,11 +177,12 @@ def predict(
     if attention_plot is not None and blind:
         raise ConfigError("--attention-plot needs a model with attention: train without --attention none")
     several = search.n_best > 1
-    number, plot, status, told = 0, attention_plot, 0, False
+    number, plot, status, told, unknown = 0, attention_plot, 0, False, Unknown(GUESSES, quiet)
     with Results([*(["line", "rank"] if several else []), "target", "score"], as_json) as results:
         for lines in line_batches(files):
             reasons = [_reason(translator, line) for line in lines]
             full = [line for line, reason in zip(lines, reasons, strict=True) if reason is None]
+            unknown.count(translator.knows(full))
             found = iter(translator.translations(full, search))
             for line, reason in zip(lines, reasons, strict=True):
                 number += 1
@@ -200,6 +205,7 @@ def predict(
                     _draw(answers[0], [*answers[0].tokens, END], line, plot, quiet)
                     plot = plot if plot == "-" else None
             results.flush()
+    unknown.tell()
     return status
 
 

@@ -34,7 +34,7 @@ from embedkit.cli.shared.options import (
 )
 from embedkit.cli.shared.output import Results, note, print_json, print_line, warn
 from embedkit.cli.shared.progress import progress_bar
-from embedkit.cli.shared.telling import tell_left_out, tell_unseen, tell_valid
+from embedkit.cli.shared.telling import GUESSES, Unknown, tell_left_out, tell_unseen, tell_valid
 from embedkit.errors import CorpusError
 from embedkit.nn.learning.entities import SCHEMES, check_legal, recognise
 from embedkit.nn.models.tagger import OUTPUTS, TAGGER_TRAINING, Tagger, TaggerConfig
@@ -211,6 +211,9 @@ def evaluate(
     tagger = Tagger.load(model, load_vectors(vectors))
     sentences = _read(data, columns, quiet)
     tell_unseen(tagger.labels, sentences.tags, quiet, "tag")
+    unknown = Unknown(GUESSES, quiet, "sentence")
+    unknown.count(tagger.knows(sentences.sentences))
+    unknown.tell()
     words, entities, _ = evaluate_tagger(tagger, sentences)
     if entities is None or per_label:
         report_scores(words if entities is None else entities, "words", as_json, per_label)
@@ -238,8 +241,10 @@ def predict(model: str, files: tuple[str, ...], vectors: str | None, tokens: boo
     import sys
 
     tagger = Tagger.load(model, load_vectors(vectors))
+    unknown = Unknown(GUESSES, quiet, "sentence")
     for lines in _sentences(files) if tokens else _lines(files, set(tagger.labels)):
         sentences = [line if isinstance(line, list) else tagger.tokens(line) for line in lines]
+        unknown.count(tagger.knows([sentence for sentence in sentences if sentence]))
         for answer in tagger.answers(sentences, sure=as_json):
             if as_json:
                 spans = {"spans": tagger.entities(answer)} if tagger.config.scheme else {}
@@ -249,6 +254,7 @@ def predict(model: str, files: tuple[str, ...], vectors: str | None, tokens: boo
                 print_line(word, label)
             print_line()
         sys.stdout.flush()
+    unknown.tell()
 
 
 def _read(files: tuple[str, ...], columns: tuple[int, int] | None, quiet: bool) -> TaggedSentences:

@@ -13,7 +13,7 @@ from embedkit.cli.shared.neural import BLOCK, line_batches, load_vectors
 from embedkit.cli.shared.options import chain, encoding_errors, refuse
 from embedkit.cli.shared.output import Results, print_json, print_lines, warn
 from embedkit.cli.shared.reading import refuse_reading
-from embedkit.cli.shared.telling import tell_left_out, tell_unanswered
+from embedkit.cli.shared.telling import GUESSES, Unknown, tell_left_out, tell_unanswered
 from embedkit.errors import ConfigError
 from embedkit.nn.models.classifier import Classifier
 
@@ -92,7 +92,10 @@ def predict_sets(classifier: Classifier | BagClassifier, texts: list[str], k: in
     from embedkit.classification.model import best_labels
 
     full = [i for i, text in enumerate(texts) if classifier.tokens(text)]
-    return best_labels(classifier.probabilities([texts[i] for i in full]), full, len(texts), k, threshold)
+    answers = classifier.predict([texts[i] for i in full])
+    probabilities = np.array([answer.probabilities for answer in answers], np.float32)
+    known = [answer.known for answer in answers]
+    return best_labels(probabilities.reshape(-1, len(classifier.labels)), full, len(texts), k, threshold, known)
 
 
 def report_sets(
@@ -133,8 +136,10 @@ def print_predictions(
     Returns the exit status: 1 where some line has no words.
     """
     number = status = 0
+    unknown = Unknown(GUESSES, quiet)
     for lines in lines_to_label(files, classifier.labels, BATCH):
         found = predict_sets(classifier, lines, k, threshold)
+        unknown.count(found.known[[i for i, line in enumerate(lines) if line.strip()]])
         for i in np.flatnonzero(found.found == 0).tolist():
             if not classifier.tokens(lines[i]) if isinstance(classifier, Classifier) else not lines[i].strip():
                 reason = "has no words: nothing to classify"
@@ -151,6 +156,7 @@ def print_predictions(
                 for pairs in _pairs(classifier.labels, found)
             )
         sys.stdout.flush()
+    unknown.tell()
     return status
 
 
@@ -166,6 +172,7 @@ def explain_lines(classifier: BagClassifier, files: tuple[str, ...], as_json: bo
     from embedkit.nn.models.explaining import word_weights
 
     number = 0
+    unknown = Unknown(GUESSES, quiet)
     with Results(["label", "probability", "weights"], as_json) as results:
         for lines in lines_to_label(files, classifier.labels):
             for line in lines:
@@ -176,10 +183,12 @@ def explain_lines(classifier: BagClassifier, files: tuple[str, ...], as_json: bo
                     continue
                 words = line.split()
                 found = classifier.predict([line])
+                unknown.count(found.known)
                 best, probability = int(found.labels[0, 0]), float(found.probabilities[0, 0])
                 weights = word_weights(lambda texts: classifier.log_odds(list(map(" ".join, texts))), words, best)
                 results.row(classifier.labels[best], probability, pairs_of_weights(words, weights.tolist(), as_json))
             results.flush()
+    unknown.tell()
     return 0
 
 

@@ -13,6 +13,7 @@ from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import chain, refuse
 from embedkit.cli.shared.output import note
 from embedkit.cli.shared.queries import query_batches
+from embedkit.cli.shared.telling import ZEROS, Unknown
 from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError
 from embedkit.query.keyed_vectors import KeyedVectors
@@ -134,13 +135,11 @@ def _encoded(encoder: SentenceEncoder, texts: tuple[str, ...]) -> Batches:
 
 def _counted(batches: Batches, quiet: bool) -> Batches:
     """The batches; says at their end how many texts had no vector."""
-    without = n = 0
+    unknown = Unknown(ZEROS, quiet)
     for lines, rows, sound in batches:
-        without += int((~rows.any(axis=1)).sum())
-        n += len(lines)
+        unknown.count_vectors(rows)
         yield lines, rows, sound
-    if without:
-        note(f"note: {without:,} of {n:,} texts have no word that the model knows; their vectors are zero", quiet)
+    unknown.tell()
 
 
 def method_of(options: dict[str, Any]) -> str | None:

@@ -2,14 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import click
+import numpy as np
 
 from embedkit.cli.shared.output import note, warn
-from embedkit.errors import few_names
+from embedkit.errors import counted, few_names
 from embedkit.files.outputs import same_file
 from embedkit.text.labelled import check_valid_labels
+
+NOTHING = ("its vectors say nothing of it", "their vectors say nothing of them")
+GUESSES = ("its answer is a guess", "their answers are guesses")
+ZEROS = ("its vector is zero", "their vectors are zero")
+
+
+class Unknown:
+    """Counts the texts in which a model knows no word, for one line at the end of a command.
+
+    Parameters
+    ----------
+    so : (str, str)
+        What follows for one text, and for several.
+    quiet : bool
+    noun : str
+        What a text is called.
+    """
+
+    def __init__(self, so: tuple[str, str], quiet: bool, noun: str = "text") -> None:
+        self._so, self._quiet, self._noun = so, quiet, noun
+        self._n = self._unknown = 0
+
+    def count(self, known: Sequence[bool] | np.ndarray) -> None:
+        """Some texts, and whether the model knows a word of each."""
+        self._n += len(known)
+        self._unknown += len(known) - int(np.count_nonzero(known))
+
+    def count_vectors(self, rows: np.ndarray) -> None:
+        """The vectors of some texts, zeros where no word is known."""
+        self.count(np.any(rows, axis=1))
+
+    def count_words(self, tokens: Sequence[str], knows: Callable[[Sequence[str]], bool]) -> None:
+        """One text, where it has tokens."""
+        self.count([knows(tokens)] if tokens else [])
+
+    def tell(self) -> None:
+        """Say how many there were, if any."""
+        if self._unknown:
+            hold, so = ("holds", self._so[0]) if self._unknown == 1 else ("hold", self._so[1])
+            them = f"{self._unknown:,} of {counted(self._n, self._noun)}"
+            note(f"note: {them} {hold} no word that the model knows: {so}", self._quiet)
 
 
 def tell_left_out(quiet: bool, headers: Sequence[str], empty: Sequence[str] = ()) -> None:

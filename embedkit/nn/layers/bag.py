@@ -22,6 +22,12 @@ class Bags(NamedTuple):
     offsets: np.ndarray
     rows: np.ndarray
 
+    def known(self) -> np.ndarray:
+        """Which types have another row than 0, which stands for what is not known: bool (n_types,)."""
+        found = np.zeros(len(self.offsets) - 1, bool)
+        found[np.repeat(np.arange(len(found)), np.diff(self.offsets))[self.rows > 0]] = True
+        return found
+
 
 class BagCache(NamedTuple):
     """What `BagEmbedding.forward` leaves for its backward, for k token types that the batch uses.

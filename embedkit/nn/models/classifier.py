@@ -84,11 +84,14 @@ class Prediction(NamedTuple):
     probability : float
     probabilities : float32 (n_labels,)
         In the order of the classifier's labels.
+    known : bool
+        Whether the model knows a word of the sentence.
     """
 
     label: str
     probability: float
     probabilities: Array
+    known: bool
 
 
 class Explanation(NamedTuple):
@@ -215,9 +218,12 @@ class Classifier:
         ConfigError
             For one string in the place of several.
         """
+        return self.type_probabilities(*self._types(texts), check)
+
+    def _types(self, texts: Sequence[str]) -> tuple[list[Array], TypeRows]:
         check_texts(texts)
         types = TokenTypes([self.tokens(text) for text in texts])
-        return self.type_probabilities(types.ids, self.words.rows(types.tokens), check)
+        return types.ids, self.words.rows(types.tokens)
 
     def type_probabilities(self, ids: list[Array], rows: TypeRows, check: Callable[[], None]) -> Array:
         """`probabilities` of sentences of token types."""
@@ -231,13 +237,19 @@ class Classifier:
             check()
         return result
 
+    def knows(self, texts: Sequence[str]) -> list[bool]:
+        """Whether the model knows a word of each text."""
+        return self.words.known(*self._types(texts))
+
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """The likeliest label of each text and its probability."""
-        return [self._prediction(row) for row in self.probabilities(texts)]
+        ids, rows = self._types(texts)
+        known = self.words.known(ids, rows)
+        return list(map(self._prediction, self.type_probabilities(ids, rows, lambda: None), known))
 
-    def _prediction(self, row: Array) -> Prediction:
+    def _prediction(self, row: Array, known: bool) -> Prediction:
         best = int(row.argmax())
-        return Prediction(self.labels[best], float(row[best]), row)
+        return Prediction(self.labels[best], float(row[best]), row, known)
 
     @property
     def has_attention(self) -> bool:
@@ -262,7 +274,8 @@ class Classifier:
             return self._type_scores(ids, rows, lambda: None)
 
         weights = word_weights(lambda texts: softmax_log_odds(scores(texts)), tokens)
-        prediction = self._prediction(softmax(scores([tokens]))[0])
+        known = self.words.known([np.arange(len(tokens))], rows)
+        prediction = self._prediction(softmax(scores([tokens]))[0], known[0])
         return Explanation(prediction, tokens, weights, self._attention(tokens, rows))
 
     def _attention(self, tokens: list[str], rows: TypeRows) -> Array | None:

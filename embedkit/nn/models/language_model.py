@@ -39,7 +39,7 @@ from embedkit.nn.layers.stacks import RecurrentStack, StackState, TransformerSta
 from embedkit.nn.learning.batches import padded
 from embedkit.nn.models.language_config import LANGUAGE_MODELS, LanguageModelConfig
 from embedkit.nn.models.loading import Recipe, in_use, open_model
-from embedkit.nn.models.masking import hide_some_words
+from embedkit.nn.models.masking import GAPS, hide_some_words
 from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings
 
@@ -301,7 +301,7 @@ class LanguageModel:
 
         A masked-word model looks at both sides, the others score the whole text with each candidate.
         """
-        gaps = [i for i, token in enumerate(tokens) if token in {"___", "<mask>"}]
+        gaps = [i for i, token in enumerate(tokens) if token in GAPS]
         if len(gaps) != 1:
             raise ConfigError(f"expected one gap ___ in the text, found {len(gaps)}")
         if self.config.model != "masked":

@@ -206,6 +206,10 @@ class Seq2Seq:
         search = Search(beam, max_tokens, length_penalty, 1, no_repeat)
         return [found[0] for found in self.translations(lines, search)]
 
+    def knows(self, lines: Sequence[str]) -> list[bool]:
+        """Whether the model knows a word of each source."""
+        return [self.source.knows(self.cut_source(line)) for line in lines]
+
     def too_long(self, line: str) -> str | None:
         """Why a source cannot be translated, None where it can."""
         n = len(self.cut_source(line))

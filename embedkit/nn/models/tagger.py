@@ -295,6 +295,13 @@ class Tagger:
         """The tags of each sentence's tokens; an empty sentence has none."""
         return [answer.tags for answer in self.answers(sentences, sure=False)]
 
+    def knows(self, sentences: Sequence[Sequence[str]]) -> list[bool]:
+        """Whether the model knows a word of each sentence; of characters the wide part always knows something."""
+        if self.wide is not None:
+            return [True] * len(sentences)
+        types = TokenTypes(sentences)
+        return self.words.known(types.ids, self.words.rows(types.tokens))
+
     def answers(self, sentences: Sequence[Sequence[str]], sure: bool = True) -> list[TaggedAnswer]:
         """The tags of each sentence's tokens, with their probabilities and the entities that they mark."""
         types = TokenTypes(sentences)

@@ -62,6 +62,10 @@ class TokenTable:
         """int64 (n,); `UNKNOWN_ID` for tokens that are not in the table."""
         return np.array([self._index.get(token, UNKNOWN_ID) for token in tokens], np.int64)
 
+    def knows(self, tokens: Sequence[str]) -> bool:
+        """Whether one of these tokens is a word of the table."""
+        return bool((self.encode(tokens) >= len(SPECIALS)).any())
+
     def decode(self, ids: Iterable[int]) -> list[str]:
         """The tokens of these numbers."""
         return [self.tokens[i] for i in ids]

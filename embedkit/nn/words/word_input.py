@@ -11,6 +11,7 @@ from embedkit.nn.layers.bag import BagCache, BagEmbedding, Bags
 from embedkit.nn.layers.parameters import Array, Gradients, Parameters, with_prefix
 from embedkit.nn.words.lookup import WordLookup
 from embedkit.nn.words.spelling import SpellingLookup
+from embedkit.nn.words.token_table import UNKNOWN_ID
 
 if TYPE_CHECKING:
     from embedkit.nn.models.contextual import ContextCache, ContextualEncoder
@@ -96,6 +97,16 @@ class WordInput:
             self.spelling.bags(tokens) if self.spelling is not None else None,
             self.context.ids(tokens) if self.context is not None else None,
         )
+
+    @staticmethod
+    def known(ids: Sequence[Array], rows: TypeRows) -> list[bool]:
+        """Whether something is known of one of the tokens, for each sentence of token types."""
+        known = rows.words.known()
+        if rows.spelling is not None:
+            known |= rows.spelling.known()
+        if rows.context is not None:
+            known |= rows.context != UNKNOWN_ID
+        return [bool(known[sentence].any()) for sentence in ids]
 
     def borrow_from(self, vectors: KeyedVectors) -> None:
         """Look up in `vectors` what the model does not know."""
