@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, TrainingError
 from embedkit.kernels import SENTENCE_END
 from embedkit.options import defaults, in_use
 from embedkit.query.keyed_vectors import KeyedVectors
@@ -25,6 +25,8 @@ from embedkit.training.suiting import suited
 from embedkit.training.word2vec import MAX_SHARED, shared_negatives
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
+
+TOO_LONG = 100.0  # by a rate of 12 (PV-DBOW) or 50 (PV-DM) on 3,000 paragraphs; else they are as long as the words'
 
 
 def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
@@ -206,6 +208,8 @@ def infer(
     ------
     ConfigError
         When the model is of another kind or its configuration is damaged, or for values that cannot work.
+    TrainingError
+        When a vector is no number any more, or `TOO_LONG` times as long as those of the words.
     """
     from embedkit.kernels.paragraphs import make_infer
     from embedkit.kernels.simd import aligned_zeros, whole_vectors
@@ -242,7 +246,20 @@ def infer(
     )
     found = np.ascontiguousarray(documents[:, :size])
     found[np.diff(offsets) == 0] = 0
+    _check_length(found, max(_longest(w_out), _longest(first)))
     return found
+
+
+def _check_length(vectors: np.ndarray, usual: float) -> None:
+    times = _longest(vectors) / max(usual, float(np.finfo(np.float32).tiny))
+    if not times <= TOO_LONG:
+        found = f"{times:.3g} times as long as those of the words" if np.isfinite(times) else "no numbers any more"
+        raise TrainingError(f"inferring diverged: vectors of lines are {found}; lower `learning_rate` or `epochs`")
+
+
+def _longest(rows: np.ndarray) -> float:
+    """The length of the longest row, NaN where one holds a NaN."""
+    return float(np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64).max(initial=0.0)))
 
 
 def config_of(model: KeyedVectors, epochs: int | None = None, learning_rate: float | None = None) -> Any:

@@ -8,7 +8,7 @@ import pytest
 
 import embedkit
 from embedkit.cli import main
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, TrainingError
 from embedkit.files.checkpoint import load_checkpoint, save_checkpoint
 from embedkit.training.doc2vec import infer
 from embedkit.training.state import VERSION
@@ -220,6 +220,15 @@ def test_options_that_do_not_fit_are_refused():
     assert infer(model, ["cat"], epochs=1).shape == (1, 12)
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("rate", "found"), [(1e5, "times as long as"), (1e38, "no numbers any more")])
+def test_inferring_that_diverges_is_an_error(mode, rate, found):
+    model = trained(mode, epochs=5)
+    infer(model, ["the cat", "unheard"], learning_rate=0.5, epochs=200)
+    with pytest.raises(TrainingError, match=f"inferring diverged: .*{found}.*; lower `learning_rate`"):
+        infer(model, ["the cat iron ore", "unheard"], learning_rate=rate, epochs=5)
+
+
 def test_the_commands(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     lines = [" ".join(words) for words in documents(20)]
@@ -243,3 +252,6 @@ def test_the_commands(tmp_path, monkeypatch, capsys):
     assert main(["infer", "m.safetensors", "cat", "--trained"]) == 2
     assert main(["infer", "m.safetensors", "cat", "--learning-rate", "-1"]) == 2
     assert "--learning-rate must be a number above 0" in capsys.readouterr().err
+    assert main(["infer", "m.safetensors", "the cat", "--learning-rate", "1e30"]) == 1
+    said = capsys.readouterr()
+    assert "lower --learning-rate or --epochs" in said.err and not said.out and said.err.count("\n") == 1
