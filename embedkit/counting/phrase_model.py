@@ -23,6 +23,7 @@ from embedkit.files.atomic import atomic_open
 from embedkit.text.escaping import to_json
 from embedkit.text.lines import numbered_lines, shortened
 from embedkit.text.reading import short_name
+from embedkit.text.tokenizers import carrying
 from embedkit.vocabulary.words import WordIndex, Words
 
 FORMAT, VERSION = "embedkit-phrases", 2
@@ -47,6 +48,9 @@ class PhraseModel:
     tokenizer: str = "whitespace"
     lowercase: bool = False
     connector_words: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tokenizer", carrying(self.tokenizer))
 
     def apply(self, ids: np.ndarray, words: Words) -> tuple[np.ndarray, Words]:
         """Join the phrases of a text, pass after pass, as when they were found.

@@ -24,6 +24,7 @@ from embedkit.files.safetensors_writer import SafetensorsWriter
 from embedkit.progress import ProgressCallback
 from embedkit.text.reading import Sources, short_name
 from embedkit.text.reading import kept as kept_sources
+from embedkit.text.tokenizers import carrying
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.words import Words
 
@@ -68,6 +69,7 @@ class TfidfSettings:
     norm: str = "l2"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "tokenizer", carrying(self.tokenizer))
         low, high = self.ngrams
         if not 1 <= low <= high <= 10:
             raise ConfigError(f"`ngrams` run from 1 to 10 tokens, the least first; got {low} and {high}")

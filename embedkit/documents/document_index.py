@@ -25,7 +25,7 @@ from embedkit.files.copies import is_pipe
 from embedkit.files.safetensors import DOCUMENTS, SafetensorsFile, metadata_of
 from embedkit.files.safetensors_writer import write_safetensors
 from embedkit.files.urls import is_url
-from embedkit.options import changed, check, option
+from embedkit.options import changed, option
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.norms import unit
 from embedkit.text.reading import Sources, kept, short_name
@@ -57,9 +57,6 @@ class IndexOptions(ReadingOptions):
     tokenizer: str = changed(ReadingOptions, "tokenizer", "words")
     unit: str = option("line", "What a document is; blank lines part paragraphs.", choices=UNITS)
     stop_words: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass

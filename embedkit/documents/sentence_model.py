@@ -21,6 +21,7 @@ from embedkit.files.safetensors import SENTENCES, SafetensorsFile, metadata_of
 from embedkit.files.safetensors_writer import write_safetensors
 from embedkit.options import check, check_given, option
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.text.tokenizers import carrying
 from embedkit.vocabulary.words import Words
 
 METHODS = ("mean", "max", "fasttext", "tfidf", "sif", "usif")
@@ -125,6 +126,9 @@ class SentenceModel:
     components: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
     shares: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
     fingerprint: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tokenizer", carrying(self.tokenizer))
 
     @classmethod
     def unlearnt(cls, model: KeyedVectors, options: SentenceOptions, stop_words: Sequence[str] = ()) -> SentenceModel:

@@ -197,6 +197,24 @@ def check_tokenizer(name: str) -> None:
     raise ConfigError(f"no tokenizer named {name[:60]!r}; there are {', '.join(TOKENIZERS)}")
 
 
+def carrying(name: str) -> str:
+    """The name of the same tokenizer with the words of its user dictionary in it, which other machines find.
+
+    Raises
+    ------
+    ConfigError
+        As `check_tokenizer`.
+    EmbedkitError
+        Where the dictionary cannot be read.
+    """
+    check_tokenizer(name)
+    if not name.startswith("morphemes:"):
+        return name
+    from embedkit.text.morphemes import Morphemes
+
+    return Morphemes.parse(name).carrying().name
+
+
 def _spaced(text: str) -> str:
     return "\n".join(" ".join(characters(line)) for line in text.split("\n"))
 

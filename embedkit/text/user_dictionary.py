@@ -61,8 +61,8 @@ def carried(dictionary: str) -> str:
     words = "\n".join(_read(dictionary)).encode()
     if len(words) > LARGEST:
         raise EmbedkitError(
-            f"{called(dictionary)}: expected a user dictionary of at most {LARGEST:,} bytes, for the model keeps it, "
-            f"found {len(words):,}; leave out words that the text does not have"
+            f"{called(dictionary)}: the model keeps a user dictionary, so expected at most {LARGEST:,} bytes "
+            f"({LARGEST >> 20} MB), found {len(words):,}; leave out words that the text does not have"
         )
     return CARRIED + base64.urlsafe_b64encode(zlib.compress(words)).decode()
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embedkit.errors import ConfigError
-from embedkit.options import changed, check, check_given, defaults, option, refuse_unknown, used
-from embedkit.text.tokenizers import check_tokenizer
+from embedkit.options import changed, check_given, defaults, option, refuse_unknown, used
 from embedkit.threads import usable_cores
 from embedkit.vocabulary.options import ReadingOptions, VocabularyOptions, corpus_options
 
@@ -49,8 +48,7 @@ class TrainingConfig(ReadingOptions, VocabularyOptions):
     def __post_init__(self) -> None:
         if self.workers is None:
             object.__setattr__(self, "workers", usable_cores())
-        check(self)
-        check_tokenizer(self.tokenizer)
+        ReadingOptions.__post_init__(self)
 
     @staticmethod
     def create(model: str = "skipgram", **options: Any) -> TrainingConfig:

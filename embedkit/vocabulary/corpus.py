@@ -11,7 +11,7 @@ from embedkit.errors import ConfigError, CorpusError, EmptyCorpusError
 from embedkit.kernels import SENTENCE_END
 from embedkit.progress import ProgressCallback
 from embedkit.text.reading import Sources, kept, short_name
-from embedkit.text.tokenizers import get_tokenizer
+from embedkit.text.tokenizers import carrying, get_tokenizer
 from embedkit.vocabulary.id_stream import DEFAULT_MMAP_ABOVE, IdStream
 from embedkit.vocabulary.merging import choose
 from embedkit.vocabulary.vocabulary import Vocabulary
@@ -129,7 +129,7 @@ class Corpus:
         _check(min_count, max_vocab, workers)
         sources = kept(sources)
         options = {
-            "tokenizer": tokenizer,
+            "tokenizer": carrying(tokenizer),
             "lowercase": lowercase,
             "json_field": json_field,
             "encoding_errors": encoding_errors or "strict",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from embedkit.options import check, option
-from embedkit.text.tokenizers import TOKENIZERS, check_tokenizer
+from embedkit.text.tokenizers import TOKENIZERS, carrying
 
 ENCODING_ERRORS = ("strict", "replace", "ignore")
 
@@ -24,7 +24,7 @@ class ReadingOptions:
 
     def __post_init__(self) -> None:
         check(self)
-        check_tokenizer(self.tokenizer)
+        object.__setattr__(self, "tokenizer", carrying(self.tokenizer))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,13 +11,25 @@ from click.testing import CliRunner
 
 import embedkit
 from embedkit.cli import cli, main
+from embedkit.counting.phrase_model import PhraseModel
+from embedkit.counting.tfidf_model import TfidfModel, TfidfSettings
+from embedkit.documents.document_index import DocumentIndex, IndexOptions
+from embedkit.documents.sentence_model import SentenceModel, SentenceOptions
 from embedkit.errors import ConfigError, EmbedkitError, TrainingError
 from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models.classifier import ClassifierConfig
+from embedkit.nn.models.classifier_training import train_classifier
 from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_training import train_language_model
+from embedkit.nn.models.seq2seq import Seq2SeqConfig
+from embedkit.nn.models.seq2seq_training import Pairs, train_seq2seq
+from embedkit.nn.models.tagger import TaggerConfig
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.text.labelled import LabelledTexts
 from embedkit.text.morphemes import Morphemes
 from embedkit.text.tokenizers import get_tokenizer
+from embedkit.text.user_dictionary import without_words
+from embedkit.vocabulary.corpus import Corpus
 
 
 @dataclass
@@ -137,6 +149,45 @@ def test_the_words_of_a_user_dictionary_move_with_the_model(command, flags, tmp_
     assert Kiwi.known == "에메드킷\tNNP\t0\n뚜땨\tUSER0\n"
 
 
+TO_WORDS = "morphemes:dictionary=words.txt"
+SETTINGS = {"tokenizer": TO_WORDS, "lowercase": False}
+ONCE = {"options": TrainingOptions(epochs=1, batch_size=8), "vector_size": 4}
+
+
+def kept_by_vectors():
+    model = embedkit.train("a.txt", tokenizer=TO_WORDS, vector_size=4, min_count=1, workers=1, epochs=1)
+    return [model.config["tokenizer"], SentenceModel.unlearnt(model, SentenceOptions.create(method="mean")).tokenizer]
+
+
+def kept_by_models_of_sentences():
+    pairs = Pairs([LINE, f"{LINE} 더"] * 10, [LINE] * 20)
+    small = {"config": LanguageModelConfig("rnn", hidden_size=3), **ONCE}
+    language_model, _ = train_language_model([LINE] * 30, tokenizer=SETTINGS, **small)
+    translator, _ = train_seq2seq(
+        pairs, config=Seq2SeqConfig("rnn", hidden_size=3), tokenizer=SETTINGS, target_tokenizer=SETTINGS, **ONCE
+    )
+    texts = LabelledTexts([LINE] * 20, ["a", "b"] * 10)
+    classifier, _ = train_classifier(texts, config=ClassifierConfig("mean"), tokenizer=SETTINGS, **ONCE)
+    kept = [language_model.tokenizer, classifier.tokenizer, *translator.tokenizers.values()]
+    return [TaggerConfig(morphemes=TO_WORDS).morphemes, *(settings["tokenizer"] for settings in kept)]
+
+
+def kept_by_counts():
+    counts, _ = TfidfModel.fit("a.txt", TfidfSettings(tokenizer=TO_WORDS))
+    corpus = Corpus.from_text("a.txt", tokenizer=TO_WORDS, min_count=1)
+    index = DocumentIndex.build("a.txt", IndexOptions(tokenizer=TO_WORDS))
+    phrases = PhraseModel([], tokenizer=TO_WORDS)
+    return [counts.settings.tokenizer, corpus.options["tokenizer"], index.options.tokenizer, phrases.tokenizer]
+
+
+@pytest.mark.parametrize("kept", [kept_by_vectors, kept_by_models_of_sentences, kept_by_counts])
+def test_whatever_python_makes_keeps_the_words_and_no_path(kept, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("words.txt").write_text("뚜땨\tNNG\n", encoding="utf-8")
+    Path("a.txt").write_text(f"{LINE}\n" * 30, encoding="utf-8")
+    assert {without_words(name) for name in kept()} == {"morphemes:dictionary=(1 words)"}
+
+
 def test_a_model_of_an_older_version_says_which_dictionary_is_missing(tmp_path, capsys):
     path = tmp_path / "m.safetensors"
     config = {"tokenizer": "morphemes:dictionary=/elsewhere/words.txt"}
@@ -171,7 +222,9 @@ def test_a_run_goes_on_whose_checkpoint_names_the_file_of_the_same_words(train, 
     Path("words.txt").write_text("뚜땨\tNNG\n", encoding="utf-8")
     Path("other.txt").write_text("에메드킷\tNNP\n", encoding="utf-8")
     words, other = (Morphemes(dictionary=f"{name}.txt").carrying().name for name in ("words", "other"))
-    train("morphemes:dictionary=words.txt", 1, checkpoint="run")
+    with monkeypatch.context() as earlier:  # versions that kept the path
+        earlier.setattr("embedkit.text.morphemes.carried", str)
+        train("morphemes:dictionary=words.txt", 1, checkpoint="run")
     with pytest.raises(TrainingError, match=r"was 'morphemes:dictionary=words.txt', is 'morphemes:.*=\(1 words\)'"):
         train(other, 2, checkpoint="run", resume=True)
     train(words, 2, checkpoint="run", resume=True)

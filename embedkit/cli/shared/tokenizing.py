@@ -12,7 +12,7 @@ import click
 from embedkit.cli.shared.files import INPUT
 from embedkit.errors import ConfigError
 from embedkit.options import listed
-from embedkit.text.tokenizers import TOKENIZERS
+from embedkit.text.tokenizers import TOKENIZERS, carrying
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,11 +23,7 @@ class TokenizerChoice(click.Choice[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         name, colon, settings = str(value).partition(":")
         chosen = f"{super().convert(name, param, ctx)}{colon}{settings}"
-        if not chosen.startswith("morphemes:"):
-            return chosen
-        from embedkit.text.morphemes import Morphemes
-
-        return Morphemes.parse(chosen).carrying().name
+        return carrying(chosen)
 
 
 TOKENIZER = TokenizerChoice(TOKENIZERS)
@@ -39,7 +35,7 @@ _FLAGS = (
         "--user-dictionary",
         metavar="FILE",
         type=INPUT,
-        help="morphemes: words to know, form<TAB>tag<TAB>score on each line, as Kiwi reads them.",
+        help="morphemes: words to know, form<TAB>tag<TAB>score on each line, as Kiwi reads them; 64 MB at most.",
     ),
 )
 

@@ -17,7 +17,7 @@ from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions, check_frozen
 from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner, check_captions, check_finite_rows
 from embedkit.nn.words.token_table import TokenTable, token_cutter
-from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
+from embedkit.nn.words.tokens import TokenizerSettings, chosen_settings
 from embedkit.progress import ProgressCallback
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def train_captioner(
     check_finite_rows(features)
     check_captions(captions)
     check_frozen(vectors is not None, frozen, unfreeze_after, options.epochs)
-    settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)
+    settings = chosen_settings(tokenizer, vectors)
     rng = np.random.default_rng(options.seed)
     cut = token_cutter(settings)
     texts = [cut(caption) for caption in captions]

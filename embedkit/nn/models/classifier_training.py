@@ -23,7 +23,7 @@ from embedkit.nn.learning.metrics import Scores, score_labels, with_unseen
 from embedkit.nn.learning.options import TrainingOptions, check_frozen
 from embedkit.nn.models.classifier import CLASSIFIER_TRAINING, Classifier, ClassifierConfig
 from embedkit.nn.words.lookup import build_lookup
-from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer, tokenizer_settings
+from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, chosen_settings, text_tokenizer
 from embedkit.nn.words.word_input import WordInput
 from embedkit.progress import ProgressCallback
 from embedkit.text.labelled import LabelledTexts, check_valid_labels
@@ -92,9 +92,8 @@ def train_classifier(
     check_frozen(vectors is not None, config.frozen, unfreeze_after, options.epochs)
     labels = label_set(data.labels)
     targets, _ = with_unseen(data.labels, labels)
-    settings = tokenizer or (
-        tokenizer_settings(vectors) if encoder is None or vectors is not None else encoder.model.tokenizer
-    )
+    own = encoder.model.tokenizer if encoder is not None and vectors is None else None
+    settings = chosen_settings(tokenizer or own, vectors)
     if encoder is not None:
         encoder.check_tokenizer(settings)
     rng = np.random.default_rng(options.seed)

@@ -18,7 +18,7 @@ from embedkit.nn.learning.options import TrainingOptions, check_frozen
 from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.words.token_table import END, SPECIALS, UNKNOWN_ID, TokenTable, token_cutter
-from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
+from embedkit.nn.words.tokens import TokenizerSettings, chosen_settings
 from embedkit.progress import ProgressCallback
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def train_language_model(
     config, options = config or LanguageModelConfig(), options or LANGUAGE_TRAINING
     check_texts(lines, "lines")
     check_frozen(vectors is not None, frozen, unfreeze_after, options.epochs)
-    settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)
+    settings = chosen_settings(tokenizer, vectors)
     rng = np.random.default_rng(options.seed)
     cut = token_cutter(settings)
     texts = joined_lines([tokens for line in lines if (tokens := cut(line))], config.block)

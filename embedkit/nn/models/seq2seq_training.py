@@ -20,7 +20,7 @@ from embedkit.nn.learning.options import TrainingOptions, check_frozen
 from embedkit.nn.models.decoding import Search
 from embedkit.nn.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from embedkit.nn.words.token_table import TokenTable, token_cutter
-from embedkit.nn.words.tokens import TokenizerSettings, tokenizer_settings
+from embedkit.nn.words.tokens import TokenizerSettings, chosen_settings
 from embedkit.progress import ProgressCallback
 from embedkit.text.headers import SOURCE_TARGET
 from embedkit.text.lines import numbered_lines
@@ -141,9 +141,11 @@ def train_seq2seq(
     """
     config, options = config or Seq2SeqConfig(), options or SEQ2SEQ_TRAINING
     check_frozen(vectors is not None or target_vectors is not None, frozen, unfreeze_after, options.epochs)
-    source_settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)
-    target_settings = target_tokenizer or (
-        tokenizer_settings(target_vectors) if target_vectors is not None else source_settings
+    source_settings = chosen_settings(tokenizer, vectors)
+    target_settings = (
+        source_settings
+        if not target_tokenizer and target_vectors is None
+        else chosen_settings(target_tokenizer or None, target_vectors)
     )
     rng = np.random.default_rng(options.seed)
     if valid is None:

@@ -31,6 +31,7 @@ from embedkit.nn.words.pieces import cuts_words, word_pieces
 from embedkit.nn.words.surroundings import WordBags, word_bags
 from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer
 from embedkit.nn.words.word_input import TypeRows, WordInput, WordInputCache
+from embedkit.text.tokenizers import carrying
 from embedkit.threads import ordered_map, usable_cores
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class TaggerConfig:
     def __post_init__(self) -> None:
         if self.morphemes is not None and not cuts_words(self.morphemes):
             raise ConfigError(f"morphemes must name a tokenizer of morphemes, got {self.morphemes!r}")
+        if self.morphemes is not None:
+            object.__setattr__(self, "morphemes", carrying(self.morphemes))
         check_sizes(self, "hidden_size", "num_layers")
         if self.output not in OUTPUTS:
             raise ConfigError(f"unknown output {self.output!r}: choose one of {', '.join(OUTPUTS)}")

@@ -28,7 +28,7 @@ from embedkit.nn.words.lookup import build_lookup
 from embedkit.nn.words.pieces import cuts_words, word_pieces
 from embedkit.nn.words.spelling import SpellingLookup
 from embedkit.nn.words.surroundings import WordBags
-from embedkit.nn.words.tokens import TokenTypes, tokenizer_settings
+from embedkit.nn.words.tokens import TokenTypes, chosen_settings
 from embedkit.nn.words.word_input import WordInput
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.text.labelled import FEW_LABELLED, check_valid_labels
@@ -94,7 +94,8 @@ def train_tagger(
     cut = None if config.morphemes is None else word_pieces(config.morphemes).as_vectors
     start = build_lookup(vectors, seen, vector_size=vector_size, cut=cut, rng=rng)
     spelling = SpellingLookup.from_tokens(seen) if config.spelling_size else None
-    settings = tokenizer_settings(vectors) if encoder is None or vectors is not None else encoder.model.tokenizer
+    own = encoder.model.tokenizer if encoder is not None and vectors is None else None
+    settings = chosen_settings(own, vectors)
     if config.morphemes is not None and cuts_words(settings["tokenizer"]):
         settings = {"tokenizer": "whitespace", "lowercase": False}  # what is tagged are whole words
     if encoder is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
-from embedkit.text.tokenizers import get_tokenizer
+from embedkit.text.tokenizers import carrying, get_tokenizer
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -55,6 +55,18 @@ def tokenizer_settings(vectors: KeyedVectors | None) -> TokenizerSettings:
     """The tokenizer that vectors were trained with, as far as they say."""
     config = vectors.config if vectors is not None else {}
     return {"tokenizer": config.get("tokenizer") or "whitespace", "lowercase": bool(config.get("lowercase"))}
+
+
+def chosen_settings(tokenizer: TokenizerSettings | None, vectors: KeyedVectors | None) -> TokenizerSettings:
+    """The tokenizer that was asked for, or else the vectors' own; a user dictionary is carried along.
+
+    Raises
+    ------
+    EmbedkitError
+        For an unknown tokenizer, or where the dictionary cannot be read.
+    """
+    settings = tokenizer if tokenizer is not None else tokenizer_settings(vectors)
+    return {**settings, "tokenizer": carrying(settings.get("tokenizer") or "whitespace")}
 
 
 FEW_KNOWN = 0.1  # of the different words of a text, below which its vectors can hardly be meant for it
