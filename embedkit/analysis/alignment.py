@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedkit.analysis.operations import mapped
-from embedkit.errors import ConfigError, EmbedkitError, FormatError
+from embedkit.errors import ConfigError, EmbedkitError, FormatError, counted
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.norms import unit
@@ -160,7 +160,9 @@ def align(
     pairs = np.array([(source.row(a), target.row(b)) for a, b in dictionary], np.int64).reshape(-1, 2)
     known = pairs[(pairs >= 0).all(axis=1)]
     if not len(known):
-        raise EmbedkitError(f"none of the {len(dictionary)} pairs of the dictionary has both its words in the models")
+        raise EmbedkitError(
+            f"none of the {counted(len(dictionary), 'pair')} of the dictionary has both its words in the models"
+        )
     words = np.unique(known[:, 0])
     chosen = np.random.default_rng(seed).permutation(words)[: int(len(words) * held_out)]
     apart = np.isin(known[:, 0], chosen)

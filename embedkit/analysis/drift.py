@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedkit.analysis.alignment import procrustes
-from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.errors import ConfigError, EmbedkitError, counted
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import unit
@@ -149,7 +149,8 @@ def _shared(
     if not words or (align and len(words) <= sizes[0]):
         takes = f"fewer than it takes to align {sizes[0]} dimensions" if align else "there is nothing to compare"
         raise EmbedkitError(
-            f"the periods share {len(words)} words{' of that count (`min_count`)' if min_count else ''}: {takes}"
+            f"the periods share {counted(len(words), 'word')}{' of that count (`min_count`)' if min_count else ''}: "
+            f"{takes}"
         )
     return words, list(np.array(rows, np.int64).T)
 

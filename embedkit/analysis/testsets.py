@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from embedkit.errors import ConfigError, FormatError
+from embedkit.errors import ConfigError, FormatError, counted
 from embedkit.text.lines import numbered_lines, shortened
 from embedkit.text.reading import short_name
 
@@ -150,7 +150,11 @@ def read_analogies(path: str | os.PathLike[str]) -> Analogies:
                 f"{place}: expected four words (a is to b as c is to d) or ': section', "
                 f"found {len(words)}: {shortened(line)}"
             )
-    notes = [f"{len(too_long)} lines of more than four words left out, the first at {too_long[0]}"] if too_long else []
+    notes = (
+        [f"{counted(len(too_long), 'line')} of more than four words left out, the first at {too_long[0]}"]
+        if too_long
+        else []
+    )
     if not any(questions for _, questions in sections):
         raise FormatError(f"{short_name(path)}: expected lines of four words, found none{_because(notes)}")
     return Analogies(Path(path).name, sections, tuple(notes))

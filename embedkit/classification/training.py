@@ -18,7 +18,7 @@ import numpy as np
 from embedkit.classification.features import LABEL_PREFIX, Features, Lines, count_tokens
 from embedkit.classification.model import FEATURES, BagClassifier, rows_of_buckets
 from embedkit.classification.options import BagOptions
-from embedkit.errors import CorpusError, TrainingError
+from embedkit.errors import CorpusError, TrainingError, counted
 from embedkit.options import used
 from embedkit.progress import Progress, ProgressCallback, Timetable
 from embedkit.rows.subwords import encode_word
@@ -146,7 +146,7 @@ def choose_words(lines: Lines, min_count: int) -> tuple[list[bytes], np.ndarray,
     """The words by falling count, their counts, and how many tokens there are, the rare ones included."""
     words, counts, total = count_tokens(lines, min_count)
     if not words:
-        raise CorpusError(f"no word occurs {min_count} times; use a smaller `min_count`")
+        raise CorpusError(f"no word occurs {counted(min_count, 'time')}; use a smaller `min_count`")
     return words, counts, total
 
 

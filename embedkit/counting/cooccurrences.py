@@ -12,7 +12,7 @@ import numpy as np
 from embedkit.counting.rows import RowBlock
 from embedkit.counting.sparse import SparseMatrix
 from embedkit.counting.window import Window
-from embedkit.errors import ConfigError, UnknownWordError
+from embedkit.errors import ConfigError, UnknownWordError, counted
 from embedkit.progress import ProgressCallback
 from embedkit.threads import usable_cores
 from embedkit.vocabulary import Vocabulary
@@ -72,7 +72,7 @@ class Cooccurrences:
         return len(self.columns)
 
     def __repr__(self) -> str:
-        return f"Cooccurrences({len(self.vocabulary)} words, {len(self)} cells)"
+        return f"Cooccurrences({counted(len(self.vocabulary), 'word')}, {counted(len(self), 'cell')})"
 
     @classmethod
     def from_blocks(

@@ -31,7 +31,7 @@ import numpy as np
 from embedkit.counting.drawing import draw
 from embedkit.counting.ngram_counts import Level, check_levels, count_levels, discounts, symbols
 from embedkit.counting.ngram_score import Score
-from embedkit.errors import ConfigError, CorpusError, FormatError
+from embedkit.errors import ConfigError, CorpusError, FormatError, counted
 from embedkit.files.model_file import load_model, save_model
 from embedkit.progress import ProgressCallback
 from embedkit.text.tokenizers import check_tokenizer
@@ -140,7 +140,9 @@ class NgramModel:
         counts = corpus.vocabulary.counts
         n_words = int(np.count_nonzero(counts >= min_count))
         if not n_words:
-            raise CorpusError(f"no word occurs at least {min_count} times: use a smaller `min_count`, or more text")
+            raise CorpusError(
+                f"no word occurs at least {counted(min_count, 'time')}: use a smaller `min_count`, or more text"
+            )
         words = Words.from_strings(corpus.vocabulary.index_to_key[:n_words])
         stream = symbols(np.minimum(corpus.ids, n_words), n_words)
         levels = count_levels(stream, order, n_words + 3, progress)

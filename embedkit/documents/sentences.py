@@ -29,7 +29,7 @@ import numpy as np
 
 from embedkit.documents.sentence_model import SentenceModel, SentenceOptions, fingerprint
 from embedkit.documents.token_rows import Lines, TokenRows
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.errors import ConfigError, CorpusError, counted
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.norms import row_norms
 from embedkit.text.tokenizers import get_tokenizer
@@ -108,8 +108,8 @@ class SentenceEncoder:
     def __init__(self, model: KeyedVectors, fitted: SentenceModel, rows: TokenRows | None = None) -> None:
         if fitted.vector_size != model.vector_size:
             raise ConfigError(
-                f"the model of sentences was learnt with vectors of {fitted.vector_size} numbers, "
-                f"these have {model.vector_size}; use the model that it was learnt with"
+                f"the model of sentences was learnt with vectors of {counted(fitted.vector_size, 'number')}, these "
+                f"have {model.vector_size}; use the model that it was learnt with"
             )
         if fitted.fingerprint and rows is None and fitted.fingerprint != fingerprint(model):
             warnings.warn(
@@ -265,8 +265,9 @@ def _principal(encoder: SentenceEncoder, read: Sequence[Lines], n: int) -> tuple
         n_lines += int((np.diff(piece.offsets) > 0).sum())
     if n_lines <= n:
         raise CorpusError(
-            f"{n:,} directions are to be removed, and the text has {n_lines:,} lines with known words: nothing would "
-            "be left; learn from a longer text, or ask for fewer `components`"
+            f"{counted(n, 'direction is', 'directions are')} to be removed, and the text has "
+            f"{counted(n_lines, 'line')} with known words: nothing would be left; learn from a longer text, or ask "
+            "for fewer `components`"
         )
     if not np.isfinite(products).all():
         raise CorpusError("the vectors hold NaN or an infinity, or are too long to be added up")

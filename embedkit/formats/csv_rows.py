@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from embedkit.errors import FormatError
+from embedkit.errors import FormatError, counted
 from embedkit.files.magic import BOM
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Reading
@@ -109,11 +109,11 @@ def _parse(file: MappedFile, start: int, stop: int, size: int, delimiter: str, r
             continue
         try:
             if len(fields) != size + 1:
-                raise ValueError(f"{len(fields)} fields")
+                raise ValueError(counted(len(fields), "field"))
             with np.errstate(over="ignore"):
                 vectors[row] = np.array([number(field, delimiter) for field in fields[1:]], np.float64)
         except ValueError as error:
-            wanted = f"expected {size + 1} fields with {size} values"
+            wanted = f"expected {counted(size + 1, 'field')} with {counted(size, 'value')}"
             reading.leave_out(f"{place(file, start - 1)}: {wanted}, found {error}")
             continue
         quoted[row] = fields[0].encode(reading.encoding, "surrogateescape")

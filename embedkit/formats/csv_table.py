@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.errors import FormatError
+from embedkit.errors import FormatError, counted
 from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks, Reading, check_dimensions
@@ -193,14 +193,15 @@ def _rows(
         for line, fields in records:
             try:
                 if len(fields) != len(names):
-                    raise ValueError(f"{len(fields)} fields")
+                    raise ValueError(counted(len(fields), "field"))
                 values = _list(fields[vector_at[0]]) if columns.lists else [fields[i] for i in vector_at]
                 if len(values) != size:
-                    raise ValueError(f"{len(values)} values")
+                    raise ValueError(counted(len(values), "value"))
                 rows.append([number(value, delimiter) for value in values])
             except ValueError as error:
                 reading.leave_out(
-                    f"{name}, line {line}: expected {len(names)} fields with {size} values, found {error}"
+                    f"{name}, line {line}: expected {counted(len(names), 'field')} with {counted(size, 'value')}, "
+                    f"found {error}"
                 )
                 continue
             words.append(fields[word_at].encode(reading.encoding, "surrogateescape"))

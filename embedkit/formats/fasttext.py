@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.errors import EmbedkitError
+from embedkit.errors import EmbedkitError, counted
 from embedkit.formats.blocks import Reading, check_dimensions, first_ones, rows_from, warn_of_repeated
 from embedkit.formats.fasttext_parts import Dictionary, FastTextFile, read_parts, write_parts
 from embedkit.formats.fasttext_quantized import FastTextCodes
@@ -132,7 +132,7 @@ def _in_use(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _left_behind(supervised: bool, n_labels: int) -> tuple[str, ...]:
-    return (f"the classifier of {n_labels:,} labels",) if supervised else ()
+    return (f"the classifier of {counted(n_labels, 'label')}",) if supervised else ()
 
 
 def _split(rows: Rows, n_words: int) -> tuple[Rows, Rows]:

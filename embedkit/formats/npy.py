@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from embedkit.errors import ConfigError, EmbedkitError, FormatError
+from embedkit.errors import ConfigError, EmbedkitError, FormatError, counted
 from embedkit.files.atomic import atomic_pair
 from embedkit.files.magic import BOM
 from embedkit.files.mapped import MappedFile
@@ -60,7 +60,9 @@ def read(path: str | os.PathLike[str], name: str | None = None, words: str | Non
         )
     keys = read_words(source)
     if len(keys) != len(vectors):
-        raise FormatError(f"{source}: expected {len(vectors):,} words, one for each row of {name}, found {len(keys):,}")
+        raise FormatError(
+            f"{source}: expected {counted(len(vectors), 'word')}, one for each row of {name}, found {len(keys):,}"
+        )
     return EmbeddingTable(keys, vectors, norms=row_norms(vectors))
 
 

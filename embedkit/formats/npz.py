@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.errors import ConfigError, EmbedkitError, FormatError
+from embedkit.errors import ConfigError, EmbedkitError, FormatError, counted
 from embedkit.files.atomic import atomic_open
 from embedkit.formats.blocks import show
 from embedkit.formats.compressed import ALWAYS_FINE, LARGEST_RATIO
@@ -64,9 +64,11 @@ def read(
     matrix = as_matrix(vectors, name)
     keys = read_words(words) if words is not None else _listed(name, listed)
     if counts is not None and (counts.shape != (len(keys),) or counts.dtype.kind not in "iu"):
-        raise FormatError(f"{name}: expected {len(keys)} whole numbers as counts, found {counts.dtype} {counts.shape}")
+        raise FormatError(
+            f"{name}: expected {counted(len(keys), 'whole number')} as counts, found {counts.dtype} {counts.shape}"
+        )
     if len(keys) != len(matrix):
-        raise FormatError(f"{name}: expected {len(matrix):,} words, one for each vector, found {len(keys):,}")
+        raise FormatError(f"{name}: expected {counted(len(matrix), 'word')}, one for each vector, found {len(keys):,}")
     return EmbeddingTable(keys, matrix, counts=counts, norms=row_norms(matrix))
 
 
@@ -139,8 +141,8 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     longest = max(map(len, words), default=0)
     if 4 * longest * len(words) > WIDEST_WORDS:
         raise EmbedkitError(
-            f"cannot write npz: NumPy gives each of {len(words):,} words the room of the longest, "
-            f"{longest:,} characters; convert to native, parquet or sqlite instead"
+            f"cannot write npz: NumPy gives each of {counted(len(words), 'word')} the room of the longest, "
+            f"{counted(longest, 'character')}; convert to native, parquet or sqlite instead"
         )
     arrays = {"vectors": as_array(table.vectors), "words": np.array(words, f"U{max(longest, 1)}")}
     if table.counts is not None:

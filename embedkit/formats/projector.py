@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from embedkit.errors import EmbedkitError, FormatError
+from embedkit.errors import EmbedkitError, FormatError, counted
 from embedkit.files.atomic import atomic_pair
 from embedkit.files.magic import BOM
 from embedkit.files.mapped import MappedFile
@@ -84,7 +84,9 @@ def _read_words(path: Path) -> list[bytes]:
         fields = [line.split(b"\t") for line in lines[1:]]
         short = next((i for i, row in enumerate(fields) if len(row) <= column), None)
         if short is not None:
-            raise FormatError(f"{path}, line {short + 2}: expected {len(header)} columns, found {len(fields[short])}")
+            raise FormatError(
+                f"{path}, line {short + 2}: expected {counted(len(header), 'column')}, found {len(fields[short])}"
+            )
         lines = [row[column] for row in fields]
     return decoded(lines, lambda i: f"{path}, word {i + 1}")
 
@@ -100,7 +102,9 @@ def _rows(
         if line:
             fields = line.split(b"\t")
             if len(fields) != size or b"_" in line:
-                raise FormatError(f"{place(file, start)}: expected {size} values parted by tabs, found {len(fields)}")
+                raise FormatError(
+                    f"{place(file, start)}: expected {counted(size, 'value')} parted by tabs, found {len(fields)}"
+                )
             try:
                 rows.append(list(map(float, fields)))
             except ValueError as error:
@@ -114,13 +118,16 @@ def _rows(
         yield words[done : done + len(rows)], _block(rows, done, words, metadata)
     if done + len(rows) != len(words):
         raise FormatError(
-            f"{file.name}: expected {len(words):,} vectors, one for each word in {metadata}, found {done + len(rows):,}"
+            f"{file.name}: expected {counted(len(words), 'vector')}, one for each word in {metadata}, found "
+            f"{done + len(rows):,}"
         )
 
 
 def _block(rows: list[list[float]], done: int, words: list[bytes], metadata: str) -> np.ndarray:
     if done + len(rows) > len(words):
-        raise FormatError(f"{metadata}: expected a word for each vector, found {len(words):,} words and more vectors")
+        raise FormatError(
+            f"{metadata}: expected a word for each vector, found {counted(len(words), 'word')} and more vectors"
+        )
     with np.errstate(over="ignore"):
         return np.array(rows, np.float64).astype(np.float32)
 

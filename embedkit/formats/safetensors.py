@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from embedkit.errors import ConfigError, FormatError
+from embedkit.errors import ConfigError, FormatError, counted
 from embedkit.files.safetensors import SafetensorsFile
 from embedkit.formats.npy import read_words
 from embedkit.rows.norms import row_norms
@@ -63,5 +63,7 @@ def read(
     matrix = file.matrix(chosen)
     keys = read_words(words)
     if len(keys) != len(matrix):
-        raise FormatError(f"{words}: expected {len(matrix):,} words, one for each row of {chosen}, found {len(keys):,}")
+        raise FormatError(
+            f"{words}: expected {counted(len(matrix), 'word')}, one for each row of {chosen}, found {len(keys):,}"
+        )
     return EmbeddingTable(keys, matrix, norms=row_norms(matrix))

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.errors import EmbedkitError, FormatError
+from embedkit.errors import EmbedkitError, FormatError, counted
 from embedkit.files.folders import atomic_folder, check_folder, readme_of
 from embedkit.files.safetensors import SafetensorsFile, json_object
 from embedkit.files.safetensors_writer import SafetensorsWriter
@@ -85,7 +85,8 @@ def read(path: str | os.PathLike[str], name: str | None = None) -> EmbeddingTabl
     tokens = read_tokens(folder / TOKENIZER)
     if len(tokens.by_row) > len(vectors):
         raise FormatError(
-            f"{name}: expected a row for each of {len(tokens.by_row):,} tokens, found {len(vectors):,} rows"
+            f"{name}: expected a row for each of {counted(len(tokens.by_row), 'token')}, found "
+            f"{counted(len(vectors), 'row')}"
         )
     named = [row for row, token in enumerate(tokens.by_row) if token is not None]
     kept = [row for row in named if not (row in tokens.special and not vectors[row].any())]
@@ -105,7 +106,9 @@ def _rows(file: SafetensorsFile, matrix: str) -> np.ndarray:
     if "weights" in file.entries:
         weights = file.vector("weights").astype(np.float32)
         if len(weights) != len(vectors):
-            raise FormatError(f"{file.name}: damaged: expected {len(vectors):,} weights, found {len(weights):,}")
+            raise FormatError(
+                f"{file.name}: damaged: expected {counted(len(vectors), 'weight')}, found {len(weights):,}"
+            )
         with np.errstate(over="ignore", invalid="ignore"):
             vectors = vectors * weights[:, None]
     return vectors
@@ -196,7 +199,8 @@ def _checked(table: EmbeddingTable) -> list[str]:
         spaced += words[row].split() != [words[row]]
     if spaced:
         warnings.warn(
-            f"{spaced:,} words hold white space: their rows are written, but text never becomes them", stacklevel=4
+            f"{counted(spaced, 'word holds', 'words hold')} white space: written, but no text is cut into such words",
+            stacklevel=4,
         )
     return words
 

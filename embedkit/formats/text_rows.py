@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from embedkit.errors import EmbedkitError, FormatError
+from embedkit.errors import EmbedkitError, FormatError, counted
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Reading, check_utf8, show
 from embedkit.kernels import thresholds
@@ -117,8 +117,8 @@ def parse_line(file: MappedFile, start: int, end: int, size: int) -> tuple[int, 
         raise FormatError(f"{place(file, start)}: expected a word, found a line that starts with white space")
     if len(gaps) < size:
         raise FormatError(
-            f"{place(file, start)}: expected a word and {size} values, found {len(gaps)} values after "
-            f"{show(text.split()[0])}"
+            f"{place(file, start)}: expected a word and {counted(size, 'value')}, found {counted(len(gaps), 'value')} "
+            f"after {show(text.split()[0])}"
         )
     cut = len(gaps) - size
     word_end = gaps[cut].start() if size else len(text)
@@ -137,7 +137,8 @@ def parse_line(file: MappedFile, start: int, end: int, size: int) -> tuple[int, 
     if NUMBER.match(before) and b"." in before:
         run = size + sum(1 for _ in itertools.takewhile(NUMBER.match, reversed(GAPS.split(text[:word_end])[1:])))
         raise FormatError(
-            f"{place(file, start)}: expected {size} values after {show(text[: gaps[0].start()])}, found {run}"
+            f"{place(file, start)}: expected {counted(size, 'value')} after {show(text[: gaps[0].start()])}, found "
+            f"{run}"
         )
     return start + word_end, [float(value) for value in values]
 
@@ -302,8 +303,8 @@ def check_shape(table: EmbeddingTable, format: str) -> None:
     """
     if not len(table) or not table.vector_size:
         raise EmbedkitError(
-            f"cannot write {format}: it cannot say that there are {len(table)} words of {table.vector_size} "
-            "dimensions; convert to native instead"
+            f"cannot write {format}: it cannot say that there are {counted(len(table), 'word')} of "
+            f"{table.vector_size} dimensions; convert to native instead"
         )
 
 

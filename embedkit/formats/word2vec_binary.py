@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from embedkit.errors import EmbedkitError, FormatError
+from embedkit.errors import EmbedkitError, FormatError, counted
 from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks, Reading, rows_at, show
@@ -50,8 +50,8 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, reading: Readi
     reading = reading or Reading()
     if n_words * (4 * size + 1) > file.size - start and not reading.skip_bad_rows:
         raise FormatError(
-            f"{file.name}: cut off: the header promises {n_words:,} words of {size:,} values, but only "
-            f"{file.size - start:,} bytes follow; {TAKE_WHOLE}"
+            f"{file.name}: cut off: the header promises {counted(n_words, 'word')} of {counted(size, 'value')}, but "
+            f"only {file.size - start:,} bytes follow; {TAKE_WHOLE}"
         )
     most = min(n_words, (file.size - start) // (4 * size + 1) + 1)
     return Blocks(file.name, size, most, _rows(file, start, n_words, size, reading), reading=reading)
@@ -91,15 +91,18 @@ def _rows(
         file.forget(start)
     if reading.skip_bad_rows:
         if row != promised and (reading.limit is None or row < reading.limit):
-            warnings.warn(f"{file.name}: the header promises {promised:,} words, there are {row:,}", stacklevel=2)
+            warnings.warn(
+                f"{file.name}: the header promises {counted(promised, 'word')}, there are {row:,}", stacklevel=2
+            )
     elif row < promised:
         raise FormatError(
-            f"{file.name}: cut off: expected {promised:,} words as the header says, found {row:,}; {TAKE_WHOLE}"
+            f"{file.name}: cut off: expected {counted(promised, 'word')} as the header says, found {row:,}; "
+            f"{TAKE_WHOLE}"
         )
     elif start < file.size:
         raise FormatError(
-            f"{file.name}: expected the end of the file after {promised:,} words, found {file.size - start:,} bytes "
-            "more; `skip_bad_rows` takes them all"
+            f"{file.name}: expected the end of the file after {counted(promised, 'word')}, found "
+            f"{file.size - start:,} bytes more; `skip_bad_rows` takes them all"
         )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from embedkit.errors import FormatError
+from embedkit.errors import FormatError, counted
 from embedkit.files.atomic import atomic_open
 from embedkit.files.magic import BOM
 from embedkit.files.mapped import MappedFile
@@ -45,8 +45,8 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, reading: Readi
     reading = reading or Reading()
     if n_words * (2 * size + 2) - 1 > file.size - start and not reading.skip_bad_rows:
         raise FormatError(
-            f"{file.name}: cut off: the header promises {n_words:,} words of {size:,} values, but only "
-            f"{file.size - start:,} bytes follow; `skip_bad_rows` takes the rows that are whole"
+            f"{file.name}: cut off: the header promises {counted(n_words, 'word')} of {counted(size, 'value')}, but "
+            f"only {file.size - start:,} bytes follow; `skip_bad_rows` takes the rows that are whole"
         )
     most = min(n_words, (file.size - start) // (2 * size + 2) + 1)
     return Blocks(file.name, size, most, _counted(file, start, n_words, size, reading), reading=reading)
@@ -79,17 +79,19 @@ def _counted(
         found += len(words) + len(reading.left_out) - before  # the others are left out by who takes these
         if found > n_words and not reading.skip_bad_rows:
             raise FormatError(
-                f"{file.name}: expected {n_words:,} words as the header says, found more; `skip_bad_rows` takes "
-                "them all"
+                f"{file.name}: expected {counted(n_words, 'word')} as the header says, found more; `skip_bad_rows` "
+                "takes them all"
             )
         yield words, rows
         before = len(reading.left_out)
     if reading.skip_bad_rows:
         found += len(reading.left_out) - before
         if found != n_words and (reading.limit is None or found < reading.limit):
-            warnings.warn(f"{file.name}: the header promises {n_words:,} words, there are {found:,}", stacklevel=2)
+            warnings.warn(
+                f"{file.name}: the header promises {counted(n_words, 'word')}, there are {found:,}", stacklevel=2
+            )
     elif found < n_words:
         raise FormatError(
-            f"{file.name}: cut off: expected {n_words:,} words as the header says, found {found:,}; `skip_bad_rows` "
-            "takes those that are there"
+            f"{file.name}: cut off: expected {counted(n_words, 'word')} as the header says, found {found:,}; "
+            "`skip_bad_rows` takes those that are there"
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.errors import FormatError
+from embedkit.errors import FormatError, counted
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.text.escaping import escape
 from embedkit.text.lines import numbered_lines
@@ -79,7 +79,7 @@ def column(source: str | os.PathLike[str], words: Sequence[str], model: KeyedVec
         given.setdefault(word, value.partition("\t")[0].strip())
     found = [given.get(word) for word in words]
     if not any(value is not None for value in found):
-        raise FormatError(f"{short_name(source)} names none of the {len(words):,} words of the picture")
+        raise FormatError(f"{short_name(source)} names none of the {counted(len(words), 'word')} of the picture")
     name = os.path.basename(os.fspath(source))
     try:
         numbers = [None if value is None else float(value) for value in found]

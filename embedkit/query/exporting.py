@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.errors import EmbedkitError
+from embedkit.errors import EmbedkitError, counted
 from embedkit.rows.table import EmbeddingTable
 
 SHOWN_WORDS, SHOWN_VALUES = 8, 6
@@ -89,7 +89,8 @@ class Exports:
         heads += [str(i) for i in range(min(SHOWN_VALUES, table.vector_size))]
         more = "<p>…</p>" if len(table) > SHOWN_WORDS else ""
         return (
-            f"<p>KeyedVectors: {len(table):,} words, {table.vector_size:,} dimensions</p><table><thead><tr>"
+            f"<p>KeyedVectors: {counted(len(table), 'word')}, "
+            f"{counted(table.vector_size, 'dimension')}</p><table><thead><tr>"
             + "".join(f"<th>{head}</th>" for head in heads)
             + f"</tr></thead><tbody>{''.join(rows)}</tbody></table>{more}"
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
-from embedkit.errors import ConfigError, UnknownWordError
+from embedkit.errors import ConfigError, UnknownWordError, counted
 from embedkit.kernels import thresholds
 from embedkit.query.exporting import Exports
 from embedkit.query.other_names import Answering, attribute_error
@@ -121,7 +121,7 @@ class WordVectors(Exports, metaclass=Answering):
             raise attribute_error(type(self).__name__, name)
 
     def __repr__(self) -> str:
-        return f"<KeyedVectors: {len(self):,} words, {self.vector_size} dimensions>"
+        return f"<KeyedVectors: {counted(len(self), 'word')}, {counted(self.vector_size, 'dimension')}>"
 
     def row(self, word: str) -> int:
         """The row of a word, however its Hangul or accents are composed; -1 where it is not in the vocabulary."""

@@ -25,7 +25,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from embedkit.errors import CorpusError, few_names
+from embedkit.errors import CorpusError, counted, few_names
 
 LARGEST_CELL = 1 << 30
 _DELIMITERS = "\t,;"
@@ -80,7 +80,8 @@ class TextField(NamedTuple):
         if without:
             file = place().rpartition(", line ")[0]
             warnings.warn(
-                f"{file}: {without:,} lines without a text in {self.name!r} count as blank lines", stacklevel=2
+                f"{file}: {counted(without, 'line has', 'lines have')} no text in {self.name!r}: taken for blank",
+                stacklevel=2,
             )
 
 
@@ -196,7 +197,9 @@ def columns_of(
         yield [first[column] for column in columns]
     for row in rows:
         if len(row) != len(first):
-            raise CorpusError(f"{place()}: expected {len(first)} columns as in the first row, found {len(row)}")
+            raise CorpusError(
+                f"{place()}: expected {counted(len(first), 'column')} as in the first row, found {len(row)}"
+            )
         yield [row[column] for column in columns]
 
 

@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from embedkit.errors import EmbedkitError
+from embedkit.errors import EmbedkitError, counted
 from embedkit.files.locations import STDIN, called
 from embedkit.files.urls import is_url
 from embedkit.text.lines import numbered_lines, shortened
@@ -69,7 +69,7 @@ def carried(dictionary: str) -> str:
 
 def without_words(text: str) -> str:
     """A text that names dictionaries, with the number of words for those that are carried along."""
-    return _replaced(text, f"{CARRIED}[A-Za-z0-9_=-]+", lambda words: f"({len(words):,} words)")
+    return _replaced(text, f"{CARRIED}[A-Za-z0-9_=-]+", lambda words: f"({counted(len(words), 'word')})")
 
 
 def same_words(one: Any, other: Any) -> bool:

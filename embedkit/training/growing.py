@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.errors import ConfigError, CorpusError, counted
 from embedkit.options import defaults
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.training.options import CONFIGS, TrainingConfig, family_of, own_first
@@ -114,7 +114,7 @@ def grown(
     mapping[mapping >= 0] = place[mapping[mapping >= 0]]
     vocabulary = Vocabulary([words[row] for row in order.tolist()], np.array(counts, np.int64)[order])
     say(
-        f"{matched:,} of the model's {len(known):,} words stand in the text; {new:,} new words"
+        f"the text has {matched:,} of the model's {counted(len(known), 'word')}; {counted(new, 'new word')}"
         + ("" if known.counts is not None else "; the file has no counts, frequencies are those of the text")
     )
     if known.output_vectors is None:
@@ -137,7 +137,7 @@ def within(corpus: Corpus, compass: KeyedVectors, config: TrainingConfig, say: C
     words = [word for word, has in zip(vocabulary, known, strict=True) if has]
     if not words:
         raise CorpusError("the compass knows none of the text's words: it is trained on the text of all periods")
-    say(f"the compass knows {len(words):,} of the text's {len(vocabulary):,} words; the others are left out")
+    say(f"the compass knows {len(words):,} of the text's {counted(len(vocabulary), 'word')}; the others are left out")
     return _renumbered(corpus, mapping, Vocabulary(words, vocabulary.counts[np.array(known)]), config)
 
 

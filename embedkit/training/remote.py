@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from embedkit.cluster.engine import LATE, Engine
 from embedkit.cluster.shared import machine_here
-from embedkit.errors import CorpusError, EmbedkitError, TrainingError
+from embedkit.errors import CorpusError, EmbedkitError, TrainingError, counted
 from embedkit.progress import Timetable
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.training.remote_figures import Figures
@@ -338,8 +338,8 @@ def train_in_orders(remote: RemoteRun, session: Session) -> KeyedVectors:
     trained = session.train(loop)
     figures = remote.figures()
     run.say(
-        f"{figures['workers']:,} worker{'s' * (figures['workers'] != 1)}, {figures['moved_MB']:,.1f} MB moved; of the "
-        f"time merging and moving {figures['merging_%']:.0f} %, waiting for other workers {figures['waiting_%']:.0f} %"
+        f"{counted(int(figures['workers']), 'worker')}, {figures['moved_MB']:,.1f} MB moved; of the time merging and "
+        f"moving {figures['merging_%']:.0f} %, waiting for other workers {figures['waiting_%']:.0f} %"
     )
     return trained
 

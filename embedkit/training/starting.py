@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, counted
 from embedkit.query.keyed_vectors import KeyedVectors
 
 
@@ -41,8 +41,8 @@ def start_from(init: KeyedVectors, words: Sequence[str], vector_size: int) -> St
     """
     if init.vector_size != vector_size:
         raise ConfigError(
-            f"`init`: its vectors have {init.vector_size} numbers, expected {vector_size}; "
-            f"give `vector_size` {init.vector_size}"
+            f"`init`: its vectors have {counted(init.vector_size, 'number')}, expected {vector_size}; give "
+            f"`vector_size` {init.vector_size}"
         )
     pairs = [(row, init.row(word)) for row, word in enumerate(words) if word in init]
     if not pairs:

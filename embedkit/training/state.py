@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from embedkit.errors import ConfigError, TrainingError
+from embedkit.errors import ConfigError, TrainingError, counted
 from embedkit.files.checkpoint import save_checkpoint, stored_values
 from embedkit.files.resuming import check_same_run, find_checkpoint
 from embedkit.interrupts import Interrupts, held_back
@@ -255,7 +255,7 @@ class Session:
             self.monitor.by_part = {int(part): [float(a), float(b)] for part, a, b in metadata["part_sums"]}
         else:
             self.run.say(
-                f"going on from epoch {step / steps:.1f} with {epochs} epochs instead of {epochs_before}: "
+                f"going on from epoch {step / steps:.1f} with {counted(epochs, 'epoch')} instead of {epochs_before}: "
                 + _what_the_rate_does(work.rate, step / (steps * epochs_before), step / (steps * epochs))
             )
 

@@ -150,7 +150,7 @@ import warnings
 from itertools import islice
 from typing import Any
 
-from embedkit.errors import ConfigError, EmptyCorpusError
+from embedkit.errors import ConfigError, EmptyCorpusError, counted
 from embedkit.options import used
 from embedkit.rows.subwords import LETTER_LENGTHS, SYLLABLE_LENGTHS, default_lengths
 from embedkit.training.options import GloVeConfig, TrainingConfig
@@ -228,7 +228,7 @@ def suited(config: TrainingConfig, vocabulary: Vocabulary, n_tokens: int, run: R
     check_sample(config, vocabulary)
     if decided:
         shown = {name: f"{name.replace('_', ' ')} {getattr(config, name):g}" for name in decided}
-        shown |= {"epochs": f"{config.epochs} epochs", "center": "centred"}
+        shown |= {"epochs": counted(config.epochs, "epoch"), "center": "centred"}
         script = ", mostly Hangul" if much_hangul and _has_hangul_defaults(config) else ""
         different = f", {len(vocabulary):,} different" if "sample" in decided else ""
         why = f"suits a corpus of {_shown(n_tokens)} words{different}{script}"

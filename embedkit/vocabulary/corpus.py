@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedkit.errors import ConfigError, CorpusError, EmptyCorpusError
+from embedkit.errors import ConfigError, CorpusError, EmptyCorpusError, counted
 from embedkit.kernels import SENTENCE_END
 from embedkit.progress import ProgressCallback
 from embedkit.text.reading import Sources, kept, short_name
@@ -67,7 +67,10 @@ class Corpus:
         self.options = dict(options or {})
 
     def __repr__(self) -> str:
-        return f"Corpus({self.n_tokens} tokens, {self.n_sentences} sentences, {len(self.vocabulary)} words)"
+        return (
+            f"Corpus({counted(self.n_tokens, 'token')}, {counted(self.n_sentences, 'sentence')}, "
+            f"{counted(len(self.vocabulary), 'word')})"
+        )
 
     @classmethod
     def from_text(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from embedkit.errors import ConfigError, CorpusError, FormatError
+from embedkit.errors import ConfigError, CorpusError, FormatError, counted
 from embedkit.files.atomic import atomic_open
 from embedkit.text.lines import numbered_lines, shortened
 from embedkit.text.reading import SNIFFED_BYTES, short_name
@@ -45,7 +45,7 @@ class Vocabulary:
         self.key_to_index = WordIndex(self.index_to_key)
         self.counts = np.asarray(counts, dtype=np.int64)
         if len(self.index_to_key) != len(self.counts):
-            raise ValueError(f"{len(self.index_to_key)} words but {len(self.counts)} counts")
+            raise ValueError(f"{counted(len(self.index_to_key), 'word')} but {counted(len(self.counts), 'count')}")
 
     @classmethod
     def from_counts(
@@ -101,7 +101,7 @@ class Vocabulary:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Vocabulary({len(self)} words, {self.total} tokens)"
+        return f"Vocabulary({counted(len(self), 'word')}, {counted(self.total, 'token')})"
 
     def keep_probabilities(self, sample: float) -> np.ndarray:
         """The probability that subsampling keeps a token of each word, float32 (n_words,).
@@ -234,8 +234,8 @@ def nothing_left(n_distinct: int, largest: int, min_count: int, name: str = "the
     if n_distinct == 0:
         return no_words(name)
     return CorpusError(
-        f"no word occurs {min_count} times: {name} has {n_distinct:,} distinct words and the most frequent one "
-        f"occurs {largest:,} time{'s' if largest != 1 else ''}; lower `min_count` or give more text"
+        f"no word occurs {counted(min_count, 'time')}: {name} has {counted(n_distinct, 'distinct word')} and the most "
+        f"frequent one occurs {counted(largest, 'time')}; lower `min_count` or give more text"
     )
 
 

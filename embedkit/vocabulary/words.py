@@ -14,7 +14,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from embedkit.errors import EmbedkitError, FormatError
+from embedkit.errors import EmbedkitError, FormatError, counted
 
 DICT_AFTER = 2000
 DECODE_BLOCK = 65536
@@ -83,11 +83,11 @@ class Words(Sequence[str]):
             raise FormatError("expected words as one row of bytes and one row of int64 offsets")
         n = len(offsets) - 1
         if n < 0 or offsets[0] < 0 or (np.diff(offsets) < 0).any() or offsets[-1] > len(blob):
-            raise FormatError(f"the offsets of the words do not cut {len(blob)} bytes into {n} words")
+            raise FormatError(f"the offsets of the words do not cut {len(blob)} bytes into {counted(n, 'word')}")
         if order is not None and (
             order.dtype.kind != "i" or order.shape != (n,) or (n and (order.min() < 0 or order.max() >= n))
         ):
-            raise FormatError(f"the order of the words does not name {n} words")
+            raise FormatError(f"the order of the words does not name {counted(n, 'word')}")
         return cls(blob, offsets, order)
 
     @property
@@ -138,7 +138,7 @@ class Words(Sequence[str]):
         if row < 0:
             row += len(self)
         if not 0 <= row < len(self):
-            raise IndexError(f"row {index} of {len(self)} words")
+            raise IndexError(f"row {index} of {counted(len(self), 'word')}")
         return self.encoded(row).decode("utf-8", "surrogateescape")
 
     def __iter__(self) -> Iterator[str]:
@@ -157,7 +157,7 @@ class Words(Sequence[str]):
 
     def __repr__(self) -> str:
         shown = ", ".join(repr(word) for word in self[:3])
-        return f"<{len(self)} words: {shown}{', …' if len(self) > 3 else ''}>"
+        return f"<{counted(len(self), 'word')}: {shown}{', …' if len(self) > 3 else ''}>"
 
     def _slices(self, start: int, stop: int) -> Iterator[bytes]:
         for low in range(start, stop, DECODE_BLOCK):

@@ -111,6 +111,6 @@ def test_the_commands(vectors, tmp_path, capsys):
     out, err = capsys.readouterr()
     found = weat(vectors, TARGETS, ATTRIBUTES)
     assert json.loads(out)["effect_size"] == found.effect_size and json.loads(out)["exact"] is True
-    assert err == "note: 1 words without a vector are left out: nowhere\n"
+    assert err == "note: 1 word without a vector left out: nowhere\n"
     assert main(["bias", model, *sets, "--words", "-q"]) == 0
     assert capsys.readouterr().out.splitlines()[0] == f"king\t{found.associations['king']:.4f}"

@@ -262,7 +262,7 @@ def test_analogies_in_sections(tmp_path):
     ("text", "place"),
     [
         (": s\na b c d\na b c\n", "line 3"),
-        (": s\na b c d e\n", "1 lines of more than four words left out, the first at .* line 2"),
+        (": s\na b c d e\n", "1 line of more than four words left out, the first at .* line 2"),
         (": s\n", "found none"),
         ("", "found none"),
     ],

@@ -158,7 +158,7 @@ def test_convert_of_a_broken_file_leaves_nothing_behind(run, tmp_path):
     status, _, err = run("convert", tmp_path / "bad.txt", tmp_path / "out.safetensors")
     assert status == 1
     assert err == (
-        f"embedkit: error: {tmp_path / 'bad.txt'}, line 3: expected a word and 2 values, found 1 values after 'bbbb'; "
+        f"embedkit: error: {tmp_path / 'bad.txt'}, line 3: expected a word and 2 values, found 1 value after 'bbbb'; "
         "--skip-bad-rows leaves such rows out\n"
     )
     assert [p.name for p in tmp_path.iterdir()] == ["bad.txt"]

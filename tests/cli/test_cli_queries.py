@@ -198,7 +198,7 @@ def test_warnings_are_one_line_on_standard_error(ask, tmp_path):
     (tmp_path / "m.txt").write_text("a 1 2\na 3 4\nb 5 6\n")
     status, rows, err = ask("similar", tmp_path / "m.txt", "a")
     assert (status, len(rows)) == (0, 1)
-    assert err == f"embedkit: warning: {tmp_path / 'm.txt'}: 1 rows repeat a word; the first of each is kept: 'a'\n"
+    assert err == f"embedkit: warning: {tmp_path / 'm.txt'}: 1 row repeats a word; the first of each is kept: 'a'\n"
 
 
 def test_one_query_imports_neither_numba_nor_rich(model):

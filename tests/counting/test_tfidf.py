@@ -204,7 +204,7 @@ def test_the_command_learns_and_applies(tmp_path):
     options = ["--ngrams", 1, 2, "--max-df", 0.5, "--stop-words", "on,의", "--save-model", tmp_path / "m"]
     embedkit("tfidf", tmp_path / "a.txt", "-o", tmp_path / "a.npz", *options)
     done = embedkit("tfidf", tmp_path / "b.txt", "-o", tmp_path / "b.npz", "--apply", tmp_path / "m")
-    assert "1 of 3 documents hold no term of the model" in done.stderr
+    assert "no term of the model in 1 of 3 documents" in done.stderr
     with np.load(tmp_path / "a.npz") as a, np.load(tmp_path / "b.npz") as b:
         assert a["words"].tolist() == b["words"].tolist() and "서울 밤" in a["words"]
         assert (b["shape"] == [3, len(a["words"])]).all()

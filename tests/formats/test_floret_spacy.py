@@ -75,7 +75,7 @@ def test_damaged_spacy_folders(tmp_path):
     shutil.copytree(GOLDEN / "spacy", path)
     strings = json.loads((path / "strings.json").read_text())
     (path / "strings.json").write_text(json.dumps([word for word in strings if word != "king"]))
-    with pytest.warns(UserWarning, match="1 of 5 keys are of no string in strings.json"):
+    with pytest.warns(UserWarning, match="no string in strings.json for 1 of 5 keys"):
         assert "king" not in load(path)
     (path / "strings.json").write_text("{}")
     with pytest.raises(FormatError, match="expected a list of strings"):

@@ -45,7 +45,7 @@ def test_a_bad_row_is_refused_with_the_way_on(bad, told, header, kernel, tmp_pat
     path = put(tmp_path, header + b"the 1 2\ncat 3 4\n" + bad + "여왕 5 6\n".encode())
     with pytest.raises(FormatError, match=told):
         load(path)
-    with pytest.warns(UserWarning, match=rf"1 rows left out: .*{told}"):
+    with pytest.warns(UserWarning, match=rf"1 row left out: .*{told}"):
         model = load(path, skip_bad_rows=True)
     assert list(model) == ["the", "cat", "여왕"]
     np.testing.assert_array_equal(model.vectors, [[1, 2], [3, 4], [5, 6]])
@@ -79,7 +79,7 @@ def test_a_binary_file_that_was_cut_off(tmp_path):
     path = put(tmp_path, content[:-8])
     with pytest.raises(FormatError, match=r"cut off.*`skip_bad_rows` takes the rows that are whole"):
         load(path)
-    with pytest.warns(UserWarning, match="1 rows left out: cut off or damaged in row 2 of 3"):
+    with pytest.warns(UserWarning, match="1 row left out: cut off or damaged in row 2 of 3"):
         np.testing.assert_array_equal(load(path, skip_bad_rows=True).vectors, rows[:2])
 
 
@@ -90,7 +90,7 @@ def test_a_word_of_white_space_does_not_shift_the_rows_behind_it(word, end, tmp_
     path = put(tmp_path, content)
     with pytest.raises(FormatError, match=r"row 2: expected a word, found .*`skip_bad_rows` leaves such rows out"):
         load(path)
-    with pytest.warns(UserWarning, match="1 rows left out: row 2"):
+    with pytest.warns(UserWarning, match="1 row left out: row 2"):
         model = load(path, skip_bad_rows=True)
     assert list(model) == ["the", "cat", "dog", "왕"]
     np.testing.assert_array_equal(model.vectors, rows[[0, 1, 3, 4]])
@@ -136,7 +136,7 @@ def test_rows_of_nan_in_files_that_are_not_parsed(kind, tmp_path):
         path.write_bytes(content)
     with pytest.raises(FormatError, match=r"'b'.*expected finite numbers.*`skip_bad_rows`|'b' \(row 1\)"):
         load(path, **options).vectors[:]
-    with pytest.warns(UserWarning, match=r"1 rows left out: row 1 \('b'\)"):
+    with pytest.warns(UserWarning, match=r"1 row left out: row 1 \('b'\)"):
         model = load(path, skip_bad_rows=True, **options)
     assert list(model) == ["a", "c", "d"]
     assert np.isfinite(model.vectors[:]).all()
@@ -201,7 +201,7 @@ def test_rows_of_nan_in_binaries(tmp_path):
     path = put(tmp_path, bytes(content), "bad.bin")
     with pytest.raises(FormatError, match=r"row 1 .*`skip_bad_rows`"):
         load(path)
-    with pytest.warns(UserWarning, match="1 rows left out"):
+    with pytest.warns(UserWarning, match="1 row left out"):
         assert list(load(path, skip_bad_rows=True)) == ["a", "c"]
 
 
@@ -253,7 +253,7 @@ def test_the_command_line(tmp_path, capsys):
     assert main(["similar", str(path), "the", "--skip-bad-rows"]) == 0
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 2
-    assert "1 rows left out: line 4" in err
+    assert "1 row left out: line 4" in err
     assert main(["similar", str(path), "the", "--limit", "2"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
     korean = put(tmp_path, "왕 1 2\n여왕 3 4\n".encode("cp949"), "k.txt")
@@ -312,7 +312,7 @@ def test_words_of_a_fasttext_file_that_become_equal(tmp_path):
         words, own, counts=[3, 2, 1], word_rows=own, subwords=Subwords("chars", 3, 6, 20), ngram_vectors=ngrams
     ).save(tmp_path / "m.bin")
     plain = load(tmp_path / "m.bin").vectors[:]
-    with pytest.warns(UserWarning, match="1 rows repeat a word; the first of each is kept: 'a\ufffd'"):
+    with pytest.warns(UserWarning, match="1 row repeats a word; the first of each is kept: 'a\ufffd'"):
         model = load(tmp_path / "m.bin", encoding_errors="replace")
     assert list(model) == ["a\ufffd", "b"]
     np.testing.assert_array_equal(model.vectors[:], plain[[0, 2]])

@@ -191,7 +191,7 @@ def test_what_the_tokenizer_cannot_do_is_told(model, tmp_path):
     spaced = KeyedVectors(["new york", "[UNK]"], ROWS[:2], config={"tokenizer": "korean"})
     with pytest.warns(UserWarning) as told:
         spaced.save(tmp_path / "m", "static-embedding")
-    assert {"1 words hold white space" in str(w.message) or "tokenizer korean" in str(w.message) for w in told} == {
+    assert {"1 word holds white space" in str(w.message) or "tokenizer korean" in str(w.message) for w in told} == {
         True
     }
     assert len(told) == 2 and list(load(tmp_path / "m")) == ["new york", "[UNK]"]

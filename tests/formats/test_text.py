@@ -143,7 +143,7 @@ def test_words_with_spaces_are_counted_from_the_right(tmp_path, parser):
 @pytest.mark.parametrize(
     "content, message",
     [
-        ("a 1 2\nb 1\nc 1 2\n", "line 2: expected a word and 2 values, found 1 values after 'b'"),
+        ("a 1 2\nb 1\nc 1 2\n", "line 2: expected a word and 2 values, found 1 value after 'b'"),
         ("a 1.0 2.0\nb 1.0 2.0 3.0\nc 1.0 2.0\n", "line 2: expected 2 values after 'b', found 3"),
         ("a 1 2\nb 1 x\nc 1 2\n", "line 2: expected a number as value 2 of 2, found 'x'"),
         ("a 1 2\nb 1 1_0\nc 1 2\n", "line 2: expected a number as value 2 of 2, found '1_0'"),
@@ -163,7 +163,7 @@ def test_malformed_lines_name_the_place(tmp_path, parser, content, message):
     "content, message",
     [
         ("3 2\na 1 2\nb 1 2\n", "cut off: the header promises 3 words|expected 3 words as the header says, found 2"),
-        ("1 2\na 1 2\nb 1 2\n", "expected 1 words as the header says, found more"),
+        ("1 2\na 1 2\nb 1 2\n", "expected 1 word as the header says, found more"),
         ("one 2\na 1 2\n", "line 1: expected two whole numbers"),
     ],
 )

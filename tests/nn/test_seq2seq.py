@@ -286,7 +286,7 @@ def test_commands_and_other_bad_input(tmp_path, capsys):
         ["3", "1"],
         ["3", "2"],
     ]
-    assert captured.err.endswith(": line 2 is too long, 1001 tokens of at most 1000: split it into sentences\n")
+    assert captured.err.endswith(": line 2 is too long, 1,001 tokens of at most 1,000: split it into sentences\n")
     assert main(["seq2seq", "predict", model, str(lines), "--n-best", "9"]) == 2
     assert "--n-best" in capsys.readouterr().err
     assert main(["seq2seq", "predict", model, str(data), "--max-tokens", "2"]) == 0

@@ -83,7 +83,7 @@ def test_json_lines_without_a_text_are_blank_lines_when_asked_for(tmp_path):
     path.write_text("\n".join(map(json.dumps, records)) + "\n", encoding="utf-8")
     with pytest.raises(CorpusError, match=r"line 2: .*null; `json_missing` skip"):
         list(read_lines(path, "text"))
-    with pytest.warns(UserWarning, match="3 lines without a text in 'text' count as blank lines"):
+    with pytest.warns(UserWarning, match="3 lines have no text in 'text': taken for blank"):
         assert list(read_lines(path, "skip:text")) == ["a b", "", "", "c d", ""]
     path.write_text('{"text": 5}\n', encoding="utf-8")
     with pytest.raises(CorpusError, match="must be a string or a list"):
@@ -119,7 +119,7 @@ def test_commands_take_columns_and_skip(tmp_path, monkeypatch, capsys):
     assert main(["vocab", "t.jsonl", "--json-field", "text"]) == 1
     assert "--json-missing skip passes over null" in capsys.readouterr().err
     assert main(["vocab", "t.jsonl", "--json-field", "text", "--json-missing", "skip"]) == 0
-    assert "1 lines without a text in 'text' count as blank lines" in capsys.readouterr().err
+    assert "1 line has no text in 'text': taken for blank" in capsys.readouterr().err
     assert main(["vocab", "t.jsonl", "--json-missing", "skip"]) == 2
     assert "--json-missing has no effect without --json-field" in capsys.readouterr().err
     assert main(["vocab", "t.csv", "--column", "text", "--json-field", "text"]) == 2

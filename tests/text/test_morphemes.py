@@ -185,7 +185,7 @@ def test_whatever_python_makes_keeps_the_words_and_no_path(kept, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     Path("words.txt").write_text("뚜땨\tNNG\n", encoding="utf-8")
     Path("a.txt").write_text(f"{LINE}\n" * 30, encoding="utf-8")
-    assert {without_words(name) for name in kept()} == {"morphemes:dictionary=(1 words)"}
+    assert {without_words(name) for name in kept()} == {"morphemes:dictionary=(1 word)"}
 
 
 def test_a_model_of_an_older_version_says_which_dictionary_is_missing(tmp_path, capsys):
@@ -225,8 +225,8 @@ def test_a_run_goes_on_whose_checkpoint_names_the_file_of_the_same_words(train, 
     with monkeypatch.context() as earlier:  # versions that kept the path
         earlier.setattr("embedkit.text.morphemes.carried", str)
         train("morphemes:dictionary=words.txt", 1, checkpoint="run")
-    with pytest.raises(TrainingError, match=r"was 'morphemes:dictionary=words.txt', is 'morphemes:.*=\(1 words\)'"):
+    with pytest.raises(TrainingError, match=r"was 'morphemes:dictionary=words.txt', is 'morphemes:.*=\(1 word\)'"):
         train(other, 2, checkpoint="run", resume=True)
     train(words, 2, checkpoint="run", resume=True)
-    with pytest.raises(TrainingError, match=r"`tokenizer` was another 'morphemes:dictionary=\(1 words\)'"):
+    with pytest.raises(TrainingError, match=r"`tokenizer` was another 'morphemes:dictionary=\(1 word\)'"):
         train(other, 3, checkpoint="run", resume=True)

@@ -33,7 +33,9 @@ def test_the_words_of_dictionaries_are_counted(words):
 def test_a_dictionary_too_long_to_be_carried_is_one_line(words, monkeypatch):
     long = carried(words)
     monkeypatch.setattr(user_dictionary, "LARGEST", 16)
-    with pytest.raises(EmbedkitError, match=r"words\.txt: the model keeps a user dictionary, so expected at most 16 bytes .* found 27"):
+    with pytest.raises(
+        EmbedkitError, match=r"words\.txt: the model keeps a user dictionary, so expected at most 16 bytes .* found 27"
+    ):
         carried(words)
     with pytest.raises(EmbedkitError, match="damaged"):
         load_dictionary(None, long)

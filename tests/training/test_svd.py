@@ -254,7 +254,7 @@ def test_the_weights_themselves_as_a_sparse_file(tmp_path, capsys, given, suffix
         rows, columns, values = np.loadtxt(out, skiprows=2).T
         found[rows.astype(int) - 1, columns.astype(int) - 1] = values
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
-    assert f"{np.count_nonzero(expected):,} of {np.count_nonzero(table):,} cells are above 0" in capsys.readouterr().err
+    assert f"{np.count_nonzero(expected):,} of {np.count_nonzero(table):,} cells above 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import load, reading_options
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, counted
 
 
 @click.command(epilog="Example: embedkit align ko.vec en.vec --dictionary ko-en.tsv -o out.vec")
@@ -71,7 +71,7 @@ def align(
     with progress_bar(quiet) as progress:
         found = rotate(a, b, pairs, held_out=held_out, restrict_vocab=restrict_vocab, seed=seed, progress=progress)
     skipped = f", {found.skipped} skipped with an unknown word" if found.skipped else ""
-    note(f"{found.used} pairs used{skipped}", quiet)
+    note(f"{counted(found.used, 'pair')} used{skipped}", quiet)
     if found.used < a.vector_size:
         note(f"note: fewer pairs than the {a.vector_size} dimensions leave the rotation partly open", quiet)
     with Results(["method", "p_at_1", "p_at_5", "p_at_10", "queries"], as_json, header=True) as results:
@@ -79,4 +79,6 @@ def align(
             results.row(row.method, *(value if row.queries else None for value in row.precision), row.queries)
     if output:
         save(found.vectors, output)
-        note(f"{output}: {len(found.vectors):,} words, {found.vectors.vector_size} dimensions", quiet)
+        note(
+            f"{output}: {counted(len(found.vectors), 'word')}, {counted(found.vectors.vector_size, 'dimension')}", quiet
+        )

@@ -12,6 +12,7 @@ from embedkit.cli.shared.options import given, json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.reading import load, reading_options_beside
 from embedkit.cli.shared.words import word_list
+from embedkit.errors import counted
 from embedkit.options import listed
 
 
@@ -76,7 +77,7 @@ def bias(
             else:
                 missing.append(word)
     if missing:
-        note(f"note: {len(missing)} words without a vector are left out: {', '.join(missing[:10])}", quiet)
+        note(f"note: {counted(len(missing), 'word')} without a vector left out: {', '.join(missing[:10])}", quiet)
     found = weat(vectors, (sets[0], sets[1]), (sets[2], sets[3]), permutations=permutations, seed=seed)
     idle = given(["permutations", "seed"]) if found.exact else []
     if idle:

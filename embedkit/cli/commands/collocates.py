@@ -12,7 +12,7 @@ from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.text_fields import unit_option
 from embedkit.counting.association import MEASURES
-from embedkit.errors import UnknownWordError
+from embedkit.errors import UnknownWordError, counted
 
 
 @click.command(epilog="Example: embedkit collocates corpora/en.txt king queen --measure logdice")
@@ -96,7 +96,10 @@ def collocates(
                 status = 1
                 continue
             if not found:
-                note(f"note: nothing stands {min_count} times or more near {word}; --min-count 1 shows all", quiet)
+                note(
+                    f"note: nothing stands {counted(min_count, 'time')} or more near {word}; --min-count 1 shows all",
+                    quiet,
+                )
             for one in found:
                 count = int(one.count) if one.count.is_integer() else one.count
                 results.row(word, one.word, count, one.expected, one.log_likelihood, one.mi, one.t, one.log_dice)

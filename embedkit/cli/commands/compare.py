@@ -9,6 +9,7 @@ from embedkit.cli.shared.options import json_option, quiet_option, topn_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import load, reading_options
+from embedkit.errors import counted
 
 
 @click.command(epilog="Example: embedkit compare before.safetensors after.safetensors --changed 20")
@@ -45,8 +46,8 @@ def compare(first: str, second: str, topn: int, changed: int, restrict_vocab: in
 
     with progress_bar(quiet) as progress:
         found = compare_models(load(first), load(second), topn=topn, restrict_vocab=restrict_vocab, progress=progress)
-    left_out = f"; {found.zeros} words with a zero vector left out" if found.zeros else ""
-    note(f"{len(found.words)} words in both, {topn} neighbours each{left_out}", quiet)
+    left_out = f"; {counted(found.zeros, 'word')} with a zero vector left out" if found.zeros else ""
+    note(f"{counted(len(found.words), 'word')} in both, {counted(topn, 'neighbour')} each{left_out}", quiet)
     columns = ["word", "overlap", "jaccard", "second_order", "only_a", "only_b"]
     with Results(columns, as_json, header=True) as results:
         results.row("(mean)", found.overlap.mean(), found.jaccard.mean(), found.second_order.mean(), None, None)

@@ -10,6 +10,7 @@ from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.text_fields import field_options
+from embedkit.errors import counted
 from embedkit.text.reading import short_name
 
 SHOWN_AT_ONCE = 500  # rows of a table on a terminal
@@ -77,5 +78,5 @@ def concordance(
         warn(f"nothing matches {query!r} in {short_name(corpus)}")
         return 1
     stopped = f"stopped at the limit of {limit:,}: " if n == limit else ""
-    note(f"{stopped}{n:,} match{'' if n == 1 else 'es'} in {len(files):,} file{'' if len(files) == 1 else 's'}", quiet)
+    note(f"{stopped}{counted(n, 'match', 'matches')} in {counted(len(files), 'file')}", quiet)
     return 0

@@ -12,6 +12,7 @@ from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import note, print_json
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import reading, row_options
+from embedkit.errors import counted
 from embedkit.files.outputs import is_standard_output
 from embedkit.formats import FORMATS
 from embedkit.query.storing import convert as convert_file
@@ -106,4 +107,4 @@ def convert(
         )
     if as_json:
         print_json({"file": target, "words": len(vectors), "vector_size": vectors.vector_size})
-    note(f"{target}: {len(vectors):,} words, {vectors.vector_size} dimensions", quiet)
+    note(f"{target}: {counted(len(vectors), 'word')}, {counted(vectors.vector_size, 'dimension')}", quiet)

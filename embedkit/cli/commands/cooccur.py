@@ -23,7 +23,7 @@ from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.text_fields import unit_option
 from embedkit.cli.shared.words import word_list
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, counted
 from embedkit.files.locations import is_file
 from embedkit.files.urls import is_url, shown
 
@@ -186,7 +186,7 @@ def cooccur(
                 folder=temporary,
                 progress=progress,
             )
-            note(f"{output}: {cells:,} cells from {len(corpus)} files", quiet)
+            note(f"{output}: {counted(cells, 'cell')} from {counted(len(corpus), 'file')}", quiet)
             return
         if output is None or ppmi:
             options = {
@@ -219,7 +219,7 @@ def cooccur(
                 workers=workers,
                 **reading,
             )
-            note(f"{output}: {cells:,} cells", quiet)
+            note(f"{output}: {counted(cells, 'cell')}", quiet)
             if not table and not ratio:
                 return
             from embedkit.counting.files import load
@@ -374,7 +374,7 @@ def _write_weights(
     save_matrix(matrix, output, counts.vocabulary.index_to_key)
     if save_vocab:
         counts.vocabulary.save(save_vocab)
-    note(f"{output}: {len(matrix.values):,} of {len(counts):,} cells are above 0", quiet)
+    note(f"{output}: {len(matrix.values):,} of {counted(len(counts), 'cell')} above 0", quiet)
 
 
 def _print_table(counts: Cooccurrences, words: list[str] | None, as_json: bool) -> None:

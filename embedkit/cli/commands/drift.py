@@ -12,7 +12,7 @@ from embedkit.cli.shared.options import json_option, quiet_option, refuse, topn_
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import load, reading_options
-from embedkit.errors import ConfigError, UnknownWordError
+from embedkit.errors import ConfigError, UnknownWordError, counted
 
 FLOOR = 50
 
@@ -83,9 +83,9 @@ def drift(
     loaded = [load(model) for model in models]
     halves = None if baseline is None else (load(baseline[0]), load(baseline[1]))
     if min_count is None:
-        counted = all(model.counts is not None for model in (*loaded, *(halves or ())))
-        min_count = FLOOR if counted else 0
-        if not counted:
+        all_counted = all(model.counts is not None for model in (*loaded, *(halves or ())))
+        min_count = FLOOR if all_counted else 0
+        if not all_counted:
             note("note: not all models carry counts: rare words, whose vectors are noise, take part", quiet)
     with progress_bar(quiet) as progress:
         found = compare(
@@ -98,7 +98,7 @@ def drift(
         )
     if align is None and has_compass([*loaded, *(halves or ())]):
         note("note: the models have one compass: they are compared as they are", quiet)
-    note(f"{len(found.words):,} words in all periods, of count {min_count} or more", quiet)
+    note(f"{counted(len(found.words), 'word')} in all periods, of count {min_count} or more", quiet)
     if baseline is None:
         note("note: without --baseline nobody knows how much of this is noise", quiet)
     names = [Path(model).stem for model in models]
@@ -137,7 +137,7 @@ def drift(
             noise=found.baseline,
             say=lambda message: note(f"note: {message}", quiet),
         )
-        note(f"{output}: {len(chosen)} of {len(words)} words over {len(names)} periods", quiet)
+        note(f"{output}: {len(chosen)} of {counted(len(words), 'word')} over {len(names)} periods", quiet)
     return status
 
 

@@ -19,7 +19,7 @@ from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import load, reading_options
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, counted
 
 if TYPE_CHECKING:
     from embedkit.analysis.evaluation import AnalogiesResult, PairsResult
@@ -227,7 +227,10 @@ def evaluate(
         (row[0], row[1], row[7], row[8]) for row in rows if _kind(row) == "pairs"
     ):
         if 0 < used < FEW_PAIRS:
-            warn(f"{name}: only {used} of {total} pairs of {test} are covered: too few to mean anything", "warning")
+            warn(
+                f"{name}: only {used} of {counted(total, 'pair')} of {test} are covered: too few to mean anything",
+                "warning",
+            )
     empty = dict.fromkeys((row[0], row[1]) for row in rows if row[7] == 0 and row[2] in (None, "total"))
     for name, test in empty:
         warn(f"{name}: no line of {test} has all its words in the vocabulary")

@@ -13,7 +13,7 @@ from embedkit.cli.shared.options import encoding_errors, encoding_option, json_o
 from embedkit.cli.shared.output import note, print_json, print_line
 from embedkit.cli.shared.queries import query_batches, questions
 from embedkit.cli.shared.telling import ZEROS, Unknown
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, counted
 from embedkit.files.atomic import atomic_open
 from embedkit.formats.npy import NpyWriter
 from embedkit.formats.text_rows import format_rows
@@ -81,7 +81,7 @@ def infer(
                 unknown.count_vectors(rows)
                 writer.add(rows)
             writer.finish()
-        note(f"{npy}: {writer.n_rows:,} rows, {writer.vector_size} dimensions", quiet)
+        note(f"{npy}: {counted(writer.n_rows, 'row')}, {counted(writer.vector_size, 'dimension')}", quiet)
     else:
         n = 0
         for lines, rows in batches:

@@ -11,6 +11,7 @@ from embedkit.cli.shared.options import corpus_options, json_option, quiet_optio
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.counting.keyness import MEASURES
+from embedkit.errors import counted
 
 
 @click.command(epilog="Example: embedkit keyness corpora/en_questions.txt corpora/en.txt --tokenizer words --topn 10")
@@ -61,9 +62,9 @@ def keyness(
     with progress_bar(quiet) as progress:
         both = [count_words([path], workers=workers, progress=progress, **reading) for path in (corpus, reference)]
     found = find(*both, measure=measure, min_count=min_count, topn=topn)
-    note(f"{both[0].total:,} words in {corpus}, {both[1].total:,} in {reference}", quiet)
+    note(f"{counted(both[0].total, 'word')} in {corpus}, {both[1].total:,} in {reference}", quiet)
     if not found:
-        why = f"more frequent in {corpus} than in {reference}, and there {min_count} times or more"
+        why = f"more frequent in {corpus} than in {reference}, and there {counted(min_count, 'time')} or more"
         note(f"note: no word is {why}; --min-count 1 takes rare ones", quiet)
     columns = ["word", "count_a", "count_b", "per_million_a", "per_million_b", "log_likelihood", "log_ratio", "bic"]
     with Results(columns, as_json, header=True) as results:

@@ -46,7 +46,7 @@ from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.queries import answer_lines, questions
 from embedkit.cli.shared.telling import GUESSES, NOTHING, Unknown
 from embedkit.cli.shared.tokenizing import TOKENIZER
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, counted
 from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.models.language_training import LANGUAGE_TRAINING
@@ -298,7 +298,7 @@ def vectors(
         table = np.concatenate([*found, np.zeros((0, language_model.width), np.float32)])
         with atomic_open(npy) as stream:
             np.save(stream, table)
-        note(f"{npy}: {len(table)} vectors of {table.shape[1]}", quiet)
+        note(f"{npy}: {counted(len(table), 'vector')} of {table.shape[1]}", quiet)
     unknown.tell()
 
 

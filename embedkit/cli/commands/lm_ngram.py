@@ -37,6 +37,7 @@ from embedkit.cli.shared.queries import answer_lines, questions
 from embedkit.cli.shared.telling import GUESSES, Unknown
 from embedkit.cli.shared.text_fields import unit_option
 from embedkit.counting.ngram import SMOOTHED_BY_K, SMOOTHINGS, NgramModel
+from embedkit.errors import counted
 
 
 @click.command(epilog="Example: embedkit lm train corpus.txt -o lm.safetensors --model ngram --order 3")
@@ -109,7 +110,9 @@ def train(
         )
     ngrams.save(output)
     sizes = ", ".join(f"{len(level.keys):,} of {n}" for n, level in enumerate(ngrams.levels, 1))
-    note(f"{output}: {encoded.n_tokens:,} tokens, {len(ngrams.words):,} words; n-grams: {sizes}", quiet)
+    note(
+        f"{output}: {counted(encoded.n_tokens, 'token')}, {counted(len(ngrams.words), 'word')}; n-grams: {sizes}", quiet
+    )
 
 
 @click.command(epilog="Example: embedkit lm evaluate lm.safetensors test.txt --sentences")

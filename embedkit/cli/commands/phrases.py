@@ -15,6 +15,7 @@ from embedkit.cli.shared.output import Results, note, print_text
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.text_fields import unit_option
 from embedkit.cli.shared.words import word_list
+from embedkit.errors import counted
 
 _FINDING = ("threshold", "npmi", "min_count", "delta", "passes", "delimiter", "connector_words")
 
@@ -151,7 +152,7 @@ def phrases(
         else:
             with atomic_open(output, streamed=True) as stream:
                 stream.writelines(text)
-    note(f"{sum(map(len, found)):,} phrases{f' of {apply}' if apply else ''}", quiet)
+    note(f"{counted(sum(map(len, found)), 'phrase')}{f' of {apply}' if apply else ''}", quiet)
 
 
 def _connector_words(given: str | None) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from embedkit.cli.shared.options import given, json_option, quiet_option, refuse
 from embedkit.cli.shared.output import note, print_json, print_line
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import load, reading_options, refuse_reading
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, counted
 from embedkit.plotting.canvas import check_target
 from embedkit.text.escaping import escape
 
@@ -159,7 +159,7 @@ def plot(
         draw_curves(logs, str(output), **look)
         if as_json:
             print_json({"file": output, "runs": len(logs)})
-        note(f"{output}: training curves of {len(logs)} run{'s' * (len(logs) > 1)}", quiet)
+        note(f"{output}: training curves of {counted(len(logs), 'run')}", quiet)
     elif cooccurrences:
         from embedkit.plotting.heatmap import counts_among, draw_heatmap, read_counts
 
@@ -276,7 +276,7 @@ def _draw_words(
     with progress_bar(quiet) as progress:
         points, shares = project(chosen.vectors, method, perplexity, progress)
     how = f"PCA, {sum(shares):.0%} of the variance" if shares else f"t-SNE, perplexity {perplexity:g}"
-    wrote = f"{len(chosen.words):,} of {len(vectors):,} words, {how}"
+    wrote = f"{len(chosen.words):,} of {counted(len(vectors), 'word')}, {how}"
     if output is None and as_json:
         from embedkit.plotting.table import rows_of
 
@@ -316,7 +316,9 @@ def _draw_words(
     note(f"{output}: {wrote}", quiet)
     if left_out:
         note(
-            f"note: {left_out} of {len(chosen.words)} labels found no room; fewer words or a larger --size help", quiet
+            f"note: {left_out} of {counted(len(chosen.words), 'label')} found no room; fewer words or a larger --size "
+            "help",
+            quiet,
         )
 
 

@@ -13,7 +13,7 @@ from embedkit.cli.shared.features import load_features
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import chain, json_option, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import Results, note, print_json, print_line
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, counted
 
 if TYPE_CHECKING:
     from embedkit.nn.models.showing import Heat, Panel
@@ -43,7 +43,7 @@ def _image(path: str | None, number: int) -> Any:
         return None
     features = load_features(path, "`features`")
     if number > len(features):
-        raise ConfigError(f"`image` {number} is beyond the {len(features)} images of {path}")
+        raise ConfigError(f"`image` {number} is beyond the {counted(len(features), 'image')} of {path}")
     return features[number - 1]
 
 

@@ -13,7 +13,7 @@ from embedkit.cli.shared.output import note, note_empty, print_json
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.text_fields import unit_option
 from embedkit.cli.shared.words import word_list
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, counted
 from embedkit.text.reading import short_name
 
 _TERMS = ("ngrams", "stop_words", "min_df", "max_df")
@@ -179,7 +179,7 @@ def tfidf(
             model.save(save_model)
         bare = int((matrix.offsets[1:] == matrix.offsets[:-1]).sum())
         if apply and bare:
-            note(f"note: {bare:,} of {matrix.shape[0]:,} documents hold no term of the model", quiet)
+            note(f"note: no term of the model in {bare:,} of {counted(matrix.shape[0], 'document')}", quiet)
     if not matrix.shape[0]:
         note_empty(short_name(corpus))
     save_matrix(matrix, output, vocabulary.index_to_key)
@@ -188,4 +188,8 @@ def tfidf(
     if as_json:
         n_documents, n_words = matrix.shape
         print_json({"file": output, "documents": n_documents, "words": n_words, "cells": len(matrix.values)})
-    note(f"{output}: {matrix.shape[0]:,} documents, {matrix.shape[1]:,} words, {len(matrix.values):,} cells", quiet)
+    note(
+        f"{output}: {counted(matrix.shape[0], 'document')}, {counted(matrix.shape[1], 'word')}, "
+        f"{counted(len(matrix.values), 'cell')}",
+        quiet,
+    )

@@ -15,6 +15,7 @@ from embedkit.cli.shared.output import note, print_json, print_line
 from embedkit.cli.shared.queries import Inquiry, Refused, query_batches, questions
 from embedkit.cli.shared.reading import load, reading_options
 from embedkit.cli.shared.sentences import learning_options, method_of, method_options, refuse_for_words, text_batches
+from embedkit.errors import counted
 from embedkit.files.atomic import atomic_open
 from embedkit.formats.npy import NpyWriter
 from embedkit.formats.text_rows import format_rows
@@ -78,7 +79,7 @@ def vectors(
             for _, rows, _ in batches:
                 writer.add(rows)
             writer.finish()
-        note(f"{npy}: {writer.n_rows:,} rows, {writer.vector_size} dimensions", quiet)
+        note(f"{npy}: {counted(writer.n_rows, 'row')}, {counted(writer.vector_size, 'dimension')}", quiet)
         return inquiry.status
     show = _json_lines("text" if texts else "word") if as_json else _text_lines(not texts)
     for batch in batches:

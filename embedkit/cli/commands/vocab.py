@@ -11,7 +11,7 @@ from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, refuse, workers_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, counted
 
 if TYPE_CHECKING:
     from embedkit.text.reading import Listed
@@ -108,7 +108,7 @@ def vocab(
         words = merge_vocabularies([words], min_count, max_vocab)
     if output is not None:
         words.save(output, separator="\t")
-        note(f"{len(words):,} words, {words.total:,} tokens: {output}", quiet)
+        note(f"{counted(len(words), 'word')}, {counted(words.total, 'token')}: {output}", quiet)
     elif by_file:
         _print_by_file(files, words, per_million, as_json, workers=workers, **reading)
     else:

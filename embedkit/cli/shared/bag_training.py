@@ -15,7 +15,7 @@ from embedkit.cli.shared.options import chain, given, option_of, parse_size, ref
 from embedkit.cli.shared.output import note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.telling import tell_trained_on, tell_valid
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, counted
 from embedkit.options import check_given, defaults, described, listed
 
 if TYPE_CHECKING:
@@ -121,7 +121,11 @@ def train_and_save(
         save_bag(found.model, out)
     model = found.model
     if name == BAG:
-        note(f"{len(data):,} texts, {len(model.words):,} words, {len(model.labels):,} labels; written to {out}", quiet)
+        note(
+            f"{counted(len(data), 'text')}, {counted(len(model.words), 'word')}, "
+            f"{counted(len(model.labels), 'label')}; written to {out}",
+            quiet,
+        )
     if name == LINEAR or apart is not None:
         _report(found, out, options, apart is None, quiet)
 
@@ -144,7 +148,7 @@ def _tell_several(data: LabelledSets, loss: str, quiet: bool) -> None:
     """Say what a loss for one label makes of texts that have several."""
     n = sum(len(set(labels)) > 1 for labels in data.labels)
     if n and loss != "ova":
-        those = "1 text has" if n == 1 else f"{n:,} texts have"
+        those = counted(n, "text has", "texts have")
         note(
             f"note: {those} several labels: with --loss {loss} they share one probability; --loss ova asks for each",
             quiet,
@@ -176,7 +180,7 @@ def tune_and_save(data: LabelledSets, valid: LabelledSets, out: str, options: di
     idle = {"seed", "workers", *(() if model == LINEAR or best.loss == "ns" else ("negative",))}
     values = {n: v for n, v in asdict(best).items() if n not in idle and v is not None}
     flags = [_flag(name.replace("_", "-"), value) for name, value in values.items()]
-    trials = f"{tuned.n_trials} trial{'s' * (tuned.n_trials != 1)}"
+    trials = counted(tuned.n_trials, "trial")
     note(f"best of {trials}: --model {model} {' '.join(flags)}", quiet)
     note(f"F1 {tuned.best.f1:.4f} on {options['autotune']}; saved to {out}", quiet)
 
@@ -238,5 +242,5 @@ def train_suited_and_save(
 def _report(found: LinearFit, out: str, options: dict[str, Any], held_out: bool, quiet: bool) -> None:
     if isinstance(found.options, LinearOptions) and not found.n_held_out and _finish(options) is not None:
         note("note: no texts are held out: the small model is made as sure of its training texts as the whole", quiet)
-    texts = f"{found.n_held_out:,} texts {'held out' if held_out else 'of --valid'}"
+    texts = f"{counted(found.n_held_out, 'text')} {'held out' if held_out else 'of --valid'}"
     note(f"{f'accuracy {found.accuracy:.4f} on {texts}; ' if found.n_held_out else ''}saved to {out}", quiet)

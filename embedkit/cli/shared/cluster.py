@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from embedkit.cli.shared.output import note
+from embedkit.errors import counted
 
 if TYPE_CHECKING:
     from embedkit.cluster.engine import Engine
@@ -40,5 +41,5 @@ def cluster_engine(address: str, quiet: bool) -> Iterator[Engine]:
 
     with connected(address) as engine:
         where = f"; dashboard: {engine.dashboard}" if engine.dashboard else ""
-        note(f"cluster {address}: {engine.n_workers} workers{where}", quiet)
+        note(f"cluster {address}: {counted(engine.n_workers, 'worker')}{where}", quiet)
         yield engine

@@ -15,6 +15,7 @@ from embedkit.cli.shared.sentences import METHODS, method_of, method_options, se
 from embedkit.cli.shared.text_fields import field_options
 from embedkit.cli.shared.words import word_list
 from embedkit.documents.document_index import DocumentIndex, IndexOptions
+from embedkit.errors import counted
 from embedkit.options import defaults
 
 if TYPE_CHECKING:
@@ -47,5 +48,8 @@ def build_index(corpus: list[str], options: dict[str, Any], quiet: bool) -> tupl
     begun = time.perf_counter()
     index = DocumentIndex.build(corpus, chosen, model, sentences, path or "")
     seconds = time.perf_counter() - begun
-    note(f"{len(index.documents):,} documents, {len(index.terms.terms):,} words, {seconds:.1f} s", quiet)
+    note(
+        f"{counted(len(index.documents), 'document')}, {counted(len(index.terms.terms), 'word')}, {seconds:.1f} s",
+        quiet,
+    )
     return index, model

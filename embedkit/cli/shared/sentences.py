@@ -15,7 +15,7 @@ from embedkit.cli.shared.output import note
 from embedkit.cli.shared.queries import query_batches
 from embedkit.cli.shared.telling import ZEROS, Unknown
 from embedkit.cli.shared.words import word_list
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, counted
 from embedkit.query.keyed_vectors import KeyedVectors
 
 if TYPE_CHECKING:
@@ -105,7 +105,11 @@ def text_batches(
         fitted, encoder = learn(model, _kept(pieces), chosen, stop_words, name="standard input")
         n_lines = sum(map(len, pieces))
         if n_lines < FEW_LINES and method != "tfidf":
-            note(f"note: what is removed was learnt from {n_lines} lines; --fit CORPUS learns from another text", quiet)
+            note(
+                f"note: what is removed was learnt from {counted(n_lines, 'line')}; --fit CORPUS learns from another "
+                "text",
+                quiet,
+            )
         batches = ((lines, rows, True) for lines, rows in zip(pieces, encoder.learnt_lines(), strict=True))
     if save_model:
         fitted.save(save_model)

@@ -57,7 +57,7 @@ class Unknown:
 def tell_left_out(quiet: bool, headers: Sequence[str], empty: Sequence[str] = ()) -> None:
     """Say which lines of a file of data are none."""
     if empty:
-        note(f"left out {len(empty)} empty lines, the first at {empty[0]}", quiet)
+        note(f"left out {counted(len(empty), 'empty line')}, the first at {empty[0]}", quiet)
     for place in headers:
         note(f"left out {place}, which names the columns", quiet)
 
@@ -103,6 +103,6 @@ def tell_unseen(known: Iterable[str], found: Sequence[Sequence[str]], quiet: boo
             "warning",
         )
         return
-    are = f"{what} is none" if len(unseen) == 1 else f"{what}s are none"
+    are = counted(len(unseen), f"{what} is none", f"{what}s are none")
     wrong = "it counts as wrong" if len(unseen) == 1 else "they count as wrong"
-    note(f"{len(unseen):,} {are} that the model knows, as {unseen[0][:30]!r}: {wrong}", quiet)
+    note(f"{are} that the model knows, as {unseen[0][:30]!r}: {wrong}", quiet)

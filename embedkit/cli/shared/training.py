@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from embedkit.cli.shared.cluster import cluster_engine
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, counted
 
 if TYPE_CHECKING:
     from embedkit.training import TrainingConfig
@@ -60,7 +60,10 @@ def train_and_save(
         lengths = vectors.subwords.min_n, vectors.subwords.max_n
         why = " (most of the vocabulary's characters are Hangul)" if lengths == SYLLABLE_LENGTHS else ""
         note(f"note: n-grams of {lengths[0]} to {lengths[1]} characters{why}; --min-n and --max-n choose others", quiet)
-    note(f"{len(vectors):,} words, {vectors.vector_size} dimensions, {seconds:.1f} s: {output}", quiet)
+    note(
+        f"{counted(len(vectors), 'word')}, {counted(vectors.vector_size, 'dimension')}, {seconds:.1f} s: {output}",
+        quiet,
+    )
 
 
 def show_plan(corpus: list[str], options: dict[str, Any], as_json: bool, quiet: bool) -> None:

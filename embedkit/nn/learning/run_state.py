@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.errors import TrainingError
+from embedkit.errors import TrainingError, counted
 from embedkit.files.checkpoint import Checkpoint
 from embedkit.files.resuming import check_same_run
 from embedkit.nn.layers.parameters import Parameters
@@ -179,7 +179,7 @@ def say_what_changes(
     before, after, last = rate(max(0, min(step, was * n_steps) - 1), was), rate(step, now), rate(now * n_steps - 1, now)
     what = f"was {before:.3g} where the run stopped, goes on from {after:.3g}"
     note(
-        f"going on in epoch {state.epoch} with {now} epochs instead of {was}: the learning rate "
+        f"going on in epoch {state.epoch} with {counted(now, 'epoch')} instead of {was}: the learning rate "
         + (f"stays {after:.3g}" if before == after == last else f"{what} and ends at {last:.3g}")
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
-from embedkit.errors import CorpusError
+from embedkit.errors import CorpusError, counted
 from embedkit.nn.layers.parameters import Array, Gradients
 from embedkit.nn.learning.batches import bucketed_batches, hold_out_groups
 from embedkit.nn.learning.identity import Identity
@@ -69,7 +69,7 @@ def train_captioner(
     if features.ndim not in (2, 3) or len(features) != len(captions) or len(captions) < 2 or not features.size:
         raise CorpusError(
             "expected one row of features (or of regions with features) for each caption, and at least two, found "
-            f"features of shape {features.shape} and {len(captions)} captions"
+            f"features of shape {features.shape} and {counted(len(captions), 'caption')}"
         )
     check_finite_rows(features)
     check_captions(captions)

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple, Unpack
 
 import numpy as np
 
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, counted
 from embedkit.files.model_file import save_model
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.embedding import Embedding
@@ -215,7 +215,7 @@ class Seq2Seq:
         n = len(self.cut_source(line))
         if n <= LONGEST_SOURCE:
             return None
-        return f"is too long, {n} tokens of at most {LONGEST_SOURCE}: split it into sentences"
+        return f"is too long, {counted(n, 'token')} of at most {LONGEST_SOURCE:,}: split it into sentences"
 
     def translations(self, lines: Sequence[str], search: Search) -> list[list[Translation]]:
         """Target texts for each source text, the best first.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import numpy as np
 
-from embedkit.errors import CorpusError
+from embedkit.errors import CorpusError, counted
 from embedkit.nn.layers.parameters import Gradients, merge_gradients
 from embedkit.nn.learning.batches import (
     bucketed_batches,
@@ -71,8 +71,8 @@ def train_tagger(
     check_frozen(vectors is not None, config.frozen, unfreeze_after, options.epochs)
     if len(data) < 2:
         raise CorpusError(
-            f"found {len(data)} sentence of {sum(map(len, data.sentences)):,} words: expected several, a blank line "
-            "between them, to learn from some and measure on others"
+            f"found {len(data)} sentence of {counted(sum(map(len, data.sentences)), 'word')}: expected several, a "
+            "blank line between them, to learn from some and measure on others"
         )
     labels = label_set((tag for tags in data.tags for tag in tags), "tag", "token<TAB>tag")
     _refuse_swapped(data, labels)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedkit.errors import CorpusError
+from embedkit.errors import CorpusError, counted
 from embedkit.nn.words.tokens import TokenizerSettings, text_tokenizer, warn_unknown
 from embedkit.text.symbols import characters
 from embedkit.vocabulary.words import Words
@@ -52,7 +52,9 @@ class TokenTable:
             key=lambda w: (-counts[w], w.encode("utf-8", "surrogateescape")),
         )
         if not kept:
-            raise CorpusError(f"no token occurs at least {min_count} times: lower `min_count` or give more text")
+            raise CorpusError(
+                f"no token occurs at least {counted(min_count, 'time')}: lower `min_count` or give more text"
+            )
         return cls(kept[:max_vocab])
 
     def __len__(self) -> int:

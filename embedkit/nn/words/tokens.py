@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
+from embedkit.errors import counted
 from embedkit.text.tokenizers import carrying, get_tokenizer
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def warn_unknown(n_known: int, n_words: int, where: str = "vectors") -> None:
     """Warn where vectors, or a language model, have hardly any of the different words of a training text."""
     if n_words and n_known < FEW_KNOWN * n_words:
         warnings.warn(
-            f"{n_known:,} of the {n_words:,} different words of the text are in the {where}: of the same language, and "
-            "cut into words alike?",
+            f"{n_known:,} of the {counted(n_words, 'different word')} of the text are in the {where}: of the same "
+            "language, and cut into words alike?",
             stacklevel=2,
         )
