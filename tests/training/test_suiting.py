@@ -67,10 +67,15 @@ def test_a_sample_for_many_words_is_said_and_what_was_asked_for_wins(monkeypatch
     assert embedkit.train(SENTENCES, sample=1e-3, note=said.append, **SMALL).config["sample"] == 1e-3
     assert said == ["100 epochs, learning rate 0.025: suits a corpus of 320 words"]
     assert embedkit.train(SENTENCES, model="doc2vec", **SMALL).config["sample"] == 1e-3
-    korean = [line.split() for line in ["서울에 사는 사람이 많다", "부산에 큰 섬들이 있다"] * 40]
-    assert embedkit.train(korean, **SMALL).config["sample"] == 1e-3
     monkeypatch.setattr(suiting, "MANY_WORDS", 9)
     assert embedkit.train(SENTENCES, **SMALL).config["sample"] == 1e-3
+
+
+@pytest.mark.parametrize(("word", "sample"), [("{}이", 1e-3), ("{} 이", 1e-4)])
+def test_how_much_is_left_decides_and_not_the_script(word, sample):
+    nouns = ["".join(chr(0xAC00 + 97 * i % 11172) for i in (n, n // 7, n // 11)) for n in range(6000)]
+    text = [word.format(noun).split() for noun in nouns]
+    assert embedkit.train(text, min_count=1, vector_size=2, epochs=1, workers=1).config["sample"] == sample
 
 
 def test_documents_get_twenty_passes_at_least():
