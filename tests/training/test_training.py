@@ -207,7 +207,7 @@ def test_mistakes_on_the_command_line(text, tmp_path):
         ((text, "-o", tmp_path / "no" / "m.safetensors"), 1, "does not exist"),
         ((text, "-o", tmp_path / "m.what"), 2, "suffix"),
         ((text, "-o", model, "--vector-size", 0), 2, "--vector-size must be"),
-        ((text, "-o", model, "--min-count", 100_000), 1, "100000"),
+        ((text, "-o", model, "--min-count", 100_000), 1, "100,000 times"),
         ((text,), 2, "-o"),
         (("-o", model), 2, "corpus"),
         ((text, "-o", model, "--mmap-above", "many"), 2, "no size"),
