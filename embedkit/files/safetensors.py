@@ -64,7 +64,7 @@ class Format(NamedTuple):
 
 VECTORS = Format("embedkit", 2, "word vectors")
 COUNTS = Format("embedkit-cooccurrences", 2, "counts of embedkit cooccur")
-MODEL = Format("embedkit-model", 2, "a trained model")
+MODEL = Format("embedkit-model", 3, "a trained model")
 CHECKPOINT = Format("embedkit-checkpoint", 1, "a training checkpoint")
 TFIDF = Format("embedkit-tfidf", 1, "a model of embedkit tfidf")
 SENTENCES = Format("embedkit-sentences", 1, "a model of sentence vectors (embedkit vectors --save-model)")

@@ -11,12 +11,12 @@ import numpy as np
 
 from embedkit.errors import ConfigError
 from embedkit.progress import Progress, ProgressCallback
+from embedkit.rows.k_means import closest, k_means
 from embedkit.rows.protocol import EncodedRows, Rows
 
 KINDS = ("float16", "int8", "pq")
 CENTROIDS = 256
 _TRAINING_ROWS = 64 * CENTROIDS
-_ITERATIONS = 12
 _ROWS = 16_384  # rows worked on at once
 
 
@@ -128,7 +128,7 @@ def _product(rows: Rows, subvectors: int | None, seed: int, progress: ProgressCa
     sample = _directions(rows[np.sort(rng.permutation(n)[:_TRAINING_ROWS])], pieces, width)
     centroids = np.zeros((pieces, CENTROIDS, width), np.float32)
     for piece in range(pieces):
-        fitted = _k_means(np.ascontiguousarray(sample[:, piece]), rng)
+        fitted = k_means(np.ascontiguousarray(sample[:, piece]), CENTROIDS, rng)
         centroids[piece, : len(fitted)] = fitted
         if progress is not None:
             progress(Progress("fitting", piece + 1, pieces, "subvectors"))
@@ -137,7 +137,7 @@ def _product(rows: Rows, subvectors: int | None, seed: int, progress: ProgressCa
         block = rows[start : start + _ROWS]
         cut = _directions(block, pieces, width)
         for piece in range(pieces):
-            codes[start : start + _ROWS, piece] = _closest(np.ascontiguousarray(cut[:, piece]), centroids[piece])[0]
+            codes[start : start + _ROWS, piece] = closest(np.ascontiguousarray(cut[:, piece]), centroids[piece])[0]
         decoded = centroids[np.arange(pieces), codes[start : start + _ROWS]].reshape(len(block), -1)
         reached = np.linalg.norm(decoded, axis=1)
         scales[start : start + _ROWS] = np.linalg.norm(block, axis=1) / np.where(reached > 0, reached, 1)
@@ -152,25 +152,3 @@ def _directions(rows: np.ndarray, pieces: int, width: int) -> np.ndarray:
     padded = np.zeros((len(rows), pieces * width), np.float32)
     padded[:, : rows.shape[1]] = rows / np.where(lengths > 0, lengths, 1)
     return padded.reshape(len(rows), pieces, width)
-
-
-def _k_means(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Lloyd's algorithm from random points: float32 (at most 256, width); empty cells move to the farthest points."""
-    centroids = points[rng.permutation(len(points))[:CENTROIDS]].copy()
-    for _ in range(_ITERATIONS if len(points) > CENTROIDS else 0):
-        cell, squared = _closest(points, centroids)
-        sizes = np.bincount(cell, minlength=len(centroids))
-        for column in range(points.shape[1]):
-            sums = np.bincount(cell, points[:, column], minlength=len(centroids))
-            centroids[:, column] = sums / np.maximum(sizes, 1)
-        empty = np.flatnonzero(sizes == 0)
-        centroids[empty] = points[np.argsort(-squared)[: len(empty)]]
-    return centroids
-
-
-def _closest(points: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest centroid of each point, and the squared distance to it."""
-    scores = points @ (2 * centroids.T)
-    scores -= (centroids * centroids).sum(axis=1)
-    cell = scores.argmax(axis=1)
-    return cell, (points * points).sum(axis=1) - scores[np.arange(len(points)), cell]

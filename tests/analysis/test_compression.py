@@ -14,7 +14,7 @@ from embedkit.cli import main
 from embedkit.errors import ConfigError, FormatError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.storing import load
-from embedkit.rows import quantization
+from embedkit.rows import k_means, quantization
 from embedkit.rows.quantization import KINDS, quantize
 from embedkit.rows.subwords import Subwords
 
@@ -81,7 +81,7 @@ def test_k_means_is_better_than_its_start(monkeypatch):
     matrix = rows(3000, 4)
     errors = []
     for iterations in (0, 12):
-        monkeypatch.setattr(quantization, "_ITERATIONS", iterations)
+        monkeypatch.setattr(k_means, "ITERATIONS", iterations)
         errors.append(np.square(quantize(matrix, "pq", subvectors=1)[:] - matrix).sum())
     assert errors[1] < 0.85 * errors[0]
 

@@ -68,7 +68,7 @@ def test_other_files_are_refused(tmp_path, content):
 def test_a_newer_version_is_refused(tmp_path):
     path = save(tmp_path / "m")
     path.write_bytes(path.read_bytes().replace(b'"format_version": "1"', b'"format_version": "9"'))
-    with pytest.raises(FormatError, match=r"version 9 of the format, this embedkit reads versions up to 2"):
+    with pytest.raises(FormatError, match=r"version 9 of the format, this embedkit reads versions up to 3"):
         load_model(path, "classify")
 
 

@@ -9,7 +9,7 @@ from embedkit.nn.learning.one_thread import products_on_one_thread
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models import tagger, tagger_training
 from embedkit.nn.models.tagger import Tagger, TaggerConfig
-from embedkit.nn.models.tagger_training import suited_epochs, train_tagger
+from embedkit.nn.models.tagger_training import suited_epochs, suited_fraction, train_tagger
 from embedkit.text.tagged import TaggedSentences
 from tests.nn.test_tagger import sentences
 
@@ -60,6 +60,13 @@ def test_a_short_text_is_read_more_often():
         return suited_epochs(TaggedSentences([["a"] * n_words], [["X"] * n_words], ["x:1"]))
 
     assert [epochs(n) for n in (0, 10, 50_000, 99_000, 205_000)] == [10, 10, 8, 4, 4]
+
+
+def test_of_a_long_text_no_more_is_held_out_than_is_looked_at():
+    def held(n_words):
+        return suited_fraction(TaggedSentences([["a"] * n_words], [["X"] * n_words], ["x:1"]))
+
+    assert [held(n) for n in (0, 10, 50_000, 200_000)] == [0.1, 0.1, 0.1, 0.025]
 
 
 def test_tags_are_the_same_however_batches_are_shared_out(monkeypatch):

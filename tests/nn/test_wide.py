@@ -13,7 +13,14 @@ from embedkit.nn.layers.crf import ConditionalRandomField
 from embedkit.nn.models.tagger import Tagger, TaggerConfig
 from embedkit.nn.models.tagger_training import evaluate_tagger, train_tagger
 from embedkit.nn.models.wide import WideField, train_wide
-from embedkit.nn.words.surroundings import frequent, known_rows, neighbour_features, own_features, word_bags
+from embedkit.nn.words.surroundings import (
+    frequent,
+    known_rows,
+    neighbour_features,
+    own_features,
+    pair_features,
+    word_bags,
+)
 from embedkit.nn.words.tokens import TokenTypes
 from tests.nn.gradients import check_gradients
 from tests.nn.test_tagger import FAST, sentences, vectors
@@ -77,6 +84,9 @@ def test_features_of_words_and_of_their_places():
     assert {"-은", "_군ᆫ", "/원", "/<대", "/은>", "+4은", "=대원군은", "#가"} <= set(own_features("대원군은"))
     assert neighbour_features("Cats") == ["-s", "-ts", "=cats", "#Xx"]
     assert own_features("") and neighbour_features("")
+    assert "!Court" in own_features("Court") and "!court" not in own_features("court")
+    assert {"#Xx\n#x", "#Xx\n=of", "=court\n#x", "-urt\n=of"} <= set(pair_features("Court", "of"))
+    assert not {"#가\n=원은", "=대군\n#가"} & set(pair_features("대군", "원은"))
     words = word_bags(["a", "b"], [np.array([0, 1]), np.array([1])])
 
     def features(place):
@@ -88,7 +98,8 @@ def test_features_of_words_and_of_their_places():
 
     assert words.starts.tolist() == [0, 2, 3]
     assert {crc("=a"), crc("<=\n"), crc(">=b"), crc("1&a\nb"), crc("2&\n\na")} <= features(0)
-    assert {crc("<=a"), crc(">=\n"), crc("2&a\nb")} <= features(1)
+    assert {crc("<<&\n\n\n"), crc(">>&b\n\n")} <= features(0)
+    assert {crc("<=a"), crc(">=\n"), crc("2&a\nb"), crc("<<&\n\na"), crc(">>&\n\n\n")} <= features(1)
     assert crc("<=\n") in features(2) and crc("<=a") not in features(2)
 
 
@@ -150,6 +161,22 @@ def test_a_tagger_with_it_survives_a_file_and_one_without_opens_too(tmp_path):
     save_model(tmp_path / "old", "tag", file.kind, old, file.tensors)
     opened = Tagger.load(tmp_path / "old")
     assert opened.wide is None and opened.tag(test.sentences) == plain.tag(test.sentences)
+
+
+def test_the_epoch_is_chosen_by_the_network_and_the_accuracy_told_is_of_both():
+    config, valid = TaggerConfig("gru", hidden_size=4, spelling_size=0), sentences(40, seed=9)
+    options = dataclasses.replace(FAST, learning_rate=0.003)
+    both, alone = (
+        train_tagger(
+            sentences(40), config=dataclasses.replace(config, wide=wide), options=options, valid=valid, vector_size=4
+        )
+        for wide in (True, False)
+    )
+    accuracies = [[epoch["valid_accuracy"] for epoch in history.epochs] for _, history in (both, alone)]
+    assert accuracies[0] == accuracies[1] and max(accuracies[0]) < 0.97
+    assert both[1].best_epoch == alone[1].best_epoch
+    assert both[1].best_score == pytest.approx(evaluate_tagger(both[0], valid).words.accuracy)
+    assert both[1].best_score > max(accuracies[0])
 
 
 def test_without_crf_there_is_none():

@@ -129,7 +129,9 @@ def tag() -> None:
 @encoding_option
 @click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
 @encoder_options
-@training_options(TAGGER_TRAINING, epochs="4; more below 100,000 words")
+@training_options(
+    TAGGER_TRAINING, epochs="4; more below 100,000 words", fraction="0.1; less above 50,000 words, 5,000 of them"
+)
 def train(
     data: tuple[str, ...],
     vectors: str | None,

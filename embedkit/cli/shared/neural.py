@@ -84,11 +84,13 @@ _TRAINING = (
 )
 
 
-def training_options(defaults: Any, epochs: str | None = None, valid: str = "") -> Callable[[F], F]:
+def training_options(
+    defaults: Any, epochs: str | None = None, valid: str = "", fraction: str | None = None
+) -> Callable[[F], F]:
     """The options of a training run; `defaults` is a `embedkit.nn.learning.loop.TrainingOptions`.
 
-    `epochs` says how many there are where the command chooses it itself: the option is None then. `valid` says what
-    else than the epoch is chosen on those texts.
+    `epochs` says how many there are where the command chooses it itself, `fraction` how large the part held out is
+    then: the option is None. `valid` says what else than the epoch is chosen on those texts.
     """
     number, rate = click.IntRange(1), click.FloatRange(0, min_open=True)
     decorators = [
@@ -101,8 +103,8 @@ def training_options(defaults: Any, epochs: str | None = None, valid: str = "") 
         ),
         click.option(
             "--valid-fraction",
-            default=0.1,
-            show_default=True,
+            default=None if fraction else 0.1,
+            show_default=fraction or True,
             type=click.FloatRange(0, 1, min_open=True, max_open=True),
             help="How large that part is.",
         ),

@@ -27,6 +27,7 @@ from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.building import build
 from embedkit.nn.models.loading import Recipe, check_sizes, in_use, open_model
 from embedkit.nn.models.wide import WideField
+from embedkit.nn.words.groups import WordGroups
 from embedkit.nn.words.pieces import cuts_words, word_pieces
 from embedkit.nn.words.surroundings import WordBags, word_bags
 from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer
@@ -41,6 +42,7 @@ Array = np.ndarray
 PREDICT_BATCH = 128
 OUTPUTS = ("linear", "crf")
 MORPHEMES_VERSION = 2  # of a file whose words are known by their morphemes, which version 1 leaves out
+WIDE_VERSION = 3  # of one whose wide part knows features that version 2 has not
 SHARES = (0.3, 0.7)  # where no sentences are held out to choose them by
 TAGGER_TRAINING = TrainingOptions(epochs=4, batch_size=32, learning_rate=6e-3, embedding_rate=3.0, patience=3)
 
@@ -132,6 +134,8 @@ class Tagger:
     ----------
     wide : WideField, optional
         Tags as well; training puts it there.
+    groups : WordGroups, optional
+        What the wide part knows of the words' vectors; training puts them there.
     shares : (float, float)
         What the scores of the network and of the wide part are multiplied with before they are added.
     """
@@ -149,6 +153,7 @@ class Tagger:
     ) -> None:
         self.config, self.labels, self.words = config, list(labels), words
         self.wide: WideField | None = None
+        self.groups: WordGroups | None = None
         self.shares = SHARES
         self.tokenizer = tokenizer or {}
         self.tokens = text_tokenizer(self.tokenizer)
@@ -233,7 +238,8 @@ class Tagger:
         wide: list[Array] | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> list[Array]:
-        """The numbers of the best tags of sentences of token types; `wide` as `wide_scores` gives it."""
+        """The numbers of the best tags of sentences of token types; `wide` as `wide_scores` gives it, None for those of
+        the network alone."""
         return [tags for tags, _ in self._answers(ids, rows, wide, check, sure=False)]
 
     def wide_scores(self, tokens: list[str], ids: list[Array]) -> list[Array] | None:
@@ -242,14 +248,15 @@ class Tagger:
 
     def bags(self, tokens: list[str], ids: list[Array]) -> WordBags:
         """What the wide part knows of sentences of token types."""
-        return word_bags(tokens, ids, None if self.pieces is None else self.pieces.tagged(tokens))
+        pieces = None if self.pieces is None else self.pieces.tagged(tokens)
+        return word_bags(tokens, ids, pieces, None if self.groups is None else self.groups.features(tokens))
 
     def _answers(
         self, ids: list[Array], rows: TypeRows, wide: list[Array] | None, check: Callable[[], None], sure: bool
     ) -> list[tuple[Array, Array]]:
         """The numbers of the best tags of each sentence, and their probabilities where `sure` asks for them."""
         result = [(np.zeros(0, np.int64), np.zeros(0))] * len(ids)
-        crf = self.pooled_crf(self.shares)
+        crf = self.crf if wide is None else self.pooled_crf(self.shares)
 
         def answer(batch: Array) -> tuple[Array, Array]:
             types, mask = padded([ids[i] for i in batch])
@@ -340,9 +347,11 @@ class Tagger:
         config = {**in_use(self.config), "wide": self.wide is not None, "labels": self.labels}
         config |= {"network_share": self.shares[0], "wide_share": self.shares[1]}
         config |= {"tokenizer": self.tokenizer, **self.words.to_config()}
-        wide = {} if self.wide is None else self.wide.to_tensors()
-        tensors = {**self.parameters, **self.words.to_tensors(), **wide}
+        tensors = {**self.parameters, **self.words.to_tensors()}
+        for part in (self.wide, self.groups):
+            tensors |= {} if part is None else part.to_tensors()
         version = 1 if self.pieces is None else MORPHEMES_VERSION
+        version = version if self.wide is None else WIDE_VERSION
         save_model(path, self.TASK, self.config.model, config, tensors, version=version)
 
     @classmethod
@@ -352,11 +361,13 @@ class Tagger:
 
     @classmethod
     def _built(cls, recipe: Recipe) -> Tagger:
-        tagger = build(cls, TaggerConfig, recipe, older={"wide": False}, beside=("wide.",))
+        tagger = build(cls, TaggerConfig, recipe, older={"wide": False}, beside=("wide.", "groups."))
         if tagger.config.wide:
+            if any(name.startswith("groups.") for name in recipe.tensors):
+                tagger.groups = WordGroups.from_tensors(recipe.tensors)
             tagger.wide = WideField.from_tensors(recipe.tensors, len(tagger.labels))
             tagger.shares = recipe.number("network_share"), recipe.number("wide_share")
-        elif any(name.startswith("wide.") for name in recipe.tensors):
+        elif any(name.startswith(("wide.", "groups.")) for name in recipe.tensors):
             raise FormatError("a wide part belongs to no part of the model")
         return tagger
 

@@ -24,6 +24,7 @@ from embedkit.nn.learning.metrics import Scores, score_labels, with_unseen
 from embedkit.nn.learning.options import TrainingOptions, check_frozen
 from embedkit.nn.models.tagger import TAGGER_TRAINING, Tagger, TaggerConfig, pooled_scores
 from embedkit.nn.models.wide import WideField, train_wide
+from embedkit.nn.words.groups import WordGroups
 from embedkit.nn.words.lookup import build_lookup
 from embedkit.nn.words.pieces import cuts_words, word_pieces
 from embedkit.nn.words.spelling import SpellingLookup
@@ -53,7 +54,7 @@ def train_tagger(
     config: TaggerConfig | None = None,
     options: TrainingOptions | None = None,
     valid: TaggedSentences | None = None,
-    valid_fraction: float = 0.1,
+    valid_fraction: float | None = None,
     vector_size: int = 100,
     encoder: ContextualEncoder | None = None,
     unfreeze_after: int | None = None,
@@ -65,7 +66,8 @@ def train_tagger(
 ) -> tuple[Tagger, History]:
     """Train a tagger; parameters, answer and errors as `embedkit.nn.models.classifier_training.train_classifier`.
 
-    Without `options` those of `TAGGER_TRAINING` with `suited_epochs`.
+    Without `options` those of `TAGGER_TRAINING` with `suited_epochs`, without `valid_fraction` that of
+    `suited_fraction`.
     """
     config, options = config or TaggerConfig(), options or replace(TAGGER_TRAINING, epochs=suited_epochs(data))
     check_frozen(vectors is not None, config.frozen, unfreeze_after, options.epochs)
@@ -84,6 +86,7 @@ def train_tagger(
     rng = np.random.default_rng(options.seed)
     sentences = data.sentences
     if valid is None:
+        valid_fraction = suited_fraction(data) if valid_fraction is None else valid_fraction
         train, held_out = hold_out_run(len(data), valid_fraction, rng)
     else:
         train, held_out = np.arange(len(data)), len(data) + np.arange(len(valid))
@@ -115,7 +118,10 @@ def train_tagger(
     types = TokenTypes(sentences)
     if encoder is not None:
         encoder.tell_unknown(types.tokens)
-    bags = tagger.bags(types.tokens, types.ids) if config.wide and config.output == "crf" else None
+    has_wide = config.wide and config.output == "crf"
+    if has_wide and vectors is not None:
+        tagger.groups = WordGroups.of_vectors(vectors, options.seed)
+    bags = tagger.bags(types.tokens, types.ids) if has_wide else None
     fields: list[WideField] = []
     if bags is not None:
         choices = [train, np.arange(len(data))] if valid is None and len(held_out) else [train]
@@ -147,8 +153,8 @@ def train_tagger(
             checkpoint=checkpoint,
             resume=resume,
         )
-    task.choose_shares()
     if fields:
+        history.best_score = task.choose_shares()
         tagger.wide = fields[-1]  # now that the shares are chosen, the one that also learnt from what was held out
     return tagger, history
 
@@ -157,6 +163,12 @@ def suited_epochs(data: TaggedSentences) -> int:
     """How often a tagger goes through its training text: a short one more often, for as many steps."""
     words = sum(len(sentence) for sentence in data.sentences)
     return min(max(round(WORDS_READ / max(words, 1)), TAGGER_TRAINING.epochs), MOST_EPOCHS)
+
+
+def suited_fraction(data: TaggedSentences) -> float:
+    """How much of its training text a tagger is measured on: a tenth, of a long text no more than is looked at."""
+    words = sum(len(sentence) for sentence in data.sentences)
+    return min(0.1, MOST_TO_WEIGH / max(words, 1))
 
 
 class TaggerScores(NamedTuple):
@@ -261,16 +273,29 @@ class _Task:
         return total, sums
 
     def validate(self, check: Callable[[], None]) -> dict[str, float]:
-        if not self.valid_ids:
-            return {"valid_accuracy": float("nan")}
-        found = np.concatenate(self.tagger.tag_types(self.valid_ids, self.rows, self.valid_wide, check))
-        return {"valid_accuracy": float((found == self.valid_targets).mean())}
+        """Of the network alone: beside the wide part its epochs differ by less than chance does."""
+        return {"valid_accuracy": self._accuracy(None, check)}
 
-    def choose_shares(self) -> None:
-        """What network and wide part count: that which makes the tags of some held-out sentences likeliest."""
-        wide = self.valid_wide
-        if wide is None or not self.valid_ids:
-            return
+    def _accuracy(self, wide: list[np.ndarray] | None, check: Callable[[], None] = lambda: None) -> float:
+        if not self.valid_ids:
+            return float("nan")
+        found = np.concatenate(self.tagger.tag_types(self.valid_ids, self.rows, wide, check))
+        return float((found == self.valid_targets).mean())
+
+    def choose_shares(self) -> float:
+        """What network and wide part count: that which makes the tags of some held-out sentences likeliest.
+
+        Returns
+        -------
+        float
+            The accuracy of both together there.
+        """
+        if self.valid_wide is not None and self.valid_ids:
+            self._weigh(self.valid_wide)
+        return self._accuracy(self.valid_wide)
+
+    def _weigh(self, wide: list[np.ndarray]) -> None:
+        """Choose the shares, where the wide part says this of the held-out sentences."""
         ends = np.cumsum([len(ids) for ids in self.valid_ids])
         targets, n_tags = np.split(self.valid_targets, ends[:-1]), len(self.tagger.labels)
         known = np.array([i for i, tags in enumerate(targets) if (tags < n_tags).all()], np.int64)

@@ -68,10 +68,7 @@ class WordLookup:
 
     def word_row(self, token: str) -> int:
         """The row of a token's word, 0 where it is not in the list."""
-        row = find_normalised(self._index, token)
-        if row < 0 and (lower := token.lower()) != token:
-            row = find_normalised(self._index, lower)
-        return 1 + row
+        return 1 + find_cased(self._index, token)
 
     def bags(self, tokens: Sequence[str]) -> Bags:
         """The rows of each token."""
@@ -150,6 +147,14 @@ class WordLookup:
         if buckets.dtype != np.int64 or buckets.ndim != 1 or (np.diff(buckets) <= 0).any():
             raise FormatError("the buckets are no ascending row of int64")
         return cls(words, Subwords.from_config(subwords), buckets)
+
+
+def find_cased(index: WordIndex, token: str) -> int:
+    """The row of a token as it is written, or else in lower case; -1 for none."""
+    row = find_normalised(index, token)
+    if row < 0 and (lower := token.lower()) != token:
+        row = find_normalised(index, lower)
+    return row
 
 
 def join_bags(own: np.ndarray, offsets: np.ndarray, piece_rows: np.ndarray) -> Bags:

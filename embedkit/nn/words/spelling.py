@@ -21,6 +21,7 @@ from embedkit.vocabulary.words import WordIndex, Words
 
 SUFFIXES, PREFIXES = 4, 3
 MIN_COUNT = 2
+HANGUL = "가"  # in a shape
 
 
 def spelling_features(token: str) -> list[str]:
@@ -49,7 +50,7 @@ def _mark(character: str) -> str:
     if character.isdigit():
         return "9"
     if "가" <= character <= "힣":
-        return "가"
+        return HANGUL
     if character.isalpha():
         return "X" if character.isupper() else "x"
     return character
