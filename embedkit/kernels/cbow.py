@@ -116,7 +116,7 @@ def make_cbow(row_size, documents=False):
 
     With `documents` sentence i has the row ``document + i`` of `w_in`, a further context of all its centres.
     """
-    scores_of, _ = make_products(row_size)
+    scores_of, _, _ = make_products(row_size)
 
     @kernel(fastmath=True)
     def cbow(

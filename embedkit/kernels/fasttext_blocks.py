@@ -74,7 +74,7 @@ def fetch_ahead(kept, centres, outputs, settings, model):
 @functools.cache
 def make_train_blocks(row_size):
     """The training kernel for rows of `row_size` float32; takes what those of `embedkit.kernels.fasttext` take."""
-    scores_of, add_products = make_products(row_size)
+    scores_of, add_products, _ = make_products(row_size)
 
     @kernel(fastmath=True)
     def train(ids, keep, table, settings, model, learning_rate, state, control, touched=None, locked=None):

@@ -167,9 +167,33 @@ def add_rows_single(typingctx, target, row_a, row_b, source, rows, n_rows, weigh
     return _add_rows_signature(target, source, rows, weights, row_size, 1)
 
 
+@intrinsic
+def copy_row(typingctx, source, row, target, at, row_size):
+    """``target[at] = source[row]``, for float32 matrices in C order; `row_size`, an int literal, as in `dot_tile`."""
+    if not isinstance(row_size, types.IntegerLiteral):
+        return None
+    size = row_size.literal_value
+
+    def codegen(context, builder, signature, args):
+        stride = args[1].type(size)
+        start, end = (
+            element(context, builder, signature.args[k], args[k], builder.mul(args[k + 1], stride)) for k in (0, 2)
+        )
+
+        def copy_run(first, n):
+            offsets = [builder.add(first, first.type(chunk * LANES)) for chunk in range(n)]
+            for value, offset in [(load(builder, start, offset), offset) for offset in offsets]:
+                store(builder, value, end, offset)
+
+        in_runs(builder, size, MAX_CHUNKS, copy_run)
+        return context.get_dummy_value()
+
+    return types.void(source, types.int64, target, types.int64, row_size), codegen
+
+
 @functools.cache
 def make_products(row_size):
-    """The three matrix products of a step for rows of `row_size` float32."""
+    """The matrix products of a step for rows of `row_size` float32: scores and changes; and the rows' copy."""
 
     @kernel
     def scores_of(inputs, rows, n_rows, outputs, n_outputs, scores):
@@ -203,14 +227,10 @@ def make_products(row_size):
                 )
                 t += 1
 
-    return scores_of, add_products
+    @kernel
+    def copy_rows(matrix, words, n, out):
+        """``out[k] = matrix[words[k]]``."""
+        for k in range(n):
+            copy_row(matrix, words[k], out, k, row_size)
 
-
-@kernel
-def copy_rows(matrix, words, n, out):
-    """``out[k] = matrix[words[k]]``."""
-    for k in range(n):
-        source = matrix[words[k]]
-        target = out[k]
-        for d in range(matrix.shape[1]):
-            target[d] = source[d]
+    return scores_of, add_products, copy_rows

@@ -42,7 +42,7 @@ from embedkit.kernels.blocks import (
 from embedkit.kernels.compiling import kernel
 from embedkit.kernels.outputs import logistic_loss
 from embedkit.kernels.private import give_back, renumber, take_private
-from embedkit.kernels.products import TILE_ROWS, copy_rows, make_products
+from embedkit.kernels.products import TILE_ROWS, make_products
 from embedkit.kernels.rows import fetch_row
 from embedkit.kernels.sampling import draw_many, subsample
 from embedkit.kernels.simd import aligned_rows, logistic_steps
@@ -130,7 +130,7 @@ def make_skipgram(row_size, documents=False):
 
     With `documents` sentence i has the row ``document + i`` of `w_in`, a further context of all its centres.
     """
-    scores_of, add_products = make_products(row_size)
+    scores_of, add_products, copy_rows = make_products(row_size)
 
     @kernel(fastmath=True)
     def skipgram(

@@ -360,7 +360,7 @@ def test_runs_make_up_a_row_and_are_even_where_they_can_be(chunks, longest):
 @pytest.mark.parametrize("size", [20, 100, 300])
 def test_matrix_products_agree_with_numpy(size):
     row = padded_size(size)
-    scores_of, add_products = make_products(row)
+    scores_of, add_products, _ = make_products(row)
     random = np.random.default_rng(size)
     matrix = random.normal(size=(40, row)).astype(np.float32)
     others = random.normal(size=(12, row)).astype(np.float32)
