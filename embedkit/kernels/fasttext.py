@@ -51,12 +51,12 @@ from typing import NamedTuple
 import numpy as np
 
 from embedkit.kernels.compiling import kernel
+from embedkit.kernels.fasttext_rows import ONE, make_word_rows
 from embedkit.kernels.outputs import POOL_BITS, make_steps, make_workspace, renew_pool
 from embedkit.kernels.private import give_back, take_private
-from embedkit.kernels.rows import add_row, fetch_row
+from embedkit.kernels.rows import fetch_row
 from embedkit.kernels.sampling import subsample, window_bounds
 
-ONE = np.float32(1.0)
 LOSS_EVERY = 16  # the loss is computed for one centre in so many: it costs logarithms
 
 
@@ -100,107 +100,9 @@ class Settings(NamedTuple):
     negative_weight: np.float32 = ONE
 
 
-class Model(NamedTuple):
-    """The matrices and which of their rows belong to which word.
-
-    Attributes
-    ----------
-    indptr : int64 (n_words + 1,)
-    lazy_start : int64 (n_words,)
-        Where a word's lazily updated rows begin in `rows`, for cached words.
-    rows : int32 (n_entries,)
-        Rows of word w: ``rows[indptr[w]:indptr[w + 1]]``, ascending, the most used first.
-    w_in, w_out : float32 (n_rows, row_size), (n_outputs, row_size)
-    cache : float32 (2 * n_cached, row_size)
-        Of word w: in row 2 w the sum of its lazy rows, in 2 w + 1 the update pending for each of them.
-    uses : int32 (n_cached,)
-        Uses left until a word's pending update is flushed.
-    interval : int32 (n_cached,)
-    """
-
-    indptr: np.ndarray
-    lazy_start: np.ndarray
-    rows: np.ndarray
-    w_in: np.ndarray
-    w_out: np.ndarray
-    cache: np.ndarray
-    uses: np.ndarray
-    interval: np.ndarray
-
-
-@kernel(borrows=True)
-def flush(model, word):
-    """Add the pending update of a cached word to its lazy rows, and read their sum anew."""
-    w_in, cache = model.w_in, model.cache
-    for d in range(cache.shape[1]):
-        cache[2 * word, d] = 0.0
-    for r in range(model.lazy_start[word], model.indptr[word + 1]):
-        add_row(w_in, model.rows[r], ONE, cache, 2 * word + 1)
-        add_row(cache, 2 * word, ONE, w_in, model.rows[r])
-    for d in range(cache.shape[1]):
-        cache[2 * word + 1, d] = 0.0
-    model.uses[word] = model.interval[word]
-
-
-@kernel(borrows=True)
-def flush_all(model):
-    """`flush` for every cached word: before the first slice and after the last."""
-    for word in range(len(model.uses)):
-        flush(model, word)
-
-
-@kernel(borrows=True)
-def input_of(settings, row):
-    return row + settings.inputs if row < settings.n_inputs else row
-
-
 @kernel(borrows=True)
 def output_of(settings, word):
     return word + settings.outputs if word < settings.n_outputs else word
-
-
-@kernel(borrows=True)
-def fetch_word(settings, model, word):
-    stop = model.indptr[word + 1]
-    if word < len(model.uses):
-        fetch_row(model.cache, np.int64(2 * word))
-        fetch_row(model.cache, np.int64(2 * word + 1))
-        if model.uses[word] > 1:
-            stop = model.lazy_start[word]
-    for r in range(model.indptr[word], stop):
-        fetch_row(model.w_in, np.int64(input_of(settings, model.rows[r])))
-
-
-@kernel(borrows=True)
-def add_word(settings, model, word, hidden, at):
-    """Add the rows of a word to ``hidden[at]``; returns how many there are."""
-    first, stop = model.indptr[word], model.indptr[word + 1]
-    n = stop - first
-    if word < len(model.uses):
-        stop = model.lazy_start[word]
-        add_row(hidden, at, ONE, model.cache, 2 * word)
-    for r in range(first, stop):
-        add_row(hidden, at, ONE, model.w_in, input_of(settings, model.rows[r]))
-    return n
-
-
-@kernel(borrows=True)
-def move_word(settings, model, word, changes, at, locked):
-    """Add ``changes[at]`` to every row of a word, but for those that are `locked`, where that is given."""
-    end = model.indptr[word + 1]
-    stop = end
-    cached = word < len(model.uses)
-    if cached:
-        stop = model.lazy_start[word]
-    for r in range(model.indptr[word], stop):
-        if locked is None or locked[model.rows[r]] == 0:
-            add_row(model.w_in, input_of(settings, model.rows[r]), ONE, changes, at)
-    if cached:
-        add_row(model.cache, 2 * word, np.float32(end - stop), changes, at)
-        add_row(model.cache, 2 * word + 1, ONE, changes, at)
-        model.uses[word] -= 1
-        if model.uses[word] <= 0:
-            flush(model, word)
 
 
 @kernel(borrows=True)
@@ -211,19 +113,23 @@ def _draw_pool(settings, table, position, pool, state, w_out, touched):
 
 
 @functools.cache
-def make_train(cbow, loss):
+def make_train(row_size, cbow, loss):
     """The training kernel: ``train(ids, keep, table, settings, model, learning_rate, state, control)``.
 
     Skip-gram with negative sampling in windows that are not wide is `embedkit.kernels.fasttext_blocks`.
 
     Parameters
     ----------
+    row_size : int
+        From `padded_size`.
     cbow : bool
         The window's words predict the centre, instead of the centre each of them.
     loss : {"ns", "hs", "softmax"}
         `table` is an alias table, `embedkit.kernels.outputs.Paths`, or for softmax whatever, it is not read.
     """
     choose, step = make_steps(loss)
+    words = make_word_rows(row_size)
+    fetch_word, add_word, move_word = words.fetch, words.add, words.move
     negatives = loss == "ns"
 
     @kernel

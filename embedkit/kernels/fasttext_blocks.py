@@ -25,7 +25,8 @@ import numpy as np
 
 from embedkit.kernels.blocks import BLOCK, context_rows, take_block
 from embedkit.kernels.compiling import kernel
-from embedkit.kernels.fasttext import ONE, add_word, fetch_word, move_word, output_of
+from embedkit.kernels.fasttext import output_of
+from embedkit.kernels.fasttext_rows import ONE, make_word_rows
 from embedkit.kernels.private import give_back, take_private
 from embedkit.kernels.products import TILE_ROWS, make_products
 from embedkit.kernels.rows import fetch_row
@@ -60,21 +61,22 @@ def add_negatives(rows, n_rows, negatives, weights, negative_weight):
     return n
 
 
-@kernel(borrows=True)
-def fetch_ahead(kept, centres, outputs, settings, model):
-    """Bring the rows of the words at `centres` nearer, and the output rows of those at `outputs`: (first, last + 1)."""
-    for p in range(centres[0], centres[1]):
-        if kept[p] >= 0:
-            fetch_word(settings, model, kept[p])
-    for p in range(outputs[0], outputs[1]):
-        if kept[p] >= 0:
-            fetch_row(model.w_out, np.int64(output_of(settings, kept[p])))
-
-
 @functools.cache
 def make_train_blocks(row_size):
     """The training kernel for rows of `row_size` float32; takes what those of `embedkit.kernels.fasttext` take."""
     scores_of, add_products, _ = make_products(row_size)
+    words = make_word_rows(row_size)
+    fetch_word, add_word, move_word = words.fetch, words.add, words.move
+
+    @kernel(borrows=True)
+    def fetch_ahead(kept, centres, outputs, settings, model):
+        """Ask for the rows of the words at `centres`, and the output rows of those at `outputs`: (first, last + 1)."""
+        for p in range(centres[0], centres[1]):
+            if kept[p] >= 0:
+                fetch_word(settings, model, kept[p])
+        for p in range(outputs[0], outputs[1]):
+            if kept[p] >= 0:
+                fetch_row(model.w_out, np.int64(output_of(settings, kept[p])))
 
     @kernel(fastmath=True)
     def train(ids, keep, table, settings, model, learning_rate, state, control, touched=None, locked=None):

@@ -71,7 +71,7 @@ class FastText:
     kind = "fasttext"
 
     def __init__(self, corpus: Corpus | SpreadCorpus, config: TrainingConfig, run: Run) -> None:
-        from embedkit.kernels.fasttext import Model
+        from embedkit.kernels.fasttext_rows import Model
         from embedkit.kernels.simd import aligned_zeros, padded_size
 
         self.vocabulary, self.config = corpus.vocabulary, config
@@ -107,7 +107,7 @@ class FastText:
         self._settings = [settings._replace(**rows) for rows in private]
 
     def start(self, init: KeyedVectors | None) -> None:
-        from embedkit.kernels.fasttext import flush_all
+        from embedkit.kernels.fasttext_rows import flush_all
 
         fill_random(self.w_in, self.config.seed, 1)
         if init is not None:
@@ -232,7 +232,7 @@ class FastText:
         return rows.reshape(-1)[: n_rows * size].reshape(n_rows, size)
 
     def finish(self) -> KeyedVectors:
-        from embedkit.kernels.fasttext import flush_all
+        from embedkit.kernels.fasttext_rows import flush_all
 
         flush_all(self.model)
         n_words, subwords, layout = len(self.vocabulary), self.subwords, self.layout
@@ -282,22 +282,22 @@ def _kernel(corpus: Corpus | SpreadCorpus, config: TrainingConfig) -> tuple[Any,
     from embedkit.kernels.simd import padded_size
 
     vocabulary = corpus.vocabulary
-    cbow = config.architecture == "cbow"
+    cbow, row_size = config.architecture == "cbow", padded_size(config.vector_size)
     settings = Settings(config.window, config.shrink_windows, 0, 1, config.cbow_gradient == "mean", len(vocabulary))
     if config.loss == "hs":
         from embedkit.kernels.outputs import huffman_paths
 
         paths = huffman_paths(vocabulary.counts)
         settings = settings._replace(max_outputs=int(np.diff(paths.indptr).max(initial=1)))
-        return make_train(cbow, config.loss), paths, settings
+        return make_train(row_size, cbow, config.loss), paths, settings
     if config.loss == "softmax":
-        return make_train(cbow, config.loss), np.zeros((1, 1), np.uint32), settings
+        return make_train(row_size, cbow, config.loss), np.zeros((1, 1), np.uint32), settings
     table, negative = alias_table(vocabulary.negative_distribution(config.ns_exponent)), config.negative
     pairs = 1 if cbow else config.window + 1 if config.shrink_windows else 2 * config.window
     if cbow or pairs > MOST_PAIRS:
         drawn = max(1, negative * pairs // POOL_REUSE)
         settings = settings._replace(negative=negative, n_drawn=drawn, max_outputs=negative + 1)
-        return make_train(cbow, config.loss), table, settings
+        return make_train(row_size, cbow, config.loss), table, settings
     n_shared = min(max(BLOCK * (negative + MORE_SHARED), negative * pairs), MAX_SHARED)
     settings = settings._replace(n_shared=n_shared, negative_weight=np.float32(negative / n_shared))
-    return make_train_blocks(padded_size(config.vector_size)), table, settings
+    return make_train_blocks(row_size), table, settings

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from embedkit.kernels.compiling import kernel
 from embedkit.kernels.copying import order_in_place
-from embedkit.kernels.fasttext import Model, Settings, flush_all, make_train
+from embedkit.kernels.fasttext import Settings, make_train
 from embedkit.kernels.fasttext_blocks import make_train_blocks
+from embedkit.kernels.fasttext_rows import Model, flush_all
 from embedkit.kernels.outputs import huffman_paths
 from embedkit.kernels.rows import SCORES, TILE, add_row, dot_rows, update_rows
 from embedkit.kernels.sampling import alias_table
@@ -214,7 +215,7 @@ def test_training_agrees_with_plain_float64(cbow, loss, mean):
     before = w_in.copy()
     loss_sum, n_pairs = reference.train(ids, keep, table, options, own, w_in, w_out, 0.05, 99, cbow, loss)
     state, control = np.array([99], np.uint64), np.zeros(1, np.int64)
-    n_words, found_loss, found_pairs = make_train(cbow, loss)(
+    n_words, found_loss, found_pairs = make_train(model.w_in.shape[1], cbow, loss)(
         ids, keep, table, options, model, np.float32(0.05), state, control
     )
     flush_all(model)
