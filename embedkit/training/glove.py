@@ -29,7 +29,7 @@ from embedkit.threads import run_rounds
 from embedkit.training.counts import ClusterCounts, blocks_for, nothing_to_train_on
 from embedkit.training.glove_cluster import train_on_cluster, work_of
 from embedkit.training.glove_disk import Made, PartCounts, make_records, rows_of_groups
-from embedkit.training.glove_records import Groups, round_blocks
+from embedkit.training.glove_records import Groups, round_blocks, shares_of
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
 from embedkit.training.schedule import replicas_digest
@@ -254,19 +254,22 @@ def train(
     train_block(*records.read(0, 0, 0), 0, 0, words, contexts, 0, 0, rate, control)  # compile
     sizes = np.stack([np.diff(records.groups[g]) for g in range(n_groups)])
 
-    def step(_: int, block: tuple[int, int]) -> tuple[int, float]:
-        i, j = block
-        pairs, targets = records.read(i, j, j + 1)
-        rows = first_rows[i], first_rows[j]
-        cost = train_block(pairs, targets, 0, len(pairs), words, contexts, *rows, rate, control)
-        return len(pairs), float(cost)
+    def step(_: int, share: list[tuple[int, int]]) -> list[tuple[int, float]]:
+        done = []
+        for i, j in share:
+            pairs, targets = records.read(i, j, j + 1)
+            rows = first_rows[i], first_rows[j]
+            cost = train_block(pairs, targets, 0, len(pairs), words, contexts, *rows, rate, control)
+            done.append((len(pairs), float(cost)))
+        return done
 
-    def round_of(at: int) -> Generator[list[tuple[int, int]], list[tuple[int, float]], None]:
+    def round_of(at: int) -> Generator[list[list[tuple[int, int]]], list[list[tuple[int, float]]], None]:
         epoch, k = divmod(at, n_groups)
         blocks = round_blocks(config.seed, epoch, k, n_groups, config.replicas or 1)
-        blocks.sort(key=lambda block: -sizes[block])  # the longest first, so that all threads end together
-        outcomes = yield blocks
-        n, cost = sum(n for n, _ in outcomes), sum(cost for _, cost in outcomes)
+        blocks.sort(key=lambda block: -sizes[block])
+        outcomes = yield shares_of(blocks, [int(sizes[block]) for block in blocks], config.workers)
+        done = [outcome for share in outcomes for outcome in share]
+        n, cost = sum(n for n, _ in done), sum(cost for _, cost in done)
         if not np.isfinite(cost):
             raise TrainingError(
                 f"training diverged: the cost is {cost} in epoch {epoch + 1}; the output is not written, "
