@@ -58,15 +58,15 @@ class Spool:
         except OSError as error:
             raise self._full(error) from error
 
-    def read(self, dtype: Any, start: int, n: int) -> np.ndarray:
-        """The n numbers that begin at a byte.
+    def read(self, dtype: Any, start: int, n: int, room: np.ndarray | None = None) -> np.ndarray:
+        """The n numbers that begin at a byte; in `room`, an array of at least n of their dtype, where that is given.
 
         Raises
         ------
         EmbedkitError
             Where the disk fails.
         """
-        found = np.empty(n, dtype)
+        found = np.empty(n, dtype) if room is None else room[:n]
         data = found.view(np.uint8).data
         try:
             while data:

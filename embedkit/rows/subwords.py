@@ -45,6 +45,10 @@ FNV_OFFSET, FNV_PRIME = 2166136261, 16777619
 MAX_BUCKET = 2**31 - 1
 LETTER_LENGTHS = (3, 6)
 SYLLABLE_LENGTHS = (1, 4)
+# Of n-grams of jamo and of the syllables beside them. Park et al. have 3 to 5 and 1 to 4; with these a word has a third
+# fewer, and is as good: "Quality" in `embedkit/manual/measurements.md`.
+JAMO_LENGTHS = (4, 5)
+BESIDE_JAMO = (1, 2)
 
 
 @dataclass(frozen=True)
@@ -80,10 +84,10 @@ class Subwords:
     min_n: int = 3
     max_n: int = 6
     bucket: int = 2_000_000
-    min_jamo: int = 3
-    max_jamo: int = 5
-    min_syllables: int = 1
-    max_syllables: int = 4
+    min_jamo: int = JAMO_LENGTHS[0]
+    max_jamo: int = JAMO_LENGTHS[1]
+    min_syllables: int = BESIDE_JAMO[0]
+    max_syllables: int = BESIDE_JAMO[1]
     kept: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:

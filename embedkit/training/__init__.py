@@ -247,13 +247,13 @@ def train(
     bucket : int, optional
         skipgram, cbow, fasttext: Rows for n-grams. Default 2000000.
     min_jamo : int, optional
-        skipgram, cbow, fasttext: Shortest n-gram of jamo. Default 3.
+        skipgram, cbow, fasttext: Shortest n-gram of jamo. Default 4.
     max_jamo : int, optional
         skipgram, cbow, fasttext: Longest n-gram of jamo. Default 5.
     min_syllables : int, optional
         skipgram, cbow, fasttext: Shortest n-gram of syllables beside the jamo. Default 1.
     max_syllables : int, optional
-        skipgram, cbow, fasttext: Longest n-gram of syllables beside the jamo. Default 4.
+        skipgram, cbow, fasttext: Longest n-gram of syllables beside the jamo. Default 2.
     cbow_gradient : {"sum", "mean"}, optional
         cbow, doc2vec: Give each context word the whole gradient, or its share. Default 'sum'.
     paragraphs : {"dbow", "dm"}, optional

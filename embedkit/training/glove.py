@@ -28,7 +28,7 @@ from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.threads import run_rounds
 from embedkit.training.counts import ClusterCounts, blocks_for, nothing_to_train_on
 from embedkit.training.glove_cluster import train_on_cluster, work_of
-from embedkit.training.glove_disk import Made, PartCounts, make_records, rows_of_groups
+from embedkit.training.glove_disk import Made, PartCounts, Room, make_records, rows_of_groups
 from embedkit.training.glove_records import Groups, round_blocks, shares_of
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
@@ -254,10 +254,12 @@ def train(
     train_block(*records.read(0, 0, 0), 0, 0, words, contexts, 0, 0, rate, control)  # compile
     sizes = np.stack([np.diff(records.groups[g]) for g in range(n_groups)])
 
-    def step(_: int, share: list[tuple[int, int]]) -> list[tuple[int, float]]:
+    rooms = [Room() for _ in range(config.workers)]
+
+    def step(worker: int, share: list[tuple[int, int]]) -> list[tuple[int, float]]:
         done = []
         for i, j in share:
-            pairs, targets = records.read(i, j, j + 1)
+            pairs, targets = records.read(i, j, j + 1, rooms[worker])
             rows = first_rows[i], first_rows[j]
             cost = train_block(pairs, targets, 0, len(pairs), words, contexts, *rows, rate, control)
             done.append((len(pairs), float(cost)))

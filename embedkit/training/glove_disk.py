@@ -93,6 +93,22 @@ class PartCounts:
         return lengths, columns, values
 
 
+class Room:
+    """Memory of one thread for the records of a block, used again for the next.
+
+    Two threads that ask the system for the memory of each block anew wait for one another.
+    """
+
+    def __init__(self) -> None:
+        self._pairs, self._targets = np.empty(0, np.uint16), np.empty(0, np.float32)
+
+    def of(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Room for n numbers of pairs and of targets, at least."""
+        if n > len(self._pairs):
+            self._pairs, self._targets = np.empty(n + n // 8, np.uint16), np.empty(n + n // 8, np.float32)
+        return self._pairs, self._targets
+
+
 class PartRecords:
     """The records of groups of rows on disk, group after group.
 
@@ -118,13 +134,17 @@ class PartRecords:
         self._places[g] = self._spool.add(pairs), self._spool.add(targets)
         self.groups[g] = starts
 
-    def read(self, g: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
-        """The pairs and targets of the records of blocks ``first .. last - 1`` of a group."""
+    def read(self, g: int, first: int, last: int, room: Room | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The pairs and targets of the records of blocks ``first .. last - 1`` of a group.
+
+        With `room` they are in it, until something else is read into it.
+        """
         (pairs, targets), starts = self._places[g], self.groups[g]
         low, n = int(starts[first]), int(starts[last] - starts[first])
+        places = (None, None) if room is None else room.of(2 * n)
         return (
-            self._spool.read(np.uint16, pairs + 4 * low, 2 * n).reshape(n, 2),
-            self._spool.read(np.float32, targets + 8 * low, 2 * n).reshape(n, 2),
+            self._spool.read(np.uint16, pairs + 4 * low, 2 * n, places[0]).reshape(n, 2),
+            self._spool.read(np.float32, targets + 8 * low, 2 * n, places[1]).reshape(n, 2),
         )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from embedkit.cluster.desk import threads_here
 from embedkit.threads import ordered_map
+from embedkit.training.glove_disk import Room
 from embedkit.training.glove_worker import moved
 from embedkit.training.remote_shares import Crew, carry_out, deliver
 
@@ -125,11 +126,11 @@ class _Turns:
         b = groups.met(seed, turn)[part]
         columns, first = node.slots[held.slots[b]], groups.first_rows
         own, theirs = first[part * groups.each], first[b * groups.each]
-        found = np.zeros((len(steps), groups.each, 2))
+        found, room = np.zeros((len(steps), groups.each, 2)), Room()
         for n, step in enumerate(steps):
             for m, (i, j) in enumerate(groups.pairs(seed, turn, step)):
                 row, column = part * groups.each + i, b * groups.each + j
-                pairs, targets = records.read(i, column, column + 1)
+                pairs, targets = records.read(i, column, column + 1, room)
                 places = int(node.first_row[part] + first[row] - own), int(first[column] - theirs)
                 cost = self.train_block(
                     pairs, targets, 0, len(pairs), node.rows, columns, *places, self.rate, held.control

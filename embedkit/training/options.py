@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedkit.errors import ConfigError
 from embedkit.options import changed, check_given, defaults, option, refuse_unknown, used
+from embedkit.rows.subwords import BESIDE_JAMO, JAMO_LENGTHS
 from embedkit.threads import usable_cores
 from embedkit.vocabulary.options import ReadingOptions, VocabularyOptions, corpus_options
 
@@ -151,10 +152,10 @@ class PredictionConfig(TrainingConfig):
         None, "Longest character n-gram.", "--maxn", least=1, only=_CHARS, default_help="by script"
     )
     bucket: int = option(2_000_000, "Rows for n-grams.", least=1, most=2**31 - 1, only={"subwords": ("chars", "jamo")})
-    min_jamo: int = option(3, "Shortest n-gram of jamo.", least=1, only=_JAMO)
-    max_jamo: int = option(5, "Longest n-gram of jamo.", least=1, only=_JAMO)
-    min_syllables: int = option(1, "Shortest n-gram of syllables beside the jamo.", least=1, only=_JAMO)
-    max_syllables: int = option(4, "Longest n-gram of syllables beside the jamo.", least=1, only=_JAMO)
+    min_jamo: int = option(JAMO_LENGTHS[0], "Shortest n-gram of jamo.", least=1, only=_JAMO)
+    max_jamo: int = option(JAMO_LENGTHS[1], "Longest n-gram of jamo.", least=1, only=_JAMO)
+    min_syllables: int = option(BESIDE_JAMO[0], "Shortest n-gram of syllables beside the jamo.", least=1, only=_JAMO)
+    max_syllables: int = option(BESIDE_JAMO[1], "Longest n-gram of syllables beside the jamo.", least=1, only=_JAMO)
 
     def __post_init__(self) -> None:
         super().__post_init__()

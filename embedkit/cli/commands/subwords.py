@@ -14,7 +14,7 @@ from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.queries import Inquiry, query_batches, questions
 from embedkit.cli.shared.reading import load, reading_options, refuse_reading
 from embedkit.errors import ConfigError, EmbedkitError
-from embedkit.rows.subwords import KINDS, Subwords, default_lengths
+from embedkit.rows.subwords import BESIDE_JAMO, JAMO_LENGTHS, KINDS, Subwords, default_lengths
 
 
 @click.command(epilog="Example: embedkit subwords 시나브로 --min-n 3 --max-n 3")
@@ -29,10 +29,14 @@ from embedkit.rows.subwords import KINDS, Subwords, default_lengths
 @click.option("--subwords", "kind", type=click.Choice(KINDS), help="Characters or jamo.  [default: chars]")
 @click.option("--min-n", "--minn", type=int, help="Shortest character n-gram.  [default: 3; Hangul 1]")
 @click.option("--max-n", "--maxn", type=int, help="Longest character n-gram.  [default: 6; Hangul 4]")
-@click.option("--min-jamo", type=int, help="Shortest n-gram of jamo.  [default: 3]")
-@click.option("--max-jamo", type=int, help="Longest n-gram of jamo.  [default: 5]")
-@click.option("--min-syllables", type=int, help="Shortest n-gram of syllables beside the jamo.  [default: 1]")
-@click.option("--max-syllables", type=int, help="Longest n-gram of syllables beside the jamo.  [default: 4]")
+@click.option("--min-jamo", type=int, help=f"Shortest n-gram of jamo.  [default: {JAMO_LENGTHS[0]}]")
+@click.option("--max-jamo", type=int, help=f"Longest n-gram of jamo.  [default: {JAMO_LENGTHS[1]}]")
+@click.option(
+    "--min-syllables", type=int, help=f"Shortest n-gram of syllables beside the jamo.  [default: {BESIDE_JAMO[0]}]"
+)
+@click.option(
+    "--max-syllables", type=int, help=f"Longest n-gram of syllables beside the jamo.  [default: {BESIDE_JAMO[1]}]"
+)
 @reading_options
 @json_option
 @quiet_option
