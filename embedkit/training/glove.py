@@ -256,22 +256,22 @@ def train(
 
     rooms = [Room() for _ in range(config.workers)]
 
-    def step(worker: int, share: list[tuple[int, int]]) -> list[tuple[int, float]]:
-        done = []
+    def step(worker: int, share: list[tuple[int, int]]) -> tuple[int, list[float]]:
+        n, costs = 0, []
         for i, j in share:
             pairs, targets = records.read(i, j, j + 1, rooms[worker])
             rows = first_rows[i], first_rows[j]
-            cost = train_block(pairs, targets, 0, len(pairs), words, contexts, *rows, rate, control)
-            done.append((len(pairs), float(cost)))
-        return done
+            costs.append(float(train_block(pairs, targets, 0, len(pairs), words, contexts, *rows, rate, control)))
+            n += len(pairs)
+        return n, costs
 
-    def round_of(at: int) -> Generator[list[list[tuple[int, int]]], list[list[tuple[int, float]]], None]:
+    def round_of(at: int) -> Generator[list[list[tuple[int, int]]], list[tuple[int, list[float]]], None]:
         epoch, k = divmod(at, n_groups)
         blocks = round_blocks(config.seed, epoch, k, n_groups, config.replicas or 1)
         blocks.sort(key=lambda block: -sizes[block])
         outcomes = yield shares_of(blocks, [int(sizes[block]) for block in blocks], config.workers)
-        done = [outcome for share in outcomes for outcome in share]
-        n, cost = sum(n for n, _ in done), sum(cost for _, cost in done)
+        # one block after the other, so that the sum is the same however many threads there are
+        n, cost = sum(n for n, _ in outcomes), sum(cost for _, costs in outcomes for cost in costs)
         if not np.isfinite(cost):
             raise TrainingError(
                 f"training diverged: the cost is {cost} in epoch {epoch + 1}; the output is not written, "

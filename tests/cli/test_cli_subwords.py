@@ -74,7 +74,18 @@ def test_lengths_suit_the_words_script(run):
 
 def test_jamo_pieces_are_shown_as_hangul(run):
     _, rows, _ = run(
-        "subwords", "학교", "--subwords", "jamo", "--min-syllables", 2, "--max-syllables", 2, "--max-jamo", 3
+        "subwords",
+        "학교",
+        "--subwords",
+        "jamo",
+        "--min-syllables",
+        2,
+        "--max-syllables",
+        2,
+        "--min-jamo",
+        3,
+        "--max-jamo",
+        3,
     )
     assert rows == [["학교", "<학 학교 교> <하~ 학 ㅏㄱㄱ ㄱ교~ 교 ㅛ> <학교>"]]
 
