@@ -35,12 +35,13 @@ What bounds skip-gram now (`tests.benchmarks.roofline`; 100 dimensions, 18.6 mil
 thread, two cores of an EPYC of the fifth generation with AVX-512, 2026-11-29): a word takes 16,500 operations and 12.3
 kB of rows, read and written, of which 2.2 kB come from the second cache, 6.6 kB from the third and 2.5 kB from memory.
 The core does 290 Gflop/s, and changes rows at 475 GB/s in the first cache, 230 in the second, 165 in the third and 47
-in memory. 2.41 million words a second are 13 % of the peak; the bandwidths ask for 6 % of the time in the first cache
-and 23 % further away. With all rows near a word takes 68 % of the time: instructions bound it first, then the rows of
-n-grams, 180 MB. Each part left out in turn (two threads): of 620 ns of the processor for a centre, gathering its rows
-takes 160, asking for them before 160, adding to them 85, products, negatives and all else 270. When each pair had its
-own negatives and products it was 1,000 ns. Counting references to the arrays that the small functions here are given,
-atomically and on lines that both threads share, once took 38 %; they borrow them now.
+in memory. 2.66 million words a second are 15 % of the peak; the bandwidths ask for 7 % of the time in the first cache
+and 26 % further away. With all rows near a word takes 68 % of the time: instructions bound it first, then the rows of
+n-grams, 180 MB. Before a word's sum and its change stayed in registers while its rows pass by, it was 2.41 million,
+and of jamo, 32 rows a word, a sixth less. Then, each part left out in turn (two threads): of 620 ns of the processor
+for a centre, gathering its rows took 160, asking for them before 160, adding to them 85, products, negatives and all
+else 270. When each pair had its own negatives and products it was 1,000 ns. Counting references to the arrays that the
+small functions here are given, atomically and on lines that both threads share, once took 38 %; they borrow them now.
 """
 
 from __future__ import annotations

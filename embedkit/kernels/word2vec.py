@@ -12,16 +12,20 @@ threads without locks (Hogwild; Recht et al. 2011), but for the rows of the most
 (`embedkit.kernels.private`). A call works on one slice of the id stream.
 
 What bounds skip-gram (`tests.benchmarks.roofline`; 100 dimensions, 18.6 million words, 75,920 different ones, one
-thread, two cores of an EPYC of the fifth generation with AVX-512, 2026-11-29): a word takes 14,700 operations and 3.9
-kB of rows, read and written, of which 0.8 kB come from the second cache, 1.7 kB from the third and 0.1 kB from memory.
-The core does 290 Gflop/s, and changes rows at 475 GB/s in the first cache, 230 in the second, 165 in the third and 47
-in memory. 6.4 million words a second are 32 % of the peak; the bandwidths ask for 5 % of the time in the first cache
-and 11 % further away. With all rows near a word takes 84 % of the time, so instructions bound it, not memory. Before,
-on another machine with AVX-512, each part was left out in turn: the two updating products took 45 % of the time, held
-back by their loads and stores, the scores 15 %, drawing windows and negatives, finding the block's rows and
-subsampling 30 %; without prefetching the loss was 9 %. What mattered on the way here: rows on cache lines (1.35
-times), σ in explicit vectors (a loop over two arrays was not vectorised: 22 %), windows from the sentence's bounds
-instead of a walk, the loss on few blocks.
+thread, two cores of an EPYC of the fifth generation with AVX-512, 2026-11-29; `sample` .0001): a word takes 11,200
+operations and 3.0 kB of rows, read and written, of which 0.5 kB come from the second cache, 1.4 kB from the third and
+0.1 kB from memory. The core does 290 Gflop/s, and changes rows at 475 GB/s in the first cache, 230 in the second, 180
+in the third and 47 in memory. 9.0 million words a second are 35 % of the peak; the bandwidths ask for 6 % of the time
+in the first cache and 11 % further away. With all rows near a word takes 86 % of the time, so instructions bound it,
+not memory. Each part left out in turn (`sample` .001, 140 ns a word): the two updating products take 60 ns, two thirds
+of what they could do at the peak, the scores 35, drawing negatives and asking for their rows 9 to 22, copying the
+outputs 10, finding contexts 8, σ 4, windows and subsampling 12; without asking ahead a word takes 28 more.
+
+What mattered on the way here: rows on cache lines (1.35 times), σ in explicit vectors (a loop over two arrays was not
+vectorised: 22 %), windows from the sentence's bounds instead of a walk, the loss on few blocks, contexts and dropped
+negatives found four at a time and a copy that knows the length of its rows (a tenth). What did not help: three target
+rows at a time in registers (6 % slower), sources four at a time with zeros for the missing ones, output rows copied by
+the product that changes them, negatives' rows asked for without a loop (1 %).
 """
 
 from __future__ import annotations
