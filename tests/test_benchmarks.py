@@ -1,11 +1,15 @@
-"""`make bench` runs every benchmark that can be run."""
+"""`make bench` runs every benchmark that can be run; what benchmarks make of words is what they say."""
 
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from embedkit.text import hangul
+from tests.benchmarks.misspelt import misspelt
 
 pytestmark = pytest.mark.skipif(
     shutil.which("make") is None or sys.platform == "win32", reason="there is no make, or its shell is another"
@@ -37,3 +41,18 @@ def test_without_a_text_the_others_run(tmp_path, target, expected):
     for name in ("en_wiki.txt", "ko_wiki.txt.xz"):
         (tmp_path / name).touch()
     assert len([line for line in lines() if line.startswith("ran")]) == len(left_out) + len(expected)
+
+
+@pytest.mark.parametrize("word", ["학교", "컴퓨터", "대한민국", "서울에서", "가", "값"])
+def test_a_misspelling_differs_in_one_jamo(word):
+    random = np.random.default_rng(1)
+    for _ in range(20):
+        wrong = misspelt(word, random)
+        assert wrong is not None
+        before, after = hangul.to_jamo(word), hangul.to_jamo(wrong)
+        assert len(before) == len(after)
+        assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
+
+
+def test_what_is_no_hangul_is_not_misspelt():
+    assert misspelt("word 7", np.random.default_rng(1)) is None

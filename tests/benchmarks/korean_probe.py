@@ -16,6 +16,7 @@ import numpy as np
 
 import embedkit
 from embedkit.query.keyed_vectors import KeyedVectors
+from tests.benchmarks.misspelt import found_again
 
 # Relatedness from 0 to 10, as one speaker sees it.
 PAIRS = """
@@ -107,13 +108,14 @@ def main() -> int:
     parser.add_argument("models", nargs="+", metavar="MODEL")
     models = {path: embedkit.load(path) for path in parser.parse_args().models}
     known = set.intersection(*(set(model.index_to_key) for model in models.values()))
-    print("model\tpairs ρ\tn\tanalogies\tMRR\tn\tforms\ttypos in 5\tcosine")
+    print("model\tpairs ρ\tn\tanalogies\tMRR\tn\tforms\ttypos in 5\tcosine\tmade typos in 5\tn")
     for path, model in models.items():
         figures = (
             *pair_correlation(model, known),
             *analogy_accuracy(model, known),
             form_similarity(model),
             *typo_rank(model),
+            *found_again(model),
         )
         print(path, *(f"{value:.3f}" if isinstance(value, float) else value for value in figures), sep="\t")
     return 0
