@@ -221,8 +221,8 @@ def train(
         0.025 or 0.05.
     sample : float, optional
         skipgram, cbow, fasttext, doc2vec, svd: Leave out words more frequent than this now and then; 0: never.
-        Default 0.001; of 5000 different words or more 0.0001, but for Korean with its particles; fasttext
-        0.0001; doc2vec 0.001; svd 0.0.
+        Default 0.001; of 5000 different words or more 0.0001 where that leaves less than .7 of the text;
+        fasttext 0.0001; doc2vec 0.001; svd 0.0.
     preset : {"corpus", "word2vec", "fasttext", "gensim"}, optional
         skipgram, cbow, fasttext: Defaults of epochs, learning rate, sample, exponent and n-gram lengths: what
         suits the corpus, or those of a tool. Default 'corpus'.

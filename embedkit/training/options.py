@@ -122,7 +122,7 @@ class PredictionConfig(TrainingConfig):
         "Leave out words more frequent than this now and then; 0: never.",
         "-t",
         least=0,
-        default_help="0.001; of 5000 different words or more 0.0001, but for Korean with its particles",
+        default_help="0.001; of 5000 different words or more 0.0001 where that leaves less than .7 of the text",
     )
     preset: str = option(
         "corpus",

@@ -60,8 +60,17 @@ def test_a_beginning_of_unknown_words_is_told(model, files, capsys):
     one = "note: 1 of 2 texts holds no word that the model knows: its answer is a guess\n"
     assert run(capsys, "lm", "predict", "m.safetensors", UNKNOWN, KNOWN) == one
     assert "no word" not in run(capsys, "lm", "predict", "m.safetensors", "")
+    assert "no word" not in run(capsys, "lm", "predict", "m.safetensors", "___")
     assert "1 of 1 prompt holds no word" in run(capsys, "lm", "generate", "m.safetensors", "--prompt", UNKNOWN)
     assert "no word" not in run(capsys, "lm", "generate", "m.safetensors")
+
+
+def test_a_text_that_gets_an_error_has_no_guess(files, capsys):
+    run(capsys, "lm", "train", "text.txt", "--model", "masked", "-o", "m.safetensors", *NETWORK)
+    assert main(["lm", "predict", "m.safetensors", UNKNOWN]) == 1
+    err = capsys.readouterr().err
+    assert "expected one gap" in err and "no word that the model knows" not in err
+    assert "1 of 1 text holds" in run(capsys, "lm", "predict", "m.safetensors", f"{UNKNOWN} ___")
 
 
 def test_evaluating_tells_it_too(files, capsys):

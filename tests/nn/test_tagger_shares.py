@@ -11,7 +11,7 @@ from embedkit.nn.models import tagger, tagger_training
 from embedkit.nn.models.tagger import Tagger, TaggerConfig
 from embedkit.nn.models.tagger_training import suited_epochs, suited_fraction, train_tagger
 from embedkit.text.tagged import TaggedSentences
-from tests.nn.test_tagger import sentences
+from tests.nn.test_tagger import sentences, vectors
 
 
 @pytest.mark.parametrize("output", ["crf", "linear"])
@@ -53,6 +53,21 @@ def test_products_take_one_thread_within_and_as_many_as_before_behind():
     with products_on_one_thread():
         assert found[0]() == 1
     assert found[0]() == before
+
+
+def test_groups_of_vectors_are_found_on_one_thread(monkeypatch):
+    found = one_thread._openblas()
+    if found is None:
+        pytest.skip("NumPy came without OpenBLAS of its own")
+    threads = []
+
+    def groups(vectors, seed):
+        threads.append(found[0]())
+
+    monkeypatch.setattr(tagger_training.WordGroups, "of_vectors", groups)
+    options = TrainingOptions(epochs=1, batch_size=4)
+    train_tagger(sentences(20), vectors(5), config=TaggerConfig(hidden_size=6), options=options)
+    assert threads == [1]
 
 
 def test_a_short_text_is_read_more_often():

@@ -110,7 +110,13 @@ def test_starting_from_given_vectors(model):
     taken_over = train(init=model, **config)
     assert np.allclose(taken_over.vectors, model.vectors, atol=1e-6)
     assert np.allclose(taken_over["학교만"], model["학교만"], atol=1e-6)
-    foreign = train(init=model, bucket=77, **config)
+    notes = []
+    train(init=model, note=notes.append, **config)
+    assert not any("n-grams" in note for note in notes)
+    foreign = train(init=model, bucket=77, note=notes.append, **config)
+    assert [
+        note for note in notes if "its words' vectors are taken over, not its n-grams'" in note and "bucket" in note
+    ]
     assert np.allclose(foreign.vectors, model.vectors, atol=1e-5)
     with pytest.raises(ConfigError, match="vector_size` 12"):
         train(init=model, vector_size=10)

@@ -177,6 +177,13 @@ def print_sentences(
                 results.row(" ".join(tokens), exp(each.log_probability), *figures(each))
 
 
+def beside_gaps(tokens: list[str]) -> list[str]:
+    """The words of a text that are no gap."""
+    from embedkit.nn.models.masking import GAPS
+
+    return [token for token in tokens if token not in GAPS]
+
+
 def tell_gap(text: str, quiet: bool) -> None:
     """Say that a gap is none for a model that guesses what comes next."""
     if "___" in text.split():

@@ -11,6 +11,7 @@ import numpy as np
 
 from embedkit.cli.commands.lm import (
     FIGURES,
+    beside_gaps,
     figures,
     likeliest,
     model_option,
@@ -50,7 +51,6 @@ from embedkit.errors import ConfigError, counted
 from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.models.language_training import LANGUAGE_TRAINING
-from embedkit.nn.models.masking import GAPS
 from embedkit.text.reading import short_name
 
 _DEFAULT = LanguageModelConfig()
@@ -243,8 +243,8 @@ def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, q
         if not masked:
             tell_gap(text, quiet)
         tokens = _with_gap(language_model, text) if masked else language_model.cut(text)
-        unknown.count_words([token for token in tokens if token not in GAPS], language_model.table.knows)
         p = language_model.fill(tokens) if masked else language_model.next_probabilities(tokens)
+        unknown.count_words(beside_gaps(tokens), language_model.table.knows)
         return [(language_model.table.tokens[i], float(p[i])) for i in likeliest(p, topn)]
 
     columns = ["text", "word" if masked else "next", "probability"]

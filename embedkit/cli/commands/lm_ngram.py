@@ -11,6 +11,7 @@ import numpy as np
 
 from embedkit.cli.commands.lm import (
     FIGURES,
+    beside_gaps,
     figures,
     likeliest,
     model_option,
@@ -217,8 +218,8 @@ def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, q
     def answer(text: str) -> list[tuple[str, float]]:
         tell_gap(text, quiet)
         tokens = _tokens(ngrams, text)
-        unknown.count_words(tokens, ngrams.knows)
         p = ngrams.distribution(tokens)
+        unknown.count_words(beside_gaps(tokens), ngrams.knows)
         return [(special.get(i) or ngrams.words[i], float(p[i])) for i in likeliest(p, topn)]
 
     errors = str(_reading(ngrams)["encoding_errors"])

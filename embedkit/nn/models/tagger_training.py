@@ -21,6 +21,7 @@ from embedkit.nn.learning.entities import EntityScores, check_legal, check_schem
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.metrics import Scores, score_labels, with_unseen
+from embedkit.nn.learning.one_thread import products_on_one_thread
 from embedkit.nn.learning.options import TrainingOptions, check_frozen
 from embedkit.nn.models.tagger import TAGGER_TRAINING, Tagger, TaggerConfig, pooled_scores
 from embedkit.nn.models.wide import WideField, train_wide
@@ -120,7 +121,8 @@ def train_tagger(
         encoder.tell_unknown(types.tokens)
     has_wide = config.wide and config.output == "crf"
     if has_wide and vectors is not None:
-        tagger.groups = WordGroups.of_vectors(vectors, options.seed)
+        with products_on_one_thread():  # whose sums do not depend on the number of cores
+            tagger.groups = WordGroups.of_vectors(vectors, options.seed)
     bags = tagger.bags(types.tokens, types.ids) if has_wide else None
     fields: list[WideField] = []
     if bags is not None:
@@ -135,6 +137,7 @@ def train_tagger(
             **asdict(config),
             "unfreeze_after": unfreeze_after,
             "valid_fraction": valid_fraction if valid is None else None,
+            **({"epochs_judged_by": "the network"} if has_wide else {}),  # by network and wide part before version 3
         },
         {
             "set of tags": labels,
