@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -200,6 +200,24 @@ class Subwords:
         if "kept" in config:
             return cls(**{**config, "kept": tuple(config["kept"])})
         return cls(**config)
+
+
+def fitted_lengths(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The other end of lengths of jamo or syllables of which one end was given that lies beyond its usual value.
+
+    Examples
+    --------
+    >>> fitted_lengths({"max_jamo": 3, "max_syllables": 3})
+    {'min_jamo': 3}
+    """
+    found = {}
+    for part, (shortest, longest) in (("jamo", JAMO_LENGTHS), ("syllables", BESIDE_JAMO)):
+        low, high = given.get(f"min_{part}"), given.get(f"max_{part}")
+        if low is None and isinstance(high, int) and 1 <= high < shortest:
+            found[f"min_{part}"] = high
+        if high is None and isinstance(low, int) and low > longest:
+            found[f"max_{part}"] = low
+    return found
 
 
 def default_lengths(words: Iterable[str], counts: Iterable[int] | None = None) -> tuple[int, int]:

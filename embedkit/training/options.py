@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedkit.errors import ConfigError
 from embedkit.options import changed, check_given, defaults, option, refuse_unknown, used
-from embedkit.rows.subwords import BESIDE_JAMO, JAMO_LENGTHS
+from embedkit.rows.subwords import BESIDE_JAMO, JAMO_LENGTHS, fitted_lengths
 from embedkit.threads import usable_cores
 from embedkit.vocabulary.options import ReadingOptions, VocabularyOptions, corpus_options
 
@@ -64,7 +64,7 @@ class TrainingConfig(ReadingOptions, VocabularyOptions):
         kind = family_of(model)
         given = {name: value for name, value in options.items() if value is not None}
         refuse_unknown(given, own_first(kind), f"model {model}")
-        config = kind(**given)
+        config = kind(**given, **fitted_lengths(given))
         check_given(config, given)
         return config
 

@@ -90,6 +90,11 @@ def test_jamo_pieces_are_shown_as_hangul(run):
     assert rows == [["학교", "<학 학교 교> <하~ 학 ㅏㄱㄱ ㄱ교~ 교 ㅛ> <학교>"]]
 
 
+def test_the_other_end_of_lengths_gives_way(run):
+    _, rows, _ = run("subwords", "학교", "--subwords", "jamo", "--max-jamo", 3, "--min-syllables", 3)
+    assert rows == [["학교", "<학교 학교> <하~ 학 ㅏㄱㄱ ㄱ교~ 교 ㅛ> <학교>"]]
+
+
 def test_json_lists_the_pieces(run, capsys):
     main(["subwords", "ab", "--min-n", "2", "--max-n", "2", "--json"])
     assert json.loads(capsys.readouterr().out) == {"word": "ab", "subwords": ["<a", "ab", "b>", "<ab>"]}

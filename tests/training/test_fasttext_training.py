@@ -99,6 +99,20 @@ def test_jamo_of_both_normal_forms(tmp_path):
     assert np.array_equal(again["학교만"], model["학교만"])
 
 
+@pytest.mark.parametrize(
+    ("given", "lengths"),
+    [
+        ({}, (4, 5, 1, 2)),
+        ({"max_jamo": 3}, (3, 3, 1, 2)),
+        ({"min_jamo": 6, "min_syllables": 3}, (6, 6, 3, 3)),
+        ({"min_jamo": 3, "max_syllables": 4}, (3, 5, 1, 4)),
+    ],
+)
+def test_the_other_end_of_lengths_of_jamo_gives_way(given, lengths):
+    subwords = train(subwords="jamo", epochs=1, **given).subwords
+    assert (subwords.min_jamo, subwords.max_jamo, subwords.min_syllables, subwords.max_syllables) == lengths
+
+
 @pytest.mark.parametrize("options", [{"loss": "hs"}, {"model": "cbow", "subwords": "chars", "loss": "softmax"}])
 def test_other_losses_and_cbow_learn(options):
     model = train(epochs=30, **options)

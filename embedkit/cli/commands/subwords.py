@@ -14,7 +14,7 @@ from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.queries import Inquiry, query_batches, questions
 from embedkit.cli.shared.reading import load, reading_options, refuse_reading
 from embedkit.errors import ConfigError, EmbedkitError
-from embedkit.rows.subwords import BESIDE_JAMO, JAMO_LENGTHS, KINDS, Subwords, default_lengths
+from embedkit.rows.subwords import BESIDE_JAMO, JAMO_LENGTHS, KINDS, Subwords, default_lengths, fitted_lengths
 
 
 @click.command(epilog="Example: embedkit subwords 시나브로 --min-n 3 --max-n 3")
@@ -73,7 +73,7 @@ def _splitter(kind: str, given: dict[str, Any], word: str) -> Subwords:
         shortest, longest = default_lengths([word])
         shortest = min(shortest, given.get("max_n", longest))
         given = {"min_n": shortest, "max_n": max(longest, given.get("min_n", shortest)), **given}
-    return Subwords(kind, **given)
+    return Subwords(kind, **given, **fitted_lengths(given))
 
 
 def _checked(word: str) -> str:
