@@ -11,6 +11,7 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -18,6 +19,7 @@ from numba.extending import intrinsic
 from embedkit.kernels.compiling import kernel
 from embedkit.kernels.rows import add_row, fetch_row
 from embedkit.kernels.simd import (
+    LANES,
     LINE_FLOATS,
     MAX_CHUNKS,
     VECTOR,
@@ -30,6 +32,7 @@ from embedkit.kernels.simd import (
 )
 
 ONE = np.float32(1.0)
+INT64 = ir.IntType(64)
 
 
 class Model(NamedTuple):
@@ -60,47 +63,41 @@ class Model(NamedTuple):
     interval: np.ndarray
 
 
-class _Listed:
-    """A loop over the rows that ``rows[first:stop]`` names; those below `own` are `shift` further behind.
-
-    Parameters
-    ----------
-    matrix, rows : (numba type, LLVM value)
-        float32 (n, row_size) in C order; int32.
-    """
-
-    def __init__(self, context, builder, matrix, rows, bounds, size):
-        self.context, self.builder, self.matrix, self.rows, self.size = context, builder, matrix, rows, size
-        self.first, self.stop, self.own, self.shift = bounds
-
-    def each(self, body):
-        """Emit ``body(address of the row)``."""
-        builder, int64 = self.builder, self.first.type
-        start = base(self.context, builder, *self.matrix)
-        with cgutils.for_range_slice(builder, self.first, self.stop, int64(1), int64) as (r, _):
-            row = builder.sext(builder.load(element(self.context, builder, *self.rows, r)), int64)
-            moved = builder.select(builder.icmp_signed("<", row, self.own), self.shift, int64(0))
-            at = builder.mul(builder.add(row, moved), int64(self.size))
-            body(builder.gep(start, [at], inbounds=True))
+def _each_listed(context, builder, signature, args, size, body):
+    """Emit ``body(address)`` for each row of ``args[0]`` that `sum_listed`'s first arguments name."""
+    (matrix_t, rows_t), (matrix, rows, first, stop, own, shift) = signature.args[:2], args[:6]
+    int64 = first.type
+    start = base(context, builder, matrix_t, matrix)
+    with cgutils.for_range_slice(builder, first, stop, int64(1), int64) as (r, _):
+        row = builder.sext(builder.load(element(context, builder, rows_t, rows, r)), int64)
+        moved = builder.select(builder.icmp_signed("<", row, own), shift, int64(0))
+        body(builder.gep(start, [builder.mul(builder.add(row, moved), int64(size))], inbounds=True))
 
 
 def _literal(row_size):
     return row_size.literal_value if isinstance(row_size, types.IntegerLiteral) else None
 
 
-def _signature(matrix, rows, target, row_size):
+def _beside_a_row(matrix, rows, other, row_size, size, emit):
+    """Signature and code of what happens between rows that a list names and row `at` of another matrix.
+
+    Emits ``emit(builder, row, offsets, each)`` for each run of vectors of a row: the address of that one row, the
+    offsets of the vectors, and `_each_listed`, still without its body.
+    """
+
+    def codegen(context, builder, signature, args):
+        at = builder.mul(args[7], args[7].type(size))
+        row = element(context, builder, signature.args[6], args[6], at)
+        each = functools.partial(_each_listed, context, builder, signature, args, size)
+
+        def run(start, n):
+            emit(builder, row, [builder.add(start, start.type(k * LANES)) for k in range(n)], each)
+
+        in_runs(builder, size, MAX_CHUNKS, run)
+        return context.get_dummy_value()
+
     i8 = types.int64
-    return types.void(matrix, rows, i8, i8, i8, i8, target, i8, row_size)
-
-
-def _row_of(context, builder, signature, args, size, k=6):
-    """The address of row ``args[k + 1]`` of the matrix ``args[k]``."""
-    return element(context, builder, signature.args[k], args[k], builder.mul(args[k + 1], args[k + 1].type(size)))
-
-
-def _at(builder, start, n):
-    """The offsets of n vectors from `start` on."""
-    return [builder.add(start, start.type(k * VECTOR.count)) for k in range(n)]
+    return types.void(matrix, rows, i8, i8, i8, i8, other, i8, row_size), codegen
 
 
 @intrinsic
@@ -120,28 +117,18 @@ def sum_listed(typingctx, matrix, rows, first, stop, own, shift, target, at, row
     if size is None:
         return None
 
-    def codegen(context, builder, signature, args):
-        listed = _Listed(context, builder, *zip(signature.args[:2], args[:2], strict=True), args[2:6], size)
-        result = _row_of(context, builder, signature, args, size)
+    def emit(builder, result, offsets, each):
+        sums = [cgutils.alloca_once_value(builder, load(builder, result, offset)) for offset in offsets]
 
-        def add_run(start, n):
-            offsets = _at(builder, start, n)
-            sums = [cgutils.alloca_once(builder, VECTOR) for _ in range(n)]
+        def add(row):
             for total, offset in zip(sums, offsets, strict=True):
-                builder.store(load(builder, result, offset), total)
+                builder.store(builder.fadd(builder.load(total), load(builder, row, offset)), total)
 
-            def add(row):
-                for total, offset in zip(sums, offsets, strict=True):
-                    builder.store(builder.fadd(builder.load(total), load(builder, row, offset)), total)
+        each(add)
+        for total, offset in zip(sums, offsets, strict=True):
+            store(builder, builder.load(total), result, offset)
 
-            listed.each(add)
-            for total, offset in zip(sums, offsets, strict=True):
-                store(builder, builder.load(total), result, offset)
-
-        in_runs(builder, size, MAX_CHUNKS, add_run)
-        return context.get_dummy_value()
-
-    return _signature(matrix, rows, target, row_size), codegen
+    return _beside_a_row(matrix, rows, target, row_size, size, emit)
 
 
 @intrinsic
@@ -151,24 +138,16 @@ def add_to_listed(typingctx, matrix, rows, first, stop, own, shift, source, at, 
     if size is None:
         return None
 
-    def codegen(context, builder, signature, args):
-        listed = _Listed(context, builder, *zip(signature.args[:2], args[:2], strict=True), args[2:6], size)
-        source_row = _row_of(context, builder, signature, args, size)
+    def emit(builder, change, offsets, each):
+        changes = [load(builder, change, offset) for offset in offsets]
 
-        def add_run(start, n):
-            offsets = _at(builder, start, n)
-            changes = [load(builder, source_row, offset) for offset in offsets]
+        def move(row):
+            for value, offset in zip(changes, offsets, strict=True):
+                store(builder, builder.fadd(load(builder, row, offset), value), row, offset)
 
-            def move(row):
-                for change, offset in zip(changes, offsets, strict=True):
-                    store(builder, builder.fadd(load(builder, row, offset), change), row, offset)
+        each(move)
 
-            listed.each(move)
-
-        in_runs(builder, size, MAX_CHUNKS, add_run)
-        return context.get_dummy_value()
-
-    return _signature(matrix, rows, source, row_size), codegen
+    return _beside_a_row(matrix, rows, source, row_size, size, emit)
 
 
 @intrinsic
@@ -178,32 +157,25 @@ def flush_listed(typingctx, matrix, rows, first, stop, own, shift, cache, at, ro
     if size is None:
         return None
 
-    def codegen(context, builder, signature, args):
-        listed = _Listed(context, builder, *zip(signature.args[:2], args[:2], strict=True), args[2:6], size)
-        result = _row_of(context, builder, signature, args, size)
-        pending = builder.gep(result, [args[7].type(size)], inbounds=True)
-        zero = VECTOR([0.0] * VECTOR.count)
+    zero = VECTOR([0.0] * LANES)
 
-        def flush_run(start, n):
-            offsets = _at(builder, start, n)
-            changes = [load(builder, pending, offset) for offset in offsets]
-            sums = [cgutils.alloca_once_value(builder, zero) for _ in range(n)]
+    def emit(builder, result, offsets, each):
+        pending = builder.gep(result, [INT64(size)], inbounds=True)
+        changes = [load(builder, pending, offset) for offset in offsets]
+        sums = [cgutils.alloca_once_value(builder, zero) for _ in offsets]
 
-            def move(row):
-                for change, total, offset in zip(changes, sums, offsets, strict=True):
-                    value = builder.fadd(load(builder, row, offset), change)
-                    store(builder, value, row, offset)
-                    builder.store(builder.fadd(builder.load(total), value), total)
+        def move(row):
+            for change, total, offset in zip(changes, sums, offsets, strict=True):
+                value = builder.fadd(load(builder, row, offset), change)
+                store(builder, value, row, offset)
+                builder.store(builder.fadd(builder.load(total), value), total)
 
-            listed.each(move)
-            for total, offset in zip(sums, offsets, strict=True):
-                store(builder, builder.load(total), result, offset)
-                store(builder, zero, pending, offset)
+        each(move)
+        for total, offset in zip(sums, offsets, strict=True):
+            store(builder, builder.load(total), result, offset)
+            store(builder, zero, pending, offset)
 
-        in_runs(builder, size, MAX_CHUNKS, flush_run)
-        return context.get_dummy_value()
-
-    return _signature(matrix, rows, cache, row_size), codegen
+    return _beside_a_row(matrix, rows, cache, row_size, size, emit)
 
 
 @intrinsic
@@ -214,13 +186,11 @@ def fetch_listed(typingctx, matrix, rows, first, stop, own, shift, row_size):
         return None
 
     def codegen(context, builder, signature, args):
-        listed = _Listed(context, builder, *zip(signature.args[:2], args[:2], strict=True), args[2:6], size)
-
         def fetch(row):
             for offset in range(0, size, LINE_FLOATS):
-                request(builder, builder.gep(row, [args[2].type(offset)]))
+                request(builder, builder.gep(row, [INT64(offset)]))
 
-        listed.each(fetch)
+        _each_listed(context, builder, signature, args, size, fetch)
         return context.get_dummy_value()
 
     i8 = types.int64

@@ -209,7 +209,7 @@ def dbow(
 
 
 class Subwords(NamedTuple):
-    """The rows of words that are made of n-grams; see `embedkit.kernels.fasttext.Model`.
+    """The rows of words that are made of n-grams; see `embedkit.kernels.fasttext_rows.Model`.
 
     Attributes
     ----------

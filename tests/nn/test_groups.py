@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from embedkit.errors import FormatError
 from embedkit.files.model_file import load_model, save_model
 from embedkit.files.safetensors import SafetensorsFile
 from embedkit.nn.models.tagger import Tagger, TaggerConfig
@@ -15,6 +14,7 @@ from embedkit.nn.words.groups import WordGroups
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.text.tagged import TaggedSentences
 from tests.nn.test_tagger import FAST
+from tests.nn.test_wide import check_damaged
 
 KINDS = {"NOUN": "n", "VERB": "v", "ADJ": "a"}
 SMALL = TaggerConfig("mean", spelling_size=0)
@@ -105,12 +105,4 @@ def test_damaged_files(tmp_path, name, change, message):
     vectors = kind_vectors()
     tagger, _ = train_tagger(tagged(vectors, np.arange(30)), vectors, config=SMALL, options=FAST)
     tagger.save(tmp_path / "m")
-    file = load_model(tmp_path / "m", "tag")
-    tensors = dict(file.tensors)
-    if change is None:
-        del tensors[name]
-    else:
-        tensors[name] = change(tensors[name])
-    save_model(tmp_path / "bad", "tag", file.kind, file.config, tensors)
-    with pytest.raises(FormatError, match=message):
-        Tagger.load(tmp_path / "bad")
+    check_damaged(tmp_path, name, change, message)
