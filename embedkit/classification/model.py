@@ -119,8 +119,9 @@ class BagClassifier:
     ) -> Predictions:
         """The k likeliest labels of each text, of a probability of at least `threshold`.
 
-        The same labels and bits as the fastText program's: with "hs" those less likely than about 1e-5 are left out,
-        unless `threshold` is below 0.
+        Of fastText's classifier the same labels and bits as the program's, which adds 1e-5 to what it has compared with
+        the threshold: with "hs" those less likely than about 1e-5 are left out, unless `threshold` is below 0. Those of
+        a linear model are plain.
 
         Raises
         ------
@@ -146,6 +147,19 @@ class BagClassifier:
         np.put_along_axis(result, found.labels, found.probabilities, 1)
         return result
 
+    def compared(self, texts: Sequence[str | bytes]) -> np.ndarray:
+        """What `predict` compares with its threshold: float32 (n_texts, n_labels).
+
+        With "hs" it is less by one part in a million, since the program compares rounded logarithms.
+        """
+        from embedkit.kernels.best_labels import EPSILON
+
+        if self.loss == "hs":
+            return np.maximum(self.probabilities(texts) * np.float32(1 - 1e-6) - np.float32(EPSILON), 0)
+        scores = self.scores(texts)
+        self._to_probabilities(scores)
+        return scores
+
     def scores(self, texts: Sequence[str | bytes]) -> np.ndarray:
         """What softmax or σ makes probabilities of, float32 (n_texts, n_labels); with "hs" the inner nodes'."""
         lines = Lines(texts)
@@ -159,27 +173,25 @@ class BagClassifier:
         self, texts: Sequence[str | bytes], k: int, threshold: float, workers: int | None
     ) -> Iterator[Predictions]:
         from embedkit.kernels.best_labels import best_in_tree, best_of
-        from embedkit.kernels.classification import sigmoid_table, sigmoids_of, softmax_of
 
         lines = Lines(texts)
         encode = self.features.encoder(lines)
         scores_of = self._scorer()
-        table = sigmoid_table() if self.loss in ("ns", "ova") else None
         tree = self._tree() if self.loss == "hs" else None
         least = np.float32(threshold)
 
         def predict(bounds: tuple[int, int]) -> Predictions:
             indptr, rows = encode(bounds)
             scores = scores_of(indptr, rows)
-            if table is not None:
-                sigmoids_of(scores, table)
-            elif tree is None:
-                softmax_of(scores)
             n = len(scores)
             values, labels = np.zeros((n, k + 1), np.float32), np.zeros((n, k + 1), np.int32)
             found = np.zeros(n, np.int32)
             if tree is None:
+                self._to_probabilities(scores)
                 best_of(scores, k, least, values, labels, found)
+                if self.kind != self.KIND:
+                    plain = np.take_along_axis(scores, labels[:, :k], 1)
+                    values[:, :k] = np.where(np.arange(k) < found[:, None], plain, 0)
             else:
                 best_in_tree(scores, *tree, k, least, values, labels, found)
             found[np.diff(indptr) == 0] = 0
@@ -188,6 +200,15 @@ class BagClassifier:
         predict((0, 0))  # compile before there are threads
         chunk = max(1, min(CHUNK, MAX_SCORES // max(len(self.labels), 1)))
         yield from ordered_map(predict, lines.chunks(chunk), workers or usable_cores(), "predict")
+
+    def _to_probabilities(self, scores: np.ndarray) -> None:
+        """Turn scores, float32 (n, n_labels), into probabilities in place; not for "hs"."""
+        from embedkit.kernels.classification import sigmoid_table, sigmoids_of, softmax_of
+
+        if self.loss == "softmax":
+            softmax_of(scores)
+        else:
+            sigmoids_of(scores, sigmoid_table())
 
     def _known(self, indptr: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Which encoded lines hold a word of the model."""

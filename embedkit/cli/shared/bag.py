@@ -25,7 +25,7 @@ BAG, LINEAR = "fasttext", "linear"
 BATCH = 1 << 16  # lines of a file that are predicted at once
 column_options = chain(
     *(
-        click.option(f"--{name}-column", metavar="NAME", help=f"Of tables (.csv, else tabs): where the {name}s are.")
+        click.option(f"--{name}-column", metavar="NAME", help=f"Of tables (commas, semicolons or tabs): where the {name}s are.")
         for name in ("text", "label")
     )
 )
@@ -122,7 +122,8 @@ def report_thresholds(
 
     if isinstance(classifier, Classifier) and not all(map(classifier.tokens, data.texts)):
         raise ConfigError("`precision` needs words in every text")
-    rows = thresholds_at(classifier.probabilities(data.texts), classifier.labels, data.labels, precision)
+    compared = classifier.probabilities if isinstance(classifier, Classifier) else classifier.compared
+    rows = thresholds_at(compared(data.texts), classifier.labels, data.labels, precision)
     with Results(["label", "threshold", "precision", "recall", "count"], as_json, header=True) as results:
         for row in rows:
             results.row(row.label, row.threshold, row.precision, row.recall, row.count)
