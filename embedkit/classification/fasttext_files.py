@@ -96,6 +96,8 @@ def write(classifier: BagClassifier, path: str | os.PathLike[str]) -> None:
             kept = kept[np.argsort(buckets[kept], kind="stable")]
         elif classifier.pruned:
             kept = np.zeros(0, np.int64)
+    elif config["max_n"] == 0 and config["word_ngrams"] == 1:  # no n-grams: the program has no buckets then
+        rows, config = rows[: len(classifier.words)], {**config, "bucket": 0}
     elif buckets is not None:
         rows = _Spread(rows, buckets, len(classifier.words))
     fasttext_parts.write_parts(

@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pytest
 
+import embedkit
 from embedkit.classification.autotuning import autotune
 from embedkit.classification.linear import train_linear
 from embedkit.classification.model import Predictions, best_labels
@@ -83,6 +84,16 @@ def test_saved_and_opened_it_predicts_the_same(tmp_path, name, loss):
         for mine, theirs in zip(model.predict(texts, k, threshold), again.predict(texts, k, threshold), strict=True):
             assert np.array_equal(mine, theirs)
     assert again.labels == model.labels
+
+
+def test_without_ngrams_a_file_has_no_buckets(tmp_path):
+    model = train(bucket=2_000_000, epochs=3)
+    save_bag(model, tmp_path / "m.bin")
+    assert (tmp_path / "m.bin").stat().st_size < 100_000
+    texts = texts_and_labels(seed=4)[0]
+    for mine, theirs in zip(model.predict(texts, 3), load_bag(tmp_path / "m.bin").predict(texts, 3), strict=True):
+        assert np.array_equal(mine, theirs)
+    assert embedkit.load(tmp_path / "m.bin").index_to_key == [word.decode() for word in model.words]
 
 
 def test_threads_and_batches_do_not_matter(model, monkeypatch):

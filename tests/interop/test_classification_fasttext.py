@@ -93,11 +93,12 @@ def test_their_quantised_models_predict_the_same_bits_here(quantised, corpus, tm
     compare(fasttext.load_model(str(tmp_path / "again.ftz")), ours, texts[:100] + ODD)
 
 
+@pytest.mark.parametrize("ngrams", [{"word_ngrams": 2, "min_n": 1, "max_n": 3}, {}])
 @pytest.mark.parametrize("loss", ["softmax", "hs", "ns", "ova"])
-def test_our_models_predict_the_same_bits_there(loss, corpus, tmp_path):
+def test_our_models_predict_the_same_bits_there(loss, ngrams, corpus, tmp_path):
     _, texts = corpus
     labels = [[str(i % 30), f"x{len(text) % 7}"] for i, text in enumerate(texts)]
-    options = BagOptions(loss=loss, vector_size=12, bucket=5000, word_ngrams=2, min_n=1, max_n=3, epochs=3, workers=1)
+    options = BagOptions(loss=loss, vector_size=12, bucket=5000, **ngrams, epochs=3, workers=1)
     ours = train_bag(texts, labels, options)
     save_bag(ours, tmp_path / "m.bin")
     compare(fasttext.load_model(str(tmp_path / "m.bin")), ours, texts[:300] + ODD)
