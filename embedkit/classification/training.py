@@ -18,7 +18,7 @@ import numpy as np
 from embedkit.classification.features import LABEL_PREFIX, Features, Lines, count_tokens
 from embedkit.classification.model import FEATURES, BagClassifier, rows_of_buckets
 from embedkit.classification.options import BagOptions
-from embedkit.errors import CorpusError, TrainingError, counted
+from embedkit.errors import CorpusError, TrainingError, counted, few_names
 from embedkit.options import used
 from embedkit.progress import Progress, ProgressCallback, Timetable
 from embedkit.rows.subwords import encode_word
@@ -117,7 +117,13 @@ def check_label_sets(texts: Sequence[str | bytes], labels: Sequence[Sequence[str
         See `embedkit.text.labelled.check_labels` for the latter.
     """
     check_sets(texts, labels)
-    kept = {name: n for name, n in Counter(chain.from_iterable(labels)).items() if n >= min_count}
+    counts = Counter(chain.from_iterable(labels))
+    kept = {name: n for name, n in counts.items() if n >= min_count}
+    if len(kept) < 2 <= len(counts):
+        raise CorpusError(
+            f"expected at least two labels that occur {min_count:,} times, found {few_names(sorted(kept)) or 'none'}; use a "
+            "smaller `min_count_label`"
+        )
     check_labels(kept, sum(kept.values()))
 
 

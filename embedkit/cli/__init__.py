@@ -188,7 +188,8 @@ def _stopped(status: int) -> int:
 
 def _reads_keyboard(arguments: list[str]) -> bool:
     """Whether a `-` among the arguments stands for text from standard input, not for an output; and no --quiet."""
+    outputs = ("-o", "--output", "--out", "--attention-plot")
     if {"-q", "--quiet"} & set(arguments):
         return False
     pairs = zip(["", *arguments], arguments, strict=False)
-    return any(word == "-" and before not in ("-o", "--output", "--out") for before, word in pairs)
+    return any(word == "-" and before not in outputs for before, word in pairs)

@@ -142,7 +142,8 @@ def style(
         "axes.spines.right": False,
         "legend.frameon": False,
     }
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it reports each missing bold face
+    for logger in ("matplotlib.font_manager", "fontTools.subset"):  # missing bold faces, tables left out of a PDF
+        logging.getLogger(logger).setLevel(logging.ERROR)
     with mpl.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         yield palette

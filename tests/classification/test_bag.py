@@ -10,7 +10,7 @@ import embedkit
 from embedkit.classification.autotuning import autotune
 from embedkit.classification.linear import train_linear
 from embedkit.classification.model import Predictions, best_labels
-from embedkit.classification.options import BagOptions
+from embedkit.classification.options import BagOptions, LinearOptions
 from embedkit.classification.scores import score_sets, thresholds_at
 from embedkit.classification.storing import load_bag, save_bag
 from embedkit.classification.suited import train_suited
@@ -156,6 +156,13 @@ def test_rare_words_and_labels_are_left_out():
     )
     assert b"lonely" not in model.words
     assert "rare" not in model.labels
+
+
+@pytest.mark.parametrize("train_on", [train_bag, train_linear])
+def test_where_too_few_labels_are_frequent_enough_the_option_is_named(train_on):
+    options = (BagOptions if train_on is train_bag else LinearOptions)(min_count_label=1000)
+    with pytest.raises(CorpusError, match="occur 1,000 times, found none; use a smaller `min_count_label`"):
+        train_on(*texts_and_labels(), options)
 
 
 def test_best_labels_leaves_texts_without_an_answer_out():

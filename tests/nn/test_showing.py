@@ -81,6 +81,22 @@ def test_the_softmax_network_starts_at_ln_v_and_learns_the_circle():
         showing.softmax_network(["a", "a"])
 
 
+def test_a_word_that_stands_twice_has_both_its_followers():
+    words = "you say goodbye and i say hello".split()
+    loss, _, _, last = showing.softmax_network(words, steps=3000)
+    p = dict(zip(last.rows, last.values[:, 4:], strict=True))
+    assert last.rows == ["you", "say", "goodbye", "and", "i", "hello"]
+    assert p["i"].argmax() == p["you"].argmax() == 1
+    assert p["say"][2] == pytest.approx(0.5, abs=0.03) and p["say"][5] == pytest.approx(0.5, abs=0.03)
+    assert loss.curves["loss"][-1] == pytest.approx(2 / 7 * np.log(2), abs=0.02)
+
+
+def test_weights_that_let_nothing_back_are_clipped_to_nothing():
+    lines, table = showing.gradients(steps=2, scale=1e10, clip=1.0)
+    assert all(row[1:3] == (0, 0) for row in table.rows if row[1] == 0) and any(row[1] == 0 for row in table.rows)
+    assert set(lines.curves) == {f"{name}{clipped}" for name in ("rnn", "gru", "lstm") for clipped in ("", ", clipped")}
+
+
 def test_windows_by_hand():
     cbow, pairs = showing.windows(["a", "b", "c"], window=1, negative=3)
     assert cbow.rows == [("b", "a"), ("a c", "b"), ("b", "c")]

@@ -193,6 +193,12 @@ def test_plot_draws_every_kind_of_file(model_file, tmp_path):
     assert (tmp_path / "c.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_a_pdf_in_korean_says_nothing_of_the_tables_of_its_fonts(tmp_path, caplog):
+    done = embedkit("show", "windows", "왕이 땅을 다스린다", "-o", tmp_path / "w.pdf")
+    assert done.returncode == 0
+    assert not caplog.records
+
+
 def test_the_page_needs_no_matplotlib(model_file, tmp_path):
     script = (
         "import sys; sys.modules['matplotlib'] = None; from embedkit.cli import main; "

@@ -95,7 +95,7 @@ def gradients(
         dy[0, -1] = rng.standard_normal(hidden_size) / np.sqrt(hidden_size)
         dx, grads = layer.backward(dy, cache)
         norm = float(np.sqrt(sum(np.vdot(g, g) for g in map(values_of, grads.values()))))
-        factor = 1.0 if clip is None else min(1.0, clip / norm)
+        factor = 1.0 if clip is None or norm <= clip else clip / norm
         curves[name] = np.linalg.norm(dx[0], axis=1)
         if clip is not None:
             curves[f"{name}, clipped"] = curves[name] * factor
@@ -123,24 +123,28 @@ def positional(length: int = 40, width: int = 32) -> list[Panel]:
 def softmax_network(words: Sequence[str], steps: int = 200, rate: float = 1.0, seed: int = 1) -> list[Panel]:
     """A network of two matrices learns which word follows which, all around: its weights, and its loss from ln V down.
 
-    h = W_in[word], p = softmax(W_out h); W_out starts at zero, so that every word is as likely at first.
+    h = W_in[word], p = softmax(W_out h); W_out starts at zero, so that every word is as likely at first. A word that
+    stands there twice has both its followers.
     """
-    words = list(dict.fromkeys(words))
+    text, words = list(words), list(dict.fromkeys(words))
     n = len(words)
     if n < 2:
         raise ConfigError(f"expected at least two different words, found {n}")
     rng = np.random.default_rng(seed)
     w_in, w_out = rng.normal(0, 0.5, (n, 2)), np.zeros((n, 2))
-    targets = np.roll(np.arange(n), -1)
+    inputs = np.array([words.index(word) for word in text])
+    targets = np.roll(inputs, -1)
     losses, pictures, shown = [], list[Panel](), {0, steps // 10, steps}
     for step in range(steps + 1):
-        loss, dlogits = cross_entropy(w_in @ w_out.T, targets)
+        loss, dlogits = cross_entropy((w_in @ w_out.T)[inputs], targets)
         losses.append(loss)
         if step in shown:
             both = np.concatenate([w_in, w_out, softmax(w_in @ w_out.T)], axis=1)
             columns = ["in 1", "in 2", "out 1", "out 2", *(f"p({word})" for word in words)]
             pictures.append(Heat(f"after {step} steps: loss {loss:.4f}", both, words, columns))
-        w_in, w_out = w_in - rate * dlogits @ w_out, w_out - rate * dlogits.T @ w_in
+        dscores = np.zeros((n, n))
+        np.add.at(dscores, inputs, dlogits)
+        w_in, w_out = w_in - rate * dscores @ w_out, w_out - rate * dscores.T @ w_in
     curve = {"loss": np.array(losses), f"ln {n} = {np.log(n):.4f}": np.full(steps + 1, np.log(n))}
     return [Lines("loss", "step", list(range(steps + 1)), curve), *pictures]
 
