@@ -121,8 +121,8 @@ def check_label_sets(texts: Sequence[str | bytes], labels: Sequence[Sequence[str
     kept = {name: n for name, n in counts.items() if n >= min_count}
     if len(kept) < 2 <= len(counts):
         raise CorpusError(
-            f"expected at least two labels that occur {min_count:,} times, found {few_names(sorted(kept)) or 'none'}; use a "
-            "smaller `min_count_label`"
+            f"expected at least two labels that occur {min_count:,} times, found {few_names(sorted(kept)) or 'none'}; "
+            "use a smaller `min_count_label`"
         )
     check_labels(kept, sum(kept.values()))
 

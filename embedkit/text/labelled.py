@@ -8,6 +8,7 @@ then where each has it. What is wrong with a line is said with its file, its num
 from __future__ import annotations
 
 import os
+import unicodedata
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
@@ -66,8 +67,16 @@ def check_valid_labels(
     if not set(known) & set(found):
         raise CorpusError(
             f"`{name}` holds none of the {what}s that are trained on: expected {few_names(sorted(known))}, found "
-            f"{few_names(sorted(found)) or 'none'}; are the columns the other way round?"
+            f"{few_names(sorted(found)) or 'none'}; {why_unknown(known, found)}"
         )
+
+
+def why_unknown(known: Iterable[str], found: Iterable[str]) -> str:
+    """What to do where none of the labels found is known, for a message."""
+    ours, theirs = ({unicodedata.normalize("NFC", label) for label in labels} for labels in (known, found))
+    if ours & theirs:
+        return "these are alike in Unicode's composed form, NFC: bring both files to it"
+    return "are the columns the other way round?"
 
 
 def check_sets(texts: Sized, labels: Sequence[Sequence[str]], names: tuple[str, str] = ("texts", "labels")) -> None:
@@ -140,7 +149,7 @@ class LabelledSets:
             if len(labels) > 1:
                 raise CorpusError(
                     f"{place}: expected one label a text, found {len(labels)}: {', '.join(labels[:3])}; "
-                    "several need `model` fasttext"
+                    "several need `model` linear or fasttext"
                 )
         return LabelledTexts(self.texts, [labels[0] for labels in self.labels], self.places, self.empty, self.headers)
 

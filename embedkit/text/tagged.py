@@ -2,8 +2,8 @@
 
 =================  ==================================================================================================
 two columns        ``token<TAB>tag``; without tabs, columns are separated by spaces
-CoNLL-U            ten columns with tabs: the token is the second, the tag the fourth (universal part of speech);
-                   comments, words of several tokens (``1-2``) and empty nodes (``1.1``) are left out
+CoNLL-U            ten columns: the token is the second, the tag the fourth (universal part of speech); comments, words
+                   of several tokens (``1-2``) and empty nodes (``1.1``) are left out, with ``columns=(2, 5)`` too
 ``columns=(1, 4)`` any other: the numbers of the token's and the tag's column, from 1, from the end where negative;
                    CoNLL-2003 is ``(1, 4)`` or ``(1, -1)``
 =================  ==================================================================================================
@@ -115,11 +115,12 @@ def _tell_headers(data: TaggedSentences) -> None:
 
 
 def _row(place: str, line: str, columns: tuple[int, int] | None) -> tuple[str, str] | None:
-    """The token and the tag of a line; None for a line of CoNLL-U that is no token."""
+    """The token and the tag of a line; None for one of CoNLL-U that is no token, by its number in the first column."""
     cells = line.split("\t") if "\t" in line else line.split()
     if columns is None and len(cells) == CONLLU_COLUMNS:
         columns = (2, 4)
-    if columns == (2, 4) and len(cells) == CONLLU_COLUMNS and re.fullmatch(r"\d+[-.]\d+", cells[0]):
+    numbered = columns is not None and not {1, -CONLLU_COLUMNS} & {*columns}
+    if numbered and len(cells) == CONLLU_COLUMNS and re.fullmatch(r"\d+[-.]\d+", cells[0]):
         return None
     wanted = columns or (1, 2)
     if columns is None and len(cells) > 2:

@@ -124,6 +124,9 @@ def test_commands_and_bad_input(tmp_path, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 60
     np.save(tmp_path / "wide.npy", np.zeros((2, 9)))
     (tmp_path / "blank.txt").write_text("".join(f"{line}\n" for line in [*captions[:-1], ""]))
+    (tmp_path / "few.txt").write_text("\n".join(captions[:-1]) + "\n")
+    assert main(["caption", "evaluate", model, str(npy), str(tmp_path / "few.txt")]) == 1
+    assert "found 59 for 60 rows" in capsys.readouterr().err
     for arguments, message in [
         (["caption", "predict", model, str(tmp_path / "wide.npy")], "expected features of width 5"),
         (["caption", "predict", model, str(text)], "of numbers in an .npy file, found another kind of file"),

@@ -194,6 +194,11 @@ def test_conllu(tmp_path):
     data = read_tagged(write(tmp_path, CONLLU))
     assert (data.sentences, data.tags) == ([["do", "n't", "#"]], [["AUX", "PART", "SYM"]])
     assert read_tagged(write(tmp_path, CONLLU.replace("2.1\tgo", "4\tgo")), (2, 4)).sentences[0][2] == "go"
+    path = write(tmp_path, CONLLU)
+    for columns in ((2, 5), (2, -6), (-9, 5)):
+        data = read_tagged(path, columns)
+        assert (data.sentences, data.tags) == ([["do", "n't", "#"]], [["VB", "RB", "NN"]])
+    assert read_tagged(path, (1, 4)).sentences == [["1-2", "1", "2", "2.1", "3"]]  # a token like any other
 
 
 def test_conll_2003_by_its_columns_and_separated_by_spaces(tmp_path):

@@ -82,7 +82,7 @@ def test_the_softmax_network_starts_at_ln_v_and_learns_the_circle():
 
 
 def test_a_word_that_stands_twice_has_both_its_followers():
-    words = "you say goodbye and i say hello".split()
+    words = ["you", "say", "goodbye", "and", "i", "say", "hello"]
     loss, _, _, last = showing.softmax_network(words, steps=3000)
     p = dict(zip(last.rows, last.values[:, 4:], strict=True))
     assert last.rows == ["you", "say", "goodbye", "and", "i", "hello"]

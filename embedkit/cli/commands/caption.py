@@ -29,7 +29,7 @@ from embedkit.cli.shared.options import encoding_errors, encoding_option, json_o
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.tokenizing import TOKENIZER
-from embedkit.errors import ConfigError, counted
+from embedkit.errors import ConfigError, CorpusError, counted
 from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner, check_captions
 
 _DEFAULT = CaptionConfig()
@@ -114,7 +114,7 @@ def evaluate(model: str, features: str, captions: str, as_json: bool, quiet: boo
 
     captioner, rows, texts = Captioner.load(model), load_features(features, BEFORE_CAPTIONS), _captions(captions)
     if len(rows) != len(texts):
-        raise ConfigError(
+        raise CorpusError(
             f"expected a caption for each row of features, found {len(texts)} for {counted(len(rows), 'row')}"
         )
     check_captions(texts)

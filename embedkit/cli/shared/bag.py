@@ -25,7 +25,9 @@ BAG, LINEAR = "fasttext", "linear"
 BATCH = 1 << 16  # lines of a file that are predicted at once
 column_options = chain(
     *(
-        click.option(f"--{name}-column", metavar="NAME", help=f"Of tables (commas, semicolons or tabs): where the {name}s are.")
+        click.option(
+            f"--{name}-column", metavar="NAME", help=f"Of tables (commas, semicolons or tabs): where the {name}s are."
+        )
         for name in ("text", "label")
     )
 )

@@ -10,7 +10,7 @@ import numpy as np
 from embedkit.cli.shared.output import note, warn
 from embedkit.errors import counted, few_names
 from embedkit.files.outputs import same_file
-from embedkit.text.labelled import check_valid_labels
+from embedkit.text.labelled import check_valid_labels, why_unknown
 
 NOTHING = ("its vectors say nothing of it", "their vectors say nothing of them")
 GUESSES = ("its answer is a guess", "their answers are guesses")
@@ -98,8 +98,8 @@ def tell_unseen(known: Iterable[str], found: Sequence[Sequence[str]], quiet: boo
     if len(unseen) == sum(map(len, found)):
         expected = few_names(sorted(names))
         warn(
-            f"no {what} is one that the model knows: found {unseen[0][:30]!r}, expected {expected}; are the columns "
-            "the other way round?",
+            f"no {what} is one that the model knows: found {unseen[0][:30]!r}, expected {expected}; "
+            f"{why_unknown(names, unseen)}",
             "warning",
         )
         return

@@ -44,7 +44,7 @@ class ClassifierConfig:
     hidden_size, num_layers, heads : int
         Of the encoder; `heads` of the Transformer only.
     bidirectional : bool
-    pooling : {"last", "max", "mean", "attention"}
+    pooling : {"last", "max", "mean", "attention", "first"}
         By default max for recurrent models, else mean.
     dropout : float
         On the words' vectors, between layers and on the sentence's vector.
