@@ -177,7 +177,7 @@ def align(
     )
     rotation = _fit(source, target, known)
     return Alignment(
-        mapped(source, lambda rows: rows @ rotation, linear_output=True),
+        mapped(source, lambda rows: rows @ rotation, rotation=source.vector_size <= target.vector_size),
         rotation,
         retrieval,
         len(known),

@@ -17,6 +17,7 @@ from embedkit.rows.norms import unit
 from embedkit.rows.protocol import Rows
 from embedkit.rows.quantization import KINDS, QuantizedRows, quantize
 from embedkit.rows.sparse import SparseRows, without_zeros
+from embedkit.rows.table import EmbeddingTable
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def compress(
     """Quantise a model's vectors and its subwords' rows; see `embedkit.rows.quantization.quantize`.
 
     Of n-grams only the rows that are not zero are quantised and held. What only training and `fill` need (the words'
-    own rows, the output vectors) is left out.
+    own rows, the output vectors) is left out, and the documents of paragraph vectors; the output vectors of these stay
+    as they are, for new lines are inferred with them.
     """
 
     def smaller(rows: Rows) -> QuantizedRows:
@@ -65,14 +67,16 @@ def compress(
     if ngrams is not None:
         ngrams = without_zeros(ngrams)
         ngrams = ngrams.with_values(smaller(ngrams.values)) if isinstance(ngrams, SparseRows) else smaller(ngrams)
-    return KeyedVectors(
+    result = EmbeddingTable(
         vectors.index_to_key,
         smaller(vectors.vectors),
         counts=vectors.counts,
         subwords=vectors.subwords,
         ngram_vectors=ngrams,
+        output_vectors=vectors.output_vectors if "paragraphs" in vectors.config else None,
         config=vectors.config,
     )
+    return KeyedVectors.from_table(result.made_of(vectors.table))
 
 
 def costs(

@@ -2,12 +2,13 @@
 
 Each function returns new `KeyedVectors` and leaves its argument as it was. What is affine (centring, removing
 directions) is done to the rows of subwords too, so that unknown words are composed as before; what a result can no
-longer stand for (output vectors of changed vectors) is left out.
+longer stand for (output vectors and documents of changed vectors) is left out, and told by whoever writes it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.composing import compose
 from embedkit.rows.protocol import Rows
 from embedkit.rows.sparse import SparseRows
+from embedkit.rows.table import EmbeddingTable
 
 _ROWS = 16_384  # rows worked on at once
 
@@ -37,13 +39,16 @@ def unit_length(vectors: KeyedVectors) -> KeyedVectors:
         rows = vectors.vectors[start : start + _ROWS].astype(np.float64)
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         result[start : start + _ROWS] = rows / np.where(lengths > 0, lengths, 1.0)
-    return KeyedVectors(
-        vectors.index_to_key,
-        result,
-        counts=vectors.counts,
-        subwords=vectors.subwords,
-        ngram_vectors=vectors.ngram_vectors,
-        config=vectors.config,
+    return _made(
+        vectors,
+        EmbeddingTable(
+            vectors.index_to_key,
+            result,
+            counts=vectors.counts,
+            subwords=vectors.subwords,
+            ngram_vectors=vectors.ngram_vectors,
+            config=_of_words(vectors.config),
+        ),
     )
 
 
@@ -112,21 +117,7 @@ def keep_words(vectors: KeyedVectors, words: Iterable[str] | None = None, top: i
     rows = rows[:top]
     if not len(rows):
         raise EmbedkitError("none of the words to keep is in the vocabulary")
-
-    def cut(values: Rows | None) -> np.ndarray | None:
-        return None if values is None or len(values) != len(vectors) else np.asarray(values[rows])
-
-    return KeyedVectors(
-        [vectors.index_to_key[row] for row in rows.tolist()],
-        vectors.vectors[rows],
-        counts=cut(vectors.counts),
-        norms=cut(vectors.norms),
-        subwords=vectors.subwords,
-        ngram_vectors=vectors.ngram_vectors,
-        word_rows=cut(vectors.word_rows),
-        output_vectors=cut(vectors.output_vectors),
-        config=vectors.config,
-    )
+    return _made(vectors, vectors.table.take(rows))
 
 
 def concatenate(first: KeyedVectors, second: KeyedVectors) -> KeyedVectors:
@@ -147,17 +138,18 @@ def concatenate(first: KeyedVectors, second: KeyedVectors) -> KeyedVectors:
     joined = np.empty((len(shared), first.vector_size + second.vector_size), np.float32)
     joined[:, : first.vector_size] = first.vectors[shared]
     joined[:, first.vector_size :] = second.vectors[rows[shared]]
-    return KeyedVectors(
-        [first.index_to_key[row] for row in shared.tolist()],
-        joined,
-        counts=None if first.counts is None else first.counts[shared],
-        config=first.config,
+    return _made(
+        first,
+        EmbeddingTable(
+            [first.index_to_key[row] for row in shared.tolist()],
+            joined,
+            counts=None if first.counts is None else first.counts[shared],
+            config=_of_words(first.config),
+        ),
     )
 
 
-def mapped(
-    vectors: KeyedVectors, affine: Callable[[np.ndarray], np.ndarray], linear_output: bool = False
-) -> KeyedVectors:
+def mapped(vectors: KeyedVectors, affine: Callable[[np.ndarray], np.ndarray], rotation: bool = False) -> KeyedVectors:
     """Apply an affine map to the vectors and to the rows that unknown words are composed from.
 
     Parameters
@@ -165,26 +157,40 @@ def mapped(
     vectors : KeyedVectors
     affine : callable
         float (n, vector_size) → float (n, new size).
-    linear_output : bool
-        The map keeps dot products: map the output vectors too, rather than leave them out.
+    rotation : bool
+        The map keeps dot products: map the vectors of outputs and documents too, rather than leave them out.
     """
-    output = vectors.output_vectors if linear_output else None
+    rotated = (vectors.output_vectors, vectors.table.document_vectors) if rotation else (None, None)
+    output, documents = (None if rows is None else _map(rows, affine) for rows in rotated)
     ngrams = None if vectors.ngram_vectors is None else _map_ngrams(vectors.ngram_vectors, affine)
     own = None if vectors.word_rows is None else _map(vectors.word_rows, affine)
     if vectors.subwords is None or ngrams is None or own is None:
         mapped_vectors = _map(vectors.vectors, affine)
     else:  # to the last bit what its rows make of a word
         mapped_vectors = compose(vectors.subwords, vectors.index_to_key, ngrams, own)[0]
-    return KeyedVectors(
-        vectors.index_to_key,
-        mapped_vectors,
-        counts=vectors.counts,
-        subwords=vectors.subwords,
-        ngram_vectors=ngrams,
-        word_rows=own,
-        output_vectors=None if output is None else _map(output, affine),
-        config=vectors.config,
+    return _made(
+        vectors,
+        EmbeddingTable(
+            vectors.index_to_key,
+            mapped_vectors,
+            counts=vectors.counts,
+            subwords=vectors.subwords,
+            ngram_vectors=ngrams,
+            word_rows=own,
+            output_vectors=output,
+            config=vectors.config if rotation else _of_words(vectors.config),
+            document_vectors=documents,
+        ),
     )
+
+
+def _made(vectors: KeyedVectors, result: EmbeddingTable) -> KeyedVectors:
+    return KeyedVectors.from_table(result.made_of(vectors.table))
+
+
+def _of_words(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration without what lines are to words: of paragraph vectors nothing is inferred any more."""
+    return {name: value for name, value in config.items() if name not in ("paragraphs", "train_words")}
 
 
 def _map_ngrams(rows: Rows, affine: Callable[[np.ndarray], np.ndarray]) -> Rows:

@@ -9,7 +9,7 @@ table stands above (`embedkit.query`); ``embedkit.load`` and ``embedkit.save`` a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -206,6 +206,10 @@ def write(
         import warnings
 
         warnings.warn(f"{path}: {name} does not keep {_and(lost)}{_keeping(name)}", stacklevel=2)
+    if table.dropped and not words_only:
+        import warnings
+
+        warnings.warn(f"{path} leaves out {_and(table.dropped)} of the model that it was made from", stacklevel=2)
 
 
 def losses(table: EmbeddingTable, format: str) -> list[str]:
@@ -213,17 +217,12 @@ def losses(table: EmbeddingTable, format: str) -> list[str]:
 
     Counts, the training configuration and the words' own rows are not told of: no text format has them.
     """
-    keeps, lost = FORMATS[format].keeps, []
-    if table.subwords is not None and table.ngram_vectors is not None and "n-grams" not in keeps:
-        lost.append("the n-grams (unknown words will have no vectors)")
-    if table.output_vectors is not None and (
-        "output vectors" not in keeps
-        or (format == "fasttext" and (table.config.get("loss") == "hs" or len(table.output_vectors) != len(table)))
-    ):
-        lost.append("the output vectors")
-    if table.document_vectors is not None and "document vectors" not in keeps:
-        lost.append("the vectors of documents")
-    return [*lost, *table.left_behind]
+    keeps = set(FORMATS[format].keeps)
+    outputs = table.output_vectors
+    of_tree = table.config.get("loss") == "hs" or (outputs is not None and len(outputs) != len(table))
+    if format == "fasttext" and of_tree:
+        keeps.discard("output vectors")
+    return [*(words for name, words in table.besides.items() if name not in keeps), *table.left_behind]
 
 
 def refuse_losses(table: EmbeddingTable, path: str | os.PathLike[str], format: str, why: str) -> None:
@@ -234,14 +233,15 @@ def refuse_losses(table: EmbeddingTable, path: str | os.PathLike[str], format: s
     EmbedkitError
     """
     lost = losses(table, format)
-    if lost:
+    if lost or table.dropped:
+        what = f"{name_of(format)} does not keep {_and(lost)}" if lost else f"{_and(table.dropped)} would be left out"
         raise EmbedkitError(
-            f"not written: {path} {why}, and {name_of(format)} does not keep {_and(lost)}; write another file, "
+            f"not written: {path} {why}, and {what}; write another file, "
             "or give `words_only` where words and vectors are all that is wanted"
         )
 
 
-def _and(parts: list[str]) -> str:
+def _and(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 

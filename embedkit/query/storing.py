@@ -152,8 +152,8 @@ def convert(
 
     def through(vectors: KeyedVectors) -> KeyedVectors:
         left_behind = vectors.table.left_behind
-        vectors = vectors if change is None else change(vectors)
-        vectors.table.left_behind = left_behind
+        if change is not None:
+            vectors = KeyedVectors.from_table(change(vectors).table.made_of(vectors.table))
         name = target_format or formats.format_for(target, vectors.table)
         if not words_only and os.path.exists(target) and os.path.samefile(source, target):
             formats.refuse_losses(vectors.table, target, name, "is the file that was read")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
@@ -50,6 +50,8 @@ class EmbeddingTable:
         Of the lines that paragraph vectors were trained on, in their order.
     left_behind : tuple of str
         What the file holds besides and was not read, in words for a message (``"the classifier of 3 labels"``).
+    dropped : tuple of str
+        What the vectors that these were made from held besides and these do not, in words for a message.
 
     Raises
     ------
@@ -68,6 +70,7 @@ class EmbeddingTable:
     config: dict[str, Any] = field(default_factory=dict)
     left_behind: tuple[str, ...] = ()
     document_vectors: np.ndarray | None = None
+    dropped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.words, Words | list):
@@ -109,6 +112,30 @@ class EmbeddingTable:
         """
         return Words.from_strings(self.words)
 
+    @property
+    def besides(self) -> dict[str, str]:
+        """What is held beside words and vectors, in words for a message."""
+        held = {
+            "n-grams": (self.ngram_vectors, "the n-grams (unknown words will have no vectors)"),
+            "output vectors": (self.output_vectors, "the output vectors"),
+            "document vectors": (self.document_vectors, "the vectors of documents"),
+        }
+        return {name: words for name, (rows, words) in held.items() if rows is not None}
+
+    def made_of(self, before: EmbeddingTable) -> EmbeddingTable:
+        """The same, knowing what the vectors that it was made from held and it does not."""
+        now = self.besides
+        gone = [words for name, words in before.besides.items() if name not in now]
+        dropped = tuple(dict.fromkeys((*before.dropped, *self.dropped, *gone)))
+        return replace(self, left_behind=before.left_behind, dropped=dropped)
+
+    @property
+    def outputs(self) -> Rows | None:
+        """The output layer where it has a row a word; the vectors themselves where PV-DBOW has no others for words."""
+        if self.config.get("paragraphs") == "dbow" and not self.config.get("train_words"):
+            return self.vectors
+        return self.output_vectors if self.output_vectors is None or len(self.output_vectors) == len(self) else None
+
     def lengths(self) -> np.ndarray:
         """The lengths of the rows, worked out once: float32 (n_words,)."""
         if self.norms is None:
@@ -144,6 +171,7 @@ class EmbeddingTable:
             self.config,
             self.left_behind,
             self.document_vectors,
+            self.dropped,
         )
 
     def setting(self, name: str, default: T) -> T:

@@ -15,12 +15,13 @@ from embedkit.errors import ConfigError, TrainingError
 from embedkit.kernels import SENTENCE_END
 from embedkit.options import defaults, in_use
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.rows.protocol import as_array
 from embedkit.rows.table import EmbeddingTable
 from embedkit.text.tokenizers import get_tokenizer
 from embedkit.training.options import Doc2VecConfig, TrainingConfig
 from embedkit.training.run import Run
 from embedkit.training.slices import Result, check_corpus, rate_at, train_slices
-from embedkit.training.starting import fill_random, start_from
+from embedkit.training.starting import fill_random, locked_rows, start_from
 from embedkit.training.suiting import suited
 from embedkit.training.word2vec import MAX_SHARED, shared_negatives
 from embedkit.vocabulary import Vocabulary
@@ -47,7 +48,7 @@ def fit(corpus: Corpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     """
     check_corpus(corpus)
     config = suited(config, corpus.vocabulary, corpus.n_tokens, run)
-    return train_slices(Doc2Vec(corpus, config), corpus, config, run)
+    return train_slices(Doc2Vec(corpus, config, run), corpus, config, run)
 
 
 class Doc2Vec:
@@ -62,7 +63,7 @@ class Doc2Vec:
 
     kind = "doc2vec"
 
-    def __init__(self, corpus: Corpus, config: TrainingConfig) -> None:
+    def __init__(self, corpus: Corpus, config: TrainingConfig, run: Run) -> None:
         from embedkit.kernels.private import private_rows
         from embedkit.kernels.simd import aligned_zeros, whole_vectors
 
@@ -71,7 +72,7 @@ class Doc2Vec:
         self._lengths = np.diff(np.concatenate([[-1], self._ends, [len(corpus.ids)]])) - 1
         n_documents = len(self._ends) + bool(self._lengths[-1])
         n_words, row_size = len(corpus.vocabulary), whole_vectors(config.vector_size)
-        n_private = private_rows(n_words, config.workers)
+        n_private = 0 if run.lock else private_rows(n_words, config.workers)
         n_rows = n_words + config.workers * n_private
         self._first = n_rows if self._has_inputs else 0  # the documents' rows stand behind the words'
         self._matrices = [aligned_zeros(self._first + n_documents, row_size), aligned_zeros(n_rows, row_size)]
@@ -88,6 +89,10 @@ class Doc2Vec:
             )
             for worker in range(config.workers)
         ]
+        self._locked: dict[str, np.ndarray] = {}
+        if run.lock:
+            known = locked_rows(run.init, corpus.vocabulary.index_to_key)
+            self._locked["locked"] = np.concatenate([known, np.zeros(n_documents, np.uint8)])
         self._kernel = _kernel(config, row_size)
 
     @property
@@ -101,8 +106,9 @@ class Doc2Vec:
             start = start_from(init, self.vocabulary.index_to_key, self.config.vector_size)
             if self._has_inputs:
                 self.w_in[start.rows] = start.vectors
-            if start.output is not None:
-                self.w_out[start.rows] = start.output
+            outputs = init.table.outputs
+            if outputs is not None:
+                self.w_out[start.rows] = outputs[start.there]
 
     def shapes(self) -> dict[str, tuple[tuple[int, ...], type]]:
         return {name: (array.shape, np.float32) for name, array in self.arrays().items()}
@@ -129,6 +135,7 @@ class Doc2Vec:
             state,
             control,
             document=document,
+            **self._locked,
         )
         return result
 
@@ -217,9 +224,10 @@ def infer(
     config = config_of(model, epochs, learning_rate)
     assert model.counts is not None
     n_words, size, row_size = len(model), model.vector_size, whole_vectors(model.vector_size)
-    outputs = model.vectors if model.output_vectors is None else model.output_vectors
+    outputs = model.table.outputs
+    assert outputs is not None
     w_in, w_out = aligned_zeros(n_words, row_size), aligned_zeros(n_words, row_size)
-    w_in[:, :size], w_out[:, :size] = model.vectors, outputs
+    w_in[:, :size], w_out[:, :size] = model.vectors, as_array(outputs)
     keep, table, settings = inputs_of(config, Vocabulary(model.table.packed_words, model.counts), True)
     tokenizer = get_tokenizer(config.tokenizer, config.lowercase)
     cut = [[row for row in map(model.row, tokenizer.tokens(line)) if row >= 0] for line in lines]
@@ -272,6 +280,11 @@ def config_of(model: KeyedVectors, epochs: int | None = None, learning_rate: flo
     kept = dict(model.config)
     if kept.pop("model", None) != "doc2vec" or model.counts is None:
         raise ConfigError("to infer vectors the model must be one of paragraph vectors: train it with `model` doc2vec")
+    if "paragraphs" not in kept or model.table.outputs is None:
+        raise ConfigError(
+            "the vectors of this model were changed after training, without the output vectors that lines are inferred "
+            "with; infer with the model as it was trained"
+        )
     names = set(defaults(Doc2VecConfig))
     stored = in_use(Doc2VecConfig, kept, names)  # older files hold what has no effect too
     chosen = {name: value for name, value in stored.items() if name in names and name != "workers"}

@@ -14,6 +14,7 @@ import numpy as np
 from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.composing import mean_rows
+from embedkit.rows.protocol import Rows
 from embedkit.rows.sparse import SparseRows
 from embedkit.training.options import TrainingConfig
 from embedkit.training.remote_replicas import train_on_cluster
@@ -76,7 +77,7 @@ class FastText:
 
         self.vocabulary, self.config = corpus.vocabulary, config
         self.subwords = subwords_of(config, corpus.vocabulary)
-        if run.init is not None and run.init.subwords is not None and self._rows_of(run.init) is None:
+        if run.init is not None and run.init.subwords is not None and self._ngrams_of(run.init) is None:
             others = ", ".join(
                 f"{name} {value}" for name, value in run.init.subwords.to_config().items() if name != "kept"
             )
@@ -119,22 +120,22 @@ class FastText:
             self._take_over(init, start_from(init, self.vocabulary.index_to_key, self.config.vector_size))
         flush_all(self.model)
 
-    def _rows_of(self, init: KeyedVectors) -> tuple[Any, Any] | None:
-        """The rows of n-grams and of words of `init`, where its n-grams are those that are trained here."""
-        if init.subwords != self.subwords or init.ngram_vectors is None or init.word_rows is None:
-            return None
-        return init.ngram_vectors, init.word_rows
+    def _ngrams_of(self, init: KeyedVectors) -> Rows | None:
+        """The rows of n-grams of `init`, where its n-grams are those that are trained here."""
+        return init.ngram_vectors if init.subwords == self.subwords else None
 
     def _take_over(self, init: KeyedVectors, start: Start) -> None:
-        """Where `init` has the same subwords, its rows are taken over one by one. Otherwise the words' own rows are
-        set so that the mean over the word's rows is the vector given."""
+        """Where `init` has the same subwords, their rows are taken over. Where it has no rows of the words themselves
+        either (it was compressed), these are set so that the mean over a word's rows is the vector given."""
         layout, w_in = self.layout, self.w_in
         n_words = len(self.vocabulary)
-        if (rows := self._rows_of(init)) is not None:
-            ngrams = np.asarray(rows[0][layout.buckets])
+        known = self._ngrams_of(init)
+        if known is not None:
+            ngrams = np.asarray(known[layout.buckets])
             learnt = ngrams.any(axis=1)  # the others are of words that training never saw
             w_in[layout.number[n_words:][learnt]] = ngrams[learnt]
-            w_in[layout.number[start.rows]] = rows[1][start.there]
+        if known is not None and init.word_rows is not None:
+            w_in[layout.number[start.rows]] = init.word_rows[start.there]
         else:
             for row, vector in zip(start.rows.tolist(), start.vectors, strict=True):
                 word_row = layout.number[row]

@@ -117,7 +117,7 @@ def grown(
         f"the text has {matched:,} of the model's {counted(len(known), 'word')}; {counted(new, 'new word')}"
         + ("" if known.counts is not None else "; the file has no counts, frequencies are those of the text")
     )
-    if known.output_vectors is None:
+    if (known.table.outputs if config.model == "doc2vec" else known.output_vectors) is None:
         more = "" if locked else ", and known vectors move the more"
         say(f"the model holds no output vectors (`keep_output`): they are learnt anew{more}")
     return _renumbered(corpus, mapping, vocabulary, config)
@@ -144,7 +144,7 @@ def within(corpus: Corpus, compass: KeyedVectors, config: TrainingConfig, say: C
 def check_still(
     lock: bool, compass: KeyedVectors | None, config: TrainingConfig, *, known: KeyedVectors | None, cluster: Any
 ) -> None:
-    """Refuse what cannot keep vectors where they are: those that `lock` names, or those of the compass.
+    """Refuse what cannot keep vectors where they are, those that `lock` names or of the compass, or cannot use them.
 
     Raises
     ------
@@ -154,11 +154,28 @@ def check_still(
         raise ConfigError("`lock` has no effect without `continue_from` or `init`: no vector is known")
     if lock and cluster is not None:
         raise ConfigError("`lock` does not go with `cluster`, whose workers train every vector; leave one of them out")
+    if known is not None and config.model == "doc2vec" and config.paragraphs == "dbow" and not config.train_words:
+        _check_outputs(lock, known)
     if compass is not None:
         _check_compass(compass, config)
     if (lock or compass is not None) and getattr(config, "center", None):
         still = "lock" if lock else "compass"
         raise ConfigError(f"`center` moves every vector and `{still}` keeps some where they are; leave one of them out")
+
+
+def _check_outputs(lock: bool, known: KeyedVectors) -> None:
+    """Refuse what words without vectors but those of the output layer cannot do."""
+    instead = "give `train_words`, or `paragraphs` dm"
+    if lock:
+        raise ConfigError(
+            "`lock` keeps vectors of words where they are, and where a line predicts its words alone these are the "
+            f"output layer, which learns; {instead}"
+        )
+    if known.table.outputs is None:
+        raise ConfigError(
+            "`init` or `continue_from` has no effect where a line predicts its words alone: it takes output vectors, "
+            f"and the model holds none (`keep_output`); {instead}"
+        )
 
 
 def _check_compass(compass: KeyedVectors, config: TrainingConfig) -> None:

@@ -252,7 +252,7 @@ def fasttext(corpus: Corpus, options: dict[str, Any], rounds: int) -> Family:
 
 def doc2vec(corpus: Corpus, options: dict[str, Any], rounds: int) -> Family:
     config = settled(corpus, options)
-    family, keep = (made := Doc2Vec(corpus, config)), made._fixed[0]
+    family, keep = (made := Doc2Vec(corpus, config, Run())), made._fixed[0]
     model = work.cbow if config.paragraphs == "dm" else work.dbow
     needed = model(
         row_bytes=family.documents.strides[0],

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from embedkit import KeyedVectors, load
+from embedkit.analysis.operations import center, concatenate, keep_words, unit_length
 from embedkit.cli import main
 from embedkit.errors import EmbedkitError
 from embedkit.formats import FORMATS
@@ -103,6 +104,22 @@ def test_operations_do_not_hide_a_classifier(classifier, tmp_path):
         convert(classifier, tmp_path / "c.txt", change=lambda v: KeyedVectors(v.index_to_key[:1], v.vectors[:1]))
 
 
+def test_what_operations_leave_out_is_told_and_not_lost_in_place(model, tmp_path):
+    """Output vectors go with the vectors as they were trained: changed ones do not keep them."""
+    before = model.read_bytes()
+    changes = {"the output vectors": center, "the n-grams .* and the output vectors": lambda v: concatenate(v, v)}
+    for lost, change in changes.items():
+        with pytest.warns(UserWarning, match=f"leaves out {lost} of the model that it was made from"):
+            convert(model, tmp_path / "out.safetensors", change=lambda v, change=change: unit_length(change(v)))
+        with pytest.raises(EmbedkitError, match=f"is the file that was read, and {lost} would be left out"):
+            convert(model, model, change=change)
+    assert model.read_bytes() == before
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        convert(model, tmp_path / "out.safetensors", change=lambda v: keep_words(v, top=2))
+        convert(model, model, change=center, words_only=True)
+
+
 def test_the_command_line_says_it_once(model, classifier, tmp_path, capsys):
     assert main(["convert", str(model), str(tmp_path / "m.txt")]) == 0
     assert capsys.readouterr().err.count("does not keep the n-grams") == 1
@@ -110,5 +127,8 @@ def test_the_command_line_says_it_once(model, classifier, tmp_path, capsys):
     assert "keep" not in capsys.readouterr().err
     assert main(["convert", str(classifier), str(classifier)]) == 1
     assert "--words-only" in capsys.readouterr().err
+    small = str(tmp_path / "small.safetensors")
+    assert main(["compress", str(model), "-o", small]) == main(["convert", str(model), small, "--center"]) == 0
+    assert capsys.readouterr().err.count("leaves out the output vectors of the model that it was made from") == 2
     assert main(["info", str(classifier)]) == 0
     assert "the classifier of 2 labels" in capsys.readouterr().out

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 import embedkit
+from embedkit.analysis.alignment import align
+from embedkit.analysis.compression import compress
+from embedkit.analysis.operations import center, concatenate, keep_words, unit_length
 from embedkit.cli import main
 from embedkit.errors import ConfigError, TrainingError
 from embedkit.files.checkpoint import load_checkpoint, save_checkpoint
@@ -179,6 +182,26 @@ def test_the_model_comes_back(mode, tmp_path):
     again.table.config = {**again.config, "negative": "many"}
     with pytest.raises(ConfigError):
         infer(again, ["the cat"])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_models_made_of_it_infer_as_it_does_or_not_at_all(mode):
+    """`infer` took the vectors of words for output vectors where an operation had left these out."""
+    model = trained(mode, epochs=3)
+    expected = infer(model, ["the cat"])
+    cut = keep_words(model, top=len(model))
+    np.testing.assert_array_equal(infer(cut, ["the cat"]), expected)
+    np.testing.assert_array_equal(cut.table.document_vectors, model.table.document_vectors)
+    small = compress(model, "float16")
+    np.testing.assert_allclose(infer(small, ["the cat"]), expected, atol=1e-3)
+    assert small.table.dropped == ("the vectors of documents",)
+    turned = align(model, trained(mode, epochs=2), [(word, word) for word in model], held_out=0)
+    documents = model.table.document_vectors @ turned.rotation
+    np.testing.assert_allclose(turned.vectors.table.document_vectors, documents, atol=1e-5)
+    assert len(infer(turned.vectors, ["the cat"])) == 1
+    for changed in (center(model), unit_length(model), concatenate(model, model)):
+        with pytest.raises(ConfigError, match="changed after training, without the output vectors"):
+            infer(changed, ["the cat"])
 
 
 def test_windows_are_of_neighbours_and_older_files_name_them_all_the_same():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import embedkit
+from embedkit.analysis.compression import compress
 from embedkit.analysis.drift import drift, has_compass
 from embedkit.cli import main
 from embedkit.errors import ConfigError, CorpusError
@@ -16,6 +17,8 @@ MODELS = {
     "hs": {"model": "skipgram", "sample": 0, "loss": "hs", "keep_output": None},
     "fasttext": {"model": "fasttext", "sample": 0, "bucket": 60, "min_n": 2, "max_n": 3},
     "glove": {"model": "glove"},
+    "dm": {"model": "doc2vec", "sample": 0, "paragraphs": "dm", "keep_output": None},
+    "paragraphs": {"model": "doc2vec", "sample": 0, "train_words": True, "keep_output": None},
 }
 
 
@@ -52,6 +55,35 @@ def test_several_replicas_and_threads_keep_known_vectors_too():
     for options in ({"replicas": 2}, {"workers": 2}):
         on = embedkit.train(SECOND, continue_from=first, lock=True, epochs=2, **{"workers": 1, **options})
         np.testing.assert_array_equal(on[OLD], first[OLD])
+
+
+@pytest.mark.parametrize("kind", ["float16", "int8"])
+def test_compressed_models_go_on_with_their_ngrams(kind):
+    known = compress(trained("fasttext"), kind)
+    said = []
+    on = embedkit.train(
+        SECOND, continue_from=known, epochs=1, learning_rate=1e-12, workers=1, min_count=1, note=said.append
+    )
+    np.testing.assert_allclose(on[OLD], known[OLD], atol=1e-5)
+    assert on.similarity(on["w1w2"], known["w1w2"]) > 0.95  # but for n-grams that new words brought
+    assert not any("n-grams" in line for line in said)
+
+
+def test_paragraph_vectors_go_on_from_output_vectors_where_words_have_no_others():
+    options = {"model": "doc2vec", "vector_size": 10, "min_count": 1, "workers": 1, "sample": 0}
+    first = embedkit.train(FIRST, epochs=3, **options)
+    said = []
+    for given in ({"continue_from": first, "note": said.append}, {"init": first, **options}):
+        on = embedkit.train(SECOND, epochs=1, learning_rate=1e-12, **{"workers": 1, **given})
+        np.testing.assert_allclose(on[OLD[:12]], first[OLD[:12]], atol=1e-6)
+    assert not any("no output vectors" in line for line in said)
+    kept = trained("skipgram")
+    on = embedkit.train(SECOND, init=kept, epochs=1, learning_rate=1e-12, **options)
+    np.testing.assert_allclose(on[OLD[:12]], kept.output_vectors[[kept.row(word) for word in OLD[:12]]], atol=1e-6)
+    with pytest.raises(ConfigError, match="it takes output vectors, and the model holds none"):
+        embedkit.train(SECOND, init=embedkit.KeyedVectors(OLD, kept.vectors), **options)
+    with pytest.raises(ConfigError, match=r"`lock` keeps vectors .* give `train_words`, or `paragraphs` dm"):
+        embedkit.train(SECOND, continue_from=first, lock=True, workers=1)
 
 
 def test_options_and_counts_are_the_models_and_add_up():
