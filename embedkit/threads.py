@@ -300,7 +300,7 @@ def run_tasks(
 
 def run_rounds(
     work: Callable[[int, Task], Outcome],
-    round_of: Callable[[int], Generator[Sequence[Task], list[Outcome], None]],
+    round_of: Callable[[int], Generator[Sequence[Task], list[Outcome], int | None]],
     n_rounds: int,
     workers: int,
     *,
@@ -310,17 +310,18 @@ def run_rounds(
 ) -> int:
     """Do rounds of tasks on threads that stay, with a barrier behind each stage of a round.
 
-    The tasks of a stage must not share what they write, so that the outcome is the same whichever thread takes which
-    and however many threads there are. They may wait for each other only where they are no more than the threads.
+    The tasks of a stage must not share what they write, or arrange among themselves who writes first, so that the
+    outcome is the same whichever thread takes which and however many threads there are. They may wait for each other
+    only where they are no more than the threads.
 
     Parameters
     ----------
     work : callable
         ``work(worker, task)``, called in the threads.
     round_of : callable
-        ``round_of(k)``: a generator that yields the tasks of each stage of round k, taken in their order (the longest
-        first lets all threads end together), and is sent their outcomes in the same order. It runs in the calling
-        thread, while nothing else is under way.
+        ``round_of(k)``: a generator that yields the tasks of each stage of round k, taken in their order, and is sent
+        their outcomes in the same order. It runs in the calling thread, while nothing else is under way. Where it did
+        later rounds too it returns the round that comes next.
     n_rounds : int
     workers : int
     control : int64 (1,)
@@ -336,15 +337,16 @@ def run_rounds(
         The number of rounds that are done.
     """
     timetable = timetable or Timetable()
+    k = first
     with _working(work, workers, control) as team:
-        for k in range(first, n_rounds):
+        while k < n_rounds:
             if timetable.wants_save() or timetable.stopping():
                 timetable.save(k)
             if timetable.stopping():
                 return k
             stages = round_of(k)
             outcomes: list[Any] | None = None
-            with contextlib.suppress(StopIteration):
+            try:
                 while True:
                     tasks = stages.send(outcomes)  # type: ignore[arg-type]  # the first one starts the generator
                     outcomes = [None] * len(tasks)
@@ -352,8 +354,10 @@ def run_rounds(
                         team.give(index, task)
                     while team.under_way:
                         _take_one(team, timetable, outcomes.__setitem__)
+            except StopIteration as end:
+                k = k + 1 if end.value is None else end.value
             timetable.tick()
-    return n_rounds
+    return k
 
 
 @contextlib.contextmanager

@@ -186,6 +186,18 @@ def test_rounds_stop_and_save_between_rounds():
     assert (end, saved, closed) == (14, [14], [10, 11, 12, 13])
 
 
+def test_a_round_may_do_later_ones_too():
+    begun = []
+
+    def round_of(k):
+        begun.append(k)
+        yield range(3)
+        return min(k + 4, 10)
+
+    assert run_rounds(lambda worker, task: None, round_of, 10, 2, control=control(), first=1) == 10
+    assert begun == [1, 5, 9]
+
+
 def test_threads_by_default_are_the_cores_that_the_process_may_use(monkeypatch):
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda pid: {1, 3, 4}, raising=False)
     assert (usable_cores(), usable_cores(2), usable_cores(16)) == (3, 2, 3)

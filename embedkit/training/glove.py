@@ -4,7 +4,8 @@ Threads share nothing while they work. Words are dealt to G groups; a block is w
 with one group of columns. In a round each group of rows meets one group of columns, so that no two blocks of a round
 have a parameter in common (Gemulla et al. 2011, "Large-scale matrix factorization with distributed stochastic
 gradient descent"). Every pass goes through all G rounds, in an order drawn anew. So no update is lost, a run is the
-same bit for bit for any number of threads, and the rows of a block stay in the cache while it lasts. With `replicas`
+same bit for bit for any number of threads, and the rows of a block stay in the cache while it lasts. A block waits for
+the two that had its rows and its columns in the round before (`embedkit.training.glove_stages`). With `replicas`
 the groups are dealt to so many parts, and the columns of a part stay with the rows of one part for many rounds
 (`embedkit.training.glove_records.round_blocks`). So the workers of a cluster can do it, with the same bits
 (`embedkit.training.glove_cluster`).
@@ -29,7 +30,8 @@ from embedkit.threads import run_rounds
 from embedkit.training.counts import ClusterCounts, blocks_for, nothing_to_train_on
 from embedkit.training.glove_cluster import train_on_cluster, work_of
 from embedkit.training.glove_disk import Made, PartCounts, Room, make_records, rows_of_groups
-from embedkit.training.glove_records import Groups, round_blocks, shares_of
+from embedkit.training.glove_records import Groups, round_blocks
+from embedkit.training.glove_stages import Stage, Trained, by_round
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
 from embedkit.training.schedule import replicas_digest
@@ -40,6 +42,7 @@ from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 
 LOCKED = 1e30  # a sum of squared gradients so large that no step is of any size
+STAGE_RECORDS = 1 << 23  # about, between two barriers: a tenth of a second with two threads
 SIDES = (("words", 0), ("contexts", 1))  # and the lane of each side's bias; the other one of the first two is 1
 
 
@@ -252,32 +255,32 @@ def train(
     control, rate = np.zeros(1, np.int64), np.float32(config.learning_rate)
     words, contexts, first_rows = family.words, family.contexts, groups.first_rows
     train_block(*records.read(0, 0, 0), 0, 0, words, contexts, 0, 0, rate, control)  # compile
-    sizes = np.stack([np.diff(records.groups[g]) for g in range(n_groups)])
-
+    at_once = max(1, n_groups * STAGE_RECORDS // len(records))
     rooms = [Room() for _ in range(config.workers)]
 
-    def step(worker: int, share: list[tuple[int, int]]) -> tuple[int, list[float]]:
-        n, costs = 0, []
-        for i, j in share:
+    def step(worker: int, stage: Stage) -> list[Trained]:
+        found = []
+        for k, i, j in stage.take():
             pairs, targets = records.read(i, j, j + 1, rooms[worker])
             rows = first_rows[i], first_rows[j]
-            costs.append(float(train_block(pairs, targets, 0, len(pairs), words, contexts, *rows, rate, control)))
-            n += len(pairs)
-        return n, costs
+            cost = float(train_block(pairs, targets, 0, len(pairs), words, contexts, *rows, rate, control))
+            found.append(Trained(k, i, len(pairs), cost))
+        return found
 
-    def round_of(at: int) -> Generator[list[list[tuple[int, int]]], list[tuple[int, list[float]]], None]:
-        epoch, k = divmod(at, n_groups)
-        blocks = round_blocks(config.seed, epoch, k, n_groups, config.replicas or 1)
-        blocks.sort(key=lambda block: -sizes[block])
-        outcomes = yield shares_of(blocks, [int(sizes[block]) for block in blocks], config.workers)
-        # one block after the other, so that the sum is the same however many threads there are
-        n, cost = sum(n for n, _ in outcomes), sum(cost for _, costs in outcomes for cost in costs)
-        if not np.isfinite(cost):
-            raise TrainingError(
-                f"training diverged: the cost is {cost} in epoch {epoch + 1}; the output is not written, "
-                "the last checkpoint is kept; lower `learning_rate`"
-            )
-        session.monitor.add(n, cost, n, epoch)
+    # As many tasks as threads: they wait for each other.
+    def round_of(at: int) -> Generator[list[Stage], list[list[Trained]], int]:
+        epoch, first = divmod(at, n_groups)
+        ks = range(first, min(first + at_once, n_groups))
+        rounds = [round_blocks(config.seed, epoch, k, n_groups, config.replicas or 1) for k in ks]
+        outcomes = yield [Stage(rounds, control)] * config.workers
+        for n, cost in by_round(outcomes):
+            if not np.isfinite(cost):
+                raise TrainingError(
+                    f"training diverged: the cost is {cost} in epoch {epoch + 1}; the output is not written, "
+                    "the last checkpoint is kept; lower `learning_rate`"
+                )
+            session.monitor.add(n, cost, n, epoch)
+        return at + len(ks)
 
     def loop(timetable: Timetable) -> int:
         return run_rounds(

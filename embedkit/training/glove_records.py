@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -55,35 +55,6 @@ def round_blocks(seed: int, epoch: int, k: int, n_groups: int, replicas: int = 1
     return [(a * each + i, b * each + j) for a, b in enumerate(sets) for i, j in groups]
 
 
-def shares_of(blocks: Sequence[tuple[int, int]], sizes: Sequence[int], workers: int) -> list[list[tuple[int, int]]]:
-    """The blocks of a round in shares that become smaller: few are handed over, and all threads end together.
-
-    Each has about half of what one thread would have of the rest (guided self-scheduling, Polychronopoulos and Kuck
-    1987); a block takes less than a millisecond, and a second thread brought 1.77 times the speed where each was
-    handed over by itself.
-
-    Parameters
-    ----------
-    blocks : sequence of (int, int)
-        The largest first.
-    sizes : sequence of int
-        The records of each.
-    workers : int
-        Number of threads.
-    """
-    shares: list[list[tuple[int, int]]] = []
-    left = sum(sizes)
-    taken = enough = 0.0
-    for block, size in zip(blocks, sizes, strict=True):
-        if taken >= enough:
-            shares.append([])
-            taken, enough = 0, left / (2 * workers)
-        shares[-1].append(block)
-        taken += size
-        left -= size
-    return shares
-
-
 def parts_met(seed: int, epoch: int, turn: int, replicas: int) -> list[int]:
     """Which part of the columns each part of the rows is with in a turn of a pass."""
     if replicas == 1:
@@ -100,7 +71,7 @@ def _pairs(seed: np.random.SeedSequence, k: int, n: int) -> list[tuple[int, int]
     """Who meets whom the k-th time, until everybody has met all n."""
     random = np.random.default_rng(seed)
     partner, shifts = random.permutation(n), random.permutation(n)
-    return [(i, int(partner[(i + shifts[k]) % n])) for i in range(n)]
+    return list(enumerate(np.roll(partner, -shifts[k]).tolist()))
 
 
 def group_seeds(seed: int, n_groups: int) -> np.ndarray:

@@ -191,22 +191,6 @@ def test_rounds_share_no_parameters_and_a_pass_meets_every_block():
     assert blocks != [glove.round_blocks(7, 3, k, 11) for k in range(11)]
 
 
-@pytest.mark.parametrize("workers", [1, 2, 7])
-@pytest.mark.parametrize("sizes", [[10] * 75, list(range(40, 0, -1)), [1000, 3, 2, 1, 0, 0], [0, 0], [5]])
-def test_shares_hold_every_block_once_and_end_small(sizes, workers):
-    blocks = [(k, k) for k in range(len(sizes))]
-    shares = glove_records.shares_of(blocks, sizes, workers)
-    assert [block for share in shares for block in share] == blocks
-    left = sum(sizes)
-    for share in shares:
-        of_share = [sizes[k] for k, _ in share]
-        assert sum(of_share[:-1]) <= left / (2 * workers)  # without its last block, not yet what is due
-        left -= sum(of_share)
-    if len(sizes) == 75:
-        assert len(shares) < 75 / 2 or workers == 7
-        assert len(shares[-1]) == 1
-
-
 @pytest.mark.parametrize(("n_groups", "replicas"), [(12, 3), (8, 8), (5, 1)])
 def test_columns_stay_with_a_replica_until_its_rows_have_met_them(n_groups, replicas):
     each = n_groups // replicas

@@ -58,11 +58,11 @@ def press_at(monkeypatch, step):
     """Ctrl-C while the given step is under way; returns where the steps' words are counted."""
     counted, lock = [], threading.Lock()
 
-    def counting(original):
+    def counting(original, units=lambda result: int(result[0])):
         def run(*arguments):
             result = original(*arguments)
             with lock:
-                counted.append(int(result[0]))
+                counted.append(units(result))
                 if len(counted) == step:
                     signal.raise_signal(signal.SIGINT)
             return result
@@ -72,7 +72,12 @@ def press_at(monkeypatch, step):
     for family in (word2vec.Word2Vec, fasttext.FastText):
         monkeypatch.setattr(family, "step", counting(family.step))
     run_rounds = glove.run_rounds
-    monkeypatch.setattr(glove, "run_rounds", lambda work, *rest, **more: run_rounds(counting(work), *rest, **more))
+
+    def run_counted(work, *rest, **more):
+        return run_rounds(counting(work, lambda blocks: sum(block.n for block in blocks)), *rest, **more)
+
+    monkeypatch.setattr(glove, "run_rounds", run_counted)
+    monkeypatch.setattr(glove, "STAGE_RECORDS", 1)
     return counted
 
 
@@ -117,7 +122,7 @@ def test_every_word_is_trained_once_whoever_goes_on(corpus, tmp_path_factory, na
 def test_one_worker_goes_on_to_the_same_bits(corpus, tmp_path, name):
     options = {**SMALL, **FAMILIES[name], "workers": 1}
     whole = embedkit.train(corpus, log=tmp_path / "whole.jsonl", **options)
-    stopped(corpus, tmp_path, 17, {**options, "checkpoint_every": 0.0, "log": tmp_path / "resumed.jsonl"})
+    stopped(corpus, tmp_path, 5, {**options, "checkpoint_every": 0.0, "log": tmp_path / "resumed.jsonl"})
     resumed = embedkit.train(corpus, checkpoint=tmp_path, resume=True, log=tmp_path / "resumed.jsonl", **options)
     np.testing.assert_array_equal(resumed.vectors, whole.vectors)
     logs = []
