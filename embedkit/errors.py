@@ -81,8 +81,8 @@ def few_names(names: Sequence[str], most: int = 8, length: int = 40) -> str:
     return (", ".join(name or "''" for name in shown) or "none") + more
 
 
-def check_texts(texts: Iterable[Any], name: str = "texts") -> None:
-    """Refuse one string where several are meant, which would be read character by character, and what is no string.
+def check_several(texts: Iterable[Any], name: str) -> None:
+    """Refuse one string where several are meant, which would be read character by character.
 
     Raises
     ------
@@ -90,6 +90,16 @@ def check_texts(texts: Iterable[Any], name: str = "texts") -> None:
     """
     if isinstance(texts, str | bytes):
         raise ConfigError(f"`{name}` must be a list of strings, got the string {texts[:30]!r}: put it into a list")
+
+
+def check_texts(texts: Iterable[Any], name: str = "texts") -> None:
+    """Refuse one string where several are meant, and what is no string.
+
+    Raises
+    ------
+    ConfigError
+    """
+    check_several(texts, name)
     wrong = next((text for text in texts if not isinstance(text, str | bytes)), "")
     if wrong != "":
         raise ConfigError(f"`{name}` must be strings, found {type(wrong).__name__} {str(wrong)[:30]}")

@@ -17,7 +17,7 @@ import numpy as np
 
 from embedkit.documents.sentence_model import SentenceModel, SentenceOptions
 from embedkit.documents.sentences import SentenceEncoder, learn
-from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.errors import ConfigError, EmbedkitError, check_several
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.storing import load
 from embedkit.text.tokenizers import get_tokenizer
@@ -77,6 +77,7 @@ class _TextVectors(TransformerMixin, BaseEstimator):
         """Learn from texts what the method needs; `cutting` is the tokenizer and whether it lower-cases."""
         parameters = self.get_params(deep=False)
         options = SentenceOptions.create(**{name: parameters[name] for name in ("method", "smoothing", "components")})
+        check_several(parameters["stop_words"] or (), "stop_words")
         stop_words = tuple(parameters["stop_words"] or ())
         self.sentence_model_, encoder = learn(model, [lines], options, stop_words, cutting)
         self._encoder = SentenceEncoder(model, self.sentence_model_, encoder.rows)

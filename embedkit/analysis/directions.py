@@ -9,7 +9,7 @@ from math import comb
 
 import numpy as np
 
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, check_several
 from embedkit.query.combining import Item, units
 from embedkit.query.keyed_vectors import KeyedVectors
 
@@ -106,20 +106,23 @@ def weat(
     s(w) = mean cos(w, a) − mean cos(w, b); d = (mean s(x) − mean s(y)) / std of s over all targets (with n − 1, as the
     authors' own figures); p over equal divisions, with the observed one counted.
     """
-    first, second = (list(words) for words in targets)
+    for name, sides in (("targets", targets), ("attributes", attributes)):
+        for words in sides:
+            check_several(words, name)
+    first, second = map(list, targets)
     if len(first) < 2 or len(second) < 2 or not all(len(words) for words in attributes):
         raise ConfigError("the association test takes two or more target words and one or more attributes a set")
     if set(first) & set(second):
         raise ConfigError(f"{sorted(set(first) & set(second))[0]!r} stands in both sets of targets")
-    words = [*first, *second]
-    cosines = units(vectors, words).astype(np.float64)
+    together = [*first, *second]
+    cosines = units(vectors, together).astype(np.float64)
     means = [units(vectors, side).astype(np.float64).mean(axis=0) for side in attributes]
     s = cosines @ (means[0] - means[1])
     n = len(first)
     observed = float(s[:n].sum() - s[n:].sum())
     spread = float(s.std(ddof=1))
     effect = float(s[:n].mean() - s[n:].mean()) / spread if spread > 1e-12 else float("nan")
-    exact = comb(len(words), n) <= EXACT_UP_TO
+    exact = comb(len(together), n) <= EXACT_UP_TO
     sums = _all_sums(s, n) if exact else _drawn_sums(s, n, permutations, seed)
     differences = 2 * sums - s.sum()
     as_large = int((differences >= observed - 1e-9).sum())
@@ -130,7 +133,7 @@ def weat(
         observed,
         tried,
         exact,
-        dict(zip([word if isinstance(word, str) else " ".join(word) for word in words], s.tolist(), strict=True)),
+        dict(zip([word if isinstance(word, str) else " ".join(word) for word in together], s.tolist(), strict=True)),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.errors import ConfigError, EmbedkitError, check_several
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.composing import compose
 from embedkit.rows.protocol import Rows
@@ -109,6 +109,7 @@ def keep_words(vectors: KeyedVectors, words: Iterable[str] | None = None, top: i
     EmbedkitError
         When no word remains.
     """
+    check_several(() if words is None else words, "words")
     if words is None:
         rows = np.arange(len(vectors))
     else:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from embedkit.errors import check_several
 from embedkit.vocabulary.words import Words
 
 BLOCK_IDS = 1 << 22
@@ -60,6 +61,7 @@ class Connectors:
     @classmethod
     def of(cls, words: Sequence[str]) -> Connectors:
         """Those of a list in any order."""
+        check_several(words, "connector_words")
         return cls(tuple(sorted(set(words))))
 
     @property

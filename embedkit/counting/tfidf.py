@@ -19,7 +19,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from embedkit.counting.sparse import SparseMatrix
-from embedkit.errors import ConfigError, EmptyCorpusError
+from embedkit.errors import ConfigError, EmptyCorpusError, check_several
 from embedkit.files.atomic import atomic_open
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.text.reading import Sources, kept, read_lines, short_name
@@ -133,6 +133,7 @@ def read_documents(
     Terms are words, or runs of ``ngrams[0]`` to ``ngrams[1]`` words with a space between them, after `stop_words` were
     left out.
     """
+    check_several(stop_words, "stop_words")
     tokens = get_tokenizer(tokenizer, lowercase).tokens
     numbers: dict[str, int] = {}
     stream = array("i")

@@ -19,7 +19,7 @@ import numpy as np
 
 from embedkit.counting.sparse import SparseMatrix
 from embedkit.counting.tfidf import document_counts
-from embedkit.errors import ConfigError, CorpusError
+from embedkit.errors import ConfigError, CorpusError, check_several
 from embedkit.text.tokenizers import Tokenizer
 from embedkit.vocabulary.words import Words
 
@@ -79,6 +79,7 @@ class TermIndex:
         data, begins, lengths, _ = table.index()
         terms = Words(*packed(data, begins, lengths))
         stream = np.concatenate([*ids, np.empty(0, np.int32)])
+        check_several(stop_words, "stop_words")
         left_out = [row for row in map(terms.find, stop_words) if row >= 0]
         if left_out:
             mapping = np.arange(len(terms) + 1, dtype=np.int32)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from embedkit.errors import ConfigError, FormatError
+from embedkit.errors import ConfigError, FormatError, check_several
 from embedkit.files.safetensors import SENTENCES, SafetensorsFile, metadata_of
 from embedkit.files.safetensors_writer import write_safetensors
 from embedkit.options import check, check_given, option
@@ -133,6 +133,7 @@ class SentenceModel:
     @classmethod
     def unlearnt(cls, model: KeyedVectors, options: SentenceOptions, stop_words: Sequence[str] = ()) -> SentenceModel:
         """The model of a method that learns nothing from a text; lines are cut as in the training of `model`."""
+        check_several(stop_words, "stop_words")
         tokenizer = model.table.setting("tokenizer", "whitespace")
         lowercase = model.table.setting("lowercase", False)
         return cls(options, model.vector_size, tokenizer, lowercase, tuple(stop_words))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, check_several
 from embedkit.query import neighbours
 from embedkit.query.combining import Item, vector_of, words_in
 
@@ -33,6 +33,7 @@ def analogies(
     topn = neighbours.answers_wanted(topn, limit)
     if not triples:
         return []
+    check_several(exclude, "exclude")
     also = list(exclude)
     skip = [[row for row in map(model.row, [*words_in(triple), *also]) if row >= 0] for triple in triples]
     vectors, norms = model.vectors[:limit], model.norms[:limit]

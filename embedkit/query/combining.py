@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, check_several
 from embedkit.rows.norms import unit
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def vector_of(model: KeyedVectors, item: Item, metric: str = "cosine") -> np.nda
 
 def units(model: KeyedVectors, items: Sequence[Item]) -> np.ndarray:
     """The vectors of some items at unit length: float32 (n, vector_size)."""
+    check_several(items, "words")
     words = [item for item in items if isinstance(item, str)]
     if len(words) == len(items):
         return unit(model.get_vectors(words))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, check_several
 from embedkit.query import neighbours
 from embedkit.query.combining import Item, units, vector_of
 from embedkit.rows.norms import unit
@@ -45,7 +45,7 @@ def similarities(
     if metric == "cosine":
         x, y = (v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-300) for v in (x, y))
     if metric == "l2":
-        return np.stack([np.linalg.norm(y - row, axis=1) for row in x])
+        return np.array([np.linalg.norm(y - row, axis=1) for row in x]).reshape(len(x), len(y))
     return np.clip(x @ y.T, -1, 1) if metric == "cosine" else x @ y.T
 
 
@@ -65,4 +65,6 @@ def odd_one_out(model: KeyedVectors, items: Sequence[Item]) -> int:
 
 def _rows(model: KeyedVectors, items: Sequence[Item], metric: str) -> np.ndarray:
     """float64 (n, vector_size); only the words of phrases are brought to unit length, for ``cosine``."""
-    return np.stack([vector_of(model, i, metric if isinstance(i, tuple) else "dot") for i in items]).astype(np.float64)
+    check_several(items, "words")
+    rows = [vector_of(model, i, metric if isinstance(i, tuple) else "dot") for i in items]
+    return np.array(rows, np.float64).reshape(len(rows), model.vector_size)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, check_aligned, check_several
 from embedkit.query import comparing, neighbours, selecting
 from embedkit.query.analogies import Triple, analogies
 from embedkit.query.combining import Item, Query, negated, several, total, vector_of, weighted, words_in
@@ -57,6 +57,7 @@ class KeyedVectors(WordVectors):
     """
 
     def _rows_of(self, words: Iterable[str]) -> list[int]:
+        check_several(words, "exclude")
         return [row for row in map(self.row, words) if row >= 0]
 
     def _answers(self, hits: Iterable[neighbours.Hits]) -> list[Answers]:
@@ -109,6 +110,7 @@ class KeyedVectors(WordVectors):
         plus, minus = several(positive), several(negative)
         if not plus and not minus:
             raise ConfigError("nothing to compare with: give at least one word or vector")
+        check_several(exclude, "exclude")
         query = self.combine(plus, minus, metric)
         skip = [*words_in([*plus, *minus]), *exclude]
         return self.most_similar_batch(
@@ -160,6 +162,8 @@ class KeyedVectors(WordVectors):
             raise ConfigError(f"expected finite numbers, found NaN or an infinity in query {row}")
         limit = neighbours.rows_searched(restrict_vocab, len(self))
         topn = neighbours.answers_wanted(topn, limit)
+        if exclude is not None:
+            check_aligned(queries, exclude, ("queries", "exclude"))
         skip = [[] for _ in queries] if exclude is None else [self._rows_of(words) for words in exclude]
         if index is not None:
             if metric != "cosine" or restrict_vocab is not None or among is not None or above is not None:
@@ -168,13 +172,16 @@ class KeyedVectors(WordVectors):
         rows = slice(limit) if among is None else selecting.rows_among(self, among, limit)
         return self._answers(selecting.search(self, rows, queries, topn, metric, skip, above))
 
-    def combine(self, positive: Sequence[Query], negative: Sequence[Query] = (), metric: str = "cosine") -> np.ndarray:
+    def combine(
+        self, positive: Query | Sequence[Query], negative: Query | Sequence[Query] = (), metric: str = "cosine"
+    ) -> np.ndarray:
         """The mean of some words minus others, the query of `most_similar`: float32 (vector_size,).
 
         With ``cosine`` each is brought to unit length first.
         """
-        weights = sum(abs(weighted(query)[1]) for query in (*positive, *negative))
-        return (total(self, [*positive, *negated(negative)], metric) / (weights or 1.0)).astype(np.float32)
+        plus, minus = several(positive), several(negative)
+        weights = sum(abs(weighted(query)[1]) for query in (*plus, *minus))
+        return (total(self, [*plus, *negated(minus)], metric) / (weights or 1.0)).astype(np.float32)
 
     def analogy(
         self,

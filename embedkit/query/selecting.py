@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedkit.errors import ConfigError, UnknownWordError
+from embedkit.errors import ConfigError, UnknownWordError, check_several
 from embedkit.query import neighbours
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ def rows_among(model: KeyedVectors, words: Iterable[str], limit: int) -> np.ndar
     UnknownWordError
         For a word that is not in the vocabulary.
     ConfigError
-        For no words.
+        For no words, or one that is not in a list.
     """
+    check_several(words, "among")
     rows = []
     for word in words:
         row = model.row(word)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
-from embedkit.errors import ConfigError, UnknownWordError, counted
+from embedkit.errors import ConfigError, UnknownWordError, check_several, counted
 from embedkit.kernels import thresholds
 from embedkit.query.exporting import Exports
 from embedkit.query.other_names import Answering, attribute_error
@@ -168,7 +168,7 @@ class WordVectors(Exports, metaclass=Answering):
             return rows[words]
         if isinstance(words, np.ndarray) and words.ndim == 1 and words.dtype.kind in "iu":
             return rows[words]
-        if isinstance(words, Iterable):
+        if isinstance(words, Iterable) and not isinstance(words, bytes):
             items = list(words)
             if all(isinstance(item, str) for item in items):
                 return self.get_vectors(items)
@@ -199,7 +199,10 @@ class WordVectors(Exports, metaclass=Answering):
         ------
         UnknownWordError
             When a word is neither known nor composable; it names close spellings.
+        ConfigError
+            For one word that is not in a list.
         """
+        check_several(words, "words")
         words = list(words)
         known = [self.row(word) for word in words]
         unknown = [i for i, row in enumerate(known) if row < 0]

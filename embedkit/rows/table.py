@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.errors import ConfigError, EmbedkitError, check_texts
 from embedkit.rows.norms import row_norms
 from embedkit.rows.protocol import EncodedRows, Rows, blocks_of
 from embedkit.vocabulary.words import Words
@@ -73,7 +73,8 @@ class EmbeddingTable:
     dropped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.words, Words | list):
+        if not isinstance(self.words, Words):
+            check_texts(self.words, "words")
             self.words = list(self.words)
         self.vectors = as_rows(self.vectors)
         self.config = dict(self.config)

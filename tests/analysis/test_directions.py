@@ -87,8 +87,11 @@ def test_sets_that_cannot_be(vectors):
         weat(vectors, (["king"], ["queen", "여왕"]), ATTRIBUTES)
     with pytest.raises(ConfigError, match="both sets"):
         weat(vectors, (["king", "왕"], ["king", "여왕"]), ATTRIBUTES)
-    same = weat(KeyedVectors(list("abcdef"), np.ones((6, 3), np.float32)), ("ab", "cd"), ("e", "f"))
+    same = weat(KeyedVectors(list("abcdef"), np.ones((6, 3), np.float32)), (["a", "b"], ["c", "d"]), (["e"], ["f"]))
     assert np.isnan(same.effect_size) and same.p_value == 1
+    for sets in (("king", "queen"), ATTRIBUTES), (TARGETS, ("man", "woman")):
+        with pytest.raises(ConfigError, match="must be a list of strings"):
+            weat(vectors, *sets)
 
 
 def test_the_commands(vectors, tmp_path, capsys):

@@ -184,6 +184,8 @@ def test_odd_one_out(ask, model, vectors):
     assert status == 1
     assert rows[0][0] in ("king", "queen", "woman")
     assert "did you mean kitchen?" in err
+    assert ask("odd-one-out", model, "king", "kichen")[0] == 1  # two were named: nothing is wrong with the usage
+    assert ask("odd-one-out", model, "king")[0] == 2
 
 
 def test_a_missing_or_foreign_model_is_one_line(ask, tmp_path):

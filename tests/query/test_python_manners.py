@@ -11,6 +11,8 @@ import pytest
 import embedkit
 from embedkit import KeyedVectors
 from embedkit.analysis.compression import compress
+from embedkit.analysis.operations import keep_words
+from embedkit.documents.word_mover import WordMover
 from embedkit.errors import ConfigError, UnknownWordError
 from embedkit.rows.sparse import SparseRows
 from embedkit.rows.subwords import Subwords
@@ -183,3 +185,40 @@ def test_negative_alone_and_weights():
 def test_the_package_shows_its_functions():
     assert {"train", "load", "save", "KeyedVectors"} <= set(dir(embedkit))
     assert not {"os", "Any", "import_module"} & set(dir(embedkit))
+
+
+def test_one_string_is_not_taken_for_several_words():
+    """Its characters would be: `exclude` left nothing out, and a subword model made vectors of letters."""
+    model = KeyedVectors(["king", "queen", "k"], np.eye(3, dtype=np.float32))
+    calls = (
+        lambda: model.get_vectors("king"),
+        lambda: model.most_similar("king", exclude="queen"),
+        lambda: model.most_similar_batch(model.vectors[:1], exclude=["queen"]),
+        lambda: model.most_similar("king", among="queen"),
+        lambda: model.analogy("king", "queen", "k", exclude="queen"),
+        lambda: model.odd_one_out("king queen k"),
+        lambda: model.similarities("king", ["queen"]),
+        lambda: model.distances("king", "queen"),
+        lambda: keep_words(model, "king"),
+        lambda: WordMover(model, stop_words="king"),
+        lambda: KeyedVectors("abc", model.vectors),
+    )
+    for call in calls:
+        with pytest.raises(ConfigError, match="must be a list of strings, got the string"):
+            call()
+    np.testing.assert_array_equal(model.combine("king"), model["king"])
+    with pytest.raises(ConfigError, match="found b'king'"):
+        model[b"king"]
+    with pytest.raises(ConfigError, match="`words` must be strings, found int 1"):
+        KeyedVectors([1, 2, 3], model.vectors)
+    with pytest.raises(ConfigError, match="`queries` and `exclude` must be as many"):
+        model.most_similar_batch(model.vectors, exclude=[["king"]])
+
+
+@pytest.mark.parametrize("metric", ["cosine", "l2", "dot"])
+def test_nothing_is_compared_with_nothing(metric):
+    model = KeyedVectors(["king", "queen"], np.eye(2, dtype=np.float32))
+    assert model.similarities([], metric=metric).shape == (0, 0)
+    assert model.similarities(["king"], [], metric=metric).shape == (1, 0)
+    assert model.similarities([], ["king"], metric=metric).shape == (0, 1)
+    assert model.distances("king", []).shape == (0,)

@@ -347,6 +347,10 @@ def test_one_word_alone_has_nothing_to_be_learnt_from(tmp_path, capsys):
     model.save(tmp_path / "m.safetensors")
     main(["similar", str(tmp_path / "m.safetensors"), "word"])
     assert "is the only word" in capsys.readouterr().err
+    two = embedkit.train([["word", "other"] * 5] * 20, vector_size=10, epochs=1, workers=1)
+    two.save(tmp_path / "two.safetensors")
+    main(["similar", str(tmp_path / "two.safetensors"), "word", "other", "--limit", "1"])
+    assert "is the only word" not in capsys.readouterr().err
 
 
 def test_the_plan_has_room_for_every_copy_and_does_not_mind_other_programs(monkeypatch):

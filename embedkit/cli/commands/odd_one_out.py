@@ -11,7 +11,7 @@ from embedkit.cli.shared.options import json_option, quiet_option
 from embedkit.cli.shared.output import Results
 from embedkit.cli.shared.queries import Inquiry, Refused, fields, query_batches, questions, show
 from embedkit.cli.shared.reading import load, reading_options
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.query import comparing
 
 
@@ -42,7 +42,7 @@ def odd_one_out(model: str, words: tuple[str, ...], as_json: bool, quiet: bool) 
                 if not isinstance(answer, Refused):
                     results.row(*([answer] if words else [line, answer]))
                 elif words:
-                    raise ConfigError(answer.message)
+                    raise (EmbedkitError if inquiry.status else ConfigError)(answer.message)
                 else:
                     inquiry.refuse(f"{answer.message} in {line!r}")
                     show(results, line, answer)

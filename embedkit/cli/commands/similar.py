@@ -14,7 +14,7 @@ from embedkit.cli.shared.files import INPUT, held_by_stdin
 from embedkit.cli.shared.options import given, json_option, quiet_option, refuse, topn_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.queries import Asking, Inquiry, Refused, query_batches, questions, show
-from embedkit.cli.shared.reading import load, reading_options
+from embedkit.cli.shared.reading import load, reading, reading_options
 from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError
 from embedkit.query.combining import total
@@ -79,7 +79,7 @@ def similar(model: str, words: tuple[str, ...], as_json: bool, quiet: bool, **op
     if options["ranked"]:
         refuse(("topn", "among", "above", "exclude"), "with `ranked`, which asks for one place")
     vectors = load(model)
-    alike = learnt_nothing(vectors, vectors.config.get("epochs"))
+    alike = None if reading().get("limit") else learnt_nothing(vectors, vectors.config.get("epochs"))
     if alike is not None:
         warnings.warn(alike, stacklevel=2)
     inquiry = Inquiry(vectors, quiet)
