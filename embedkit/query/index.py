@@ -32,6 +32,7 @@ from embedkit.query.graph_bytes import fault_of
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import Hits, nearest, values
 from embedkit.rows.norms import unit
+from embedkit.threads import usable_cores
 
 VERSION = 1  # of the header; the first files carry none
 CONNECTIVITY = 24  # neighbours of a node; 16 stays below a recall of .95 on 250,000 trained words
@@ -90,7 +91,7 @@ class NeighbourIndex:
         graph = _graph(vectors.vector_size)
         for start in range(0, len(vectors), _ROWS):
             rows = unit(vectors.vectors[start : start + _ROWS])
-            graph.add(np.arange(start, start + len(rows)), rows, threads=workers or 0)
+            graph.add(np.arange(start, start + len(rows)), rows, threads=workers or usable_cores())
             if progress is not None:
                 progress(Progress("indexing", start + len(rows), len(vectors)))
         index = cls(vectors, graph, EXPANSIONS[0], 0.0)

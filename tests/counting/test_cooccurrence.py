@@ -266,6 +266,18 @@ def test_shards_and_merging(tmp_path):
     assert total.window == whole.window == Window()
 
 
+def test_a_part_without_words_adds_nothing(tmp_path):
+    """There may be more parts than lines, or a part in another language."""
+    (tmp_path / "text.txt").write_text("a b a\n\nc a b\n", encoding="utf-8")
+    embedkit("vocab", tmp_path / "text.txt", "-o", tmp_path / "vocab.txt")
+    count_to_file(Corpus.from_text(tmp_path / "text.txt", min_count=1), tmp_path / "whole.safetensors")
+    parts = [tmp_path / f"part{i}.safetensors" for i in range(1, 8)]
+    for i, part in enumerate(parts, 1):
+        embedkit("cooccur", tmp_path / "text.txt", "-o", part, "--shard", f"{i}/7", "--vocab", tmp_path / "vocab.txt")
+    embedkit("cooccur", "--merge", *parts, "-o", tmp_path / "sum.safetensors")
+    assert (tmp_path / "sum.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+
+
 def test_merging_refuses_what_does_not_belong_together(tmp_path):
     a, b = random_corpus(seed=1), Corpus.from_sentences([["x", "y"]], min_count=1)
     count_to_file(a, tmp_path / "a.safetensors")

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from embedkit.cli.shared.cluster import cluster_engine, cluster_option, refuse_with_cluster
 from embedkit.cli.shared.files import INPUT, OUTPUT
@@ -23,7 +24,7 @@ from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.text_fields import unit_option
 from embedkit.cli.shared.words import word_list
-from embedkit.errors import ConfigError, counted
+from embedkit.errors import ConfigError, EmptyCorpusError, counted
 from embedkit.files.locations import is_file
 from embedkit.files.urls import is_url, shown
 
@@ -320,9 +321,8 @@ def _count(
     vocabulary: Vocabulary | None,
     **options: Any,
 ) -> int:
+    from embedkit.counting import shards
     from embedkit.counting.files import count_to_file
-    from embedkit.counting.shards import parse_shard
-    from embedkit.counting.shards import shard as cut
     from embedkit.vocabulary.corpus import Corpus
 
     if cluster is not None:
@@ -331,8 +331,14 @@ def _count(
         )
     if memory is not None:
         options["mmap_above"] = memory // 8
-    sources = cut(list(corpus), *parse_shard(shard)) if shard else list(corpus)
-    encoded = Corpus.from_text(sources, vocabulary=vocabulary, workers=workers, progress=progress, **options)
+    sources = shards.shard(list(corpus), *shards.parse_shard(shard)) if shard else list(corpus)
+    try:
+        encoded = Corpus.from_text(sources, vocabulary=vocabulary, workers=workers, progress=progress, **options)
+    except EmptyCorpusError:
+        if shard is None or vocabulary is None:
+            raise
+        note(f"note: part {shard} holds no word of the vocabulary", quiet)
+        encoded = Corpus(np.empty(0, np.int32), vocabulary)  # which adds nothing to the other parts
     cells = count_to_file(
         encoded, output, window, format=format_, workers=workers, memory=memory, folder=temporary, progress=progress
     )
