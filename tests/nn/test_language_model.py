@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 
@@ -24,7 +25,16 @@ from embedkit.nn.models.language_training import (
     train_language_model,
     words_seen_once,
 )
-from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
+from embedkit.nn.words.token_table import (
+    END_ID,
+    MASK_ID,
+    SPECIALS,
+    UNKNOWN_ID,
+    TokenTable,
+    join_tokens,
+    part_cutter,
+    token_cutter,
+)
 from tests.nn.gradients import check_gradients
 
 # A cycle 0 1 ... 6 0 1 ... from a random start: everything but the start and the end can be known.
@@ -275,6 +285,8 @@ def test_token_table():
     settings = {"tokenizer": "chars", "lowercase": True}
     assert token_cutter(settings)(" A  b\t") == ["a", " ", "b"]
     assert join_tokens(["a", " ", "b"], settings) == "a b"
+    assert part_cutter(settings)(" A  b\t") == [" ", "a", " ", "b", " "] and part_cutter(settings)(" ") == []
+    assert part_cutter({})(" a  b\t") == ["a", "b"]
 
 
 def test_commands(tmp_path, capsys):
@@ -290,6 +302,7 @@ def test_commands(tmp_path, capsys):
     assert main(["lm", "evaluate", model, str(tmp_path / "s.txt"), "--sentences", "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["tokens"] for row in rows] == [len(LINES[0]) + 1, None, len(LINES[1]) + 1]
+    assert [row["sentence"] for row in rows] == [LINES[0], "", LINES[1]]
     assert main(["lm", "vectors", model, str(tmp_path / "s.txt"), "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [np.shape(row["vectors"]) for row in rows] == [(len(LINES[0]), 8), (0,), (len(LINES[1]), 8)]
@@ -299,6 +312,19 @@ def test_commands(tmp_path, capsys):
     assert all(line.startswith("1 2") for line in out)
     assert main(["lm", "predict", model, "1 2", "-n", "2"]) == 0
     assert capsys.readouterr().out.splitlines()[0].split("\t")[1] == " "
+    assert main(["lm", "generate", model, "--prompt", "1 ", "--max-tokens", "9"]) == 0
+    assert capsys.readouterr().out.startswith("1 ")
+    found = []
+    for text in ("1", "1 "):
+        assert main(["lm", "predict", model, text, "-n", "9", "--json"]) == 0
+        found.append([json.loads(line) for line in capsys.readouterr().out.splitlines()])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(f"{text}\r\n".encode())))
+            assert main(["lm", "predict", model, "-n", "9", "--json"]) == 0
+        assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == found[-1]
+    assert {row["next"]: row["probability"] for row in found[0]} != {
+        row["next"]: row["probability"] for row in found[1]
+    }
     assert main(["lm", "vectors", model, str(corpus), "--npy", str(tmp_path / "v.npy"), "-q"]) == 0
     assert np.load(tmp_path / "v.npy").shape == (sum(map(len, LINES)), 8)
     assert main([*base, "--model", "masked"]) == 0

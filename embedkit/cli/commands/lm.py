@@ -147,8 +147,9 @@ def print_sentences(
     cut: Callable[[str], list[str]],
     score: Callable[[list[list[str]]], Iterable[Any]],
     as_json: bool,
+    join: Callable[[list[str]], str] = " ".join,
 ) -> None:
-    """The probability of each line and its figures; blank lines keep their place.
+    """The probability of each line, as `join` writes its tokens, and its figures; blank lines keep their place.
 
     Raises
     ------
@@ -174,7 +175,7 @@ def print_sentences(
                     results.blank()
                     continue
                 each = next(found)
-                results.row(" ".join(tokens), exp(each.log_probability), *figures(each))
+                results.row(join(tokens), exp(each.log_probability), *figures(each))
 
 
 def beside_gaps(tokens: list[str]) -> list[str]:

@@ -51,6 +51,7 @@ from embedkit.errors import ConfigError, counted
 from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.models.language_training import LANGUAGE_TRAINING
+from embedkit.nn.words.token_table import part_cutter
 from embedkit.text.reading import short_name
 
 _DEFAULT = LanguageModelConfig()
@@ -168,7 +169,8 @@ def evaluate(model: str, corpus: tuple[str, ...], sentences: bool, as_json: bool
     language_model = LanguageModel.load(model)
     if sentences:
         score = partial(score_lines, language_model)
-        print_sentences(_lines(corpus), short_name(corpus), language_model.cut, score, as_json)
+        cut, join = language_model.cut, language_model.text_of
+        print_sentences(_lines(corpus), short_name(corpus), cut, score, as_json, join)
         return
     found = figures(evaluate_language_model(language_model, _texts(corpus)))
     with Results(FIGURES, as_json, header=True) as results:
@@ -209,7 +211,7 @@ def generate(
     if temperature == 0:
         refuse(("topk", "top_p", "seed"), "with `temperature` 0, which always takes the likeliest")
     language_model = LanguageModel.load(model)
-    start = language_model.cut(prompt)
+    start = _beginning(language_model, prompt)
     unknown = Unknown(GUESSES, quiet, "prompt")
     unknown.count_words(start, language_model.table.knows)
     rng = np.random.default_rng(seed)
@@ -242,7 +244,7 @@ def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, q
     def answer(text: str) -> list[tuple[str, float]]:
         if not masked:
             tell_gap(text, quiet)
-        tokens = _with_gap(language_model, text) if masked else language_model.cut(text)
+        tokens = (_with_gap if masked else _beginning)(language_model, text)
         p = language_model.fill(tokens) if masked else language_model.next_probabilities(tokens)
         unknown.count_words(beside_gaps(tokens), language_model.table.knows)
         return [(language_model.table.tokens[i], float(p[i])) for i in likeliest(p, topn)]
@@ -325,7 +327,13 @@ def _weights(text: str | None) -> list[float] | None:
         raise ConfigError(f"--layers takes numbers with commas between them, as 0.2,0.8, not {text!r}") from error
 
 
+def _beginning(model: LanguageModel, text: str) -> list[str]:
+    """The tokens of a text that goes on."""
+    return part_cutter(model.tokenizer)(text.lstrip())
+
+
 def _with_gap(model: LanguageModel, text: str) -> list[str]:
     """The tokens of a text with ___ kept whole, whatever the tokenizer does to it."""
     before, gap, after = text.partition("___")
-    return [*model.cut(before), *(["___"] if gap else []), *model.cut(after)]
+    cut = part_cutter(model.tokenizer)
+    return [*cut(before.lstrip()), "___", *cut(after.rstrip())] if gap else cut(text)

@@ -53,12 +53,14 @@ def query_batches(
     *,
     needed: bool = True,
     texts: bool = False,
+    stripped: bool = True,
     encoding_errors: str | None = None,
 ) -> Iterator[list[str]]:
     """Yield lists of queries: the arguments, or where there are none the lines of standard input.
 
     A list ends where no more input is waiting, so that somebody who types gets each answer at once, and a fast
-    producer is answered in bulk. Blank lines come as empty strings: they keep their place among the answers.
+    producer is answered in bulk. Blank lines come as empty strings: they keep their place among the answers. Others are
+    `stripped` of white space at their ends, or of the line end alone.
     Where nothing comes and something was `needed`, that is told. Words may hold any bytes; `texts` are UTF-8, and where
     the command lets somebody say what to do with other bytes, they have `encoding_errors`.
 
@@ -86,12 +88,12 @@ def query_batches(
         if not newline:
             rest += chunk
             continue
-        lines = _lines(decode(rest + complete))
+        lines = _lines(decode(rest + complete), stripped)
         rest = tail
         for low in range(0, len(lines), most):
             yield lines[low : low + most]
     if rest:
-        yield _lines(decode(rest))
+        yield _lines(decode(rest), stripped)
     if first and needed:
         note_empty()
 
@@ -116,8 +118,11 @@ def _decoded(arguments: Sequence[str], encoding_errors: str | None) -> list[str]
     ]
 
 
-def _lines(text: str) -> list[str]:
-    return [line.strip(ASCII_SPACES) for line in text.split("\n")]
+def _lines(text: str, stripped: bool) -> list[str]:
+    bare = [line.strip(ASCII_SPACES) for line in text.split("\n")]
+    if stripped:
+        return bare
+    return [line.removesuffix("\r") if full else "" for line, full in zip(text.split("\n"), bare, strict=True)]
 
 
 def fields(model: KeyedVectors, line: str) -> list[str]:
@@ -274,12 +279,14 @@ def answer_lines(
     """Print the rows that `answer` gives for each text or line of standard input, behind it; returns the exit status.
 
     A text without an answer makes the status 1; its error names the line, or the text where there are several. With
-    `empty` an empty argument is a text as well. `encoding_errors` as for texts in `query_batches`.
+    `empty` an empty argument is a text as well, and blanks at the ends of lines are kept. `encoding_errors` as for
+    texts in `query_batches`.
     """
     status = number = 0
     with Results(columns, as_json) as results:
         given = [_decoded(texts, encoding_errors)] if texts and empty else None
-        for lines in given or query_batches(texts, texts=True, encoding_errors=encoding_errors):
+        batches = query_batches(texts, texts=True, stripped=not empty, encoding_errors=encoding_errors)
+        for lines in given or batches:
             for line in lines:
                 number += 1
                 if not line and not texts:

@@ -118,6 +118,20 @@ def _characters(line: str) -> list[str]:
     return [token for piece in pieces for token in (" ", *piece)][1:]
 
 
+def part_cutter(settings: TokenizerSettings) -> Callable[[str], list[str]]:
+    """`token_cutter` for a part of a line: with ``chars`` white space at its ends, beside what follows, is a blank."""
+    cut = token_cutter(settings)
+    if settings.get("tokenizer") != "chars":
+        return cut
+
+    def cut_part(text: str) -> list[str]:
+        tokens = cut(text)
+        before, after = ([" "] if end.isspace() else [] for end in (text[:1], text[-1:]))
+        return [*before, *tokens, *after] if tokens else []
+
+    return cut_part
+
+
 def join_tokens(tokens: Sequence[str], settings: TokenizerSettings) -> str:
     """Tokens as a line of text."""
     return ("" if settings.get("tokenizer") == "chars" else " ").join(tokens)
