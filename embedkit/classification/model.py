@@ -148,17 +148,20 @@ class BagClassifier:
         return result
 
     def compared(self, texts: Sequence[str | bytes]) -> np.ndarray:
-        """What `predict` compares with its threshold: float32 (n_texts, n_labels).
+        """What `predict` compares with its threshold: float32 (n_texts, n_labels), 0 for texts without features.
 
         With "hs" it is less by one part in a million, since the program compares rounded logarithms.
         """
         from embedkit.kernels.best_labels import EPSILON
 
+        indptr, rows = self.features.encode(Lines(texts))
         if self.loss == "hs":
-            return np.maximum(self.probabilities(texts) * np.float32(1 - 1e-6) - np.float32(EPSILON), 0)
-        scores = self.scores(texts)
-        self._to_probabilities(scores)
-        return scores
+            p = np.maximum(self.probabilities(texts) * np.float32(1 - 1e-6) - np.float32(EPSILON), 0)
+        else:
+            p = self._scorer()(indptr, rows)
+            self._to_probabilities(p)
+        p[np.diff(indptr) == 0] = 0
+        return p
 
     def scores(self, texts: Sequence[str | bytes]) -> np.ndarray:
         """What softmax or σ makes probabilities of, float32 (n_texts, n_labels); with "hs" the inner nodes'."""

@@ -81,6 +81,7 @@ def thresholds_at(
     Parameters
     ----------
     probabilities : float (n_texts, n_labels)
+        0 is no answer.
     names : sequence of str
     wanted : sequence of sequences of str
     precision : float
@@ -105,7 +106,7 @@ def thresholds_at(
         found = np.cumsum(right[order])
         reached = found / np.arange(1, len(order) + 1)
         last_of_equals = np.append(values[1:] != values[:-1], True)
-        good = np.flatnonzero((reached >= precision) & last_of_equals & (found > 0))
+        good = np.flatnonzero((reached >= precision) & last_of_equals & (found > 0) & (values > 0))
         n = int(right.sum())
         if len(good):
             k = good[-1]

@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 
+from embedkit.cli import main
 from embedkit.errors import ConfigError, CorpusError, FormatError
 from embedkit.nn.layers.losses import cross_entropy
 from embedkit.nn.learning.options import TrainingOptions
@@ -226,6 +227,23 @@ def test_labels_that_training_never_saw():
     assert all(epoch["valid_loss"] < 5 for epoch in history.epochs)  # of the labels that can be answered
     with pytest.raises(CorpusError, match=r"`valid` holds none of the labels that are trained on: expected neg, pos"):
         train_classifier(reviews(40), vectors(), valid=LabelledTexts(["b"], ["meh"], ["t.tsv line 2"]), options=FAST)
+
+
+def test_a_text_without_words_has_no_answer_in_any_measure(tmp_path, capsys):
+    model, _ = train_classifier(reviews(), vectors(), options=FAST, tokenizer={"tokenizer": "words"})
+    model.save(tmp_path / "m")
+    data = reviews(30, seed=3)
+    lines = [*zip(data.texts, data.labels, strict=True), ("...", "pos"), ("?!", "neg")]
+    (tmp_path / "t.tsv").write_text("".join(f"{text}\t{label}\n" for text, label in lines), encoding="utf-8")
+    run = ["classify", "evaluate", str(tmp_path / "m"), str(tmp_path / "t.tsv"), "--json"]
+    rows = []
+    for options in ([], ["-k", "1"], ["--precision", "0.9"]):
+        assert main([*run, *options]) == 0
+        out, err = capsys.readouterr()
+        rows.append([json.loads(line) for line in out.splitlines()])
+        assert "2 texts have no words: without an answer, which counts as wrong" in err
+    assert rows[0][0]["accuracy"] == rows[1][0]["recall"] == 30 / 32
+    assert all(0 < row["recall"] < 1 for row in rows[2])
 
 
 def test_damaged_files_are_format_errors(tmp_path):

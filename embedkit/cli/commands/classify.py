@@ -52,7 +52,7 @@ from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import refuse_reading
 from embedkit.cli.shared.telling import GUESSES, Unknown, tell_unanswered, tell_unseen, tell_valid
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, counted
 from embedkit.nn.layers.encoder import MODELS
 from embedkit.nn.layers.pooling import POOLINGS
 from embedkit.nn.models.classifier import CLASSIFIER_TRAINING, Classifier, ClassifierConfig, Explanation
@@ -205,8 +205,11 @@ def evaluate(
     texts = read_texts(data, quiet, text_column, label_column)
     tell_unseen(classifier.labels, texts.labels, quiet)
     unknown = Unknown(GUESSES, quiet)
-    unknown.count(classifier.knows(texts.texts))
+    full = [text for text in texts.texts if not isinstance(classifier, Classifier) or classifier.tokens(text)]
+    unknown.count(classifier.knows(full))
     unknown.tell()
+    if n := len(texts) - len(full):
+        note(f"note: {counted(n, 'text has', 'texts have')} no words: without an answer, which counts as wrong", quiet)
     if precision is not None:
         refuse(("k", "threshold", "per_label"), "with `precision`")
         report_thresholds(classifier, texts, precision, as_json)

@@ -14,7 +14,6 @@ from embedkit.cli.shared.options import chain, encoding_errors, refuse
 from embedkit.cli.shared.output import Results, print_json, print_lines, warn
 from embedkit.cli.shared.reading import refuse_reading
 from embedkit.cli.shared.telling import GUESSES, Unknown, tell_left_out, tell_unanswered
-from embedkit.errors import ConfigError
 from embedkit.nn.models.classifier import Classifier
 
 if TYPE_CHECKING:
@@ -122,10 +121,7 @@ def report_thresholds(
     """For each label the least probability from which on it is right often enough."""
     from embedkit.classification.scores import thresholds_at
 
-    if isinstance(classifier, Classifier) and not all(map(classifier.tokens, data.texts)):
-        raise ConfigError("`precision` needs words in every text")
-    compared = classifier.probabilities if isinstance(classifier, Classifier) else classifier.compared
-    rows = thresholds_at(compared(data.texts), classifier.labels, data.labels, precision)
+    rows = thresholds_at(classifier.compared(data.texts), classifier.labels, data.labels, precision)
     with Results(["label", "threshold", "precision", "recall", "count"], as_json, header=True) as results:
         for row in rows:
             results.row(row.label, row.threshold, row.precision, row.recall, row.count)

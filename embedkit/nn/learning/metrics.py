@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+NO_ANSWER = -1  # in the place of a label found
+
 
 @dataclass(frozen=True)
 class LabelScore:
@@ -51,14 +53,13 @@ def with_unseen(labels: Iterable[str], names: Sequence[str]) -> tuple[np.ndarray
 
 
 def score_labels(targets: np.ndarray, found: np.ndarray, names: Sequence[str]) -> Scores:
-    """Compare labels found with the right ones, both int (n,).
+    """Compare labels found, or `NO_ANSWER`, with the right ones, both int (n,).
 
     The mean F1 is over the labels that occur among the targets or the answers.
     """
     n = len(names)
-    confusion = np.bincount(targets * n + found, minlength=n * n).reshape(n, n)
-    right = np.diag(confusion)
-    wanted, given = confusion.sum(1), confusion.sum(0)
+    right, given = (np.bincount(labels, minlength=n) for labels in (found[found == targets], found[found >= 0]))
+    wanted = np.bincount(targets, minlength=n)
     precision = right / np.maximum(given, 1)
     recall = right / np.maximum(wanted, 1)
     f1 = 2 * right / np.maximum(given + wanted, 1)

@@ -220,6 +220,12 @@ class Classifier:
         """
         return self.type_probabilities(*self._types(texts), check)
 
+    def compared(self, texts: Sequence[str]) -> Array:
+        """The probabilities that thresholds are compared with: 0 for a text without words, which has no answer."""
+        p = self.probabilities(texts)
+        p[[not self.tokens(text) for text in texts]] = 0
+        return p
+
     def _types(self, texts: Sequence[str]) -> tuple[list[Array], TypeRows]:
         check_texts(texts)
         types = TokenTypes([self.tokens(text) for text in texts])

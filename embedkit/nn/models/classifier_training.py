@@ -19,7 +19,7 @@ from embedkit.nn.learning.batches import (
 )
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
-from embedkit.nn.learning.metrics import Scores, score_labels, with_unseen
+from embedkit.nn.learning.metrics import NO_ANSWER, Scores, score_labels, with_unseen
 from embedkit.nn.learning.options import TrainingOptions, check_frozen
 from embedkit.nn.models.classifier import CLASSIFIER_TRAINING, Classifier, ClassifierConfig
 from embedkit.nn.words.lookup import build_lookup
@@ -137,11 +137,15 @@ def train_classifier(
 
 
 def evaluate_classifier(classifier: Classifier | BagClassifier, data: LabelledTexts) -> Scores:
-    """Accuracy and more on labelled texts; a label that training never saw counts as wrong."""
+    """Accuracy and more on labelled texts; a label that training never saw counts as wrong, so does no answer."""
     targets, names = with_unseen(data.labels, classifier.labels)
     if isinstance(classifier, Classifier):
-        return score_labels(targets, classifier.probabilities(data.texts).argmax(1), names)
-    return score_labels(targets, classifier.predict(data.texts).labels[:, 0], names)
+        p = classifier.compared(data.texts)
+        best, answered = p.argmax(1), p.any(1)
+    else:
+        answers = classifier.predict(data.texts)
+        best, answered = answers.labels[:, 0], answers.found > 0
+    return score_labels(targets, np.where(answered, best, NO_ANSWER), names)
 
 
 class _Task:
