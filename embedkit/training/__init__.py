@@ -19,7 +19,7 @@ from embedkit.progress import ProgressCallback, default_progress
 from embedkit.query.isotropy import learnt_nothing
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.other_names import unknown_parameters
-from embedkit.training.growing import check_still, config_of, fingerprint, grown, within
+from embedkit.training.growing import check_still, config_of, grown, within
 from embedkit.training.inputs import (
     OF_CORPUS,
     OF_COUNTING,
@@ -375,7 +375,7 @@ def train(
         vectors = family(settled).fit(encoded, settled, run)
         idle, read = OF_CORPUS, encoded.options
     kept = {name: value for name, value in vectors.config.items() if name not in idle}
-    vectors.table.config = {**kept, **read, **({} if compass is None else {"compass": fingerprint(compass)})}
+    vectors.table.config = {**kept, **read, **run.in_common()}
     return _centred(vectors, learnt_nothing(vectors, kept.get("epochs")))
 
 

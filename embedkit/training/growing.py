@@ -8,7 +8,6 @@ the compass's output vectors, which stand still, and so all periods lie in one s
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -193,12 +192,6 @@ def outputs_of(compass: KeyedVectors, words: Iterable[str]) -> np.ndarray:
     """The output vectors of some words, which stand still: float32 (n_words, vector_size)."""
     rows = [compass.key_to_index[word] for word in words]
     return np.asarray(compass.output_vectors[rows], np.float32)  # type: ignore[index]  # checked before
-
-
-def fingerprint(compass: KeyedVectors) -> str:
-    """What the models that were trained against one compass have in common."""
-    digest = hashlib.sha256(np.ascontiguousarray(compass.output_vectors, np.float32).tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _renumbered(corpus: Corpus, mapping: np.ndarray, vocabulary: Vocabulary, config: TrainingConfig) -> Corpus:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from embedkit.files.resuming import check_folder
 from embedkit.files.urls import shown
 from embedkit.progress import ProgressCallback
+from embedkit.rows.protocol import Rows, blocks_of
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -63,3 +67,21 @@ class Run:
         """Tell the user, where there is somebody to tell."""
         if self.note is not None:
             self.note(text)
+
+    def in_common(self) -> dict[str, str]:
+        """What models that are trained against one compass have in common."""
+        outputs = None if self.compass is None else self.compass.output_vectors
+        return {} if outputs is None else {"compass": fingerprint(outputs)}
+
+    def beginning(self) -> dict[str, Any]:
+        """What the run starts from and what stands still in it: with it a checkpoint knows its own run."""
+        init = None if self.init is None else fingerprint(self.init.table.vectors)
+        return {"lock": self.lock, "init": init, "compass": None, **self.in_common()}
+
+
+def fingerprint(rows: Rows) -> str:
+    """What tells rows from others."""
+    digest = hashlib.sha256()
+    for _, block in blocks_of(rows):
+        digest.update(np.ascontiguousarray(block, np.float32).data)
+    return digest.hexdigest()[:16]

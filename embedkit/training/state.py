@@ -46,6 +46,7 @@ MAY_CHANGE = (
     "glove_vectors",
 )  # between a run and the run that resumes it
 
+_BEGINNING = {"lock": "`lock`", "init": "`init` or `continue_from`", "compass": "`compass`"}
 AS_STOPPED = ("epochs", "keep_output", "glove_vectors")  # of these, where they are not given again
 
 
@@ -141,6 +142,7 @@ class Session:
             untrained=work.untrained,
         )
         self._digest = digest() if run.checkpoint is not None else ""
+        self._beginning = run.beginning() if run.checkpoint is not None else {}
         if not self._restore():
             family.start(run.init)
 
@@ -195,6 +197,7 @@ class Session:
         metadata = {
             "config": self.config.to_dict(),
             "corpus": self._digest,
+            "beginning": self._beginning,
             "steps": [step, self.work.steps],
             "units": self.monitor.done,
             "epoch_sums": self.monitor.by_epoch.get(epoch, [0.0, 0.0]),
@@ -226,6 +229,8 @@ class Session:
                     f"{run.kept}: the checkpoint is of a version of embedkit that trained by another rule; "
                     "go on with that version, or begin again in another folder"
                 )
+            if "beginning" in metadata:  # older ones do not tell it
+                self._check_beginning(metadata["beginning"])
             check_arrays(arrays, self.family.shapes())
             self._go_on(metadata, int(was["epochs"]))
             self.family.restore(arrays)
@@ -234,6 +239,20 @@ class Session:
                 f"{run.kept}: the checkpoint is damaged ({error}); name another folder to start again"
             ) from error
         return True
+
+    def _check_beginning(self, was: Mapping[str, Any]) -> None:
+        """Refuse other starting vectors, and others that stand still."""
+        now = self._beginning
+        if set(was) != set(now):
+            raise ValueError(f"expected {', '.join(now)}, found {', '.join(was)}")
+        for name, value in was.items():
+            if value == now[name] or (name == "init" and now[name] is None):  # which is in the state by now
+                continue
+            was_there = "with another" if value and now[name] else "with" if value else "without"
+            raise TrainingError(
+                f"{self.run.kept}: the checkpoint is of a run {was_there} {_BEGINNING[name]}; give the same, "
+                "or name another folder to start again"
+            )
 
     def _go_on(self, metadata: Mapping[str, Any], epochs_before: int) -> None:
         step, steps = (int(n) for n in metadata["steps"])
