@@ -11,7 +11,9 @@ from embedkit.nn.layers.losses import softmax
 from embedkit.nn.models import showing
 from embedkit.nn.models.captioner import CaptionConfig, Captioner
 from embedkit.nn.models.decoding import Search
-from embedkit.nn.words.token_table import TokenTable
+from embedkit.nn.models.language_config import LanguageModelConfig
+from embedkit.nn.models.language_model import LanguageModel
+from embedkit.nn.words.token_table import END_ID, MASK_ID, TokenTable
 from tests.nn.test_seq2seq import make
 
 SIZE = 6
@@ -72,6 +74,21 @@ def test_every_attention_of_a_transformer_that_translates(tmp_path):
     np.testing.assert_allclose(last[: len(answer.weights)], answer.weights, atol=1e-5)
     assert not np.triu(panels[4].values, 1).any()
     assert ["masked" in panel.title for panel in panels] == [False] * 4 + [True] * 4 + [False] * 4
+
+
+def test_a_masked_word_model_is_shown_as_it_fills_a_gap(tmp_path):
+    table = TokenTable(["a", "b", "c"])
+    rng = np.random.default_rng(0)
+    config = LanguageModelConfig("masked", hidden_size=SIZE, heads=2, dropout=0.0)
+    weight = rng.standard_normal((len(table), 4)).astype(np.float32)
+    model = LanguageModel(config, table, weight, tokenizer={}, rng=rng)
+    model.save(tmp_path / "m")
+    panels = showing.attention(tmp_path / "m", "a ___ b")
+    assert panels[0].rows == panels[0].columns == ["</s>", "a", "___", "b", "</s>"]
+    ids = np.array([[END_ID, *table.encode(["a"]), MASK_ID, *table.encode(["b"]), END_ID]])
+    _, cache = model.stacks["stack"].forward(model.embed(ids)[0], np.ones(ids.shape, bool))
+    weights = cache.blocks[0].attention.sublayer.inner.weights[0]
+    np.testing.assert_allclose([panel.values for panel in panels], weights, atol=1e-6)
 
 
 def test_captions_look_at_regions(tmp_path):

@@ -51,7 +51,9 @@ from embedkit.errors import ConfigError, counted
 from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.models.language_training import LANGUAGE_TRAINING
+from embedkit.nn.models.masking import cut_with_gap
 from embedkit.nn.words.token_table import part_cutter
+from embedkit.nn.words.tokens import TokenizerSettings
 from embedkit.text.reading import short_name
 
 _DEFAULT = LanguageModelConfig()
@@ -211,7 +213,7 @@ def generate(
     if temperature == 0:
         refuse(("topk", "top_p", "seed"), "with `temperature` 0, which always takes the likeliest")
     language_model = LanguageModel.load(model)
-    start = _beginning(language_model, prompt)
+    start = _beginning(prompt, language_model.tokenizer)
     unknown = Unknown(GUESSES, quiet, "prompt")
     unknown.count_words(start, language_model.table.knows)
     rng = np.random.default_rng(seed)
@@ -244,7 +246,7 @@ def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, q
     def answer(text: str) -> list[tuple[str, float]]:
         if not masked:
             tell_gap(text, quiet)
-        tokens = (_with_gap if masked else _beginning)(language_model, text)
+        tokens = (cut_with_gap if masked else _beginning)(text, language_model.tokenizer)
         p = language_model.fill(tokens) if masked else language_model.next_probabilities(tokens)
         unknown.count_words(beside_gaps(tokens), language_model.table.knows)
         return [(language_model.table.tokens[i], float(p[i])) for i in likeliest(p, topn)]
@@ -327,13 +329,6 @@ def _weights(text: str | None) -> list[float] | None:
         raise ConfigError(f"--layers takes numbers with commas between them, as 0.2,0.8, not {text!r}") from error
 
 
-def _beginning(model: LanguageModel, text: str) -> list[str]:
+def _beginning(text: str, settings: TokenizerSettings) -> list[str]:
     """The tokens of a text that goes on."""
-    return part_cutter(model.tokenizer)(text.lstrip())
-
-
-def _with_gap(model: LanguageModel, text: str) -> list[str]:
-    """The tokens of a text with ___ kept whole, whatever the tokenizer does to it."""
-    before, gap, after = text.partition("___")
-    cut = part_cutter(model.tokenizer)
-    return [*cut(before.lstrip()), "___", *cut(after.rstrip())] if gap else cut(text)
+    return part_cutter(settings)(text.lstrip())

@@ -149,16 +149,19 @@ def _inside(path: Path, text: str, features: Array | None) -> Inside:
 
 def _language_model(path: Path, text: str) -> Inside:
     from embedkit.nn.models.language_model import LanguageModel
-    from embedkit.nn.words.token_table import END, END_ID
+    from embedkit.nn.models.masking import GAPS, cut_with_gap
+    from embedkit.nn.words.token_table import END, MASK
 
     model = LanguageModel.load(path)
-    tokens = [END, *model.cut(text)]
-    if len(tokens) < 2:
+    both = model.config.model == "masked"  # reads both ways, what stands in a gap too
+    words = cut_with_gap(text, model.tokenizer) if both else model.cut(text)
+    if not words:
         raise ConfigError(EMPTY)
-    ids = np.concatenate([[END_ID], model.table.encode(tokens[1:])]).astype(np.int64)[None]
+    tokens = [END, *words, *([END] if both else [])]
+    ids = model.table.encode([MASK if both and token in GAPS else token for token in tokens])[None]
     stack = next(iter(model.stacks.values()))
     cache = stack.forward(model.embed(ids)[0], np.ones(ids.shape, bool))[1]
-    return Inside(model.config.model).add(cache, tokens, masked="" if model.config.model == "masked" else LATER)
+    return Inside(model.config.model).add(cache, tokens, masked="" if both else LATER)
 
 
 def _labelling(path: Path, task: str, text: str) -> Inside:

@@ -5,10 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from embedkit.nn.layers.parameters import Array
-from embedkit.nn.words.token_table import END_ID, MASK, MASK_ID, SPECIALS
+from embedkit.nn.words.token_table import END_ID, MASK, MASK_ID, SPECIALS, part_cutter
+from embedkit.nn.words.tokens import TokenizerSettings
 
 GAPS = ("___", MASK)  # how somebody writes what is to be guessed
 MASKED_SHARE, HIDDEN_SHARE, CHANGED_SHARE = 0.15, 0.8, 0.1
+
+
+def cut_with_gap(text: str, settings: TokenizerSettings) -> list[str]:
+    """The tokens of a text with ``___`` kept whole, whatever the tokenizer does to it."""
+    before, gap, after = text.partition(GAPS[0])
+    cut = part_cutter(settings)
+    return [*cut(before.lstrip()), gap, *cut(after.rstrip())] if gap else cut(text.strip())
 
 
 def hide_some_words(ids: Array, mask: Array, n_tokens: int, rng: np.random.Generator) -> tuple[Array, Array]:
