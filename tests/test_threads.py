@@ -102,7 +102,37 @@ def test_one_worker_takes_tasks_in_order():
     assert order == list(range(3, 50))
 
 
-def test_checkpoints_happen_between_tasks():
+@pytest.mark.parametrize("at_once", [1, 2, 7, 1000])
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_short_tasks_are_taken_several_at_once_and_one_at_a_time_near_the_end(at_once, workers, monkeypatch):
+    given, done, order = [], [], []
+    give = threads._Team.give
+    monkeypatch.setattr(threads._Team, "give", lambda team, k, run: (given.append((k, list(run))), give(team, k, run)))
+
+    def work(worker, task):
+        order.append(task)
+        return -task
+
+    end = run_tasks(
+        work,
+        range(200),
+        workers,
+        control=control(),
+        on_result=lambda i, r: done.append((i, r)),
+        first=3,
+        at_once=at_once,
+    )
+    assert end == 200
+    assert sorted(done) == [(i, -i) for i in range(3, 200)]
+    assert [task for _, run in given for task in run] == list(range(3, 200))
+    assert all(run[0] == k for k, run in given)
+    assert max(len(run) for _, run in given) == max(1, min(at_once, 197 // (4 * workers)))
+    assert [len(run) for _, run in given[-workers:]] == [1] * workers
+    assert workers > 1 or order == list(range(3, 200))
+
+
+@pytest.mark.parametrize("at_once", [1, 6])
+def test_checkpoints_happen_between_tasks(at_once):
     running, saved, done = [], [], []
 
     def work(worker, task):
@@ -118,6 +148,7 @@ def test_checkpoints_happen_between_tasks():
         control=control(),
         on_result=lambda i, r: done.append(i),
         timetable=Timetable(save=lambda k: saved.append((k, sorted(done), list(running))), save_every=0.05),
+        at_once=at_once,
     )
     assert saved
     for position, finished, under_way in saved:

@@ -198,6 +198,7 @@ def train_slices(family: SliceFamily, corpus: Corpus, config: TrainingConfig, ru
             on_result=lambda index, result: session.monitor.add(*result, epoch=index // len(tasks.slices)),
             first=session.first,
             timetable=timetable,
+            at_once=LONGEST_SLICE * len(tasks.slices) // max(1, len(ids)),
         )
 
     return session.train(loop)

@@ -48,6 +48,7 @@ def corpus():
 def surroundings(monkeypatch):
     """Short slices, so that there are many; lazy rows in small models; Ctrl-C as on a terminal."""
     monkeypatch.setattr(slices, "SHORTEST_SLICE", 300)
+    monkeypatch.setattr(slices, "LONGEST_SLICE", 600)  # two of them at a time
     monkeypatch.setattr(subword_layout, "EAGER_ROWS", 40)
     monkeypatch.setattr(subword_layout, "FLUSHES", 10)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -357,7 +358,7 @@ def test_damaged_checkpoints_never_reach_a_kernel(corpus, tmp_path, name):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send to another process")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_leave_a_checkpoint_that_goes_on(tmp_path, number):
-    epochs = "700"  # some seconds, so that the signal comes before the end
+    epochs = "2000"  # some seconds, so that the signal comes before the end
     rng = np.random.default_rng(0)
     text, log, out = tmp_path / "text.txt", tmp_path / "log.jsonl", tmp_path / "m.safetensors"
     text.write_text("".join(" ".join(f"w{x}" for x in rng.integers(0, 50, 20)) + "\n" for _ in range(2000)))
