@@ -94,7 +94,7 @@ def kind_of(options: type[Any], name: str) -> tuple[type, bool]:
 
 
 def check(options: Any) -> None:
-    """Check every value of an object of options.
+    """Check every value of an object of options; numbers of NumPy become Python's, which files and kernels take.
 
     Raises
     ------
@@ -102,11 +102,17 @@ def check(options: Any) -> None:
         For a value of another type, outside its range, or given to an option that has no effect beside the others.
     """
     for name, facts in described(options).items():
-        value, default = getattr(options, name), defaults(type(options))[name]
+        value, default = in_python(getattr(options, name)), defaults(type(options))[name]
+        object.__setattr__(options, name, value)
         if value is not None or default is not None:
             _check_value(name, value, kind_of(type(options), name)[0], facts)
         if value != default:
             _check_effect(options, name, facts)
+
+
+def in_python(value: Any) -> Any:
+    """A number or string of NumPy as one of Python; anything else as it is."""
+    return value.item() if type(value).__module__ == "numpy" and value.ndim == 0 else value
 
 
 def check_given(options: Any, names: Iterable[str]) -> None:

@@ -40,6 +40,7 @@ from embedkit.files.outputs import spill_folder
 from embedkit.files.safetensors import COUNTS, SafetensorsFile, metadata_of
 from embedkit.files.safetensors_writer import SafetensorsWriter
 from embedkit.files.temporary import nameless_file
+from embedkit.options import in_python
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.words import Words
 
@@ -58,7 +59,9 @@ def write(
     path: str | os.PathLike[str], vocabulary: Vocabulary, blocks: Iterable[RowBlock], window: Window | None = None
 ) -> int:
     """Write counts as their rows come; the old file stays until the new one is whole. Returns the number of cells."""
-    metadata = metadata_of(COUNTS, vocabulary=vocabulary.digest(), window=json.dumps(window and window.to_dict()))
+    metadata = metadata_of(
+        COUNTS, vocabulary=vocabulary.digest(), window=json.dumps(window and window.to_dict(), default=in_python)
+    )
     with atomic_open(path) as stream, nameless_file(spill_folder(path), 1 << 20) as columns:
         file = SafetensorsWriter(stream, metadata, len(_LAYOUT))
         lengths = [np.zeros(0, np.int64)]

@@ -30,6 +30,7 @@ from embedkit.formats.table import (
     streams,
     suffix_of,
 )
+from embedkit.options import in_python
 
 if TYPE_CHECKING:
     from embedkit.progress import ProgressCallback
@@ -128,6 +129,7 @@ def read(
     if reader is None:
         raise ConfigError(f"{kind} can be written, not read")
     _check_options(kind, reader, options)
+    limit = in_python(limit)
     if limit is not None and (type(limit) is not int or limit < 1):
         raise ConfigError(f"limit must be a whole number from 1 up, got {limit!r}")
     from embedkit.formats.blocks import Reading, collect, sound, spill

@@ -4,10 +4,17 @@ import dataclasses
 import inspect
 import re
 
+import numpy as np
 import pytest
 
 import embedkit
+from embedkit import KeyedVectors
+from embedkit.counting.files import count_to_file
+from embedkit.counting.files import load as load_counts
+from embedkit.counting.window import Window
 from embedkit.errors import ConfigError
+from embedkit.files.checkpoint import load_checkpoint, save_checkpoint
+from embedkit.files.model_file import save_model
 from embedkit.options import defaults, described, kind_of
 from embedkit.training.options import CONFIGS, OPTIONS, TrainingConfig
 from embedkit.vocabulary.corpus import Corpus
@@ -131,6 +138,32 @@ def test_a_configuration_as_an_object():
         embedkit.SkipGramConfig(x_max=3.0)
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.window = 3
+
+
+@pytest.mark.parametrize("model", ["skipgram", "fasttext", "glove", "svd", "doc2vec"])
+def test_numbers_of_numpy_are_numbers(model, tmp_path):
+    """They come from `np.arange` and searches for parameters; saving failed when training was over."""
+    wanted = {"vector_size": 4, "workers": 1, "epochs": 2, "window": 2, "min_count": 1, "seed": 3, "negative": 2}
+    if model == "fasttext":
+        wanted |= {"bucket": 50, "min_n": 2, "max_n": 3}
+    known = {name: np.int64(value) for name, value in wanted.items() if name in described(CONFIGS[model])}
+    if model == "doc2vec":
+        known |= {"train_words": np.bool_(True), "sample": np.float32(0.5)}
+    vectors = embedkit.train(SENTENCES, model=model, **known)
+    vectors.save(tmp_path / "m.safetensors")
+    assert type(vectors.config["vector_size"]) is int
+    assert len(embedkit.load(tmp_path / "m.safetensors", limit=np.int64(3))) == 3
+
+
+def test_what_files_keep_may_be_of_numpy(tmp_path):
+    KeyedVectors(["a"], np.eye(1), config={"window": np.int64(3)}).save(tmp_path / "m.safetensors")
+    assert embedkit.load(tmp_path / "m.safetensors").config == {"window": 3}
+    corpus = Corpus.from_sentences(SENTENCES, min_count=1)
+    count_to_file(corpus, tmp_path / "c.safetensors", Window(np.int64(3)))
+    assert load_counts(tmp_path / "c.safetensors").window == Window(3)
+    save_model(tmp_path / "n.safetensors", "task", "kind", {"hidden": np.int32(7)}, {})
+    save_checkpoint(tmp_path, "kind", {"step": np.int64(7)}, {})
+    assert load_checkpoint(tmp_path, "kind")[0] == {"step": 7}
 
 
 def test_a_misspelt_option_is_guessed():
