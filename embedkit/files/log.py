@@ -14,6 +14,7 @@ from types import TracebackType
 
 from embedkit.errors import EmbedkitError
 from embedkit.files.locations import CHUNK, is_there, open_location, upload
+from embedkit.files.outputs import is_standard_output
 from embedkit.files.temporary import temporary_path
 from embedkit.files.urls import is_url, plain, shown
 
@@ -46,7 +47,8 @@ class LogFile:
                 with open_location(path) as before, open(self._here, "wb") as copy:
                     while chunk := before.read(CHUNK):
                         copy.write(chunk)
-            self._stream = open(self._here, "a" if append else "w", encoding="utf-8")  # noqa: SIM115
+            target = os.dup(1) if is_standard_output(path) else self._here
+            self._stream = open(target, "a" if append else "w", encoding="utf-8")  # noqa: SIM115
             if is_url(path):
                 upload(self._here, path)
         except OSError as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.files.magic import compression_of
+from embedkit.files.urls import is_url
 
 if TYPE_CHECKING:
     from embedkit.rows.table import EmbeddingTable
@@ -118,6 +119,14 @@ def format_for(path: str | os.PathLike[str], table: EmbeddingTable | None = None
             return name
     known = " ".join(sorted({suffix for found in FORMATS.values() for suffix in found.suffix.split()}))
     raise ConfigError(f"cannot tell the format from the suffix of {path}: use one of {known}, or name the format")
+
+
+def words_beside(path: str | os.PathLike[str]) -> str | None:
+    """The second file of vectors that are a pair of files by their suffix; None for any other name."""
+    if is_url(path) or not suffix_of(path):
+        return None
+    modules = (module_of(name) for name, found in FORMATS.items() if suffix_of(path) in found.suffix.split())
+    return next((str(module.companion(path)) for module in modules if hasattr(module, "companion")), None)
 
 
 def suffix_of(path: str | os.PathLike[str]) -> str:

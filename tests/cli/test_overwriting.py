@@ -3,8 +3,10 @@
 import os
 
 import click
+import numpy as np
 import pytest
 
+from embedkit import KeyedVectors
 from embedkit.cli import COMMANDS, cli, main
 from embedkit.cli.commands.lm import KINDS
 from embedkit.cli.shared.files import InputFile, OutputFile
@@ -111,6 +113,30 @@ def test_two_outputs_are_two_files(tmp_path, capsys):
     assert main(["cooccur", str(tmp_path / "k.txt"), "-o", str(out), "--save-vocab", str(out)]) == 2
     assert "two outputs go to one file" in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_model_is_not_the_checkpoint_of_its_run(tmp_path, capsys, first):
+    """The checkpoint goes when the model is written, and the model went with it."""
+    (tmp_path / "k.txt").write_text("a b\n" * 10)
+    (tmp_path / "state").mkdir()
+    output = ["-o", str(tmp_path / "state" / "checkpoint.safetensors")]
+    kept = ["--checkpoint", str(tmp_path / "state")]
+    for command in (["train", "--min-count", "1"], ["seq2seq", "train"]):
+        assert main([*command, str(tmp_path / "k.txt"), *(output + kept if first else kept + output)]) == 2
+        assert "two outputs go to one file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix, words", [(".npy", ".words.txt"), (".tsv", ".metadata.tsv")])
+def test_the_words_of_a_pair_of_files_are_read_too(tmp_path, capsys, suffix, words):
+    pair, beside = tmp_path / f"m{suffix}", tmp_path / f"m{words}"
+    KeyedVectors(["a", "b"], np.eye(2)).save(pair)
+    before = beside.read_bytes()
+    for to in ("glove-text", "word2vec-text"):
+        assert main(["convert", str(pair), str(beside), "--to", to]) == 2
+        assert "writing would destroy it" in capsys.readouterr().err
+    assert beside.read_bytes() == before
+    assert main(["convert", str(pair), str(pair), "--unit"]) == 0
 
 
 @pytest.mark.parametrize("words, command", [pytest.param(*p, id=" ".join(p[0])) for p in commands()])

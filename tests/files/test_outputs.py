@@ -256,3 +256,11 @@ def test_a_full_log_warns_once_and_the_run_goes_on(tmp_path, capsys):
 def test_a_log_that_cannot_be_opened_is_an_error_before_the_run(tmp_path):
     with pytest.raises(EmbedkitError, match="cannot write the log"):
         LogFile(tmp_path)
+
+
+def test_the_log_goes_to_standard_output_where_that_is_named(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    with LogFile("-") as log:
+        log.write("{}\n")
+    assert capfd.readouterr().out == "{}\n"
+    assert not os.listdir(tmp_path)

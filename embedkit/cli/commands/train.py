@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from embedkit.cli.shared.cluster import cluster_option
-from embedkit.cli.shared.files import INPUT, OUTPUT
+from embedkit.cli.shared.files import CHECKPOINT, INPUT, OUTPUT
 from embedkit.cli.shared.options import given, json_option, options_of, quiet_option, refuse
 from embedkit.cli.shared.text_fields import field_options, unit_option
 from embedkit.cli.shared.tokenizing import morpheme_options
@@ -54,7 +54,7 @@ from embedkit.training.options import CONFIGS, MODELS, OPTIONS
     metavar="MODEL",
     help="skipgram, cbow: train one period against this model of all, made with --keep-output; see drift.",
 )
-@click.option("--checkpoint", type=click.Path(), metavar="DIR", help="Keep the state of the run in this folder or URL.")
+@click.option("--checkpoint", type=CHECKPOINT, metavar="DIR", help="Keep the state of the run in this folder or URL.")
 @click.option(
     "--checkpoint-every", default=60.0, show_default=True, metavar="SECONDS", help="How often to write the checkpoint."
 )

@@ -14,8 +14,10 @@ from typing import Any
 import click
 
 from embedkit.errors import ConfigError
+from embedkit.files.checkpoint import file_in
 from embedkit.files.outputs import check_output, refuse_overwriting, same_file
 from embedkit.files.urls import is_url, plain
+from embedkit.formats.table import words_beside
 
 _SEEN = "embedkit.files"
 # Suffixes of other programs' models and of files of no model, beside those of word vectors.
@@ -63,9 +65,7 @@ class OutputFile(click.Path):
         if ctx is not None and not ctx.resilient_parsing:
             inputs, outputs = _seen(ctx)
             self.compare(path, inputs)
-            for other, _ in outputs:
-                if same_file(path, other):
-                    raise ConfigError(f"two outputs go to one file, {path}; name two")
+            _refuse_same(path, outputs)
             if not (self.folders and (os.path.isdir(path) or (is_url(path) and path.endswith("/")))):
                 check_output(path)
             outputs.append((path, self))
@@ -74,6 +74,19 @@ class OutputFile(click.Path):
     def compare(self, output: str, inputs: list[tuple[str | None, str]]) -> None:
         """Refuse an output that is one of the (parameter, path) inputs."""
         refuse_overwriting(output, [path for name, path in inputs if name is None or name != self.in_place_of])
+        refuse_overwriting(output, [words for _, path in inputs if (words := words_beside(path)) is not None])
+
+
+class CheckpointFolder(click.Path):
+    """A folder or URL for the state of a run; its file is another than those that the command writes."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        folder = plain(os.fsdecode(super().convert(value, param, ctx)))
+        if ctx is not None and not ctx.resilient_parsing:
+            outputs = _seen(ctx)[1]
+            _refuse_same(file_in(folder), outputs)
+            outputs.append((file_in(folder), OUTPUT))
+        return folder
 
 
 class TrainedModelFile(OutputFile):
@@ -135,6 +148,11 @@ def refuse_held_stdin(instead: str) -> None:
         raise ConfigError(f"standard input holds the {what}: {instead}")
 
 
+def _refuse_same(path: str, outputs: list[tuple[str, OutputFile]]) -> None:
+    if any(same_file(path, other) for other, _ in outputs):
+        raise ConfigError(f"two outputs go to one file, {path}; name two")
+
+
 def _name(param: click.Parameter | None) -> str | None:
     return None if param is None else param.name
 
@@ -148,3 +166,4 @@ def _seen(ctx: click.Context) -> tuple[list[tuple[str | None, str]], list[tuple[
 INPUT = InputFile()
 OUTPUT = OutputFile()
 MODEL = TrainedModelFile()
+CHECKPOINT = CheckpointFolder()

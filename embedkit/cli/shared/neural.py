@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from embedkit.cli.shared.files import INPUT, OUTPUT, refuse_held_stdin
+from embedkit.cli.shared.files import CHECKPOINT, INPUT, OUTPUT, refuse_held_stdin
 from embedkit.cli.shared.options import chain, encoding_errors, quiet_option, refuse, seed_option
 from embedkit.cli.shared.output import note, note_empty, note_keyboard
 from embedkit.cli.shared.reading import load, reading_options_of, refuse_reading
@@ -177,7 +177,7 @@ def training_options(
         click.option("--log", type=OUTPUT, metavar="FILE", help="One JSON object an epoch."),
         click.option(
             "--checkpoint",
-            type=click.Path(file_okay=False),
+            type=CHECKPOINT,
             metavar="DIR",
             help="Keep the state of the run here, a folder or URL.",
         ),
