@@ -140,6 +140,10 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         except (click.exceptions.Abort, KeyboardInterrupt):
             return _stopped(stopped.status)
+        except SystemError as error:
+            if not isinstance(error.__cause__, KeyboardInterrupt):  # which met a compiled function on its way back
+                raise
+            return _stopped(stopped.status)
         except click.ClickException as error:
             show_usage_error(error)
             return error.exit_code

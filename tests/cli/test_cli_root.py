@@ -97,7 +97,13 @@ def test_commands_of_other_tools_are_answered_with_ours(capsys):
 def test_errors_become_one_line_and_a_status(monkeypatch, capsys):
     from embedkit.errors import ConfigError, CorpusError
 
-    for error, status in ((CorpusError("no such file"), 1), (ConfigError("window 0"), 2), (KeyboardInterrupt(), 130)):
+    in_kernel = SystemError("CPUDispatcher(...) returned a result with an exception set")
+    in_kernel.__cause__ = KeyboardInterrupt()
+    statuses = (
+        *((CorpusError("no such file"), 1), (ConfigError("window 0"), 2)),
+        *((KeyboardInterrupt(), 130), (in_kernel, 130)),
+    )
+    for error, status in statuses:
 
         def fail(*args, _error=error, **kwargs):
             raise _error
@@ -105,6 +111,13 @@ def test_errors_become_one_line_and_a_status(monkeypatch, capsys):
         monkeypatch.setattr(cli, "main", fail)
         assert main([]) == status
         assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    with pytest.raises(SystemError, match="another"):
+        monkeypatch.setattr(cli, "main", lambda **kwargs: _raise(SystemError("another")))
+        main([])
+
+
+def _raise(error):
+    raise error
 
 
 def test_a_closed_pipe_ends_a_command_quietly(tmp_path):
