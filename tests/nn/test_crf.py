@@ -127,3 +127,25 @@ def test_scores_far_apart_stay_in_log_space(monkeypatch):
 def test_no_tags_are_refused():
     with pytest.raises(ConfigError, match=r"at least one tag, got 0"):
         ConditionalRandomField(0, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+def test_what_does_not_fit_together_is_refused(monkeypatch, kernel):
+    monkeypatch.setattr(thresholds, "CHAIN_PRODUCTS", 0 if kernel else 10**9)
+    crf, emissions, tags, mask = example(1)
+    crf.forward(emissions, np.where(mask, tags, 99), mask)  # under the padding anything may stand
+    hole, empty = mask.copy(), mask.copy()
+    hole[0, 1], empty[1] = False, False
+    for wrong, message in (
+        ((emissions, tags + 3, mask), r"tags must lie in 0..2, found 3.."),
+        ((emissions, tags - 3, mask), r"tags must lie in 0..2, found -3.."),
+        ((emissions, tags[:, :2], mask), r"found \(3, 4, 3\), \(3, 4\), \(3, 2\)"),
+        ((emissions[..., :2], tags, mask), r"emissions must have shape \(batch, time, 3\)"),
+        ((emissions, tags, hole), "the mask must be True at the beginning of each row"),
+        ((emissions, tags, empty), "the mask must be True at the beginning of each row"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            crf.forward(*wrong)
+    for answer in (crf.decode, crf.marginals):
+        with pytest.raises(ConfigError, match="emissions must have shape"):
+            answer(emissions[..., :2], mask)

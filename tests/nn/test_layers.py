@@ -7,6 +7,7 @@ import pytest
 
 from embedkit.errors import ConfigError, TrainingError
 from embedkit.kernels import thresholds
+from embedkit.nn.layers.bag import BagEmbedding, Bags
 from embedkit.nn.layers.dense import Dropout, LayerNorm, Linear
 from embedkit.nn.layers.embedding import Embedding
 from embedkit.nn.layers.losses import cross_entropy, softmax
@@ -99,6 +100,14 @@ def test_cross_entropy_gradient_and_mask():
     loss, nothing = cross_entropy(logits, targets, np.zeros_like(mask))
     assert loss == 0.0
     assert not nothing.any()
+    for wrong, options, message in (
+        (np.where(mask, -1, targets), {}, r"targets must lie in 0..4, found -1.."),
+        (targets + 1, {}, r"targets must lie in 0..4, found -99..5"),
+        (targets, {"reduction": "none"}, "`reduction` must be mean or sum"),
+        (targets, {"label_smoothing": 1.5}, "`label_smoothing` from 0 to 1, got 'mean' and 1.5"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            cross_entropy(logits, wrong, mask, **options)
 
 
 def test_softmax_survives_large_and_masked_values():
@@ -158,6 +167,26 @@ def test_the_kernel_of_adam_steps_as_numpy_does(monkeypatch, settings, by_rows, 
         np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("above", [0, 10**9])
+def test_gradients_that_do_not_fit_are_refused_before_a_step(monkeypatch, above):
+    monkeypatch.setattr(thresholds, "MOVED_VALUES", above)
+    monkeypatch.setattr(thresholds, "SUMMED_VALUES", above)
+    weight = np.ones((4, 2), np.float32)
+    for gradient, message in (
+        (np.ones((2, 2), np.float32), r"must have shape \(4, 2\), found \(2, 2\)"),
+        (RowGradient(np.array([1, 4]), np.ones((2, 2), np.float32)), r"of the rows 0..3, found 1..4"),
+        (RowGradient(np.array([-1]), np.ones((1, 2), np.float32)), r"of the rows 0..3, found -1..-1"),
+        (RowGradient(np.array([1]), np.ones((1, 3), np.float32)), r"must have shape \(1, 2\), found \(1, 3\)"),
+    ):
+        optimizer = Adam(0.1)
+        with pytest.raises(ConfigError, match=message):
+            optimizer.step({"weight": weight}, {"weight": gradient})
+        assert (weight == 1).all() and optimizer.steps == 0
+    bags = Bags(np.array([0, 2]), np.array([0, 4]))
+    with pytest.raises(ConfigError, match=r"rows must lie in 0..3, found 0..4"):
+        BagEmbedding(weight).forward(np.zeros((1, 1), np.int64), np.ones((1, 1), bool), bags)
+
+
 def test_gradients_of_shared_parameters_add_up():
     a, b = RowGradient(np.array([0, 2]), np.ones((2, 2))), RowGradient(np.array([2]), np.full((1, 2), 3.0))
     both = add_gradients(a, b)
@@ -172,6 +201,9 @@ def test_clipping_by_the_joint_norm():
     assert grads["a"][0] == 3.0
     assert clip_gradients(grads, 1.0) == 5.0
     np.testing.assert_allclose([grads["a"][0], grads["b"].values[0, 1]], [0.6, 0.8], rtol=1e-6)
+    for norm in (0.0, -1.0, np.nan):
+        with pytest.raises(ConfigError, match="the largest norm must be above 0"):
+            clip_gradients(grads, norm)
     with pytest.raises(TrainingError, match="the gradient of a is not finite"):
         clip_gradients({"a": np.array([np.nan]), "b": np.ones(1)}, 1.0)
 

@@ -112,6 +112,11 @@ def test_what_cannot_work_is_refused():
     x = np.zeros((2, 5, 3), np.float32)
     with pytest.raises(ConfigError, match="lengths must be 2 numbers from 0 to 5"):
         layer.forward(x, np.array([6, 1]))
+    with pytest.raises(ConfigError, match=r"x must have shape \(batch, time, 3\), found \(2, 5, 2\)"):
+        layer.forward(x[..., :2])
+    y, cache = layer.forward(x)
+    with pytest.raises(ConfigError, match=r"dy must have the shape of y, \(2, 5, 4\), found \(2, 5, 2\)"):
+        layer.backward(y[..., :2], cache)
     with pytest.raises(ConfigError, match=r"the state must have shape \(1, 2, 4\)"):
         layer.forward(x, state=(np.zeros((1, 3, 4)), np.zeros((1, 3, 4))))
     with pytest.raises(ConfigError, match="tanh or relu"):

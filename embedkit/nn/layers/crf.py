@@ -117,12 +117,27 @@ class ConditionalRandomField:
         loss : floating (batch,)
         cache : CRFCache or KernelCache
         """
+        self._check(emissions, mask, tags)
         dtype, emissions = emissions.dtype, emissions.astype(np.float64)
         if self._suits_kernel(emissions):
             return self._by_kernel(emissions, tags, mask, dtype)
         alpha, log_z = self._alpha(emissions, mask)
         loss = log_z - self._score(emissions, tags, mask)
         return loss.astype(dtype), CRFCache(emissions, tags, mask, alpha, log_z, dtype)
+
+    def _check(self, emissions: Array, mask: Array, tags: Array | None = None) -> None:
+        """Refuse what does not fit together, on which a kernel would read and write beside its arrays."""
+        n_tags, shape = len(self.parameters["start"]), np.shape(mask)
+        fits = len(shape) == 2 and np.shape(emissions) == (*shape, n_tags)
+        if not fits or (tags is not None and np.shape(tags) != shape):
+            found = ", ".join(str(np.shape(each)) for each in (emissions, mask, tags) if each is not None)
+            raise ConfigError(
+                f"emissions must have shape (batch, time, {n_tags}), mask and tags (batch, time), found {found}"
+            )
+        if not mask.any(1).all() or (mask[:, 1:] > mask[:, :-1]).any():
+            raise ConfigError("the mask must be True at the beginning of each row, for a token or more, then False")
+        if tags is not None and mask.any() and not 0 <= tags[mask].min() <= tags[mask].max() < n_tags:
+            raise ConfigError(f"tags must lie in 0..{n_tags - 1}, found {tags[mask].min()}..{tags[mask].max()}")
 
     def _suits_kernel(self, emissions: Array) -> bool:
         """Whether there is enough to do for a kernel, and all scores are so near to each other that none gets lost."""
@@ -197,10 +212,12 @@ class ConditionalRandomField:
 
     def decode(self, emissions: Array, mask: Array) -> Array:
         """The best tag sequences, see `viterbi`: int64 (batch, time), zero under the padding."""
+        self._check(emissions, mask)
         return viterbi(emissions, mask, *self.scores())
 
     def marginals(self, emissions: Array, mask: Array) -> Array:
         """Probability of every tag at every token, (batch, time, K); zero under the padding."""
+        self._check(emissions, mask)
         emissions = emissions.astype(np.float64)
         alpha, log_z = self._alpha(emissions, mask)
         return np.exp(alpha + self._beta(emissions, mask) - log_z[:, None, None]) * mask[..., None]

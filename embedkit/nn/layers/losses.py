@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from embedkit.errors import ConfigError
 from embedkit.nn.layers.parameters import Array
 
 
@@ -58,7 +59,16 @@ def cross_entropy(
         In nats.
     dlogits : float (..., n_classes)
         The gradient of `loss`; zero where a target does not count.
+
+    Raises
+    ------
+    ConfigError
+        For a target that counts and is no class, and for options that are none of these.
     """
+    if reduction not in ("mean", "sum") or not 0 <= label_smoothing <= 1:
+        raise ConfigError(
+            f"`reduction` must be mean or sum, `label_smoothing` from 0 to 1, got {reduction!r} and {label_smoothing}"
+        )
     n_classes = logits.shape[-1]
     flat, wanted = logits.reshape(-1, n_classes), targets.reshape(-1)
     counts = wanted != ignore_index
@@ -70,6 +80,8 @@ def cross_entropy(
         return 0.0, dlogits.reshape(logits.shape)
     picked = np.arange(rows.size)
     wanted = wanted[rows]
+    if not 0 <= wanted.min() <= wanted.max() < n_classes:
+        raise ConfigError(f"targets must lie in 0..{n_classes - 1}, found {wanted.min()}..{wanted.max()}")
     log_p = log_softmax(flat if rows.size == len(flat) else flat[rows])
     weight = 1.0 / rows.size if reduction == "mean" else 1.0
     loss = -(1.0 - label_smoothing) * float(log_p[picked, wanted].sum(dtype=np.float64))

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol, TypedDict, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from embedkit.errors import FormatError
+from embedkit.errors import ConfigError, FormatError
 from embedkit.kernels import thresholds
 
 Array = np.ndarray
@@ -80,6 +80,8 @@ def summed(matrix: Array, rows: Array, starts: Array) -> Array:
     -------
     float (n_sums, d)
     """
+    if len(rows) and not 0 <= rows.min() <= rows.max() < len(matrix):
+        raise ConfigError(f"rows must lie in 0..{len(matrix) - 1}, found {rows.min()}..{rows.max()}")
     if len(rows) == len(starts):
         return matrix[rows]
     suits = matrix.dtype == np.float32 and matrix.flags.c_contiguous

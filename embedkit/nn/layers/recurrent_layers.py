@@ -165,6 +165,8 @@ class Recurrent:
             For `backward`; its ``state`` is the last state.
         """
         x = np.ascontiguousarray(x, self.dtype)
+        if x.ndim != 3 or x.shape[2] != self.input_size:
+            raise ConfigError(f"x must have shape (batch, time, {self.input_size}), found {x.shape}")
         batch, time = x.shape[:2]
         lengths = np.full(batch, time, np.int64) if lengths is None else np.asarray(lengths, np.int64)
         if lengths.shape != (batch,) or (batch and (lengths.min() < 0 or lengths.max() > time)):
@@ -196,6 +198,8 @@ class Recurrent:
         batch, time = cache.layers[0].gates.shape[:2]
         if dy is None:
             dy = np.zeros((batch, time, self.output_size), self.dtype)
+        if np.shape(dy) != (batch, time, self.output_size):
+            raise ConfigError(f"dy must have the shape of y, {(batch, time, self.output_size)}, found {np.shape(dy)}")
         dstates = self._first_states(dstate, batch)
         grads: Gradients = {}
         for layer in range(self.num_layers - 1, -1, -1):

@@ -38,6 +38,8 @@ class Optimizer:
         shares: Mapping[str, float] | None = None,
     ) -> None:
         """One step, with the learning rate times `factor` (from a schedule) and times a parameter's share, if any."""
+        for name, gradient in grads.items():
+            _check(name, parameters[name], gradient)
         self.steps += 1
         for name, gradient in grads.items():
             parameter = parameters[name]
@@ -70,6 +72,21 @@ class Optimizer:
 
     def _move(self, parameter: Array, gradient: Array, slots: Parameters, rate: float) -> Array:
         raise NotImplementedError
+
+
+def _check(name: str, parameter: Array, gradient: Gradient) -> None:
+    """Refuse a gradient of another shape than its parameter's, or of rows that the parameter does not have."""
+    shape = np.shape(values_of(gradient))
+    wanted = parameter.shape
+    if isinstance(gradient, RowGradient):
+        rows = gradient.rows
+        wanted = (len(rows), *parameter.shape[1:])
+        if len(rows) and not 0 <= rows.min() <= rows.max() < len(parameter):
+            raise ConfigError(
+                f"the gradient of {name} must be of the rows 0..{len(parameter) - 1}, found {rows.min()}..{rows.max()}"
+            )
+    if shape != wanted:
+        raise ConfigError(f"the gradient of {name} must have shape {wanted}, found {shape}")
 
 
 class SGD(Optimizer):
@@ -208,9 +225,13 @@ def clip_gradients(grads: Gradients, max_norm: float) -> float:
 
     Raises
     ------
+    ConfigError
+        When `max_norm` is not above 0.
     TrainingError
         When a gradient is NaN or infinite: scaling cannot mend that.
     """
+    if not max_norm > 0:
+        raise ConfigError(f"the largest norm must be above 0, not {max_norm}")
     arrays = [values_of(gradient) for gradient in grads.values()]
     norm = float(np.sqrt(sum(float(np.vdot(a, a)) for a in arrays)))
     if not np.isfinite(norm):
