@@ -15,6 +15,7 @@ import numpy as np
 from embedkit.errors import ConfigError, EmbedkitError, check_several
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.composing import compose
+from embedkit.rows.norms import unit
 from embedkit.rows.protocol import Rows
 from embedkit.rows.sparse import SparseRows
 from embedkit.rows.table import EmbeddingTable
@@ -34,16 +35,11 @@ def unit_length(vectors: KeyedVectors) -> KeyedVectors:
     Rows of subwords stay as they are, for the mean of unit vectors has no unit length: words that are composed from
     them keep their direction, not length one. The words' own rows are left out.
     """
-    result = np.empty(vectors.vectors.shape, np.float32)
-    for start in range(0, len(result), _ROWS):
-        rows = vectors.vectors[start : start + _ROWS].astype(np.float64)
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        result[start : start + _ROWS] = rows / np.where(lengths > 0, lengths, 1.0)
     return _made(
         vectors,
         EmbeddingTable(
             vectors.index_to_key,
-            result,
+            unit(vectors.vectors),
             counts=vectors.counts,
             subwords=vectors.subwords,
             ngram_vectors=vectors.ngram_vectors,

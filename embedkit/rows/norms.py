@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from embedkit.errors import EmbedkitError
+from embedkit.rows.protocol import Rows
 
 ROWS_PER_BLOCK = 16384
 
@@ -43,10 +44,15 @@ def require_finite(words: Sequence[str], vectors: np.ndarray) -> None:
         )
 
 
-def unit(vector: np.ndarray) -> np.ndarray:
-    """A vector divided by its length, along the last axis; zero vectors stay zero."""
-    lengths = np.sqrt(np.sum(np.square(vector, dtype=np.float64), axis=-1, keepdims=True))
-    return (vector / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
+def unit(vector: np.ndarray | Rows) -> np.ndarray:
+    """A vector divided by its length, along the last axis: float32; zero vectors stay zero."""
+    found = np.empty(np.shape(vector), np.float32)
+    for low in range(0, len(found) if found.ndim > 1 else 1, ROWS_PER_BLOCK):  # float64 of some rows at a time
+        block = (slice(low, low + ROWS_PER_BLOCK),) if found.ndim > 1 else ()
+        rows = np.asarray(vector[block])
+        lengths = np.sqrt(np.sum(np.square(rows, dtype=np.float64), axis=-1, keepdims=True))
+        found[block] = rows / np.where(lengths > 0, lengths, 1.0)
+    return found
 
 
 def safe_norms(norms: np.ndarray) -> np.ndarray:
