@@ -119,7 +119,7 @@ class TokenRows:
         else:
             from embedkit.rows.composing import compose
 
-            vectors, known = compose(subwords, strangers, ngrams)
+            vectors, known = compose(subwords, list(map(self.model.as_spelt, strangers)), ngrams)
             vectors = vectors[known]
             strangers = [word for word, is_known in zip(strangers, known.tolist(), strict=True) if is_known]
         first = len(self.composed_words)

@@ -19,6 +19,7 @@ from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.training.options import CONFIGS, TrainingConfig, family_of, own_first
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
+from embedkit.vocabulary.words import find_normalised
 
 # Options that belong to a run and not to what is trained; the rest are the model's.
 _OF_A_RUN = frozenset({"workers", "seed", "epochs", "learning_rate", "replicas", "deterministic", "preset", "center"})
@@ -94,26 +95,27 @@ def grown(
     if known.counts is not None:
         old = np.asarray(known.counts, np.int64)[[known.key_to_index[word] for word in words]]
     mapping = np.full(len(corpus.vocabulary), -1, np.int32)
-    counts, matched, new = old.tolist(), 0, 0
+    counts, new = old.tolist(), 0
+    matched: set[int] = set()
     room = max(0, (config.max_vocab or 1 << 31) - len(words))
     for number, (word, count) in enumerate(zip(corpus.vocabulary, corpus.vocabulary.counts.tolist(), strict=True)):
-        row = rows.get(word)
-        if row is not None:
+        row = find_normalised(rows, word)
+        if row >= 0:
             counts[row] += count
-            matched += 1
+            matched.add(row)
         elif count >= config.min_count and new < room:  # the most frequent first
             row = len(words)
             words.append(word)
             counts.append(count)
             new += 1
-        mapping[number] = -1 if row is None else row
+        mapping[number] = row
     order = np.argsort(-np.array(counts, np.int64), kind="stable")
     place = np.empty(len(order), np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
     mapping[mapping >= 0] = place[mapping[mapping >= 0]]
     vocabulary = Vocabulary([words[row] for row in order.tolist()], np.array(counts, np.int64)[order])
     say(
-        f"the text has {matched:,} of the model's {counted(len(known), 'word')}; {counted(new, 'new word')}"
+        f"the text has {len(matched):,} of the model's {counted(len(known), 'word')}; {counted(new, 'new word')}"
         + ("" if known.counts is not None else "; the file has no counts, frequencies are those of the text")
     )
     if (known.table.outputs if config.model == "doc2vec" else known.output_vectors) is None:
@@ -131,7 +133,7 @@ def within(corpus: Corpus, compass: KeyedVectors, config: TrainingConfig, say: C
         When it knows none.
     """
     vocabulary = corpus.vocabulary
-    known = [word in compass.key_to_index for word in vocabulary]
+    known = [word in compass for word in vocabulary]
     mapping = np.where(known, np.cumsum(known) - 1, -1).astype(np.int32)
     words = [word for word, has in zip(vocabulary, known, strict=True) if has]
     if not words:
@@ -190,7 +192,7 @@ def _check_compass(compass: KeyedVectors, config: TrainingConfig) -> None:
 
 def outputs_of(compass: KeyedVectors, words: Iterable[str]) -> np.ndarray:
     """The output vectors of some words, which stand still: float32 (n_words, vector_size)."""
-    rows = [compass.key_to_index[word] for word in words]
+    rows = [compass.row(word) for word in words]
     return np.asarray(compass.output_vectors[rows], np.float32)  # type: ignore[index]  # checked before
 
 

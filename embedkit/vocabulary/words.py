@@ -8,7 +8,7 @@ after `DICT_AFTER` look-ups, when it begins to pay. Bytes that are not UTF-8 sur
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, overload
 
@@ -222,3 +222,18 @@ def find_normalised(index: Mapping[str, int], word: str) -> int:
             if row is not None:
                 break
     return -1 if row is None else int(row)
+
+
+def usual_form(words: Iterable[str]) -> str | None:
+    """The form of Unicode, NFC or NFD, that most of those words are in that would look otherwise in the other."""
+    composed = decomposed = 0
+    for word in words:
+        if not word.isascii():
+            composed += not unicodedata.is_normalized("NFD", word)
+            decomposed += not unicodedata.is_normalized("NFC", word)
+    return None if not composed + decomposed else "NFC" if composed >= decomposed else "NFD"
+
+
+def normalised(form: str | None, word: str) -> str:
+    """A word in a form of Unicode; as it is where that is None."""
+    return word if form is None else unicodedata.normalize(form, word)  # type: ignore[arg-type]  # NFC or NFD

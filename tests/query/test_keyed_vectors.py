@@ -159,6 +159,30 @@ def test_words_are_found_composed_or_decomposed(model):
         np.testing.assert_array_equal(model[decomposed], model[word])
 
 
+@pytest.mark.parametrize("form, other", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_unknown_words_are_composed_of_ngrams_as_the_models_are(form, other):
+    """Those of decomposed Hangul are other n-grams: nothing was known of them, or what hashes alike."""
+    rng = np.random.default_rng(3)
+    words = [unicodedata.normalize(form, word) for word in ("서울", "서점", "울산", "점심")]
+    subwords = Subwords("chars", 1, 2, 5000)
+    ngrams = np.zeros((5000, 4), np.float32)
+    for word in words:
+        ngrams[subwords.buckets(word)] = rng.standard_normal((len(subwords.buckets(word)), 4))
+    rows = np.ones((4, 4), np.float32)
+    model = KeyedVectors(words, rows, subwords=subwords, ngram_vectors=ngrams, word_rows=rows)
+    unknown = [
+        f"{a}{b}" for a in "서울점산심" for b in "서울점산심" if f"{a}{b}" not in ("서울", "서점", "울산", "점심")
+    ]
+    asked = [unicodedata.normalize(other, word) for word in unknown]
+    expected = np.stack([model[unicodedata.normalize(form, word)] for word in unknown])
+    np.testing.assert_array_equal(np.stack([model[word] for word in asked]), expected)
+    np.testing.assert_array_equal(model.get_vectors(asked * 20)[: len(asked)], expected)
+    assert model.as_spelt(asked[0]) == unicodedata.normalize(form, asked[0])
+    assert model.as_spelt(unicodedata.normalize(other, "서울")) == words[0]
+    with pytest.raises(UnknownWordError):
+        model["xyz"]
+
+
 def test_an_unknown_word_names_close_spellings(model):
     with pytest.raises(UnknownWordError, match="queen") as raised:
         model["quene"]

@@ -1,5 +1,7 @@
 """Training that goes on from a model with new words, and periods that are trained against a compass."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -100,6 +102,18 @@ def test_options_and_counts_are_the_models_and_add_up():
     assert (np.diff(on.counts) <= 0).all()
     few = embedkit.train(SECOND, continue_from=first, epochs=1, max_vocab=21, workers=1)
     assert len(few) == 21
+
+
+def test_words_are_known_however_they_are_composed():
+    """As to `init` and to questions: the same words came twice, and a compass knew none of them."""
+    first, said = trained("skipgram"), []
+    words = [f"새말{word}" for word in OLD]
+    first = KeyedVectors(words, first.vectors, counts=first.counts, output_vectors=first.output_vectors)
+    text = [[unicodedata.normalize("NFD", f"새말{word}") for word in sentence] for sentence in FIRST]
+    on = embedkit.train(text + FIRST, continue_from=first, epochs=1, min_count=1, workers=1, note=said.append)
+    assert (len(on), said[0]) == (40, "the text has 20 of the model's 20 words; 20 new words")
+    assert sum(on.counts[on.row(word)] for word in words) == 2 * first.counts.sum()
+    assert len(embedkit.train(text, compass=first, epochs=1, min_count=1, workers=1)) == 20
 
 
 def test_a_file_without_counts_and_outputs_says_so():

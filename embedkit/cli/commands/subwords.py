@@ -94,11 +94,12 @@ def _shares(model: str, words: tuple[str, ...], as_json: bool, quiet: bool) -> i
                 if not word:
                     results.blank()
                     continue
-                ngrams = vectors.subwords.ngrams(_checked(word))
-                rows = np.asarray(vectors.ngram_vectors[vectors.subwords.buckets(word)], np.float64)
+                spelt = vectors.as_spelt(_checked(word))
+                ngrams = vectors.subwords.ngrams(spelt)
+                rows = np.asarray(vectors.ngram_vectors[vectors.subwords.buckets(spelt)], np.float64)
                 known = vectors.row(word)
                 if known >= 0 and vectors.word_rows is not None:
-                    ngrams.append(f"<{word}>")
+                    ngrams.append(f"<{spelt}>")
                     rows = np.vstack([rows, np.asarray(vectors.word_rows[known], np.float64)])
                 if not rows.any():
                     results.refused(word, inquiry.refuse(f"{word!r} has no n-gram that {model} knows").message)
