@@ -5,7 +5,7 @@ The message is one line that says what was expected, what was found and what to 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any
 
 
@@ -93,13 +93,25 @@ def check_several(texts: Iterable[Any], name: str) -> None:
 
 
 def check_texts(texts: Iterable[Any], name: str = "texts") -> None:
-    """Refuse one string where several are meant, and what is no string.
+    """Refuse one string where several are meant, what can be gone through but once, and what is no string.
 
     Raises
     ------
     ConfigError
     """
     check_several(texts, name)
+    if isinstance(texts, Iterator):
+        raise ConfigError(f"`{name}` must be a list, got a {type(texts).__name__}: make a list of it")
+    check_strings(texts, name)
+
+
+def check_strings(texts: Iterable[Any], name: str) -> None:
+    """Refuse what is no string.
+
+    Raises
+    ------
+    ConfigError
+    """
     wrong = next((text for text in texts if not isinstance(text, str | bytes)), "")
     if wrong != "":
         raise ConfigError(f"`{name}` must be strings, found {type(wrong).__name__} {str(wrong)[:30]}")

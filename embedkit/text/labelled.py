@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from itertools import chain
 
-from embedkit.errors import ConfigError, CorpusError, check_aligned, check_texts, few_names
+from embedkit.errors import ConfigError, CorpusError, check_aligned, check_strings, few_names
 from embedkit.text.fields import columns_of
 from embedkit.text.headers import LABEL_NAMES, TEXT_LABEL, TEXT_NAMES, is_short, looks_like_header
 from embedkit.text.lines import Source, numbered_lines, shortened
@@ -90,7 +90,7 @@ def check_sets(texts: Sized, labels: Sequence[Sequence[str]], names: tuple[str, 
     string = next((each for each in labels if isinstance(each, str | bytes)), None)
     if string is not None:
         raise ConfigError(f"`{names[1]}` must be a list of labels for each text, got {string[:30]!r}: put it in a list")
-    check_texts(chain.from_iterable(labels), names[1])
+    check_strings(chain.from_iterable(labels), names[1])
 
 
 @dataclass

@@ -258,6 +258,8 @@ def test_one_string_is_no_list_of_texts(model):
             ask("a film")
         with pytest.raises(ConfigError, match="must be strings, found NoneType"):
             ask([None])
+        with pytest.raises(ConfigError, match="`texts` must be a list, got a generator: make a list of it"):
+            ask(text for text in ["a film"])  # else no answer at all
 
 
 def test_scores_want_a_list_of_labels_for_each_text():
