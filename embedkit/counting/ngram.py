@@ -31,7 +31,7 @@ import numpy as np
 from embedkit.counting.drawing import draw
 from embedkit.counting.ngram_counts import Level, check_levels, count_levels, discounts, symbols
 from embedkit.counting.ngram_score import Score
-from embedkit.errors import ConfigError, CorpusError, FormatError, counted
+from embedkit.errors import ConfigError, CorpusError, FormatError, check_several, counted
 from embedkit.files.model_file import load_model, save_model
 from embedkit.progress import ProgressCallback
 from embedkit.text.tokenizers import check_tokenizer
@@ -223,7 +223,13 @@ class NgramModel:
         """The probability of every next symbol after the words of a sentence so far, float64 (n_words + 2,).
 
         In the order of `words`, then ``<unk>``, then ``</s>``.
+
+        Raises
+        ------
+        ConfigError
+            For one string, whose letters would be the words.
         """
+        check_several(context, "context")
         ids = [self.start] + [self.ids.get(word, self.unknown) for word in context]
         possible = self.n_symbols - 1
         probabilities = np.full(possible, 1.0 / possible)
@@ -266,6 +272,7 @@ class NgramModel:
         list of str
             The new words, without the prompt.
         """
+        check_several(prompt, "prompt")
         rng = rng or np.random.default_rng()
         sentence, new = list(prompt), list[str]()
         while len(new) < max_tokens:

@@ -222,3 +222,10 @@ def test_a_vocabulary_without_words_is_refused():
 def test_draws_that_make_no_sense_are_refused(options):
     with pytest.raises(ConfigError, match=f"`{next(iter(options))}` must be"):
         NgramModel.train(corpus(["a b", "b a"])).generate(**options)
+
+
+def test_one_string_is_no_list_of_words():
+    model = NgramModel.train(corpus([["a", "b"], ["b", "a"]]))
+    for ask, name in ((model.distribution, "context"), (model.generate, "prompt")):
+        with pytest.raises(ConfigError, match=f"`{name}` must be a list of strings, got the string 'a b'"):
+            ask("a b")

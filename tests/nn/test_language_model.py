@@ -351,6 +351,9 @@ def test_bad_input(tmp_path):
     with pytest.raises(ConfigError, match="choose one of rnn, gru, lstm"):
         LanguageModelConfig(model="rnnt")
     model = make("rnn", dtype=np.float32)
+    for ask in (model.next_probabilities, model.vectors):
+        with pytest.raises(ConfigError, match="`tokens` must be a list of strings, got the string 'a b'"):
+            ask("a b")
     with pytest.raises(ConfigError, match="`lines` must be a list, got a map"):
         evaluate_language_model(model, map(str, ["a b"]))
     with pytest.raises(CorpusError, match="found none"):

@@ -306,3 +306,9 @@ def test_commands_and_other_bad_input(tmp_path, capsys):
         Seq2SeqConfig(attention="luong")
     with pytest.raises(FormatError):
         Seq2Seq.load(data)
+
+
+def test_one_string_is_no_list_of_sources():
+    model = make("gru", "general", np.float32)
+    with pytest.raises(ConfigError, match="`lines` must be a list of strings, got the string 'a b'"):
+        model.translate("a b")

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple, Unpack
 
 import numpy as np
 
-from embedkit.errors import ConfigError, counted
+from embedkit.errors import ConfigError, check_texts, counted
 from embedkit.files.model_file import save_model
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.embedding import Embedding
@@ -228,8 +228,9 @@ class Seq2Seq:
         Raises
         ------
         ConfigError
-            For a source of more than 1000 tokens.
+            For a source of more than 1000 tokens, and for one string in the place of several.
         """
+        check_texts(lines, "lines")
         cuts = [self.cut_source(line) for line in lines]
         for line in lines:
             if reason := self.too_long(line):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedkit.errors import CorpusError, counted
+from embedkit.errors import CorpusError, check_several, counted
 from embedkit.nn.words.tokens import TokenizerSettings, text_tokenizer, warn_unknown
 from embedkit.text.symbols import characters
 from embedkit.vocabulary.words import Words
@@ -61,7 +61,14 @@ class TokenTable:
         return len(self.tokens)
 
     def encode(self, tokens: Sequence[str]) -> np.ndarray:
-        """int64 (n,); `UNKNOWN_ID` for tokens that are not in the table."""
+        """int64 (n,); `UNKNOWN_ID` for tokens that are not in the table.
+
+        Raises
+        ------
+        ConfigError
+            For one string, whose letters would be the tokens.
+        """
+        check_several(tokens, "tokens")
         return np.array([self._index.get(token, UNKNOWN_ID) for token in tokens], np.int64)
 
     def knows(self, tokens: Sequence[str]) -> bool:
