@@ -1,11 +1,14 @@
 """The numbers that ``embedkit show`` shows, by value, and the ways it shows them."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 
 from embedkit.cli import main
+from embedkit.cli.shared.heat_map import print_heat_map
 from embedkit.counting.ngram import NgramModel
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.attention import positions
@@ -218,3 +221,24 @@ def test_every_way_of_showing(command, tmp_path, capsys):
 def test_a_long_text_is_shortened_above_a_picture(tmp_path):
     panels.draw_panels(showing.positional(2, 2), tmp_path / "p.svg", title="word " * 80)
     assert (tmp_path / "p.svg").read_text(encoding="utf-8").count("word") <= 14
+
+
+@pytest.mark.parametrize("columns", [40, 300])
+def test_cells_that_a_terminal_has_no_room_for_follow_below(monkeypatch, capsys, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["show", "positions", "--length", "3", "--width", "12"]) == 0
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).partition("\n\ncosine")[0].splitlines()
+    assert max(map(len, lines)) <= columns
+    assert sum(line.split() == [str(i) for i in range(12)] for line in lines) == (columns == 300)
+    values = [value for line in lines if line.split()[:1] == ["1"] for value in line.split()[1:]]
+    assert values == [f"{value:.2f}" for value in positions(2, 12, np.float64)[1]]
+
+
+def test_words_above_and_beside_cells_are_not_too_long_for_them(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "30")
+    words = ["가나다라마바사아자차", "x" * 40]
+    print_heat_map(np.array([[0.25, 0.75], [0.5, 0.5]]), words, words)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(cell_len, lines)) <= 30
+    assert {"0.25", "0.75", "0.50"} <= {part for line in lines for part in line.split()}

@@ -11,6 +11,7 @@ import pytest
 
 from embedkit.errors import FormatError, UnknownWordError
 from embedkit.plotting import canvas, curves, heatmap
+from embedkit.plotting.attention import draw_attention
 from embedkit.plotting.projection import project
 from embedkit.plotting.selection import select
 from embedkit.plotting.words import draw_words
@@ -191,6 +192,12 @@ def test_plot_draws_every_kind_of_file(model_file, tmp_path):
     done = embedkit("plot", "--log", log, "-o", tmp_path / "c.pdf")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "c.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_title_of_a_picture_is_no_whole_text(tmp_path):
+    draw_attention(np.eye(2), ["a", "b"], ["a", "b"], tmp_path / "a.svg", title="word " * 200)
+    assert len(re.findall("word", (tmp_path / "a.svg").read_text(encoding="utf-8"))) <= 61
+    assert "…" in (tmp_path / "a.svg").read_text(encoding="utf-8")
 
 
 def test_a_pdf_in_korean_says_nothing_of_the_tables_of_its_fonts(tmp_path, caplog):

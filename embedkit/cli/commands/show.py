@@ -248,21 +248,16 @@ def _print_coloured(panel: Heat) -> None:
     """Cells coloured by their size: blue above zero, red below."""
     from rich.console import Console
     from rich.style import Style
-    from rich.table import Table
     from rich.text import Text
 
-    from embedkit.text.escaping import escape
+    from embedkit.cli.shared.heat_map import print_cells
 
-    table = Table(title=Text(escape(panel.title)), title_justify="left", box=None, padding=(0, 1))
-    table.add_column("")
-    for name in panel.columns:
-        table.add_column(Text(escape(name)), justify="right")
     top = max(float(abs(panel.values).max()), 1e-12)
-    for name, values in zip(panel.rows, panel.values.tolist(), strict=True):
-        cells = []
-        for value in values:
-            fade = round(255 * (1 - abs(value) / top))
-            colour = f"#{fade:02x}{fade:02x}ff" if value >= 0 else f"#ff{fade:02x}{fade:02x}"
-            cells.append(Text(f"{value:.2f}", Style(bgcolor=colour, color="black" if fade > 90 else "white")))
-        table.add_row(Text(escape(name)), *cells)
-    Console().print(table)
+
+    def cell(value: float) -> Text:
+        fade = round(255 * (1 - abs(value) / top))
+        colour = f"#{fade:02x}{fade:02x}ff" if value >= 0 else f"#ff{fade:02x}{fade:02x}"
+        return Text(f"{value:.2f}", Style(bgcolor=colour, color="black" if fade > 90 else "white"))
+
+    cells = [list(map(cell, values)) for values in panel.values.tolist()]
+    print_cells(Console(), panel.rows, panel.columns, cells, panel.title, "right")

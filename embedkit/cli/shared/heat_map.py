@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 import numpy as np
@@ -14,8 +14,13 @@ from embedkit.cli.shared.output import note, print_line
 from embedkit.errors import ConfigError
 from embedkit.text.escaping import escape
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
 F = TypeVar("F", bound=Callable[..., Any])
 SUFFIXES = (".png", ".svg", ".html")
+LONGEST_HEAD, LONGEST_LABEL = 8, 16  # of words above columns and before rows, in columns of the terminal
 SHADES = 24  # of the 256-colour terminal's grey ramp, 232 (black) to 255 (white)
 
 
@@ -80,7 +85,7 @@ def print_heat_map(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(show_header=len(rows) > 1, box=None, padding=(0, 1))
+    console = Console(stderr=on_standard_error)
     top = max(float(weights.max()), 1e-12)
 
     def cell(value: float) -> Text:
@@ -89,16 +94,59 @@ def print_heat_map(
         shown = f"{value:.{(2 if top <= 1 else 0) if digits is None else digits}f}"
         return Text(shown, Style(bgcolor=f"color({232 + dark})", color="white" if dark < 14 else "black"))
 
-    if len(rows) == 1:  # one row of weights reads better as a column of words
-        for word, value in zip(columns, weights[0].tolist(), strict=True):
-            table.add_row(Text(escape(word)), cell(value), Text("█" * round(20 * value / top)))
-    else:
-        table.add_column("")
-        for word in columns:
-            table.add_column(Text(escape(word)), overflow="fold")
-        for word, values in zip(rows, weights.tolist(), strict=True):
-            table.add_row(Text(escape(word)), *map(cell, values))
-    Console(stderr=on_standard_error).print(table)
+    if len(rows) > 1:
+        print_cells(console, rows, columns, [list(map(cell, values)) for values in weights.tolist()])
+        return
+    table = Table(show_header=False, box=None, padding=(0, 1))  # one row of weights reads better as a column of words
+    for word, value in zip(columns, weights[0].tolist(), strict=True):
+        table.add_row(Text(escape(word)), cell(value), Text("█" * round(20 * value / top)))
+    console.print(table)
+
+
+def print_cells(
+    console: Console,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    cells: Sequence[Sequence[Text]],
+    title: str = "",
+    justify: Literal["left", "right"] = "left",
+) -> None:
+    """Print cells below and beside their words, so many columns at a time as the console has room for.
+
+    Parameters
+    ----------
+    cells : sequence of sequences of rich.text.Text
+        A row for each of `rows`; none is cut off.
+    """
+    from rich.cells import cell_len
+    from rich.table import Table
+    from rich.text import Text
+
+    label = min(max(map(cell_len, rows)), LONGEST_LABEL)
+    value = max(cell.cell_len for row in cells for cell in row)
+    widths = [max(value, min(cell_len(word), LONGEST_HEAD)) for word in columns]
+    for number, part in enumerate(_blocks(widths, console.width - label - 2)):
+        if number:
+            console.print()
+        heading = Text(escape(title)) if title and not number else None
+        table = Table(title=heading, title_justify="left", box=None, padding=(0, 1))
+        table.add_column("", width=label, no_wrap=True)
+        for word, width in zip(columns[part], widths[part], strict=True):
+            table.add_column(Text(escape(word)), width=width, justify=justify, overflow="fold")
+        for word, row in zip(rows, cells, strict=True):
+            table.add_row(Text(escape(word)), *row[part])
+        console.print(table)
+
+
+def _blocks(widths: Sequence[int], room: int) -> Iterator[slice]:
+    """Columns that have room beside each other, with a blank on both sides of each; at least one."""
+    start = used = 0
+    for i, width in enumerate(widths):
+        if i > start and used + width + 2 > room:
+            yield slice(start, i)
+            start, used = i, 0
+        used += width + 2
+    yield slice(start, len(widths))
 
 
 def print_matrix(values: np.ndarray, words: Sequence[str]) -> None:
