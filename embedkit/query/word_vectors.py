@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, overload
@@ -21,8 +20,6 @@ from embedkit.vocabulary.words import WordIndex, Words, find_normalised, normali
 
 if TYPE_CHECKING:
     from embedkit.rows.subwords import Subwords
-
-WORDS_OF_FORM = 10_000  # that say how words are composed
 
 
 class WordVectors(Exports, metaclass=Answering):
@@ -137,14 +134,11 @@ class WordVectors(Exports, metaclass=Answering):
         So n-grams of Hangul that was typed on macOS, which often arrives decomposed, are those that the model learnt.
         """
         row = self.row(word)
-        return self.index_to_key[row] if row >= 0 else self._in_form(word)
-
-    def _in_form(self, word: str) -> str:
-        return word if word.isascii() else normalised(self._form, word)
+        return self.index_to_key[row] if row >= 0 else normalised(self._form, word)
 
     @cached_property
     def _form(self) -> str | None:
-        return usual_form(itertools.islice(self.index_to_key, WORDS_OF_FORM))
+        return usual_form(self.index_to_key)
 
     def has_vector(self, word: str) -> bool:
         """Whether a word is in the vocabulary or can be composed from its n-grams."""
@@ -207,7 +201,7 @@ class WordVectors(Exports, metaclass=Answering):
     def _composed(self, word: str) -> np.ndarray | None:
         if self.subwords is None or self.ngram_vectors is None:
             return None
-        return compose_word(self.subwords, self._in_form(word), self.ngram_vectors)
+        return compose_word(self.subwords, normalised(self._form, word), self.ngram_vectors)
 
     def get_vectors(self, words: Iterable[str]) -> np.ndarray:
         """The vectors of several words: float32 (n, vector_size).
@@ -230,7 +224,9 @@ class WordVectors(Exports, metaclass=Answering):
             return np.stack(rows) if rows else np.zeros((0, self.vector_size), np.float32)
         from embedkit.rows.composing import compose
 
-        composed, has_vector = compose(self.subwords, [self._in_form(words[i]) for i in unknown], self.ngram_vectors)
+        composed, has_vector = compose(
+            self.subwords, [normalised(self._form, words[i]) for i in unknown], self.ngram_vectors
+        )
         if not has_vector.all():
             bare = words[unknown[int(np.argmin(has_vector))]]
             raise UnknownWordError(bare, self.close_spellings(bare))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, overload
 
 import numpy as np
@@ -18,6 +18,7 @@ from embedkit.errors import EmbedkitError, FormatError, counted
 
 DICT_AFTER = 2000
 DECODE_BLOCK = 65536
+WORDS_OF_FORM = 10_000
 
 
 def encode(word: str) -> bytes:
@@ -225,9 +226,12 @@ def find_normalised(index: Mapping[str, int], word: str) -> int:
 
 
 def usual_form(words: Iterable[str]) -> str | None:
-    """The form of Unicode, NFC or NFD, that most of those words are in that would look otherwise in the other."""
+    """The form of Unicode, NFC or NFD, that most of those words are in that would look otherwise in the other.
+
+    The first `WORDS_OF_FORM` of them say it; None where none would.
+    """
     composed = decomposed = 0
-    for word in words:
+    for word in islice(words, WORDS_OF_FORM):
         if not word.isascii():
             composed += not unicodedata.is_normalized("NFD", word)
             decomposed += not unicodedata.is_normalized("NFC", word)
@@ -236,4 +240,4 @@ def usual_form(words: Iterable[str]) -> str | None:
 
 def normalised(form: str | None, word: str) -> str:
     """A word in a form of Unicode; as it is where that is None."""
-    return word if form is None else unicodedata.normalize(form, word)  # type: ignore[arg-type]  # NFC or NFD
+    return word if form is None or word.isascii() else unicodedata.normalize(form, word)  # type: ignore[arg-type]  # NFC or NFD

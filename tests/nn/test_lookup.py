@@ -1,5 +1,7 @@
 """From tokens to rows: whole words, subwords, words that nothing is known of; and the layer over them."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -63,6 +65,20 @@ def test_subwords_compose_known_and_unknown_words(kind):
             rows += [kv.ngram_vectors[bucket] * start.scale] * len(place)
         np.testing.assert_allclose(vectors_of(start, [token])[0], np.mean(rows, 0), rtol=1e-4, atol=1e-5)
     assert start.lookup.bags(["zzz"]).rows[0] == 0 or len(start.lookup.bags(["zzz"]).rows) > 0
+
+
+@pytest.mark.parametrize("text", ["NFC", "NFD"])
+def test_tokens_are_the_same_however_they_are_composed(text):
+    """Decomposed Hangul has other n-grams, of which nothing is known: known words had their own row alone."""
+    kv = subword_vectors()
+    tokens = ["학교", "학교에서", "나무", "학교는", "학교는"]
+    start = build_lookup(kv, [unicodedata.normalize(text, token) for token in tokens], rng=RNG)
+    assert list(start.lookup.words) == ["나무", "학교", "학교에서", "학교는"]
+    asked = ["학교", "학교는", "학교에", "나무"]
+    composed, decomposed = (
+        vectors_of(start, [unicodedata.normalize(form, token) for token in asked]) for form in ("NFC", "NFD")
+    )
+    np.testing.assert_array_equal(composed, decomposed)
 
 
 def test_many_words_are_hashed_like_few():

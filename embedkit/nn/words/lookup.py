@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from embedkit.kernels import thresholds
 from embedkit.nn.layers.bag import Bags
 from embedkit.nn.words.tokens import warn_unknown
 from embedkit.rows.subwords import Subwords
-from embedkit.vocabulary.words import WordIndex, Words, find_normalised
+from embedkit.vocabulary.words import WordIndex, Words, find_normalised, normalised, usual_form
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -62,6 +63,10 @@ class WordLookup:
         self._index = WordIndex(words)
         self.borrowed: dict[str, int] = {}
 
+    @cached_property
+    def _form(self) -> str | None:
+        return usual_form(self.words)
+
     @property
     def n_rows(self) -> int:
         return 1 + len(self.words) + len(self.buckets)
@@ -93,7 +98,7 @@ class WordLookup:
         own = np.array([self.borrowed.get(token) or self.word_row(token) for token in tokens], np.int64)
         if self.subwords is None:
             return Bags(np.arange(len(tokens) + 1), own)
-        offsets, buckets = bucket_lists(self.subwords, tokens)
+        offsets, buckets = bucket_lists(self.subwords, [normalised(self._form, token) for token in tokens])
         return join_bags(own, offsets, self._bucket_rows(buckets))
 
     def _bucket_rows(self, buckets: np.ndarray) -> np.ndarray:
@@ -282,9 +287,12 @@ def _with_words(vectors: KeyedVectors, counts: Counter[str], max_words: int, rng
 
 
 def _with_subwords(vectors: KeyedVectors, subwords: Subwords, ngram_vectors: Any, counts: Counter[str]) -> Start:
-    tokens = sorted(counts)
+    spelt: Counter[str] = Counter()  # as the vectors have words, of whose n-grams they are
+    for token, n in counts.items():
+        spelt[vectors.as_spelt(token)] += n
+    tokens = sorted(spelt)
     rows = {word: row for word in tokens if (row := vectors.row(word)) >= 0}
-    learnt = [word for word in tokens if word not in rows and counts[word] >= MIN_COUNT]
+    learnt = [word for word in tokens if word not in rows and spelt[word] >= MIN_COUNT]
     _, used = bucket_lists(subwords, tokens)
     buckets, shared_by = np.unique(used, return_counts=True)
     buckets = buckets[shared_by >= MIN_BUCKET_WORDS].astype(np.int64)
