@@ -12,7 +12,7 @@ from embedkit.files.atomic import atomic_open
 from embedkit.text.escaping import escape
 
 WRITTEN_UP_TO = 20
-LONGEST = 300  # characters of a title: to break one of thousands into lines takes minutes
+LONGEST = 120  # characters of a title: to break one of thousands into lines takes minutes
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
