@@ -133,10 +133,10 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str]) -> None:
     """Write vectors, words and counts, so that ``numpy.load`` needs no pickle."""
     words = list(table.words)
     for word in words:
-        if word.endswith("\0"):
+        encoded = encode(word)
+        if encoded.endswith(b"\0"):
             raise EmbedkitError(
-                f"cannot write npz: the word {show(encode(word))} ends in NUL, which NumPy drops; "
-                "convert to native instead"
+                f"cannot write npz: the word {show(encoded)} ends in NUL, which NumPy drops; convert to native instead"
             )
     longest = max(map(len, words), default=0)
     if 4 * longest * len(words) > WIDEST_WORDS:

@@ -323,6 +323,8 @@ def settle(model: str | None, config: TrainingConfig | None, given: dict[str, An
     """
     if config is None:
         return TrainingConfig.create(model or "skipgram", **given)
+    if not isinstance(config, TrainingConfig):
+        raise ConfigError(f"`config` must be options of a model, as SkipGramConfig(window=3) is, got {config!r:.60}")
     if model is not None and model != config.model:
         raise ConfigError(f"`model` is {model}, but `config` is for model {config.model}; give one of them")
     refuse_unknown(given, own_first(type(config)), f"model {config.model}")

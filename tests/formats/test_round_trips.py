@@ -101,6 +101,12 @@ def test_words_come_back_or_are_refused_by_name(name, tmp_path, word):
         assert list(storing.load(path, **options).index_to_key) == ["the", word]
 
 
+def test_half_a_surrogate_pair_is_no_word(name, tmp_path):
+    with pytest.raises(EmbedkitError, match=r"the word '\\ud800' is not valid Unicode text"):
+        write(with_word("\ud800"), name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_full_disk_is_one_line_and_keeps_the_old_file(name, tmp_path):
     resource = pytest.importorskip("resource")
     import signal

@@ -166,6 +166,11 @@ def test_what_files_keep_may_be_of_numpy(tmp_path):
     assert load_checkpoint(tmp_path, "kind")[0] == {"step": 7}
 
 
+def test_a_dictionary_is_no_configuration():
+    with pytest.raises(ConfigError, match=r"as SkipGramConfig\(window=3\) is, got {'window': 3}"):
+        embedkit.train(SENTENCES, config={"window": 3})
+
+
 def test_a_misspelt_option_is_guessed():
     with pytest.raises(ConfigError, match="did you mean `vector_size`"):
         TrainingConfig.create(vectorsize=5)
