@@ -105,6 +105,24 @@ def check_texts(texts: Iterable[Any], name: str = "texts") -> None:
     check_strings(texts, name)
 
 
+def check_tokens(sentences: Iterable[Any], name: str = "sentences") -> None:
+    """Refuse what is no list of lists of strings: a sentence that nobody cut would be read character by character.
+
+    Raises
+    ------
+    ConfigError
+    """
+    check_several(sentences, name)
+    if isinstance(sentences, Iterator):
+        raise ConfigError(f"`{name}` must be a list, got a {type(sentences).__name__}: make a list of it")
+    for sentence in sentences:
+        if not isinstance(sentence, Iterable):
+            raise ConfigError(
+                f"`{name}` must be lists of strings, found {type(sentence).__name__} {str(sentence)[:30]}"
+            )
+        check_texts(sentence, f"each of {name}")
+
+
 def check_strings(texts: Iterable[Any], name: str) -> None:
     """Refuse what is no string.
 

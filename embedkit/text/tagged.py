@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from embedkit.errors import ConfigError, CorpusError, check_aligned
+from embedkit.errors import ConfigError, CorpusError, check_aligned, check_tokens
 from embedkit.text.headers import TOKEN_TAG, looks_like_header
 from embedkit.text.lines import Source, numbered_lines, shortened
 from embedkit.text.reading import short_name
@@ -46,6 +46,8 @@ class TaggedSentences:
     headers: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        check_tokens(self.sentences)
+        check_tokens(self.tags, "tags")
         check_aligned(self.sentences, self.tags, ("sentences", "tags"))
         for sentence, tags in zip(self.sentences, self.tags, strict=True):
             check_aligned(sentence, tags, ("sentences", "tags"))

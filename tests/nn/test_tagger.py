@@ -1,6 +1,7 @@
 """The tagger: gradients through all of it, learning, files, bad input."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -142,3 +143,21 @@ def test_vectors_of_another_width(tmp_path):
     lent = Tagger.load(tmp_path / "m", KeyedVectors(["zebra"], np.full((1, 6), 9, np.float32)))
     one, two = (t.forward(np.array([[0]]), np.ones((1, 1), bool), t.words.rows(["zebra"]))[0] for t in (lent, tagger))
     assert (one != two).any()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("the king", "`sentences` must be a list of strings, got the string 'the king'"),
+        (["the", "king"], "`each of sentences` must be a list of strings, got the string 'the'"),
+        ((line for line in [["the"]]), "`sentences` must be a list, got a generator"),
+        ([["the", 3]], "`each of sentences` must be strings, found int 3"),
+        ([7], "`sentences` must be lists of strings, found int 7"),
+    ],
+)
+def test_what_is_no_list_of_tokens_is_refused(given, message):
+    tagger, _ = train_tagger(sentences(20), vectors(), options=replace(FAST, epochs=1))
+    with pytest.raises(ConfigError, match=message):
+        tagger.tag(given)
+    with pytest.raises(ConfigError, match=message):
+        TaggedSentences(given, [["X"]], ["line 1"])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
-from embedkit.errors import ConfigError, FormatError
+from embedkit.errors import ConfigError, FormatError, check_tokens
 from embedkit.files.model_file import save_model
 from embedkit.nn.layers.crf import FORBIDDEN, ConditionalRandomField, viterbi
 from embedkit.nn.layers.dense import Dropout, Linear
@@ -307,6 +307,7 @@ class Tagger:
 
     def knows(self, sentences: Sequence[Sequence[str]]) -> list[bool]:
         """Whether the model knows a word of each sentence; of characters the wide part always knows something."""
+        check_tokens(sentences)
         if self.wide is not None:
             return [True] * len(sentences)
         types = TokenTypes(sentences)
@@ -314,6 +315,7 @@ class Tagger:
 
     def answers(self, sentences: Sequence[Sequence[str]], sure: bool = True) -> list[TaggedAnswer]:
         """The tags of each sentence's tokens, with their probabilities and the entities that they mark."""
+        check_tokens(sentences)
         types = TokenTypes(sentences)
         wide = self.wide_scores(types.tokens, types.ids)
         found = self._answers(types.ids, self.words.rows(types.tokens), wide, lambda: None, sure)
