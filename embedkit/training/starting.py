@@ -39,11 +39,7 @@ def start_from(init: KeyedVectors, words: Sequence[str], vector_size: int) -> St
     ConfigError
         When the sizes differ or no word is known.
     """
-    if init.vector_size != vector_size:
-        raise ConfigError(
-            f"`init`: its vectors have {counted(init.vector_size, 'number')}, expected {vector_size}; give "
-            f"`vector_size` {init.vector_size}"
-        )
+    check_size(init, vector_size)
     pairs = [(row, init.row(word)) for row, word in enumerate(words) if word in init]
     if not pairs:
         raise ConfigError("`init`: none of its words occurs in this corpus's vocabulary")
@@ -55,6 +51,20 @@ def start_from(init: KeyedVectors, words: Sequence[str], vector_size: int) -> St
         np.asarray(init.vectors[there], np.float32),
         None if output is None or len(output) != len(init) else np.asarray(output[there], np.float32),
     )
+
+
+def check_size(init: KeyedVectors, vector_size: int) -> None:
+    """Refuse vectors of another size.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if init.vector_size != vector_size:
+        raise ConfigError(
+            f"`init`: its vectors have {counted(init.vector_size, 'number')}, expected {vector_size}; give "
+            f"`vector_size` {init.vector_size}"
+        )
 
 
 def locked_rows(init: KeyedVectors | None, words: Sequence[str]) -> np.ndarray:

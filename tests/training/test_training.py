@@ -160,6 +160,29 @@ def test_the_plan_of_glove_tells_what_its_counts_take_on_disk(text):
     assert plan(corpus, TrainingConfig.create(**OPTIONS)).temporary_bytes == 0
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-o", "model.foo"),
+        ("--lock",),
+        ("--init", "small.safetensors"),
+        ("--init", "strange.safetensors", "--dim", 3),
+        ("--vocab", "words.tsv", "--min-count", 2),
+        ("--vocab", "none.tsv"),
+        ("--subwords", "jamo", "--model", "fasttext", "-o", "model.bin"),
+    ],
+)
+def test_dry_run_refuses_what_the_run_would(text, tmp_path, options):
+    for name, word in (("small", "king"), ("strange", "zzz")):
+        embedkit.KeyedVectors([word], np.ones((1, 3), np.float32)).save(tmp_path / f"{name}.safetensors")
+    (tmp_path / "words.tsv").write_text("the\t9\nand\t8\n")
+    output = () if "-o" in options else ("-o", "model.safetensors")
+    run, plan = (cli("train", text, *output, *options, *more, "-q", cwd=tmp_path) for more in ((), ("--dry-run",)))
+    assert (plan.returncode, plan.stderr) == (run.returncode, run.stderr)
+    assert run.returncode in {1, 2}
+    assert not (tmp_path / "model.safetensors").exists()
+
+
 def test_dry_run_writes_nothing(text, tmp_path):
     done = cli("train", text, "--dry-run", "--min-count", 1, "--json", cwd=None)
     assert done.returncode == 0, done.stderr

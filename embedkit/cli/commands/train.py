@@ -105,7 +105,7 @@ def train(
     if not corpus and not options["cooccurrences"]:
         raise click.UsageError("name a corpus: text files, folders, or - for standard input")
     if dry_run:
-        show_plan(list(corpus), options, as_json, quiet)
+        show_plan(list(corpus), output, format_, options, as_json, quiet)
         return
     if output is None:
         raise click.UsageError("name the file to write: -o model.safetensors")

@@ -12,7 +12,9 @@ from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError, counted
 
 if TYPE_CHECKING:
+    from embedkit.query.keyed_vectors import KeyedVectors
     from embedkit.training import TrainingConfig
+    from embedkit.vocabulary import Vocabulary
 
 # Options of `embedkit.train` that are no fields of TrainingConfig.
 _SURROUNDINGS = (
@@ -66,23 +68,27 @@ def train_and_save(
     )
 
 
-def show_plan(corpus: list[str], options: dict[str, Any], as_json: bool, quiet: bool) -> None:
-    """Print what a run would take."""
+def show_plan(
+    corpus: list[str], output: str | None, format: str | None, options: dict[str, Any], as_json: bool, quiet: bool
+) -> None:
+    """Print what a run would take; what the run would refuse is refused."""
     from embedkit.training import read_corpus
     from embedkit.training.plan import plan
-    from embedkit.vocabulary import Vocabulary
+    from embedkit.training.starting import start_from
 
     config = _config(options)
     if options["continue_from"] or options["compass"]:
         raise ConfigError("--dry-run plans a run of its own; leave out --continue and --compass")
     if options["cooccurrences"]:
         raise ConfigError("--dry-run works from a corpus, not from --cooccurrences")
+    vocabulary, init = _checked(corpus, output, format, config, options)
     if options["cluster"]:
-        _show_cluster_plan(corpus, config, options, as_json, quiet)
+        _show_cluster_plan(corpus, config, vocabulary, options, as_json, quiet)
         return
-    vocabulary = Vocabulary.load(options["vocabulary"]) if options["vocabulary"] else None
     with progress_bar(quiet) as progress:
         encoded = read_corpus(corpus, config, vocabulary, progress, options.get("mmap_above"))
+        if init is not None:
+            start_from(init, encoded.vocabulary.index_to_key, config.vector_size)
         found = plan(encoded, config)
     with Results(["what", "value"], as_json, digits=1) as results:
         results.row("words in the vocabulary", found.n_words)
@@ -95,6 +101,29 @@ def show_plan(corpus: list[str], options: dict[str, Any], as_json: bool, quiet: 
         results.row("training, s (estimated)", found.seconds)
         if found.chosen:
             results.row("chosen", found.chosen)
+
+
+def _checked(
+    corpus: list[str], output: str | None, format: str | None, config: TrainingConfig, options: dict[str, Any]
+) -> tuple[Vocabulary | None, KeyedVectors | None]:
+    """The vocabulary and the vectors that a run would start from, with what it would refuse before it reads a text."""
+    from embedkit.formats import check_target
+    from embedkit.query.storing import load
+    from embedkit.training.growing import check_still
+    from embedkit.training.inputs import refuse_idle
+    from embedkit.training.starting import check_size
+    from embedkit.vocabulary import Vocabulary
+
+    if output is not None:
+        check_target(output, format, subwords=config.subwords, vocabulary=options["vocabulary"])
+    init = load(options["init"]) if options["init"] is not None else None
+    check_still(options["lock"], None, config, known=init, cluster=options["cluster"])
+    if init is not None:
+        check_size(init, config.vector_size)
+    vocabulary = Vocabulary.load(options["vocabulary"]) if options["vocabulary"] else None
+    given = {name: value for name, value in options.items() if name not in _SURROUNDINGS and value is not None}
+    refuse_idle(corpus, config, given, vocabulary, None, options.get("mmap_above"))
+    return vocabulary, init
 
 
 def _config(options: dict[str, Any]) -> TrainingConfig:
@@ -113,20 +142,23 @@ def _config(options: dict[str, Any]) -> TrainingConfig:
 
 
 def _show_cluster_plan(
-    corpus: list[str], config: TrainingConfig, options: dict[str, Any], as_json: bool, quiet: bool
+    corpus: list[str],
+    config: TrainingConfig,
+    vocabulary: Vocabulary | None,
+    options: dict[str, Any],
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Print what a run on a cluster would take; its words are counted there."""
     from embedkit.counting import Window
     from embedkit.training.inputs import corpus_on_cluster, counts_on_cluster
     from embedkit.training.remote_plan import plan_on_cluster, plan_parts
-    from embedkit.vocabulary import Vocabulary
 
     if config.model in ("glove", "svd") and getattr(config, "replicas", None) is None:
         raise ConfigError(
             f"--dry-run with --cluster plans replicas; model {config.model} trains here on counts of the cluster: "
             "leave out --cluster to see what that takes"
         )
-    vocabulary = Vocabulary.load(options["vocabulary"]) if options["vocabulary"] else None
     with cluster_engine(options["cluster"], quiet) as engine, progress_bar(quiet) as progress:
         if config.model == "glove":
             counted = counts_on_cluster(engine, corpus, config, vocabulary, options.get("mmap_above"))
