@@ -183,4 +183,8 @@ def _let_go(ids: np.ndarray) -> None:
 
 
 def _size(n: int) -> str:
-    return f"{n / (1 << 30):.2g}G" if n >= 1 << 30 else f"{-(-n >> 20)}M"
+    """Bytes as ``--memory`` takes them, in the largest unit that they are whole numbers of; else no less, in M or K."""
+    for unit, letter in ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")):
+        if n >= unit and (n % unit == 0 or letter != "G"):
+            return f"{-(-n // unit)}{letter}"
+    return str(n)

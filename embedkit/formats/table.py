@@ -117,7 +117,8 @@ def format_for(path: str | os.PathLike[str], table: EmbeddingTable | None = None
     for name, found in FORMATS.items():
         if suffix in found.suffix.split():
             return name
-    known = " ".join(sorted({suffix for found in FORMATS.values() for suffix in found.suffix.split()}))
+    written = (found for name, found in FORMATS.items() if hasattr(module_of(name), "write"))
+    known = " ".join(sorted({suffix for found in written for suffix in found.suffix.split()}))
     raise ConfigError(f"cannot tell the format from the suffix of {path}: use one of {known}, or name the format")
 
 

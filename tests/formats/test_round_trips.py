@@ -166,7 +166,8 @@ def test_options_that_a_format_does_not_take_are_wrong_usage(tmp_path):
         storing.load(path, vocab="v.txt")
     with pytest.raises(ConfigError, match="unknown format 'word2vec'"):
         storing.load(path, "word2vec")
-    with pytest.raises(ConfigError, match="cannot tell the format from the suffix"):
+    with pytest.raises(ConfigError, match="cannot tell the format from the suffix") as refused:
         sample().save(tmp_path / "m.xyz")
+    assert ".vec" in str(refused.value) and ".floret" not in str(refused.value)
     with pytest.raises(ConfigError, match="floret can be read, not written"):
         sample().save(tmp_path / "m.floret")
