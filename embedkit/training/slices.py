@@ -45,12 +45,21 @@ def slices_of(corpus: Corpus, config: TrainingConfig) -> list[tuple[int, int]]:
     They depend on the corpus and the loss alone: a run may be resumed under another number of workers.
     """
     n = len(corpus.ids)
-    size = min(LONGEST_SLICE, max(SHORTEST_SLICE, n // SLICES))
-    if _documents_alone(config):
-        size *= LIGHT
+    size = max(SHORTEST_SLICE, n // SLICES) * (LIGHT if _documents_alone(config) else 1)
+    return corpus.shards(max(1, n // min(size, _most_ids(corpus, config))))
+
+
+def slices_at_once(corpus: Corpus, config: TrainingConfig, n_slices: int) -> int:
+    """How many slices a thread takes at a time: as long as one may be, so that Ctrl-C is heard within a second."""
+    return max(1, _most_ids(corpus, config) * n_slices // max(1, len(corpus.ids)))
+
+
+def _most_ids(corpus: Corpus, config: TrainingConfig) -> int:
+    """How many ids are some milliseconds of work."""
+    most = LONGEST_SLICE * (LIGHT if _documents_alone(config) else 1)
     if config.loss == "softmax":
-        size = min(size, max(100, SOFTMAX_OUTPUTS // max(1, len(corpus.vocabulary))))
-    return corpus.shards(max(1, n // size))
+        most = min(most, max(100, SOFTMAX_OUTPUTS // max(1, len(corpus.vocabulary))))
+    return most
 
 
 class Tasks(Sequence[Task]):
@@ -198,7 +207,7 @@ def train_slices(family: SliceFamily, corpus: Corpus, config: TrainingConfig, ru
             on_result=lambda index, result: session.monitor.add(*result, epoch=index // len(tasks.slices)),
             first=session.first,
             timetable=timetable,
-            at_once=LONGEST_SLICE * len(tasks.slices) // max(1, len(ids)),
+            at_once=slices_at_once(corpus, config, len(tasks.slices)),
         )
 
     return session.train(loop)

@@ -157,6 +157,20 @@ def test_slices_do_not_depend_on_workers(corpus):
     wide = Corpus(corpus.ids, embedkit.Vocabulary.from_counts({f"w{i}": 9 for i in range(100_000)}, min_count=1))
     softmax = slices.slices_of(wide, config.create("skipgram", loss="softmax"))
     assert max(stop - start for start, stop in softmax) < 400  # so that Ctrl-C is heard within a second
+    at_once = slices.slices_at_once(wide, config.create("skipgram", loss="softmax"), len(softmax))
+    assert at_once * max(stop - start for start, stop in softmax) < 800
+
+
+@pytest.mark.parametrize("options", [{}, {"loss": "softmax"}, {"paragraphs": "dbow"}])
+def test_slices_that_are_taken_at_once_are_no_more_work_than_a_long_one(corpus, monkeypatch, options):
+    monkeypatch.undo()  # the lengths as they are
+    config = embedkit.training.TrainingConfig.create("doc2vec" if "paragraphs" in options else "skipgram", **options)
+    for times in (1, 10, 2000):
+        long = Corpus(np.tile(corpus.ids, times), corpus.vocabulary, corpus.n_tokens * times)
+        found = slices.slices_of(long, config)
+        n = slices.slices_at_once(long, config, len(found))
+        most = slices.LONGEST_SLICE * (slices.LIGHT if "paragraphs" in options else 1)
+        assert n == 1 or n * max(stop - start for start, stop in found) < 1.5 * most
 
 
 def test_more_epochs_go_on_and_say_what_the_rate_does(corpus, tmp_path):
