@@ -226,18 +226,24 @@ def find_normalised(index: Mapping[str, int], word: str) -> int:
 
 
 def usual_form(words: Iterable[str]) -> str | None:
-    """The form of Unicode, NFC or NFD, that most of those words are in that would look otherwise in the other.
+    """The form of Unicode, NFC or NFD, that most of those words are in that are in one of the two alone.
 
-    The first `WORDS_OF_FORM` of them say it; None where none would.
+    The first `WORDS_OF_FORM` of them say it; None where none are.
     """
     composed = decomposed = 0
     for word in islice(words, WORDS_OF_FORM):
         if not word.isascii():
-            composed += not unicodedata.is_normalized("NFD", word)
-            decomposed += not unicodedata.is_normalized("NFC", word)
+            is_composed, is_decomposed = unicodedata.is_normalized("NFC", word), unicodedata.is_normalized("NFD", word)
+            composed += is_composed and not is_decomposed
+            decomposed += is_decomposed and not is_composed
     return None if not composed + decomposed else "NFC" if composed >= decomposed else "NFD"
 
 
 def normalised(form: str | None, word: str) -> str:
-    """A word in a form of Unicode; as it is where that is None."""
-    return word if form is None or word.isascii() else unicodedata.normalize(form, word)  # type: ignore[arg-type]  # NFC or NFD
+    """A word that is in the other form of Unicode, NFC or NFD, in this one; as it is where that is None.
+
+    So is a word in neither form, as many are in Hebrew, Arabic and Devanagari: models have such words as they are.
+    """
+    if form is None or word.isascii() or not unicodedata.is_normalized("NFD" if form == "NFC" else "NFC", word):
+        return word
+    return unicodedata.normalize(form, word)  # type: ignore[arg-type]  # NFC or NFD

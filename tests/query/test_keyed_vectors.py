@@ -10,10 +10,10 @@ from embedkit.kernels import thresholds
 from embedkit.query import neighbours
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import best, nearest
-from embedkit.rows.composed import ComposedRows
+from embedkit.rows.composed import ComposedRows, compose_word
 from embedkit.rows.norms import row_norms
 from embedkit.rows.subwords import Subwords
-from embedkit.vocabulary.words import DICT_AFTER, WordIndex, Words
+from embedkit.vocabulary.words import DICT_AFTER, WordIndex, Words, usual_form
 from tests import reference_vectors as reference
 
 WORDS = ["the", "king", "queen", "man", "woman", "서울", "한국", "café", "naïve", "zero"]
@@ -181,6 +181,35 @@ def test_unknown_words_are_composed_of_ngrams_as_the_models_are(form, other):
     assert model.as_spelt(unicodedata.normalize(other, "서울")) == words[0]
     with pytest.raises(UnknownWordError):
         model["xyz"]
+
+
+@pytest.mark.parametrize("others", [[], ["café", "été"], [unicodedata.normalize("NFD", "서울")]])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "\u05e9\u05bc\u05b8\u05dc",  # a dagesh before its vowel: Unicode's forms put it behind
+        "\u0645\u0651\u064e\u062f",  # a shadda before its fatha
+        "\u0958\u092e",  # a letter that NFC decomposes too
+    ],
+)
+def test_unknown_words_in_neither_form_are_composed_as_they_are_written(word, others):
+    """Put in order they were other n-grams, which the model does not have."""
+    subwords = Subwords("chars", 1, 3, 5000)
+    ngrams = np.random.default_rng(3).standard_normal((5000, 4)).astype(np.float32)
+    words = [f"{word}{end}" for end in "ab"] + others
+    rows = np.ones((len(words), 4), np.float32)
+    model = KeyedVectors(words, rows, subwords=subwords, ngram_vectors=ngrams, word_rows=rows)
+    assert not any(unicodedata.is_normalized(form, word) for form in ("NFC", "NFD"))
+    np.testing.assert_array_equal(model[word], compose_word(subwords, word, ngrams))
+    np.testing.assert_allclose(model.get_vectors([word] * 200)[0], model[word], rtol=1e-6)
+    assert model.as_spelt(word) == word
+
+
+def test_words_in_neither_form_do_not_say_which_form_a_models_words_are_in():
+    decomposed = unicodedata.normalize("NFD", "서울")
+    assert usual_form(["\u0958"] * 5) is None
+    assert usual_form([*["\u0958"] * 5, decomposed]) == "NFD"
+    assert usual_form([*["\u0958"] * 5, "서울"]) == "NFC"
 
 
 def test_an_unknown_word_names_close_spellings(model):
