@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -77,8 +77,8 @@ class Association:
 
 def weat(
     vectors: KeyedVectors,
-    targets: tuple[Sequence[Phrase], Sequence[Phrase]],
-    attributes: tuple[Sequence[Phrase], Sequence[Phrase]],
+    targets: Iterable[Iterable[Phrase]],
+    attributes: Iterable[Iterable[Phrase]],
     *,
     permutations: int = PERMUTATIONS,
     seed: int = 1,
@@ -106,17 +106,15 @@ def weat(
     s(w) = mean cos(w, a) − mean cos(w, b); d = (mean s(x) − mean s(y)) / std of s over all targets (with n − 1, as the
     authors' own figures); p over equal divisions, with the observed one counted.
     """
-    for name, sides in (("targets", targets), ("attributes", attributes)):
-        for words in sides:
-            check_several(words, name)
-    first, second = map(list, targets)
-    if len(first) < 2 or len(second) < 2 or not all(len(words) for words in attributes):
+    first, second = _two_sets(targets, "targets")
+    sides = _two_sets(attributes, "attributes")
+    if len(first) < 2 or len(second) < 2 or not all(sides):
         raise ConfigError("the association test takes two or more target words and one or more attributes a set")
     if set(first) & set(second):
         raise ConfigError(f"{sorted(set(first) & set(second))[0]!r} stands in both sets of targets")
     together = [*first, *second]
     cosines = units(vectors, together).astype(np.float64)
-    means = [units(vectors, side).astype(np.float64).mean(axis=0) for side in attributes]
+    means = [units(vectors, side).astype(np.float64).mean(axis=0) for side in sides]
     s = cosines @ (means[0] - means[1])
     n = len(first)
     observed = float(s[:n].sum() - s[n:].sum())
@@ -135,6 +133,17 @@ def weat(
         exact,
         dict(zip([word if isinstance(word, str) else " ".join(word) for word in together], s.tolist(), strict=True)),
     )
+
+
+def _two_sets(sides: Iterable[Iterable[Phrase]], name: str) -> list[list[Phrase]]:
+    """The words of two sets, refused where a side is one string or there are not two."""
+    found = []
+    for words in sides:
+        check_several(words, name)
+        found.append(list(words))
+    if len(found) != 2:
+        raise ConfigError(f"`{name}` must be two sets of words, got {len(found)}")
+    return found
 
 
 def _all_sums(s: np.ndarray, n: int) -> np.ndarray:

@@ -128,7 +128,7 @@ class KeyedVectors(WordVectors):
         queries: np.ndarray,
         topn: int | None = 10,
         *,
-        exclude: Sequence[Sequence[str]] | None = None,
+        exclude: Iterable[Iterable[str]] | None = None,
         restrict_vocab: int | None = None,
         metric: str = "cosine",
         index: NeighbourIndex | None = None,
@@ -142,7 +142,7 @@ class KeyedVectors(WordVectors):
         queries : float32 (q, vector_size)
         topn : int or None, default 10
             None: all.
-        exclude : sequence of sequences of str, optional
+        exclude : iterable of iterables of str, optional
             For each query the words that must not be among its answers.
         restrict_vocab : int, optional
             Search the first so many words only.
@@ -162,9 +162,8 @@ class KeyedVectors(WordVectors):
             raise ConfigError(f"expected finite numbers, found NaN or an infinity in query {row}")
         limit = neighbours.rows_searched(restrict_vocab, len(self))
         topn = neighbours.answers_wanted(topn, limit)
-        if exclude is not None:
-            check_aligned(queries, exclude, ("queries", "exclude"))
         skip = [[] for _ in queries] if exclude is None else [self._rows_of(words) for words in exclude]
+        check_aligned(queries, skip, ("queries", "exclude"))
         if index is not None:
             if metric != "cosine" or restrict_vocab is not None or among is not None or above is not None:
                 raise ConfigError("an index answers for cosine and the whole vocabulary only")

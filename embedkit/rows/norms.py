@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from embedkit.errors import EmbedkitError
-from embedkit.rows.protocol import Rows
+from embedkit.rows.protocol import EncodedRows, Rows
 
 ROWS_PER_BLOCK = 16384
 
@@ -44,12 +46,13 @@ def require_finite(words: Sequence[str], vectors: np.ndarray) -> None:
         )
 
 
-def unit(vector: np.ndarray | Rows) -> np.ndarray:
+def unit(vector: ArrayLike | Rows) -> np.ndarray:
     """A vector divided by its length, along the last axis: float32; zero vectors stay zero."""
-    found = np.empty(np.shape(vector), np.float32)
+    given: Any = vector if isinstance(vector, EncodedRows) else np.asarray(vector)
+    found = np.empty(given.shape, np.float32)
     for low in range(0, len(found) if found.ndim > 1 else 1, ROWS_PER_BLOCK):  # float64 of some rows at a time
         block = (slice(low, low + ROWS_PER_BLOCK),) if found.ndim > 1 else ()
-        rows = np.asarray(vector[block])
+        rows = np.asarray(given[block])
         lengths = np.sqrt(np.sum(np.square(rows, dtype=np.float64), axis=-1, keepdims=True))
         found[block] = rows / np.where(lengths > 0, lengths, 1.0)
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from embedkit.errors import ConfigError, EmbedkitError, check_texts
+from embedkit.errors import ConfigError, EmbedkitError, check_several, check_strings
 from embedkit.rows.norms import row_norms
 from embedkit.rows.protocol import EncodedRows, Rows, blocks_of
 from embedkit.vocabulary.words import Words
@@ -74,8 +74,9 @@ class EmbeddingTable:
 
     def __post_init__(self) -> None:
         if not isinstance(self.words, Words):
-            check_texts(self.words, "words")
+            check_several(self.words, "words")
             self.words = list(self.words)
+            check_strings(self.words, "words")
         self.vectors = as_rows(self.vectors)
         self.config = dict(self.config)
         if self.counts is not None:

@@ -90,7 +90,7 @@ def check_sets(texts: Sized, labels: Sequence[Sequence[str]], names: tuple[str, 
     string = next((each for each in labels if isinstance(each, str | bytes)), None)
     if string is not None:
         raise ConfigError(f"`{names[1]}` must be a list of labels for each text, got {string[:30]!r}: put it in a list")
-    check_strings(chain.from_iterable(labels), names[1])
+    check_strings(list(chain.from_iterable(labels)), names[1])
 
 
 @dataclass

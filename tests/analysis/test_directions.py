@@ -82,7 +82,14 @@ def test_drawn_divisions_come_near_all_of_them(vectors, monkeypatch):
     assert weat(vectors, TARGETS, ATTRIBUTES, permutations=500) == weat(vectors, TARGETS, ATTRIBUTES, permutations=500)
 
 
+def test_sets_that_can_be_gone_through_but_once(vectors):
+    expected = weat(vectors, TARGETS, ATTRIBUTES)
+    assert weat(vectors, map(iter, TARGETS), (iter(words) for words in ATTRIBUTES)) == expected
+
+
 def test_sets_that_cannot_be(vectors):
+    with pytest.raises(ConfigError, match="`targets` must be two sets of words, got 3"):
+        weat(vectors, [*TARGETS, ["a", "b"]], ATTRIBUTES)
     with pytest.raises(ConfigError, match="two or more target words"):
         weat(vectors, (["king"], ["queen", "여왕"]), ATTRIBUTES)
     with pytest.raises(ConfigError, match="both sets"):

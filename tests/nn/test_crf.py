@@ -142,10 +142,31 @@ def test_what_does_not_fit_together_is_refused(monkeypatch, kernel):
         ((emissions, tags[:, :2], mask), r"found \(3, 4, 3\), \(3, 4\), \(3, 2\)"),
         ((emissions[..., :2], tags, mask), r"emissions must have shape \(batch, time, 3\)"),
         ((emissions, tags, hole), "the mask must be True at the beginning of each row"),
-        ((emissions, tags, empty), "the mask must be True at the beginning of each row"),
+        ((emissions, tags, empty), "a token or more in each row, found none in row 1"),
     ):
         with pytest.raises(ConfigError, match=message):
             crf.forward(*wrong)
     for answer in (crf.decode, crf.marginals):
         with pytest.raises(ConfigError, match="emissions must have shape"):
             answer(emissions[..., :2], mask)
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+def test_tags_may_be_lists(monkeypatch, kernel):
+    monkeypatch.setattr(thresholds, "CHAIN_PRODUCTS", 0 if kernel else 10**9)
+    crf, emissions, tags, mask = example(1)
+    loss, cache = crf.forward(emissions, tags.tolist(), mask)
+    expected, other = crf.forward(emissions, tags, mask)
+    np.testing.assert_array_equal(loss, expected)
+    np.testing.assert_array_equal(crf.backward(loss, cache)[0], crf.backward(loss, other)[0])
+
+
+def test_a_row_without_a_token_is_zeros_and_changes_no_other():
+    crf, emissions, _, mask = example(1)
+    some = mask.copy()
+    some[1] = False
+    for answer in (crf.decode, crf.marginals):
+        whole, found = answer(emissions, mask), answer(emissions, some)
+        assert not found[1].any()
+        np.testing.assert_array_equal(np.delete(found, 1, axis=0), np.delete(whole, 1, axis=0))
+        assert answer(emissions[:, :0], mask[:, :0]).shape[:2] == (len(mask), 0)

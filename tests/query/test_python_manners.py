@@ -215,6 +215,18 @@ def test_one_string_is_not_taken_for_several_words():
         model.most_similar_batch(model.vectors, exclude=[["king"]])
 
 
+def test_what_can_be_gone_through_but_once_is_taken_whole():
+    vectors = np.eye(3, dtype=np.float32)
+    for words in ((word for word in WORDS[:3]), map(str, WORDS[:3])):
+        model = KeyedVectors(words, vectors)
+        assert list(model.index_to_key) == list(WORDS[:3])
+    expected = model.most_similar_batch(vectors[:2], exclude=[[WORDS[0]], []])
+    assert model.most_similar_batch(vectors[:2], exclude=map(list, [[WORDS[0]], []])) == expected
+    assert model.most_similar_batch(vectors[:2], exclude=(iter(each) for each in [[WORDS[0]], []])) == expected
+    with pytest.raises(ConfigError, match="`words` must be strings, found int 1"):
+        KeyedVectors(iter([1, 2, 3]), vectors)
+
+
 @pytest.mark.parametrize("metric", ["cosine", "l2", "dot"])
 def test_nothing_is_compared_with_nothing(metric):
     model = KeyedVectors(["king", "queen"], np.eye(2, dtype=np.float32))

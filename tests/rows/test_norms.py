@@ -41,3 +41,8 @@ def test_units_take_no_float64_copy():
     finally:
         tracemalloc.stop()
     assert peak < 2 * rows.nbytes
+
+
+def test_lists_are_vectors_too():
+    np.testing.assert_allclose(unit([3.0, 4.0]), [0.6, 0.8])
+    np.testing.assert_allclose(unit([[3, 4], [0, 0], [0, -2]]), [[0.6, 0.8], [0, 0], [0, -1]])

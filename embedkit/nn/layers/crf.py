@@ -117,6 +117,7 @@ class ConditionalRandomField:
         loss : floating (batch,)
         cache : CRFCache or KernelCache
         """
+        tags = np.asarray(tags)
         self._check(emissions, mask, tags)
         dtype, emissions = emissions.dtype, emissions.astype(np.float64)
         if self._suits_kernel(emissions):
@@ -134,9 +135,15 @@ class ConditionalRandomField:
             raise ConfigError(
                 f"emissions must have shape (batch, time, {n_tags}), mask and tags (batch, time), found {found}"
             )
-        if not mask.any(1).all() or (mask[:, 1:] > mask[:, :-1]).any():
-            raise ConfigError("the mask must be True at the beginning of each row, for a token or more, then False")
-        if tags is not None and mask.any() and not 0 <= tags[mask].min() <= tags[mask].max() < n_tags:
+        if (mask[:, 1:] > mask[:, :-1]).any():
+            raise ConfigError("the mask must be True at the beginning of each row, then False")
+        if tags is None:
+            return
+        if not mask.any(1).all():
+            raise ConfigError(
+                f"the mask must have a token or more in each row, found none in row {mask.any(1).argmin()}"
+            )
+        if mask.any() and not 0 <= tags[mask].min() <= tags[mask].max() < n_tags:
             raise ConfigError(f"tags must lie in 0..{n_tags - 1}, found {tags[mask].min()}..{tags[mask].max()}")
 
     def _suits_kernel(self, emissions: Array) -> bool:
@@ -213,12 +220,16 @@ class ConditionalRandomField:
     def decode(self, emissions: Array, mask: Array) -> Array:
         """The best tag sequences, see `viterbi`: int64 (batch, time), zero under the padding."""
         self._check(emissions, mask)
+        if not mask.any():
+            return np.zeros(mask.shape, np.int64)
         return viterbi(emissions, mask, *self.scores())
 
     def marginals(self, emissions: Array, mask: Array) -> Array:
         """Probability of every tag at every token, (batch, time, K); zero under the padding."""
         self._check(emissions, mask)
         emissions = emissions.astype(np.float64)
+        if not mask.any():
+            return np.zeros_like(emissions)
         alpha, log_z = self._alpha(emissions, mask)
         return np.exp(alpha + self._beta(emissions, mask) - log_z[:, None, None]) * mask[..., None]
 
@@ -257,7 +268,7 @@ def viterbi(emissions: Array, mask: Array, transitions: Array, start: Array, end
     ----------
     emissions : floating (batch, time, K)
     mask : bool (batch, time)
-        True for real tokens, which come first in every row; each row has at least one.
+        True for real tokens, which come first in every row; a row may have none.
     transitions, start, end : floating (K, K), (K,), (K,)
 
     Returns
