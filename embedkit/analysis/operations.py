@@ -18,7 +18,7 @@ from embedkit.rows.composing import compose
 from embedkit.rows.norms import unit
 from embedkit.rows.protocol import Rows
 from embedkit.rows.sparse import SparseRows
-from embedkit.rows.table import EmbeddingTable
+from embedkit.rows.table import OUTPUTS_LEFT_OUT, EmbeddingTable
 
 _ROWS = 16_384  # rows worked on at once
 
@@ -43,7 +43,7 @@ def unit_length(vectors: KeyedVectors) -> KeyedVectors:
             counts=vectors.counts,
             subwords=vectors.subwords,
             ngram_vectors=vectors.ngram_vectors,
-            config=_of_words(vectors.config),
+            config=_changed(vectors.config),
         ),
     )
 
@@ -141,7 +141,7 @@ def concatenate(first: KeyedVectors, second: KeyedVectors) -> KeyedVectors:
             [first.index_to_key[row] for row in shared.tolist()],
             joined,
             counts=None if first.counts is None else first.counts[shared],
-            config=_of_words(first.config),
+            config=_changed(first.config),
         ),
     )
 
@@ -175,7 +175,7 @@ def mapped(vectors: KeyedVectors, affine: Callable[[np.ndarray], np.ndarray], ro
             ngram_vectors=ngrams,
             word_rows=own,
             output_vectors=output,
-            config=vectors.config if rotation else _of_words(vectors.config),
+            config=vectors.config if rotation else _changed(vectors.config),
             document_vectors=documents,
         ),
     )
@@ -185,9 +185,9 @@ def _made(vectors: KeyedVectors, result: EmbeddingTable) -> KeyedVectors:
     return KeyedVectors.from_table(result.made_of(vectors.table))
 
 
-def _of_words(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration without what lines are to words: of paragraph vectors nothing is inferred any more."""
-    return {name: value for name, value in config.items() if name not in ("paragraphs", "train_words")}
+def _changed(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of changed vectors; those of paragraph vectors' words are no output vectors any more."""
+    return {**config, OUTPUTS_LEFT_OUT: True} if "paragraphs" in config else config
 
 
 def _map_ngrams(rows: Rows, affine: Callable[[np.ndarray], np.ndarray]) -> Rows:

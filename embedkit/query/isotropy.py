@@ -55,7 +55,7 @@ def learnt_nothing(model: KeyedVectors, epochs: int | None = None) -> str | None
     before, now = model.config.get("loss_untrained"), model.config.get("loss_reached")
     if isinstance(before, float) and isinstance(now, float):
         return _not_fallen(before, now, "cost" if model.config.get("model") == "glove" else "loss")
-    if model.table.outputs is model.table.vectors or model.config.get("model") == "lsa" or len(model) < FEWEST_WORDS:
+    if not model.table.has_inputs or model.config.get("model") == "lsa" or len(model) < FEWEST_WORDS:
         return None
     alike = mean_cosine(model)
     if not alike > ALIKE:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from embedkit.rows.subwords import Subwords
 
 T = TypeVar("T", bool, int, float, str)
+OUTPUTS_LEFT_OUT = "outputs_left_out"  # in the configuration of paragraph vectors that were changed after training
 
 
 @dataclass
@@ -132,10 +133,15 @@ class EmbeddingTable:
         return replace(self, left_behind=before.left_behind, dropped=dropped)
 
     @property
+    def has_inputs(self) -> bool:
+        """Whether words were trained as inputs; PV-DBOW without words has those of its output layer alone."""
+        return self.config.get("paragraphs") != "dbow" or bool(self.config.get("train_words"))
+
+    @property
     def outputs(self) -> Rows | None:
-        """The output layer where it has a row a word; the vectors themselves where PV-DBOW has no others for words."""
-        if self.config.get("paragraphs") == "dbow" and not self.config.get("train_words"):
-            return self.vectors
+        """The output layer where it has a row a word; the vectors themselves where words were no inputs."""
+        if not self.has_inputs:
+            return None if self.config.get(OUTPUTS_LEFT_OUT) else self.vectors
         return self.output_vectors if self.output_vectors is None or len(self.output_vectors) == len(self) else None
 
     def lengths(self) -> np.ndarray:

@@ -280,7 +280,7 @@ def config_of(model: KeyedVectors, epochs: int | None = None, learning_rate: flo
     kept = dict(model.config)
     if kept.pop("model", None) != "doc2vec" or model.counts is None:
         raise ConfigError("to infer vectors the model must be one of paragraph vectors: train it with `model` doc2vec")
-    if "paragraphs" not in kept or model.table.outputs is None:
+    if model.table.outputs is None:
         raise ConfigError(
             "the vectors of this model were changed after training, without the output vectors that lines are inferred "
             "with; infer with the model as it was trained"

@@ -120,7 +120,7 @@ def grown(
     )
     if (known.table.outputs if config.model == "doc2vec" else known.output_vectors) is None:
         more = "" if locked else ", and known vectors move the more"
-        say(f"the model holds no output vectors (`keep_output`): they are learnt anew{more}")
+        say(f"the model holds {_no_outputs(known)}: they are learnt anew{more}")
     return _renumbered(corpus, mapping, vocabulary, config)
 
 
@@ -175,8 +175,13 @@ def _check_outputs(lock: bool, known: KeyedVectors) -> None:
     if known.table.outputs is None:
         raise ConfigError(
             "`init` or `continue_from` has no effect where a line predicts its words alone: it takes output vectors, "
-            f"and the model holds none (`keep_output`); {instead}"
+            f"and the model holds {_no_outputs(known)}; {instead}"
         )
+
+
+def _no_outputs(known: KeyedVectors) -> str:
+    """What a model lacks, and the option that would have kept it, where its training has one."""
+    return "no output vectors" + ("" if known.config.get("model") == "doc2vec" else " (`keep_output`)")
 
 
 def _check_compass(compass: KeyedVectors, config: TrainingConfig) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from embedkit import KeyedVectors
+from embedkit.analysis.operations import unit_length
 from embedkit.cli import main
 from embedkit.query.isotropy import learnt_nothing, mean_cosine
 
@@ -36,6 +37,13 @@ def test_only_vectors_that_are_all_alike_are_spoken_of():
     assert "half of them were seen fewer than 36 times" in learnt_nothing(seen, epochs=5)
     assert "fewer than" not in learnt_nothing(seen, epochs=50)
     assert learnt_nothing(vectors(5.0, config={"model": "lsa"})) is None
+
+
+def test_output_vectors_of_paragraph_vectors_are_not_compared_changed_or_not():
+    model = vectors(5.0, config={"model": "doc2vec", "paragraphs": "dbow"})
+    assert learnt_nothing(model) is learnt_nothing(unit_length(model)) is None
+    with_words = vectors(5.0, config={"model": "doc2vec", "paragraphs": "dbow", "train_words": True})
+    assert "hardly told apart" in learnt_nothing(with_words)
 
 
 def test_a_query_on_such_a_model_warns(tmp_path, capsys):

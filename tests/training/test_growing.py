@@ -8,9 +8,11 @@ import pytest
 import embedkit
 from embedkit.analysis.compression import compress
 from embedkit.analysis.drift import drift, has_compass
+from embedkit.analysis.operations import center, concatenate, unit_length
 from embedkit.cli import main
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.query.keyed_vectors import KeyedVectors
+from embedkit.training.doc2vec import infer
 
 OPTIONS = {"vector_size": 10, "epochs": 2, "min_count": 1, "workers": 1, "window": 2, "keep_output": True}
 MODELS = {
@@ -82,10 +84,32 @@ def test_paragraph_vectors_go_on_from_output_vectors_where_words_have_no_others(
     kept = trained("skipgram")
     on = embedkit.train(SECOND, init=kept, epochs=1, learning_rate=1e-12, **options)
     np.testing.assert_allclose(on[OLD[:12]], kept.output_vectors[[kept.row(word) for word in OLD[:12]]], atol=1e-6)
-    with pytest.raises(ConfigError, match="it takes output vectors, and the model holds none"):
+    with pytest.raises(ConfigError, match=r"it takes output vectors, .* holds no output vectors \(`keep_output`\)"):
         embedkit.train(SECOND, init=embedkit.KeyedVectors(OLD, kept.vectors), **options)
     with pytest.raises(ConfigError, match=r"`lock` keeps vectors .* give `train_words`, or `paragraphs` dm"):
         embedkit.train(SECOND, continue_from=first, lock=True, workers=1)
+
+
+CHANGES = [center, unit_length, lambda first: concatenate(first, first)]
+
+
+@pytest.mark.parametrize("name", ["dm", "paragraphs"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_changed_paragraph_vectors_go_on_as_what_they_are(change, name):
+    """They went on as vectors of lines alone, which take output vectors and found none."""
+    said = []
+    first = change(trained(name))
+    on = embedkit.train(SECOND, continue_from=first, epochs=1, lock=True, workers=1, note=said.append)
+    np.testing.assert_array_equal(on[OLD], first[OLD])
+    assert "the model holds no output vectors: they are learnt anew" in said
+    assert len(infer(on, ["w1 w2"])) == 1
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_changed_output_vectors_of_paragraph_vectors_are_none_to_go_on_from(change):
+    first = change(embedkit.train(FIRST, model="doc2vec", vector_size=10, min_count=1, epochs=2, workers=1, sample=0))
+    with pytest.raises(ConfigError, match="takes output vectors, and the model holds no output vectors; give"):
+        embedkit.train(SECOND, continue_from=first, workers=1)
 
 
 def test_options_and_counts_are_the_models_and_add_up():
