@@ -197,12 +197,13 @@ class Session:
         metadata = {
             "config": self.config.to_dict(),
             "corpus": self._digest,
-            "beginning": self._beginning,
             "steps": [step, self.work.steps],
             "units": self.monitor.done,
             "epoch_sums": self.monitor.by_epoch.get(epoch, [0.0, 0.0]),
             "part_sums": [[part, *sums] for part, sums in self.monitor.by_part.items()],
         }
+        if self._beginning:
+            metadata["beginning"] = self._beginning
         save_checkpoint(self.run.checkpoint or "", self.family.kind, metadata, arrays, version=self.work.rule)
 
     def _restore(self) -> bool:
@@ -231,6 +232,7 @@ class Session:
                 )
             if "beginning" in metadata:  # older ones do not tell it
                 self._check_beginning(metadata["beginning"])
+            self._beginning = metadata.get("beginning", {})  # a run that goes on need not know `init` any more
             check_arrays(arrays, self.family.shapes())
             self._go_on(metadata, int(was["epochs"]))
             self.family.restore(arrays)

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import embedkit
-from embedkit import KeyedVectors
 from embedkit.errors import ConfigError, EmbedkitError, TrainingError
 from embedkit.files.checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from embedkit.training import fasttext, glove, slices, subword_layout, word2vec
@@ -241,33 +240,6 @@ def test_a_checkpoint_of_another_run_is_refused(corpus, tmp_path):
     (tmp_path / CHECKPOINT_NAME).write_bytes(b"PK nonsense")
     with pytest.raises(TrainingError, match=CHECKPOINT_NAME):
         resume()
-
-
-def test_a_run_goes_on_with_what_it_started_from_and_what_stands_still_in_it(corpus, tmp_path):
-    """Vectors that `lock` names moved where the run that went on did not know of it."""
-    options = {**SMALL, "model": "skipgram", "workers": 1}
-    known = embedkit.train(corpus, keep_output=True, **{**options, "epochs": 1})
-    other = KeyedVectors(known.index_to_key, known.vectors + 1, output_vectors=known.output_vectors + 1)
-    locked = {"init": known, "lock": True}
-    for name, more in {"locked": locked, "begun": {"init": known}, "compass": {"compass": known}, "plain": {}}.items():
-        stopped(corpus, tmp_path / name, 6, {**options, **more})
-
-    def resume(name, **more):
-        return embedkit.train(corpus, checkpoint=tmp_path / name, resume=True, **options, **more)
-
-    for name, more, message in (
-        ("locked", {"init": known}, "a run with `lock`"),
-        ("locked", {"init": other, "lock": True}, "a run with another `init` or `continue_from`"),
-        ("begun", {"init": other}, "a run with another `init` or `continue_from`"),
-        ("begun", {"init": known, "lock": True}, "a run without `lock`"),
-        ("plain", {"init": known}, "a run without `init` or `continue_from`"),
-        ("compass", {}, "a run with `compass`"),
-        ("compass", {"compass": other}, "a run with another `compass`"),
-    ):
-        with pytest.raises(TrainingError, match=message):
-            resume(name, **more)
-    np.testing.assert_array_equal(resume("locked", **locked).vectors, known.vectors)
-    np.testing.assert_array_equal(resume("begun").vectors, embedkit.train(corpus, init=known, **options).vectors)
 
 
 def test_a_run_of_cbow_that_began_with_an_older_kernel_is_refused(corpus, tmp_path, monkeypatch):
