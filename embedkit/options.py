@@ -112,7 +112,25 @@ def check(options: Any) -> None:
 
 def in_python(value: Any) -> Any:
     """A number or string of NumPy as one of Python; anything else as it is."""
-    return value.item() if type(value).__module__ == "numpy" and value.ndim == 0 else value
+    if type(value).__module__ != "numpy":
+        return value
+    import numpy as np
+
+    return value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value
+
+
+def for_json(value: Any) -> Any:
+    """What `json.dumps` writes for a number or string of NumPy: its `default`.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+    """
+    plain = in_python(value)
+    if type(plain) is type(value):
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    return plain
 
 
 def check_given(options: Any, names: Iterable[str]) -> None:

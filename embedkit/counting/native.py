@@ -40,7 +40,7 @@ from embedkit.files.outputs import spill_folder
 from embedkit.files.safetensors import COUNTS, SafetensorsFile, metadata_of
 from embedkit.files.safetensors_writer import SafetensorsWriter
 from embedkit.files.temporary import nameless_file
-from embedkit.options import in_python
+from embedkit.options import for_json
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.words import Words
 
@@ -60,7 +60,7 @@ def write(
 ) -> int:
     """Write counts as their rows come; the old file stays until the new one is whole. Returns the number of cells."""
     metadata = metadata_of(
-        COUNTS, vocabulary=vocabulary.digest(), window=json.dumps(window and window.to_dict(), default=in_python)
+        COUNTS, vocabulary=vocabulary.digest(), window=json.dumps(window and window.to_dict(), default=for_json)
     )
     with atomic_open(path) as stream, nameless_file(spill_folder(path), 1 << 20) as columns:
         file = SafetensorsWriter(stream, metadata, len(_LAYOUT))

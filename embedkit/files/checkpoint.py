@@ -23,7 +23,7 @@ from embedkit.files.locations import is_there, reach, remove
 from embedkit.files.safetensors import CHECKPOINT, MODEL, SafetensorsFile, metadata_of, require_version
 from embedkit.files.safetensors_writer import write_safetensors
 from embedkit.files.urls import is_url, plain, shown
-from embedkit.options import in_python
+from embedkit.options import for_json
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
 OLD_NAME = "checkpoint.npz"  # word vectors until version 0.1
@@ -67,7 +67,7 @@ def save_checkpoint(
         When the file cannot be written.
     """
     make_folder(folder)
-    text = json.dumps(metadata, ensure_ascii=False, default=in_python)
+    text = json.dumps(metadata, ensure_ascii=False, default=for_json)
     header = metadata_of(CHECKPOINT, kind=kind, kind_version=str(version), state=text)
     write_safetensors(file_in(folder), header, arrays)
 

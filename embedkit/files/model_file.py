@@ -25,7 +25,7 @@ import numpy as np
 from embedkit.errors import FormatError
 from embedkit.files.safetensors import MODEL, VECTORS, SafetensorsFile, metadata_of
 from embedkit.files.safetensors_writer import write_safetensors
-from embedkit.options import in_python
+from embedkit.options import for_json
 
 
 class ModelFile(NamedTuple):
@@ -60,7 +60,7 @@ def save_model(
     version : int
         Of the format: higher where a program that reads only older ones would predict something else.
     """
-    text = json.dumps(config, ensure_ascii=False, default=in_python)
+    text = json.dumps(config, ensure_ascii=False, default=for_json)
     metadata = metadata_of(MODEL._replace(version=version), task=task, kind=kind, config=text)
     write_safetensors(path, metadata, tensors)
 

@@ -51,7 +51,7 @@ from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.safetensors import VECTORS, SafetensorsFile, metadata_of
 from embedkit.files.safetensors_writer import SafetensorsWriter
-from embedkit.options import in_python
+from embedkit.options import for_json
 from embedkit.rows.norms import row_norms
 from embedkit.rows.protocol import Rows, as_array
 from embedkit.rows.quantization import CENTROIDS, QuantizedRows
@@ -180,9 +180,9 @@ class NativeWriter:
         self.vector_size = vector_size
         self.quantized = quantized
         self._ngrams, self._buckets = _stored(ngram_vectors, subwords, quantized is not None)
-        more = {"config": json.dumps(config or {}, ensure_ascii=False, default=in_python)}
+        more = {"config": json.dumps(config or {}, ensure_ascii=False, default=for_json)}
         if subwords is not None:
-            more["subwords"] = json.dumps(subwords.to_config(), ensure_ascii=False, default=in_python)
+            more["subwords"] = json.dumps(subwords.to_config(), ensure_ascii=False, default=for_json)
         if quantized is not None:
             more |= {"quantization": quantized.kind, "vector_size": str(vector_size)}
         kind = VECTORS._replace(version=DENSE_VERSION if self._buckets is None else SPARSE_VERSION)

@@ -15,7 +15,7 @@ from embedkit.counting.window import Window
 from embedkit.errors import ConfigError
 from embedkit.files.checkpoint import load_checkpoint, save_checkpoint
 from embedkit.files.model_file import save_model
-from embedkit.options import defaults, described, kind_of
+from embedkit.options import defaults, described, in_python, kind_of
 from embedkit.training.options import CONFIGS, OPTIONS, TrainingConfig
 from embedkit.vocabulary.corpus import Corpus
 from embedkit.vocabulary.options import ReadingOptions, VocabularyOptions
@@ -164,6 +164,16 @@ def test_what_files_keep_may_be_of_numpy(tmp_path):
     save_model(tmp_path / "n.safetensors", "task", "kind", {"hidden": np.int32(7)}, {})
     save_checkpoint(tmp_path, "kind", {"step": np.int64(7)}, {})
     assert load_checkpoint(tmp_path, "kind")[0] == {"step": 7}
+
+
+@pytest.mark.parametrize("value", [{1, 2}, np.add, np.dtype("f4"), np.ones(2), np.longdouble(1)], ids=repr)
+def test_what_no_file_can_keep_is_named(tmp_path, value):
+    """It was a circular reference, or an AttributeError."""
+    with pytest.raises(TypeError, match=f"Object of type {type(value).__name__} is not JSON serializable"):
+        KeyedVectors(["a"], np.eye(1), config={"window": value}).save(tmp_path / "m.safetensors")
+    with pytest.raises(TypeError, match="is not JSON serializable"):
+        save_model(tmp_path / "n.safetensors", "task", "kind", {"hidden": value}, {})
+    assert in_python(value) is value or type(value) is np.longdouble
 
 
 def test_a_dictionary_is_no_configuration():
