@@ -26,6 +26,11 @@ from embedkit.cli.shared.signals import stopping_signals
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.files.copies import pipes_kept
 
+# Options whose `-` is no text to read.
+_OUTPUTS = (
+    *("-o", "--output", "--out", "--log", "--npy", "--attention-plot"),
+    *("--save-model", "--save-phrases", "--save-vocab", "--checkpoint"),
+)
 # name: (module in `commands`, which holds a command of the same name; section; one line of help)
 COMMANDS = {
     "train": ("train", "Train", "Train word vectors on text."),
@@ -192,8 +197,7 @@ def _stopped(status: int) -> int:
 
 def _reads_keyboard(arguments: list[str]) -> bool:
     """Whether a `-` among the arguments stands for text from standard input, not for an output; and no --quiet."""
-    outputs = ("-o", "--output", "--out", "--attention-plot")
     if {"-q", "--quiet"} & set(arguments):
         return False
     pairs = zip(["", *arguments], arguments, strict=False)
-    return any(word == "-" and before not in outputs for before, word in pairs)
+    return any(word == "-" and before not in _OUTPUTS for before, word in pairs)

@@ -80,7 +80,7 @@ def draw_panels(
 def _words(panel: Panel) -> list[str]:
     if isinstance(panel, Lines):
         return []
-    cells = [str(cell) for row in panel.rows for cell in row] if isinstance(panel, Table) else panel.rows
+    cells = [_written(cell) for row in panel.rows for cell in row] if isinstance(panel, Table) else panel.rows
     return [*panel.columns, *cells]
 
 
@@ -91,9 +91,7 @@ def _height(panel: Panel) -> float:
 
 def _draw_table(axes: Any, panel: Table) -> None:
     """Rows of text; what is beyond `DRAWN_ROWS` is counted in the last one."""
-    cells = [
-        [f"{value:.6g}" if isinstance(value, float) else escape(str(value)) for value in row] for row in panel.rows
-    ]
+    cells = [[escape(_written(value)) for value in row] for row in panel.rows]
     if len(cells) > DRAWN_ROWS:
         rest = f"… and {len(cells) - DRAWN_ROWS + 1} more"
         cells = [*cells[: DRAWN_ROWS - 1], [rest, *[""] * (len(panel.columns) - 1)]]
@@ -174,7 +172,13 @@ def _curves(panel: Lines) -> str:
 
 
 def _cell(value: object) -> str:
-    return f"<td class=n>{value:.6g}</td>" if isinstance(value, float) else f"<td>{_text(str(value))}</td>"
+    text = _written(value)
+    return f"<td class=n>{text}</td>" if isinstance(value, float) else f"<td>{_text(text)}</td>"
+
+
+def _written(value: object) -> str:
+    """A cell of a table; None is a dash."""
+    return "–" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _text(text: str) -> str:

@@ -11,7 +11,7 @@ import click
 import numpy as np
 import pytest
 
-from embedkit.cli import COMMANDS, _reads_keyboard, cli, main
+from embedkit.cli import COMMANDS, cli, main
 from embedkit.cli.shared import output, progress
 from embedkit.progress import Progress, described
 from embedkit.query.keyed_vectors import KeyedVectors
@@ -259,11 +259,6 @@ def test_a_table_of_many_columns_is_blocks_where_they_have_no_room(monkeypatch, 
 def test_note_keyboard_is_quiet_without_a_terminal(capsys):
     output.note_keyboard("text")
     assert capsys.readouterr().err == ""
-
-
-def test_a_dash_that_is_an_output_asks_for_no_text():
-    assert not _reads_keyboard(["classify", "predict", "m", "lines.txt", "--attention-plot", "-"])
-    assert _reads_keyboard(["classify", "predict", "m", "-", "--attention-plot", "-"])
 
 
 def test_what_was_written_is_named(model, tmp_path, capsys):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from embedkit import KeyedVectors
-from embedkit.cli import COMMANDS, cli, main
+from embedkit.cli import COMMANDS, _reads_keyboard, cli, main
 from embedkit.cli.commands.lm import KINDS
-from embedkit.cli.shared.files import InputFile, OutputFile
+from embedkit.cli.shared.files import CheckpointFolder, InputFile, OutputFile
 from embedkit.errors import ConfigError, EmbedkitError
 
 FOLDERS = {"checkpoint", "temporary"}  # folders in which embedkit has files of its own
@@ -125,6 +125,23 @@ def test_a_model_is_not_the_checkpoint_of_its_run(tmp_path, capsys, first):
     for command in (["train", "--min-count", "1"], ["seq2seq", "train"]):
         assert main([*command, str(tmp_path / "k.txt"), *(output + kept if first else kept + output)]) == 2
         assert "two outputs go to one file" in capsys.readouterr().err
+
+
+def test_a_checkpoint_is_no_file(tmp_path, capsys):
+    (tmp_path / "k.txt").write_text("a b\n" * 10)
+    for command in ("train", "lm train --model gru", "tag train"):
+        for name in (str(tmp_path / "k.txt"), (tmp_path / "k.txt").as_uri()):
+            given = [str(tmp_path / "k.txt"), "-o", str(tmp_path / "m.safetensors"), "--checkpoint", name]
+            assert main([*command.split(), *given]) == 2
+            assert f"Directory '{tmp_path / 'k.txt'}' is a file" in capsys.readouterr().err
+
+
+def test_a_dash_that_is_an_output_asks_for_no_text():
+    for words, command in commands():
+        for param in files_of(command, OutputFile | CheckpointFolder):
+            for name in param.opts if isinstance(param, click.Option) else ():
+                assert not _reads_keyboard([*words, "text.txt", name, "-"]), name
+                assert _reads_keyboard([*words, "-", name, "-"]), name
 
 
 @pytest.mark.parametrize("suffix, words", [(".npy", ".words.txt"), (".tsv", ".metadata.tsv")])

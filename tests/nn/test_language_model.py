@@ -327,6 +327,13 @@ def test_commands(tmp_path, capsys):
     }
     assert main(["lm", "vectors", model, str(corpus), "--npy", str(tmp_path / "v.npy"), "-q"]) == 0
     assert np.load(tmp_path / "v.npy").shape == (sum(map(len, LINES)), 8)
+    for more in (["gru"], ["ngram", "--order", "2"]):
+        words = ["lm", "train", str(corpus), "-o", model, "--model", *more, "-q"]
+        assert main([*words, *(base[5:-1] if more == ["gru"] else [])]) == 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b" 1 2  \n")))
+            assert main(["lm", "predict", model, "-n", "1"]) == 0
+        assert capsys.readouterr().out.split("\t")[0] == "1 2"  # words have no blanks at their ends
     assert main([*base, "--model", "masked"]) == 0
     assert main(["lm", "predict", model, "1 ___ 3", "-n", "1"]) == 0
     capsys.readouterr()

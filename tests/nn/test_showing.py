@@ -97,6 +97,8 @@ def test_a_word_that_stands_twice_has_both_its_followers():
 def test_weights_that_let_nothing_back_are_clipped_to_nothing():
     lines, table = showing.gradients(steps=2, scale=1e10, clip=1.0)
     assert all(row[1:3] == (0, 0) for row in table.rows if row[1] == 0) and any(row[1] == 0 for row in table.rows)
+    assert {row[0]: row[3] for row in table.rows}["lstm"] is None  # nothing at the last step to compare the first with
+    assert all(row[3] is None or np.isfinite(row[3]) for row in showing.gradients(scale=1e10)[1].rows)
     assert set(lines.curves) == {f"{name}{clipped}" for name in ("rnn", "gru", "lstm") for clipped in ("", ", clipped")}
 
 

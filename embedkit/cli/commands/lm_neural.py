@@ -52,7 +52,7 @@ from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.models.language_training import LANGUAGE_TRAINING
 from embedkit.nn.models.masking import cut_with_gap
-from embedkit.nn.words.token_table import part_cutter
+from embedkit.nn.words.token_table import of_chars, part_cutter
 from embedkit.nn.words.tokens import TokenizerSettings
 from embedkit.text.reading import short_name
 
@@ -252,7 +252,8 @@ def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, q
         return [(language_model.table.tokens[i], float(p[i])) for i in likeliest(p, topn)]
 
     columns = ["text", "word" if masked else "next", "probability"]
-    status = answer_lines(beginnings, columns, answer, as_json, empty=True, encoding_errors=encoding_errors())
+    stripped = not of_chars(language_model.tokenizer)
+    status = answer_lines(beginnings, columns, answer, as_json, True, stripped, encoding_errors())
     unknown.tell()
     return status
 

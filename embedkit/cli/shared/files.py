@@ -80,8 +80,11 @@ class OutputFile(click.Path):
 class CheckpointFolder(click.Path):
     """A folder or URL for the state of a run; its file is another than those that the command writes."""
 
+    def __init__(self) -> None:
+        super().__init__(file_okay=False)
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        folder = plain(os.fsdecode(super().convert(value, param, ctx)))
+        folder = os.fsdecode(super().convert(plain(os.fsdecode(value)), param, ctx))
         if ctx is not None and not ctx.resilient_parsing:
             outputs = _seen(ctx)[1]
             _refuse_same(file_in(folder), outputs)

@@ -274,18 +274,18 @@ def answer_lines(
     answer: Callable[[str], Iterable[Sequence[Any]]],
     as_json: bool,
     empty: bool = False,
+    stripped: bool = True,
     encoding_errors: str | None = None,
 ) -> int:
     """Print the rows that `answer` gives for each text or line of standard input, behind it; returns the exit status.
 
     A text without an answer makes the status 1; its error names the line, or the text where there are several. With
-    `empty` an empty argument is a text as well, and blanks at the ends of lines are kept. `encoding_errors` as for
-    texts in `query_batches`.
+    `empty` an empty argument is a text as well. `stripped` and `encoding_errors` as for texts in `query_batches`.
     """
     status = number = 0
     with Results(columns, as_json) as results:
         given = [_decoded(texts, encoding_errors)] if texts and empty else None
-        batches = query_batches(texts, texts=True, stripped=not empty, encoding_errors=encoding_errors)
+        batches = query_batches(texts, texts=True, stripped=stripped, encoding_errors=encoding_errors)
         for lines in given or batches:
             for line in lines:
                 number += 1

@@ -99,8 +99,8 @@ def gradients(
         curves[name] = np.linalg.norm(dx[0], axis=1)
         if clip is not None:
             curves[f"{name}, clipped"] = curves[name] * factor
-        with np.errstate(invalid="ignore", divide="ignore"):  # where weights are so large that nothing comes back
-            rows.append((name, norm, norm * factor, float(curves[name][0] / curves[name][-1])))
+        first, last = curves[name][[0, -1]].tolist()
+        rows.append((name, norm, norm * factor, first / last if last else None))  # weights may let nothing back
     table = Table(
         "norm of all parameters' gradients", ["cell", "norm", "after clipping", "first step : last step"], rows
     )

@@ -114,7 +114,7 @@ class TokenTable:
 
 def token_cutter(settings: TokenizerSettings) -> Callable[[str], list[str]]:
     """How a line becomes tokens; with ``chars`` every character is one, a run of white space the one blank."""
-    if settings.get("tokenizer") == "chars":
+    if of_chars(settings):
         lower = bool(settings.get("lowercase"))
         return lambda line: _characters(line.lower() if lower else line)
     return text_tokenizer(settings)
@@ -125,10 +125,15 @@ def _characters(line: str) -> list[str]:
     return [token for piece in pieces for token in (" ", *piece)][1:]
 
 
+def of_chars(settings: TokenizerSettings) -> bool:
+    """Whether tokens are single characters, of which a blank is one."""
+    return settings.get("tokenizer") == "chars"
+
+
 def part_cutter(settings: TokenizerSettings) -> Callable[[str], list[str]]:
     """`token_cutter` for a part of a line: with ``chars`` white space at its ends, beside what follows, is a blank."""
     cut = token_cutter(settings)
-    if settings.get("tokenizer") != "chars":
+    if not of_chars(settings):
         return cut
 
     def cut_part(text: str) -> list[str]:
@@ -141,4 +146,4 @@ def part_cutter(settings: TokenizerSettings) -> Callable[[str], list[str]]:
 
 def join_tokens(tokens: Sequence[str], settings: TokenizerSettings) -> str:
     """Tokens as a line of text."""
-    return ("" if settings.get("tokenizer") == "chars" else " ").join(tokens)
+    return ("" if of_chars(settings) else " ").join(tokens)
