@@ -232,6 +232,11 @@ class Session:
                 )
             if "beginning" in metadata:  # older ones do not tell it
                 self._check_beginning(metadata["beginning"])
+            elif run.lock and self.config.model == "doc2vec":
+                raise TrainingError(
+                    f"{run.kept}: the checkpoint is of a version of embedkit that moved vectors of words under `lock`; "
+                    "name another folder to start again"
+                )
             self._beginning = metadata.get("beginning", {})  # a run that goes on need not know `init` any more
             check_arrays(arrays, self.family.shapes())
             self._go_on(metadata, int(was["epochs"]))

@@ -6,7 +6,8 @@ import pytest
 import embedkit
 from embedkit import KeyedVectors
 from embedkit.errors import TrainingError
-from embedkit.training.state import Session
+from embedkit.files.checkpoint import load_checkpoint, save_checkpoint
+from embedkit.training.state import VERSION, Session
 
 WORDS = [f"w{i}" for i in range(30)]
 TEXT = [[WORDS[i] for i in row] for row in np.random.default_rng(0).integers(0, 30, (400, 12)).tolist()]
@@ -69,3 +70,22 @@ def test_a_run_that_goes_on_without_its_init_keeps_it_for_the_next(known, other,
         resumed(tmp_path, init=other)
     whole = embedkit.train(TEXT, init=known, **SMALL)
     np.testing.assert_array_equal(resumed(tmp_path, init=known).vectors, whole.vectors)
+
+
+@pytest.mark.parametrize(
+    "kind, options", [("word2vec", {}), ("doc2vec", {"model": "doc2vec", "paragraphs": "dm", "learning_rate": 0.05})]
+)
+def test_older_checkpoints_tell_no_beginning_and_of_doc2vec_locked_vectors_moved(kind, options, known, tmp_path):
+    locked = {"init": known, "lock": True, **options}
+    stopped(tmp_path, **locked)
+    metadata, arrays, rule = load_checkpoint(tmp_path, kind, version=VERSION)
+    del metadata["beginning"]
+    save_checkpoint(tmp_path, kind, metadata, arrays, version=rule)
+    if kind == "doc2vec":
+        with pytest.raises(TrainingError, match=r"moved vectors of words under `lock`; name another folder"):
+            resumed(tmp_path, **locked)
+    else:
+        stopped(tmp_path, resume=True, **locked)
+        assert "beginning" not in load_checkpoint(tmp_path, kind, version=VERSION)[0]
+        np.testing.assert_array_equal(resumed(tmp_path, **locked).vectors, known.vectors)
+    assert len(resumed(tmp_path, **options, init=known))
