@@ -18,7 +18,8 @@ tensor             dtype    shape               content
 =================  =======  ==================  ==================================================================
 
 A model of paragraph vectors has ``document_vectors`` float32 (n_documents, d) besides: of the lines that it was trained
-on, in their order.
+on, in their order. Where its words were changed after training, its ``config`` has ``outputs_left_out`` true: they are
+no output vectors any more.
 
 A trained model uses some hundred thousand of two million buckets; all other rows are zero. Beside ``ngram_buckets``,
 row ``i`` of ``ngram_vectors`` is that of bucket ``ngram_buckets[i]``, and rows of zeros are left out. Where that would
