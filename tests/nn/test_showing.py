@@ -244,3 +244,29 @@ def test_words_above_and_beside_cells_are_not_too_long_for_them(monkeypatch, cap
     lines = capsys.readouterr().out.splitlines()
     assert max(map(cell_len, lines)) <= 30
     assert {"0.25", "0.75", "0.50"} <= {part for line in lines for part in line.split()}
+
+
+WORDS = ["internationalisation", "internationalization", "a", "국제축구연맹회장님의말씀"]
+
+
+def test_names_of_cells_are_whole_where_there_is_room(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "150")
+    print_heat_map(np.eye(4), WORDS, WORDS)
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == [row.split()[0] for row in rows] == WORDS
+
+
+def test_names_of_cells_stay_different_where_there_is_none(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "60")
+    print_heat_map(np.eye(4), WORDS, ["k", "l" * 40, "m", "n"])
+    lines = capsys.readouterr().out.splitlines()
+    assert "…" not in "".join(lines) and max(map(cell_len, lines)) <= 60
+    assert "".join(re.findall(r"(?m)^ (\S+)", "\n".join(lines))) == "".join(WORDS)
+
+
+def test_names_of_cells_have_room_for_what_is_printed_of_them(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    print_heat_map(np.eye(2), ["\t\n", "x\ty\u202e"], ["\t\n", "x\ty\u202e"])
+    shown = [r"\t\n", r"x\ty\u202e"]
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == [row.split()[0] for row in rows] == shown

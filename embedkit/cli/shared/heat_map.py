@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 SUFFIXES = (".png", ".svg", ".html")
-LONGEST_HEAD, LONGEST_LABEL = 8, 16  # of words above columns and before rows, in columns of the terminal
+LONGEST_HEAD, LONGEST_LABEL = 8, 16  # of words above columns and before rows where a table is too wide, in characters
 SHADES = 24  # of the 256-colour terminal's grey ramp, 232 (black) to 255 (white)
 
 
@@ -113,6 +113,8 @@ def print_cells(
 ) -> None:
     """Print cells below and beside their words, so many columns at a time as the console has room for.
 
+    Where it has no room for all, longer words go on in the next lines.
+
     Parameters
     ----------
     cells : sequence of sequences of rich.text.Text
@@ -122,19 +124,23 @@ def print_cells(
     from rich.table import Table
     from rich.text import Text
 
-    label = min(max(map(cell_len, rows)), LONGEST_LABEL)
+    labels, heads = list(map(escape, rows)), list(map(escape, columns))
+    label = max(map(cell_len, labels))
     value = max(cell.cell_len for row in cells for cell in row)
-    widths = [max(value, min(cell_len(word), LONGEST_HEAD)) for word in columns]
+    widths = [max(value, cell_len(head)) for head in heads]
+    if label + 2 + sum(width + 2 for width in widths) > console.width:
+        label = min(label, LONGEST_LABEL)
+        widths = [max(value, min(cell_len(head), LONGEST_HEAD)) for head in heads]
     for number, part in enumerate(_blocks(widths, console.width - label - 2)):
         if number:
             console.print()
         heading = Text(escape(title)) if title and not number else None
         table = Table(title=heading, title_justify="left", box=None, padding=(0, 1))
-        table.add_column("", width=label, no_wrap=True)
-        for word, width in zip(columns[part], widths[part], strict=True):
-            table.add_column(Text(escape(word)), width=width, justify=justify, overflow="fold")
-        for word, row in zip(rows, cells, strict=True):
-            table.add_row(Text(escape(word)), *row[part])
+        table.add_column("", width=label, overflow="fold")
+        for head, width in zip(heads[part], widths[part], strict=True):
+            table.add_column(Text(head), width=width, justify=justify, overflow="fold")
+        for word, row in zip(labels, cells, strict=True):
+            table.add_row(Text(word), *row[part])
         console.print(table)
 
 
