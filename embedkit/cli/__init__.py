@@ -31,6 +31,7 @@ _OUTPUTS = (
     *("-o", "--output", "--out", "--log", "--npy", "--attention-plot"),
     *("--save-model", "--save-phrases", "--save-vocab", "--checkpoint"),
 )
+_READ = {"plot": ("--log",)}  # command: options of such a name that it reads
 # name: (module in `commands`, which holds a command of the same name; section; one line of help)
 COMMANDS = {
     "train": ("train", "Train", "Train word vectors on text."),
@@ -199,5 +200,6 @@ def _reads_keyboard(arguments: list[str]) -> bool:
     """Whether a `-` among the arguments stands for text from standard input, not for an output; and no --quiet."""
     if {"-q", "--quiet"} & set(arguments):
         return False
+    read = _READ.get(arguments[0], ()) if arguments else ()
     pairs = zip(["", *arguments], arguments, strict=False)
-    return any(word == "-" and before not in _OUTPUTS for before, word in pairs)
+    return any(word == "-" and (before in read or before not in _OUTPUTS) for before, word in pairs)

@@ -142,6 +142,9 @@ def test_a_dash_that_is_an_output_asks_for_no_text():
             for name in param.opts if isinstance(param, click.Option) else ():
                 assert not _reads_keyboard([*words, "text.txt", name, "-"]), name
                 assert _reads_keyboard([*words, "-", name, "-"]), name
+        for param in files_of(command, InputFile):
+            for name in param.opts if isinstance(param, click.Option) else ():
+                assert _reads_keyboard([*words, name, "-"]), name
 
 
 @pytest.mark.parametrize("suffix, words", [(".npy", ".words.txt"), (".tsv", ".metadata.tsv")])
