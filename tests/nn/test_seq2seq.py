@@ -312,3 +312,14 @@ def test_one_string_is_no_list_of_sources():
     model = make("gru", "general", np.float32)
     with pytest.raises(ConfigError, match="`lines` must be a list of strings, got the string 'a b'"):
         model.translate("a b")
+    with pytest.raises(ConfigError, match="`lines` must be a list of strings, got the string 'a b'"):
+        model.knows("a b")
+
+
+def test_lines_may_be_an_iterator():
+    model = make("gru", "dot")
+    assert model.knows(iter(["a b", "q"])) == [True, False]
+    found, expected = model.translate(iter(["a b", "c"]), max_tokens=3), model.translate(["a b", "c"], max_tokens=3)
+    assert [answer.tokens for answer in found] == [answer.tokens for answer in expected]
+    with pytest.raises(ConfigError, match="`lines` must be strings, found int 3"):
+        model.translate(iter(["a", 3]))

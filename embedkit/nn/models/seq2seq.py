@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Unpack
 
 import numpy as np
 
-from embedkit.errors import ConfigError, check_texts, counted
+from embedkit.errors import ConfigError, check_several, check_strings, counted
 from embedkit.files.model_file import save_model
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.embedding import Embedding
@@ -195,7 +195,7 @@ class Seq2Seq:
 
     def translate(
         self,
-        lines: Sequence[str],
+        lines: Iterable[str],
         *,
         beam: int = 1,
         max_tokens: int = 100,
@@ -206,8 +206,9 @@ class Seq2Seq:
         search = Search(beam, max_tokens, length_penalty, 1, no_repeat)
         return [found[0] for found in self.translations(lines, search)]
 
-    def knows(self, lines: Sequence[str]) -> list[bool]:
+    def knows(self, lines: Iterable[str]) -> list[bool]:
         """Whether the model knows a word of each source."""
+        check_several(lines, "lines")
         return [self.source.knows(self.cut_source(line)) for line in lines]
 
     def too_long(self, line: str) -> str | None:
@@ -217,12 +218,12 @@ class Seq2Seq:
             return None
         return f"is too long, {counted(n, 'token')} of at most {LONGEST_SOURCE:,}: split it into sentences"
 
-    def translations(self, lines: Sequence[str], search: Search) -> list[list[Translation]]:
+    def translations(self, lines: Iterable[str], search: Search) -> list[list[Translation]]:
         """Target texts for each source text, the best first.
 
         Parameters
         ----------
-        lines : sequence of str
+        lines : iterable of str
         search : Search
 
         Raises
@@ -230,7 +231,9 @@ class Seq2Seq:
         ConfigError
             For a source of more than 1000 tokens, and for one string in the place of several.
         """
-        check_texts(lines, "lines")
+        check_several(lines, "lines")
+        lines = list(lines)
+        check_strings(lines, "lines")
         cuts = [self.cut_source(line) for line in lines]
         for line in lines:
             if reason := self.too_long(line):
