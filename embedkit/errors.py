@@ -92,6 +92,18 @@ def check_several(texts: Iterable[Any], name: str) -> None:
         raise ConfigError(f"`{name}` must be a list of strings, got the string {texts[:30]!r}: put it into a list")
 
 
+def check_lasting(values: Iterable[Any], name: str) -> None:
+    """Refuse one string where several are meant, and what can be gone through but once.
+
+    Raises
+    ------
+    ConfigError
+    """
+    check_several(values, name)
+    if isinstance(values, Iterator):
+        raise ConfigError(f"`{name}` must be a list, got a {type(values).__name__}: make a list of it")
+
+
 def check_texts(texts: Iterable[Any], name: str = "texts") -> None:
     """Refuse one string where several are meant, what can be gone through but once, and what is no string.
 
@@ -99,9 +111,7 @@ def check_texts(texts: Iterable[Any], name: str = "texts") -> None:
     ------
     ConfigError
     """
-    check_several(texts, name)
-    if isinstance(texts, Iterator):
-        raise ConfigError(f"`{name}` must be a list, got a {type(texts).__name__}: make a list of it")
+    check_lasting(texts, name)
     check_strings(texts, name)
 
 
@@ -112,15 +122,17 @@ def check_tokens(sentences: Iterable[Any], name: str = "sentences") -> None:
     ------
     ConfigError
     """
-    check_several(sentences, name)
-    if isinstance(sentences, Iterator):
-        raise ConfigError(f"`{name}` must be a list, got a {type(sentences).__name__}: make a list of it")
-    for sentence in sentences:
+    check_lasting(sentences, name)
+    for i, sentence in enumerate(sentences):
+        if isinstance(sentence, str | bytes):
+            raise ConfigError(
+                f"each of `{name}` must be a list of tokens, got the string {sentence[:30]!r}: cut it into tokens"
+            )
         if not isinstance(sentence, Iterable):
             raise ConfigError(
                 f"`{name}` must be lists of strings, found {type(sentence).__name__} {str(sentence)[:30]}"
             )
-        check_texts(sentence, f"each of {name}")
+        check_texts(sentence, f"{name}[{i}]")
 
 
 def check_strings(texts: Iterable[Any], name: str) -> None:

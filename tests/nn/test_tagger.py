@@ -149,9 +149,9 @@ def test_vectors_of_another_width(tmp_path):
     ("given", "message"),
     [
         ("the king", "`sentences` must be a list of strings, got the string 'the king'"),
-        (["the", "king"], "`each of sentences` must be a list of strings, got the string 'the'"),
+        (["the", "king"], "each of `sentences` must be a list of tokens, got the string 'the': cut it into tokens"),
         ((line for line in [["the"]]), "`sentences` must be a list, got a generator"),
-        ([["the", 3]], "`each of sentences` must be strings, found int 3"),
+        ([["the", 3]], r"`sentences\[0\]` must be strings, found int 3"),
         ([7], "`sentences` must be lists of strings, found int 7"),
     ],
 )
