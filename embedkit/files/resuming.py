@@ -56,20 +56,32 @@ def find_checkpoint(
 
 
 def check_folder(folder: str | os.PathLike[str] | None, *, resume: bool) -> None:
-    """Refuse, before any work is done, a folder that a run cannot use.
+    """Make the folder of a run, or refuse, before any work is done, one that it cannot use.
+
+    Raises
+    ------
+    ConfigError
+        As `check_asked`.
+    EmbedkitError
+        When the folder cannot be made or written.
+    """
+    check_asked(folder, resume=resume)
+    if folder is not None:
+        make_folder(folder)
+
+
+def check_asked(folder: str | os.PathLike[str] | None, *, resume: bool) -> None:
+    """Refuse a folder that a run would not go on from, or would go on from unasked.
 
     Raises
     ------
     ConfigError
         When `resume` was asked for without a folder, or the folder holds a checkpoint and it was not.
-    EmbedkitError
-        When the folder cannot be made or written.
     """
     if folder is None:
         if resume:
             raise ConfigError("`resume` needs the folder of the checkpoint: give `checkpoint` too")
         return
-    make_folder(folder)
     path = file_in(folder)
     if not resume and is_there(path):
         raise ConfigError(

@@ -16,7 +16,8 @@ from embedkit.rows.composed import compose_word
 from embedkit.rows.norms import row_norms
 from embedkit.rows.protocol import Rows, as_array
 from embedkit.rows.table import EmbeddingTable
-from embedkit.vocabulary.words import WordIndex, Words, find_normalised, normalised, usual_form
+from embedkit.vocabulary.forms import UsualForms
+from embedkit.vocabulary.words import WordIndex, Words, find_normalised
 
 if TYPE_CHECKING:
     from embedkit.rows.subwords import Subwords
@@ -134,11 +135,11 @@ class WordVectors(Exports, metaclass=Answering):
         So n-grams of Hangul that was typed on macOS, which often arrives decomposed, are those that the model learnt.
         """
         row = self.row(word)
-        return self.index_to_key[row] if row >= 0 else normalised(self._form, word)
+        return self.index_to_key[row] if row >= 0 else self._forms.spelt(word)
 
     @cached_property
-    def _form(self) -> str | None:
-        return usual_form(self.index_to_key)
+    def _forms(self) -> UsualForms:
+        return UsualForms(self.index_to_key)
 
     def has_vector(self, word: str) -> bool:
         """Whether a word is in the vocabulary or can be composed from its n-grams."""
@@ -201,7 +202,7 @@ class WordVectors(Exports, metaclass=Answering):
     def _composed(self, word: str) -> np.ndarray | None:
         if self.subwords is None or self.ngram_vectors is None:
             return None
-        return compose_word(self.subwords, normalised(self._form, word), self.ngram_vectors)
+        return compose_word(self.subwords, self._forms.spelt(word), self.ngram_vectors)
 
     def get_vectors(self, words: Iterable[str]) -> np.ndarray:
         """The vectors of several words: float32 (n, vector_size).
@@ -225,7 +226,7 @@ class WordVectors(Exports, metaclass=Answering):
         from embedkit.rows.composing import compose
 
         composed, has_vector = compose(
-            self.subwords, [normalised(self._form, words[i]) for i in unknown], self.ngram_vectors
+            self.subwords, [self._forms.spelt(words[i]) for i in unknown], self.ngram_vectors
         )
         if not has_vector.all():
             bare = words[unknown[int(np.argmin(has_vector))]]

@@ -32,6 +32,7 @@ from embedkit.training.inputs import (
     mention_forms,
     read_corpus,
     refuse_idle,
+    refuse_passes,
     refuse_threads,
 )
 from embedkit.training.options import (
@@ -331,6 +332,7 @@ def train(
         settled = as_stopped(settled, given, checkpoint)
     known = init if continue_from is None else continue_from
     check_still(lock, compass, settled, known=known, cluster=cluster)
+    refuse_passes(settled, checkpoint, log, known)
     run = Run(progress, log, checkpoint, resume, checkpoint_every, known, note, lock, compass)
     if isinstance(vocabulary, (str, os.PathLike)):
         vocabulary = Vocabulary.load(vocabulary)

@@ -232,6 +232,21 @@ def corpus_on_cluster(
     return SpreadCorpus.from_text(engine, sources, vocabulary=vocabulary, progress=progress, **options)
 
 
+def refuse_passes(config: TrainingConfig, checkpoint: Any, log: Any, init: Any) -> None:
+    """Refuse what is for models that are trained in passes, where this one is not.
+
+    Raises
+    ------
+    ConfigError
+    """
+    asked = [name for name, value in (("checkpoint", checkpoint), ("log", log), ("init", init)) if value is not None]
+    if asked and config.model in ("svd", "lsa"):
+        raise ConfigError(
+            f"`{asked[0]}` is not for model {config.model}, which is computed in one go, "
+            "without passes or output vectors; leave it out"
+        )
+
+
 def refuse_threads(config: TrainingConfig, given: dict[str, Any]) -> None:
     """Refuse a number of threads for replicas that the workers of a cluster train with theirs.
 

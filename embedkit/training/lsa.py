@@ -8,7 +8,7 @@ from embedkit.errors import ConfigError
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
-from embedkit.training.svd import refuse_passes, vectors_of
+from embedkit.training.svd import vectors_of
 from embedkit.vocabulary.corpus import Corpus
 
 
@@ -28,7 +28,6 @@ def fit(corpus: Corpus | None, config: TrainingConfig, run: Run) -> KeyedVectors
     KeyedVectors
         float32 (n_words, vector_size); zeros behind the rank of the matrix, where that is smaller.
     """
-    refuse_passes(config, run)
     if corpus is None:
         raise ConfigError("model lsa needs a corpus")
     counts = document_counts(corpus.ids, len(corpus.vocabulary))

@@ -67,7 +67,6 @@ def fit(
     CorpusError
         When nothing is left above zero.
     """
-    refuse_passes(config, run)
     weighting = {None: "inverse", True: "linear", False: "flat"}[config.shrink_windows]
     if corpus is not None:
         corpus = subsample(corpus, config.sample, config.seed)
@@ -119,26 +118,3 @@ def _check_exact(matrix: SparseMatrix, config: TrainingConfig, run: Run) -> None
     seconds = EXACT_SECONDS * n**3
     if seconds > LONG:
         run.say(f"decomposing {n:,} words exactly takes about {seconds:,.0f} s; more `power_iterations` take less")
-
-
-def refuse_passes(config: TrainingConfig, run: Run) -> None:
-    """Refuse what is for models that are trained in passes.
-
-    Raises
-    ------
-    ConfigError
-    """
-    asked = [
-        name
-        for name, given in (
-            ("checkpoint", run.checkpoint),
-            ("log", run.log),
-            ("init", run.init),
-        )
-        if given
-    ]
-    if asked:
-        raise ConfigError(
-            f"`{asked[0]}` is not for model {config.model}, which is computed in one go, "
-            "without passes or output vectors; leave it out"
-        )

@@ -8,8 +8,8 @@ after `DICT_AFTER` look-ups, when it begins to pay. Bytes that are not UTF-8 sur
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice, pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, overload
 
 import numpy as np
@@ -18,7 +18,6 @@ from embedkit.errors import EmbedkitError, FormatError, counted
 
 DICT_AFTER = 2000
 DECODE_BLOCK = 65536
-WORDS_OF_FORM = 10_000
 
 
 def encode(word: str) -> bytes:
@@ -223,27 +222,3 @@ def find_normalised(index: Mapping[str, int], word: str) -> int:
             if row is not None:
                 break
     return -1 if row is None else int(row)
-
-
-def usual_form(words: Iterable[str]) -> str | None:
-    """The form of Unicode, NFC or NFD, that most of those words are in that are in one of the two alone.
-
-    The first `WORDS_OF_FORM` of them say it; None where none are.
-    """
-    composed = decomposed = 0
-    for word in islice(words, WORDS_OF_FORM):
-        if not word.isascii():
-            is_composed, is_decomposed = unicodedata.is_normalized("NFC", word), unicodedata.is_normalized("NFD", word)
-            composed += is_composed and not is_decomposed
-            decomposed += is_decomposed and not is_composed
-    return None if not composed + decomposed else "NFC" if composed >= decomposed else "NFD"
-
-
-def normalised(form: str | None, word: str) -> str:
-    """A word that is in the other form of Unicode, NFC or NFD, in this one; as it is where that is None.
-
-    So is a word in neither form, as many are in Hebrew, Arabic and Devanagari: models have such words as they are.
-    """
-    if form is None or word.isascii() or not unicodedata.is_normalized("NFD" if form == "NFC" else "NFC", word):
-        return word
-    return unicodedata.normalize(form, word)  # type: ignore[arg-type]  # NFC or NFD

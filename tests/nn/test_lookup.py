@@ -81,6 +81,17 @@ def test_tokens_are_the_same_however_they_are_composed(text):
     np.testing.assert_array_equal(composed, decomposed)
 
 
+def test_words_that_vectors_have_in_the_rarer_form_keep_their_ngrams():
+    words = [f"학교{end}" for end in "가는에를도만"] + [unicodedata.normalize("NFD", f"바다{end}") for end in "가는에"]
+    subwords = Subwords("chars", 1, 3, 5000)
+    rows = np.random.default_rng(1).standard_normal((5000, 3)).astype(np.float32)
+    kv = KeyedVectors(words, np.zeros((9, 3), np.float32), subwords=subwords, ngram_vectors=rows)
+    lookup = build_lookup(kv, words * 3, rng=RNG).lookup
+    assert min(np.diff(lookup.bags(words).offsets)[6:]) > 6  # more than those that both forms have
+    asked = [unicodedata.normalize("NFC", word) for word in words]
+    np.testing.assert_array_equal(lookup.bags(asked).rows, lookup.bags(words).rows)
+
+
 def test_many_words_are_hashed_like_few():
     tokens = [f"단어{i}abc" for i in range(2500)]
     for subwords in (Subwords("chars", 2, 4, 1000), Subwords("jamo", bucket=1000)):

@@ -13,7 +13,7 @@ from embedkit.query.neighbours import best, nearest
 from embedkit.rows.composed import ComposedRows, compose_word
 from embedkit.rows.norms import row_norms
 from embedkit.rows.subwords import Subwords
-from embedkit.vocabulary.words import DICT_AFTER, WordIndex, Words, usual_form
+from embedkit.vocabulary.words import DICT_AFTER, WordIndex, Words
 from tests import reference_vectors as reference
 
 WORDS = ["the", "king", "queen", "man", "woman", "서울", "한국", "café", "naïve", "zero"]
@@ -203,13 +203,6 @@ def test_unknown_words_in_neither_form_are_composed_as_they_are_written(word, ot
     np.testing.assert_array_equal(model[word], compose_word(subwords, word, ngrams))
     np.testing.assert_allclose(model.get_vectors([word] * 200)[0], model[word], rtol=1e-6)
     assert model.as_spelt(word) == word
-
-
-def test_words_in_neither_form_do_not_say_which_form_a_models_words_are_in():
-    decomposed = unicodedata.normalize("NFD", "서울")
-    assert usual_form(["\u0958"] * 5) is None
-    assert usual_form([*["\u0958"] * 5, decomposed]) == "NFD"
-    assert usual_form([*["\u0958"] * 5, "서울"]) == "NFC"
 
 
 def test_an_unknown_word_names_close_spellings(model):

@@ -169,6 +169,11 @@ def test_the_plan_of_glove_tells_what_its_counts_take_on_disk(text):
         ("--init", "strange.safetensors", "--dim", 3),
         ("--vocab", "words.tsv", "--min-count", 2),
         ("--vocab", "none.tsv"),
+        ("--model", "svd", "--init", "small.safetensors", "--dim", 3),
+        ("--model", "svd", "--init", "small.safetensors", "--dim", 5),
+        ("--model", "lsa", "--log", "l.jsonl"),
+        ("--model", "svd", "--checkpoint", "state"),
+        ("--resume",),
         ("--subwords", "jamo", "--model", "fasttext", "-o", "model.bin"),
     ],
 )
@@ -180,7 +185,7 @@ def test_dry_run_refuses_what_the_run_would(text, tmp_path, options):
     run, plan = (cli("train", text, *output, *options, *more, "-q", cwd=tmp_path) for more in ((), ("--dry-run",)))
     assert (plan.returncode, plan.stderr) == (run.returncode, run.stderr)
     assert run.returncode in {1, 2}
-    assert not (tmp_path / "model.safetensors").exists()
+    assert not any((tmp_path / name).exists() for name in ("model.safetensors", "l.jsonl", "state"))
 
 
 def test_dry_run_writes_nothing(text, tmp_path):

@@ -107,10 +107,11 @@ def _checked(
     corpus: list[str], output: str | None, format: str | None, config: TrainingConfig, options: dict[str, Any]
 ) -> tuple[Vocabulary | None, KeyedVectors | None]:
     """The vocabulary and the vectors that a run would start from, with what it would refuse before it reads a text."""
+    from embedkit.files.resuming import check_asked
     from embedkit.formats import check_target
     from embedkit.query.storing import load
     from embedkit.training.growing import check_still
-    from embedkit.training.inputs import refuse_idle
+    from embedkit.training.inputs import refuse_idle, refuse_passes, refuse_threads
     from embedkit.training.starting import check_size
     from embedkit.vocabulary import Vocabulary
 
@@ -118,11 +119,15 @@ def _checked(
         check_target(output, format, subwords=config.subwords, vocabulary=options["vocabulary"])
     init = load(options["init"]) if options["init"] is not None else None
     check_still(options["lock"], None, config, known=init, cluster=options["cluster"])
+    refuse_passes(config, options["checkpoint"], options["log"], init)
+    check_asked(options["checkpoint"], resume=options["resume"])
     if init is not None:
         check_size(init, config.vector_size)
     vocabulary = Vocabulary.load(options["vocabulary"]) if options["vocabulary"] else None
     given = {name: value for name, value in options.items() if name not in _SURROUNDINGS and value is not None}
     refuse_idle(corpus, config, given, vocabulary, None, options.get("mmap_above"))
+    if options["cluster"]:
+        refuse_threads(config, given)
     return vocabulary, init
 
 

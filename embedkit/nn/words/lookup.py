@@ -25,7 +25,8 @@ from embedkit.kernels import thresholds
 from embedkit.nn.layers.bag import Bags
 from embedkit.nn.words.tokens import warn_unknown
 from embedkit.rows.subwords import Subwords
-from embedkit.vocabulary.words import WordIndex, Words, find_normalised, normalised, usual_form
+from embedkit.vocabulary.forms import UsualForms
+from embedkit.vocabulary.words import WordIndex, Words, find_normalised
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -64,8 +65,8 @@ class WordLookup:
         self.borrowed: dict[str, int] = {}
 
     @cached_property
-    def _form(self) -> str | None:
-        return usual_form(self.words)
+    def _forms(self) -> UsualForms:
+        return UsualForms(self.words)
 
     @property
     def n_rows(self) -> int:
@@ -98,8 +99,13 @@ class WordLookup:
         own = np.array([self.borrowed.get(token) or self.word_row(token) for token in tokens], np.int64)
         if self.subwords is None:
             return Bags(np.arange(len(tokens) + 1), own)
-        offsets, buckets = bucket_lists(self.subwords, [normalised(self._form, token) for token in tokens])
+        offsets, buckets = bucket_lists(self.subwords, list(map(self._spelt, tokens)))
         return join_bags(own, offsets, self._bucket_rows(buckets))
+
+    def _spelt(self, token: str) -> str:
+        """A token as the words have it, or would have it."""
+        row = find_normalised(self._index, token)
+        return self.words[row] if row >= 0 else self._forms.spelt(token)
 
     def _bucket_rows(self, buckets: np.ndarray) -> np.ndarray:
         """Rows of buckets, −1 for those that have none."""

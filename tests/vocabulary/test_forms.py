@@ -1,0 +1,49 @@
+import unicodedata
+
+import pytest
+
+from embedkit.vocabulary.forms import UsualForms, script
+
+DAGESH, SHADDA, QA = "\u05e9\u05bc\u05b8\u05dc", "\u0645\u0651\u064e\u062f", "\u0958\u092e"
+KOREAN, VIETNAMESE, ARABIC = ["서울", "학교", "나무"], ["tiếng", "việt", "nước", "đất"], ["أحمد", "آمن"]
+
+
+def nfd(word):
+    return unicodedata.normalize("NFD", word)
+
+
+@pytest.mark.parametrize("word", ["나무에서", "tiếngs", "nướcx", "한글LG"])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_words_in_the_other_form_and_in_a_mixture_are_spelt_as_the_vocabulary_has_them(word, form):
+    forms = UsualForms(unicodedata.normalize(form, known) for known in [*KOREAN, *VIETNAMESE])
+    wanted = unicodedata.normalize(form, word)
+    letters = [nfd(letter) if i % 2 else letter for i, letter in enumerate(word)]
+    tone = word.replace("ế", "ê\u0301").replace("ớ", "ơ\u0301")  # as keyboards write it
+    assert {forms.spelt(given) for given in (word, nfd(word), "".join(letters), tone)} == {wanted}
+
+
+@pytest.mark.parametrize("word", [DAGESH, SHADDA, QA])
+@pytest.mark.parametrize("others", [[], KOREAN, list(map(nfd, KOREAN)), [*ARABIC, *VIETNAMESE]])
+def test_scripts_whose_words_are_in_neither_form_are_left_as_written(word, others):
+    forms = UsualForms([word + "\u05d0", word + "\u0628", word + "\u0915", *others])
+    assert forms.spelt(word) == word
+    if others:
+        given = others[0]
+        assert forms.spelt(nfd(given)) == forms.spelt(unicodedata.normalize("NFC", given)) == given
+
+
+def test_slips_in_a_vocabulary_do_not_count():
+    slip = "나" + nfd("무")
+    assert UsualForms([*KOREAN * 40, slip]).spelt("서" + nfd("점")) == "서점"
+    assert UsualForms([*KOREAN, slip]).spelt("서" + nfd("점")) == "서" + nfd("점")
+
+
+def test_words_that_tell_nothing_leave_words_as_they_are():
+    for words in ([], ["king", "queen"], ["слово"]):
+        assert UsualForms(words).spelt(nfd("é")) == nfd("é")
+    assert UsualForms(["서울"]).spelt(nfd("é")) == "é"  # no word of its script: that of the others
+
+
+def test_the_script_is_that_of_the_first_letter_beyond_ascii():
+    found = map(script, ["서울", nfd("서울"), "LG전자", "2학교", nfd("été"), "naïve", DAGESH, "42", ""])
+    assert list(found) == ["HANGUL", "HANGUL", "HANGUL", "HANGUL", "LATIN", "LATIN", "HEBREW", "", ""]
