@@ -14,7 +14,6 @@ from typing import Any
 
 from embedkit.analysis.operations import center as center_all
 from embedkit.cluster.connecting import engine_of
-from embedkit.errors import ConfigError
 from embedkit.progress import ProgressCallback, default_progress
 from embedkit.query.isotropy import learnt_nothing
 from embedkit.query.keyed_vectors import KeyedVectors
@@ -25,6 +24,7 @@ from embedkit.training.inputs import (
     OF_COUNTING,
     Source,
     check_base,
+    check_cluster,
     corpus_on_cluster,
     counted_for_cluster,
     counts_on_cluster,
@@ -33,7 +33,6 @@ from embedkit.training.inputs import (
     read_corpus,
     refuse_idle,
     refuse_passes,
-    refuse_threads,
 )
 from embedkit.training.options import (
     OPTIONS,
@@ -337,14 +336,7 @@ def train(
     if isinstance(vocabulary, (str, os.PathLike)):
         vocabulary = Vocabulary.load(vocabulary)
     refuse_idle(corpus, settled, given, vocabulary, cooccurrences, mmap_above)
-    if cluster is not None:
-        refuse_threads(settled, given)
-    on_workers = settled.model == "glove" and getattr(settled, "replicas", None) is not None
-    if cluster is not None and cooccurrences is not None and not on_workers:
-        raise ConfigError(
-            "`cluster` has nothing to do with `cooccurrences`, where the counts are there already: only model glove "
-            "with `replicas` is trained by its workers then; leave it out"
-        )
+    check_cluster(cluster, settled, given, cooccurrences)
     vectors: KeyedVectors
     idle: frozenset[str]
     read: dict[str, Any]

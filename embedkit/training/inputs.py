@@ -247,15 +247,25 @@ def refuse_passes(config: TrainingConfig, checkpoint: Any, log: Any, init: Any) 
         )
 
 
-def refuse_threads(config: TrainingConfig, given: dict[str, Any]) -> None:
-    """Refuse a number of threads for replicas that the workers of a cluster train with theirs.
+def check_cluster(
+    cluster: Any, config: TrainingConfig, given: dict[str, Any], cooccurrences: Source | None = None
+) -> None:
+    """Refuse what the workers of a cluster have nothing to do with: a number of threads, counts that they do not train.
 
     Raises
     ------
     ConfigError
     """
-    if getattr(config, "replicas", None) is not None and given.get("workers", 1) != 1:
+    if cluster is None:
+        return
+    replicas = getattr(config, "replicas", None)
+    if replicas is not None and given.get("workers", 1) != 1:
         raise ConfigError("`workers` has no effect with `cluster`: each of its workers is one thread; leave it out")
+    if cooccurrences is not None and (config.model != "glove" or replicas is None):
+        raise ConfigError(
+            "`cluster` has nothing to do with `cooccurrences`, where the counts are there already: only model glove "
+            "with `replicas` is trained by its workers then; leave it out"
+        )
 
 
 def _refuse_one(config: TrainingConfig) -> None:

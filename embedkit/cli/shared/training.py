@@ -111,7 +111,7 @@ def _checked(
     from embedkit.formats import check_target
     from embedkit.query.storing import load
     from embedkit.training.growing import check_still
-    from embedkit.training.inputs import refuse_idle, refuse_passes, refuse_threads
+    from embedkit.training.inputs import check_cluster, refuse_idle, refuse_passes
     from embedkit.training.starting import check_size
     from embedkit.vocabulary import Vocabulary
 
@@ -126,8 +126,7 @@ def _checked(
     vocabulary = Vocabulary.load(options["vocabulary"]) if options["vocabulary"] else None
     given = {name: value for name, value in options.items() if name not in _SURROUNDINGS and value is not None}
     refuse_idle(corpus, config, given, vocabulary, None, options.get("mmap_above"))
-    if options["cluster"]:
-        refuse_threads(config, given)
+    check_cluster(options["cluster"], config, given)
     return vocabulary, init
 
 
