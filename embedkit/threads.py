@@ -6,8 +6,8 @@ waits for:
 
 - `ordered_map`: results one after the other in the order of the tasks, some tasks ahead (reading, counting, composing);
 - `run_tasks`: one long list of tasks, with reports and checkpoints in between (Hogwild training);
-- `run_rounds`: rounds of stages with a barrier behind each (GloVe's blocks; replicas, whose threads meet within a stage
-  too);
+- `run_rounds`: rounds of stages with a barrier behind each stage (GloVe's blocks, those of several rounds a stage;
+  replicas, whose threads meet within a stage too);
 - `heard_from`: one call of a native library that takes long and looks at nothing (LAPACK).
 
 The calling thread hands out tasks and takes in results; it computes nothing itself, hears Ctrl-C, and holds no lock

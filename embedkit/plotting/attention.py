@@ -12,7 +12,7 @@ from embedkit.files.atomic import atomic_open
 from embedkit.text.escaping import escape
 
 WRITTEN_UP_TO = 20
-LONGEST = 120  # characters of a title: to break one of thousands into lines takes minutes
+LONGEST = 120  # characters of a title
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
@@ -57,7 +57,7 @@ def draw_attention(
     from embedkit.plotting import canvas
 
     rows, columns = [escape(word) for word in rows], [escape(word) for word in columns]
-    title = escape(title if len(title) <= LONGEST else f"{title[:LONGEST]}…")
+    title = canvas.short_title(title, LONGEST)
     with canvas.style([*rows, *columns, title], say=say) as palette:
         from matplotlib.colors import LinearSegmentedColormap
         from matplotlib.figure import Figure

@@ -7,11 +7,14 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.files.atomic import atomic_path
+from embedkit.plotting.terminal import width_of
+from embedkit.text.escaping import escape
 
 SUFFIXES = (".png", ".svg", ".pdf")
 COLOURS = ("#2a6fbb", "#d1495b", "#3a8a5f", "#8a5fbf", "#c17d11", "#1f8a96", "#a64d79", "#6b7a2a", "#4a5fd0", "#b3541e")
@@ -147,6 +150,16 @@ def style(
     with mpl.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         yield palette
+
+
+def short_title(title: str, longest: int) -> str:
+    """A title escaped, cut where it is wider than so many letters; Hangul counts twice.
+
+    Matplotlib takes minutes to break one of thousands of letters into lines.
+    """
+    title = escape(title)
+    kept = next((n for n, width in enumerate(accumulate(map(width_of, title))) if width > longest), len(title))
+    return title if kept == len(title) else f"{title[:kept].rstrip()}…"
 
 
 def check_target(path: str | os.PathLike[str]) -> None:

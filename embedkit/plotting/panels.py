@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import os
-import textwrap
 from collections.abc import Callable, Sequence
 from itertools import cycle
 from typing import Any
@@ -52,7 +51,7 @@ def draw_panels(
         heights = [max(map(_height, panels[low : low + columns])) for low in range(0, len(panels), columns)]
         figure = Figure(figsize=(8 * columns, sum(heights)), dpi=dpi, layout="constrained")
         grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
-        figure.suptitle(escape(textwrap.shorten(title, 70 * columns, placeholder=" …")), parse_math=False)
+        figure.suptitle(canvas.short_title(title, 70 * columns), parse_math=False)
         for number, panel in enumerate(panels):
             axes = figure.add_subplot(grid[divmod(number, columns)])
             axes.set_title(escape(panel.title), parse_math=False, fontsize=11)

@@ -223,6 +223,9 @@ def test_every_way_of_showing(command, tmp_path, capsys):
 def test_a_long_text_is_shortened_above_a_picture(tmp_path):
     panels.draw_panels(showing.positional(2, 2), tmp_path / "p.svg", title="word " * 80)
     assert (tmp_path / "p.svg").read_text(encoding="utf-8").count("word") <= 14
+    panels.draw_panels(showing.positional(2, 2), tmp_path / "p.svg", title="가나다라" * 80)  # without a blank
+    drawn = (tmp_path / "p.svg").read_text(encoding="utf-8")
+    assert 4 <= drawn.count("가나다라") <= 9 and "…" in drawn
 
 
 @pytest.mark.parametrize("columns", [40, 300])
