@@ -1,6 +1,7 @@
 """Labelled texts, for classification: ``text<TAB>label``, fastText's lines, tables with named columns.
 
 fastText's lines begin with their labels, each with the prefix ``__label__``; further labels may stand among the words.
+They are cut where fastText cuts them, at ASCII white space and NUL: a no-break space is a letter of its word.
 A table is one of `embedkit.text.fields`. Labels behind a tab or in a column may have that prefix too, and are several
 then where each has it. What is wrong with a line is said with its file, its number and what was expected.
 """
@@ -8,6 +9,7 @@ then where each has it. What is wrong with a line is said with its file, its num
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 import warnings
 from collections import Counter
@@ -23,8 +25,14 @@ from embedkit.text.reading import short_name
 from embedkit.text.repeated import tell_repeated
 
 FASTTEXT_LABEL = "__label__"
+_SPACE = re.compile(r"[\0\t-\r ]+")
 Row = tuple[str, str, tuple[str, ...], bool]  # place, text, labels, and whether these had that prefix
 FEW_LABELLED = 20  # below, everything may have a label of its own
+
+
+def fasttext_tokens(line: str) -> list[str]:
+    """The words of a line, labels included, as fastText and the bags of features cut it."""
+    return [token for token in _SPACE.split(line) if token]
 
 
 def check_labels(names: Collection[str], n: int, what: str = "label", expected: str = "text<TAB>label") -> None:
@@ -245,7 +253,7 @@ def _lines(source: Source, encoding_errors: str) -> Iterator[Row]:
     for place, line in numbered_lines(source, encoding_errors):
         text, tab, label = line.rpartition("\t")
         if line.lstrip().startswith(FASTTEXT_LABEL):
-            words = line.split()
+            words = fasttext_tokens(line)
             labels = dict.fromkeys(w.removeprefix(FASTTEXT_LABEL) for w in words if w.startswith(FASTTEXT_LABEL))
             of_fasttext = True
             if "" in labels:
@@ -286,7 +294,7 @@ def _names_columns(line: str) -> tuple[str, str] | None:
 
 def _labels(field: str) -> tuple[tuple[str, ...], bool]:
     """The labels in a field, one unless each has fastText's prefix, and whether each has."""
-    words = field.split()
+    words = fasttext_tokens(field)
     if words and all(word.startswith(FASTTEXT_LABEL) and word != FASTTEXT_LABEL for word in words):
         return tuple(dict.fromkeys(word.removeprefix(FASTTEXT_LABEL) for word in words)), True
     return (field.strip(),), False
@@ -304,4 +312,4 @@ def _table(source: Source, text_column: str, label_column: str, encoding_errors:
     for text, label in columns_of(lines(), (text_column, label_column), lambda: place):
         if text.strip() and not label.strip():
             raise CorpusError(f"{place}: expected a label in the column {label_column!r}, found none")
-        yield place, " ".join(text.split()), *_labels(label)
+        yield place, " ".join(fasttext_tokens(text)), *_labels(label)

@@ -119,6 +119,16 @@ def test_an_option_of_networks_is_named_where_it_chooses_one(folder, capsys, tmp
     assert "note: with --patience a network is trained (--model gru); --model linear has no such option" in found.err
 
 
+def test_a_no_break_space_is_a_letter_in_training_answers_and_explanations(capsys, tmp_path):
+    (tmp_path / "t.txt").write_text("__label__a ten\u00a0miles off\n__label__b ten miles off\n" * 20, encoding="utf-8")
+    run(capsys, "train", tmp_path / "t.txt", "--model", "fasttext", *FAST, "-o", tmp_path / "m.bin")
+    (tmp_path / "new.txt").write_text("ten\u00a0miles off\nten miles off\n", encoding="utf-8")
+    found = run(capsys, "predict", tmp_path / "m.bin", tmp_path / "new.txt", "--explain", "--json").out.splitlines()
+    assert [json.loads(line)["label"] for line in found] == ["a", "b"]
+    words = [[pair["word"] for pair in json.loads(line)["weights"]] for line in found]
+    assert words == [["ten\u00a0miles", "off"], ["ten", "miles", "off"]]
+
+
 def test_words_are_explained_by_leaving_them_out(folder, capsys, tmp_path):
     (tmp_path / "new.txt").write_text("the moving film\n\n", encoding="utf-8")
     found = run(capsys, "predict", folder / "m.bin", tmp_path / "new.txt", "--explain", "--json")

@@ -52,6 +52,16 @@ def test_fasttext_lines_have_their_label_first(tmp_path):
         read_labelled(write(tmp_path, "__label__a __label__b text\n"))
 
 
+def test_lines_are_cut_where_fasttext_cuts_them(tmp_path):
+    lines = "__label__new\u00a0york 10\u00a0km\x0bfar\u3000away\n__label__b one\n"
+    data = read_label_sets(write(tmp_path, lines))
+    assert (data.texts, data.labels) == (["10\u00a0km far\u3000away", "one"], [("new\u00a0york",), ("b",)])
+    columns = read_label_sets(
+        write(tmp_path, 'text,label\n"10\u00a0km\nfar",__label__a\u00a0b __label__c\n'), "text", "label"
+    )
+    assert (columns.texts, columns.labels) == (["10\u00a0km far"], [("a\u00a0b", "c")])
+
+
 @given(st.lists(st.tuples(field, field), min_size=1, max_size=8), st.sampled_from([",", ";"]))
 @settings(max_examples=40, deadline=None)
 def test_labelled_tables_round_trip(tmp_path_factory, rows, delimiter):
@@ -64,7 +74,7 @@ def test_labelled_tables_round_trip(tmp_path_factory, rows, delimiter):
         data = read_label_sets(path, *columns)
         skipped = 0 if columns[0] == "the text" else 1
         assert list(zip(data.texts, data.labels, strict=True))[skipped:] == [
-            (" ".join(text.split()), (label.strip(),)) for text, label in rows
+            (" ".join(filter(None, text.split(" "))), (label.strip(),)) for text, label in rows
         ]
 
 

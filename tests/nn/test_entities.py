@@ -29,8 +29,13 @@ from embedkit.text.tagged import TaggedSentences
 LABELS = {
     "bio": ["O", "B-A", "I-A", "B-B", "I-B"],
     "bioes": ["O", "B-A", "I-A", "E-A", "S-A", "B-B", "E-B"],
+    "bilou": ["O", "B-A", "I-A", "L-A", "U-A", "B-B", "L-B"],
+    "bmes": ["O", "B-A", "M-A", "E-A", "S-A", "B-B", "E-B"],
     "io": ["O", "I-A", "I-B"],
 }
+INSIDE = {"bmes": "M"}
+LAST = {"bioes": "E", "bilou": "L", "bmes": "E"}
+SINGLE = {"bioes": "S", "bilou": "U", "bmes": "S"}
 
 
 def test_spans_by_hand():
@@ -44,11 +49,11 @@ def encoded(found, length, scheme):
     """The tags of some spans that do not overlap."""
     tags = ["O"] * length
     for span in found:
-        inside = ["I"] * (span.end - span.start)
+        inside = [INSIDE.get(scheme, "I")] * (span.end - span.start)
         if scheme != "io":
             inside[0] = "B"
-        if scheme == "bioes":
-            inside[-1] = "E" if len(inside) > 1 else "S"
+        if scheme in LAST:
+            inside[-1] = LAST[scheme] if len(inside) > 1 else SINGLE[scheme]
         tags[span.start : span.end] = [f"{letter}-{span.label}" for letter in inside]
     return tags
 
@@ -68,7 +73,7 @@ def test_spans_come_back_from_every_scheme_and_are_legal(parts):
 
 
 def test_schemes_are_recognised_and_others_refused():
-    assert [recognise(labels) for labels in LABELS.values()] == ["bio", "bioes", "io"]
+    assert [recognise(labels) for labels in LABELS.values()] == list(LABELS)
     assert recognise(["NOUN", "O"]) is None and recognise(["O"]) is None and recognise(["B", "I", "O"]) is None
     with pytest.raises(CorpusError, match="expected O or B-TYPE, I-TYPE under `scheme` bio, found the tag 'S-A'"):
         check_scheme(["O", "S-A"], "bio")

@@ -169,6 +169,7 @@ def _pairs(names: list[str], found: Predictions) -> Iterator[list[tuple[str, flo
 def explain_lines(classifier: BagClassifier, files: tuple[str, ...], as_json: bool, quiet: bool) -> int:
     """label<TAB>probability<TAB>weights of each line; returns the exit status."""
     from embedkit.nn.models.explaining import word_weights
+    from embedkit.text.labelled import fasttext_tokens
 
     number = 0
     unknown = Unknown(GUESSES, quiet)
@@ -180,7 +181,7 @@ def explain_lines(classifier: BagClassifier, files: tuple[str, ...], as_json: bo
                     tell_unanswered(number, line, "", quiet)
                     results.row(None, None, None)
                     continue
-                words = line.split()
+                words = fasttext_tokens(line)
                 found = classifier.predict([line])
                 unknown.count(found.known)
                 best, probability = int(found.labels[0, 0]), float(found.probabilities[0, 0])

@@ -3,6 +3,7 @@
 =========  ========================================================================================================
 ``bio``    ``B-`` begins an entity, ``I-`` goes on in it, ``O`` is outside (IOB2; Ramshaw and Marcus 1995)
 ``bioes``  besides, ``E-`` ends an entity of several tokens and ``S-`` is one of a single token (Ratinov and Roth 2009)
+``bilou``  the same with ``L-`` for the last token and ``U-`` for a single one; ``bmes`` with ``M-`` in the middle
 ``io``     ``I-`` inside, ``O`` outside; neighbours of one type are one entity
 =========  ========================================================================================================
 """
@@ -19,7 +20,9 @@ import numpy as np
 from embedkit.errors import CorpusError
 from embedkit.nn.learning.metrics import LabelScore, f1_of
 
-SCHEMES = {"bio": "BI", "bioes": "BIES", "io": "I"}
+# From few letters to many: tags are of the first that has all of theirs.
+SCHEMES = {"io": "I", "bio": "BI", "bioes": "BIES", "bilou": "BILU", "bmes": "BMES"}
+_OPEN, _LAST, _SINGLE = "BIM", "EL", "SU"  # what may go on, ends several tokens, is one token
 
 
 class Span(NamedTuple):
@@ -51,9 +54,9 @@ def recognise(tags: Iterable[str]) -> str | None:
     """The scheme that a set of tags is of, None for other tags."""
     found = set(tags)
     prefixes = {split_tag(tag)[0] for tag in found if tag != "O"}
-    if not prefixes or not all("-" in tag for tag in found if tag != "O") or not prefixes <= set("BIES"):
+    if not prefixes or not all("-" in tag for tag in found if tag != "O"):
         return None
-    return "bioes" if prefixes & set("ES") else "bio" if "B" in prefixes else "io"
+    return next((scheme for scheme, letters in SCHEMES.items() if prefixes <= set(letters)), None)
 
 
 def check_scheme(tags: Iterable[str], scheme: str) -> None:
@@ -75,10 +78,10 @@ def may_follow(before: str, tag: str, scheme: str) -> bool:
     if scheme == "io":
         return True
     (past, past_kind), (prefix, kind) = split_tag(before), split_tag(tag)
-    is_open = past in ("B", "I")  # an entity that may go on
-    if prefix in ("I", "E"):
+    is_open = past in tuple(_OPEN)
+    if prefix in tuple(_OPEN[1:] + _LAST):
         return is_open and past_kind == kind
-    return not (scheme == "bioes" and is_open)
+    return scheme == "bio" or not is_open
 
 
 def legal(labels: Sequence[str], scheme: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -109,13 +112,14 @@ def check_legal(sentences: Sequence[Sequence[str]], places: Sequence[str], schem
 def spans(tags: Sequence[str]) -> list[Span]:
     """The entities in the tags of a sentence, whatever their scheme, illegal tags read as conlleval does.
 
-    A new entity begins at ``B-`` and ``S-``, where the type changes, and after ``E-`` or ``S-``.
+    A new entity begins at ``B-`` and where the type changes, at and after one of a single token, and after a last one.
     """
     found: list[Span] = []
     start, past, past_kind = -1, "O", ""
     for i, tag in enumerate([*tags, "O"]):
         prefix, kind = split_tag(tag)
-        ends = start >= 0 and (prefix in ("B", "S", "O") or past in ("E", "S") or kind != past_kind)
+        begins = prefix in ("B", "O", *_SINGLE)
+        ends = start >= 0 and (begins or past in tuple(_LAST + _SINGLE) or kind != past_kind)
         if ends:
             found.append(Span(start, i, past_kind))
         if prefix != "O" and (start < 0 or ends):

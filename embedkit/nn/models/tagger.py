@@ -63,7 +63,7 @@ class TaggerConfig:
         On the words' vectors, between layers and before the output.
     frozen : bool
         Keep the pretrained vectors as they are.
-    scheme : {"bio", "bioes", "io"}, optional
+    scheme : {"io", "bio", "bioes", "bilou", "bmes"}, optional
         Of tags that mark entities: tags that it does not allow after each other never are.
     wide : bool
         A linear model of the words' characters and neighbours beside the network; only with `output` crf.
