@@ -77,8 +77,9 @@ class _TextVectors(TransformerMixin, BaseEstimator):
         """Learn from texts what the method needs; `cutting` is the tokenizer and whether it lower-cases."""
         parameters = self.get_params(deep=False)
         options = SentenceOptions.create(**{name: parameters[name] for name in ("method", "smoothing", "components")})
-        check_several(parameters["stop_words"] or (), "stop_words")
-        stop_words = tuple(parameters["stop_words"] or ())
+        given = () if parameters["stop_words"] is None else parameters["stop_words"]
+        check_several(given, "stop_words")
+        stop_words = tuple(given)
         self.sentence_model_, encoder = learn(model, [lines], options, stop_words, cutting)
         self._encoder = SentenceEncoder(model, self.sentence_model_, encoder.rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ def count_tokens(lines: Lines, min_count: int = 1) -> tuple[list[bytes], np.ndar
 def suited_lengths(texts: Sequence[str | bytes]) -> tuple[int, int]:
     """(min_n, max_n) of the n-grams of characters that suit the script: 1–5 for Hangul, whose syllables are dense, 3–6
     for letters."""
-    words, counts, _ = count_tokens(Lines(texts[:20_000]))
+    words, counts, _ = count_tokens(Lines(list(islice(texts, 20_000))))
     found = {decode_word(word): n for word, n in zip(words, counts.tolist(), strict=True) if word != SENTENCE_END}
     lengths = default_lengths(list(found), list(found.values()))
     return (1, 5) if lengths == SYLLABLE_LENGTHS else (3, 6)

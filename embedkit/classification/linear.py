@@ -106,6 +106,7 @@ def train_linear(
     check_texts(texts)
     options = chosen_options(options or LinearOptions(), texts)
     check_label_sets(texts, labels, options.min_count_label)
+    texts, labels = list(texts), list(labels)  # a column would be asked by its index
     watch = Watch(progress)
     if valid is not None:
         return _fit_by(valid, (texts, labels), options, watch, finish)

@@ -17,7 +17,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from itertools import chain
 
-from embedkit.errors import ConfigError, CorpusError, check_aligned, check_strings, few_names
+from embedkit.errors import (
+    ConfigError,
+    CorpusError,
+    check_aligned,
+    check_lasting,
+    check_strings,
+    check_texts,
+    few_names,
+)
 from embedkit.text.fields import columns_of
 from embedkit.text.headers import LABEL_NAMES, TEXT_LABEL, TEXT_NAMES, is_short, looks_like_header
 from embedkit.text.lines import Source, numbered_lines, shortened
@@ -94,6 +102,7 @@ def check_sets(texts: Sized, labels: Sequence[Sequence[str]], names: tuple[str, 
     ------
     ConfigError
     """
+    check_lasting(labels, names[1])
     check_aligned(texts, labels, names)
     string = next((each for each in labels if isinstance(each, str | bytes)), None)
     if string is not None:
@@ -108,6 +117,7 @@ class LabelledTexts:
     Attributes
     ----------
     texts, labels : list of str
+        Given as any sequence, such as an array or a column.
     places : list of str
         ``"FILE, line N"`` of each, for messages.
     empty : list of str
@@ -123,7 +133,10 @@ class LabelledTexts:
     headers: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        check_texts(self.texts)
+        check_texts(self.labels, "labels")
         check_aligned(self.texts, self.labels)
+        self.texts, self.labels = list(self.texts), list(self.labels)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -140,7 +153,9 @@ class LabelledSets:
     headers: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        check_aligned(self.texts, self.labels)
+        check_texts(self.texts)
+        check_sets(self.texts, self.labels)
+        self.texts, self.labels = list(self.texts), list(self.labels)
 
     def __len__(self) -> int:
         return len(self.texts)

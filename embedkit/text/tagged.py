@@ -34,6 +34,7 @@ class TaggedSentences:
     Attributes
     ----------
     sentences, tags : list of list of str
+        Given as any sequences, such as arrays or columns.
     places : list of str
         ``"FILE, line N"`` where each begins, for messages.
     headers : list of str
@@ -51,6 +52,7 @@ class TaggedSentences:
         check_aligned(self.sentences, self.tags, ("sentences", "tags"))
         for sentence, tags in zip(self.sentences, self.tags, strict=True):
             check_aligned(sentence, tags, ("sentences", "tags"))
+        self.sentences, self.tags = list(map(list, self.sentences)), list(map(list, self.tags))
 
     def __len__(self) -> int:
         return len(self.sentences)

@@ -181,9 +181,7 @@ def test_nothing_acts_on_a_terminal_and_no_row_is_forged(name, folder, run, monk
             assert not RAW.search(out + err), arguments
             out.encode("utf-8")  # no raw bytes
             records = [json.loads(line) for line in out.split("\n")[:-1]]
-            answers = [
-                record for record in records if not (isinstance(record, dict) and {*record} == {"query", "error"})
-            ]
+            answers = [record for record in records if not (isinstance(record, dict) and "error" in record)]
             if not before:  # what a file was written with is a record of --json alone
                 answers = [record for record in answers if "file" not in record]
             assert bool(answers) == bool(before)

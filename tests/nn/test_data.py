@@ -8,9 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from embedkit.classification.linear import train_linear
+from embedkit.classification.options import LinearOptions
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.nn.learning.batches import bucketed_batches, hold_out, hold_out_groups, label_set, padded
-from embedkit.text.labelled import LabelledTexts, read_label_sets, read_labelled
+from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models.language_config import LanguageModelConfig
+from embedkit.nn.models.language_training import train_language_model
+from embedkit.nn.models.seq2seq_training import Pairs
+from embedkit.text.labelled import LabelledSets, LabelledTexts, read_label_sets, read_labelled
 from embedkit.text.tagged import TaggedSentences, read_tagged
 
 field = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).filter(
@@ -284,3 +290,49 @@ def test_lists_that_do_not_line_up_are_refused():
     for fraction in (0.0, 1.0, 1.5, float("nan")):
         with pytest.raises(ConfigError, match="`valid_fraction` must be a share between 0 and 1"):
             hold_out(10, fraction, np.random.default_rng(0))
+
+
+class Column:
+    """A column of a table, as pandas has them: asked by its index, in the order of its rows otherwise."""
+
+    def __init__(self, values):
+        self.values = list(values)
+
+    def __iter__(self):
+        return iter(self.values)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __bool__(self):
+        raise ValueError("the truth value of a column is ambiguous")
+
+    def __getitem__(self, index):
+        return self.values[::-1][index]
+
+
+def test_columns_are_read_by_their_rows_and_generators_refused():
+    texts, labels = ["one a", "one b"] * 125, ["x", "y"] * 125
+    columns = LabelledTexts(Column(texts), Column(labels))
+    assert (columns.texts, columns.labels) == (texts, labels)
+    sets = [[label] for label in labels]
+    assert LabelledSets(Column(texts), Column(sets)).labels == sets
+    tagged = TaggedSentences(Column(map(str.split, texts)), Column([label, label] for label in labels))
+    assert tagged.sentences[0] == ["one", "a"] and tagged.tags[0] == ["x", "x"]
+    assert Pairs(Column(texts), Column(labels)).targets == labels
+    fits = [train_linear(given, sets, LinearOptions(workers=1)) for given in (texts, Column(texts))]
+    assert [fit.accuracy for fit in fits] == [1.0, 1.0]
+    options = TrainingOptions(epochs=1)
+    config = LanguageModelConfig("rnn", hidden_size=4)
+    for valid in (texts, Column(texts)):
+        _, history = train_language_model(texts, config=config, options=options, valid=valid, vector_size=4)
+        assert history.best_score > 1
+    for kind in (LabelledTexts, LabelledSets, Pairs):
+        with pytest.raises(ConfigError, match="must be a list, got a generator: make a list of it"):
+            kind((text for text in texts), labels)
+        with pytest.raises(ConfigError, match="must be as many, got 2 and 1"):
+            kind(["a", "b"], [["x"]] if kind is LabelledSets else ["x"])
+    with pytest.raises(ConfigError, match="`labels` must be a list, got a generator"):
+        train_linear(texts, (each for each in sets))
+    with pytest.raises(ConfigError, match="`valid` must be a list, got a generator"):
+        train_language_model(texts, valid=(text for text in texts))

@@ -175,7 +175,7 @@ def test_perplexity_is_what_the_probabilities_say():
     text = list("abcab")
     total = 0.0
     for i in range(len(text) + 1):
-        p = softmax_with_mask(model, text[:i])
+        p = softmax_by_hand(model, text[:i])
         total += np.log(p[model.table.encode(text)[i] if i < len(text) else END_ID])
     score = perplexity(model, [model.table.encode(text)])
     assert score.n_predicted == 6
@@ -199,7 +199,7 @@ def test_known_perplexity_leaves_unknown_words_out():
     model = make("gru", context=2, dtype=np.float32)
     tokens = ["a", "zzz", "b", "yyy"]
     ids = model.table.encode(tokens)
-    p = [softmax_with_mask(model, ["a", "<unk>", "b", "<unk>"][:i]) for i in range(5)]
+    p = [softmax_by_hand(model, ["a", "<unk>", "b", "<unk>"][:i]) for i in range(5)]
     logs = np.log([row[wanted] for row, wanted in zip(p, [*ids, END_ID], strict=True)])
     found = perplexity(model, [ids])
     assert (found.n_unknown, found.n_predicted) == (2, 5)
@@ -242,12 +242,13 @@ def test_hapaxes_are_hidden_only_where_nothing_else_is_unknown():
     assert words_seen_once([np.array([0, 5])], 6) is None
 
 
-def softmax_with_mask(model, tokens):
-    """Probabilities of all tokens, ``<mask>`` included, from the whole beginning at once."""
+def softmax_by_hand(model, tokens):
+    """Probabilities of all tokens but ``<mask>``, from the whole beginning at once."""
     ids = np.concatenate([[END_ID], model.table.encode(tokens)])
     hidden, _ = model._hidden("stack", ids[None], np.ones((1, len(ids)), bool))
-    logits = model.output.forward(hidden[0, -1])[0].astype(np.float64)
-    return np.exp(logits) / np.exp(logits).sum()
+    powers = np.exp(model.output.forward(hidden[0, -1])[0].astype(np.float64))
+    powers[MASK_ID] = 0
+    return powers / powers.sum()
 
 
 def test_elmo_vectors_see_both_sides_and_combine_layers():
@@ -273,6 +274,23 @@ def test_generation_is_cold_or_drawn_among_the_likeliest():
     hot = {tuple(model.generate(["a"], max_tokens=5, temperature=5.0, rng=np.random.default_rng(s))) for s in range(8)}
     assert len(hot) > 4
     assert not {"<unk>", "<mask>"} & {token for text in hot for token in text}
+
+
+@pytest.mark.parametrize("kind", ["lstm", "masked"])
+def test_what_never_stands_in_a_text_has_no_share_of_what_is_measured(kind):
+    model = make(kind, dtype=np.float32)
+    model.output.parameters["bias"][MASK_ID] = 9.0
+    texts = [model.table.encode(list(text)) for text in ("abc", "<mask>", "b<mask>a")]
+    assert MASK_ID not in model.table.encode(["<mask>", "a"])
+    before = model.score(texts, np.random.default_rng(0))
+    model.output.parameters["bias"][MASK_ID] = -9.0
+    np.testing.assert_allclose(model.score(texts, np.random.default_rng(0)), before, rtol=1e-5)
+    if kind == "lstm":
+        p = [
+            model.next_probabilities(list(beginning))[i] for beginning, i in zip(("", "a", "ab"), texts[0], strict=True)
+        ]
+        end = model.next_probabilities(list("abc"))[END_ID]
+        assert np.log([*p, end]).sum() == pytest.approx(before[0, 0], rel=1e-5)
 
 
 def test_token_table():

@@ -168,10 +168,13 @@ class Results:
         elif not self._terminal:
             print_line("")
 
-    def refused(self, query: str, message: str) -> None:
-        """A record with ``error`` for a line that has no answer; JSON only, the others read standard error."""
+    def refused(self, line: str, message: str) -> None:
+        """A record with ``error`` for a line that has no answer; JSON only, the others read standard error.
+
+        The line is a ``text`` where it is one in the records of answers, else a ``query``.
+        """
         if self.as_json:
-            print_json({"query": query, "error": message})
+            print_json({"text" if self.columns[0] == "text" else "query": line, "error": message})
 
     def flush(self) -> None:
         """Print what has gathered now, so that somebody who types queries sees each answer at once."""

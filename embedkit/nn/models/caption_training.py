@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
-from embedkit.errors import CorpusError, counted
+from embedkit.errors import CorpusError, check_texts, counted
 from embedkit.nn.layers.parameters import Array, Gradients
 from embedkit.nn.learning.batches import bucketed_batches, hold_out_groups
 from embedkit.nn.learning.identity import Identity
@@ -65,6 +65,7 @@ def train_captioner(
         When vectors are to be frozen and there are none.
     """
     options = options or CAPTION_TRAINING
+    check_texts(captions, "captions")
     config = replace(config or CaptionConfig(), regions=features.ndim == 3)
     if features.ndim not in (2, 3) or len(features) != len(captions) or len(captions) < 2 or not features.size:
         raise CorpusError(

@@ -150,7 +150,7 @@ def _inside(path: Path, text: str, features: Array | None) -> Inside:
 def _language_model(path: Path, text: str) -> Inside:
     from embedkit.nn.models.language_model import LanguageModel
     from embedkit.nn.models.masking import GAPS, cut_with_gap
-    from embedkit.nn.words.token_table import END, MASK
+    from embedkit.nn.words.token_table import END, MASK_ID
 
     model = LanguageModel.load(path)
     both = model.config.model == "masked"  # reads both ways, what stands in a gap too
@@ -158,7 +158,9 @@ def _language_model(path: Path, text: str) -> Inside:
     if not words:
         raise ConfigError(EMPTY)
     tokens = [END, *words, *([END] if both else [])]
-    ids = model.table.encode([MASK if both and token in GAPS else token for token in tokens])[None]
+    ids = model.table.encode(tokens)[None]
+    if both:
+        ids[0, [i for i, token in enumerate(tokens) if token in GAPS]] = MASK_ID
     stack = next(iter(model.stacks.values()))
     cache = stack.forward(model.embed(ids)[0], np.ones(ids.shape, bool))[1]
     return Inside(model.config.model).add(cache, tokens, masked="" if both else LATER)

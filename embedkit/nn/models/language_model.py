@@ -39,7 +39,7 @@ from embedkit.nn.layers.stacks import RecurrentStack, StackState, TransformerSta
 from embedkit.nn.learning.batches import padded
 from embedkit.nn.models.language_config import LANGUAGE_MODELS, LanguageModelConfig
 from embedkit.nn.models.loading import Recipe, in_use, open_model
-from embedkit.nn.models.masking import GAPS, hide_some_words
+from embedkit.nn.models.masking import GAPS, hide_some_words, without_mask
 from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
 from embedkit.nn.words.tokens import TokenizerSettings
 
@@ -151,7 +151,7 @@ class LanguageModel:
                 hidden, state = self._hidden(name, ids[:, part], mask[:, part], state)
                 wanted = targets[:, part]
                 guessed = wanted >= 0
-                log_p = log_softmax(self.output.forward(hidden[guessed])[0])
+                log_p = log_softmax(without_mask(self.output.forward(hidden[guessed])[0]))
                 found = log_p[np.arange(len(log_p)), wanted[guessed]].astype(np.float64)
                 unknown = wanted[guessed] == UNKNOWN_ID
                 of_text = np.nonzero(guessed)[0]
@@ -289,8 +289,7 @@ class LanguageModel:
         x, _ = self.embed(ids[None])
         outputs, cache = stack.forward(x, np.ones((1, len(ids)), bool), state)
         logits, _ = self.output.forward(outputs[-1][0, -1])
-        logits[MASK_ID] = -np.inf
-        return softmax(logits), cache.after(self.config.context)
+        return softmax(without_mask(logits)), cache.after(self.config.context)
 
     def _need_next_word(self, what: str) -> None:
         if self.config.model == "masked":

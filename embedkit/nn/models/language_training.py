@@ -104,12 +104,16 @@ def train_language_model(
     """
     config, options = config or LanguageModelConfig(), options or LANGUAGE_TRAINING
     check_texts(lines, "lines")
+    if valid is not None:
+        check_texts(valid, "valid")
     check_frozen(vectors is not None, frozen, unfreeze_after, options.epochs)
     settings = chosen_settings(tokenizer, vectors)
     rng = np.random.default_rng(options.seed)
     cut = token_cutter(settings)
     texts = joined_lines([tokens for line in lines if (tokens := cut(line))], config.block)
-    held_texts = joined_lines([tokens for line in valid or () if (tokens := cut(line))], config.block)
+    held_texts = joined_lines(
+        [tokens for line in (() if valid is None else valid) if (tokens := cut(line))], config.block
+    )
     if len(texts) < 2:
         raise CorpusError(f"expected at least two lines with words to train on, found {len(texts)}")
     if valid is not None and not held_texts:

@@ -44,3 +44,9 @@ def hide_some_words(ids: Array, mask: Array, n_tokens: int, rng: np.random.Gener
     changed = chosen & (how >= HIDDEN_SHARE) & (how < HIDDEN_SHARE + CHANGED_SHARE)
     shown = np.where(changed, rng.integers(len(SPECIALS), n_tokens, ids.shape), shown)
     return shown, np.where(chosen, ids, -1)
+
+
+def without_mask(logits: Array) -> Array:
+    """The scores of what may stand in a text, float (..., n_tokens), changed in place: ``<mask>`` never does."""
+    logits[..., MASK_ID] = -np.inf
+    return logits

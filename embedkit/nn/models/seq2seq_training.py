@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import numpy as np
 
-from embedkit.errors import CorpusError
+from embedkit.errors import CorpusError, check_aligned, check_texts
 from embedkit.nn.layers.parameters import Array, Gradients
 from embedkit.nn.learning.batches import bucketed_batches, hold_out
 from embedkit.nn.learning.bleu import bleu
@@ -40,6 +40,12 @@ class Pairs:
     targets: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        check_texts(self.sources, "sources")
+        check_texts(self.targets, "targets")
+        check_aligned(self.sources, self.targets, ("sources", "targets"))
+        self.sources, self.targets = list(self.sources), list(self.targets)
 
 
 class Translated(NamedTuple):

@@ -34,6 +34,7 @@ class TokenTable:
     def __init__(self, words: Sequence[str]) -> None:
         self.tokens = [*SPECIALS, *words]
         self._index = {token: i for i, token in enumerate(self.tokens)}
+        del self._index[MASK]  # no text says what is hidden
 
     @classmethod
     def from_texts(cls, texts: Iterable[Sequence[str]], min_count: int = 1, max_vocab: int | None = None) -> TokenTable:
