@@ -25,16 +25,8 @@ from embedkit.nn.models.language_training import (
     train_language_model,
     words_seen_once,
 )
-from embedkit.nn.words.token_table import (
-    END_ID,
-    MASK_ID,
-    SPECIALS,
-    UNKNOWN_ID,
-    TokenTable,
-    join_tokens,
-    part_cutter,
-    token_cutter,
-)
+from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, UNKNOWN_ID, TokenTable
+from embedkit.text.tokens import join_tokens, part_cutter, token_cutter
 from tests.nn.gradients import check_gradients
 
 # A cycle 0 1 ... 6 0 1 ... from a random start: everything but the start and the end can be known.

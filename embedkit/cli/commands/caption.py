@@ -118,7 +118,7 @@ def evaluate(model: str, features: str, captions: str, as_json: bool, quiet: boo
             f"expected a caption for each row of features, found {len(texts)} for {counted(len(rows), 'row')}"
         )
     check_captions(texts)
-    from embedkit.nn.words.token_table import token_cutter
+    from embedkit.text.tokens import token_cutter
 
     cut = token_cutter(captioner.tokenizer)
     references: dict[bytes, list[list[str]]] = {}
@@ -145,7 +145,8 @@ def evaluate(model: str, features: str, captions: str, as_json: bool, quiet: boo
 @quiet_option
 def predict(model: str, features: str, attention_plot: str | None, as_json: bool, quiet: bool, **options: Any) -> None:
     """A caption for each row of FEATURES: caption<TAB>score."""
-    from embedkit.nn.words.token_table import END, join_tokens
+    from embedkit.nn.words.token_table import END
+    from embedkit.text.tokens import join_tokens
 
     check_heat_map(attention_plot)
     captioner, search = Captioner.load(model), take_search(options)

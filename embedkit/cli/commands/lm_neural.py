@@ -52,9 +52,8 @@ from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.models.language_training import LANGUAGE_TRAINING
 from embedkit.nn.models.masking import cut_with_gap
-from embedkit.nn.words.token_table import of_chars, part_cutter
-from embedkit.nn.words.tokens import TokenizerSettings
 from embedkit.text.reading import short_name
+from embedkit.text.tokens import TokenizerSettings, of_chars, part_cutter
 
 _DEFAULT = LanguageModelConfig()
 

@@ -21,7 +21,7 @@ from embedkit.errors import ConfigError
 from embedkit.text.lines import Piped, plain_lines
 
 if TYPE_CHECKING:
-    from embedkit.nn.words.tokens import TokenizerSettings
+    from embedkit.text.tokens import TokenizerSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 CHUNK = 1 << 16

@@ -16,9 +16,10 @@ from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions, check_frozen
 from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner, check_captions, check_finite_rows
-from embedkit.nn.words.token_table import TokenTable, token_cutter
-from embedkit.nn.words.tokens import TokenizerSettings, chosen_settings
+from embedkit.nn.words.token_table import TokenTable
+from embedkit.nn.words.tokens import chosen_settings
 from embedkit.progress import ProgressCallback
+from embedkit.text.tokens import TokenizerSettings, token_cutter
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors

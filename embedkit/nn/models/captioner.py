@@ -27,8 +27,8 @@ from embedkit.nn.learning.batches import padded
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.decoding import Decoded, Search
 from embedkit.nn.models.loading import Recipe, check_sizes, open_model
-from embedkit.nn.words.token_table import END, END_ID, MASK_ID, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
-from embedkit.nn.words.tokens import TokenizerSettings
+from embedkit.nn.words.token_table import END, END_ID, MASK_ID, UNKNOWN_ID, TokenTable
+from embedkit.text.tokens import TokenizerSettings, join_tokens, token_cutter
 
 KIND = "lstm"
 CAPTION_TRAINING = TrainingOptions(epochs=20, batch_size=32, learning_rate=2e-3, clip=1.0, patience=3)

@@ -23,8 +23,9 @@ from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.building import build
 from embedkit.nn.models.explaining import word_weights
 from embedkit.nn.models.loading import check_sizes, in_use, open_model
-from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer
+from embedkit.nn.words.tokens import TokenTypes
 from embedkit.nn.words.word_input import TypeRows, WordInput, WordInputCache
+from embedkit.text.tokens import TokenizerSettings, text_tokenizer
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors

@@ -23,10 +23,11 @@ from embedkit.nn.learning.metrics import NO_ANSWER, Scores, score_labels, with_u
 from embedkit.nn.learning.options import TrainingOptions, check_frozen
 from embedkit.nn.models.classifier import CLASSIFIER_TRAINING, Classifier, ClassifierConfig
 from embedkit.nn.words.lookup import build_lookup
-from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, chosen_settings, text_tokenizer
+from embedkit.nn.words.tokens import TokenTypes, chosen_settings
 from embedkit.nn.words.word_input import WordInput
 from embedkit.progress import ProgressCallback
 from embedkit.text.labelled import LabelledTexts, check_valid_labels
+from embedkit.text.tokens import TokenizerSettings, text_tokenizer
 
 if TYPE_CHECKING:
     from embedkit.classification.model import BagClassifier

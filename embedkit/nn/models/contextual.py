@@ -21,7 +21,8 @@ from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import OLDER, LanguageModel
 from embedkit.nn.models.loading import Recipe, in_use
 from embedkit.nn.words.token_table import END_ID, UNKNOWN_ID, TokenTable
-from embedkit.nn.words.tokens import TokenizerSettings, warn_unknown
+from embedkit.nn.words.tokens import warn_unknown
+from embedkit.text.tokens import TokenizerSettings
 from embedkit.text.user_dictionary import without_words
 
 

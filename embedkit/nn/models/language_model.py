@@ -40,8 +40,8 @@ from embedkit.nn.learning.batches import padded
 from embedkit.nn.models.language_config import LANGUAGE_MODELS, LanguageModelConfig
 from embedkit.nn.models.loading import Recipe, in_use, open_model
 from embedkit.nn.models.masking import GAPS, hide_some_words, without_mask
-from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
-from embedkit.nn.words.tokens import TokenizerSettings
+from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, UNKNOWN_ID, TokenTable
+from embedkit.text.tokens import TokenizerSettings, join_tokens, token_cutter
 
 OLDER = {"token_layer": False}  # of files that do not say
 

@@ -17,9 +17,10 @@ from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions, check_frozen
 from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import LanguageModel
-from embedkit.nn.words.token_table import END, SPECIALS, UNKNOWN_ID, TokenTable, token_cutter
-from embedkit.nn.words.tokens import TokenizerSettings, chosen_settings
+from embedkit.nn.words.token_table import END, SPECIALS, UNKNOWN_ID, TokenTable
+from embedkit.nn.words.tokens import chosen_settings
 from embedkit.progress import ProgressCallback
+from embedkit.text.tokens import TokenizerSettings, token_cutter
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors

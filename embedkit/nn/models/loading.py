@@ -17,9 +17,9 @@ import numpy as np
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
 from embedkit.files.model_file import ModelFile, load_model
 from embedkit.nn.layers.parameters import Array, Layer, without_prefix
-from embedkit.nn.words.tokens import TokenizerSettings
 from embedkit.nn.words.word_input import WordInput
 from embedkit.text.tokenizers import check_tokenizer
+from embedkit.text.tokens import TokenizerSettings
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors

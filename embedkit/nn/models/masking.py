@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from embedkit.nn.layers.parameters import Array
-from embedkit.nn.words.token_table import END_ID, MASK, MASK_ID, SPECIALS, part_cutter
-from embedkit.nn.words.tokens import TokenizerSettings
+from embedkit.nn.words.token_table import END_ID, MASK, MASK_ID, SPECIALS
+from embedkit.text.tokens import TokenizerSettings, part_cutter
 
 GAPS = ("___", MASK)  # how somebody writes what is to be guessed
 MASKED_SHARE, HIDDEN_SHARE, CHANGED_SHARE = 0.15, 0.8, 0.1

@@ -20,8 +20,8 @@ from embedkit.nn.learning.batches import padded
 from embedkit.nn.models.decoding import Decoded, Search
 from embedkit.nn.models.loading import Recipe, check_sizes, in_use, open_model
 from embedkit.nn.models.translators import ATTENTIONS, DecodedCache, EncodedCache, RecurrentPair, TransformerPair
-from embedkit.nn.words.token_table import END, END_ID, MASK_ID, UNKNOWN_ID, TokenTable, join_tokens, token_cutter
-from embedkit.nn.words.tokens import TokenizerSettings
+from embedkit.nn.words.token_table import END, END_ID, MASK_ID, UNKNOWN_ID, TokenTable
+from embedkit.text.tokens import TokenizerSettings, join_tokens, token_cutter
 
 SEQ2SEQ_MODELS = (*CELLS, "transformer")
 TRANSLATED_TOGETHER = 64

@@ -19,12 +19,13 @@ from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import TrainingOptions, check_frozen
 from embedkit.nn.models.decoding import Search
 from embedkit.nn.models.seq2seq import Seq2Seq, Seq2SeqConfig
-from embedkit.nn.words.token_table import TokenTable, token_cutter
-from embedkit.nn.words.tokens import TokenizerSettings, chosen_settings
+from embedkit.nn.words.token_table import TokenTable
+from embedkit.nn.words.tokens import chosen_settings
 from embedkit.progress import ProgressCallback
 from embedkit.text.headers import SOURCE_TARGET
 from embedkit.text.lines import numbered_lines
 from embedkit.text.reading import short_name
+from embedkit.text.tokens import TokenizerSettings, token_cutter
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors

@@ -30,9 +30,10 @@ from embedkit.nn.models.wide import WideField
 from embedkit.nn.words.groups import WordGroups
 from embedkit.nn.words.pieces import cuts_words, word_pieces
 from embedkit.nn.words.surroundings import WordBags, word_bags
-from embedkit.nn.words.tokens import TokenizerSettings, TokenTypes, text_tokenizer
+from embedkit.nn.words.tokens import TokenTypes
 from embedkit.nn.words.word_input import TypeRows, WordInput, WordInputCache
 from embedkit.text.tokenizers import carrying
+from embedkit.text.tokens import TokenizerSettings, text_tokenizer
 from embedkit.threads import ordered_map, usable_cores
 
 if TYPE_CHECKING:

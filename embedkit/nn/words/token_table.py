@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from embedkit.errors import CorpusError, check_several, counted
-from embedkit.nn.words.tokens import TokenizerSettings, text_tokenizer, warn_unknown
-from embedkit.text.symbols import characters
+from embedkit.nn.words.tokens import warn_unknown
 from embedkit.vocabulary.words import Words
 
 if TYPE_CHECKING:
@@ -111,40 +110,3 @@ class TokenTable:
                 weight[known] = found / max(float(found.std()), 1e-6)
         weight *= np.float32(1.0 / np.sqrt(width))
         return weight
-
-
-def token_cutter(settings: TokenizerSettings) -> Callable[[str], list[str]]:
-    """How a line becomes tokens; with ``chars`` every character is one, a run of white space the one blank."""
-    if of_chars(settings):
-        lower = bool(settings.get("lowercase"))
-        return lambda line: _characters(line.lower() if lower else line)
-    return text_tokenizer(settings)
-
-
-def _characters(line: str) -> list[str]:
-    pieces = [found for piece in line.split() if (found := characters(piece))]
-    return [token for piece in pieces for token in (" ", *piece)][1:]
-
-
-def of_chars(settings: TokenizerSettings) -> bool:
-    """Whether tokens are single characters, of which a blank is one."""
-    return settings.get("tokenizer") == "chars"
-
-
-def part_cutter(settings: TokenizerSettings) -> Callable[[str], list[str]]:
-    """`token_cutter` for a part of a line: with ``chars`` white space at its ends, beside what follows, is a blank."""
-    cut = token_cutter(settings)
-    if not of_chars(settings):
-        return cut
-
-    def cut_part(text: str) -> list[str]:
-        tokens = cut(text)
-        before, after = ([" "] if end.isspace() else [] for end in (text[:1], text[-1:]))
-        return [*before, *tokens, *after] if tokens else []
-
-    return cut_part
-
-
-def join_tokens(tokens: Sequence[str], settings: TokenizerSettings) -> str:
-    """Tokens as a line of text."""
-    return ("" if of_chars(settings) else " ").join(tokens)

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, TypedDict
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from embedkit.errors import counted
-from embedkit.text.tokenizers import carrying, get_tokenizer
+from embedkit.text.tokenizers import carrying
+from embedkit.text.tokens import TokenizerSettings
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
-
-
-class TokenizerSettings(TypedDict, total=False):
-    """How a line becomes tokens, as training configurations and model files say it."""
-
-    tokenizer: str
-    lowercase: bool
 
 
 class TokenTypes:
@@ -45,11 +39,6 @@ class TokenTypes:
     def lengths(self) -> np.ndarray:
         """Tokens of each sentence: int64 (n_sentences,)."""
         return np.array([len(ids) for ids in self.ids], np.int64)
-
-
-def text_tokenizer(settings: TokenizerSettings) -> Callable[[str], list[str]]:
-    """The tokenizer of a training configuration (``tokenizer``, ``lowercase``): a line to its tokens."""
-    return get_tokenizer(settings.get("tokenizer") or "whitespace", bool(settings.get("lowercase"))).tokens
 
 
 def tokenizer_settings(vectors: KeyedVectors | None) -> TokenizerSettings:

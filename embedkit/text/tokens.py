@@ -1,0 +1,58 @@
+"""How a line becomes tokens, and tokens a line: tokenizers by their settings, characters with their blanks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypedDict
+
+from embedkit.text.symbols import characters
+from embedkit.text.tokenizers import get_tokenizer
+
+
+class TokenizerSettings(TypedDict, total=False):
+    """How a line becomes tokens, as training configurations and model files say it."""
+
+    tokenizer: str
+    lowercase: bool
+
+
+def text_tokenizer(settings: TokenizerSettings) -> Callable[[str], list[str]]:
+    """The tokenizer of a training configuration (``tokenizer``, ``lowercase``): a line to its tokens."""
+    return get_tokenizer(settings.get("tokenizer") or "whitespace", bool(settings.get("lowercase"))).tokens
+
+
+def token_cutter(settings: TokenizerSettings) -> Callable[[str], list[str]]:
+    """How a line becomes tokens; with ``chars`` every character is one, a run of white space the one blank."""
+    if of_chars(settings):
+        lower = bool(settings.get("lowercase"))
+        return lambda line: _characters(line.lower() if lower else line)
+    return text_tokenizer(settings)
+
+
+def _characters(line: str) -> list[str]:
+    pieces = [found for piece in line.split() if (found := characters(piece))]
+    return [token for piece in pieces for token in (" ", *piece)][1:]
+
+
+def of_chars(settings: TokenizerSettings) -> bool:
+    """Whether tokens are single characters, of which a blank is one."""
+    return settings.get("tokenizer") == "chars"
+
+
+def part_cutter(settings: TokenizerSettings) -> Callable[[str], list[str]]:
+    """`token_cutter` for a part of a line: with ``chars`` white space at its ends, beside what follows, is a blank."""
+    cut = token_cutter(settings)
+    if not of_chars(settings):
+        return cut
+
+    def cut_part(text: str) -> list[str]:
+        tokens = cut(text)
+        before, after = ([" "] if end.isspace() else [] for end in (text[:1], text[-1:]))
+        return [*before, *tokens, *after] if tokens else []
+
+    return cut_part
+
+
+def join_tokens(tokens: Sequence[str], settings: TokenizerSettings) -> str:
+    """Tokens as a line of text."""
+    return ("" if of_chars(settings) else " ").join(tokens)
