@@ -24,17 +24,18 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from embedkit.counting.drawing import draw
 from embedkit.counting.ngram_counts import Level, check_levels, count_levels, discounts, symbols
 from embedkit.counting.ngram_score import Score
+from embedkit.counting.ngram_text import check_reading
 from embedkit.errors import ConfigError, CorpusError, FormatError, check_several, counted
 from embedkit.files.model_file import load_model, save_model
 from embedkit.progress import ProgressCallback
-from embedkit.text.tokenizers import check_tokenizer
+from embedkit.text.tokens import TokenizerSettings, join_tokens, of_chars, part_cutter, text_tokenizer
 from embedkit.vocabulary.words import Words
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ class NgramModel:
         except FormatError as error:
             raise FormatError(f"{name}: damaged: {error}") from error
         check_levels(name, words, levels)
-        _check_reading(name, config)
+        check_reading(name, config)
         return cls(words, levels, smoothing, float(k), config)
 
     def score(self, corpus: Corpus) -> Score:
@@ -287,9 +288,26 @@ class NgramModel:
             sentence.append(new[-1])
         return new
 
+    @property
+    def blanks(self) -> bool:
+        """Whether its tokens are characters, a blank among them; models of earlier versions have none."""
+        return of_chars(self._settings()) and " " in self.ids
+
+    def cut(self, text: str) -> list[str]:
+        """The tokens of the beginning of a sentence; with `blanks` white space at its end is one."""
+        settings = self._settings()
+        return part_cutter(settings)(text.lstrip()) if self.blanks else text_tokenizer(settings)(text)
+
+    def text_of(self, tokens: Sequence[str]) -> str:
+        """Tokens as text."""
+        return join_tokens(tokens, self._settings()) if self.blanks else " ".join(tokens)
+
     def corpus_options(self) -> dict[str, Any]:
-        """How text for this model is read: keyword arguments of `embedkit.vocabulary.corpus.Corpus.from_text`."""
+        """How text for this model is read: keyword arguments of `embedkit.counting.ngram_text.read_text`."""
         return {name: self.config[name] for name in _CORPUS_OPTIONS if name in self.config}
+
+    def _settings(self) -> TokenizerSettings:
+        return cast(TokenizerSettings, self.config)
 
     def _place(self, ids: Sequence[int]) -> int:
         """Where the n-gram `ids` stands in its level, -1 when it was never seen; 0 for the empty one."""
@@ -370,15 +388,3 @@ class NgramModel:
             possible = self.n_symbols - 1
             return np.where(used, (here + self.k) / (sums + self.k * possible), lower)
         return np.where(used, here / np.maximum(sums, 1.0), lower)
-
-
-def _check_reading(name: str, config: dict[str, Any]) -> None:
-    """Refuse settings of reading that no `embedkit.vocabulary.corpus.Corpus.from_text` takes."""
-    kinds = {"tokenizer": (str,), "lowercase": (bool,), "json_field": (str, type(None)), "encoding_errors": (str,)}
-    for key, kind in kinds.items():
-        if key in config and not isinstance(config[key], kind):
-            raise FormatError(f"{name}: damaged: expected how text is read, found {key} = {str(config[key])[:60]!r}")
-    try:
-        check_tokenizer(config.get("tokenizer", "whitespace"))
-    except ConfigError as error:
-        raise FormatError(f"{name}: damaged: {error}") from None

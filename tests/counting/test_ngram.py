@@ -229,3 +229,45 @@ def test_one_string_is_no_list_of_words():
     for ask, name in ((model.distribution, "context"), (model.generate, "prompt")):
         with pytest.raises(ConfigError, match=f"`{name}` must be a list of strings, got the string 'a b'"):
             ask("a b")
+
+
+def test_models_of_characters_have_blanks(tmp_path):
+    text, model = tmp_path / "text.txt", tmp_path / "lm.safetensors"
+    text.write_text("the  cat \nthe king\n\nthe cat\n", encoding="utf-8")
+    embedkit("lm", "train", text, "-o", model, "--tokenizer", "chars", "--order", 6)
+    ngrams = NgramModel.load(model)
+    assert ngrams.blanks and ngrams.cut(" the ") == ["t", "h", "e", " "]
+    greedy = embedkit("lm", "generate", model, "--prompt", "the c", "--temperature", 0)
+    assert greedy.stdout == "the cat\n"
+    after = {
+        prompt: embedkit("lm", "predict", model, prompt, "--topn", 1).stdout.split("\t")[-2:]
+        for prompt in ("the", "the ", "the k")
+    }
+    assert {prompt: row[0] for prompt, row in after.items()} == {"the": " ", "the ": "c", "the k": "i"}
+    piped = run_here("lm", "predict", model, "--topn", 1, stdin="the \n")
+    assert piped.stdout.split("\t")[-2:] == after["the "]
+    whole = embedkit("lm", "evaluate", model, text).stdout.splitlines()[1].split("\t")
+    assert whole[2] == str(len("the cat") * 2 + len("the king") + 3)
+    lines = embedkit("lm", "evaluate", model, text, "--sentences").stdout.splitlines()
+    assert [line.split("\t")[0] for line in lines[1:]] == ["the cat", "the king", "", "the cat"]
+    assert sum(float(line.split("\t")[3]) for line in lines[1:] if line) == pytest.approx(float(whole[1]), rel=1e-4)
+
+
+def test_models_of_characters_without_blanks_stay_as_they_were(tmp_path):
+    lines = tmp_path / "text.txt"
+    lines.write_text("ab ab\n", encoding="utf-8")
+    encoded = Corpus.from_text([str(lines)], min_count=1, tokenizer="chars")
+    NgramModel.train(encoded, order=2, config={"tokenizer": "chars"}).save(tmp_path / "lm")
+    model = NgramModel.load(tmp_path / "lm")
+    assert not model.blanks and model.cut("a b ") == ["a", "b"] and model.text_of(["a", "b"]) == "a b"
+    assert embedkit("lm", "evaluate", tmp_path / "lm", lines).stdout.splitlines()[1].split("\t")[2] == "5"
+
+
+def test_characters_are_read_in_one_thread_and_a_text_without_any_is_refused(tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("\n \n", encoding="utf-8")
+    train = ("lm", "train", text, "-o", tmp_path / "lm", "--tokenizer", "chars")
+    empty = embedkit(*train, check=False)
+    assert empty.returncode == 1 and str(text.name) in empty.stderr and "no words" in empty.stderr
+    idle = embedkit(*train, "--workers", 2, check=False)
+    assert idle.returncode == 2 and "--workers has no effect" in idle.stderr

@@ -38,7 +38,11 @@ from embedkit.cli.shared.queries import answer_lines, questions
 from embedkit.cli.shared.telling import GUESSES, Unknown
 from embedkit.cli.shared.text_fields import unit_option
 from embedkit.counting.ngram import SMOOTHED_BY_K, SMOOTHINGS, NgramModel
+from embedkit.counting.ngram_text import read_text
 from embedkit.errors import counted
+from embedkit.text.tokens import of_chars
+
+ONE_THREAD = "with characters and the blanks between them, which are read in one thread"
 
 
 @click.command(epilog="Example: embedkit lm train corpus.txt -o lm.safetensors --model ngram --order 3")
@@ -88,8 +92,6 @@ def train(
     quiet: bool,
 ) -> None:
     """Count the n-grams of CORPUS: files, folders or - for standard input, a sentence a line."""
-    from embedkit.vocabulary.corpus import Corpus
-
     if smoothing != SMOOTHED_BY_K:
         refuse(["k"], f"with `smoothing` {smoothing}: it is for {SMOOTHED_BY_K}")
     reading: dict[str, Any] = {
@@ -98,8 +100,10 @@ def train(
         "json_field": json_field,
         "encoding_errors": encoding_errors,
     }
+    if of_chars({"tokenizer": tokenizer}):
+        refuse(["workers"], ONE_THREAD)
     with progress_bar(quiet) as progress:
-        encoded = Corpus.from_text(list(corpus), min_count=1, workers=workers, progress=progress, **reading)
+        encoded = read_text(list(corpus), workers=workers, progress=progress, **reading)
         ngrams = NgramModel.train(
             encoded,
             order=order,
@@ -132,8 +136,6 @@ def evaluate(
     With --sentences, each sentence's probability as well. Words outside the vocabulary are predicted as <unk>; the
     column unknown says how many there were, and known_perplexity leaves them out.
     """
-    from embedkit.vocabulary.corpus import Corpus
-
     ngrams = NgramModel.load(model)
     if sentences:
         from embedkit.text.reading import read_lines, short_name
@@ -141,10 +143,13 @@ def evaluate(
         refuse(["workers"], "with --sentences")
         options = _reading(ngrams)
         lines = read_lines(list(corpus), options.get("json_field"), options["encoding_errors"])
-        print_sentences(lines, short_name(corpus), partial(_tokens, ngrams), partial(_scores, ngrams), as_json)
+        scores = partial(_scores, ngrams)
+        print_sentences(lines, short_name(corpus), partial(_line, ngrams), scores, as_json, ngrams.text_of)
         return
+    if ngrams.blanks:
+        refuse(["workers"], ONE_THREAD)
     with progress_bar(quiet) as progress:
-        encoded = Corpus.from_text(list(corpus), min_count=1, workers=workers, progress=progress, **_reading(ngrams))
+        encoded = read_text(list(corpus), workers=workers, progress=progress, blanks=ngrams.blanks, **_reading(ngrams))
     with Results(FIGURES, as_json, header=True) as results:
         results.row(*figures(ngrams.score(encoded)))
 
@@ -183,13 +188,13 @@ def generate(
     if temperature == 0:
         refuse(("topk", "top_p", "seed"), "with `temperature` 0, which always takes the likeliest")
     ngrams = NgramModel.load(model)
-    start = _tokens(ngrams, prompt)
+    start = ngrams.cut(prompt)
     unknown = Unknown(GUESSES, quiet, "prompt")
     unknown.count_words(start, ngrams.knows)
     rng = np.random.default_rng(seed)
     for _ in range(count):
         new = ngrams.generate(start, max_tokens=max_tokens, temperature=temperature, rng=rng, **shares)
-        text = " ".join([*start, *new])
+        text = ngrams.text_of([*start, *new])
         if as_json:
             print_json({"prompt": prompt, "text": text})
         else:
@@ -217,14 +222,14 @@ def predict(model: str, beginnings: tuple[str, ...], topn: int, as_json: bool, q
 
     def answer(text: str) -> list[tuple[str, float]]:
         tell_gap(text, quiet)
-        tokens = _tokens(ngrams, text)
+        tokens = ngrams.cut(text)
         p = ngrams.distribution(tokens)
         unknown.count_words(beside_gaps(tokens), ngrams.knows)
         return [(special.get(i) or ngrams.words[i], float(p[i])) for i in likeliest(p, topn)]
 
     errors = str(_reading(ngrams)["encoding_errors"])
     columns = ["text", "next", "probability"]
-    status = answer_lines(beginnings, columns, answer, as_json, empty=True, encoding_errors=errors)
+    status = answer_lines(beginnings, columns, answer, as_json, True, not ngrams.blanks, errors)
     unknown.tell()
     return status
 
@@ -235,11 +240,9 @@ def _reading(ngrams: NgramModel) -> dict[str, Any]:
     return {**options, "encoding_errors": encoding_errors(options.get("encoding_errors", "strict"))}
 
 
-def _tokens(ngrams: NgramModel, text: str) -> list[str]:
-    from embedkit.text.tokenizers import get_tokenizer
-
-    options = ngrams.corpus_options()
-    return get_tokenizer(options.get("tokenizer", "whitespace"), options.get("lowercase", False)).tokens(text)
+def _line(ngrams: NgramModel, line: str) -> list[str]:
+    """The tokens of a whole line."""
+    return ngrams.cut(line.strip())
 
 
 def _scores(ngrams: NgramModel, sentences: list[list[str]]) -> Iterable[Any]:

@@ -185,12 +185,9 @@ def markov(model: str, text: str, output: str | None, as_json: bool, quiet: bool
     """The chain of an n-gram model (embedkit lm train --model ngram --order 2) and the probability of TEXT in it."""
     from embedkit.counting.ngram import NgramModel
     from embedkit.nn.models import showing
-    from embedkit.text.tokenizers import get_tokenizer
 
     ngrams = NgramModel.load(model)
-    options = ngrams.corpus_options()
-    cut = get_tokenizer(options.get("tokenizer", "whitespace"), options.get("lowercase", False)).tokens
-    _emit(showing.markov(ngrams, cut(text)), text, output, as_json, quiet)
+    _emit(showing.markov(ngrams, ngrams.cut(text.rstrip())), text, output, as_json, quiet)
 
 
 def _emit(panels: Sequence[Panel], title: str, output: str | None, as_json: bool, quiet: bool) -> None:
