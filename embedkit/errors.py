@@ -5,6 +5,8 @@ The message is one line that says what was expected, what was found and what to 
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any
 
@@ -79,6 +81,19 @@ def few_names(names: Sequence[str], most: int = 8, length: int = 40) -> str:
     shown = [name if len(name) <= length else name[: length - 3] + "..." for name in names[:most]]
     more = f", … ({len(names):,} in all)" if len(names) > most else ""
     return (", ".join(name or "''" for name in shown) or "none") + more
+
+
+def warn_caller(message: str) -> None:
+    """Warn, at the line that called embedkit: how many calls lie between there and here is nobody's business.
+
+    Warns
+    -----
+    UserWarning
+    """
+    frame, level = sys._getframe(), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "embedkit":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
 
 
 def check_several(texts: Iterable[Any], name: str) -> None:

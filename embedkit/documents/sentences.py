@@ -21,7 +21,6 @@ p(w) is taken from the model's counts, or from the text where the model has none
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -29,7 +28,7 @@ import numpy as np
 
 from embedkit.documents.sentence_model import SentenceModel, SentenceOptions, fingerprint
 from embedkit.documents.token_rows import Lines, TokenRows
-from embedkit.errors import ConfigError, CorpusError, counted
+from embedkit.errors import ConfigError, CorpusError, counted, warn_caller
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.rows.norms import row_norms
 from embedkit.text.tokenizers import get_tokenizer
@@ -112,10 +111,9 @@ class SentenceEncoder:
                 f"have {model.vector_size}; use the model that it was learnt with"
             )
         if fitted.fingerprint and rows is None and fitted.fingerprint != fingerprint(model):
-            warnings.warn(
+            warn_caller(
                 "the directions that the model of sentences removes were learnt with other vectors than these; use the "
-                "vectors that it was learnt with, or learn it again",
-                stacklevel=2,
+                "vectors that it was learnt with, or learn it again"
             )
         self.model, self.fitted = model, fitted
         tokenizer = get_tokenizer(fitted.tokenizer, fitted.lowercase)

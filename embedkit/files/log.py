@@ -8,11 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-import warnings
 from pathlib import Path
 from types import TracebackType
 
-from embedkit.errors import EmbedkitError
+from embedkit.errors import EmbedkitError, warn_caller
 from embedkit.files.locations import CHUNK, is_there, open_location, upload
 from embedkit.files.outputs import is_standard_output
 from embedkit.files.temporary import temporary_path
@@ -76,9 +75,7 @@ class LogFile:
 
     def _give_up(self, why: str) -> None:
         self._broken = True
-        warnings.warn(
-            f"the log {shown(self.path)} cannot be written any more ({why}); the run goes on without it", stacklevel=3
-        )
+        warn_caller(f"the log {shown(self.path)} cannot be written any more ({why}); the run goes on without it")
 
     def flush(self) -> None:
         """`write` has done it."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedkit.errors import ConfigError, EmbedkitError, FormatError
+from embedkit.errors import ConfigError, EmbedkitError, FormatError, warn_caller
 from embedkit.files.atomic import atomic_open, check_pair
 from embedkit.files.magic import compression_of
 from embedkit.files.outputs import same_file, spill_folder
@@ -205,13 +205,9 @@ def write(
                 shutil.copyfileobj(source, stream, 1 << 20)
     lost = [] if words_only else losses(table, name)
     if lost:
-        import warnings
-
-        warnings.warn(f"{path}: {name} does not keep {_and(lost)}{_keeping(name)}", stacklevel=2)
+        warn_caller(f"{path}: {name} does not keep {_and(lost)}{_keeping(name)}")
     if table.dropped and not words_only:
-        import warnings
-
-        warnings.warn(f"{path} leaves out {_and(table.dropped)} of the model that it was made from", stacklevel=2)
+        warn_caller(f"{path} leaves out {_and(table.dropped)} of the model that it was made from")
 
 
 def losses(table: EmbeddingTable, format: str) -> list[str]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import codecs
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from embedkit.errors import ConfigError, EmbedkitError, FormatError, counted
+from embedkit.errors import ConfigError, EmbedkitError, FormatError, counted, warn_caller
 from embedkit.files.atomic import atomic_open
 from embedkit.progress import Progress, ProgressCallback
 from embedkit.rows.norms import row_norms
@@ -84,7 +83,7 @@ class Reading:
                 problem.removeprefix(f"{name}, ").removeprefix(f"{name}: ") for problem in self.left_out[:3]
             )
             more = "; …" if len(self.left_out) > 3 else ""
-            warnings.warn(f"{name}: {counted(len(self.left_out), 'row')} left out: {told}{more}", stacklevel=2)
+            warn_caller(f"{name}: {counted(len(self.left_out), 'row')} left out: {told}{more}")
 
     def decoded(
         self, words: list[bytes], rows: np.ndarray, place: Callable[[int], str]
@@ -278,10 +277,9 @@ def not_finite(place: str, word: bytes) -> str:
 def warn_of_repeated(name: str, repeated: Sequence[bytes]) -> None:
     """Warn of the words of the file `name` that came again, if any."""
     if repeated:
-        warnings.warn(
+        warn_caller(
             f"{name}: {counted(len(repeated), 'row repeats', 'rows repeat')} a word; the first of each is kept: "
-            f"{', '.join(map(show, repeated[:3]))}{', …' if len(repeated) > 3 else ''}",
-            stacklevel=3,
+            f"{', '.join(map(show, repeated[:3]))}{', …' if len(repeated) > 3 else ''}"
         )
 
 

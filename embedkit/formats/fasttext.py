@@ -8,12 +8,11 @@ where it is asked for; fastText answers zeros.
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any
 
 import numpy as np
 
-from embedkit.errors import EmbedkitError, counted
+from embedkit.errors import EmbedkitError, counted, warn_caller
 from embedkit.formats.blocks import Reading, check_dimensions, first_ones, rows_from, warn_of_repeated
 from embedkit.formats.fasttext_parts import Dictionary, FastTextFile, read_parts, write_parts
 from embedkit.formats.fasttext_quantized import FastTextCodes
@@ -58,11 +57,10 @@ def _named(table: EmbeddingTable, name: str, reading: Reading) -> EmbeddingTable
     kept = first_ones(found, set(), repeated)
     warn_of_repeated(name, repeated)
     if table.subwords is not None:
-        warnings.warn(
+        warn_caller(
             f"{name}: read without its n-grams (unknown words will have no vectors): they are n-grams of the file's "
             f"bytes, which are not those of the words as they are read now ({reading.encoding}, "
-            f"{reading.encoding_errors})",
-            stacklevel=2,
+            f"{reading.encoding_errors})"
         )
     words = Words.from_bytes([found[i] for i in kept])
     rows, outputs = places[kept], table.output_vectors

@@ -16,13 +16,12 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from embedkit.errors import ConfigError, FormatError, counted
+from embedkit.errors import ConfigError, FormatError, counted, warn_caller
 from embedkit.files.safetensors import json_object
 from embedkit.formats.floret_hash import Table
 from embedkit.formats.npy import read_matrix, read_words
@@ -86,9 +85,7 @@ def read(path: str | os.PathLike[str], name: str | None = None, words: str | Non
         raise FormatError(f"{name}: damaged: key2row names rows outside 0–{len(matrix) - 1:,}")
     if len(kept) < len(rows_by_key):
         lost = len(rows_by_key) - len(kept)
-        warnings.warn(
-            f"{name}: no string in strings.json for {lost:,} of {counted(len(rows_by_key), 'key')}", stacklevel=2
-        )
+        warn_caller(f"{name}: no string in strings.json for {lost:,} of {counted(len(rows_by_key), 'key')}")
     keys = Words.from_strings([listed[i] for _, i in kept])
     vectors = matrix[[row for row, _ in kept]] if kept else matrix[:0]
     return EmbeddingTable(keys, vectors, norms=row_norms(vectors))

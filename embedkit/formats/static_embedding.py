@@ -19,13 +19,12 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from embedkit.errors import EmbedkitError, FormatError, counted
+from embedkit.errors import EmbedkitError, FormatError, counted, warn_caller
 from embedkit.files.folders import atomic_folder, check_folder, readme_of
 from embedkit.files.safetensors import SafetensorsFile, json_object
 from embedkit.files.safetensors_writer import SafetensorsWriter
@@ -165,10 +164,9 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str], scores: str | Non
         )
         (folder / "README.md").write_text(card, encoding="utf-8", newline="")
     if tokenizer not in SAME_TOKENIZER:
-        warnings.warn(
+        warn_caller(
             f"{os.fspath(path)}: its tokenizer cuts text at white space; the tokenizer {without_words(tokenizer)} of "
-            "the model has no counterpart there: give it text that is cut already",
-            stacklevel=3,
+            "the model has no counterpart there: give it text that is cut already"
         )
 
 
@@ -198,9 +196,8 @@ def _checked(table: EmbeddingTable) -> list[str]:
             raise EmbedkitError("cannot write static-embedding: the word '' is empty; convert to native instead")
         spaced += words[row].split() != [words[row]]
     if spaced:
-        warnings.warn(
-            f"{counted(spaced, 'word holds', 'words hold')} white space: written, but no text is cut into such words",
-            stacklevel=4,
+        warn_caller(
+            f"{counted(spaced, 'word holds', 'words hold')} white space: written, but no text is cut into such words"
         )
     return words
 

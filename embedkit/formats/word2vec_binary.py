@@ -8,12 +8,11 @@ words at 98 bytes, which can split a character: see `encoding_errors`. We write 
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
 
-from embedkit.errors import EmbedkitError, FormatError, counted
+from embedkit.errors import EmbedkitError, FormatError, counted, warn_caller
 from embedkit.files.atomic import atomic_open
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks, Reading, rows_at, show
@@ -91,9 +90,7 @@ def _rows(
         file.forget(start)
     if reading.skip_bad_rows:
         if row != promised and (reading.limit is None or row < reading.limit):
-            warnings.warn(
-                f"{file.name}: the header promises {counted(promised, 'word')}, there are {row:,}", stacklevel=2
-            )
+            warn_caller(f"{file.name}: the header promises {counted(promised, 'word')}, there are {row:,}")
     elif row < promised:
         raise FormatError(
             f"{file.name}: cut off: expected {counted(promised, 'word')} as the header says, found {row:,}; "

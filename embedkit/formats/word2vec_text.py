@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
 
-from embedkit.errors import FormatError, counted
+from embedkit.errors import FormatError, counted, warn_caller
 from embedkit.files.atomic import atomic_open
 from embedkit.files.magic import BOM
 from embedkit.files.mapped import MappedFile
@@ -87,9 +86,7 @@ def _counted(
     if reading.skip_bad_rows:
         found += len(reading.left_out) - before
         if found != n_words and (reading.limit is None or found < reading.limit):
-            warnings.warn(
-                f"{file.name}: the header promises {counted(n_words, 'word')}, there are {found:,}", stacklevel=2
-            )
+            warn_caller(f"{file.name}: the header promises {counted(n_words, 'word')}, there are {found:,}")
     elif found < n_words:
         raise FormatError(
             f"{file.name}: cut off: expected {counted(n_words, 'word')} as the header says, found {found:,}; "

@@ -20,12 +20,11 @@ from __future__ import annotations
 
 import csv
 import json
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from embedkit.errors import CorpusError, counted, few_names
+from embedkit.errors import CorpusError, counted, few_names, warn_caller
 
 LARGEST_CELL = 1 << 30
 _DELIMITERS = "\t,;"
@@ -79,9 +78,8 @@ class TextField(NamedTuple):
                 yield text or b""
         if without:
             file = place().rpartition(", line ")[0]
-            warnings.warn(
-                f"{file}: {counted(without, 'line has', 'lines have')} no text in {self.name!r}: taken for blank",
-                stacklevel=2,
+            warn_caller(
+                f"{file}: {counted(without, 'line has', 'lines have')} no text in {self.name!r}: taken for blank"
             )
 
 

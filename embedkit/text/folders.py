@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 
-from embedkit.errors import CorpusError
+from embedkit.errors import CorpusError, warn_caller
 from embedkit.files.locations import beginnings
 from embedkit.files.urls import shown
 from embedkit.text.sniffing import foreign_kind
@@ -43,7 +42,7 @@ def texts_among(files: Sequence[str], folder: str) -> list[str]:
     if not texts:
         raise CorpusError(f"{shown(folder)}: the folder holds no text: {named}")
     are = f"{n:,} of {len(files):,} files are" if n > 1 else f"1 of {len(files):,} files is"
-    warnings.warn(f"{shown(folder)}: {are} no text and left out: {named}", stacklevel=3)
+    warn_caller(f"{shown(folder)}: {are} no text and left out: {named}")
     return texts
 
 

@@ -7,12 +7,11 @@ short, it may be a label that is rare, and is told of only.
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from embedkit.errors import CorpusError
+from embedkit.errors import CorpusError, warn_caller
 
 TEXT_NAMES = (
     *("text", "sentence", "document", "review", "comment", "utterance", "question", "content", "message", "tweet"),
@@ -94,10 +93,9 @@ def looks_like_header(place: str, text: str, labels: Sequence[str], others: Coun
         return False
     if short_others < FEW_SHORT:
         return True
-    warnings.warn(
+    warn_caller(
         f"{place}: {labels[0][:30]!r} stands in no other line, and all others do often: if this one names the columns, "
-        "leave it out",
-        stacklevel=2,
+        "leave it out"
     )
     return False
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from embedkit.errors import (
     check_strings,
     check_texts,
     few_names,
+    warn_caller,
 )
 from embedkit.text.fields import columns_of
 from embedkit.text.headers import LABEL_NAMES, TEXT_LABEL, TEXT_NAMES, is_short, looks_like_header
@@ -293,10 +293,9 @@ def _lines(source: Source, encoding_errors: str) -> Iterator[Row]:
             tabs.add(line.count("\t"))
         yield place, text, *_labels(label)
     if n > 1 and len(tabs) == 1 and (most := max(tabs)) > 1:
-        warnings.warn(
+        warn_caller(
             f"{short_name(source)}: each line has {most + 1} columns, and the first {most} are the text; where one of "
-            f"them is, give its number as `text_column`, and `label_column` {most + 1}",
-            stacklevel=2,
+            f"them is, give its number as `text_column`, and `label_column` {most + 1}"
         )
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
-import warnings
 from collections.abc import Iterable, Iterator
 
-from embedkit.errors import few_names
+from embedkit.errors import few_names, warn_caller
 from embedkit.files.locations import STDIN
 from embedkit.files.urls import is_url, same_for_all_spellings, shown
 
@@ -30,21 +28,13 @@ def tell_repeated(files: Iterable[str | os.PathLike[str]]) -> None:
         often = "more than once" if len(times) > 1 else "twice" if most == 2 else f"{most} times"
         are = "files are" if len(again) > 1 else "a file is"
         told = few_names([_told(spellings) for spellings in again], 3, 200)
-        warnings.warn(f"{are} read {often}, as often as named: {told}", stacklevel=_callers_level())
+        warn_caller(f"{are} read {often}, as often as named: {told}")
 
 
 def _told(spellings: list[str]) -> str:
     """One file: its name, or its later names and the first one."""
     first, *others = (shown(name) for name in dict.fromkeys(spellings))
     return f"{', '.join(others)} (which {'are' if len(others) > 1 else 'is'} {first})" if others else first
-
-
-def _callers_level() -> int:
-    """The `stacklevel` of a warning of the function that calls this one, for the first caller outside the package."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "embedkit":
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def _identities(files: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[str, object]]:

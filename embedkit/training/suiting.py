@@ -164,11 +164,10 @@ words  rate  pass PV-DBOW   PV-DM     text
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from itertools import islice
 from typing import Any
 
-from embedkit.errors import ConfigError, EmptyCorpusError, counted
+from embedkit.errors import ConfigError, EmptyCorpusError, counted, warn_caller
 from embedkit.options import used
 from embedkit.rows.subwords import LETTER_LENGTHS, SYLLABLE_LENGTHS, default_lengths
 from embedkit.training.options import GloVeConfig, TrainingConfig
@@ -356,8 +355,7 @@ def check_sample(config: TrainingConfig, vocabulary: Vocabulary) -> None:
             f"nothing is left of the corpus with `sample` {config.sample:g}; raise it, or 0 keeps all"
         )
     if config.sample > 0 and left * config.epochs < len(vocabulary):
-        warnings.warn(
+        warn_caller(
             f"with `sample` {config.sample:g} about {left * config.epochs:,.0f} words are left to train on in all "
-            f"epochs, fewer than the {len(vocabulary):,} of the vocabulary; raise it, or 0 keeps all",
-            stacklevel=2,
+            f"epochs, fewer than the {len(vocabulary):,} of the vocabulary; raise it, or 0 keeps all"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from embedkit.cli.shared.files import INPUT, held_by_stdin
 from embedkit.cli.shared.options import given, json_option, quiet_option, refuse, topn_option
-from embedkit.cli.shared.output import Results, note
+from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.queries import Asking, Inquiry, Refused, query_batches, questions, show
 from embedkit.cli.shared.reading import load, reading, reading_options
 from embedkit.cli.shared.words import word_list
@@ -81,7 +80,7 @@ def similar(model: str, words: tuple[str, ...], as_json: bool, quiet: bool, **op
     vectors = load(model)
     alike = None if reading().get("limit") else learnt_nothing(vectors, vectors.config.get("epochs"))
     if alike is not None:
-        warnings.warn(alike, stacklevel=2)
+        warn(alike, "warning")
     inquiry = Inquiry(vectors, quiet)
     inquiry.tell_excluded(options["exclude"])
     plus, minus = ([inquiry.question(text) for text in options.pop(name)] for name in ("plus", "minus"))

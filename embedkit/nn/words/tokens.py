@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedkit.errors import counted
+from embedkit.errors import counted, warn_caller
 from embedkit.text.tokenizers import carrying
 from embedkit.text.tokens import TokenizerSettings
 
@@ -65,8 +64,7 @@ FEW_KNOWN = 0.1  # of the different words of a text, below which its vectors can
 def warn_unknown(n_known: int, n_words: int, where: str = "vectors") -> None:
     """Warn where vectors, or a language model, have hardly any of the different words of a training text."""
     if n_words and n_known < FEW_KNOWN * n_words:
-        warnings.warn(
+        warn_caller(
             f"{n_known:,} of the {counted(n_words, 'different word')} of the text are in the {where}: of the same "
-            "language, and cut into words alike?",
-            stacklevel=2,
+            "language, and cut into words alike?"
         )
