@@ -1,39 +1,19 @@
 """Training: one function for all models, one file for each family.
 
-`train` reads the corpus, hands it to the family's ``fit`` and returns `KeyedVectors`.
+`train` has its parameters checked (`inputs`), the corpus read (`reading`) and both handed to the family's ``fit``
+(`fitting`), and returns `KeyedVectors`.
 """
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
-from embedkit.analysis.operations import center as center_all
-from embedkit.cluster.connecting import engine_of
 from embedkit.progress import ProgressCallback, default_progress
-from embedkit.query.isotropy import learnt_nothing
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.other_names import unknown_parameters
-from embedkit.training.growing import check_still, config_of, grown, within
-from embedkit.training.inputs import (
-    OF_CORPUS,
-    OF_COUNTING,
-    Source,
-    check_base,
-    check_cluster,
-    corpus_on_cluster,
-    counted_for_cluster,
-    counts_on_cluster,
-    idle_of,
-    mention_forms,
-    read_corpus,
-    refuse_idle,
-    refuse_passes,
-)
+from embedkit.training.fitting import fit
+from embedkit.training.inputs import Source, check_inputs
 from embedkit.training.options import (
     OPTIONS,
     CBOWConfig,
@@ -44,10 +24,7 @@ from embedkit.training.options import (
     SkipGramConfig,
     SVDConfig,
     TrainingConfig,
-    settle,
 )
-from embedkit.training.run import Run
-from embedkit.training.state import as_stopped
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 
@@ -62,22 +39,6 @@ __all__ = [
     "TrainingConfig",
     "train",
 ]
-
-# Which module's ``fit(corpus, config, run, **inputs)`` trains a model; subword models go to fasttext.
-_FAMILIES = {
-    "skipgram": "embedkit.training.word2vec",
-    "cbow": "embedkit.training.word2vec",
-    "fasttext": "embedkit.training.fasttext",
-    "doc2vec": "embedkit.training.doc2vec",
-    "glove": "embedkit.training.glove",
-    "svd": "embedkit.training.svd",
-    "lsa": "embedkit.training.lsa",
-}
-
-
-def family(config: TrainingConfig) -> Any:
-    """The module whose ``fit`` trains what `config` asks for."""
-    return import_module(_FAMILIES["fasttext" if config.subwords != "none" else config.model])
 
 
 def train(
@@ -319,75 +280,21 @@ def train(
     given = {name: value for name, value in locals().items() if name in OPTIONS and value is not None}
     if unknown:
         raise unknown_parameters("train", list(unknown))
-    progress = progress or default_progress()
-    init, continue_from, compass = _opened(init), _opened(continue_from), _opened(compass)
-    base = continue_from if continue_from is not None else compass
-    if base is not None:
-        check_base(continue_from, compass, init, vocabulary, cooccurrences, cluster)
-        if config is None:
-            model, config = None, config_of(base, model, given, idle_of(corpus))
-    settled = settle(model, config, given)
-    if resume and checkpoint is not None:
-        settled = as_stopped(settled, given, checkpoint)
-    known = init if continue_from is None else continue_from
-    check_still(lock, compass, settled, known=known, cluster=cluster)
-    refuse_passes(settled, checkpoint, log, known)
-    run = Run(progress, log, checkpoint, resume, checkpoint_every, known, note, lock, compass)
-    if isinstance(vocabulary, (str, os.PathLike)):
-        vocabulary = Vocabulary.load(vocabulary)
-    refuse_idle(corpus, settled, given, vocabulary, cooccurrences, mmap_above)
-    check_cluster(cluster, settled, given, cooccurrences)
-    vectors: KeyedVectors
-    idle: frozenset[str]
-    read: dict[str, Any]
-    if cluster is not None and cooccurrences is not None:
-        handed = counted_for_cluster(cluster, cooccurrences, settled, vocabulary)
-        vectors = family(settled).fit(None, settled, run, cooccurrences=handed)
-        idle, read = OF_CORPUS | OF_COUNTING, {}
-    elif cooccurrences is not None:
-        fit = family(settled).fit
-        vectors = fit(None, settled, run, cooccurrences=cooccurrences, vocabulary=vocabulary)
-        idle, read = OF_CORPUS | OF_COUNTING, {}
-    elif cluster is not None and settled.model in ("glove", "svd"):
-        counted = counts_on_cluster(cluster, corpus, settled, vocabulary, mmap_above)
-        vectors = family(settled).fit(None, settled, run, cooccurrences=counted)
-        idle, read = OF_CORPUS, counted.read
-    elif cluster is not None:
-        with engine_of(cluster) as engine:
-            spread = corpus_on_cluster(engine, corpus, settled, vocabulary, progress, mmap_above)
-            mention_forms(corpus, settled, spread.vocabulary, run)
-            vectors = family(settled).fit(spread, settled, run)
-        idle, read = OF_CORPUS, spread.options
-    else:
-        read_as = settled if continue_from is None else replace(settled, min_count=1, max_vocab=None)
-        encoded = read_corpus(corpus, read_as, vocabulary, progress, mmap_above)
-        mention_forms(corpus, settled, encoded.vocabulary, run)
-        if continue_from is not None:
-            encoded = grown(encoded, continue_from, settled, run.say, lock)
-        elif compass is not None:
-            encoded = within(encoded, compass, settled, run.say)
-        vectors = family(settled).fit(encoded, settled, run)
-        idle, read = OF_CORPUS, encoded.options
-    kept = {name: value for name, value in vectors.config.items() if name not in idle}
-    vectors.table.config = {**kept, **read, **run.in_common()}
-    return _centred(vectors, learnt_nothing(vectors, kept.get("epochs")))
-
-
-def _centred(vectors: KeyedVectors, alike: str | None) -> KeyedVectors:
-    """The vectors without their mean, where that is wanted; warns where they are `alike`, which it would only hide."""
-    if vectors.config.get("center"):
-        if alike is None:
-            return center_all(vectors)
-        vectors.table.config["center"] = False
-        alike += "; they are not centred, which would only hide it"
-    if alike is not None:
-        warnings.warn(alike, stacklevel=3)
-    return vectors
-
-
-def _opened(model: KeyedVectors | Source | None) -> KeyedVectors | None:
-    if not isinstance(model, (str, os.PathLike)):
-        return model
-    from embedkit.query.storing import load
-
-    return load(model)
+    inputs = check_inputs(
+        corpus,
+        given,
+        model=model,
+        config=config,
+        vocabulary=vocabulary,
+        cooccurrences=cooccurrences,
+        init=init,
+        continue_from=continue_from,
+        lock=lock,
+        compass=compass,
+        log=log,
+        checkpoint=checkpoint,
+        resume=resume,
+        mmap_above=mmap_above,
+        cluster=cluster,
+    )
+    return fit(inputs, progress=progress or default_progress(), note=note, checkpoint_every=checkpoint_every)

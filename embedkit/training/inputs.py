@@ -1,33 +1,24 @@
-"""What a run is given to work on, and which options have no effect on it."""
+"""What a run is given to work on: one check of it before any text is read, for a run and for its plan."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
-from itertools import islice
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from embedkit.cluster.corpus import SpreadCorpus
-from embedkit.cluster.engine import Engine
-from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.errors import ConfigError
+from embedkit.files.resuming import check_asked
 from embedkit.options import defaults, listed
-from embedkit.progress import ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.training.counts import ClusterCounts
-from embedkit.training.options import TrainingConfig
-from embedkit.training.run import Run
-from embedkit.training.suiting import mostly_hangul
+from embedkit.query.storing import load
+from embedkit.training.growing import check_still, config_of
+from embedkit.training.options import TrainingConfig, settle
+from embedkit.training.starting import check_size
+from embedkit.training.state import as_stopped
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 from embedkit.vocabulary.options import ReadingOptions, VocabularyOptions
-
-LOOKED_AT = 20_000  # words, the most frequent
-MUCH_PUNCTUATION = 0.03  # of the text; abbreviations alone are less
-_PUNCTUATED = re.compile(r"""\w[^\w\s]*[.,;:!?…。)\]"”’'»]\Z|\A["“‘'«(\[]+\w""")
-WHOLE_WORDS = ("whitespace", "words")  # tokenizers that leave particles at their words
 
 Source = str | os.PathLike[str]
 OF_READING = frozenset(defaults(ReadingOptions))
@@ -36,26 +27,132 @@ OF_CORPUS = OF_READING | OF_VOCABULARY
 OF_COUNTING = frozenset({"window", "shrink_windows", "sample"})
 
 
-def refuse_idle(
+@dataclass(frozen=True)
+class Inputs:
+    """What `check_inputs` made of a run's parameters, which are those of `embedkit.train`.
+
+    Attributes
+    ----------
+    corpus
+        As it was given.
+    config : TrainingConfig
+        The options, those of a model or a checkpoint that the run goes on from taken over.
+    vocabulary : Vocabulary, optional
+    init, continue_from, compass : KeyedVectors, optional
+        Opened.
+    cooccurrences, log, checkpoint : path, optional
+    lock, resume : bool
+    mmap_above : int, optional
+        Bytes.
+    cluster : optional
+        Its address, or the engine that speaks with it.
+    """
+
+    corpus: Any
+    config: TrainingConfig
+    vocabulary: Vocabulary | None = None
+    cooccurrences: Source | None = None
+    init: KeyedVectors | None = None
+    continue_from: KeyedVectors | None = None
+    lock: bool = False
+    compass: KeyedVectors | None = None
+    log: Source | None = None
+    checkpoint: Source | None = None
+    resume: bool = False
+    mmap_above: int | None = None
+    cluster: Any = None
+
+    @property
+    def known(self) -> KeyedVectors | None:
+        """The vectors that training starts from."""
+        return self.init if self.continue_from is None else self.continue_from
+
+
+def check_inputs(
     corpus: Any,
-    config: TrainingConfig,
     given: dict[str, Any],
-    vocabulary: Vocabulary | None,
-    cooccurrences: Source | None,
-    mmap_above: int | None,
-) -> None:
-    """Refuse options that have no effect on what is read.
+    *,
+    model: str | None = None,
+    config: TrainingConfig | None = None,
+    vocabulary: Vocabulary | Source | None = None,
+    cooccurrences: Source | None = None,
+    init: KeyedVectors | Source | None = None,
+    continue_from: KeyedVectors | Source | None = None,
+    lock: bool = False,
+    compass: KeyedVectors | Source | None = None,
+    log: Source | None = None,
+    checkpoint: Source | None = None,
+    resume: bool = False,
+    mmap_above: int | None = None,
+    cluster: Any = None,
+) -> Inputs:
+    """Open what a run starts from, settle its options and refuse what it cannot work with; no text is read.
+
+    Parameters
+    ----------
+    corpus
+    given : dict
+        The options of the model that were given, by name.
+    **others
+        As of `embedkit.train`.
 
     Raises
     ------
     ConfigError
+        When an option is unknown, has no effect with this model or this corpus, or has a value that cannot work.
+    EmbedkitError
+        When a file that is named cannot be read.
     """
+    init, continue_from, compass = _opened(init), _opened(continue_from), _opened(compass)
+    base = continue_from if continue_from is not None else compass
+    if base is not None:
+        check_base(continue_from, compass, init, vocabulary, cooccurrences, cluster)
+        if config is None:
+            model, config = None, config_of(base, model, given, idle_of(corpus))
+    config = settle(model, config, given)
+    if resume and checkpoint is not None:
+        config = as_stopped(config, given, checkpoint)
+    if isinstance(vocabulary, (str, os.PathLike)):
+        vocabulary = Vocabulary.load(vocabulary)
+    inputs = Inputs(
+        corpus,
+        config,
+        vocabulary,
+        cooccurrences,
+        init,
+        continue_from,
+        lock,
+        compass,
+        log,
+        checkpoint,
+        resume,
+        mmap_above,
+        cluster,
+    )
+    check_still(lock, compass, config, known=inputs.known, cluster=cluster)
+    _check_passes(inputs)
+    check_asked(checkpoint, resume=resume)
+    if inputs.known is not None:
+        check_size(inputs.known, config.vector_size)
+    _check_idle(inputs, given)
+    if cluster is not None:
+        _check_cluster(inputs, given)
+    return inputs
+
+
+def _opened(model: KeyedVectors | Source | None) -> KeyedVectors | None:
+    return load(model) if isinstance(model, (str, os.PathLike)) else model
+
+
+def _check_idle(inputs: Inputs, given: dict[str, Any]) -> None:
+    """Refuse options that have no effect on what is read."""
+    corpus, config, vocabulary = inputs.corpus, inputs.config, inputs.vocabulary
     standard = defaults(type(config))
     asked = [
         name for name in standard if name in given or (name != "workers" and getattr(config, name) != standard[name])
     ]
     idle: dict[str, str] = {}
-    if cooccurrences is not None:
+    if inputs.cooccurrences is not None:
         if config.model not in ("glove", "svd"):
             raise ConfigError(f"`cooccurrences` is for models glove and svd, not {config.model}")
         if corpus is not None:
@@ -65,50 +162,22 @@ def refuse_idle(
         idle = dict.fromkeys(OF_CORPUS, "the corpus was read before, with options of its own")
         if vocabulary is not None:
             raise ConfigError("`vocabulary` has no effect: the corpus was read before and has one of its own")
-    elif corpus is not None and not _named(corpus):
+    elif corpus is not None and not is_named(corpus):
         idle = dict.fromkeys(OF_READING, "the corpus is token lists, which are neither read nor cut")
     if vocabulary is not None:
         idle = {**dict.fromkeys(OF_VOCABULARY, "the words are those of `vocabulary`"), **idle}
     names = [name for name in asked if name in idle]
     if names:
         raise ConfigError(f"{listed(names)} has no effect: {idle[names[0]]}; leave it out")
-    if mmap_above is not None and not _named(corpus):
+    if inputs.mmap_above is not None and not is_named(corpus):
         raise ConfigError("`mmap_above` has no effect: it is for a corpus that is read from files")
-
-
-def mention_forms(corpus: Any, config: TrainingConfig, vocabulary: Vocabulary, run: Run) -> None:
-    """Say what else there is, where a text writes punctuation to its words, or particles to words learnt whole."""
-    if not _named(corpus):
-        return
-    hangul = mostly_hangul(vocabulary)
-    if config.tokenizer == "whitespace":
-        share, example = punctuated(vocabulary)
-        if share >= MUCH_PUNCTUATION:
-            run.say(
-                f"{share:.0%} of the words have punctuation at them, such as {example}: `tokenizer` "
-                f"{'korean' if hangul else 'words'} cuts it off"
-            )
-    if hangul and config.subwords == "none" and config.tokenizer in WHOLE_WORDS:
-        run.say(
-            "most of the text is Hangul, where a word has many forms: `model` fasttext learns from their parts too, "
-            "`tokenizer` morphemes cuts particles off"
-        )
-
-
-def punctuated(vocabulary: Vocabulary) -> tuple[float, str]:
-    """What share of the text are words with punctuation at an end, among the most frequent; and the first of them."""
-    words = list(islice(vocabulary, LOOKED_AT))
-    found = [bool(_PUNCTUATED.search(word)) for word in words]
-    counts = vocabulary.counts[: len(words)]
-    share = float(counts[np.array(found, np.bool_)].sum() / max(counts.sum(), 1))
-    return share, next((word for word, is_one in zip(words, found, strict=True) if is_one), "")
 
 
 def idle_of(corpus: Any) -> frozenset[str]:
     """The options that have no effect on a corpus of this kind."""
     if isinstance(corpus, Corpus):
         return OF_CORPUS
-    return frozenset() if _named(corpus) else OF_READING
+    return frozenset() if is_named(corpus) else OF_READING
 
 
 def check_base(
@@ -135,144 +204,47 @@ def check_base(
             raise ConfigError(f"`{what}` has no effect with `{name}`, which brings the words; leave it out")
 
 
-def _named(corpus: Any) -> bool:
+def is_named(corpus: Any) -> bool:
     """Whether a corpus is given by the names of files."""
     if isinstance(corpus, (str, os.PathLike)):
         return True
     return isinstance(corpus, Sequence) and all(isinstance(item, (str, os.PathLike)) for item in corpus)
 
 
-def read_corpus(
-    corpus: Any,
-    config: TrainingConfig,
-    vocabulary: Vocabulary | None = None,
-    progress: ProgressCallback | None = None,
-    mmap_above: int | None = None,
-) -> Corpus:
-    """The encoded corpus that `train` works on."""
-    if isinstance(corpus, Corpus):
-        return corpus
-    if corpus is None:
-        raise ConfigError("no corpus was given; name a text file, a folder, or - for standard input")
-    if not _named(corpus):
-        return Corpus.from_sentences(
-            corpus,
-            min_count=config.min_count,
-            max_vocab=config.max_vocab,
-            vocabulary=vocabulary,
-            keep_empty=config.keeps_empty_lines,
+def _check_passes(inputs: Inputs) -> None:
+    """Refuse what is for models that are trained in passes, where this one is not."""
+    asked = [name for name in ("checkpoint", "log", "init") if getattr(inputs, name) is not None]
+    if asked and inputs.config.model in ("svd", "lsa"):
+        raise ConfigError(
+            f"`{asked[0]}` is not for model {inputs.config.model}, which is computed in one go, "
+            "without passes or output vectors; leave it out"
         )
-    if isinstance(corpus, (str, os.PathLike)):
-        corpus = [corpus]
-    if not corpus:
-        raise EmbedkitError("no corpus was given; name a text file, a folder, or - for standard input")
-    extra: dict[str, Any] = {"keep_empty": config.keeps_empty_lines}
-    if mmap_above is not None:
-        extra["mmap_above"] = mmap_above
-    return Corpus.from_text(corpus, vocabulary=vocabulary, progress=progress, **config.corpus_options(), **extra)
 
 
-def counts_on_cluster(
-    cluster: Any, corpus: Any, config: TrainingConfig, vocabulary: Vocabulary | None, mmap_above: int | None
-) -> ClusterCounts:
-    """What GloVe and svd are trained on when a cluster counts; `replicas` of GloVe are trained there too.
-
-    Raises
-    ------
-    ConfigError
-        For a corpus that other machines cannot read, and for options that have no effect there.
-    """
-    _refuse_mapped(mmap_above)
-    _refuse_one(config)
-    if corpus is None or not _named(corpus):
-        raise ConfigError(f"`cluster` needs for model {config.model} a corpus in files, which its workers read")
-    if getattr(config, "sample", 0):
-        raise ConfigError("`sample` has no effect with `cluster`, which counts every word; leave it out")
-    sources = [corpus] if isinstance(corpus, (str, os.PathLike)) else list(corpus)
-    options = {name: value for name, value in config.corpus_options().items() if name != "workers"}
-    return ClusterCounts(cluster, sources, options, vocabulary)
-
-
-def counted_for_cluster(
-    cluster: Any, counted: str | os.PathLike[str], config: TrainingConfig, vocabulary: Vocabulary | None
-) -> ClusterCounts:
-    """Counts in a file, for the workers of a cluster that train GloVe. Raises ConfigError where there is one part."""
-    _refuse_one(config)
-    return ClusterCounts(cluster, [], {}, vocabulary, counted)
-
-
-def corpus_on_cluster(
-    engine: Engine,
-    corpus: Any,
-    config: TrainingConfig,
-    vocabulary: Vocabulary | None,
-    progress: ProgressCallback | None,
-    mmap_above: int | None,
-) -> SpreadCorpus:
-    """What replicas are trained on by a cluster: a corpus in files is read by its workers, others are sent there.
-
-    Raises
-    ------
-    ConfigError
-        Where there are no replicas to be spread.
-    """
-    if getattr(config, "replicas", None) is None:
+def _check_cluster(inputs: Inputs, given: dict[str, Any]) -> None:
+    """Refuse what the workers of a cluster cannot read, or have nothing to do with."""
+    config = inputs.config
+    replicas = getattr(config, "replicas", None)
+    if replicas is not None and given.get("workers", 1) != 1:
+        raise ConfigError("`workers` has no effect with `cluster`: each of its workers is one thread; leave it out")
+    if inputs.cooccurrences is not None and (config.model != "glove" or replicas is None):
+        raise ConfigError(
+            "`cluster` has nothing to do with `cooccurrences`, where the counts are there already: only model glove "
+            "with `replicas` is trained by its workers then; leave it out"
+        )
+    counts = config.model in ("glove", "svd")
+    if replicas is None and not counts:
         raise ConfigError(
             f"`cluster` trains model {config.model} as replicas, on whose number the vectors depend: "
             "give `replicas`, such as 4"
             if hasattr(config, "replicas")
             else f"`cluster` has nothing to do for model {config.model}; leave it out"
         )
-    _refuse_one(config)
-    _refuse_mapped(mmap_above)
-    if corpus in ("-", ["-"]) or corpus is None or not _named(corpus):
-        return SpreadCorpus.from_corpus(engine, read_corpus(corpus, config, vocabulary, progress))
-    sources = [corpus] if isinstance(corpus, (str, os.PathLike)) else list(corpus)
-    options = {name: value for name, value in config.corpus_options().items() if name != "workers"}
-    return SpreadCorpus.from_text(engine, sources, vocabulary=vocabulary, progress=progress, **options)
-
-
-def refuse_passes(config: TrainingConfig, checkpoint: Any, log: Any, init: Any) -> None:
-    """Refuse what is for models that are trained in passes, where this one is not.
-
-    Raises
-    ------
-    ConfigError
-    """
-    asked = [name for name, value in (("checkpoint", checkpoint), ("log", log), ("init", init)) if value is not None]
-    if asked and config.model in ("svd", "lsa"):
-        raise ConfigError(
-            f"`{asked[0]}` is not for model {config.model}, which is computed in one go, "
-            "without passes or output vectors; leave it out"
-        )
-
-
-def check_cluster(
-    cluster: Any, config: TrainingConfig, given: dict[str, Any], cooccurrences: Source | None = None
-) -> None:
-    """Refuse what the workers of a cluster have nothing to do with: a number of threads, counts that they do not train.
-
-    Raises
-    ------
-    ConfigError
-    """
-    if cluster is None:
-        return
-    replicas = getattr(config, "replicas", None)
-    if replicas is not None and given.get("workers", 1) != 1:
-        raise ConfigError("`workers` has no effect with `cluster`: each of its workers is one thread; leave it out")
-    if cooccurrences is not None and (config.model != "glove" or replicas is None):
-        raise ConfigError(
-            "`cluster` has nothing to do with `cooccurrences`, where the counts are there already: only model glove "
-            "with `replicas` is trained by its workers then; leave it out"
-        )
-
-
-def _refuse_one(config: TrainingConfig) -> None:
-    if getattr(config, "replicas", None) == 1:
+    if replicas == 1:
         raise ConfigError("`cluster` has nothing to share out with `replicas` 1; give 2 or more")
-
-
-def _refuse_mapped(mmap_above: int | None) -> None:
-    if mmap_above is not None:
+    if inputs.mmap_above is not None:
         raise ConfigError("`mmap_above` has no effect with `cluster`: the ids stay with its workers; leave it out")
+    if counts and inputs.cooccurrences is None and not is_named(inputs.corpus):
+        raise ConfigError(f"`cluster` needs for model {config.model} a corpus in files, which its workers read")
+    if counts and getattr(config, "sample", None):
+        raise ConfigError("`sample` has no effect with `cluster`, which counts every word; leave it out")

@@ -12,6 +12,7 @@ import numpy as np
 
 from embedkit.counting import Window, count_cooccurrences, estimate_cells
 from embedkit.threads import usable_cores
+from embedkit.training.fitting import family
 from embedkit.training.options import Doc2VecConfig, GloVeConfig, PredictionConfig, TrainingConfig
 from embedkit.training.run import Run
 from embedkit.training.subword_layout import layout_of, subwords_of
@@ -115,8 +116,6 @@ def _seconds(corpus: Corpus, config: TrainingConfig) -> float:
         shorter["bucket"] = min(config.bucket, 50_000)
     if getattr(config, "replicas", None) is not None:
         shorter["replicas"] = min(config.replicas, trial.n_sentences)
-    from embedkit.training import family
-
     taken = []
     for epochs in (1, 1, 3) if passes else (0, 0):
         if passes:

@@ -113,7 +113,7 @@ def test_deterministic_means_four_replicas(corpus):
 @pytest.mark.parametrize("name", MODELS)
 def test_rows_that_change_are_marked(corpus, name):
     """Whatever is not marked has not changed: else replicas would drift apart unseen."""
-    from embedkit.training import family
+    from embedkit.training.fitting import family
 
     asked = TrainingConfig.create(replicas=2, **SMALL, **MODELS[name])
     config = suited(asked, corpus.vocabulary, corpus.n_tokens, Run())

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import embedkit
+from embedkit.cli import main
 from embedkit.counting import Window, count_cooccurrences
 from embedkit.errors import ConfigError, CorpusError, TrainingError
 from embedkit.query.isotropy import learnt_nothing
@@ -175,6 +176,12 @@ def test_the_plan_of_glove_tells_what_its_counts_take_on_disk(text):
         ("--model", "svd", "--checkpoint", "state"),
         ("--resume",),
         ("--subwords", "jamo", "--model", "fasttext", "-o", "model.bin"),
+        ("--checkpoint", "state", "--vocab", "words.tsv", "--min-count", 2),
+        ("--cluster", "tcp://127.0.0.1:9"),
+        ("--cluster", "tcp://127.0.0.1:9", "--replicas", 1),
+        ("--cluster", "tcp://127.0.0.1:9", "--replicas", 2, "--mmap-above", "1G"),
+        ("--cluster", "tcp://127.0.0.1:9", "--replicas", 2, "--init", "small.safetensors"),
+        ("--cluster", "tcp://127.0.0.1:9", "--model", "lsa"),
     ],
 )
 def test_dry_run_refuses_what_the_run_would(text, tmp_path, options):
@@ -186,6 +193,25 @@ def test_dry_run_refuses_what_the_run_would(text, tmp_path, options):
     assert (plan.returncode, plan.stderr) == (run.returncode, run.stderr)
     assert run.returncode in {1, 2}
     assert not any((tmp_path / name).exists() for name in ("model.safetensors", "l.jsonl", "state"))
+
+
+def test_dry_run_plans_the_options_of_a_run_that_goes_on(text, tmp_path, capsys, monkeypatch):
+    settled = []
+    monkeypatch.setattr(
+        "embedkit.training.plan.plan", lambda corpus, config: settled.append(config) or plan(corpus, config)
+    )
+
+    def stop(event):
+        if event.stage == "training" and event.done > 3000:
+            raise KeyboardInterrupt
+
+    state = tmp_path / "state"
+    with pytest.raises(KeyboardInterrupt):
+        embedkit.train(text, checkpoint=state, checkpoint_every=0.0, progress=stop, **{**OPTIONS, "epochs": 40})
+    command = ["train", str(text), "--dim", "16", "--min-count", "1", "--workers", "1", "--checkpoint", str(state)]
+    assert main([*command, "--resume", "--dry-run", "--json", "-q"]) == 0
+    assert [config.epochs for config in settled] == [40]
+    capsys.readouterr()
 
 
 def test_dry_run_writes_nothing(text, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from embedkit.cli.shared.cluster import cluster_engine
@@ -12,45 +13,30 @@ from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError, counted
 
 if TYPE_CHECKING:
-    from embedkit.query.keyed_vectors import KeyedVectors
-    from embedkit.training import TrainingConfig
-    from embedkit.vocabulary import Vocabulary
-
-# Options of `embedkit.train` that are no fields of TrainingConfig.
-_SURROUNDINGS = (
-    "vocabulary",
-    "cooccurrences",
-    "init",
-    "continue_from",
-    "lock",
-    "compass",
-    "log",
-    "checkpoint",
-    "resume",
-    "checkpoint_every",
-    "mmap_above",
-    "cluster",
-)
+    from embedkit.training.inputs import Inputs
 
 
 def train_and_save(
     corpus: list[str] | None, output: str, format: str | None, options: dict[str, Any], quiet: bool
 ) -> None:
     """Train and write the result, after checking that it can be written."""
-    from embedkit.formats import check_target
     from embedkit.query.storing import save
     from embedkit.rows.subwords import SYLLABLE_LENGTHS
-    from embedkit.training import train
+    from embedkit.training.fitting import fit
     from embedkit.training.suiting import chooses_lengths
 
-    config = _config(options)
-    check_target(output, format, subwords=config.subwords, vocabulary=options["vocabulary"])
+    inputs = _inputs(corpus, output, format, options)
+    config = inputs.config
     start = time.perf_counter()
     with contextlib.ExitStack() as opened:
-        if options["cluster"] is not None:
-            options["cluster"] = opened.enter_context(cluster_engine(options["cluster"], quiet))
-        progress = opened.enter_context(progress_bar(quiet))
-        vectors = train(corpus, progress=progress, note=lambda text: note(f"note: {text}", quiet), **options)
+        if inputs.cluster is not None:
+            inputs = replace(inputs, cluster=opened.enter_context(cluster_engine(inputs.cluster, quiet)))
+        vectors = fit(
+            inputs,
+            progress=opened.enter_context(progress_bar(quiet)),
+            note=lambda text: note(f"note: {text}", quiet),
+            checkpoint_every=options["checkpoint_every"],
+        )
     seconds = time.perf_counter() - start
     save(vectors, output, format)
     if options.get("checkpoint"):
@@ -72,24 +58,23 @@ def show_plan(
     corpus: list[str], output: str | None, format: str | None, options: dict[str, Any], as_json: bool, quiet: bool
 ) -> None:
     """Print what a run would take; what the run would refuse is refused."""
-    from embedkit.training import read_corpus
     from embedkit.training.plan import plan
+    from embedkit.training.reading import read_corpus
     from embedkit.training.starting import start_from
 
-    config = _config(options)
+    inputs = _inputs(corpus, output, format, options)
     if options["continue_from"] or options["compass"]:
         raise ConfigError("--dry-run plans a run of its own; leave out --continue and --compass")
     if options["cooccurrences"]:
         raise ConfigError("--dry-run works from a corpus, not from --cooccurrences")
-    vocabulary, init = _checked(corpus, output, format, config, options)
-    if options["cluster"]:
-        _show_cluster_plan(corpus, config, vocabulary, options, as_json, quiet)
+    if inputs.cluster is not None:
+        _show_cluster_plan(inputs, as_json, quiet)
         return
     with progress_bar(quiet) as progress:
-        encoded = read_corpus(corpus, config, vocabulary, progress, options.get("mmap_above"))
-        if init is not None:
-            start_from(init, encoded.vocabulary.index_to_key, config.vector_size)
-        found = plan(encoded, config)
+        encoded = read_corpus(inputs, progress)
+        if inputs.init is not None:
+            start_from(inputs.init, encoded.vocabulary.index_to_key, inputs.config.vector_size)
+        found = plan(encoded, inputs.config)
     with Results(["what", "value"], as_json, digits=1) as results:
         results.row("words in the vocabulary", found.n_words)
         results.row("tokens", found.n_tokens)
@@ -103,74 +88,40 @@ def show_plan(
             results.row("chosen", found.chosen)
 
 
-def _checked(
-    corpus: list[str], output: str | None, format: str | None, config: TrainingConfig, options: dict[str, Any]
-) -> tuple[Vocabulary | None, KeyedVectors | None]:
-    """The vocabulary and the vectors that a run would start from, with what it would refuse before it reads a text."""
-    from embedkit.files.resuming import check_asked
+def _inputs(corpus: list[str] | None, output: str | None, format: str | None, options: dict[str, Any]) -> Inputs:
+    """What a run and its plan work on, and what both refuse before any text is read."""
     from embedkit.formats import check_target
-    from embedkit.query.storing import load
-    from embedkit.training.growing import check_still
-    from embedkit.training.inputs import check_cluster, refuse_idle, refuse_passes
-    from embedkit.training.starting import check_size
-    from embedkit.vocabulary import Vocabulary
+    from embedkit.training.inputs import check_inputs
+    from embedkit.training.options import OPTIONS
 
+    given = {name: value for name, value in options.items() if name in OPTIONS}
+    around = {name: value for name, value in options.items() if name not in OPTIONS and name != "checkpoint_every"}
+    inputs = check_inputs(corpus, given, **around)
     if output is not None:
-        check_target(output, format, subwords=config.subwords, vocabulary=options["vocabulary"])
-    init = load(options["init"]) if options["init"] is not None else None
-    check_still(options["lock"], None, config, known=init, cluster=options["cluster"])
-    refuse_passes(config, options["checkpoint"], options["log"], init)
-    check_asked(options["checkpoint"], resume=options["resume"])
-    if init is not None:
-        check_size(init, config.vector_size)
-    vocabulary = Vocabulary.load(options["vocabulary"]) if options["vocabulary"] else None
-    given = {name: value for name, value in options.items() if name not in _SURROUNDINGS and value is not None}
-    refuse_idle(corpus, config, given, vocabulary, None, options.get("mmap_above"))
-    check_cluster(options["cluster"], config, given)
-    return vocabulary, init
+        check_target(output, format, subwords=inputs.config.subwords, vocabulary=options["vocabulary"])
+    return inputs
 
 
-def _config(options: dict[str, Any]) -> TrainingConfig:
-    """The configuration of a run; where it goes on from a model that is opened first, and its options are taken."""
-    from embedkit.query.storing import load
-    from embedkit.training import TrainingConfig
-    from embedkit.training.growing import config_of
-    from embedkit.training.options import settle
-
-    given = {name: value for name, value in options.items() if name not in (*_SURROUNDINGS, "model")}
-    for name in ("continue_from", "compass"):
-        if options[name] is not None:
-            options[name] = base = load(options[name])
-            return settle(options["model"], config_of(base, options["model"], given), given)
-    return TrainingConfig.create(options["model"], **given)
-
-
-def _show_cluster_plan(
-    corpus: list[str],
-    config: TrainingConfig,
-    vocabulary: Vocabulary | None,
-    options: dict[str, Any],
-    as_json: bool,
-    quiet: bool,
-) -> None:
+def _show_cluster_plan(inputs: Inputs, as_json: bool, quiet: bool) -> None:
     """Print what a run on a cluster would take; its words are counted there."""
     from embedkit.counting import Window
-    from embedkit.training.inputs import corpus_on_cluster, counts_on_cluster
+    from embedkit.training.reading import corpus_on_cluster, counts_on_cluster
     from embedkit.training.remote_plan import plan_on_cluster, plan_parts
 
+    config = inputs.config
     if config.model in ("glove", "svd") and getattr(config, "replicas", None) is None:
         raise ConfigError(
             f"--dry-run with --cluster plans replicas; model {config.model} trains here on counts of the cluster: "
             "leave out --cluster to see what that takes"
         )
-    with cluster_engine(options["cluster"], quiet) as engine, progress_bar(quiet) as progress:
+    with cluster_engine(inputs.cluster, quiet) as engine, progress_bar(quiet) as progress:
         if config.model == "glove":
-            counted = counts_on_cluster(engine, corpus, config, vocabulary, options.get("mmap_above"))
-            with counted.spread(Window(config.window), progress) as counts:
+            counts_there = counts_on_cluster(replace(inputs, cluster=engine))
+            with counts_there.spread(Window(config.window), progress) as counts:
                 found = plan_parts(counts, config)
             sizes = {"words in the vocabulary": len(counts.vocabulary), "tokens": counts.vocabulary.total}
         else:
-            encoded = corpus_on_cluster(engine, corpus, config, vocabulary, progress, options.get("mmap_above"))
+            encoded = corpus_on_cluster(engine, inputs, progress)
             found = plan_on_cluster(encoded, config)
             sizes = {"words in the vocabulary": len(encoded.vocabulary), "tokens": encoded.n_tokens}
             sizes["sentences"] = encoded.n_sentences
