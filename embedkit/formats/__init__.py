@@ -216,9 +216,7 @@ def losses(table: EmbeddingTable, format: str) -> list[str]:
     Counts, the training configuration and the words' own rows are not told of: no text format has them.
     """
     keeps = set(FORMATS[format].keeps)
-    outputs = table.output_vectors
-    of_tree = table.config.get("loss") == "hs" or (outputs is not None and len(outputs) != len(table))
-    if format == "fasttext" and of_tree:
+    if format == "fasttext" and table.outputs_of_tree:
         keeps.discard("output vectors")
     return [*(words for name, words in table.besides.items() if name not in keeps), *table.left_behind]
 

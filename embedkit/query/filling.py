@@ -88,11 +88,12 @@ def outputs_of(model: KeyedVectors) -> np.ndarray:
     EmbedkitError
         When it has none, whatever the text.
     """
-    if model.output_vectors is None:
-        raise EmbedkitError("this model did not keep its output vectors; train it with `keep_output`")
-    if model.config.get("loss") == "hs" or len(model.output_vectors) != len(model):
+    if not model.table.has_inputs:
         raise EmbedkitError(
-            "this model was trained with hierarchical softmax, whose output vectors belong to inner "
-            "nodes of a tree, not to words; train it with `loss` ns or softmax"
+            "the words of this model were no inputs of its training, only guessed; train it with `train_words`, or "
+            "`paragraphs` dm"
         )
-    return model.output_vectors
+    outputs = model.table.outputs
+    if outputs is None:
+        raise EmbedkitError(f"this model {model.table.why_no_outputs}")
+    return np.asarray(outputs)

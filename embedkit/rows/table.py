@@ -138,11 +138,32 @@ class EmbeddingTable:
         return self.config.get("paragraphs") != "dbow" or bool(self.config.get("train_words"))
 
     @property
+    def outputs_of_tree(self) -> bool:
+        """Whether the output layer is of hierarchical softmax: a row for each inner node of a tree, none for a word."""
+        outputs = self.output_vectors
+        return self.config.get("loss") == "hs" or (outputs is not None and len(outputs) != len(self))
+
+    @property
     def outputs(self) -> Rows | None:
         """The output layer where it has a row a word; the vectors themselves where words were no inputs."""
         if not self.has_inputs:
             return None if self.config.get(OUTPUTS_LEFT_OUT) else self.vectors
-        return self.output_vectors if self.output_vectors is None or len(self.output_vectors) == len(self) else None
+        return None if self.outputs_of_tree else self.output_vectors
+
+    @property
+    def why_no_outputs(self) -> str:
+        """Why there are no `outputs`, said of a model, and what to do."""
+        if self.outputs_of_tree:
+            return (
+                "was trained with hierarchical softmax, whose output vectors belong to inner nodes of a tree, not to "
+                "words; train it with `loss` ns or softmax"
+            )
+        if self.config.get("keep_output") or self.config.get("paragraphs"):
+            return (
+                "was changed after training (compressed, centred), without its output vectors; take the one that it "
+                "was made from"
+            )
+        return "did not keep its output vectors; train it with `keep_output`"
 
     def lengths(self) -> np.ndarray:
         """The lengths of the rows, worked out once: float32 (n_words,)."""

@@ -281,10 +281,7 @@ def config_of(model: KeyedVectors, epochs: int | None = None, learning_rate: flo
     if kept.pop("model", None) != "doc2vec" or model.counts is None:
         raise ConfigError("to infer vectors the model must be one of paragraph vectors: train it with `model` doc2vec")
     if model.table.outputs is None:
-        raise ConfigError(
-            "the vectors of this model were changed after training, without the output vectors that lines are inferred "
-            "with; infer with the model as it was trained"
-        )
+        raise ConfigError(f"lines are inferred with output vectors, and this model {model.table.why_no_outputs}")
     names = set(defaults(Doc2VecConfig))
     stored = in_use(Doc2VecConfig, kept, names)  # older files hold what has no effect too
     chosen = {name: value for name, value in stored.items() if name in names and name != "workers"}

@@ -186,8 +186,8 @@ def _no_outputs(known: KeyedVectors) -> str:
 
 def _check_compass(compass: KeyedVectors, config: TrainingConfig) -> None:
     """Refuse a compass without output vectors, and models that cannot be trained against them."""
-    if compass.output_vectors is None or len(compass.output_vectors) != len(compass):
-        raise ConfigError("the compass holds no output vectors; train it with `keep_output`")
+    if compass.table.outputs is None:
+        raise ConfigError(f"the compass {compass.table.why_no_outputs}")
     if config.architecture not in ("skipgram", "cbow") or config.subwords != "none" or config.loss != "ns":
         raise ConfigError(
             "`compass` is for `model` skipgram and cbow with `loss` ns and without `subwords`, "

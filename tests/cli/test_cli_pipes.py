@@ -231,6 +231,24 @@ def test_what_a_model_lacks_is_told_once(folder):
     assert "did not keep its output vectors; train it with --keep-output" in found.stderr
 
 
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (["compress", "KEPT", "-o", "OUT"], "changed after training (compressed, centred), without its output vectors"),
+        (["convert", "KEPT", "OUT", "--center"], "take the one that it was made from"),
+        (["train", "TEXT", "-o", "OUT", "--min-count", "1", "--loss", "hs"], "train it with --loss ns or softmax"),
+        (["train", "TEXT", "-o", "OUT", "--min-count", "1", "--model", "doc2vec"], "train it with --train-words"),
+    ],
+)
+def test_why_a_model_fills_no_gaps(made, told, folder, tmp_path):
+    kept, out = tmp_path / "kept.safetensors", tmp_path / "out.safetensors"
+    embedkit.train([["the", "sun", "moon"]] * 20, min_count=1, vector_size=8, workers=1, keep_output=True).save(kept)
+    names = {"KEPT": kept, "OUT": out, "TEXT": folder / "t.txt"}
+    assert run_here(*(names.get(word, word) for word in made)).returncode == 0
+    found = run_here("fill", out, "the ___ sun")
+    assert found.returncode == 1 and told in found.stderr and "keep-output" not in found.stderr
+
+
 def test_quiet_silences_notes_and_warnings_but_no_errors(folder, tmp_path):
     twice = ["vocab", folder / "t.txt", folder / "t.txt"]
     assert "warning: a file is read twice" in run_here(*twice).stderr

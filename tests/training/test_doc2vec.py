@@ -200,7 +200,7 @@ def test_models_made_of_it_infer_as_it_does_or_not_at_all(mode):
     np.testing.assert_allclose(turned.vectors.table.document_vectors, documents, atol=1e-5)
     assert len(infer(turned.vectors, ["the cat"])) == 1
     for changed in (center(model), unit_length(model), concatenate(model, model)):
-        with pytest.raises(ConfigError, match="changed after training, without the output vectors"):
+        with pytest.raises(ConfigError, match=r"changed after training .*, without its output vectors"):
             infer(changed, ["the cat"])
 
 

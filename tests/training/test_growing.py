@@ -203,7 +203,7 @@ def test_periods_against_one_compass_lie_in_one_space(model):
 
 def test_a_compass_needs_outputs_and_its_words():
     bare = embedkit.train(FIRST, **{**OPTIONS, "keep_output": False})
-    with pytest.raises(ConfigError, match="no output vectors"):
+    with pytest.raises(ConfigError, match="the compass did not keep its output vectors; train it with `keep_output`"):
         embedkit.train(FIRST, compass=bare, min_count=1, epochs=1)
     with pytest.raises(ConfigError, match="skipgram and cbow"):
         embedkit.train(FIRST, compass=trained("fasttext"), epochs=1)
