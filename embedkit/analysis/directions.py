@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -19,7 +19,7 @@ Phrase = str | tuple[str, ...]
 _AT_ONCE = 1 << 22  # numbers of one block of permutations
 
 
-def axis(vectors: KeyedVectors, start: Sequence[Item], stop: Sequence[Item]) -> np.ndarray:
+def axis(vectors: KeyedVectors, start: Iterable[Item], stop: Iterable[Item]) -> np.ndarray:
     """The direction from some words to others, float64 (vector_size,), of length 1.
 
     The mean of `stop` minus the mean of `start`, every word at unit length first (An, Kwak and Ahn 2018, "SemAxis").
@@ -31,9 +31,10 @@ def axis(vectors: KeyedVectors, start: Sequence[Item], stop: Sequence[Item]) -> 
     ConfigError
         When a side has no word, or both have the same mean.
     """
-    if not start or not stop:
+    sides = [units(vectors, words).astype(np.float64) for words in (start, stop)]
+    if not all(map(len, sides)):
         raise ConfigError("an axis takes one word or more on each side")
-    means = [units(vectors, words).astype(np.float64).mean(axis=0) for words in (start, stop)]
+    means = [side.mean(axis=0) for side in sides]
     direction = means[1] - means[0]
     length = float(np.linalg.norm(direction))
     if length < 1e-6:
@@ -41,7 +42,7 @@ def axis(vectors: KeyedVectors, start: Sequence[Item], stop: Sequence[Item]) -> 
     return np.asarray(direction / length)
 
 
-def projections(vectors: KeyedVectors, direction: np.ndarray, words: Sequence[Item]) -> np.ndarray:
+def projections(vectors: KeyedVectors, direction: np.ndarray, words: Iterable[Item]) -> np.ndarray:
     """Where words stand on an axis, float64 (n_words,): their cosine with it, from −1 to 1; 0 for a zero vector."""
     return np.asarray(units(vectors, words).astype(np.float64) @ direction)
 

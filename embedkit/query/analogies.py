@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,7 @@ Triple = tuple[Item, Item, Item]
 
 def analogies(
     model: KeyedVectors,
-    triples: Sequence[Triple],
+    triples: Iterable[Triple],
     topn: int | None = 10,
     method: str = "3cosadd",
     restrict_vocab: int | None = None,
@@ -31,6 +31,7 @@ def analogies(
         raise ConfigError(f"unknown analogy method {method!r}: expected {' or '.join(METHODS)}")
     limit = neighbours.rows_searched(restrict_vocab, len(model))
     topn = neighbours.answers_wanted(topn, limit)
+    triples = list(triples)
     if not triples:
         return []
     check_several(exclude, "exclude")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -78,9 +78,10 @@ def vector_of(model: KeyedVectors, item: Item, metric: str = "cosine") -> np.nda
     return unit(vector) if metric == "cosine" else vector
 
 
-def units(model: KeyedVectors, items: Sequence[Item]) -> np.ndarray:
+def units(model: KeyedVectors, items: Iterable[Item]) -> np.ndarray:
     """The vectors of some items at unit length: float32 (n, vector_size)."""
     check_several(items, "words")
+    items = list(items)
     words = [item for item in items if isinstance(item, str)]
     if len(words) == len(items):
         return unit(model.get_vectors(words))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +30,7 @@ def similarity(model: KeyedVectors, a: Item, b: Item, metric: str = "cosine") ->
 
 
 def similarities(
-    model: KeyedVectors, rows: Sequence[Item], columns: Sequence[Item] | None = None, metric: str = "cosine"
+    model: KeyedVectors, rows: Iterable[Item], columns: Iterable[Item] | None = None, metric: str = "cosine"
 ) -> np.ndarray:
     """Every one of `rows` with every one of `columns` (default the same): float64 (n_rows, n_columns).
 
@@ -49,7 +49,7 @@ def similarities(
     return np.clip(x @ y.T, -1, 1) if metric == "cosine" else x @ y.T
 
 
-def odd_one_out(model: KeyedVectors, items: Sequence[Item]) -> int:
+def odd_one_out(model: KeyedVectors, items: Iterable[Item]) -> int:
     """The position of the item that lies farthest (by cosine) from the mean of all, each at unit length.
 
     Raises
@@ -57,13 +57,13 @@ def odd_one_out(model: KeyedVectors, items: Sequence[Item]) -> int:
     ConfigError
         For fewer than two items.
     """
-    if len(items) < 2:
-        raise ConfigError(f"expected at least two words to find the odd one out, found {len(items)}")
     vectors = units(model, items)
+    if len(vectors) < 2:
+        raise ConfigError(f"expected at least two words to find the odd one out, found {len(vectors)}")
     return int(np.argmin(vectors @ unit(vectors.mean(axis=0))))
 
 
-def _rows(model: KeyedVectors, items: Sequence[Item], metric: str) -> np.ndarray:
+def _rows(model: KeyedVectors, items: Iterable[Item], metric: str) -> np.ndarray:
     """float64 (n, vector_size); only the words of phrases are brought to unit length, for ``cosine``."""
     check_several(items, "words")
     rows = [vector_of(model, i, metric if isinstance(i, tuple) else "dot") for i in items]

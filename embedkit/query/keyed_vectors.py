@@ -211,7 +211,7 @@ class KeyedVectors(WordVectors):
 
     def analogy_batch(
         self,
-        triples: Sequence[Triple],
+        triples: Iterable[Triple],
         topn: int | None = 10,
         method: str = "3cosadd",
         restrict_vocab: int | None = None,
@@ -246,20 +246,22 @@ class KeyedVectors(WordVectors):
         return comparing.similarity(self, a, b, metric)
 
     def similarities(
-        self, rows: Sequence[Item], columns: Sequence[Item] | None = None, metric: str = "cosine"
+        self, rows: Iterable[Item], columns: Iterable[Item] | None = None, metric: str = "cosine"
     ) -> np.ndarray:
         """Every one of `rows` with every one of `columns` (default the same): float64 (n_rows, n_columns)."""
         return comparing.similarities(self, rows, columns, metric)
 
-    def distances(self, word: Item, others: Sequence[Item] | None = None) -> np.ndarray:
+    def distances(self, word: Item, others: Iterable[Item] | None = None) -> np.ndarray:
         """Cosine distances, 1 - cosine, from a word to others (default every word, by row): float64 (n,)."""
         if others is not None:
             return np.asarray(1 - comparing.similarities(self, [word], others)[0])
         asked = vector_of(self, word).astype(np.float32)[None]
         return 1 - neighbours.scores_of(self.vectors, self.norms, asked, "cosine")[0].astype(np.float64)
 
-    def odd_one_out(self, words: Sequence[str]) -> str:
+    def odd_one_out(self, words: Iterable[str]) -> str:
         """The word that lies farthest (by cosine) from the mean of all of them, each at unit length."""
+        check_several(words, "words")
+        words = list(words)
         return words[comparing.odd_one_out(self, words)]
 
     def fill(self, text: str, topn: int | None = 10) -> Answers:

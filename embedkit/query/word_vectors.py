@@ -244,4 +244,4 @@ class WordVectors(Exports, metaclass=Answering):
         """At most `n` words of the vocabulary that are spelt almost like `word`."""
         from embedkit.vocabulary.spelling import close_spellings
 
-        return close_spellings(Words.from_strings(self.index_to_key), word, n)
+        return close_spellings(Words.from_strings(self.index_to_key), self._forms.spelt(word), n)

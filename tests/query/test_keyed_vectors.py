@@ -215,6 +215,15 @@ def test_an_unknown_word_names_close_spellings(model):
         model["xylophone"]
 
 
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_close_spellings_are_found_however_they_are_composed(form):
+    words = [unicodedata.normalize(form, word) for word in ("서울", "부산", "café", "été")]
+    model = KeyedVectors(words, np.eye(4, dtype=np.float32))
+    for other in ("NFC", "NFD"):
+        for asked, known in (("서욷", words[0]), ("cafè", words[2])):
+            assert model.close_spellings(unicodedata.normalize(other, asked)) == [known]
+
+
 class TwoPieces:
     """Stands for `embedkit.rows.subwords.Subwords`: a word's n-grams are its first and last letter."""
 

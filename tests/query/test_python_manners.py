@@ -11,6 +11,7 @@ import pytest
 import embedkit
 from embedkit import KeyedVectors
 from embedkit.analysis.compression import compress
+from embedkit.analysis.directions import axis
 from embedkit.analysis.operations import keep_words
 from embedkit.documents.word_mover import WordMover
 from embedkit.errors import ConfigError, UnknownWordError
@@ -225,6 +226,11 @@ def test_what_can_be_gone_through_but_once_is_taken_whole():
     assert model.most_similar_batch(vectors[:2], exclude=(iter(each) for each in [[WORDS[0]], []])) == expected
     with pytest.raises(ConfigError, match="`words` must be strings, found int 1"):
         KeyedVectors(iter([1, 2, 3]), vectors)
+    model, three = KeyedVectors(WORDS[:3], vectors), WORDS[:3]
+    assert model.odd_one_out(iter(three)) == model.odd_one_out(three)
+    np.testing.assert_array_equal(model.similarities(iter(three), iter(three)), np.eye(3))
+    np.testing.assert_array_equal(axis(model, iter(three[:1]), iter(three[1:])), axis(model, three[:1], three[1:]))
+    assert model.analogy_batch(iter([three])) == model.analogy_batch([three])
 
 
 @pytest.mark.parametrize("metric", ["cosine", "l2", "dot"])
