@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import warnings
 from importlib import import_module
@@ -201,5 +202,12 @@ def _reads_keyboard(arguments: list[str]) -> bool:
     if {"-q", "--quiet"} & set(arguments):
         return False
     read = _READ.get(arguments[0], ()) if arguments else ()
-    pairs = zip(["", *arguments], arguments, strict=False)
+    apart = [part for word in arguments for part in _apart(word)]
+    pairs = zip(["", *apart], apart, strict=False)
     return any(word == "-" and (before in read or before not in _OUTPUTS) for before, word in pairs)
+
+
+def _apart(word: str) -> list[str]:
+    """An option and the `-` that is written to it, ``--log=-`` or ``-o-``, as two words."""
+    found = re.fullmatch("(--[^=]+)=-|(-[a-zA-Z])-", word)
+    return [word] if found is None else [found[1] or found[2], "-"]

@@ -183,8 +183,8 @@ def _let_go(ids: np.ndarray) -> None:
 
 
 def _size(n: int) -> str:
-    """Bytes as ``--memory`` takes them, in the largest unit that they are whole numbers of; else no less, in M or K."""
+    """Bytes as ``--memory`` takes them, in the largest unit that they are whole numbers of; else no less, in M."""
     for unit, letter in ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")):
-        if n >= unit and (n % unit == 0 or letter != "G"):
+        if n >= unit and (n % unit == 0 or letter == "M"):
             return f"{-(-n // unit)}{letter}"
     return str(n)

@@ -90,7 +90,10 @@ def test_phrases_are_alike_in_every_command(ask, model, vectors):
     status, rows, err = ask("axis", model, "--from", "new york", "--to", "king queen,city", "man woman")
     assert (status, len(rows)) == (0, 1)
     assert "stands for the mean of king, queen" in err
-    assert ask("bias", model, "--targets", "king,new york", "queen,city", "--attributes", "man woman", "왕")[0] == 0
+    status, rows, err = ask(
+        "bias", model, "--targets", "king,new york", "queen,city", "--attributes", "man woman", "왕"
+    )
+    assert (status, rows[1].split("\t")[-2:]) == (0, ["6", "true"])
 
 
 def test_the_mean_of_a_phrase_is_that_of_its_words(ask, model, vectors):

@@ -141,10 +141,16 @@ def test_a_dash_that_is_an_output_asks_for_no_text():
         for param in files_of(command, OutputFile | CheckpointFolder):
             for name in param.opts if isinstance(param, click.Option) else ():
                 assert not _reads_keyboard([*words, "text.txt", name, "-"]), name
+                assert not _reads_keyboard([*words, "text.txt", _in_one_word(name)]), name
                 assert _reads_keyboard([*words, "-", name, "-"]), name
         for param in files_of(command, InputFile):
             for name in param.opts if isinstance(param, click.Option) else ():
                 assert _reads_keyboard([*words, name, "-"]), name
+                assert _reads_keyboard([*words, _in_one_word(name)]), name
+
+
+def _in_one_word(name):
+    return f"{name}=-" if name.startswith("--") else f"{name}-"
 
 
 @pytest.mark.parametrize("suffix, words", [(".npy", ".words.txt"), (".tsv", ".metadata.tsv")])

@@ -7,7 +7,7 @@ from embedkit.errors import ConfigError
 
 
 @pytest.mark.parametrize(
-    ("memory", "shown"), [(10, "10"), (1 << 10, "1K"), (1500, "2K"), (3 << 20, "3M"), ((5 << 20) + 1, "6M")]
+    ("memory", "shown"), [(10, "10"), (1 << 10, "1K"), (1500, "1500"), (3 << 20, "3M"), ((5 << 20) + 1, "6M")]
 )
 def test_memory_that_is_too_small_is_told_as_it_was_given_and_what_is_asked_for_is_enough(memory, shown):
     with pytest.raises(ConfigError, match=rf"`memory` {shown} is too small.* need (\d+)M;") as refused:

@@ -191,6 +191,8 @@ class Results:
     def _text(self, value: Any) -> str:
         if value is None:
             return "–"
+        if isinstance(value, bool):
+            return to_json(value)
         if isinstance(value, float) or (hasattr(value, "dtype") and value.dtype.kind == "f"):
             number = float(value)
             return f"{number:.2e}" if 0 < abs(number) < self._least else f"{number:.{self.digits}f}"
