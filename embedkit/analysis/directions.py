@@ -9,7 +9,7 @@ from math import comb
 
 import numpy as np
 
-from embedkit.errors import ConfigError, check_several
+from embedkit.errors import ConfigError, check_several, counted, few_names
 from embedkit.query.combining import Item, units
 from embedkit.query.keyed_vectors import KeyedVectors
 
@@ -107,10 +107,8 @@ def weat(
     s(w) = mean cos(w, a) − mean cos(w, b); d = (mean s(x) − mean s(y)) / std of s over all targets (with n − 1, as the
     authors' own figures); p over equal divisions, with the observed one counted.
     """
-    first, second = _two_sets(targets, "targets")
-    sides = _two_sets(attributes, "attributes")
-    if len(first) < 2 or len(second) < 2 or not all(sides):
-        raise ConfigError("the association test takes two or more target words and one or more attributes a set")
+    first, second = _two_sets(targets, "targets", 2)
+    sides = _two_sets(attributes, "attributes", 1)
     if set(first) & set(second):
         raise ConfigError(f"{sorted(set(first) & set(second))[0]!r} stands in both sets of targets")
     together = [*first, *second]
@@ -136,14 +134,22 @@ def weat(
     )
 
 
-def _two_sets(sides: Iterable[Iterable[Phrase]], name: str) -> list[list[Phrase]]:
-    """The words of two sets, refused where a side is one string or there are not two."""
+def _two_sets(sides: Iterable[Iterable[Phrase]], name: str, fewest: int) -> list[list[Phrase]]:
+    """The words of two sets, refused where a side is one string or has too few, or there are not two."""
     found = []
     for words in sides:
         check_several(words, name)
         found.append(list(words))
     if len(found) != 2:
         raise ConfigError(f"`{name}` must be two sets of words, got {len(found)}")
+    for words, which in zip(found, ("first", "second"), strict=True):
+        if len(words) < fewest:
+            names = [word if isinstance(word, str) else " ".join(word) for word in words]
+            shown = f": {few_names(names)}" if names else ""
+            raise ConfigError(
+                f"expected {counted(fewest, 'word')} or more in each set of `{name}`, "
+                f"found {len(words)} in the {which}{shown}"
+            )
     return found
 
 

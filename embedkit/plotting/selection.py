@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import cast
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from embedkit.errors import ConfigError
 from embedkit.query.combining import vector_of, words_in
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.query.questions import item
+from embedkit.query.questions import composed, item
 
 
 @dataclass
@@ -83,7 +84,7 @@ def select(
         Each gives two arrows, a → b and c → d.
     most_frequent : int, default 200
     say : callable, optional
-        Receives a line for each phrase, how it was read.
+        Receives a line for each phrase, how it was read, and for each word that was composed.
 
     Returns
     -------
@@ -102,7 +103,9 @@ def select(
     phrases = _Phrases(model)
     words, analogies = [*map(phrases.label, words)], [[*map(phrases.label, analogy)] for analogy in analogies]
     if say is not None:
-        for line in phrases.said:
+        labels = [*words, *chain.from_iterable(analogies)]
+        asked_words = words_in([phrases.items.get(label, label) for label in labels])
+        for line in [*phrases.said, *composed(asked_words, model)]:
             say(line)
     groups: dict[str, int] = {}
     for number, word in enumerate(words):

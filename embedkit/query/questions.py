@@ -16,11 +16,15 @@ and tabs; at no-break and other spaces only where the vocabulary does not hold a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from embedkit.errors import ConfigError
 from embedkit.query.combining import Item, words_in
+
+if TYPE_CHECKING:
+    from embedkit.query.word_vectors import WordVectors
 
 ASCII_SPACES = " \t\r\n\v\f"
 PLUS, MINUS = "+", ("-", "\N{MINUS SIGN}")
@@ -121,6 +125,18 @@ def split(text: str, known: Known) -> list[str]:
     for part in _SPACES.split(text):
         found += [part] if part and known(part) else part.split()
     return found
+
+
+def composed(words: Iterable[str], vectors: WordVectors) -> list[str]:
+    """What a user should know of those of `words` that have a vector and are not in the vocabulary."""
+    said = []
+    for word in dict.fromkeys(words):
+        if word not in vectors and vectors.composes(word):
+            with_tags = vectors.tagged(word)
+            hint = f"; did you mean {', '.join(with_tags[:3])}?" if with_tags else ""
+            shown = word if word.isprintable() else repr(word)
+            said.append(f"{shown} is not in the vocabulary; composed from its n-grams{hint}")
+    return said
 
 
 def changed(asked: Question, plus: Sequence[Question], minus: Sequence[Question]) -> Question:

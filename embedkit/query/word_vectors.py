@@ -17,6 +17,7 @@ from embedkit.rows.norms import row_norms
 from embedkit.rows.protocol import Rows, as_array
 from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.forms import UsualForms
+from embedkit.vocabulary.tagged import tags_of
 from embedkit.vocabulary.words import WordIndex, Words, find_normalised
 
 if TYPE_CHECKING:
@@ -241,7 +242,17 @@ class WordVectors(Exports, metaclass=Answering):
         return vectors
 
     def close_spellings(self, word: str, n: int = 3) -> list[str]:
-        """At most `n` words of the vocabulary that are spelt almost like `word`."""
+        """At most `n` words of the vocabulary spelt almost like `word`; itself with a tag comes first."""
         from embedkit.vocabulary.spelling import close_spellings
 
-        return close_spellings(Words.from_strings(self.index_to_key), self._forms.spelt(word), n)
+        close = close_spellings(Words.from_strings(self.index_to_key), self._forms.spelt(word), n)
+        found = [*self.tagged(word), *close]
+        return list(dict.fromkeys(found))[:n]
+
+    def tagged(self, word: str) -> list[str]:
+        """The words of the vocabulary that are `word` with a tag behind it: 학교/NNG; none where words have no tags."""
+        return [self.as_spelt(with_tag) for tag in self._tags if (with_tag := f"{word}/{tag}") in self]
+
+    @cached_property
+    def _tags(self) -> tuple[str, ...]:
+        return tags_of(self.index_to_key)

@@ -29,18 +29,12 @@ from typing import Any, TypeVar
 
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.text.hangul import typed
+from embedkit.text.parts_of_speech import TAGS
 from embedkit.text.symbols import is_symbol, seen
 from embedkit.text.user_dictionary import carried, load_dictionary
 
 # Tags of Kiwi for what it does not take apart: symbols, foreign letters, digits, addresses, emoji, unknown letters.
 _UNKNOWN = ("S", "W_", "UN")
-# All others of Kiwi, those that a user dictionary may give a meaning, and what stands for the former here.
-TAGS = (
-    *("NNG", "NNP", "NNB", "NR", "NP", "VV", "VA", "VX", "VCP", "VCN", "MM", "MAG", "MAJ", "IC"),
-    *("JKS", "JKC", "JKG", "JKO", "JKB", "JKV", "JKQ", "JX", "JC", "EP", "EF", "EC", "ETN", "ETM"),
-    *("XPN", "XSN", "XSV", "XSA", "XSM", "XR", "USER0", "USER1", "USER2", "USER3", "USER4", "Z_CODA"),
-    *("SL", "SN", "SW"),
-)
 Found = TypeVar("Found")
 LONGEST_REMEMBERED = 64  # characters
 CUTOFF = 5.0  # how far behind the best a reading may be and still be followed; with Kiwi's 8 it takes an eighth longer

@@ -118,10 +118,10 @@ def _alternating_nul(head: bytes) -> bool:
     return (even.count(0) > many and odd.count(0) < many / 10) or (odd.count(0) > many and even.count(0) < many / 10)
 
 
-def guess_encoding(data: bytes) -> str | None:
+def guess_encoding(data: bytes, fewest: int = 4) -> str | None:
     """The name of a legacy Korean encoding that `data` is probably in, or None.
 
-    CP949 (a superset of EUC-KR) when most of its non-ASCII characters decode to Hangul there.
+    CP949 (a superset of EUC-KR) when it has `fewest` non-ASCII characters there or more, most of them Hangul.
     """
     try:
         text = data.decode("cp949")
@@ -131,4 +131,4 @@ def guess_encoding(data: bytes) -> str | None:
         text = data[: error.start].decode("cp949")
     foreign = [c for c in text if c > "\x7f"]
     hangul = sum("가" <= c <= "힣" for c in foreign)
-    return "CP949" if len(foreign) >= 4 and hangul > 0.8 * len(foreign) else None
+    return "CP949" if len(foreign) >= fewest and hangul > 0.8 * len(foreign) else None

@@ -22,6 +22,7 @@ from embedkit.errors import EmbedkitError, counted
 from embedkit.files.locations import STDIN, called
 from embedkit.files.urls import is_url
 from embedkit.text.lines import numbered_lines, shortened
+from embedkit.text.parts_of_speech import TAGS, is_tag
 
 EXPECTED = "expected form<TAB>tag<TAB>score on each line"
 CARRIED = "data:"
@@ -124,8 +125,16 @@ def _check(place: str, line: str) -> None:
     form, *more = line.rstrip().split("\t")
     if not form.strip() or len(more) not in (1, 2):
         raise EmbedkitError(f"{place}: {EXPECTED}, found {shortened(line)}")
+    for tag in _tags(more[0]):
+        if not is_tag(tag):
+            raise EmbedkitError(f"{place}: no part-of-speech tag {shortened(tag)}; there are {', '.join(TAGS)}")
     if len(more) == 2 and not _is_number(more[1]):
         raise EmbedkitError(f"{place}: expected a number as the score behind the tag, found {shortened(more[1])}")
+
+
+def _tags(tag: str) -> list[str]:
+    """The tags in the place of one: several where the form is taken apart, as in ``사귀/VV + 었/EP``."""
+    return [part.strip().rpartition("/")[2] for part in tag.split("+")] if "/" in tag else [tag]
 
 
 def _is_number(text: str) -> bool:

@@ -35,7 +35,7 @@ def close_spellings(words: Words, word: str, n: int = 3) -> list[str]:
         letters = _letters(candidate)
         if abs(len(letters) - len(target)) <= limit:
             distance = _edit_distance(target, letters)
-            if distance <= limit:
+            if distance <= limit and distance < max(len(letters), len(target)):  # not of one letter in place of another
                 ranked.append((distance, row, candidate))
     return [candidate for _, _, candidate in sorted(ranked)[:n] if candidate]
 

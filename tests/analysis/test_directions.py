@@ -90,8 +90,10 @@ def test_sets_that_can_be_gone_through_but_once(vectors):
 def test_sets_that_cannot_be(vectors):
     with pytest.raises(ConfigError, match="`targets` must be two sets of words, got 3"):
         weat(vectors, [*TARGETS, ["a", "b"]], ATTRIBUTES)
-    with pytest.raises(ConfigError, match="two or more target words"):
+    with pytest.raises(ConfigError, match="2 words or more in each set of `targets`, found 1 in the first: king"):
         weat(vectors, (["king"], ["queen", "여왕"]), ATTRIBUTES)
+    with pytest.raises(ConfigError, match=r"1 word or more in each set of `attributes`, found 0 in the second$"):
+        weat(vectors, TARGETS, (["man"], []))
     with pytest.raises(ConfigError, match="both sets"):
         weat(vectors, (["king", "왕"], ["king", "여왕"]), ATTRIBUTES)
     same = weat(KeyedVectors(list("abcdef"), np.ones((6, 3), np.float32)), (["a", "b"], ["c", "d"]), (["e"], ["f"]))

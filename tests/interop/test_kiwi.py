@@ -58,7 +58,8 @@ def test_words_of_a_dictionary(tmp_path, encoding, line_end):
         ("가\tNNG\tnan\n", "expected a number"),
         ("가 NNG 0\n", "line 1: expected form<TAB>tag<TAB>score on each line, found '가 NNG 0'"),
         ("\tNNG\n", "line 1: expected form"),
-        ("가\tADJ\n", "Unknown Tag"),
+        ("가\tADJ\n", "no part-of-speech tag 'ADJ'"),
+        ("가갸\t가/NNG + 뷁/JX\n", "as Kiwi reads it"),
     ],
 )
 def test_a_dictionary_with_mistakes_is_one_line(tmp_path, text, message):

@@ -48,8 +48,8 @@ class Kiwi:
 
     def load_user_dictionary(self, path):
         Kiwi.known = Path(path).read_text(encoding="utf-8")
-        if "ADJ" in Kiwi.known:
-            raise ValueError("line 1")
+        if "뷁/NNG" in Kiwi.known:
+            raise ValueError("cannot find the original morpheme")
 
     def tokenize(self, lines):
         return [
@@ -98,14 +98,14 @@ def test_settings_that_are_none_are_refused(name):
 
 
 def test_a_dictionary_that_cannot_be_read_is_one_line(tmp_path):
-    (tmp_path / "words.txt").write_text("a\tADJ\n")
-    with pytest.raises(EmbedkitError, match="expected form<TAB>tag<TAB>score on each line, as Kiwi reads it: line 1"):
+    (tmp_path / "words.txt").write_text("뷁쇍\t뷁/NNG + 쇍/JX\n", encoding="utf-8")
+    with pytest.raises(EmbedkitError, match="expected form<TAB>tag<TAB>score on each line, as Kiwi reads it: cannot"):
         get_tokenizer(f"morphemes:dictionary={tmp_path / 'words.txt'}")
     with pytest.raises(EmbedkitError, match="no such file"):
         get_tokenizer("morphemes:dictionary=missing.txt")
 
 
-@pytest.mark.parametrize("pos", ["ADJ", "N,NOUN", "Q", "SH", "n", " ", ","])
+@pytest.mark.parametrize("pos", ["ADJ", "N,NOUN", "Q", "SH", "n", " ", ",", ""])
 def test_tags_that_no_morpheme_has_are_refused(tmp_path, pos):
     (tmp_path / "a.txt").write_text(LINE, encoding="utf-8")
     done = CliRunner().invoke(cli, ["vocab", str(tmp_path / "a.txt"), "--tokenizer", "morphemes", "--pos", pos])

@@ -56,3 +56,35 @@ def test_a_dictionary_is_the_same_by_its_path_and_carried(words, tmp_path):
     assert same_words(here, packed) and same_words(5, 5) and same_words(other, other)
     assert not same_words(other, packed) and not same_words(packed.replace("tags,", ""), packed)
     assert not same_words("morphemes:tags,dictionary=missing.txt", packed) and not same_words(None, packed)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("뷁쇍\tNOUN", "'NOUN'"),
+        ("뷁쇍\tnnp\t1", "'nnp'"),
+        ("NNP\t뷁쇍", "'뷁쇍'"),
+        ("뷁쇍\t뷁/NNG + 쇍/JQ", "'JQ'"),
+        ("뷁쇍\t뷁/NNG + 쇍", "'쇍'"),
+        ("뷁쇍\tVV-R-I", "'VV-R-I'"),
+    ],
+)
+def test_a_tag_that_is_none_names_file_and_line(line, found, tmp_path):
+    path = tmp_path / "d.txt"
+    path.write_text(f"# words\n\n뚜땨\tNNG\n{line}\n", encoding="utf-8")
+    with pytest.raises(EmbedkitError, match=rf"d\.txt, line 4: no part-of-speech tag {found}; there are NNG, NNP, "):
+        carried(str(path))
+
+
+def test_tags_that_kiwi_has(tmp_path):
+    path = tmp_path / "d.txt"
+    lines = [
+        "사귀었다\t사귀/VV + 었/EP+다/EF\t-2.5",
+        "뚜땨\tVV-I",
+        "똬\tVA-R",
+        "@뚜\tW_MENTION",
+        "뚜\tUSER4",
+        "C++\tSL",
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    assert without_words(f"dictionary={carried(str(path))}") == "dictionary=(6 words)"

@@ -12,7 +12,7 @@ from embedkit.cli.shared.options import given, json_option, quiet_option, refuse
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.reading import load, reading_options_beside
 from embedkit.cli.shared.words import word_list
-from embedkit.errors import counted
+from embedkit.errors import ConfigError, EmbedkitError, counted
 from embedkit.options import listed
 
 
@@ -58,7 +58,7 @@ def bias(
     """
     from embedkit.analysis.directions import Phrase, weat
     from embedkit.query.combining import words_in
-    from embedkit.query.questions import item
+    from embedkit.query.questions import composed, item
 
     if by_word:
         refuse(["permutations", "seed"], "with `by_word`: they are of the p-value")
@@ -70,15 +70,19 @@ def bias(
         for word in words:
             said: list[str] = []
             phrase = cast("Phrase", item(word, vectors.__contains__, said))
-            if all(map(vectors.has_vector, words_in([phrase]))):
+            parts = words_in([phrase])
+            if all(map(vectors.has_vector, parts)):
                 sets[-1].append(phrase)
-                for text in said:
+                for text in [*said, *composed(parts, vectors)]:
                     note(f"note: {text}", quiet)
             else:
                 missing.append(word)
     if missing:
         note(f"note: {counted(len(missing), 'word')} without a vector left out: {', '.join(missing[:10])}", quiet)
-    found = weat(vectors, (sets[0], sets[1]), (sets[2], sets[3]), permutations=permutations, seed=seed)
+    try:
+        found = weat(vectors, (sets[0], sets[1]), (sets[2], sets[3]), permutations=permutations, seed=seed)
+    except ConfigError as error:
+        raise EmbedkitError(str(error)) if missing else error from None
     idle = given(["permutations", "seed"]) if found.exact else []
     if idle:
         note(f"note: {listed(idle)} did nothing: all {found.divisions:,} divisions were tried", quiet)

@@ -14,6 +14,7 @@ from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.queries import Inquiry, query_batches, questions
 from embedkit.cli.shared.reading import load, reading_options, refuse_reading
 from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.query.questions import composed
 from embedkit.rows.subwords import BESIDE_JAMO, JAMO_LENGTHS, KINDS, Subwords, default_lengths, fitted_lengths
 
 
@@ -104,8 +105,8 @@ def _shares(model: str, words: tuple[str, ...], as_json: bool, quiet: bool) -> i
                 if not rows.any():
                     results.refused(word, inquiry.refuse(f"{word!r} has no n-gram that {model} knows").message)
                     continue
-                if known < 0:
-                    note(f"note: {word} is not in the vocabulary; composed from its n-grams", quiet)
+                for text in composed([word], vectors):
+                    note(f"note: {text}", quiet)
                 whole = rows.mean(axis=0)
                 shares = rows @ whole / max(len(rows) * float(whole @ whole), 1e-30)
                 for ngram, share, row in zip(ngrams, shares, rows, strict=True):

@@ -31,6 +31,8 @@ class InputFile(click.Path):
     """A file or folder that the command reads; whether it exists is told by what reads it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not value:
+            raise ConfigError("expected the name of a file, found an empty one")
         path = plain(os.fsdecode(super().convert(value, param, ctx)))
         if ctx is not None and not ctx.resilient_parsing:
             inputs, outputs = _seen(ctx)

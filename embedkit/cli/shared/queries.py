@@ -20,7 +20,8 @@ from embedkit.files.locations import STDIN
 from embedkit.files.magic import BOM
 from embedkit.query.combining import Item, words_in
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.query.questions import ASCII_SPACES, Question, item, question, split
+from embedkit.query.questions import ASCII_SPACES, Question, composed, item, question, split
+from embedkit.text.escaping import escape
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -217,11 +218,16 @@ class Inquiry:
         for word in words:
             if self._knows(word):
                 continue
-            if self.model.composes(word):
-                note(f"note: {word} is not in the vocabulary; composed from its n-grams", self.quiet)
-            else:
-                again = self.refuse(str(UnknownWordError(word, self._hints(word))) + self._sum(word))
-                refused = refused or again
+            message = _broken(word)
+            if message is None:
+                said = composed([word], self.model)
+                for text in said:
+                    note(f"note: {text}", self.quiet)
+                if said:
+                    continue
+                message = str(UnknownWordError(word, self._hints(word))) + self._sum(word)
+            again = self.refuse(message)
+            refused = refused or again
         return refused
 
     def _sum(self, word: str) -> str:
@@ -258,6 +264,22 @@ class Inquiry:
             elif self._notes_left == 0:
                 note("note: how further lines are read is not told", self.quiet)
             self._notes_left -= 1
+
+
+def _broken(word: str) -> str | None:
+    """What is wrong with a word whose bytes are not UTF-8."""
+    try:
+        word.encode()
+        return None
+    except UnicodeEncodeError:
+        data = word.encode("utf-8", "surrogateescape")
+    from embedkit.text.sniffing import guess_encoding
+
+    encoding = guess_encoding(data, fewest=1)
+    hint = (
+        f"it looks like {encoding}, where it is {data.decode(encoding, 'replace')}" if encoding else "write it in UTF-8"
+    )
+    return f"unknown word '{escape(word)}' is not UTF-8; {hint}"
 
 
 def show(results: Results, line: str, answer: Refused | None) -> None:

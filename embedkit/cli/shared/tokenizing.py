@@ -46,7 +46,7 @@ def morpheme_options(command: F) -> F:
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> Any:
         asked = {name: options.pop(name) for name in ("pos", "pos_tags", "typos", "user_dictionary")}
-        given = [name for name, value in asked.items() if value]
+        given = [name for name, value in asked.items() if value not in (None, False)]
         if given:
             name = _with_settings(options.get("tokenizer") or "whitespace", given, asked)
             options["tokenizer"] = click.get_current_context().params["tokenizer"] = name
@@ -66,7 +66,7 @@ def _with_settings(tokenizer: str, given: list[str], asked: dict[str, Any]) -> s
             "it is for `tokenizer` morphemes"
         )
     changes = {
-        "pos": _beginnings(asked["pos"]) if asked["pos"] else (),
+        "pos": () if asked["pos"] is None else _beginnings(asked["pos"]),
         "tags": asked["pos_tags"],
         "typos": asked["typos"],
         "dictionary": asked["user_dictionary"],
