@@ -153,13 +153,13 @@ def _units(lines: Iterator[bytes], unit: str, place: Place, encoding_errors: str
 
 def _column(lines: Iterator[bytes], name: str, place: Place, encoding_errors: str) -> Iterator[bytes]:
     """One column of a table."""
-    return map(_line, (text for (text,) in columns_of(lines, (name,), place, encoding_errors)))
+    return map(_line, (text for _, (text,) in columns_of(lines, (name,), place, encoding_errors)))
 
 
 def columns_of(
     lines: Iterator[bytes], names: Sequence[str], place: Place, encoding_errors: str = "strict"
-) -> Iterator[list[str]]:
-    """The fields of some columns of a table, row by row, blank rows left out.
+) -> Iterator[tuple[Place, list[str]]]:
+    """The fields of some columns of a table, row by row, blank rows left out; with what names the row's last line.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def columns_of(
     names : sequence of str
         Of columns in the header; or numbers, from 1, of a table without one.
     place : callable
-        Names the line that was read last.
+        Names the line that was read last; some are looked at before their rows come.
     encoding_errors : {"strict", "replace", "ignore"}
 
     Raises
@@ -192,13 +192,13 @@ def columns_of(
                 "and leave out the header"
             )
     if numbered:
-        yield [first[column] for column in columns]
+        yield place, [first[column] for column in columns]
     for row in rows:
         if len(row) != len(first):
             raise CorpusError(
                 f"{place()}: expected {counted(len(first), 'column')} as in the first row, found {len(row)}"
             )
-        yield [row[column] for column in columns]
+        yield place, [row[column] for column in columns]
 
 
 def _line(text: str) -> bytes:

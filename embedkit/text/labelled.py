@@ -316,14 +316,14 @@ def _labels(field: str) -> tuple[tuple[str, ...], bool]:
 
 def _table(source: Source, text_column: str, label_column: str, encoding_errors: str) -> Iterator[Row]:
     """The same of the rows of a table."""
-    place = os.fspath(source)
+    last = os.fspath(source)
 
     def lines() -> Iterator[bytes]:
-        nonlocal place
-        for place, line in numbered_lines(source, encoding_errors):  # noqa: B007  # read by the loop below
+        nonlocal last
+        for last, line in numbered_lines(source, encoding_errors):  # noqa: B007  # read by the loop below
             yield line.encode()
 
-    for text, label in columns_of(lines(), (text_column, label_column), lambda: place):
+    for place, (text, label) in columns_of(lines(), (text_column, label_column), lambda: last):
         if text.strip() and not label.strip():
-            raise CorpusError(f"{place}: expected a label in the column {label_column!r}, found none")
-        yield place, " ".join(fasttext_tokens(text)), *_labels(label)
+            raise CorpusError(f"{place()}: expected a label in the column {label_column!r}, found none")
+        yield place(), " ".join(fasttext_tokens(text)), *_labels(label)

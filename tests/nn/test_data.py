@@ -90,6 +90,18 @@ def test_a_table_with_tabs_keeps_every_row_beside_a_stray_quote(tmp_path):
     assert (data.texts, data.labels) == (['"open and', "dull", "closed"], [("pos",), ("neg",), ("pos",)])
 
 
+def test_rows_of_a_table_have_their_own_places(tmp_path):
+    rows = [f"text {i},{'pn'[i % 2]}" for i in range(30)]
+    path = write(tmp_path, "\n".join(["text,label", *rows]), "t.csv")
+    for columns in (("text", "label"), ("1", "2")):
+        data = read_label_sets(path, *columns)
+        assert [place.rsplit(", ")[-1] for place in data.places] == [f"line {i}" for i in range(2, 32)]
+        assert [place[-6:] for place in data.headers] == ([] if columns[0] == "text" else ["line 1"])
+    path = write(tmp_path, "\n".join(["text,label", *rows[:3], '"two\nlines",p', "without,", *rows[3:]]), "t.csv")
+    with pytest.raises(CorpusError, match=r"t.csv, line 7: expected a label in the column 'label', found none"):
+        read_label_sets(path, "text", "label")
+
+
 def test_a_cell_may_be_as_long_as_it_likes(tmp_path):
     path = write(tmp_path, "text,label\n" + "wort " * 40_000 + ",pos\ndull,neg\n", "t.csv")
     assert len(read_label_sets(path, "text", "label").texts[0]) == 199_999

@@ -54,7 +54,7 @@ def test_a_translator_looks_at_its_source(tmp_path, attention):
     found = translator(tmp_path / "m", "gru", attention)
     stages = [showing.attention(tmp_path / "m", "a b c", stage)[0] for stage in showing.STAGES]
     answer = found.translate(["a b c"], beam=4)[0]
-    assert stages[2].columns == ["a", "b", "c", "</s>"] and stages[2].rows == ["</s>", *answer.tokens]
+    assert stages[2].columns == ["a", "b", "c", "</s>"] and stages[2].rows == [*answer.tokens, "</s>"]
     np.testing.assert_allclose(stages[2].values[: len(answer.weights)], answer.weights, atol=1e-5)
     root = 1 if attention == "additive" else np.sqrt(SIZE if attention == "dot" else 2 * SIZE)
     np.testing.assert_allclose(stages[0].values, stages[1].values * root, rtol=1e-4)
@@ -70,6 +70,7 @@ def test_every_attention_of_a_transformer_that_translates(tmp_path):
     answer = found.translate(["a b c"], beam=4)[0]
     titles = [panel.title.partition(",")[0] for panel in panels]
     assert titles == ["encoder"] * 4 + ["decoder"] * 4 + ["decoder to source"] * 4
+    assert panels[4].rows == ["</s>", *answer.tokens] and panels[-1].rows == [*answer.tokens, "</s>"]
     last = np.mean([panel.values for panel in panels[-2:]], axis=0)  # the last layer's heads
     np.testing.assert_allclose(last[: len(answer.weights)], answer.weights, atol=1e-5)
     assert not np.triu(panels[4].values, 1).any()
@@ -96,7 +97,7 @@ def test_captions_look_at_regions(tmp_path):
     (heat,) = showing.attention(tmp_path / "m", "", features=features[1])
     own = model.decoded(features, Search(beam=3, max_tokens=50))[1][0]
     assert heat.title.startswith("additive attention")
-    assert heat.rows == ["</s>", *model.table.decode(own.ids)] and heat.columns[0] == "region 1"
+    assert heat.rows == [*model.table.decode(own.ids), "</s>"] and heat.columns[0] == "region 1"
     np.testing.assert_allclose(heat.values[: len(own.weights)], own.weights, atol=1e-5)
     (gates,) = showing.gates(tmp_path / "m", "a c", features=features[1])
     assert gates.columns == ["</s>", "a", "c"] and len(gates.rows) == 6
@@ -124,7 +125,7 @@ def test_the_image_of_the_command(tmp_path, capsys):
     command = ["show", "attention", str(tmp_path / "m"), "a b"]
     image = ["--features", str(tmp_path / "images.npy"), "--image"]
     assert main([*command, *image, "2", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["rows"] == ["</s>", "a", "b"]
+    assert json.loads(capsys.readouterr().out)["rows"] == ["a", "b", "</s>"]
     for options, message in [
         ([*image, "3"], "--image 3 is beyond the 2 images of"),
         (["--image", "1"], "--image has no effect without --features"),

@@ -186,18 +186,19 @@ def _translating(model: Seq2Seq, text: str) -> Inside:
         raise ConfigError(EMPTY)
     answer = model.translate([text], beam=4)[0]
     encoded, read, decoded = model.read(text, answer.tokens)
+    written = [*read[1:], read[0]]  # an end is read first and written last
     pair, source = model.pair, answer.source
     if isinstance(encoded, RecurrentEncoded) and isinstance(decoded, RecurrentDecoded):
         found = Inside(f"{model.config.model} with attention {model.config.attention}")
         found.add(encoded.encoder, source, "encoder").add(decoded.decoder, read, "decoder")
         if isinstance(pair, RecurrentPair) and decoded.looked is not None:
             name, end = f"{pair.kind} attention", f"{source[-1]} is masked"
-            found.looks.append(_single(name, pair.attention, decoded.looked, float(pair.scale), read, source, end))
+            found.looks.append(_single(name, pair.attention, decoded.looked, float(pair.scale), written, source, end))
         return found
     found = Inside(model.config.model).add(encoded, source, "encoder, ")
     if isinstance(decoded, TransformerDecoded):
         found.look((block.attention.sublayer for block in decoded.blocks), read, read, "decoder, ", LATER)
-        found.look((block.memory.sublayer for block in decoded.blocks), read, source, "decoder to source, ")
+        found.look((block.memory.sublayer for block in decoded.blocks), written, source, "decoder to source, ")
     return found
 
 
@@ -206,7 +207,7 @@ def _captioning(model: Captioner, text: str, features: Array) -> Inside:
     found = Inside(f"lstm {'that looks at regions' if looked else 'without regions to look at'}").add(cache, read)
     if looked is not None:
         regions = [f"region {i}" for i in range(1, looked.weights.shape[-1] + 1)]
-        found.looks.append(_single("additive attention", model.attention, looked, 1.0, read, regions))
+        found.looks.append(_single("additive attention", model.attention, looked, 1.0, [*read[1:], read[0]], regions))
     return found
 
 

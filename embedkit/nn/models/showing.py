@@ -261,7 +261,8 @@ def attention(
 ) -> list[Panel]:
     """Who looks at whom in a trained model, each layer and head: rows look at columns.
 
-    A translator translates the text first, and a row is what its decoder had read when it looked for the next word.
+    A translator translates the text first: a row is the word that its decoder looked for; in a Transformer decoder's
+    attention to itself, the word that it had read.
 
     Parameters
     ----------
