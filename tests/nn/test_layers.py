@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
+from embedkit import nn
 from embedkit.errors import ConfigError, TrainingError
 from embedkit.kernels import thresholds
 from embedkit.nn.layers.bag import BagEmbedding, Bags
@@ -12,6 +15,7 @@ from embedkit.nn.layers.dense import Dropout, LayerNorm, Linear
 from embedkit.nn.layers.embedding import Embedding
 from embedkit.nn.layers.losses import cross_entropy, softmax
 from embedkit.nn.layers.parameters import RowGradient, add_gradients, merge_gradients
+from embedkit.nn.layers.pooling import POOLINGS
 from embedkit.nn.learning.optimizers import SGD, AdaGrad, Adam, EarlyStopping, clip_gradients
 from embedkit.nn.learning.schedules import get_schedule
 from tests.nn.gradients import check_gradients, check_layer
@@ -247,3 +251,33 @@ def test_early_stopping_restores_the_best(higher, scores):
 def test_options_that_cannot_work(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+LAYERS = {
+    **{kind.__name__: partial(kind, 4, 3) for kind in (nn.RNN, nn.GRU, nn.LSTM, nn.Linear)},
+    "LayerNorm": lambda rng: nn.LayerNorm(4),
+    **{kind: partial(nn.Pooling, kind, 4) for kind in POOLINGS},
+    "MultiheadAttention": partial(nn.MultiheadAttention, 4, 2),
+    "TransformerEncoderLayer": partial(nn.TransformerEncoderLayer, 4, 2, 8),
+    "DotAttention": partial(nn.DotAttention, 4, 4),
+    "AdditiveAttention": partial(nn.AdditiveAttention, 4, 4, 3),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("shape", [(0, 5), (2, 0), (0, 0), (1, 1)])
+def test_a_batch_may_be_empty_and_so_may_its_texts(name, shape):
+    layer, x = LAYERS[name](rng=np.random.default_rng(0)), np.ones((*shape, 4), np.float32)
+    others = (
+        [np.ones(shape, bool)] if name in POOLINGS else [x] if name in ("DotAttention", "AdditiveAttention") else []
+    )
+    y, cache = layer.forward(x, *others)
+    assert len(y) == shape[0] and np.isfinite(y).all()
+    dx, grads = layer.backward(np.ones_like(y), cache)
+    assert (dx[0] if isinstance(dx, tuple) else dx).shape == x.shape
+    assert {key: value.shape for key, value in grads.items()} == {
+        key: value.shape for key, value in layer.parameters.items()
+    }
+    ids = np.zeros(shape, np.int64)
+    rows, seen = (table := nn.Embedding(np.ones((5, 4), np.float32))).forward(ids)
+    assert len(table.backward(np.ones_like(rows), seen)[1]["weight"].rows) == min(1, ids.size)

@@ -37,6 +37,18 @@ def test_pooling_by_hand():
     np.testing.assert_allclose(y[1], cache.weights[1, :2] @ h[1, :2])
 
 
+@pytest.mark.parametrize("kind", POOLINGS)
+def test_a_row_without_words_is_zero_and_passes_nothing_back(kind):
+    pooling = Pooling(kind, 6, bidirectional=True, rng=np.random.default_rng(1), dtype=np.float64)
+    mask = MASK & np.array([[True], [False], [True]])
+    h = np.random.default_rng(5).normal(size=(3, 4, 6))
+    y, cache = pooling.forward(h, mask)
+    np.testing.assert_array_equal(y[1], np.zeros(6))
+    assert not pooling.backward(np.ones_like(y), cache)[0][1].any()
+    np.testing.assert_allclose(y[[0, 2]], pooling.forward(h[[0, 2]], mask[[0, 2]])[0])
+    check_layer(lambda: pooling.forward(h, mask), pooling.backward, pooling.parameters, {"h": h})
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_encoder_gradients(model):
     encoder = Encoder(model, 5, 4, 2, heads=2, rng=np.random.default_rng(1), dtype=np.float64)

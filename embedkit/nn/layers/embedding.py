@@ -96,7 +96,7 @@ class Embedding:
     def backward(self, dy: Array, cache: Array) -> tuple[None, Gradients]:
         """dy : float (..., d) → a `RowGradient` of the rows that train; ids have no gradient."""
         ids = cache.reshape(-1)
-        dy = dy.reshape(len(ids), -1)
+        dy = dy.reshape(len(ids), self.width)
         trained = np.ones(len(ids), bool)
         if self.frozen:
             if self.learnt is None:

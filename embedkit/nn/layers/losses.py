@@ -9,8 +9,8 @@ from embedkit.nn.layers.parameters import Array
 
 
 def softmax(x: Array, axis: int = -1) -> Array:
-    """exp(x) / Σ exp(x) along `axis`; where every x is −inf (all masked) the result is 0, not NaN."""
-    top = x.max(axis=axis, keepdims=True)
+    """exp(x) / Σ exp(x) along `axis`; where every x is −inf (all masked) or there is none the result is 0, not NaN."""
+    top = x.max(axis=axis, keepdims=True, initial=-np.inf)
     y = np.exp(x - np.where(np.isneginf(top), x.dtype.type(0), top))
     total = y.sum(axis=axis, keepdims=True)
     y /= np.where(total == 0, x.dtype.type(1), total)

@@ -215,8 +215,8 @@ class MultiheadAttention:
 
     def _split(self, x: Array) -> Array:
         """(batch, time, width) → (batch, heads, time, width / heads)."""
-        return np.ascontiguousarray(x.reshape(*x.shape[:2], self.heads, -1).transpose(0, 2, 1, 3))
+        return np.ascontiguousarray(x.reshape(*x.shape[:2], self.heads, self.width // self.heads).transpose(0, 2, 1, 3))
 
     def _join(self, x: Array) -> Array:
         """The inverse of `_split`."""
-        return np.ascontiguousarray(x.transpose(0, 2, 1, 3)).reshape(x.shape[0], x.shape[2], -1)
+        return np.ascontiguousarray(x.transpose(0, 2, 1, 3)).reshape(x.shape[0], x.shape[2], self.width)

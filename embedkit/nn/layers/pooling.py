@@ -28,12 +28,15 @@ class PoolingCache(NamedTuple):
         Of each word, which sum to 1: of ``mean`` and ``attention``.
     attention : PoolingWeights, optional
         The attention's own cache.
+    full : bool (batch,), optional
+        Which rows have words; None where all do.
     """
 
     shape: tuple[int, ...]
     picked: Array | None = None
     weights: Array | None = None
     attention: PoolingWeights | None = None
+    full: Array | None = None
 
 
 class Pooling:
@@ -74,18 +77,28 @@ class Pooling:
             self.parameters = self._attention.parameters
 
     def forward(self, h: Array, mask: Array) -> tuple[Array, PoolingCache]:
-        """h : float (batch, time, width), mask : bool (batch, time) → y : float (batch, width).
+        """h : float (batch, time, width), mask : bool (batch, time) → y : float (batch, width), 0 where no word is.
 
         ``cache.weights`` holds the words' weights of mean and attention, float (batch, time).
         """
         if self.kind == "attention":
             y, looked = self._attention.forward(h, mask)
             return y, PoolingCache(h.shape, weights=looked.weights, attention=looked)
+        full = mask.any(1)
+        if not full.any():
+            return np.zeros((len(h), h.shape[2]), h.dtype), PoolingCache(h.shape, full=full)
+        y, cache = self._pooled(h, mask)
+        if full.all():
+            return y, cache
+        return np.where(full[:, None], y, h.dtype.type(0)), cache._replace(full=full)
+
+    def _pooled(self, h: Array, mask: Array) -> tuple[Array, PoolingCache]:
+        """`forward` of rows that have words; others are as they may be."""
         if self.kind == "max":
             picked = np.where(mask[..., None], h, h.dtype.type(-np.inf)).argmax(1)
             return np.take_along_axis(h, picked[:, None], 1)[:, 0], PoolingCache(h.shape, picked)
         if self.kind == "mean":
-            weights = (mask / mask.sum(1, keepdims=True)).astype(h.dtype)
+            weights = (mask / np.maximum(mask.sum(1, keepdims=True), 1)).astype(h.dtype)
             return (weights[:, None] @ h)[:, 0], PoolingCache(h.shape, weights=weights)
         if self.kind == "first":
             return h[:, 0], PoolingCache(h.shape, np.zeros(len(h), np.int64))
@@ -100,13 +113,17 @@ class Pooling:
         """dy : float (batch, width) → dh : float (batch, time, width)."""
         if cache.attention is not None:
             return self._attention.backward(dy, cache.attention)
+        if cache.full is not None:
+            dy = np.where(cache.full[:, None], dy, dy.dtype.type(0))
         if cache.weights is not None:
             return cache.weights[..., None] * dy[:, None], {}
-        dh, picked = np.zeros(cache.shape, dy.dtype), np.asarray(cache.picked)
+        dh = np.zeros(cache.shape, dy.dtype)
+        if cache.picked is None:
+            return dh, {}
         if self.kind == "max":
-            np.put_along_axis(dh, picked[:, None], dy[:, None], 1)
+            np.put_along_axis(dh, cache.picked[:, None], dy[:, None], 1)
             return dh, {}
         half = cache.shape[2] // 2 if self.bidirectional and self.kind == "last" else cache.shape[2]
-        dh[np.arange(len(dh)), picked, :half] = dy[:, :half]
+        dh[np.arange(len(dh)), cache.picked, :half] = dy[:, :half]
         dh[:, 0, half:] += dy[:, half:]
         return dh, {}

@@ -170,7 +170,7 @@ class Recurrent:
         batch, time = x.shape[:2]
         lengths = np.full(batch, time, np.int64) if lengths is None else np.asarray(lengths, np.int64)
         if lengths.shape != (batch,) or (batch and (lengths.min() < 0 or lengths.max() > time)):
-            raise ConfigError(f"lengths must be {batch} numbers from 0 to {time}, the shape of x")
+            raise ConfigError(f"lengths must be {batch} numbers from 0 to {time}, found shape {lengths.shape}")
         states = self._first_states(state, batch)
         caches = []
         for layer in range(self.num_layers):
@@ -222,7 +222,7 @@ class Recurrent:
         ones[:, n_in] = 1
         weights = [np.column_stack([self.parameters["weight_ih" + s], self._input_bias(s)]) for s in suffixes]
         gates = self._pool.empty((batch, time, self.directions, self.GATES * self.hidden_size))
-        np.matmul(ones, np.concatenate(weights).T, out=gates.reshape(batch * time, -1))
+        np.matmul(ones, np.concatenate(weights).T, out=_steps(gates))
         # 2. through time
         fresh = self._allocator(lengths, time)
         y = fresh(batch, time)
@@ -234,14 +234,14 @@ class Recurrent:
             lengths,
             time,
         )
-        return y.reshape(batch, time, -1), cache
+        return y.reshape(batch, time, self.output_size), cache
 
     def _layer_backward(
         self, layer: int, dy: Array, cache: LayerCache, lengths: Array, dstates: list[Array], grads: Gradients
     ) -> Array:
         batch, time = cache.gates.shape[:2]
         suffixes = self._suffixes(layer)
-        dy = dy.reshape(batch, time, self.directions, -1)
+        dy = dy.reshape(batch, time, self.directions, self.hidden_size)
         # 2. back through time
         fresh = self._allocator(lengths, time)
         dgates = fresh(batch, time, self.GATES)
@@ -250,19 +250,19 @@ class Recurrent:
             lambda share: self._steps_backward(share, dstates, dy, dgates, dhidden, cache), suffixes, lengths, time
         )
         # 1. the weights' gradients, as products over all steps at once
-        flat = dgates.reshape(batch * time, -1)
+        flat = _steps(dgates)
         dinput = flat.T @ cache.ones
         width = self.GATES * self.hidden_size
         for d, suffix in enumerate(suffixes):
             part = slice(d * width, (d + 1) * width)
-            ours = dhidden.reshape(batch * time, -1)[:, part]
-            before = cache.h_before.reshape(batch * time, -1)[:, d * self.hidden_size : (d + 1) * self.hidden_size]
+            ours = _steps(dhidden)[:, part]
+            before = _steps(cache.h_before)[:, d * self.hidden_size : (d + 1) * self.hidden_size]
             grads["weight_ih" + suffix] = np.ascontiguousarray(dinput[part, :-1])
             grads["weight_hh" + suffix] = ours.T @ before
             grads["bias_ih" + suffix] = dinput[part, -1].copy()
             grads["bias_hh" + suffix] = ours.sum(axis=0) if self.HIDDEN_DIFFERS else dinput[part, -1].copy()
         weight_ih = np.concatenate([self.parameters["weight_ih" + suffix] for suffix in suffixes])
-        return (flat @ weight_ih).reshape(batch, time, -1)
+        return (flat @ weight_ih).reshape(batch, time, weight_ih.shape[1])
 
     def _through_time(self, run: Callable[[Share], None], suffixes: list[str], lengths: Array, time: int) -> None:
         """Call `run` for every direction and share of the rows, on threads where the work is worth it."""
@@ -318,3 +318,9 @@ class Recurrent:
     ) -> None:
         """Run a share from the last step to the first."""
         raise NotImplementedError
+
+
+def _steps(x: Array) -> Array:
+    """(batch, time, directions, width) → (batch × time, directions × width)."""
+    batch, time, directions, width = x.shape
+    return x.reshape(batch * time, directions * width)
