@@ -47,7 +47,8 @@ def read_text(
     settings: TokenizerSettings = {"tokenizer": tokenizer, "lowercase": lowercase}
     reading: dict[str, Any] = {"json_field": json_field, "encoding_errors": encoding_errors}
     if not (blanks and of_chars(settings)):
-        return Corpus.from_text(sources, min_count=1, workers=workers, progress=progress, **settings, **reading)
+        reading |= {"tokenizer": tokenizer, "lowercase": lowercase}
+        return Corpus.from_text(sources, min_count=1, workers=workers, progress=progress, **reading)
     cut, found = token_cutter(settings), False
 
     def sentences() -> Iterator[list[str]]:

@@ -10,32 +10,36 @@ from embedkit.text.tokenizers import get_tokenizer
 
 
 class TokenizerSettings(TypedDict, total=False):
-    """How a line becomes tokens, as training configurations and model files say it."""
+    """How a line becomes tokens, as training configurations and model files say it.
+
+    With `blanks` a run of white space between characters is a token too, the one blank; of ``chars`` alone.
+    """
 
     tokenizer: str
     lowercase: bool
+    blanks: bool
 
 
 def text_tokenizer(settings: TokenizerSettings) -> Callable[[str], list[str]]:
-    """The tokenizer of a training configuration (``tokenizer``, ``lowercase``): a line to its tokens."""
+    """The tokenizer of a training configuration: a line to its tokens."""
+    if settings.get("blanks") and of_chars(settings):
+        lower = bool(settings.get("lowercase"))
+        return lambda line: _with_blanks(line.lower() if lower else line)
     return get_tokenizer(settings.get("tokenizer") or "whitespace", bool(settings.get("lowercase"))).tokens
 
 
 def token_cutter(settings: TokenizerSettings) -> Callable[[str], list[str]]:
     """How a line becomes tokens; with ``chars`` every character is one, a run of white space the one blank."""
-    if of_chars(settings):
-        lower = bool(settings.get("lowercase"))
-        return lambda line: _characters(line.lower() if lower else line)
-    return text_tokenizer(settings)
+    return text_tokenizer({**settings, "blanks": True})
 
 
-def _characters(line: str) -> list[str]:
+def _with_blanks(line: str) -> list[str]:
     pieces = [found for piece in line.split() if (found := characters(piece))]
     return [token for piece in pieces for token in (" ", *piece)][1:]
 
 
 def of_chars(settings: TokenizerSettings) -> bool:
-    """Whether tokens are single characters, of which a blank is one."""
+    """Whether tokens are single characters."""
     return settings.get("tokenizer") == "chars"
 
 

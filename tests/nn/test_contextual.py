@@ -111,3 +111,15 @@ def test_a_model_of_characters_is_refused_for_words():
     encoder = ContextualEncoder(language_model("lstm", tokenizer="chars"))
     with pytest.raises(ConfigError, match=r"reads tokens of the tokenizer chars, the task's are those of whitespace"):
         encoder.check_tokenizer({"tokenizer": "whitespace"})
+
+
+def test_a_classifier_feeds_a_model_of_characters_the_blanks_that_it_was_trained_on(tmp_path):
+    encoder = ContextualEncoder(language_model("lstm", np.float32, tokenizer="chars"))
+    options = {"config": ClassifierConfig(hidden_size=4), "options": ONE, "vector_size": 4}
+    model, _ = train_classifier(reviews(20), encoder=encoder, **options)
+    model.save(tmp_path / "m")
+    for each in (model, Classifier.load(tmp_path / "m")):
+        assert each.tokens("A  b\t") == ["a", " ", "b"]
+    plain, _ = train_classifier(reviews(20), tokenizer={"tokenizer": "chars"}, **options)
+    plain.save(tmp_path / "plain")
+    assert Classifier.load(tmp_path / "plain").tokens("a b") == ["a", "b"]

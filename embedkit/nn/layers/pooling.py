@@ -84,7 +84,7 @@ class Pooling:
         if self.kind == "attention":
             y, looked = self._attention.forward(h, mask)
             return y, PoolingCache(h.shape, weights=looked.weights, attention=looked)
-        full = mask.any(1)
+        full = np.asarray(mask.any(1))
         if not full.any():
             return np.zeros((len(h), h.shape[2]), h.dtype), PoolingCache(h.shape, full=full)
         y, cache = self._pooled(h, mask)

@@ -111,7 +111,7 @@ def train_captioner(
             "unfreeze_after": unfreeze_after,
             "valid_fraction": valid_fraction,
         },
-        {"training data": [features, captions]},
+        {"training data": [features, list(captions)]},
     )
     history = fit(
         task,

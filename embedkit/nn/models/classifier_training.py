@@ -96,7 +96,7 @@ def train_classifier(
     own = encoder.model.tokenizer if encoder is not None and vectors is None else None
     settings = chosen_settings(tokenizer or own, vectors)
     if encoder is not None:
-        encoder.check_tokenizer(settings)
+        settings = encoder.cutting(settings)
     rng = np.random.default_rng(options.seed)
     if valid is None:
         train, held_out = hold_out(len(data), valid_fraction, rng)
@@ -122,6 +122,7 @@ def train_classifier(
         {
             **asdict(config),
             **{name: settings.get(name) for name in ("tokenizer", "lowercase")},
+            **({"blanks": True} if settings.get("blanks") else {}),
             "unfreeze_after": unfreeze_after,
             "valid_fraction": valid_fraction if valid is None else None,
         },

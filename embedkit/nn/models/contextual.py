@@ -22,7 +22,7 @@ from embedkit.nn.models.language_model import OLDER, LanguageModel
 from embedkit.nn.models.loading import Recipe, in_use
 from embedkit.nn.words.token_table import END_ID, UNKNOWN_ID, TokenTable
 from embedkit.nn.words.tokens import warn_unknown
-from embedkit.text.tokens import TokenizerSettings
+from embedkit.text.tokens import TokenizerSettings, of_chars
 from embedkit.text.user_dictionary import without_words
 
 
@@ -95,6 +95,17 @@ class ContextualEncoder:
     def width(self) -> int:
         """Values of a word's vector."""
         return self.model.width
+
+    def cutting(self, settings: TokenizerSettings) -> TokenizerSettings:
+        """How a task cuts its lines for this model: those of characters read blanks in training, and get them here.
+
+        Raises
+        ------
+        ConfigError
+            As `check_tokenizer`.
+        """
+        self.check_tokenizer(settings)
+        return {**settings, "blanks": True} if of_chars(settings) else settings
 
     def check_tokenizer(self, settings: TokenizerSettings) -> None:
         """Refuse a model of characters for sentences cut into words.

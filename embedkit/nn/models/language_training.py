@@ -145,7 +145,7 @@ def train_language_model(
             "unfreeze_after": unfreeze_after,
             "valid_fraction": valid_fraction if valid is None else None,
         },
-        {"training data": lines, "validation data": valid},
+        {"training data": list(lines), "validation data": None if valid is None else list(valid)},
     )
     history = fit(
         task,

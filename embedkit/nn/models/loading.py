@@ -145,7 +145,10 @@ class Recipe:
             check_tokenizer(name)
         except ConfigError as error:
             raise FormatError(str(error)) from None
-        return {"tokenizer": name, "lowercase": lowercase}
+        settings: TokenizerSettings = {"tokenizer": name, "lowercase": lowercase}
+        if found.get("blanks") is True:
+            settings["blanks"] = True
+        return settings
 
     def matrix(self, name: str) -> Array:
         """A matrix of floats that is not empty."""
