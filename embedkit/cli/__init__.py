@@ -130,6 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     0 done, 1 the work failed, 2 wrong usage, 130 after Ctrl-C, 128 + n after another signal n that ends a process.
     """
+    _open_what_is_closed()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")
@@ -140,7 +141,7 @@ def main(arguments: list[str] | None = None) -> int:
                 if _reads_keyboard(sys.argv[1:] if arguments is None else arguments):
                     note_keyboard("text")
                 status = cli.main(args=arguments, prog_name="embedkit", standalone_mode=False)
-                sys.stdout.flush()
+                output.flush()
             return status if isinstance(status, int) else 0
         except (BrokenPipeError, _ClosedPipe):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -162,6 +163,13 @@ def main(arguments: list[str] | None = None) -> int:
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
             return _fail(f"{place}{error.strerror or error}", 1)
+
+
+def _open_what_is_closed() -> None:
+    """Give a process that was started without standard streams empty ones, before a file takes a stream's number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

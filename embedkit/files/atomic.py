@@ -7,11 +7,11 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from embedkit.errors import EmbedkitError
 from embedkit.files.locations import kept_unless_sent, upload
-from embedkit.files.outputs import is_stream, open_stream, settled
+from embedkit.files.outputs import is_standard_output, is_stream, open_stream, settled
 from embedkit.files.temporary import temporary_name, temporary_path
 from embedkit.files.urls import is_url, plain, shown
 
@@ -158,10 +158,23 @@ def _writing(target: Name) -> Iterator[None]:
     """Name the file in what the system says about writing it."""
     try:
         yield
-    except BrokenPipeError:  # nobody reads any more, which is no failure
-        raise
     except OSError as error:
-        raise EmbedkitError(f"cannot write {shown(target)}: {error.strerror or error}") from error
+        refuse_unwritten(target, error)
+
+
+def refuse_unwritten(target: Name, error: OSError) -> NoReturn:
+    """Raise, for what the system says when `target` is written, an error that names it.
+
+    Raises
+    ------
+    BrokenPipeError
+        As it came: nobody reads any more, which is no failure.
+    EmbedkitError
+    """
+    if isinstance(error, BrokenPipeError):
+        raise error
+    place = "standard output" if is_standard_output(target) else shown(target)
+    raise EmbedkitError(f"cannot write {place}: {error.strerror or error}") from error
 
 
 def _finish(temporary: Path, final: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from embedkit.errors import ConfigError, EmbedkitError
-from embedkit.files.atomic import sync_folder
+from embedkit.files.atomic import refuse_unwritten, sync_folder
 from embedkit.files.locations import kept_unless_sent, reach
 from embedkit.files.outputs import is_stream
 from embedkit.files.remote_folders import send, text_at
@@ -58,12 +58,10 @@ def atomic_folder(target: Name, names: Collection[str]) -> Iterator[Path]:
             os.replace(final, old)
         os.replace(new, final)
         sync_folder(final.parent)
-    except BrokenPipeError:
-        raise
     except OSError as error:
         if old.exists() and not final.exists():
             os.replace(old, final)
-        raise EmbedkitError(f"cannot write {shown(target)}: {error.strerror or error}") from error
+        refuse_unwritten(target, error)
     finally:
         shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)

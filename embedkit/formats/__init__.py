@@ -276,13 +276,13 @@ def check_target(
     """
     name = format or format_for(path, subwords=subwords)
     module = module_of(name)
+    if not hasattr(module, "write"):
+        raise ConfigError(f"{name} can be read, not written")
     if FORMATS[name].folder:
         module.check(path)
         return
     if name == "fasttext" and subwords == "jamo":
         raise EmbedkitError(JAMO_IN_BIN)
-    if not hasattr(module, "write"):
-        raise ConfigError(f"{name} can be read, not written")
     if compression_of(path):
         _check_one_file(name, path)
     if hasattr(module, "companion"):

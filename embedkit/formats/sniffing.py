@@ -212,6 +212,8 @@ def _cooccurrences(head: bytes) -> bool:
 def _what(head: bytes) -> str:
     from embedkit.formats.text_rows import CR_ONLY
 
+    if head[8:9] == b"{" and _binary(head[:8]):
+        return "a safetensors file whose header is damaged"
     if head.count(b"\r") > 1 and b"\n" not in head:
         return CR_ONLY
     if head[0] == 0x80 and 2 <= head[1] <= 5:

@@ -33,6 +33,8 @@ import numba
 import numpy as np
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
+DIGEST_BYTES = 16
+
 
 def _load_array_functions() -> None:
     """Load numba's NumPy functions without SciPy's linear algebra, which takes four tenths of a second.
@@ -185,6 +187,18 @@ class _KernelCache(FunctionCache):
         super().__init__(function)
         self._cache_file = _KernelFiles(self._cache_path, self._impl.filename_base, "")
 
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled kernel; a disk that has no room for it ends nothing, the next process compiles it again."""
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            warnings.warn(
+                f"compiled kernels cannot be kept in {cache_folder()}: {os.strerror(error.errno or 0)}; each run "
+                "compiles them again until there is room (NUMBA_CACHE_DIR names another folder)",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         return sig, codegen.magic_tuple(), _constants(self._py_func)
 
@@ -195,20 +209,31 @@ class _KernelFiles(IndexDataCacheFile):
     numba numbers its files and keeps the numbers in an index, which is read, changed and written without a lock. Two
     trainings that compiled at the same time, with vectors of other sizes, could both take number 1: one of them then
     found the other's kernel under its own name, read rows of another length, and ended with wrong vectors.
+
+    A digest stands behind the bytes, which unpickling does not look at: a file that a power cut left unfinished is
+    compiled again.
     """
 
     def save(self, key: Any, data: Any) -> None:
-        self._save_data(self._file_of(key), data)
+        kept = self._dump(data)
+        with self._open_for_write(self._data_path(self._file_of(key))) as file:
+            file.write(kept + _digest(kept))
 
     def load(self, key: Any) -> Any:
+        name = self._file_of(key)
         try:
-            return self._load_data(self._file_of(key))
+            found = Path(self._data_path(name)).read_bytes()
         except FileNotFoundError:
             return None
+        return self._load_data(name) if found[-DIGEST_BYTES:] == _digest(found[:-DIGEST_BYTES]) else None
 
     def _file_of(self, key: Any) -> str:
         digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
         return f"{self._index_name.removesuffix('.nbi')}.{digest}.nbc"
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=DIGEST_BYTES).digest()
 
 
 def _constants(function: Any) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,7 @@ class Corpus:
         vocabulary: Vocabulary | None = None,
         workers: int | None = None,
         mmap_above: int = DEFAULT_MMAP_ABOVE,
+        folder: str | os.PathLike[str] | None = None,
         keep_empty: bool = False,
         progress: ProgressCallback | None = None,
     ) -> Corpus:
@@ -115,6 +117,8 @@ class Corpus:
             Threads; all cores by default. The result does not depend on it.
         mmap_above : int
             Bytes of ids (four a token) above which they lie in a temporary file.
+        folder : path, optional
+            Where that file is; the system's folder for temporary files by default.
         keep_empty : bool
             Keep lines without words as empty sentences, so that sentence i is line i.
         progress : callable, optional
@@ -156,6 +160,7 @@ class Corpus:
             known=known,
             workers=workers,
             mmap_above=mmap_above,
+            folder=folder,
             progress=progress,
             keep_empty=keep_empty,
         )

@@ -32,10 +32,13 @@ class IdStream:
     ----------
     mmap_above : int
         Bytes.
+    folder : path, optional
+        Of the temporary file; the system's by default.
     """
 
-    def __init__(self, mmap_above: int = DEFAULT_MMAP_ABOVE) -> None:
+    def __init__(self, mmap_above: int = DEFAULT_MMAP_ABOVE, folder: str | os.PathLike[str] | None = None) -> None:
         self._mmap_above = mmap_above
+        self._folder = folder
         self._blocks: list[np.ndarray] = []
         self._used = 0  # of the last block
         self._file: Any = None
@@ -104,14 +107,14 @@ class IdStream:
             yield spans
 
     def _move_to_disk(self) -> None:
-        self._file = nameless_file(buffering=0)
+        self._file = nameless_file(self._folder, buffering=0)
         for i, block in enumerate(self._blocks):
             self._write(block if i < len(self._blocks) - 1 else block[: self._used])
             self._blocks[i] = block[:0]
         self._blocks.clear()
 
     def _write(self, ids: np.ndarray) -> None:
-        _write_all(self._file, ids.data.cast("B"))
+        self._write_all(ids.data.cast("B"))
 
     def _finish_on_disk(self, renumber: Renumber) -> np.ndarray:
         """In place: the end of what is written never overtakes the start of what is still to be read."""
@@ -128,12 +131,23 @@ class IdStream:
                 n += renumber(block[start : start + count], table, block[n:])
                 start += count
             file.seek(write_at)
-            _write_all(file, block[:n].data.cast("B"))
+            self._write_all(block[:n].data.cast("B"))
             write_at += 4 * n
         file.truncate(write_at)
         if write_at == 0:
             return np.empty(0, dtype=np.int32)
         return np.memmap(file, dtype=np.int32, mode="r", shape=(write_at // 4,))
+
+    def _write_all(self, data: memoryview) -> None:
+        try:
+            while data:
+                data = data[self._file.write(data) :]
+        except OSError as error:
+            room = "set TMPDIR to" if self._folder is None else "name"
+            raise CorpusError(
+                f"cannot keep the id stream in {os.fspath(self._folder or tempfile.gettempdir())}: "
+                f"{os.strerror(error.errno or 0)}; {room} a folder with more room"
+            ) from error
 
 
 def _anonymous_block() -> np.ndarray:
@@ -145,17 +159,6 @@ def _anonymous_block() -> np.ndarray:
         with contextlib.suppress(OSError):
             block.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(block, dtype=np.int32)
-
-
-def _write_all(file: Any, data: memoryview) -> None:
-    try:
-        while data:
-            data = data[file.write(data) :]
-    except OSError as error:
-        raise CorpusError(
-            f"cannot keep the id stream in {tempfile.gettempdir()}: {os.strerror(error.errno or 0)}; set "
-            "TMPDIR to a folder with more room, or raise `mmap_above` to stay in memory"
-        ) from error
 
 
 def _read_all(file: Any, data: memoryview) -> None:

@@ -7,6 +7,7 @@ there were.
 
 from __future__ import annotations
 
+import os
 import queue
 import time
 from collections.abc import Callable, Sequence
@@ -151,6 +152,7 @@ def scan_sources(
     known: WordTable | None,
     workers: int | None,
     mmap_above: int,
+    folder: str | os.PathLike[str] | None = None,
     progress: ProgressCallback | None,
     keep_ids: bool = True,
     keep_empty: bool = False,
@@ -170,7 +172,7 @@ def scan_sources(
     tables = [known.copy() if known is not None else WordTable() for _ in range(workers)]
     policy = encoding_errors or "strict"
     scanner = _Scanner(tables, tokenizer, policy, known is not None, keep_empty)
-    stream = IdStream(mmap_above)
+    stream = IdStream(mmap_above, folder)
     report = _reporter(progress, total_bytes(files))
     name, n_lines = "", 0
     for result in ordered_map(scanner, read_blocks(files, json_field, policy, BLOCK_BYTES), workers, "scan"):

@@ -1,6 +1,8 @@
 """Models that come through standard input or a pipe, and standard input that holds nothing."""
 
 import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -256,3 +258,34 @@ def test_quiet_silences_notes_and_warnings_but_no_errors(folder, tmp_path):
     help_text = " ".join(run_here("vocab", "--help").stdout.split())
     assert "No progress, notes or warnings on standard error." in help_text
     assert "no such file" in run_here("vocab", tmp_path / "missing", "--quiet").stderr
+
+
+def _elsewhere(arguments, where, folder):
+    """A command in a process of its own, whose streams the shell changes."""
+    line = f'exec "$0" -m embedkit {arguments} {where}'
+    return subprocess.run(["sh", "-c", line, sys.executable], cwd=folder, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "vocab t.txt",
+        "similar m.safetensors sun --json",
+        "vectors m.safetensors sun",
+        "manual",
+        "convert m.safetensors - --to csv",
+    ],
+)
+def test_standard_output_that_takes_no_more_is_named(arguments, folder):
+    done = _elsewhere(arguments, "> /dev/full", folder)
+    assert done.returncode == 1
+    assert done.stderr == "embedkit: error: cannot write standard output: No space left on device\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell that closes streams")
+def test_a_process_without_standard_streams_writes_its_files(folder, tmp_path):
+    done = _elsewhere(f"vocab t.txt -o {tmp_path}/words.txt", "<&- >&-", folder)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "words.txt").read_text().startswith("bread\t20\n")
+    assert _elsewhere("similar m.safetensors sun", ">&-", folder).returncode == 0

@@ -140,3 +140,11 @@ def test_random_corruption_never_crashes(tmp_path):
         except FormatError:
             refused += 1
     assert refused > 50
+
+
+def test_a_length_of_the_header_that_no_file_has_is_named(tmp_path):
+    path = tmp_path / "m.safetensors"
+    sample().save(path)
+    path.write_bytes((1 << 62).to_bytes(8, "little") + path.read_bytes()[8:])
+    with pytest.raises(FormatError, match="expected word vectors, found a safetensors file whose header is damaged"):
+        embedkit.load(path)

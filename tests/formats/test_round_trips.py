@@ -171,3 +171,9 @@ def test_options_that_a_format_does_not_take_are_wrong_usage(tmp_path):
     assert ".vec" in str(refused.value) and ".floret" not in str(refused.value)
     with pytest.raises(ConfigError, match="floret can be read, not written"):
         sample().save(tmp_path / "m.floret")
+
+
+@pytest.mark.parametrize("kind", ["floret", "spacy", "safetensors"])
+def test_a_format_that_cannot_be_written_is_refused_before_the_work(kind, tmp_path):
+    with pytest.raises(ConfigError, match=f"{kind} can be read, not written"):
+        formats.check_target(tmp_path / "m", kind)

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import errno
 import os
 import shutil
 import subprocess
@@ -115,10 +116,53 @@ def test_a_second_training_compiles_nothing(tmp_path, cache, options):
     assert kept[1] == kept[0] != []
 
 
-def test_kernels_made_with_other_constants_are_other_kernels(tmp_path, monkeypatch):
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """A folder of kernels for one test alone."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     compiling.cache_folder.cache_clear()
+    yield tmp_path
+    compiling.cache_folder.cache_clear()
 
+
+def _tripled():
+    @compiling.kernel
+    def triple(x):
+        return 3 * x
+
+    return triple
+
+
+def test_a_disk_without_room_for_kernels_ends_nothing(own_cache, monkeypatch):
+    def full(files, path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(compiling._KernelFiles, "_open_for_write", full)
+    triple = _tripled()
+    with pytest.warns(
+        RuntimeWarning, match=r"kernels cannot be kept in .*: No space left on device; .*NUMBA_CACHE_DIR"
+    ):
+        assert triple(14) == 42
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: bytes(len(data))]
+)
+def test_a_kernel_that_was_not_written_to_its_end_is_compiled_again(own_cache, damage):
+    assert _tripled()(14) == 42
+    (kept,) = own_cache.glob("**/*.nbc")
+    whole = kept.read_bytes()
+    kept.write_bytes(damage(whole))
+    again = _tripled()
+    assert again(14) == 42
+    assert not again.stats.cache_hits
+    assert kept.stat().st_size == len(whole)
+    known = _tripled()
+    assert known(14) == 42
+    assert known.stats.cache_hits
+
+
+def test_kernels_made_with_other_constants_are_other_kernels(own_cache):
     def make(number):
         @compiling.kernel
         def inner(x):
@@ -130,10 +174,7 @@ def test_kernels_made_with_other_constants_are_other_kernels(tmp_path, monkeypat
 
         return outer
 
-    try:
-        assert [make(number)(1) for number in (1, 2, 1)] == [2, 3, 2]
-    finally:
-        compiling.cache_folder.cache_clear()
+    assert [make(number)(1) for number in (1, 2, 1)] == [2, 3, 2]
 
 
 PLANTED = """

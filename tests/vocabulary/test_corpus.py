@@ -3,6 +3,7 @@
 import errno
 import gc
 import os
+import re
 import tempfile
 from collections import Counter
 from itertools import pairwise
@@ -188,8 +189,11 @@ def test_a_full_disk_is_one_clear_line(tmp_path, monkeypatch):
     monkeypatch.setattr(id_stream.tempfile, "TemporaryFile", lambda **options: Full())
     path = tmp_path / "text.txt"
     path.write_bytes(b"the cat\n" * 1000)
-    with pytest.raises(CorpusError, match=r"No space left on device; set TMPDIR .* or raise `mmap_above`"):
+    with pytest.raises(CorpusError, match=r"No space left on device; set TMPDIR to a folder with more room\Z"):
         Corpus.from_text(path, mmap_above=1000)
+    named = rf"stream in {re.escape(str(tmp_path))}: No space left on device; name a folder with more room\Z"
+    with pytest.raises(CorpusError, match=named):
+        Corpus.from_text(path, mmap_above=1000, folder=tmp_path)
 
 
 def test_many_distinct_words(tmp_path):

@@ -26,6 +26,7 @@ from embedkit.cli.shared.text_fields import unit_option
 from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError, EmptyCorpusError, counted
 from embedkit.files.locations import is_file
+from embedkit.files.outputs import spill_folder
 from embedkit.files.urls import is_url, shown
 
 if TYPE_CHECKING:
@@ -189,14 +190,14 @@ def cooccur(
             )
             note(f"{output}: {counted(cells, 'cell')} from {counted(len(corpus), 'file')}", quiet)
             return
+        options = {
+            "vocabulary": vocabulary,
+            "min_count": min_count or (1 if table else 5),
+            "max_vocab": max_vocab,
+            "workers": workers,
+            **reading,
+        }
         if output is None or ppmi:
-            options = {
-                "vocabulary": vocabulary,
-                "min_count": min_count or (1 if table else 5),
-                "max_vocab": max_vocab,
-                "workers": workers,
-                **reading,
-            }
             counts = _looked_at(corpus, Window(window, symmetric, weighting), options, progress)
             if output is not None:
                 _write_weights(counts, output, shift, context_smoothing, save_vocab, quiet)
@@ -214,11 +215,7 @@ def cooccur(
                 shard,
                 save_vocab,
                 progress,
-                vocabulary=vocabulary,
-                min_count=min_count or 5,
-                max_vocab=max_vocab,
-                workers=workers,
-                **reading,
+                **options,
             )
             note(f"{output}: {counted(cells, 'cell')}", quiet)
             if not table and not ratio:
@@ -277,7 +274,7 @@ def _refuse_idle(corpus: tuple[str, ...], output: str | None, shown: bool, vocab
     from embedkit.counting import native
 
     if merge:
-        idle = ("min_count", "max_vocab", *READING, "save_vocab", "mmap_above")  # the window is that of GloVe's files
+        idle = ("min_count", "max_vocab", *READING, "save_vocab")  # the window is that of GloVe's files
         refuse(idle, "with `merge`, which adds up counts that were made before")
     if output is None:
         refuse(("memory", "temporary", "save_vocab", "format_", "shard"), "without `output`")
@@ -329,6 +326,7 @@ def _count(
         return _count_on_cluster(
             cluster, quiet, list(corpus), output, format_, window, temporary, save_vocab, progress, vocabulary, options
         )
+    options["folder"] = temporary or spill_folder(output)
     if memory is not None:
         options["mmap_above"] = memory // 8
     sources = shards.shard(list(corpus), *shards.parse_shard(shard)) if shard else list(corpus)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import click
@@ -10,7 +9,7 @@ import numpy as np
 
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import encoding_errors, encoding_option, json_option, quiet_option, refuse
-from embedkit.cli.shared.output import note, print_json, print_line
+from embedkit.cli.shared.output import flush, note, print_json, print_line
 from embedkit.cli.shared.queries import query_batches, questions
 from embedkit.cli.shared.telling import ZEROS, Unknown
 from embedkit.errors import ConfigError, counted
@@ -99,4 +98,4 @@ def _show(lines: list[str] | None, rows: np.ndarray, n: int, as_json: bool) -> N
     else:
         for text in format_rows(rows, rows.size >= thresholds.PRINTED_NUMBERS):
             print_line(text.decode("ascii")[1:])
-    sys.stdout.flush()
+    flush()

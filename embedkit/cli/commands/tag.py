@@ -32,7 +32,7 @@ from embedkit.cli.shared.options import (
     refuse,
     refuse_unused,
 )
-from embedkit.cli.shared.output import Results, note, print_json, print_line, warn
+from embedkit.cli.shared.output import Results, flush, note, print_json, print_line, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.telling import GUESSES, Unknown, tell_left_out, tell_unseen, tell_valid
 from embedkit.errors import CorpusError
@@ -240,8 +240,6 @@ def predict(model: str, files: tuple[str, ...], vectors: str | None, tokens: boo
     A line is a sentence, cut into words as the vectors' training text was. --json also gives the probability of each
     tag and, where tags mark entities, these with their first token, the one behind the last, and their confidence.
     """
-    import sys
-
     tagger = Tagger.load(model, load_vectors(vectors))
     unknown = Unknown(GUESSES, quiet, "sentence")
     for lines in _sentences(files) if tokens else _lines(files, set(tagger.labels)):
@@ -255,7 +253,7 @@ def predict(model: str, files: tuple[str, ...], vectors: str | None, tokens: boo
             for word, label in zip(answer.tokens, answer.tags, strict=True):
                 print_line(word, label)
             print_line()
-        sys.stdout.flush()
+        flush()
     unknown.tell()
 
 

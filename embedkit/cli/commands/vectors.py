@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse
-from embedkit.cli.shared.output import note, print_json, print_line
+from embedkit.cli.shared.output import flush, note, print_json, print_line
 from embedkit.cli.shared.queries import Inquiry, Refused, query_batches, questions
 from embedkit.cli.shared.reading import load, reading_options
 from embedkit.cli.shared.sentences import learning_options, method_of, method_options, refuse_for_words, text_batches
@@ -84,7 +83,7 @@ def vectors(
     show = _json_lines("text" if texts else "word") if as_json else _text_lines(not texts)
     for batch in batches:
         show(*batch)
-        sys.stdout.flush()
+        flush()
     return inquiry.status
 
 

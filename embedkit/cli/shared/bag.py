@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from embedkit.cli.shared.neural import BLOCK, line_batches, load_vectors
 from embedkit.cli.shared.options import chain, encoding_errors, refuse
-from embedkit.cli.shared.output import Results, print_json, print_lines, warn
+from embedkit.cli.shared.output import Results, flush, print_json, print_lines, warn
 from embedkit.cli.shared.reading import refuse_reading
 from embedkit.cli.shared.telling import GUESSES, Unknown, tell_left_out, tell_unanswered
 from embedkit.nn.models.classifier import Classifier
@@ -154,7 +153,7 @@ def print_predictions(
                 [text for label, p in pairs for text in (label, f"{p:.4f}")] or ["–", "–"]
                 for pairs in _pairs(classifier.labels, found)
             )
-        sys.stdout.flush()
+        flush()
     unknown.tell()
     return status
 

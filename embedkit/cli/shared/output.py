@@ -11,7 +11,7 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from embedkit.text.escaping import escape, to_json
 
@@ -64,13 +64,13 @@ def show_usage_error(error: click.ClickException) -> None:
 def print_line(*fields: str) -> None:
     """One line on standard output, tabs between its fields. In a pipe bytes that are not UTF-8 stay as they were."""
     keep_bytes = not sys.stdout.isatty()
-    sys.stdout.write("\t".join(escape(field, keep_bytes=keep_bytes) for field in fields) + "\n")
+    _write("\t".join(escape(field, keep_bytes=keep_bytes) for field in fields) + "\n")
 
 
 def print_lines(rows: Iterable[Sequence[str]]) -> None:
     """Many lines at once, whose fields are often the same: as `print_line`, in a fifth of the time."""
     shown = _Escaped(not sys.stdout.isatty())
-    sys.stdout.write("".join(["\t".join([shown[field] for field in row]) + "\n" for row in rows]))
+    _write("".join(["\t".join([shown[field] for field in row]) + "\n" for row in rows]))
 
 
 class _Escaped(dict[str, str]):
@@ -86,19 +86,50 @@ class _Escaped(dict[str, str]):
 
 def print_json(record: Any) -> None:
     """One line of JSON on standard output."""
-    sys.stdout.write(to_json(record) + "\n")
+    _write(to_json(record) + "\n")
 
 
 def print_text(pieces: Iterable[bytes]) -> None:
     """A text of many lines on standard output, byte for byte; on a terminal its control characters escaped."""
     if not sys.stdout.isatty():
-        sys.stdout.flush()
-        sys.stdout.buffer.writelines(pieces)
-        sys.stdout.buffer.flush()
+        flush()
+        try:
+            sys.stdout.buffer.writelines(pieces)
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            _refuse(error)
         return
     for piece in pieces:
         lines = piece.decode("utf-8", "surrogateescape").split("\n")
-        sys.stdout.write("\n".join(map(escape, lines)))
+        _write("\n".join(map(escape, lines)))
+
+
+def flush() -> None:
+    """Hand to the system what has been printed.
+
+    Raises
+    ------
+    EmbedkitError
+        When standard output takes no more, such as a full disk.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        _refuse(error)
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+    except OSError as error:
+        _refuse(error)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    from embedkit.files.atomic import refuse_unwritten  # with all that it brings: --help has no use for it
+    from embedkit.files.outputs import STDOUT
+
+    refuse_unwritten(STDOUT, error)
 
 
 NARROWEST = 10  # characters that a column of text needs, unless it holds less
@@ -181,7 +212,7 @@ class Results:
         if self._rows:
             self._print_table()
             self._rows.clear()
-        sys.stdout.flush()
+        flush()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
