@@ -39,8 +39,8 @@ class Option:
         A choice may be followed by a colon and settings of its own, which its owner checks.
     least, most : float
         The range of a number, both ends included.
-    above : float
-        A number must be greater than this one.
+    above, below : float
+        A number must be greater than this one, and less than that one.
     only : mapping of str to tuple
         The option has an effect only where each named option has one of these values.
     also : mapping of str to tuple
@@ -58,6 +58,7 @@ class Option:
     least: float = -inf
     most: float = inf
     above: float = -inf
+    below: float = inf
     only: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
     also: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
     default_help: str = ""
@@ -200,14 +201,16 @@ def _check_value(name: str, value: Any, kind: type, facts: Option) -> None:
         return
     whole = hasattr(value, "__index__") and not isinstance(value, bool)
     sound = whole or (kind is float and isinstance(value, float))
-    if not (sound and facts.least <= value <= facts.most and facts.above < value < inf):
+    if not (sound and facts.least <= value <= facts.most and facts.above < value < facts.below):
         raise ConfigError(f"`{name}` must be {_range(kind, facts)}, got {value!r}")
 
 
 def _range(kind: type, facts: Option) -> str:
     number = "a whole number" if kind is int else "a number"
     if facts.above > -inf:
-        return f"{number} above {facts.above:g}"
+        return f"{number} above {facts.above:g}" + (f", {facts.most:g} at most" if facts.most < inf else "")
+    if facts.below < inf:
+        return f"{number} from {facts.least:g} to below {facts.below:g}"
     if facts.least > -inf and facts.most < inf:
         return f"{number} from {facts.least:g} to {facts.most:.0f}"
     return f"{number} of at least {facts.least:g}" if facts.least > -inf else number

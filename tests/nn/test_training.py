@@ -266,9 +266,9 @@ def test_ctrl_c_without_a_checkpoint_stops_after_the_step_and_the_handler_comes_
     [
         ({"epochs": 0}, "`epochs` must be a whole number of at least 1, got 0"),
         ({"clip": 0.0}, "`clip` must be a number above 0"),
-        ({"optimizer": "lion"}, "unknown `optimizer` 'lion'"),
+        ({"optimizer": "lion"}, "`optimizer` must be one of adam, adamw, adagrad, sgd, got .lion."),
         ({"warmup": 1.0}, "`warmup` must be a number from 0 to below 1"),
-        ({"schedule": "steep"}, "unknown `schedule` 'steep'"),
+        ({"schedule": "steep"}, "`schedule` must be one of constant, linear, cosine, noam, got .steep."),
     ],
 )
 def test_options_that_cannot_work(wrong, message):

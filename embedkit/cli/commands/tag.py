@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -153,15 +154,16 @@ def train(
 
     refuse_idle_training(vectors, valid)
     refuse_unused(TaggerConfig.ONLY, options["model"])
+    chosen = options["epochs"] is None
+    training = take_training_options(options)
     if options["output"] == "linear" and options["wide"]:
         refuse(("wide",), "with --output-layer linear: only a crf weighs sequences")
     sentences = _read(data, columns, quiet)
     held = _read(valid, columns, quiet) if valid else None
     if held is not None:
         tell_valid((tag for tags in sentences.tags for tag in tags), held.tags, quiet, "tag")
-    if options["epochs"] is None:
-        options["epochs"] = suited_epochs(sentences)
-    training = take_training_options(options)
+    if chosen:
+        training = replace(training, epochs=suited_epochs(sentences))
     settings = {name: options.pop(name) for name in ("valid_fraction", "vector_size", "unfreeze_after")}
     known = load_vectors(vectors)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:

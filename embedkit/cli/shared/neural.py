@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from embedkit.cli.shared.files import CHECKPOINT, INPUT, OUTPUT, refuse_held_stdin
-from embedkit.cli.shared.options import chain, encoding_errors, quiet_option, refuse, seed_option
+from embedkit.cli.shared.options import chain, encoding_errors, option_of, quiet_option, refuse
 from embedkit.cli.shared.output import note, note_empty, note_keyboard
 from embedkit.cli.shared.reading import load, reading_options_of, refuse_reading
 from embedkit.cli.shared.telling import tell_trained_on
 from embedkit.errors import ConfigError
+from embedkit.nn.learning.options import TrainingOptions
+from embedkit.options import defaults
 from embedkit.text.lines import Piped, plain_lines
 
 if TYPE_CHECKING:
@@ -28,27 +30,22 @@ CHUNK = 1 << 16
 BLOCK = 1024
 
 
-def encoder_options(command: F) -> F:
-    """A language model as encoder."""
-    command = click.option(
-        "--gradual-unfreezing",
-        is_flag=True,
-        help="With --tune-encoder: epoch e trains the e uppermost layers alone.",
-    )(command)
-    command = click.option(
-        "--layer-rate",
-        default=1.0,
-        show_default=True,
-        type=click.FloatRange(0, 1, min_open=True),
-        help="With --tune-encoder: how fast each layer learns against the one above it, as 0.4.",
-    )(command)
-    command = click.option("--tune-encoder", is_flag=True, help="Train the language model too.")(command)
-    return click.option(
+_FINE_TUNING = ("layer_rate", "gradual_unfreezing")
+_TRAINING = tuple(name for name in defaults(TrainingOptions) if name not in _FINE_TUNING)
+vectors_option = chain(
+    click.option("--vectors", type=INPUT, metavar="MODEL", help="Word vectors, any format."),
+    reading_options_of("vectors"),
+)
+encoder_options = chain(
+    click.option(
         "--encoder",
         type=INPUT,
         metavar="LM",
         help="A model of embedkit lm train: words also get its vectors in their sentence.",
-    )(command)
+    ),
+    click.option("--tune-encoder", is_flag=True, help="Train the language model too."),
+    *(option_of(TrainingOptions, name) for name in _FINE_TUNING),
+)
 
 
 def load_encoder(path: str | None, tuned: bool) -> Any:
@@ -64,36 +61,18 @@ def load_encoder(path: str | None, tuned: bool) -> Any:
     return ContextualEncoder.open(path, tuned)
 
 
-vectors_option = chain(
-    click.option("--vectors", type=INPUT, metavar="MODEL", help="Word vectors, any format."),
-    reading_options_of("vectors"),
-)
-_FINE_TUNING = ("layer_rate", "gradual_unfreezing")
-_TRAINING = (
-    "epochs",
-    "batch_size",
-    "optimizer",
-    "learning_rate",
-    "embedding_rate",
-    "schedule",
-    "warmup",
-    "weight_decay",
-    "clip",
-    "patience",
-    "seed",
-)
-
-
 def training_options(
-    defaults: Any, epochs: str | None = None, valid: str = "", fraction: str | None = None
+    standard: TrainingOptions, epochs: str | None = None, valid: str = "", fraction: str | None = None
 ) -> Callable[[F], F]:
-    """The options of a training run; `defaults` is a `embedkit.nn.learning.loop.TrainingOptions`.
+    """The options of a training run, with the defaults in `standard`.
 
     `epochs` says how many there are where the command chooses it itself, `fraction` how large the part held out is
     then: the option is None. `valid` says what else than the epoch is chosen on those texts.
     """
-    number, rate = click.IntRange(1), click.FloatRange(0, min_open=True)
-    decorators = [
+    usual: dict[str, Any] = {name: {"default": getattr(standard, name)} for name in _TRAINING}
+    if epochs is not None:
+        usual["epochs"] = {"default": None, "show_default": epochs}
+    return chain(
         click.option(
             "--valid",
             multiple=True,
@@ -113,67 +92,17 @@ def training_options(
             "--dim",
             default=100,
             show_default=True,
-            type=number,
+            type=click.IntRange(1),
             help="Of random vectors, without --vectors.",
         ),
         click.option("--frozen", is_flag=True, help="Keep the pretrained vectors as they are."),
         click.option(
             "--unfreeze-after",
-            type=number,
+            type=click.IntRange(1),
             metavar="N",
             help="Keep the pretrained vectors as they are for N epochs, then train them too.",
         ),
-        click.option(
-            "--epochs",
-            "--epoch",
-            default=None if epochs else defaults.epochs,
-            show_default=epochs or True,
-            type=number,
-            help="At most so many.",
-        ),
-        click.option(
-            "--batch-size", default=defaults.batch_size, show_default=True, type=number, help="Sentences in a batch."
-        ),
-        click.option(
-            "--optimizer",
-            default=defaults.optimizer,
-            show_default=True,
-            type=click.Choice(["adam", "adamw", "adagrad", "sgd"]),
-        ),
-        click.option("--learning-rate", "--lr", default=defaults.learning_rate, show_default=True, type=rate),
-        click.option(
-            "--embedding-rate",
-            default=defaults.embedding_rate,
-            show_default=True,
-            type=rate,
-            help="The word vectors' learning rate, as a multiple of the other.",
-        ),
-        click.option(
-            "--schedule",
-            default=defaults.schedule,
-            show_default=True,
-            type=click.Choice(["constant", "linear", "cosine", "noam"]),
-            help="How the rate falls.",
-        ),
-        click.option(
-            "--warmup",
-            default=defaults.warmup,
-            show_default=True,
-            type=click.FloatRange(0, 1, max_open=True),
-            help="Share of the steps over which the rate rises.",
-        ),
-        click.option("--weight-decay", default=defaults.weight_decay, show_default=True, type=click.FloatRange(0)),
-        click.option(
-            "--clip", default=defaults.clip, show_default=True, type=rate, help="The largest norm of the gradients."
-        ),
-        click.option(
-            "--patience",
-            default=defaults.patience,
-            show_default=True,
-            type=number,
-            help="Stop after so many epochs without a better score.",
-        ),
-        seed_option,
+        *(option_of(TrainingOptions, name, **changes) for name, changes in usual.items()),
         click.option("--log", type=OUTPUT, metavar="FILE", help="One JSON object an epoch."),
         click.option(
             "--checkpoint",
@@ -183,22 +112,13 @@ def training_options(
         ),
         click.option("--resume", is_flag=True, help="Go on from the checkpoint, where there is one."),
         quiet_option,
-    ]
-
-    def wrap(command: F) -> F:
-        for decorate in reversed(decorators):
-            command = decorate(command)
-        return command
-
-    return wrap
+    )
 
 
-def take_training_options(options: dict[str, Any]) -> Any:
-    """Take the fields of `TrainingOptions` out of a command's options."""
-    from embedkit.nn.learning.options import TrainingOptions
-
-    fine_tuning = {name: options.pop(name) for name in _FINE_TUNING if name in options}
-    return TrainingOptions(**fine_tuning, **{name: options.pop(name) for name in _TRAINING})
+def take_training_options(options: dict[str, Any]) -> TrainingOptions:
+    """Take the fields of `TrainingOptions` out of a command's options; one that is None has the class's default."""
+    given = {name: options.pop(name) for name in (*_TRAINING, *_FINE_TUNING) if name in options}
+    return TrainingOptions(**{name: value for name, value in given.items() if value is not None})
 
 
 def refuse_idle_training(vectors: str | None, valid: Sequence[str], target_vectors: str | None = None) -> None:

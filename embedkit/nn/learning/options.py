@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, nan
-from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 from embedkit.errors import ConfigError
+from embedkit.options import check, option
 
 if TYPE_CHECKING:
     from embedkit.nn.learning.optimizers import Optimizer
@@ -18,65 +17,30 @@ SCHEDULES = ("constant", "linear", "cosine", "noam")
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How a task model is trained.
+    """How a task model is trained; each kind of model has defaults of its own, as `CLASSIFIER_TRAINING`."""
 
-    Attributes
-    ----------
-    epochs : int
-        At most so many.
-    batch_size : int
-        Examples in a batch.
-    optimizer : {"adam", "adamw", "adagrad", "sgd"}
-    learning_rate : float
-    embedding_rate : float
-        The learning rate of tables of which a batch uses few rows (word vectors), as a multiple of `learning_rate`.
-    schedule : {"constant", "linear", "cosine", "noam"}
-    warmup : float
-        The share of all steps over which the learning rate rises from 0.
-    weight_decay : float
-    clip : float
-        The largest norm of all gradients together; a larger one is scaled down to it.
-    patience : int
-        Stop after so many epochs without a better score.
-    seed : int
-    layer_rate : float
-        Of fine-tuning: each layer below the top learns so many times as fast as the one above it (Howard and Ruder
-        2018, "discriminative fine-tuning", take 1 / 2.6).
-    gradual_unfreezing : bool
-        Of fine-tuning: epoch e trains the e uppermost layers alone (Howard and Ruder 2018).
-    """
-
-    epochs: int = 10
-    batch_size: int = 32
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    embedding_rate: float = 1.0
-    schedule: str = "linear"
-    warmup: float = 0.0
-    weight_decay: float = 0.0
-    clip: float = 5.0
-    patience: int = 3
-    seed: int = 1
-    layer_rate: float = 1.0
-    gradual_unfreezing: bool = False
+    epochs: int = option(10, "At most so many.", "--epoch", least=1)
+    batch_size: int = option(32, "Sentences in a batch.", least=1)
+    optimizer: str = option("adam", "How a gradient becomes a step.", choices=OPTIMIZERS)
+    learning_rate: float = option(1e-3, "The size of a step.", "--lr", above=0)
+    embedding_rate: float = option(1.0, "The word vectors' learning rate, as a multiple of the other.", above=0)
+    schedule: str = option("linear", "How the rate falls.", choices=SCHEDULES)
+    warmup: float = option(0.0, "Share of the steps over which the rate rises.", least=0, below=1)
+    weight_decay: float = option(0.0, "By how much parameters shrink in a step.", least=0)
+    clip: float = option(5.0, "The largest norm of the gradients.", above=0)
+    patience: int = option(3, "Stop after so many epochs without a better score.", least=1)
+    seed: int = option(1, "Of the random numbers.", least=0, most=2**63 - 1)
+    # Howard and Ruder 2018: "discriminative fine-tuning" (they take 1 / 2.6) and "gradual unfreezing".
+    layer_rate: float = option(
+        1.0,
+        "Of a tuned encoder: how fast each layer learns against the one above it, as 0.4.",
+        above=0,
+        most=1,
+    )
+    gradual_unfreezing: bool = option(False, "Of a tuned encoder: epoch e trains the e uppermost layers alone.")
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-                raise ConfigError(f"`{name}` must be a whole number of at least 1, got {value!r}")
-        for name in ("learning_rate", "embedding_rate", "clip", "layer_rate"):
-            value = getattr(self, name)
-            if not _number(value) > 0:
-                raise ConfigError(f"`{name}` must be a number above 0, got {value!r}")
-        for name, most in (("warmup", 1.0), ("weight_decay", inf)):
-            value = getattr(self, name)
-            if not 0 <= _number(value) < most:
-                raise ConfigError(f"`{name}` must be a number from 0 to below {most:g}, got {value!r}")
-        if self.optimizer not in OPTIMIZERS:
-            raise ConfigError(f"unknown `optimizer` {self.optimizer!r}: choose one of {', '.join(OPTIMIZERS)}")
-        if self.schedule not in SCHEDULES:
-            raise ConfigError(f"unknown `schedule` {self.schedule!r}: choose one of {', '.join(SCHEDULES)}")
+        check(self)
 
     def make_optimizer(self, rate: float) -> Optimizer:
         """A fresh optimiser with a learning rate of `rate` times `learning_rate`."""
@@ -88,11 +52,6 @@ class TrainingOptions:
         if self.optimizer == "adagrad":
             return AdaGrad(rate, weight_decay=self.weight_decay)
         return Adam(rate, weight_decay=self.weight_decay, decoupled=self.optimizer == "adamw")
-
-
-def _number(value: object) -> float:
-    """A value as a float; NaN, which no range holds, for what is no number."""
-    return float(value) if isinstance(value, Real) else nan
 
 
 def check_frozen(has_vectors: bool, frozen: bool, unfreeze_after: int | None, epochs: int) -> None:
