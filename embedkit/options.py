@@ -10,7 +10,7 @@ Errors name options in backticks, ```vector_size```; the command line shows its 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
@@ -94,8 +94,14 @@ def kind_of(options: type[Any], name: str) -> tuple[type, bool]:
     return next(kinds[part] for part in parts if part in kinds), "None" in parts
 
 
-def check(options: Any) -> None:
+def check(options: Any, *, idle: bool = False) -> None:
     """Check every value of an object of options; numbers of NumPy become Python's, which files and kernels take.
+
+    Parameters
+    ----------
+    options : object of a class of options
+    idle : bool, default False
+        Let values pass that have no effect beside the others.
 
     Raises
     ------
@@ -107,8 +113,8 @@ def check(options: Any) -> None:
         object.__setattr__(options, name, value)
         if value is not None or default is not None:
             _check_value(name, value, kind_of(type(options), name)[0], facts)
-        if value != default:
-            _check_effect(options, name, facts)
+        if value != default and not idle:
+            _check_effect(options, name)
 
 
 def in_python(value: Any) -> Any:
@@ -141,9 +147,8 @@ def check_given(options: Any, names: Iterable[str]) -> None:
     ------
     ConfigError
     """
-    facts = described(options)
     for name in names:
-        _check_effect(options, name, facts[name])
+        _check_effect(options, name)
 
 
 def used(options: Any) -> dict[str, Any]:
@@ -223,13 +228,25 @@ def _idle(value_of: Callable[[str], Any], facts: Option) -> str | None:
     return next((other for other, values in facts.only.items() if value_of(other) not in values), None)
 
 
-def _check_effect(options: Any, name: str, facts: Option) -> None:
+def why_idle(options: Any, name: str) -> str | None:
+    """Why an option has no effect beside the others, for behind "has no effect"; None where it has one."""
+    facts = described(options)[name]
     other = _idle(partial(getattr, options), facts)
-    if other is not None:
-        if getattr(options, other) is True:
-            raise ConfigError(f"`{name}` has no effect with `{other}`")
-        raise ConfigError(
-            f"`{name}` has no effect with `{other}` {getattr(options, other)}: "
-            f"it is for `{other}` {' or '.join(map(str, facts.only[other]))}"
-            + "".join(f", or `{name}`" for name in facts.also)
-        )
+    if other is None:
+        return None
+    value = getattr(options, other)
+    if value is True:
+        return f"with `{other}`"
+    wanted = " or ".join(map(str, facts.only[other]))
+    return f"with `{other}` {value}: it is for `{other}` {wanted}" + "".join(f", or `{also}`" for also in facts.also)
+
+
+def no_effect(names: Sequence[str], why: str) -> ConfigError:
+    """The error of options, as a message names them, that would do nothing."""
+    return ConfigError(f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} no effect {why}")
+
+
+def _check_effect(options: Any, name: str) -> None:
+    why = why_idle(options, name)
+    if why is not None:
+        raise no_effect([f"`{name}`"], why)

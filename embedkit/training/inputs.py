@@ -9,7 +9,7 @@ from typing import Any
 
 from embedkit.errors import ConfigError
 from embedkit.files.resuming import check_asked
-from embedkit.options import defaults, listed
+from embedkit.options import defaults, no_effect
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.storing import load
 from embedkit.training.growing import check_still, config_of
@@ -168,7 +168,8 @@ def _check_idle(inputs: Inputs, given: dict[str, Any]) -> None:
         idle = {**dict.fromkeys(OF_VOCABULARY, "the words are those of `vocabulary`"), **idle}
     names = [name for name in asked if name in idle]
     if names:
-        raise ConfigError(f"{listed(names)} has no effect: {idle[names[0]]}; leave it out")
+        it = "it" if len(names) == 1 else "them"
+        raise no_effect([f"`{name}`" for name in names], f"here: {idle[names[0]]}; leave {it} out")
     if inputs.mmap_above is not None and not is_named(corpus):
         raise ConfigError("`mmap_above` has no effect: it is for a corpus that is read from files")
 

@@ -254,7 +254,7 @@ def test_damaged_files_are_format_errors(tmp_path):
     for old, new, message in [
         (b'"output.weight"', b'"output.waight"', "expected output.weight"),
         (b'\\"scale\\"', b'\\"skale\\"', "expected scale to be float"),
-        (b'\\"pooling\\": \\"m', b'\\"pooling\\": \\"n', "unknown pooling"),
+        (b'\\"pooling\\": \\"m', b'\\"pooling\\": \\"n', "`pooling` must be one of"),
     ]:
         assert old in whole
         path.write_bytes(whole.replace(old, new))

@@ -79,7 +79,7 @@ def test_schemes_are_recognised_and_others_refused():
         check_scheme(["O", "S-A"], "bio")
     with pytest.raises(CorpusError, match=r"the sentence at f, line 3: I-B cannot follow B-A"):
         check_legal([["O"], ["B-A", "I-B"]], ["f, line 1", "f, line 3"], "bio")
-    with pytest.raises(ConfigError, match="unknown scheme 'iob'"):
+    with pytest.raises(ConfigError, match=r"`scheme` must be one of .*, got 'iob'"):
         TaggerConfig(scheme="iob")
 
 

@@ -365,7 +365,7 @@ def test_bad_input(tmp_path):
         train_language_model(["one line", " "])
     with pytest.raises(CorpusError, match="`valid` holds no words"):
         train_language_model(["one line", "another line"], valid=[" "])
-    with pytest.raises(ConfigError, match="choose one of rnn, gru, lstm"):
+    with pytest.raises(ConfigError, match="`model` must be one of rnn, gru, lstm"):
         LanguageModelConfig(model="rnnt")
     model = make("rnn", dtype=np.float32)
     for ask in (model.next_probabilities, model.vectors):

@@ -302,7 +302,7 @@ def test_commands_and_other_bad_input(tmp_path, capsys):
         assert main(arguments) in {1, 2}
         error = capsys.readouterr().err
         assert message in error
-    with pytest.raises(ConfigError, match="choose one of none, additive, dot, general"):
+    with pytest.raises(ConfigError, match="`attention` must be one of none, additive, dot, general"):
         Seq2SeqConfig(attention="luong")
     with pytest.raises(FormatError):
         Seq2Seq.load(data)

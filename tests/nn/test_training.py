@@ -268,6 +268,7 @@ def test_ctrl_c_without_a_checkpoint_stops_after_the_step_and_the_handler_comes_
         ({"clip": 0.0}, "`clip` must be a number above 0"),
         ({"optimizer": "lion"}, "`optimizer` must be one of adam, adamw, adagrad, sgd, got .lion."),
         ({"warmup": 1.0}, "`warmup` must be a number from 0 to below 1"),
+        ({"layer_rate": 1.5}, "`layer_rate` must be a number above 0, 1 at most, got 1.5"),
         ({"schedule": "steep"}, "`schedule` must be one of constant, linear, cosine, noam, got .steep."),
     ],
 )

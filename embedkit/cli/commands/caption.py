@@ -25,14 +25,21 @@ from embedkit.cli.shared.neural import (
     training_options,
     vectors_option,
 )
-from embedkit.cli.shared.options import encoding_errors, encoding_option, json_option, quiet_option
+from embedkit.cli.shared.options import (
+    chain,
+    encoding_errors,
+    encoding_option,
+    json_option,
+    option_of,
+    quiet_option,
+    take_config,
+)
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.tokenizing import TOKENIZER
 from embedkit.errors import ConfigError, CorpusError, counted
 from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner, check_captions
 
-_DEFAULT = CaptionConfig()
 BEFORE_CAPTIONS = "FEATURES, which stand before CAPTIONS"  # two files that may be swapped
 
 
@@ -46,9 +53,7 @@ def caption() -> None:
 @click.argument("captions", type=INPUT)
 @click.option("--output", "--out", "-o", "out", required=True, type=MODEL, help="The file of the model.")
 @vectors_option
-@click.option("--hidden-size", default=_DEFAULT.hidden_size, show_default=True, type=click.IntRange(1))
-@click.option("--num-layers", default=_DEFAULT.num_layers, show_default=True, type=click.IntRange(1))
-@click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
+@chain(*(option_of(CaptionConfig, name) for name in ("hidden_size", "num_layers", "dropout")))
 @click.option("--tokenizer", type=TOKENIZER, help="By default the vectors' own, else whitespace.")
 @click.option("--lowercase", is_flag=True, help="Lower-case every token.")
 @click.option("--min-count", default=1, show_default=True, type=click.IntRange(1), help="Rarer tokens are <unk>.")
@@ -59,9 +64,6 @@ def train(
     captions: str,
     out: str,
     vectors: str | None,
-    hidden_size: int,
-    num_layers: int,
-    dropout: float,
     tokenizer: str | None,
     lowercase: bool,
     valid: tuple[str, ...],
@@ -80,13 +82,14 @@ def train(
     if valid:
         raise ConfigError("--valid names one file, captions need two: use --valid-fraction")
     refuse_idle_training(vectors, ())
+    config = take_config(CaptionConfig, options)
     training = take_training_options(options)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
         model, history = train_captioner(
             load_features(features, BEFORE_CAPTIONS),
             _captions(captions),
             load_vectors(vectors),
-            config=CaptionConfig(hidden_size, num_layers, dropout),
+            config=config,
             options=training,
             tokenizer=tokenizer_choice(tokenizer, lowercase),
             progress=progress,

@@ -47,17 +47,25 @@ from embedkit.cli.shared.neural import (
     training_options,
     vectors_option,
 )
-from embedkit.cli.shared.options import encoding_option, given, json_option, quiet_option, refuse, refuse_unused
+from embedkit.cli.shared.options import (
+    chain,
+    encoding_option,
+    given,
+    json_option,
+    option_of,
+    quiet_option,
+    refuse,
+    take_config,
+)
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import refuse_reading
 from embedkit.cli.shared.telling import GUESSES, Unknown, tell_unanswered, tell_unseen, tell_valid
 from embedkit.errors import ConfigError, counted
 from embedkit.nn.layers.encoder import MODELS
-from embedkit.nn.layers.pooling import POOLINGS
 from embedkit.nn.models.classifier import CLASSIFIER_TRAINING, Classifier, ClassifierConfig, Explanation
 
-_DEFAULT = ClassifierConfig()
+_NETWORK = ClassifierConfig().model
 
 
 @click.group(
@@ -76,29 +84,13 @@ def classify() -> None:
 )
 @click.option(
     "--model",
-    show_default=f"{_DEFAULT.model}; {LINEAR} without vectors and options of networks",
+    show_default=f"{_NETWORK}; {LINEAR} without vectors and options of networks",
     type=click.Choice([*MODELS, BAG, LINEAR]),
     help="mean has no encoder: words are pooled as they are. fasttext and linear are bags of words and n-grams.",
 )
-@click.option(
-    "--hidden-size",
-    default=_DEFAULT.hidden_size,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Of one direction of the encoder.",
-)
-@click.option("--num-layers", default=_DEFAULT.num_layers, show_default=True, type=click.IntRange(1))
-@click.option(
-    "--heads", default=_DEFAULT.heads, show_default=True, type=click.IntRange(1), help="Of the Transformer's attention."
-)
-@click.option("--bidirectional/--unidirectional", default=True, show_default=True, help="Recurrent models.")
-@click.option(
-    "--pooling",
-    show_default="max for recurrent models, else mean",
-    type=click.Choice(POOLINGS),
-    help="From the words' vectors to the sentence's.",
-)
-@click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
+@chain(*(option_of(ClassifierConfig, name) for name in ("hidden_size", "num_layers", "heads")))
+@option_of(ClassifierConfig, "bidirectional", off="--unidirectional")
+@chain(*(option_of(ClassifierConfig, name) for name in ("pooling", "dropout")))
 @bag_options
 @column_options
 @encoding_option
@@ -136,16 +128,15 @@ def train(
         train_bag(read_texts(data, *columns), apart, out, options, quiet)
         return
     if options["model"] is None:
-        options["model"] = _DEFAULT.model
-        note_network(_DEFAULT.model, vectors, quiet)
+        options["model"] = _NETWORK
+        note_network(_NETWORK, vectors, quiet)
     refuse(BAG_ONLY, f"with `model` {options['model']}: it is for {BAG} and {LINEAR}")
     for name in BAG_ONLY:
         del options[name]
     refuse_idle_training(vectors, valid)
     check_model_name(out)
-    refuse_unused(ClassifierConfig.ONLY, options["model"])
+    config = take_config(ClassifierConfig, options)
     training = take_training_options(options)
-    settings = {name: options.pop(name) for name in ("valid_fraction", "vector_size", "unfreeze_after")}
     texts = read_texts(data, *columns).single()
     held = read_texts(valid, *columns).single() if valid else None
     if held is not None:
@@ -154,7 +145,7 @@ def train(
         model, history = train_classifier(
             texts,
             load_vectors(vectors),
-            config=ClassifierConfig(**options),
+            config=config,
             options=training,
             valid=held,
             progress=progress,
@@ -163,7 +154,7 @@ def train(
             log=stream,
             checkpoint=checkpoint,
             resume=resume,
-            **settings,
+            **options,
         )
         save_result(model, out, checkpoint)
     report_history(history, "accuracy", out, quiet)

@@ -33,13 +33,15 @@ from embedkit.cli.shared.neural import (
     vectors_option,
 )
 from embedkit.cli.shared.options import (
+    chain,
     encoding_errors,
     encoding_option,
     json_option,
+    option_of,
     quiet_option,
     refuse,
-    refuse_unused,
     seed_option,
+    take_config,
     topn_option,
 )
 from embedkit.cli.shared.output import Results, note, note_empty, print_json, print_line
@@ -52,10 +54,11 @@ from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.models.language_training import LANGUAGE_TRAINING
 from embedkit.nn.models.masking import cut_with_gap
+from embedkit.options import defaults
 from embedkit.text.reading import short_name
 from embedkit.text.tokens import TokenizerSettings, of_chars, part_cutter
 
-_DEFAULT = LanguageModelConfig()
+_MADE_OF = [name for name in defaults(LanguageModelConfig) if name not in ("model", "token_layer")]
 
 
 @click.command(epilog="Example: embedkit lm train corpus.txt -o lm.safetensors --model lstm --vectors m.safetensors")
@@ -69,30 +72,7 @@ _DEFAULT = LanguageModelConfig()
     help="chars for a model of characters, blanks included; by default the vectors' own, else whitespace.",
 )
 @click.option("--lowercase", is_flag=True, help="Lower-case every token.")
-@click.option("--hidden-size", default=_DEFAULT.hidden_size, show_default=True, type=click.IntRange(1))
-@click.option("--num-layers", default=_DEFAULT.num_layers, show_default=True, type=click.IntRange(1))
-@click.option(
-    "--heads", default=_DEFAULT.heads, show_default=True, type=click.IntRange(1), help="Of a Transformer's attention."
-)
-@click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
-@click.option(
-    "--context",
-    default=_DEFAULT.context,
-    show_default=True,
-    type=click.IntRange(2),
-    help="Tokens through which gradients go back, and that a Transformer sees.",
-)
-@click.option(
-    "--block",
-    default=_DEFAULT.block,
-    show_default=True,
-    type=click.IntRange(0),
-    metavar="N",
-    help="Join consecutive lines to texts of N tokens or more, so that the model sees across line ends; 0: no.",
-)
-@click.option(
-    "--tied", is_flag=True, help="One vector for reading and guessing a word; --vector-size must be --hidden-size."
-)
+@chain(*(option_of(LanguageModelConfig, name) for name in _MADE_OF))
 @click.option("--min-count", default=1, show_default=True, type=click.IntRange(1), help="Rarer tokens are <unk>.")
 @click.option(
     "--max-vocab",
@@ -106,17 +86,9 @@ _DEFAULT = LanguageModelConfig()
 def train(
     corpus: tuple[str, ...],
     out: str,
-    model: str,
     vectors: str | None,
     tokenizer: str | None,
     lowercase: bool,
-    hidden_size: int,
-    num_layers: int,
-    heads: int,
-    dropout: float,
-    context: int,
-    block: int,
-    tied: bool,
     valid: tuple[str, ...],
     log: str | None,
     checkpoint: str | None,
@@ -128,9 +100,8 @@ def train(
     from embedkit.nn.models.language_training import train_language_model
 
     refuse_idle_training(vectors, valid)
-    refuse_unused(LanguageModelConfig.ONLY, model)
+    config = take_config(LanguageModelConfig, options)
     training = take_training_options(options)
-    config = LanguageModelConfig(model, hidden_size, num_layers, heads, dropout, context, block, tied)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
         trained, history = train_language_model(
             _texts(corpus),

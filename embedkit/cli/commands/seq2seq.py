@@ -24,18 +24,24 @@ from embedkit.cli.shared.neural import (
     training_options,
     vectors_option,
 )
-from embedkit.cli.shared.options import encoding_errors, encoding_option, json_option, quiet_option, refuse_unused
+from embedkit.cli.shared.options import (
+    chain,
+    encoding_errors,
+    encoding_option,
+    json_option,
+    option_of,
+    quiet_option,
+    take_config,
+)
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import reading_options_of
 from embedkit.cli.shared.telling import GUESSES, Unknown, tell_left_out, tell_unanswered
 from embedkit.cli.shared.tokenizing import TOKENIZER
 from embedkit.errors import ConfigError
-from embedkit.nn.models.seq2seq import SEQ2SEQ_MODELS, Seq2Seq, Seq2SeqConfig
+from embedkit.nn.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from embedkit.nn.models.seq2seq_training import SEQ2SEQ_TRAINING, Pairs, read_pairs
-from embedkit.nn.models.translators import ATTENTIONS
-
-_DEFAULT = Seq2SeqConfig()
+from embedkit.options import defaults
 
 
 @click.group(cls=Commands, epilog="Example: embedkit seq2seq train pairs.tsv -o model.safetensors")
@@ -49,20 +55,7 @@ def seq2seq() -> None:
 @vectors_option
 @click.option("--target-vectors", type=INPUT, metavar="MODEL", help="Word vectors of the target's language.")
 @reading_options_of("target-vectors")
-@click.option("--model", default=_DEFAULT.model, show_default=True, type=click.Choice(SEQ2SEQ_MODELS))
-@click.option(
-    "--attention",
-    default=_DEFAULT.attention,
-    show_default=True,
-    type=click.Choice(ATTENTIONS),
-    help="Of recurrent models.",
-)
-@click.option("--hidden-size", default=_DEFAULT.hidden_size, show_default=True, type=click.IntRange(1))
-@click.option("--num-layers", default=_DEFAULT.num_layers, show_default=True, type=click.IntRange(1))
-@click.option(
-    "--heads", default=_DEFAULT.heads, show_default=True, type=click.IntRange(1), help="Of the Transformer's attention."
-)
-@click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
+@chain(*(option_of(Seq2SeqConfig, name) for name in defaults(Seq2SeqConfig)))
 @click.option("--tokenizer", type=TOKENIZER, help="By default the vectors' own, else whitespace.")
 @click.option("--target-tokenizer", type=TOKENIZER, help="By default as the source's.")
 @click.option("--lowercase", is_flag=True, help="Lower-case every token of both sides.")
@@ -81,12 +74,6 @@ def train(
     out: str,
     vectors: str | None,
     target_vectors: str | None,
-    model: str,
-    attention: str,
-    hidden_size: int,
-    num_layers: int,
-    heads: int,
-    dropout: float,
     tokenizer: str | None,
     target_tokenizer: str | None,
     lowercase: bool,
@@ -101,7 +88,7 @@ def train(
     from embedkit.nn.models.seq2seq_training import train_seq2seq
 
     refuse_idle_training(vectors, valid, target_vectors)
-    refuse_unused(Seq2SeqConfig.ONLY, model)
+    config = take_config(Seq2SeqConfig, options)
     training = take_training_options(options)
     pairs = _read(data, quiet)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
@@ -109,7 +96,7 @@ def train(
             pairs,
             load_vectors(vectors),
             load_vectors(target_vectors, "target-vectors"),
-            config=Seq2SeqConfig(model, attention, hidden_size, num_layers, heads, dropout),
+            config=config,
             options=training,
             valid=_read(valid, quiet) if valid else None,
             tokenizer=tokenizer_choice(tokenizer, lowercase),

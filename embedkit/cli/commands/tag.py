@@ -26,27 +26,26 @@ from embedkit.cli.shared.neural import (
     vectors_option,
 )
 from embedkit.cli.shared.options import (
+    chain,
     encoding_errors,
     encoding_option,
     json_option,
+    option_of,
     quiet_option,
-    refuse,
-    refuse_unused,
+    take_config,
 )
 from embedkit.cli.shared.output import Results, flush, note, print_json, print_line, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.telling import GUESSES, Unknown, tell_left_out, tell_unseen, tell_valid
 from embedkit.errors import CorpusError
 from embedkit.nn.learning.entities import SCHEMES, check_legal, recognise
-from embedkit.nn.models.tagger import OUTPUTS, TAGGER_TRAINING, Tagger, TaggerConfig
+from embedkit.nn.models.tagger import TAGGER_TRAINING, Tagger, TaggerConfig
 from embedkit.text.lines import shortened
 from embedkit.text.user_dictionary import without_words
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
     from embedkit.text.tagged import TaggedSentences
-
-_DEFAULT = TaggerConfig()
 
 
 class Columns(click.ParamType):
@@ -82,53 +81,24 @@ def tag() -> None:
 @click.argument("data", nargs=-1, required=True, type=INPUT)
 @vectors_option
 @click.option("--output", "--out", "-o", "out", required=True, type=MODEL, help="The file of the model.")
-@click.option(
-    "--model",
-    default=_DEFAULT.model,
-    show_default=True,
-    type=click.Choice(["gru", "lstm", "rnn", "mean"]),
-    help="Reads both ways; mean has no encoder and tags each word by itself.",
-)
-@click.option(
-    "--hidden-size", default=_DEFAULT.hidden_size, show_default=True, type=click.IntRange(1), help="Of one direction."
-)
-@click.option("--num-layers", default=_DEFAULT.num_layers, show_default=True, type=click.IntRange(1))
-@click.option(
-    "--output-layer",
-    "output",
-    default=_DEFAULT.output,
-    show_default=True,
-    type=click.Choice(OUTPUTS),
-    help="crf weighs whole tag sequences, linear each tag by itself.",
-)
-@click.option(
-    "--spelling-size",
-    default=_DEFAULT.spelling_size,
-    show_default=True,
-    type=click.IntRange(0),
-    help="Width of the vector of a word's ends, beginning and shape; 0 for none.",
-)
-@click.option(
-    "--wide/--no-wide",
-    default=_DEFAULT.wide,
-    show_default=True,
-    help="Beside the network a linear model of the words' characters and neighbours.",
-)
+@chain(*(option_of(TaggerConfig, name) for name in ("model", "hidden_size", "num_layers")))
+@option_of(TaggerConfig, "output", flag="--output-layer")
+@chain(*(option_of(TaggerConfig, name) for name in ("spelling_size", "wide")))
 @click.option(
     "--morphemes/--no-morphemes",
     default=None,
     show_default="where the vectors' text was cut into morphemes",
     help="Know Korean words by their morphemes and the kinds of these too; needs embedkit[korean].",
 )
-@click.option(
-    "--scheme",
+@option_of(
+    TaggerConfig,
+    "scheme",
     type=click.Choice([*SCHEMES, "none"]),
     show_default="recognised by the tags",
-    help="How tags mark entities, so that impossible ones never follow each other; none for other tags.",
 )
 @columns_option
 @encoding_option
-@click.option("--dropout", default=_DEFAULT.dropout, show_default=True, type=click.FloatRange(0, 1, max_open=True))
+@option_of(TaggerConfig, "dropout")
 @encoder_options
 @training_options(
     TAGGER_TRAINING, epochs="4; more below 100,000 words", fraction="0.1; less above 50,000 words, 5,000 of them"
@@ -153,25 +123,22 @@ def train(
     from embedkit.nn.models.tagger_training import suited_epochs, train_tagger
 
     refuse_idle_training(vectors, valid)
-    refuse_unused(TaggerConfig.ONLY, options["model"])
+    config = take_config(TaggerConfig, options)
     chosen = options["epochs"] is None
     training = take_training_options(options)
-    if options["output"] == "linear" and options["wide"]:
-        refuse(("wide",), "with --output-layer linear: only a crf weighs sequences")
     sentences = _read(data, columns, quiet)
     held = _read(valid, columns, quiet) if valid else None
     if held is not None:
         tell_valid((tag for tags in sentences.tags for tag in tags), held.tags, quiet, "tag")
     if chosen:
         training = replace(training, epochs=suited_epochs(sentences))
-    settings = {name: options.pop(name) for name in ("valid_fraction", "vector_size", "unfreeze_after")}
     known = load_vectors(vectors)
     with progress_bar(quiet) as progress, log_file(log, resume) as stream:
         model, history = train_tagger(
             sentences,
             known,
-            config=TaggerConfig(
-                **options, scheme=_scheme(sentences, scheme, quiet), morphemes=_morphemes(known, morphemes, quiet)
+            config=replace(
+                config, scheme=_scheme(sentences, scheme, quiet), morphemes=_morphemes(known, morphemes, quiet)
             ),
             options=training,
             valid=held,
@@ -181,7 +148,7 @@ def train(
             log=stream,
             checkpoint=checkpoint,
             resume=resume,
-            **settings,
+            **options,
         )
         save_result(model, out, checkpoint)
     report_history(history, "accuracy", out, quiet)

@@ -10,10 +10,10 @@ from click.core import ParameterSource
 
 from embedkit.cli.shared.text_fields import field_options
 from embedkit.cli.shared.tokenizing import TokenizerChoice, morpheme_options
-from embedkit.errors import ConfigError
-from embedkit.options import defaults, described, kind_of, listed
+from embedkit.options import defaults, described, kind_of, listed, no_effect, why_idle
 from embedkit.vocabulary.options import ReadingOptions
 
+C = TypeVar("C")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -78,15 +78,27 @@ seed_option = click.option(
 )
 
 
-def option_of(options: type[Any], name: str, **changes: Any) -> Callable[[F], F]:
-    """The flag of one option of a class; `changes` are further arguments of `click.option`."""
+def option_of(
+    options: type[Any], name: str, *, flag: str | None = None, off: str | None = None, **changes: Any
+) -> Callable[[F], F]:
+    """The flag of one option of a class.
+
+    Parameters
+    ----------
+    options : class of options
+    name : str
+    flag, off : str, optional
+        Another flag than the option's name, and another than ``--no-`` before it.
+    **changes
+        Further arguments of `click.option`.
+    """
     facts, default = described(options)[name], defaults(options)[name]
     kind, _ = kind_of(options, name)
-    plain = f"--{name.replace('_', '-')}"
+    plain = flag or f"--{name.replace('_', '-')}"
     shown: dict[str, Any] = {"help": facts.help, "metavar": facts.metavar}
     if kind is bool:
         if default or default is None:
-            plain += f"/--no-{name.replace('_', '-')}"
+            plain += f"/{off or plain.replace('--', '--no-', 1)}"
         else:
             shown["is_flag"] = True
     elif facts.choices:
@@ -95,9 +107,8 @@ def option_of(options: type[Any], name: str, **changes: Any) -> Callable[[F], F]
         shown["type"] = Seed()
     else:
         shown["type"] = kind
-    return click.option(
-        plain, *facts.flags, **{**shown, "default": default, "show_default": default is not None, **changes}
-    )
+    shown |= {"default": default, "show_default": facts.default_help or default is not None}
+    return click.option(plain, name, *facts.flags, **{**shown, **changes})
 
 
 encoding_option = option_of(ReadingOptions, "encoding_errors", expose_value=False, callback=_keep_encoding)
@@ -163,21 +174,24 @@ def refuse(names: Iterable[str], why: str) -> None:
     """
     asked = given(names)
     if asked:
-        flags = ", ".join(map(_as_given, asked))
-        raise ConfigError(f"{flags} {'has' if len(asked) == 1 else 'have'} no effect {why}")
+        raise no_effect(list(map(_as_given, asked)), why)
 
 
-def refuse_unused(only: Mapping[str, tuple[str, ...]], model: str) -> None:
-    """Refuse options that were given for other models: `only` names those that have a use for each.
+def take_config(kind: type[C], options: dict[str, Any], **more: Any) -> C:
+    """Take the values of a class of options out of a command's, and make its object with `more`.
 
     Raises
     ------
     ConfigError
+        For a value that cannot work, or an option that was given and has no effect beside the others.
     """
-    for models in dict.fromkeys(only.values()):
-        if model not in models:
-            names = [name for name, users in only.items() if users == models]
-            refuse(names, f"with `model` {model}, only with {', '.join(models)}")
+    names = list(defaults(kind))
+    config = kind(**{name: options.pop(name) for name in names if name in options}, **more)
+    for name in given(names):
+        why = why_idle(config, name)
+        if why is not None:
+            refuse([name], why)
+    return config
 
 
 def _as_given(name: str) -> str:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from embedkit.cli.shared.files import INPUT
-from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.errors import EmbedkitError
 from embedkit.formats import FORMATS
-from embedkit.options import listed
+from embedkit.options import no_effect
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -119,7 +119,7 @@ def refuse_reading(why: str, of: str = _MODEL) -> None:
     """Refuse those of these options that were given, where no model is read."""
     asked = [name if of == _MODEL else f"{of.replace('-', '_')}_{name}" for name in reading(of)]
     if asked:
-        raise ConfigError(f"{listed(asked)} {'has' if len(asked) == 1 else 'have'} no effect {why}")
+        raise no_effect([f"`{name}`" for name in asked], why)
 
 
 def load(path: str, of: str = _MODEL) -> KeyedVectors:

@@ -42,8 +42,9 @@ def of_model(task: Any, kind: Any, config: dict[str, Any]) -> dict[str, Any]:
     if isinstance(context, dict) and isinstance(inner := context.get("language_model"), dict):
         config = {**config, "context": {**context, "language_model": of_model("lm", inner.get("model"), inner)}}
     module, name = _NEURAL[task].split(".")
-    only = getattr(import_module(f"embedkit.nn.models.{module}"), name).ONLY
-    return _without(config, [option for option, users in only.items() if kind not in users])
+    options = getattr(import_module(f"embedkit.nn.models.{module}"), name)
+    found = in_use(options, {"model": kind, **config}, defaults(options))
+    return {name: value for name, value in found.items() if name in config}
 
 
 def _without(config: dict[str, Any], names: list[str]) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from embedkit.cli.shared.files import INPUT
-from embedkit.errors import ConfigError
-from embedkit.options import listed
+from embedkit.options import no_effect
 from embedkit.text.tokenizers import TOKENIZERS, carrying
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -61,10 +60,8 @@ def _with_settings(tokenizer: str, given: list[str], asked: dict[str, Any]) -> s
     from embedkit.text.morphemes import Morphemes
 
     if tokenizer.partition(":")[0] != "morphemes":
-        raise ConfigError(
-            f"{listed(given)} {'has' if len(given) == 1 else 'have'} no effect with `tokenizer` {tokenizer}: "
-            "it is for `tokenizer` morphemes"
-        )
+        why = f"with `tokenizer` {tokenizer}: it is for `tokenizer` morphemes"
+        raise no_effect([f"`{name}`" for name in given], why)
     changes = {
         "pos": () if asked["pos"] is None else _beginnings(asked["pos"]),
         "tags": asked["pos_tags"],

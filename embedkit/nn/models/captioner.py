@@ -26,8 +26,9 @@ from embedkit.nn.layers.recurrent import LSTM, RecurrentCache
 from embedkit.nn.learning.batches import padded
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.decoding import Decoded, Search
-from embedkit.nn.models.loading import Recipe, check_sizes, open_model
+from embedkit.nn.models.loading import Recipe, open_model
 from embedkit.nn.words.token_table import END, END_ID, MASK_ID, UNKNOWN_ID, TokenTable
+from embedkit.options import check, option
 from embedkit.text.tokens import TokenizerSettings, join_tokens, token_cutter
 
 KIND = "lstm"
@@ -36,18 +37,16 @@ CAPTION_TRAINING = TrainingOptions(epochs=20, batch_size=32, learning_rate=2e-3,
 
 @dataclass(frozen=True)
 class CaptionConfig:
-    """What a captioner is made of: the LSTM's `hidden_size` and `num_layers`, `dropout`, and whether there are regions.
+    """What a captioner is made of."""
 
-    `regions` is what the features say: each image has several vectors, which the words look at.
-    """
-
-    hidden_size: int = 128
-    num_layers: int = 1
-    dropout: float = 0.3
-    regions: bool = False
+    hidden_size: int = option(128, "Width of each layer of the LSTM.", least=1)
+    num_layers: int = option(1, "Layers of the LSTM.", least=1)
+    dropout: float = option(0.3, "Between layers and before the softmax.", least=0, below=1)
+    # What the features say, whatever is given to training.
+    regions: bool = option(False, "Each image has several vectors, which the words look at.")
 
     def __post_init__(self) -> None:
-        check_sizes(self, "hidden_size", "num_layers")
+        check(self, idle=True)
 
 
 class Looked(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -22,9 +22,10 @@ from embedkit.nn.learning.batches import bucketed_batches, padded
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.building import build
 from embedkit.nn.models.explaining import word_weights
-from embedkit.nn.models.loading import check_sizes, in_use, open_model
+from embedkit.nn.models.loading import open_model
 from embedkit.nn.words.tokens import TokenTypes
 from embedkit.nn.words.word_input import TypeRows, WordInput, WordInputCache
+from embedkit.options import check, option, used
 from embedkit.text.tokens import TokenizerSettings, text_tokenizer
 
 if TYPE_CHECKING:
@@ -35,43 +36,33 @@ PREDICT_BATCH = 256
 CLASSIFIER_TRAINING = TrainingOptions(epochs=5, batch_size=64, learning_rate=1e-2, embedding_rate=3.0, patience=2)
 
 
+_ENCODER = {"model": (*CELLS, "transformer")}
+
+
 @dataclass(frozen=True)
 class ClassifierConfig:
-    """What a classifier is made of.
+    """What a classifier is made of; values that its `model` has no use for have no effect."""
 
-    Attributes
-    ----------
-    model : {"mean", "rnn", "gru", "lstm", "transformer"}
-    hidden_size, num_layers, heads : int
-        Of the encoder; `heads` of the Transformer only.
-    bidirectional : bool
-    pooling : {"last", "max", "mean", "attention", "first"}
-        By default max for recurrent models, else mean.
-    dropout : float
-        On the words' vectors, between layers and on the sentence's vector.
-    frozen : bool
-        Keep the pretrained vectors as they are; words that they do not know are learnt all the same.
-    """
-
-    ONLY: ClassVar = {
-        **dict.fromkeys(("hidden_size", "num_layers"), (*CELLS, "transformer")),
-        "heads": ("transformer",),
-        "bidirectional": tuple(CELLS),
-    }
-
-    model: str = "gru"
-    hidden_size: int = 64
-    num_layers: int = 1
-    heads: int = 4
-    bidirectional: bool = True
-    pooling: str | None = None
-    dropout: float = 0.5
-    frozen: bool = False
+    model: str = option("gru", "mean has no encoder: words are pooled as they are.", choices=MODELS)
+    hidden_size: int = option(64, "Of one direction of the encoder.", least=1, only=_ENCODER)
+    num_layers: int = option(1, "Layers of the encoder.", least=1, only=_ENCODER)
+    heads: int = option(4, "Of the Transformer's attention.", least=1, only={"model": ("transformer",)})
+    bidirectional: bool = option(True, "Whether recurrent models read both ways.", only={"model": tuple(CELLS)})
+    pooling: str | None = option(
+        None,
+        "From the words' vectors to the sentence's.",
+        choices=POOLINGS,
+        default_help="max for recurrent models, else mean",
+    )
+    dropout: float = option(
+        0.5, "On the words' vectors, between layers and on the sentence's vector.", least=0, below=1
+    )
+    frozen: bool = option(
+        False, "Keep the pretrained vectors as they are; words that they do not know are learnt all the same."
+    )
 
     def __post_init__(self) -> None:
-        check_sizes(self, "hidden_size", "num_layers", "heads")
-        if self.pooling is not None and self.pooling not in POOLINGS:
-            raise ConfigError(f"unknown pooling {self.pooling!r}: choose one of {', '.join(POOLINGS)}")
+        check(self, idle=True)
         if self.pooling is None:
             object.__setattr__(self, "pooling", "max" if self.model in CELLS else "mean")
 
@@ -296,7 +287,7 @@ class Classifier:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file (`embedkit.files.model_file`)."""
-        config = {**in_use(self.config), "labels": self.labels, "tokenizer": self.tokenizer, **self.words.to_config()}
+        config = {**used(self.config), "labels": self.labels, "tokenizer": self.tokenizer, **self.words.to_config()}
         save_model(path, self.TASK, self.config.model, config, {**self.parameters, **self.words.to_tensors()})
 
     @classmethod

@@ -19,9 +19,10 @@ from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, m
 from embedkit.nn.layers.stacks import StackCache, StackState
 from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import OLDER, LanguageModel
-from embedkit.nn.models.loading import Recipe, in_use
+from embedkit.nn.models.loading import Recipe
 from embedkit.nn.words.token_table import END_ID, UNKNOWN_ID, TokenTable
 from embedkit.nn.words.tokens import warn_unknown
+from embedkit.options import used
 from embedkit.text.tokens import TokenizerSettings, of_chars
 from embedkit.text.user_dictionary import without_words
 
@@ -197,7 +198,7 @@ class ContextualEncoder:
 
     def to_config(self) -> dict[str, Any]:
         """What a model file's configuration says of it."""
-        return {"language_model": in_use(self.model.config), "tokenizer": self.model.tokenizer, "tuned": self.tuned}
+        return {"language_model": used(self.model.config), "tokenizer": self.model.tokenizer, "tuned": self.tuned}
 
     def to_tensors(self, prefix: str) -> dict[str, np.ndarray]:
         """What a model file stores: the language model without its softmax, and the mixture."""

@@ -3,52 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from embedkit.errors import ConfigError
 from embedkit.nn.layers.stacks import CELLS
-from embedkit.nn.models.loading import check_sizes
+from embedkit.options import check, option
 
 LANGUAGE_MODELS = (*CELLS, "transformer", "elmo", "masked")
 
 
 @dataclass(frozen=True)
 class LanguageModelConfig:
-    """What a language model is made of.
+    """What a language model is made of; values that its `model` has no use for have no effect."""
 
-    Attributes
-    ----------
-    model : {"rnn", "gru", "lstm", "transformer", "elmo", "masked"}
-    hidden_size, num_layers, heads : int
-        Of each stack; `heads` of Transformers.
-    dropout : float
-        On embeddings, between layers and before the softmax.
-    context : int
-        Steps through which gradients go back (recurrent: truncated backpropagation through time, the state
-        goes on), and the widest view of a Transformer.
-    block : int
-        Consecutive lines are read together, ``</s>`` between them, until they have so many tokens; 0: each by itself.
-    tied : bool
-        The softmax has the embedding's vectors, which must be as wide as `hidden_size`.
-    token_layer : bool
-        ELMo's lowest layer is the word's own vector, projected to `hidden_size`; False in files of older versions.
-    """
-
-    ONLY: ClassVar = {"heads": ("transformer", "masked"), "token_layer": ("elmo",)}
-
-    model: str = "lstm"
-    hidden_size: int = 128
-    num_layers: int = 1
-    heads: int = 4
-    dropout: float = 0.2
-    context: int = 64
-    block: int = 0
-    tied: bool = False
-    token_layer: bool = True
+    model: str = option("lstm", "The kind of model.", choices=LANGUAGE_MODELS)
+    hidden_size: int = option(128, "Width of each layer.", least=1)
+    num_layers: int = option(1, "Layers of each stack.", least=1)
+    heads: int = option(4, "Of a Transformer's attention.", least=1, only={"model": ("transformer", "masked")})
+    dropout: float = option(0.2, "On embeddings, between layers and before the softmax.", least=0, below=1)
+    context: int = option(64, "Tokens through which gradients go back, and that a Transformer sees.", least=2)
+    block: int = option(
+        0,
+        "Join consecutive lines to texts of N tokens or more, so that the model sees across line ends; 0: no.",
+        least=0,
+        metavar="N",
+    )
+    tied: bool = option(False, "One vector for reading and guessing a word, as wide as a layer.")
+    token_layer: bool = option(
+        True,
+        "The lowest layer is the word's own vector, projected; not in files of older versions.",
+        only={"model": ("elmo",)},
+    )
 
     def __post_init__(self) -> None:
-        if self.block < 0:
-            raise ConfigError(f"block must be at least 0, got {self.block}")
-        check_sizes(self, "hidden_size", "num_layers", "heads", "context")
-        if self.model not in LANGUAGE_MODELS:
-            raise ConfigError(f"unknown language model {self.model!r}: choose one of {', '.join(LANGUAGE_MODELS)}")
+        check(self, idle=True)

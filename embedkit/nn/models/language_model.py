@@ -38,9 +38,10 @@ from embedkit.nn.layers.parameters import (
 from embedkit.nn.layers.stacks import RecurrentStack, StackState, TransformerStack
 from embedkit.nn.learning.batches import padded
 from embedkit.nn.models.language_config import LANGUAGE_MODELS, LanguageModelConfig
-from embedkit.nn.models.loading import Recipe, in_use, open_model
+from embedkit.nn.models.loading import Recipe, open_model
 from embedkit.nn.models.masking import GAPS, hide_some_words, without_mask
 from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, UNKNOWN_ID, TokenTable
+from embedkit.options import used
 from embedkit.text.tokens import TokenizerSettings, join_tokens, token_cutter
 
 OLDER = {"token_layer": False}  # of files that do not say
@@ -372,7 +373,7 @@ class LanguageModel:
             path,
             self.TASK,
             self.config.model,
-            {**in_use(self.config), "tokenizer": self.tokenizer},
+            {**used(self.config), "tokenizer": self.tokenizer},
             {**self.parameters, **self.table.to_tensors("table.")},
         )
 

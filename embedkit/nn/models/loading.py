@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Collection
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
@@ -27,29 +27,6 @@ if TYPE_CHECKING:
 C = TypeVar("C")
 M = TypeVar("M")
 LARGEST_SIZE = 1 << 31
-
-
-def check_sizes(config: Any, *names: str) -> None:
-    """Refuse a configuration whose sizes are below 1 or whose dropout is none.
-
-    Raises
-    ------
-    ConfigError
-    """
-    for name in names:
-        if getattr(config, name) < 1:
-            raise ConfigError(f"{name} must be at least 1, got {getattr(config, name)}")
-    if not 0.0 <= config.dropout < 1.0:
-        raise ConfigError(f"dropout must be at least 0 and below 1, got {config.dropout}")
-
-
-def in_use(config: Any) -> dict[str, Any]:
-    """What a model file says of a configuration: its values without those that its `model` has no use for.
-
-    Its ``ONLY`` names the models that have a use for an option, where not all have.
-    """
-    only: dict[str, tuple[str, ...]] = config.ONLY
-    return {name: value for name, value in asdict(config).items() if config.model in only.get(name, (config.model,))}
 
 
 class Budget:

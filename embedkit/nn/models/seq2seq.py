@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Unpack
+from typing import NamedTuple, Unpack
 
 import numpy as np
 
@@ -18,9 +18,10 @@ from embedkit.nn.layers.parameters import Array, Draws, Gradients, Parameters, w
 from embedkit.nn.layers.stacks import CELLS
 from embedkit.nn.learning.batches import padded
 from embedkit.nn.models.decoding import Decoded, Search
-from embedkit.nn.models.loading import Recipe, check_sizes, in_use, open_model
+from embedkit.nn.models.loading import Recipe, open_model
 from embedkit.nn.models.translators import ATTENTIONS, DecodedCache, EncodedCache, RecurrentPair, TransformerPair
 from embedkit.nn.words.token_table import END, END_ID, MASK_ID, UNKNOWN_ID, TokenTable
+from embedkit.options import check, option, used
 from embedkit.text.tokens import TokenizerSettings, join_tokens, token_cutter
 
 SEQ2SEQ_MODELS = (*CELLS, "transformer")
@@ -30,33 +31,17 @@ LONGEST_SOURCE = 1000
 
 @dataclass(frozen=True)
 class Seq2SeqConfig:
-    """What a translator is made of.
+    """What a translator is made of; values that its `model` has no use for have no effect."""
 
-    Attributes
-    ----------
-    model : {"rnn", "gru", "lstm", "transformer"}
-    attention : {"none", "additive", "dot", "general"}
-        Of recurrent models.
-    hidden_size, num_layers, heads : int
-        Of encoder and decoder; `heads` of the Transformer.
-    dropout : float
-    """
-
-    ONLY: ClassVar = {"attention": tuple(CELLS), "heads": ("transformer",)}
-
-    model: str = "gru"
-    attention: str = "general"
-    hidden_size: int = 128
-    num_layers: int = 1
-    heads: int = 4
-    dropout: float = 0.2
+    model: str = option("gru", "The kind of encoder and decoder.", choices=SEQ2SEQ_MODELS)
+    attention: str = option("general", "Of recurrent models.", choices=ATTENTIONS, only={"model": tuple(CELLS)})
+    hidden_size: int = option(128, "Width of each layer.", least=1)
+    num_layers: int = option(1, "Layers of encoder and decoder.", least=1)
+    heads: int = option(4, "Of the Transformer's attention.", least=1, only={"model": ("transformer",)})
+    dropout: float = option(0.2, "Between layers and before the softmax.", least=0, below=1)
 
     def __post_init__(self) -> None:
-        check_sizes(self, "hidden_size", "num_layers", "heads")
-        if self.model not in SEQ2SEQ_MODELS:
-            raise ConfigError(f"unknown model {self.model!r}: choose one of {', '.join(SEQ2SEQ_MODELS)}")
-        if self.attention not in ATTENTIONS:
-            raise ConfigError(f"unknown attention {self.attention!r}: choose one of {', '.join(ATTENTIONS)}")
+        check(self, idle=True)
 
 
 class Translation(NamedTuple):
@@ -266,7 +251,7 @@ class Seq2Seq:
             path,
             self.TASK,
             self.config.model,
-            {**in_use(self.config), "tokenizers": self.tokenizers},
+            {**used(self.config), "tokenizers": self.tokenizers},
             {**self.parameters, **self.source.to_tensors("source."), **self.target.to_tensors("target.")},
         )
 

@@ -8,7 +8,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -25,13 +25,14 @@ from embedkit.nn.learning.entities import SCHEMES, legal, spans
 from embedkit.nn.learning.one_thread import products_on_one_thread
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.building import build
-from embedkit.nn.models.loading import Recipe, check_sizes, in_use, open_model
+from embedkit.nn.models.loading import Recipe, open_model
 from embedkit.nn.models.wide import WideField
 from embedkit.nn.words.groups import WordGroups
 from embedkit.nn.words.pieces import cuts_words, word_pieces
 from embedkit.nn.words.surroundings import WordBags, word_bags
 from embedkit.nn.words.tokens import TokenTypes
 from embedkit.nn.words.word_input import TypeRows, WordInput, WordInputCache
+from embedkit.options import check, option, used
 from embedkit.text.tokenizers import carrying
 from embedkit.text.tokens import TokenizerSettings, text_tokenizer
 from embedkit.threads import ordered_map, usable_cores
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 PREDICT_BATCH = 128
+TAGGER_MODELS = ("gru", "lstm", "rnn", "mean")
 OUTPUTS = ("linear", "crf")
 MORPHEMES_VERSION = 2  # of a file whose words are known by their morphemes, which version 1 leaves out
 WIDE_VERSION = 3  # of one whose wide part knows features that version 2 has not
@@ -50,56 +52,34 @@ TAGGER_TRAINING = TrainingOptions(epochs=4, batch_size=32, learning_rate=6e-3, e
 
 @dataclass(frozen=True)
 class TaggerConfig:
-    """What a tagger is made of.
+    """What a tagger is made of; values that its `model` or `output` has no use for have no effect."""
 
-    Attributes
-    ----------
-    model : {"gru", "lstm", "rnn", "mean"}
-        ``mean`` has no encoder: each word is tagged by itself (the baseline).
-    hidden_size, num_layers : int
-    output : {"crf", "linear"}
-    spelling_size : int
-        Width of the spelling's vector beside the word's; 0 for none.
-    dropout : float
-        On the words' vectors, between layers and before the output.
-    frozen : bool
-        Keep the pretrained vectors as they are.
-    scheme : {"io", "bio", "bioes", "bilou", "bmes"}, optional
-        Of tags that mark entities: tags that it does not allow after each other never are.
-    wide : bool
-        A linear model of the words' characters and neighbours beside the network; only with `output` crf.
-    morphemes : str, optional
-        Name of a tokenizer of Korean morphemes: words that have no vector are looked up by theirs, and the linear
-        model knows of which kind they are (`embedkit.nn.words.pieces`).
-    """
-
-    ONLY: ClassVar = dict.fromkeys(("hidden_size", "num_layers"), tuple(CELLS))
-
-    model: str = "gru"
-    hidden_size: int = 128
-    num_layers: int = 1
-    output: str = "crf"
-    spelling_size: int = 100
-    dropout: float = 0.3
-    frozen: bool = False
-    scheme: str | None = None
-    wide: bool = True
-    morphemes: str | None = None
+    model: str = option(
+        "gru", "Reads both ways; mean has no encoder and tags each word by itself.", choices=TAGGER_MODELS
+    )
+    hidden_size: int = option(128, "Of one direction.", least=1, only={"model": tuple(CELLS)})
+    num_layers: int = option(1, "Layers of the encoder.", least=1, only={"model": tuple(CELLS)})
+    output: str = option("crf", "crf weighs whole tag sequences, linear each tag by itself.", choices=OUTPUTS)
+    spelling_size: int = option(100, "Width of the vector of a word's ends, beginning and shape; 0 for none.", least=0)
+    dropout: float = option(0.3, "On the words' vectors, between layers and before the output.", least=0, below=1)
+    frozen: bool = option(False, "Keep the pretrained vectors as they are.")
+    scheme: str | None = option(
+        None,
+        "How tags mark entities, so that impossible ones never follow each other; none for other tags.",
+        choices=tuple(SCHEMES),
+    )
+    wide: bool = option(
+        True, "Beside the network a linear model of the words' characters and neighbours.", only={"output": ("crf",)}
+    )
+    # Words that have no vector are looked up by their morphemes, and the linear model knows the kinds of these.
+    morphemes: str | None = option(None, "Name of a tokenizer of Korean morphemes that words are known by.")
 
     def __post_init__(self) -> None:
         if self.morphemes is not None and not cuts_words(self.morphemes):
             raise ConfigError(f"morphemes must name a tokenizer of morphemes, got {self.morphemes!r}")
         if self.morphemes is not None:
             object.__setattr__(self, "morphemes", carrying(self.morphemes))
-        check_sizes(self, "hidden_size", "num_layers")
-        if self.output not in OUTPUTS:
-            raise ConfigError(f"unknown output {self.output!r}: choose one of {', '.join(OUTPUTS)}")
-        if self.scheme is not None and self.scheme not in SCHEMES:
-            raise ConfigError(f"unknown scheme {self.scheme!r}: choose one of {', '.join(SCHEMES)}")
-        if self.model == "transformer":
-            raise ConfigError("a tagger's model is one of lstm, gru, rnn or mean, not transformer")
-        if self.spelling_size < 0:
-            raise ConfigError(f"spelling_size must be at least 0, got {self.spelling_size}")
+        check(self, idle=True)
 
 
 class TaggerCache(NamedTuple):
@@ -347,7 +327,7 @@ class Tagger:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file (`embedkit.files.model_file`)."""
-        config = {**in_use(self.config), "wide": self.wide is not None, "labels": self.labels}
+        config = {**used(self.config), "wide": self.wide is not None, "labels": self.labels}
         config |= {"network_share": self.shares[0], "wide_share": self.shares[1]}
         config |= {"tokenizer": self.tokenizer, **self.words.to_config()}
         tensors = {**self.parameters, **self.words.to_tensors()}
