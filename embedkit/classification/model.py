@@ -10,10 +10,11 @@ import numpy as np
 
 from embedkit.classification.features import LABEL_PREFIX, SENTENCE_END, Features, Lines
 from embedkit.classification.odds import log_odds
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, check_texts
 from embedkit.formats.fasttext_quantized import FastTextCodes
 from embedkit.rows.subwords import decode_word
 from embedkit.threads import ordered_map, usable_cores
+from embedkit.vocabulary.forms import UsualForms
 
 CHUNK = 8192  # lines predicted at once by one thread
 MAX_SCORES = 1 << 22  # numbers in the scores of a chunk
@@ -138,7 +139,7 @@ class BagClassifier:
 
     def knows(self, texts: Sequence[str | bytes]) -> np.ndarray:
         """`Predictions.known` of each text."""
-        return self._known(*self.features.encode(Lines(texts)))
+        return self._known(*self.features.encode(self._lines(texts)))
 
     def probabilities(self, texts: Sequence[str | bytes], workers: int | None = None) -> np.ndarray:
         """Probability of each label for each text: float32 (n_texts, n_labels), as `predict` gives them."""
@@ -154,7 +155,7 @@ class BagClassifier:
         """
         from embedkit.kernels.best_labels import EPSILON
 
-        indptr, rows = self.features.encode(Lines(texts))
+        indptr, rows = self.features.encode(self._lines(texts))
         if self.loss == "hs":
             p = np.maximum(self.probabilities(texts) * np.float32(1 - 1e-6) - np.float32(EPSILON), 0)
         else:
@@ -165,7 +166,7 @@ class BagClassifier:
 
     def scores(self, texts: Sequence[str | bytes]) -> np.ndarray:
         """What softmax or σ makes probabilities of, float32 (n_texts, n_labels); with "hs" the inner nodes'."""
-        lines = Lines(texts)
+        lines = self._lines(texts)
         return self._scorer()(*self.features.encode(lines))
 
     def log_odds(self, texts: Sequence[str | bytes]) -> np.ndarray:
@@ -177,7 +178,7 @@ class BagClassifier:
     ) -> Iterator[Predictions]:
         from embedkit.kernels.best_labels import best_in_tree, best_of
 
-        lines = Lines(texts)
+        lines = self._lines(texts)
         encode = self.features.encoder(lines)
         scores_of = self._scorer()
         tree = self._tree() if self.loss == "hs" else None
@@ -212,6 +213,15 @@ class BagClassifier:
             softmax_of(scores)
         else:
             sigmoids_of(scores, sigmoid_table())
+
+    def _lines(self, texts: Sequence[str | bytes]) -> Lines:
+        """Texts with their words composed as those of the model are; bytes that are not ASCII are decoded for it."""
+        check_texts(texts)
+        return Lines([text if text.isascii() else self._forms.spelt_text(_decoded(text)) for text in texts])
+
+    @cached_property
+    def _forms(self) -> UsualForms:
+        return UsualForms(map(decode_word, self.words))
 
     def _known(self, indptr: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Which encoded lines hold a word of the model."""
@@ -258,6 +268,10 @@ class BagClassifier:
         inner = np.arange(n - 1)
         children[turn[inner], parent[inner]] = inner
         return children[0], children[1]
+
+
+def _decoded(text: str | bytes) -> str:
+    return text if isinstance(text, str) else decode_word(text)
 
 
 def rows_of_buckets(buckets: np.ndarray, bucket: int, first: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from embedkit.counting.association import log_likelihood
 from embedkit.errors import ConfigError
 from embedkit.vocabulary import Vocabulary
+from embedkit.vocabulary.words import find_normalised
 
 MEASURES = ("log-likelihood", "log-ratio")
 UNSEEN = 0.5  # stands for a count of 0 in ratios (Hardie 2014)
@@ -80,7 +81,7 @@ def keyness(
     words = list(corpus.index_to_key)
     counts = corpus.counts
     known = reference.key_to_index
-    rows = np.array([known.get(word, -1) for word in words], np.int64)
+    rows = np.array([find_normalised(known, word) for word in words], np.int64)
     others = np.where(rows >= 0, reference.counts[rows], 0)
     size, other_size = corpus.total, reference.total
     scores = log_likelihood(counts, size, counts + others, size + other_size)

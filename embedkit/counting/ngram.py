@@ -36,7 +36,7 @@ from embedkit.errors import ConfigError, CorpusError, FormatError, check_several
 from embedkit.files.model_file import load_model, save_model
 from embedkit.progress import ProgressCallback
 from embedkit.text.tokens import TokenizerSettings, join_tokens, of_chars, part_cutter, text_tokenizer
-from embedkit.vocabulary.words import Words
+from embedkit.vocabulary.words import Words, find_normalised
 
 if TYPE_CHECKING:
     from embedkit.vocabulary.corpus import Corpus
@@ -96,12 +96,17 @@ class NgramModel:
 
     def knows(self, tokens: Sequence[str]) -> bool:
         """Whether one of these tokens is a word of the vocabulary."""
-        return any(token in self.ids for token in tokens)
+        return any(self.symbol(token) != self.unknown for token in tokens)
 
     @cached_property
     def ids(self) -> dict[str, int]:
         """The id of each word of the vocabulary."""
         return {word: i for i, word in enumerate(self.words)}
+
+    def symbol(self, word: str) -> int:
+        """The id of a word, however it is composed; that of ``<unk>`` for one that is not in the vocabulary."""
+        row = find_normalised(self.ids, word)
+        return self.unknown if row < 0 else row
 
     @classmethod
     def train(
@@ -207,7 +212,7 @@ class NgramModel:
         corpus : Corpus
             Encoded with ``min_count=1`` and a vocabulary of its own; words are matched by name.
         """
-        mapping = np.array([self.ids.get(word, self.unknown) for word in corpus.vocabulary.index_to_key], np.int64)
+        mapping = np.array([self.symbol(word) for word in corpus.vocabulary.index_to_key], np.int64)
         ids = np.where(corpus.ids < 0, -1, mapping[corpus.ids])
         stream = symbols(ids, len(self.words))
         with np.errstate(divide="ignore"):
@@ -231,7 +236,7 @@ class NgramModel:
             For one string, whose letters would be the words.
         """
         check_several(context, "context")
-        ids = [self.start] + [self.ids.get(word, self.unknown) for word in context]
+        ids = [self.start] + [self.symbol(word) for word in context]
         possible = self.n_symbols - 1
         probabilities = np.full(possible, 1.0 / possible)
         lengths = range(self.order) if self.smoothing == "kneser-ney" else [min(len(ids), self.order - 1)]

@@ -24,7 +24,7 @@ from embedkit.text.escaping import to_json
 from embedkit.text.lines import numbered_lines, shortened
 from embedkit.text.reading import short_name
 from embedkit.text.tokenizers import carrying
-from embedkit.vocabulary.words import WordIndex, Words
+from embedkit.vocabulary.words import WordIndex, Words, find_normalised
 
 FORMAT, VERSION = "embedkit-phrases", 2
 
@@ -73,8 +73,8 @@ class PhraseModel:
             found = [
                 (first * n_words + second, link, phrase.text)
                 for phrase in phrases
-                if (first := index.get(phrase.first)) is not None
-                and (second := index.get(phrase.second)) is not None
+                if (first := find_normalised(index, phrase.first)) >= 0
+                and (second := find_normalised(index, phrase.second)) >= 0
                 and (link := connectors.link(phrase.between)) is not None
             ]
             if not found or not len(ids):

@@ -25,6 +25,7 @@ from embedkit.progress import Progress, ProgressCallback
 from embedkit.text.reading import Sources, kept, read_lines, short_name
 from embedkit.text.tokenizers import get_tokenizer
 from embedkit.vocabulary import Vocabulary
+from embedkit.vocabulary.words import find_normalised, in_each_form
 
 IDFS = ("smooth", "plain")
 NORMS = ("l2", "none")
@@ -137,7 +138,7 @@ def read_documents(
     tokens = get_tokenizer(tokenizer, lowercase).tokens
     numbers: dict[str, int] = {}
     stream = array("i")
-    left_out = frozenset(stop_words)
+    left_out = in_each_form(stop_words)
     for n, line in enumerate(read_lines(sources, json_field, encoding_errors)):
         terms = tokens(line)
         if left_out:
@@ -156,7 +157,8 @@ def read_documents(
 def documents_over(words: Sequence[str], raw: np.ndarray, vocabulary: Vocabulary) -> SparseMatrix:
     """Count the documents of `read_documents` with the ids of a vocabulary; words outside of it are not counted."""
     known = vocabulary.key_to_index
-    mapping = np.array([known.get(word, -2) for word in words] + [-1], np.int32)
+    rows = [find_normalised(known, word) for word in words]
+    mapping = np.array([-2 if row < 0 else row for row in rows] + [-1], np.int32)
     return document_counts(mapping[raw], len(vocabulary))
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from embedkit.counting.sparse import SparseMatrix
 from embedkit.counting.tfidf import document_counts
 from embedkit.errors import ConfigError, CorpusError, check_several
 from embedkit.text.tokenizers import Tokenizer
-from embedkit.vocabulary.words import Words
+from embedkit.vocabulary.words import WordIndex, Words, find_normalised, in_each_form
 
 K1, B = 1.2, 0.75
 
@@ -48,6 +49,10 @@ class TermIndex:
     counts: np.ndarray
     lengths: np.ndarray
     _scale: tuple[tuple[float, float], np.ndarray] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def _numbers(self) -> WordIndex:
+        return WordIndex(self.terms)
 
     @classmethod
     def build(cls, pieces: Iterable[Sequence[str]], tokenizer: Tokenizer, stop_words: Sequence[str] = ()) -> TermIndex:
@@ -80,7 +85,7 @@ class TermIndex:
         terms = Words(*packed(data, begins, lengths))
         stream = np.concatenate([*ids, np.empty(0, np.int32)])
         check_several(stop_words, "stop_words")
-        left_out = [row for row in map(terms.find, stop_words) if row >= 0]
+        left_out = [row for row in map(terms.find, in_each_form(stop_words)) if row >= 0]
         if left_out:
             mapping = np.arange(len(terms) + 1, dtype=np.int32)
             mapping[left_out], mapping[-1] = -2, -1
@@ -115,7 +120,7 @@ class TermIndex:
             self._scale = (k1, b), (k1 * (1 - b) + by_length * self.lengths).astype(np.float32)
         scale = self._scale[1]
         for token in tokens:
-            term = self.terms.find(token)
+            term = find_normalised(self._numbers, token)
             if term < 0:
                 continue
             held = slice(int(self.offsets[term]), int(self.offsets[term + 1]))

@@ -23,6 +23,7 @@ from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import best, nearest
 from embedkit.rows.norms import unit
 from embedkit.text.tokenizers import get_tokenizer
+from embedkit.vocabulary.words import in_each_form
 
 WAYS = ("words", "vectors", "both")
 RERANKINGS = ("wmd", "rwmd")
@@ -70,7 +71,7 @@ class Searcher:
     def __init__(self, index: DocumentIndex, model: KeyedVectors | None = None, k1: float = K1, b: float = B) -> None:
         self.index, self.model, self.k1, self.b = index, model, k1, b
         self._tokenizer = get_tokenizer(index.options.tokenizer, index.options.lowercase)
-        self._left_out = frozenset(index.options.stop_words)
+        self._left_out = in_each_form(index.options.stop_words)
         if model is not None and index.sentences is not None and fingerprint(model) != index.fingerprint:
             raise ConfigError("these are other vectors than those that the index was made with; make it again")
 

@@ -15,6 +15,7 @@ from embedkit.errors import check_several
 from embedkit.kernels import thresholds
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.text.tokenizers import Tokenizer
+from embedkit.vocabulary.words import in_each_form
 
 LEFT_OUT = -2
 
@@ -53,7 +54,7 @@ class TokenRows:
 
     def __init__(self, model: KeyedVectors, tokenizer: Tokenizer, stop_words: Collection[str] = ()) -> None:
         check_several(stop_words, "stop_words")
-        self.model, self.tokenizer, self.stop_words = model, tokenizer, frozenset(stop_words)
+        self.model, self.tokenizer, self.stop_words = model, tokenizer, in_each_form(stop_words)
         self.composed_words: list[str] = []
         self._composed = np.empty((0, model.vector_size), np.float32)
         self._known: dict[str, int] = {}

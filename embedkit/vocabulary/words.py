@@ -8,7 +8,8 @@ after `DICT_AFTER` look-ups, when it begins to pay. Bytes that are not UTF-8 sur
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, overload
 
@@ -222,3 +223,9 @@ def find_normalised(index: Mapping[str, int], word: str) -> int:
             if row is not None:
                 break
     return -1 if row is None else int(row)
+
+
+def in_each_form(words: Iterable[str]) -> frozenset[str]:
+    """Words as they are written, composed (NFC) and decomposed (NFD)."""
+    words = list(words)
+    return frozenset(words).union(*(map(partial(unicodedata.normalize, form), words) for form in ("NFC", "NFD")))

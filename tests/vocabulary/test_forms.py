@@ -47,3 +47,21 @@ def test_words_that_tell_nothing_leave_words_as_they_are():
 def test_the_script_is_that_of_the_first_letter_beyond_ascii():
     found = map(script, ["서울", nfd("서울"), "LG전자", "2학교", nfd("été"), "naïve", DAGESH, "42", ""])
     assert list(found) == ["HANGUL", "HANGUL", "HANGUL", "HANGUL", "LATIN", "LATIN", "HEBREW", "", ""]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_texts_are_spelt_word_by_word_and_their_white_space_stays(form):
+    forms = UsualForms([unicodedata.normalize(form, "서울"), "at", DAGESH])
+    wanted = f" {unicodedata.normalize(form, '학교')}\t at\u3000{DAGESH} "
+    assert {forms.spelt_text(f" {given}\t at\u3000{DAGESH} ") for given in ("학교", nfd("학교"))} == {wanted}
+    assert UsualForms(["at"]).spelt_text(nfd("학교 at")) == nfd("학교 at")
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_ideographs_for_which_both_forms_have_others_stay(form):
+    own = "\uf967"  # 不, read 부
+    forms = UsualForms([*(unicodedata.normalize(form, word) for word in KOREAN), own, own + "\uf9e4"])
+    wanted = own + unicodedata.normalize(form, "학교") + "\U0002f800"
+    for given in (f"{own}학교\U0002f800", f"{own}{nfd('학교')}\U0002f800"):
+        assert forms.spelt(given) == forms.spelt_text(given) == wanted
+    assert forms.spelt(own) == own

@@ -189,12 +189,12 @@ def markov(model: NgramModel, tokens: Sequence[str]) -> list[Panel]:
     """
     from embedkit.counting.ngram import UNKNOWN
 
-    shown = {word: word if word in model.ids else f"{word} {UNKNOWN}" for word in tokens}
+    shown = {word: word if model.knows([word]) else f"{word} {UNKNOWN}" for word in tokens}
     names = [*dict.fromkeys(tokens), "</s>"]
-    places = [model.end if name == "</s>" else model.ids.get(name, model.unknown) for name in names]
+    places = [model.end if name == "</s>" else model.symbol(name) for name in names]
     rows, total = list[tuple[Any, ...]](), 0.0
     for i, word in enumerate([*tokens, "</s>"]):
-        place = model.end if word == "</s>" else model.ids.get(word, model.unknown)
+        place = model.end if word == "</s>" else model.symbol(word)
         p = float(model.distribution(tokens[:i])[place])
         with np.errstate(divide="ignore"):
             total += float(np.log(p))

@@ -10,7 +10,7 @@ import numpy as np
 
 from embedkit.errors import CorpusError, check_several, counted
 from embedkit.nn.words.tokens import warn_unknown
-from embedkit.vocabulary.words import Words
+from embedkit.vocabulary.words import Words, find_normalised
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -61,7 +61,7 @@ class TokenTable:
         return len(self.tokens)
 
     def encode(self, tokens: Sequence[str]) -> np.ndarray:
-        """int64 (n,); `UNKNOWN_ID` for tokens that are not in the table.
+        """int64 (n,); `UNKNOWN_ID` for tokens that are not in the table, however they are composed.
 
         Raises
         ------
@@ -69,7 +69,7 @@ class TokenTable:
             For one string, whose letters would be the tokens.
         """
         check_several(tokens, "tokens")
-        return np.array([self._index.get(token, UNKNOWN_ID) for token in tokens], np.int64)
+        return np.array([max(find_normalised(self._index, token), UNKNOWN_ID) for token in tokens], np.int64)
 
     def knows(self, tokens: Sequence[str]) -> bool:
         """Whether one of these tokens is a word of the table."""

@@ -1,0 +1,83 @@
+"""Decomposed Hangul (NFD), as macOS writes it, is to every model the text that it is composed, and the reverse."""
+
+import unicodedata
+
+import pytest
+
+from embedkit.documents.document_index import DocumentIndex, IndexOptions
+
+TEXTS = ["왕은 성에 산다", "여왕은 궁에 산다", "학교에 간다 오늘", "시장에 간다 내일"]
+SMALL = ["--epochs", "1", "--vector-size", "4", "--hidden-size", "4", "-q"]
+BAG = ["classify", "train", "labelled.tsv", "--model"]
+LM = ["lm", "train", "text.txt", "--model"]
+ASKED = "왕은 시장에 간다"
+
+
+def written(folder, form):
+    """The files of a test in one form of Unicode."""
+    files = {
+        "labelled.tsv": "".join(f"{text}\t{'가' if i < 2 else '나'}\n" for i, text in enumerate(TEXTS)) * 20,
+        "text.txt": "\n".join(TEXTS * 20) + "\n",
+        "pairs.tsv": "".join(f"{text} {i}\tthe king {i}\n" for i, text in enumerate(TEXTS * 10)),
+        "asked.txt": f"{ASKED}\n",
+    }
+    for name, text in files.items():
+        (folder / name).write_text(unicodedata.normalize(form, text), encoding="utf-8")
+
+
+def composed(lines):
+    return [unicodedata.normalize("NFC", line) for line in lines]
+
+
+CLASSIFY = ["classify", "predict", "M", "asked.txt", "--all"]
+TFIDF = ["tfidf", "text.txt", "--save-model", "M", "-o", "x.mtx", "-q"]
+PHRASES = ["phrases", "text.txt", "--threshold", "1", "--min-count", "2", "--save-phrases", "M", "-o", "p.txt", "-q"]
+
+
+@pytest.mark.parametrize("learnt", ["NFC", "NFD"])
+@pytest.mark.parametrize(
+    ("train", "asking"),
+    [
+        ([*BAG, "linear", "-q"], CLASSIFY),
+        ([*BAG, "fasttext", "--epochs", "9", "-q"], CLASSIFY),
+        ([*BAG, "fasttext", "--max-n", "3", "--min-n", "1", "--bucket", "99", "-q"], CLASSIFY),
+        ([*LM, "ngram", "-q"], ["lm", "predict", "M", ASKED, "--topn", "3"]),
+        ([*LM, "ngram", "-q"], ["lm", "evaluate", "M", "asked.txt"]),
+        ([*LM, "ngram", "-q"], ["show", "markov", "M", ASKED]),
+        ([*LM, "gru", *SMALL], ["lm", "evaluate", "M", "asked.txt"]),
+        (["seq2seq", "train", "pairs.tsv", *SMALL], ["seq2seq", "predict", "M", "asked.txt"]),
+        (TFIDF, ["tfidf", "asked.txt", "--apply", "M", "-o", "asked.mtx"]),
+        (PHRASES, ["phrases", "asked.txt", "--apply", "M"]),
+    ],
+)
+def test_a_text_in_the_other_form_is_the_same(train, asking, learnt, ask, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answers = []
+    written(tmp_path, learnt)
+    assert ask(*train, *([] if "M" in train else ["-o", "M"]))[0] == 0
+    for form in ("NFC", "NFD"):
+        written(tmp_path, form)
+        status, lines, err = ask(*(unicodedata.normalize(form, part) for part in asking))
+        made = (tmp_path / "asked.mtx").read_text() if "asked.mtx" in asking else ""
+        answers.append((status, composed(lines), made))
+        assert "no word that the model knows" not in err
+    assert answers[0] == answers[1] and answers[0][0] == 0
+
+
+def test_keyness_compares_words_in_either_form(ask, tmp_path):
+    for form in ("NFC", "NFD"):
+        (tmp_path / form).write_text(unicodedata.normalize(form, "왕은 산다\n" * 50), encoding="utf-8")
+    assert ask("keyness", tmp_path / "NFC", tmp_path / "NFD", "-q")[1][1:] == []
+
+
+def test_stop_words_are_left_out_in_either_form(ask, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for form, other in (("NFC", "NFD"), ("NFD", "NFC")):
+        written(tmp_path, form)
+        stop = unicodedata.normalize(other, "산다")
+        assert ask("tfidf", "text.txt", "--stop-words", stop, "--save-vocab", "v.txt", "-o", "x.mtx", "-q")[0] == 0
+        words = unicodedata.normalize("NFC", (tmp_path / "v.txt").read_text(encoding="utf-8"))
+        assert "왕은" in words and "산다" not in words
+        index = DocumentIndex.build("text.txt", options=IndexOptions(tokenizer="whitespace", stop_words=(stop,)))
+        assert index.terms.scores([unicodedata.normalize(other, "왕은")]).any()
+        assert not index.terms.scores([stop]).any()
