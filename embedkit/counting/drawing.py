@@ -35,8 +35,8 @@ def draw(p: np.ndarray, temperature: float, topk: int | None, top_p: float | Non
         raise ConfigError(f"`top_p` must be above 0 and at most 1, got {top_p}")
     if temperature == 0:
         return int(p.argmax())
-    with np.errstate(divide="ignore"):
-        scores = np.log(p) / temperature
+    with np.errstate(divide="ignore", over="ignore"):  # beyond the largest number is as unlikely as 0
+        scores = np.log(p / p.max()) / temperature
     if topk is not None and topk < len(scores):
         scores[np.argsort(-scores, kind="stable")[topk:]] = -np.inf
     if top_p is not None:

@@ -261,6 +261,8 @@ def test_generation_is_cold_or_drawn_among_the_likeliest():
     model = make("lstm", dtype=np.float32)
     cold = [model.generate(["a"], max_tokens=5, temperature=0, rng=np.random.default_rng(s)) for s in (1, 2)]
     assert cold[0] == cold[1]
+    for temperature in (1e-300, 5e-324):  # the difference of two logarithms divided by it is no number
+        assert model.generate(["a"], max_tokens=5, temperature=temperature, rng=np.random.default_rng(1)) == cold[0]
     top = [model.generate(["a"], max_tokens=5, topk=1, rng=np.random.default_rng(s)) for s in (1, 2)]
     assert top[0] == top[1] == cold[0]
     hot = {tuple(model.generate(["a"], max_tokens=5, temperature=5.0, rng=np.random.default_rng(s))) for s in range(8)}
