@@ -59,6 +59,9 @@ class SharedSetting(Generic[Setting]):
     def __init__(self, put: Callable[[Setting], Setting]) -> None:
         self._put, self._lock, self._within = put, threading.Lock(), 0
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SharedSetting, (self._put,)  # a copy begins with nobody within
+
     @contextlib.contextmanager
     def at(self, value: Setting) -> Iterator[None]:
         """Within it the setting is `value`, which all that are within have to want."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypedDict
 
 from embedkit.text.symbols import characters
@@ -23,8 +24,7 @@ class TokenizerSettings(TypedDict, total=False):
 def text_tokenizer(settings: TokenizerSettings) -> Callable[[str], list[str]]:
     """The tokenizer of a training configuration: a line to its tokens."""
     if settings.get("blanks") and of_chars(settings):
-        lower = bool(settings.get("lowercase"))
-        return lambda line: _with_blanks(line.lower() if lower else line)
+        return partial(_with_blanks, lowercase=bool(settings.get("lowercase")))
     return get_tokenizer(settings.get("tokenizer") or "whitespace", bool(settings.get("lowercase"))).tokens
 
 
@@ -33,8 +33,8 @@ def token_cutter(settings: TokenizerSettings) -> Callable[[str], list[str]]:
     return text_tokenizer({**settings, "blanks": True})
 
 
-def _with_blanks(line: str) -> list[str]:
-    pieces = [found for piece in line.split() if (found := characters(piece))]
+def _with_blanks(line: str, lowercase: bool) -> list[str]:
+    pieces = [found for piece in (line.lower() if lowercase else line).split() if (found := characters(piece))]
     return [token for piece in pieces for token in (" ", *piece)][1:]
 
 

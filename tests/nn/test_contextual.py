@@ -1,5 +1,7 @@
 """A language model as encoder: against the model's own vectors, by value, in files and on the command line."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -118,7 +120,7 @@ def test_a_classifier_feeds_a_model_of_characters_the_blanks_that_it_was_trained
     options = {"config": ClassifierConfig(hidden_size=4), "options": ONE, "vector_size": 4}
     model, _ = train_classifier(reviews(20), encoder=encoder, **options)
     model.save(tmp_path / "m")
-    for each in (model, Classifier.load(tmp_path / "m")):
+    for each in (model, Classifier.load(tmp_path / "m"), pickle.loads(pickle.dumps(model))):
         assert each.tokens("A  b\t") == ["a", " ", "b"]
     plain, _ = train_classifier(reviews(20), tokenizer={"tokenizer": "chars"}, **options)
     plain.save(tmp_path / "plain")

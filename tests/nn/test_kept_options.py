@@ -1,5 +1,8 @@
 """Model files hold the options that their model uses, and no others."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -57,6 +60,9 @@ def test_a_file_tells_the_options_that_its_model_uses(task, kind, tmp_path):
     again = of.load(tmp_path / "m")
     again.save(tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == (tmp_path / "m").read_bytes()
+    for copied in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        copied.save(tmp_path / "copied")
+        assert (tmp_path / "copied").read_bytes() == (tmp_path / "m").read_bytes()
 
 
 @pytest.mark.parametrize("config", [LanguageModelConfig, Seq2SeqConfig, ClassifierConfig, TaggerConfig, CaptionConfig])

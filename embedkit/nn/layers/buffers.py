@@ -24,6 +24,10 @@ class BufferPool:
         self._buffers: list[np.ndarray] = []
         self._lock = threading.Lock()
 
+    def __reduce__(self) -> tuple[type[BufferPool], tuple[np.dtype]]:
+        """A copy, or one in another process, begins without buffers."""
+        return BufferPool, (self.dtype,)
+
     def empty(self, shape: tuple[int, ...]) -> np.ndarray:
         """An array of any content; it is the caller's until the last reference to it goes."""
         size = int(np.prod(shape))
