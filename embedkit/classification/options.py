@@ -14,18 +14,18 @@ LOSSES = ("softmax", "hs", "ns", "ova")
 class BagOptions:
     """Options of ``classify train --model fasttext``."""
 
-    vector_size: int = option(100, "Numbers in a vector.", "--dim", least=1, most=100_000)
+    vector_size: int = option(100, "Numbers in a vector.", least=1, most=100_000)
     word_ngrams: int = option(1, "Longest n-gram of words.", least=1, most=1000)
-    min_n: int = option(0, "Shortest character n-gram.", "--minn", least=0, most=1000)
-    max_n: int = option(0, "Longest character n-gram; 0: none.", "--maxn", least=0, most=1000)
+    min_n: int = option(0, "Shortest character n-gram.", least=0, most=1000)
+    max_n: int = option(0, "Longest character n-gram; 0: none.", least=0, most=1000)
     bucket: int = option(2_000_000, "Rows that n-grams are hashed into.", least=1, most=2**31 - 1)
     min_count: int = option(1, "Leave out words that occur less often.", least=1)
     min_count_label: int = option(0, "Leave out labels that occur less often.", least=0)
     loss: str = option("softmax", "ova: each label a yes or no of its own, for several at once.", choices=LOSSES)
-    negative: int = option(5, "Negatives of a line.", "--neg", least=1, only={"loss": ("ns",)})
-    epochs: int = option(5, "Passes over the lines.", "--epoch", least=1)
-    learning_rate: float = option(0.1, "At the start; falls to nothing.", "--lr", above=0)
-    workers: int = option(None, "Threads.", "--thread", least=1, default_help="all cores")
+    negative: int = option(5, "Negatives of a line.", least=1, only={"loss": ("ns",)})
+    epochs: int = option(5, "Passes over the lines.", least=1)
+    learning_rate: float = option(0.1, "At the start; falls to nothing.", above=0)
+    workers: int = option(None, "Threads.", least=1, default_help="all cores")
     seed: int = option(1, "Of the random numbers; with one worker a run repeats bit for bit.", least=0, most=2**63 - 1)
 
     def __post_init__(self) -> None:

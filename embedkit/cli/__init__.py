@@ -20,7 +20,7 @@ from click.shell_completion import CompletionItem
 from embedkit._version import __version__
 from embedkit.cli.flags import with_flags
 from embedkit.cli.shared import output
-from embedkit.cli.shared.commands import Commands, prepare
+from embedkit.cli.shared.commands import Commands, prepare, suggest_dashes
 from embedkit.cli.shared.options import QUIET
 from embedkit.cli.shared.output import note, note_keyboard, show_usage_error, warn
 from embedkit.cli.shared.signals import stopping_signals
@@ -153,6 +153,8 @@ def main(arguments: list[str] | None = None) -> int:
                 raise
             return _stopped(stopped.status)
         except click.ClickException as error:
+            if isinstance(error, click.NoSuchOption):
+                error = suggest_dashes(error, sys.argv[1:] if arguments is None else arguments)
             show_usage_error(error)
             return error.exit_code
         except EmbedkitError as error:

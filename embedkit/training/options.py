@@ -42,8 +42,8 @@ class TrainingConfig(ReadingOptions, VocabularyOptions):
     cbow_gradient = "sum"
     keeps_empty_lines = False  # where line i of the text is row i of something
 
-    vector_size: int = option(100, "Numbers in a vector.", "--dim", "--size", "-dim", least=1, most=100_000)
-    workers: int = option(None, "Threads.", "--threads", "--thread", least=1, default_help="all cores")
+    vector_size: int = option(100, "Numbers in a vector.", least=1, most=100_000)
+    workers: int = option(None, "Threads.", least=1, default_help="all cores")
     seed: int = option(1, "Of the random numbers; with one worker a run repeats bit for bit.", least=0, most=2**63 - 1)
 
     def __post_init__(self) -> None:
@@ -111,16 +111,15 @@ class PredictionConfig(TrainingConfig):
         False, "Round to bfloat16 what is merged: half as much to send on a cluster, and other vectors."
     )
     # Where these are None, `embedkit.training.suiting.suited` decides once the corpus is known.
-    window: int = option(None, "Words to each side.", "--ws", least=1, default_help="5")
+    window: int = option(None, "Words to each side.", least=1, default_help="5")
     shrink_windows: bool = option(True, "Draw each window from 1..window, as word2vec does.")
-    epochs: int = option(None, "Passes over the text.", "--epoch", "--iter", least=1, default_help=_BY_SIZE)
+    epochs: int = option(None, "Passes over the text.", least=1, default_help=_BY_SIZE)
     learning_rate: float = option(
-        None, "At the start; falls to nothing.", "--lr", "--alpha", above=0, default_help="by size 0.025 or 0.05"
+        None, "At the start; falls to nothing.", above=0, default_help="by size 0.025 or 0.05"
     )
     sample: float = option(
         None,
         "Leave out words more frequent than this now and then; 0: never.",
-        "-t",
         least=0,
         default_help="0.001; of 5000 different words or more 0.0001 where that leaves less than .7 of the text",
     )
@@ -131,7 +130,7 @@ class PredictionConfig(TrainingConfig):
         choices=("corpus", "word2vec", "fasttext", "gensim"),
     )
     loss: str = option("ns", "Negative sampling, hierarchical or full softmax.", choices=LOSSES)
-    negative: int = option(5, "Negatives for each pair.", "--neg", least=1, only=_NS)
+    negative: int = option(5, "Negatives for each pair.", least=1, only=_NS)
     ns_exponent: float = option(
         None, "Draw negatives by count to this power.", least=-10, most=10, only=_NS, default_help="0.75"
     )
@@ -145,12 +144,8 @@ class PredictionConfig(TrainingConfig):
         default_help="no; fasttext of much Korean yes",
     )
     subwords: str = option("none", "Vectors of n-grams of words too.", choices=SUBWORDS)
-    min_n: int | None = option(
-        None, "Shortest character n-gram.", "--minn", least=1, only=_CHARS, default_help="by script"
-    )
-    max_n: int | None = option(
-        None, "Longest character n-gram.", "--maxn", least=1, only=_CHARS, default_help="by script"
-    )
+    min_n: int | None = option(None, "Shortest character n-gram.", least=1, only=_CHARS, default_help="by script")
+    max_n: int | None = option(None, "Longest character n-gram.", least=1, only=_CHARS, default_help="by script")
     bucket: int = option(2_000_000, "Rows for n-grams.", least=1, most=2**31 - 1, only={"subwords": ("chars", "jamo")})
     min_jamo: int = option(JAMO_LENGTHS[0], "Shortest n-gram of jamo.", least=1, only=_JAMO)
     max_jamo: int = option(JAMO_LENGTHS[1], "Longest n-gram of jamo.", least=1, only=_JAMO)

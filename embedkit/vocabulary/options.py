@@ -31,7 +31,7 @@ class ReadingOptions:
 class VocabularyOptions:
     """Which words of a corpus are kept."""
 
-    min_count: int = option(5, "Leave out words that are rarer than this.", "--minCount", least=1)
+    min_count: int = option(5, "Leave out words that are rarer than this.", least=1)
     max_vocab: int | None = option(
         None, "Keep at most so many words, the most frequent ones.", least=1, default_help="no limit"
     )

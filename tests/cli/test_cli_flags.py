@@ -10,6 +10,7 @@ import pytest
 import embedkit
 from embedkit.cli import cli, main
 from embedkit.cli.flags import flags_of, with_flags
+from embedkit.cli.shared.commands import ALIASES
 
 PACKAGE = Path(embedkit.__file__).parent
 FLAG = re.compile(r"(?:^|[\s(])--[a-z]")
@@ -78,10 +79,35 @@ def test_errors_of_the_library_name_flags(line, message, tmp_path, capsys):
     assert message in error and "`" not in error
 
 
-def test_every_command_has_the_context_that_tells_errors_their_command():
+def every_command():
     context = click.Context(cli)
     commands = [cli.get_command(context, name) for name in cli.list_commands(context)]
     while commands:
         command = commands.pop()
-        assert command.context_class.__name__ == "CommandContext"
+        yield command
         commands += getattr(command, "commands", {}).values()
+
+
+def test_every_command_has_the_context_that_tells_errors_their_command():
+    assert {command.context_class.__name__ for command in every_command()} == {"CommandContext"}
+
+
+def test_options_are_called_as_other_tools_call_them_in_every_command(tmp_path):
+    for command in every_command():
+        options = {parameter.opts[0]: parameter.opts for parameter in command.params}
+        for name in {*options} & {*ALIASES}:
+            assert {*ALIASES[name]} <= {*options[name]}, f"{command.name} {name}"
+    (tmp_path / "t.txt").write_text("__label__a one two\n__label__b three\n" * 9)
+    flags = "-dim 4 --iter 2 --alpha .1 --threads 1 --minCount 1 --minn 2 --maxn 3 --wordNgrams 2 --minCountLabel 1"
+    train = ["classify", "train", f"{tmp_path}/t.txt", "--model", "fasttext", "-q", "-o"]
+    assert main([*train, f"{tmp_path}/a.safetensors", *flags.split()]) == 0
+    flags = "--vector-size 4 --epochs 2 --learning-rate .1 --workers 1 --min-count 1 --min-n 2 --max-n 3"
+    flags += " --word-ngrams 2 --min-count-label 1"
+    assert main([*train, f"{tmp_path}/b.safetensors", *flags.split()]) == 0
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("flags", [["-epoch", "3"], ["-epoch=3"]])
+def test_one_dash_before_a_long_name_is_told(flags, capsys):
+    assert main(["train", __file__, "-o", "x", *flags]) == 2
+    assert "No such option '-epoch': it has two dashes, --epoch." in capsys.readouterr().err

@@ -20,7 +20,6 @@ from embedkit.errors import UnknownWordError, counted
 @click.argument("words", nargs=-1, required=True, metavar="WORD...")
 @click.option(
     "--window",
-    "--ws",
     default=5,
     show_default=True,
     type=click.IntRange(1, 100_000),
@@ -35,7 +34,6 @@ from embedkit.errors import UnknownWordError, counted
 )
 @click.option(
     "--min-count",
-    "--minCount",
     default=5,
     show_default=True,
     type=click.IntRange(1),

@@ -67,7 +67,6 @@ class Size(click.ParamType):
 )
 @click.option(
     "--window",
-    "--ws",
     default=15,
     show_default=True,
     type=click.IntRange(1, 100_000),
@@ -90,7 +89,6 @@ class Size(click.ParamType):
 @click.option("--save-vocab", type=OUTPUT, metavar="FILE", help="Write the words that were counted there.")
 @click.option(
     "--min-count",
-    "--minCount",
     type=click.IntRange(1),
     help="Leave out words that are rarer than this.  [default: 5, 1 with --table]",
 )

@@ -29,7 +29,6 @@ FLOOR = 50
 )
 @click.option(
     "--min-count",
-    "--minCount",
     type=click.IntRange(0),
     help=f"Leave out words that are rarer than this in any period.  [default: {FLOOR} where the models have counts]",
 )

@@ -26,7 +26,6 @@ from embedkit.errors import counted
 )
 @click.option(
     "--min-count",
-    "--minCount",
     default=5,
     show_default=True,
     type=click.IntRange(1),

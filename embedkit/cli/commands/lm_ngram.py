@@ -66,7 +66,6 @@ ONE_THREAD = "with characters and the blanks between them, which are read in one
 @click.option("--k", default=1.0, show_default=True, type=float, help="What add-k adds to every count.")
 @click.option(
     "--min-count",
-    "--minCount",
     default=1,
     show_default=True,
     type=click.IntRange(1),

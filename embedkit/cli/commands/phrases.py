@@ -27,7 +27,6 @@ _FINDING = ("threshold", "npmi", "min_count", "delta", "passes", "delimiter", "c
 @click.option("--npmi", is_flag=True, help="Score by normalised pointwise mutual information, -1 to 1.")
 @click.option(
     "--min-count",
-    "--minCount",
     default=5,
     show_default=True,
     type=click.IntRange(1),

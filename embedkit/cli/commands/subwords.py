@@ -28,8 +28,8 @@ from embedkit.rows.subwords import BESIDE_JAMO, JAMO_LENGTHS, KINDS, Subwords, d
     help="Split as this model does, and tell how much each subword carries.",
 )
 @click.option("--subwords", "kind", type=click.Choice(KINDS), help="Characters or jamo.  [default: chars]")
-@click.option("--min-n", "--minn", type=int, help="Shortest character n-gram.  [default: 3; Hangul 1]")
-@click.option("--max-n", "--maxn", type=int, help="Longest character n-gram.  [default: 6; Hangul 4]")
+@click.option("--min-n", type=int, help="Shortest character n-gram.  [default: 3; Hangul 1]")
+@click.option("--max-n", type=int, help="Longest character n-gram.  [default: 6; Hangul 4]")
 @click.option("--min-jamo", type=int, help=f"Shortest n-gram of jamo.  [default: {JAMO_LENGTHS[0]}]")
 @click.option("--max-jamo", type=int, help=f"Longest n-gram of jamo.  [default: {JAMO_LENGTHS[1]}]")
 @click.option(

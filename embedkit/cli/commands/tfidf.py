@@ -67,7 +67,6 @@ class Documents(click.ParamType):
 @click.option("--save-vocab", type=OUTPUT, metavar="FILE", help="Write the columns' words there.")
 @click.option(
     "--min-count",
-    "--minCount",
     default=1,
     show_default=True,
     type=click.IntRange(1),

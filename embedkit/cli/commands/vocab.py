@@ -24,7 +24,6 @@ _MILLION = ["per_million"]
 @click.argument("corpus", nargs=-1, required=True, type=INPUT, metavar="CORPUS...")
 @click.option(
     "--min-count",
-    "--minCount",
     default=1,
     show_default=True,
     type=click.IntRange(1),

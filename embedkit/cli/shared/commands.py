@@ -48,6 +48,23 @@ OTHER_NAMES = {
 OF_GROUPS = {"test": "evaluate", "test-label": "evaluate --per-label", "predict-prob": "predict", "score": "evaluate"}
 
 
+# Flags of word2vec, fastText and gensim that every command with such an option takes too.
+ALIASES = {
+    "--vector-size": ("--dim", "--size", "-dim"),
+    "--window": ("--ws",),
+    "--negative": ("--neg",),
+    "--epochs": ("--epoch", "--iter"),
+    "--learning-rate": ("--lr", "--alpha"),
+    "--workers": ("--threads", "--thread"),
+    "--sample": ("-t",),
+    "--min-count": ("--minCount",),
+    "--min-count-label": ("--minCountLabel",),
+    "--min-n": ("--minn",),
+    "--max-n": ("--maxn",),
+    "--word-ngrams": ("--wordNgrams",),
+}
+
+
 class Commands(click.Group):
     """A group that answers another tool's name with what does the same here, and a misspelt one with those like it."""
 
@@ -82,16 +99,36 @@ class CommandContext(click.Context):
 
 def prepare(command: click.Command) -> None:
     """Give a command the context that errors need, and keep click from wrapping the example at the end of its help:
-    a copied line must run. Its options neither swallow others nor take what is no number for one."""
+    a copied line must run. Its options have other tools' names too; they neither swallow others nor take what is no
+    number for one."""
     command.context_class = CommandContext
     for parameter in command.params:
         if isinstance(parameter, click.Option) and not parameter.is_flag:
+            _add_aliases(parameter)
             _check_values(parameter)
     if command.epilog and not command.epilog.startswith("\b"):
         command.epilog = "\b\n" + command.epilog
     if isinstance(command, click.Group):
         for part in command.commands.values():
             prepare(part)
+
+
+def _add_aliases(option: click.Option) -> None:
+    """Let an option be called as other tools call it."""
+    for name in ALIASES.get(option.opts[0], ()):
+        if name not in option.opts:
+            option.opts.append(name)
+
+
+def suggest_dashes(error: click.NoSuchOption, arguments: list[str]) -> click.NoSuchOption:
+    """The error of ``-epoch``, which click takes for ``-e``, with the option that has two dashes."""
+    known = {name for parameter in (error.ctx.command.params if error.ctx else ()) for name in parameter.opts}
+    words = [f"-{word.partition('=')[0]}" for word in arguments if word.startswith(error.option_name[:2])]
+    meant = next((word for word in words if word in known), None)
+    if meant is None:
+        return error
+    message = f"No such option {meant[1:]!r}: it has two dashes, {meant}."
+    return click.NoSuchOption(error.option_name, message, ctx=error.ctx)
 
 
 def _check_values(option: click.Option) -> None:

@@ -89,7 +89,6 @@ def training_options(
         ),
         click.option(
             "--vector-size",
-            "--dim",
             default=100,
             show_default=True,
             type=click.IntRange(1),

@@ -55,9 +55,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 topn_option = click.option(
     "--topn", "-n", default=10, show_default=True, type=click.IntRange(1), help="How many answers."
 )
-workers_option = click.option(
-    "--workers", "--threads", "--thread", default=None, type=click.IntRange(1), help="Threads; all cores by default."
-)
+workers_option = click.option("--workers", default=None, type=click.IntRange(1), help="Threads; all cores by default.")
 
 
 class Seed(click.ParamType):

@@ -19,10 +19,10 @@ SCHEDULES = ("constant", "linear", "cosine", "noam")
 class TrainingOptions:
     """How a task model is trained; each kind of model has defaults of its own, as `CLASSIFIER_TRAINING`."""
 
-    epochs: int = option(10, "At most so many.", "--epoch", least=1)
+    epochs: int = option(10, "At most so many.", least=1)
     batch_size: int = option(32, "Sentences in a batch.", least=1)
     optimizer: str = option("adam", "How a gradient becomes a step.", choices=OPTIMIZERS)
-    learning_rate: float = option(1e-3, "The size of a step.", "--lr", above=0)
+    learning_rate: float = option(1e-3, "The size of a step.", above=0)
     embedding_rate: float = option(1.0, "The word vectors' learning rate, as a multiple of the other.", above=0)
     schedule: str = option("linear", "How the rate falls.", choices=SCHEDULES)
     warmup: float = option(0.0, "Share of the steps over which the rate rises.", least=0, below=1)
