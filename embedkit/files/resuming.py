@@ -47,8 +47,13 @@ def find_checkpoint(
         When the checkpoint cannot be used.
     """
     check_folder(folder, resume=resume)
-    if folder is None or not resume:
-        return None
+    return None if folder is None or not resume else checkpoint_in(folder, kind, note=note, version=version)
+
+
+def checkpoint_in(
+    folder: str | os.PathLike[str], kind: str, *, note: Callable[[str], None] | None = None, version: int = 1
+) -> Checkpoint | None:
+    """The checkpoint in a folder, which is not made; parameters and errors of `find_checkpoint`."""
     found = load_checkpoint(folder, kind, version=version)
     if found is None and note is not None:
         note(f"{shown(folder)} holds no checkpoint: starting from the beginning")

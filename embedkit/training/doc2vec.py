@@ -74,11 +74,11 @@ class Doc2Vec:
         n_words, row_size = len(corpus.vocabulary), whole_vectors(config.vector_size)
         n_private = 0 if run.lock else private_rows(n_words, config.workers)
         n_rows = n_words + config.workers * n_private
-        self._first = n_rows if self._has_inputs else 0  # the documents' rows stand behind the words'
+        self._first = n_rows if self.config.stores_outputs else 0  # the documents' rows stand behind the words'
         self._matrices = [aligned_zeros(self._first + n_documents, row_size), aligned_zeros(n_rows, row_size)]
         self.documents = self._matrices[0][self._first :, : config.vector_size]
         self.w_out = self._matrices[1][:n_words, : config.vector_size]
-        self.w_in = self._matrices[0][: n_words if self._has_inputs else 0, : config.vector_size]
+        self.w_in = self._matrices[0][: n_words if self.config.stores_outputs else 0, : config.vector_size]
         keep, table, settings = inputs_of(config, corpus.vocabulary)
         self._fixed = (keep, table)
         self._settings = [
@@ -95,16 +95,12 @@ class Doc2Vec:
             self._locked["locked"] = np.concatenate([known, np.zeros(n_documents, np.uint8)])
         self._kernel = _kernel(config, row_size)
 
-    @property
-    def _has_inputs(self) -> bool:
-        return bool(self.config.paragraphs == "dm" or self.config.train_words)
-
     def start(self, init: KeyedVectors | None) -> None:
         fill_random(self.w_in, self.config.seed, 0.5)
         fill_random(self.documents, self.config.seed + 1, 0.5)
         if init is not None:
             start = start_from(init, self.vocabulary.index_to_key, self.config.vector_size)
-            if self._has_inputs:
+            if self.config.stores_outputs:
                 self.w_in[start.rows] = start.vectors
             outputs = init.table.outputs
             if outputs is not None:
@@ -146,9 +142,9 @@ class Doc2Vec:
         return KeyedVectors.from_table(
             EmbeddingTable(
                 self.vocabulary.index_to_key,
-                np.ascontiguousarray(self.w_in) if self._has_inputs else outputs,
+                np.ascontiguousarray(self.w_in) if self.config.stores_outputs else outputs,
                 counts=self.vocabulary.counts,
-                output_vectors=outputs if self._has_inputs else None,
+                output_vectors=outputs if self.config.stores_outputs else None,
                 config=self.config.to_dict(),
                 document_vectors=documents,
             )

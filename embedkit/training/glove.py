@@ -28,7 +28,7 @@ from embedkit.progress import Progress, ProgressCallback, Timetable
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.threads import run_rounds
 from embedkit.training.counts import ClusterCounts, blocks_for, nothing_to_train_on
-from embedkit.training.glove_cluster import train_on_cluster, work_of
+from embedkit.training.glove_cluster import rule_of, train_on_cluster, work_of
 from embedkit.training.glove_disk import Made, PartCounts, Room, make_records, rows_of_groups
 from embedkit.training.glove_records import Groups, round_blocks
 from embedkit.training.glove_stages import Stage, Trained, by_round
@@ -248,8 +248,7 @@ def train(
     from embedkit.kernels.glove import make_train_block
 
     records, n_groups = made.records, groups.n
-    # the fingerprint of runs without replicas was of the counts as a whole once
-    work = work_of(n_groups, len(records), made.squares, rule=1 if config.replicas else 2)
+    work = work_of(n_groups, len(records), made.squares, rule=rule_of(config))
     session = Session(family, config, run, work, digest)
     train_block = make_train_block(family.row_size)
     control, rate = np.zeros(1, np.int64), np.float32(config.learning_rate)

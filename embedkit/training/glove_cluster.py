@@ -54,6 +54,11 @@ class TwoSided(Family, Protocol):
     row_size: int
 
 
+def rule_of(config: TrainingConfig) -> int:
+    """The rule of a run's checkpoints: the fingerprint of runs without replicas was of the counts as a whole once."""
+    return 1 if config.replicas else 2
+
+
 def work_of(n_groups: int, n_records: int, weighted: float, rule: int = 1) -> Work:
     """How much there is to do; `weighted` is the sum of f(x) (log x)² over all records."""
     return Work(n_groups, n_records, None, "records", "cost", 0.5 * weighted / n_records, rule)

@@ -14,8 +14,8 @@ from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.storing import load
 from embedkit.training.growing import check_still, config_of
 from embedkit.training.options import TrainingConfig, settle
+from embedkit.training.resuming import as_stopped
 from embedkit.training.starting import check_size
-from embedkit.training.state import as_stopped
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 from embedkit.vocabulary.options import ReadingOptions, VocabularyOptions

@@ -73,6 +73,11 @@ class TrainingConfig(ReadingOptions, VocabularyOptions):
         """``"cbow"`` or ``"skipgram"`` for the predicting models (fasttext is skipgram), else the model."""
         return "skipgram" if self.model == "fasttext" else self.model
 
+    @property
+    def stores_outputs(self) -> bool:
+        """Whether the file holds the output vectors beside those of words."""
+        return self.keep_output
+
     if TYPE_CHECKING:  # a family's file takes any configuration, and reads the options of its own models
 
         def __getattr__(self, name: str) -> Any: ...
@@ -223,6 +228,11 @@ class Doc2VecConfig(TrainingConfig):
     negative: int = changed(PredictionConfig, "negative", 5)
     ns_exponent: float = changed(PredictionConfig, "ns_exponent", 0.75, default_help="")
     cbow_gradient: str = changed(CBOWConfig, "cbow_gradient", "sum", only={"paragraphs": ("dm",)})
+
+    @property
+    def stores_outputs(self) -> bool:
+        """Whether words have vectors of their own, beside those that lines are inferred with."""
+        return self.paragraphs == "dm" or self.train_words
 
 
 @dataclass(frozen=True, kw_only=True)

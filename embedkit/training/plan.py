@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,12 @@ import numpy as np
 
 from embedkit.counting import Window, count_cooccurrences, estimate_cells
 from embedkit.threads import usable_cores
+from embedkit.training import replicas, slices
 from embedkit.training.fitting import family
+from embedkit.training.glove_cluster import rule_of
+from embedkit.training.inputs import Inputs
 from embedkit.training.options import Doc2VecConfig, GloVeConfig, PredictionConfig, TrainingConfig
+from embedkit.training.resuming import Identity, epochs_in
 from embedkit.training.run import Run
 from embedkit.training.subword_layout import layout_of, subwords_of
 from embedkit.training.suiting import suited
@@ -42,6 +47,8 @@ class Plan:
     seconds : float
         Training time on this machine, extrapolated from a trial on the first tokens: from the processor's time, so
         that other programs that run beside change little.
+    config : TrainingConfig
+        The options, with what the corpus decided.
     chosen : str
         What the size of the corpus decided, where the options leave it open.
     """
@@ -52,6 +59,7 @@ class Plan:
     memory_bytes: int
     disk_bytes: int
     seconds: float
+    config: TrainingConfig
     chosen: str = ""
     temporary_bytes: int = 0
 
@@ -81,7 +89,7 @@ def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
         disk += n_words * row + min(used * (row + 4), config.bucket * row)
     documents = corpus.n_sentences * row if config.keeps_empty_lines else 0
     disk += documents
-    if config.keep_output:
+    if config.stores_outputs:
         disk += n_words * row
     cells = 0
     if config.model in _CELL_BYTES:
@@ -96,9 +104,46 @@ def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
         corpus.ids.nbytes + copies * (n_words * row * n_matrices + used * row) + documents + counts - temporary,
         disk,
         seconds,
+        config,
         "".join(chosen),
         temporary,
     )
+
+
+def epochs_done(
+    inputs: Inputs, config: TrainingConfig, corpus: Corpus | None, note: Callable[[str], None] | None = None
+) -> float | None:
+    """From which epoch a run would go on; None where it starts from the beginning.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    config : TrainingConfig
+        Its options, with what the corpus decided.
+    corpus : Corpus or None
+        None where its words are on a cluster: whether the checkpoint is of the same text is not looked at then, nor for
+        glove, whose counts are not made for a plan.
+    note : callable, optional
+        Is told when there is no checkpoint.
+
+    Raises
+    ------
+    TrainingError
+        When the run would refuse its checkpoint.
+    """
+    if inputs.checkpoint is None or not inputs.resume:
+        return None
+    apart = getattr(config, "replicas", None) is not None
+    digest = None
+    if config.model == "glove":
+        rule = rule_of(config)
+    else:
+        rule = slices.steps_rule(config) + (replicas.RULE if apart else 1)
+        if corpus is not None:
+            digest = replicas.digest_of(corpus, config) if apart else slices.digest_of(corpus)
+    kind = family(config).__name__.rpartition(".")[2]  # the module that trains a model has the name of its checkpoints
+    beginning = Run(init=inputs.known, lock=inputs.lock, compass=inputs.compass).beginning()
+    return epochs_in(inputs.checkpoint, config, Identity(kind, rule, digest, beginning), note)
 
 
 def _seconds(corpus: Corpus, config: TrainingConfig) -> float:

@@ -42,6 +42,8 @@ class RemotePlan:
     round_bytes : float
         What such a worker sends to others and gets from them in a round, about, when each worker is a machine of its
         own: rows are expected to be touched as often as drawn. Workers on one machine share memory instead.
+    config : TrainingConfig
+        The options, with what the corpus decided.
     chosen : str
         What the size of the corpus decided, where the options leave it open.
     """
@@ -54,6 +56,7 @@ class RemotePlan:
     memory_bytes: int
     disk_bytes: int
     round_bytes: float
+    config: TrainingConfig
     chosen: str = ""
 
 
@@ -85,6 +88,7 @@ def plan_on_cluster(corpus: SpreadCorpus, config: TrainingConfig) -> RemotePlan:
         + 2 * corpus.vocabulary.counts.nbytes,
         most * 4 * corpus.n_ids // schedule.n,
         round_bytes(Merging(family, config), schedule, config, most, workers),
+        config,
         "".join(chosen),
     )
 
@@ -101,7 +105,7 @@ def plan_parts(counts: SpreadCounts, config: TrainingConfig) -> RemotePlan:
         When there are more replicas than words.
     """
     chosen: list[str] = []
-    suited(config, counts.vocabulary, counts.vocabulary.total, Run(note=chosen.append))
+    config = suited(config, counts.vocabulary, counts.vocabulary.total, Run(note=chosen.append))
     groups = Groups.of(len(counts.vocabulary), config.replicas or 1)
     workers = min(len(counts.engine.workers()), groups.replicas)
     most, cells = -(-groups.replicas // workers), counts.estimate_cells()
@@ -116,6 +120,7 @@ def plan_parts(counts: SpreadCounts, config: TrainingConfig) -> RemotePlan:
         3 * most * part + 3 * CELL_BYTES * cells // groups.n,
         2 * CELL_BYTES * most * cells // groups.replicas,  # counts, until the records are made of them
         2 * most * part * (workers - 1) / workers,
+        config,
         "".join(chosen),
     )
 

@@ -22,7 +22,7 @@ from embedkit.training.merging import Merging, ReplicatedFamily
 from embedkit.training.node import Node
 from embedkit.training.options import TrainingConfig
 from embedkit.training.run import Run
-from embedkit.training.schedule import Schedule, part_digest, parts_of, replicas_digest
+from embedkit.training.schedule import Part, Schedule, part_digest, parts_of, replicas_digest
 from embedkit.training.seat import Place, Seat
 from embedkit.training.slices import Result, rate_at, read_only, slice_state, work_of
 from embedkit.training.state import Family, Session
@@ -47,7 +47,7 @@ def train_replicas(family: ReplicatedFamily, corpus: Corpus, config: TrainingCon
     check_replicas(corpus, config)
     schedule = Schedule.of(len(corpus.ids), config)
     parts = parts_of(corpus.ids, schedule)
-    session = session_of(family, config, run, corpus, schedule, lambda: [part_digest(part.ids) for part in parts])
+    session = session_of(family, config, run, corpus, schedule, lambda: digests_of(parts))
     n, n_threads = schedule.n, min(config.workers, schedule.n)
     node, rule, control = Node.of_threads(family.matrices, n_threads, n), Merging(family, config), np.zeros(1, np.int64)
     compile_kernels(family, node, control)
@@ -128,6 +128,17 @@ def session_of(
     """The session of a run of replicas; `digests` gives the fingerprints of the parts."""
     work = work_of(corpus, config, schedule.rounds_an_epoch, RULE)
     return Session(family, config, run, work, lambda: replicas_digest(corpus.vocabulary.digest(), digests()))
+
+
+def digests_of(parts: Sequence[Part]) -> list[str]:
+    """The fingerprints of parts that are here."""
+    return [part_digest(part.ids) for part in parts]
+
+
+def digest_of(corpus: Corpus, config: TrainingConfig) -> str:
+    """A fingerprint of a text that replicas train on."""
+    parts = parts_of(corpus.ids, Schedule.of(len(corpus.ids), config))
+    return replicas_digest(corpus.vocabulary.digest(), digests_of(parts))
 
 
 def compile_kernels(family: ReplicatedFamily, node: Node, control: np.ndarray) -> None:

@@ -167,6 +167,11 @@ def _documents_alone(config: TrainingConfig) -> bool:
     return getattr(config, "paragraphs", None) == "dbow" and not getattr(config, "train_words", False)
 
 
+def digest_of(corpus: Corpus) -> str:
+    """A fingerprint of a text that is trained on slice by slice."""
+    return corpus_digest(corpus.vocabulary.digest(), corpus.ids)
+
+
 def steps_rule(config: TrainingConfig) -> int:
     """How often the slices or the order of updates have changed for a family since its first checkpoints."""
     subwords = getattr(config, "subwords", "none") != "none"
@@ -189,7 +194,7 @@ def train_slices(family: SliceFamily, corpus: Corpus, config: TrainingConfig, ru
     """
     tasks = Tasks(slices_of(corpus, config), config.epochs, config.seed)
     work = work_of(corpus, config, len(tasks.slices))
-    session = Session(family, config, run, work, lambda: corpus_digest(corpus.vocabulary.digest(), corpus.ids))
+    session = Session(family, config, run, work, lambda: digest_of(corpus))
     control, ids = np.zeros(1, np.int64), read_only(corpus.ids)
     compile_step(family, ids)
 

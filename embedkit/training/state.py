@@ -15,39 +15,23 @@ a run that was not; with one worker on the same kind of processor it ends with t
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from embedkit.errors import ConfigError, TrainingError, counted
-from embedkit.files.checkpoint import save_checkpoint, stored_values
-from embedkit.files.resuming import check_same_run, find_checkpoint
+from embedkit.errors import counted
+from embedkit.files.checkpoint import Checkpoint, save_checkpoint
+from embedkit.files.resuming import find_checkpoint
 from embedkit.interrupts import Interrupts, held_back
-from embedkit.options import defaults, in_use, used
 from embedkit.progress import Timetable
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.text.user_dictionary import same_words, without_words
 from embedkit.training.monitor import Monitor, check_finite
-from embedkit.training.options import OPTIONS, TrainingConfig
+from embedkit.training.options import TrainingConfig
+from embedkit.training.resuming import VERSION, Identity, check_identity, steps_done, told_as_damaged
 from embedkit.training.run import Run
-
-VERSION = 4  # the newest of checkpoints of word vectors; each is in the version of the rule that it was trained by
-MAY_CHANGE = (
-    "workers",
-    "center",
-    "deterministic",
-    "epochs",
-    "keep_output",
-    "glove_vectors",
-)  # between a run and the run that resumes it
-
-_BEGINNING = {"lock": "`lock`", "init": "`init` or `continue_from`", "compass": "`compass`"}
-AS_STOPPED = ("epochs", "keep_output", "glove_vectors")  # of these, where they are not given again
 
 
 class Family(Protocol):
@@ -141,8 +125,8 @@ class Session:
             loss_name=work.loss_name,
             untrained=work.untrained,
         )
-        self._digest = digest() if run.checkpoint is not None else ""
-        self._beginning = run.beginning() if run.checkpoint is not None else {}
+        if run.checkpoint is not None:
+            self._identity = Identity(family.kind, work.rule, digest(), run.beginning())
         if not self._restore():
             family.start(run.init)
 
@@ -194,16 +178,16 @@ class Session:
         for name, array in arrays.items():
             check_finite(name, array)
         epoch = step // self.work.steps
-        metadata = {
+        metadata: dict[str, Any] = {
             "config": self.config.to_dict(),
-            "corpus": self._digest,
+            "corpus": self._identity.corpus,
             "steps": [step, self.work.steps],
             "units": self.monitor.done,
             "epoch_sums": self.monitor.by_epoch.get(epoch, [0.0, 0.0]),
             "part_sums": [[part, *sums] for part, sums in self.monitor.by_part.items()],
         }
-        if self._beginning:
-            metadata["beginning"] = self._beginning
+        if self._identity.beginning:
+            metadata["beginning"] = self._identity.beginning
         save_checkpoint(self.run.checkpoint or "", self.family.kind, metadata, arrays, version=self.work.rule)
 
     def _restore(self) -> bool:
@@ -212,68 +196,21 @@ class Session:
         found = find_checkpoint(run.checkpoint, self.family.kind, resume=run.resume, note=run.say, version=VERSION)
         if found is None or run.checkpoint is None:
             return False
-        metadata, arrays, rule = found
-        try:
-            was = in_use(type(self.config), metadata["config"], OPTIONS)  # older ones hold what has no effect too
-            check_same_run(
-                run.checkpoint,
-                was,
-                self.config.to_dict(),
-                may_change=MAY_CHANGE,
-                data_was=metadata["corpus"],
-                data_now=self._digest if rule == self.work.rule else metadata["corpus"],
-                same=same_words,
-                show=without_words,
-            )
-            if rule != self.work.rule:
-                raise TrainingError(
-                    f"{run.kept}: the checkpoint is of a version of embedkit that trained by another rule; "
-                    "go on with that version, or begin again in another folder"
-                )
-            if "beginning" in metadata:  # older ones do not tell it
-                self._check_beginning(metadata["beginning"])
-            elif run.lock and self.config.model == "doc2vec":
-                raise TrainingError(
-                    f"{run.kept}: the checkpoint is of a version of embedkit that moved vectors of words under `lock`; "
-                    "name another folder to start again"
-                )
-            self._beginning = metadata.get("beginning", {})  # a run that goes on need not know `init` any more
-            check_arrays(arrays, self.family.shapes())
-            self._go_on(metadata, int(was["epochs"]))
-            self.family.restore(arrays)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise TrainingError(
-                f"{run.kept}: the checkpoint is damaged ({error}); name another folder to start again"
-            ) from error
+        with told_as_damaged(run.checkpoint):
+            epochs_before = check_identity(run.checkpoint, found, self.config, self._identity)
+            # a run that goes on need not know `init` any more
+            self._identity = self._identity._replace(beginning=found.metadata.get("beginning", {}))
+            check_arrays(found.arrays, self.family.shapes())
+            self._go_on(found, epochs_before)
+            self.family.restore(found.arrays)
         return True
 
-    def _check_beginning(self, was: Mapping[str, Any]) -> None:
-        """Refuse other starting vectors, and others that stand still."""
-        now = self._beginning
-        if set(was) != set(now):
-            raise ValueError(f"expected {', '.join(now)}, found {', '.join(was)}")
-        for name, value in was.items():
-            if value == now[name] or (name == "init" and now[name] is None):  # which is in the state by now
-                continue
-            was_there = "with another" if value and now[name] else "with" if value else "without"
-            raise TrainingError(
-                f"{self.run.kept}: the checkpoint is of a run {was_there} {_BEGINNING[name]}; give the same, "
-                "or name another folder to start again"
-            )
-
-    def _go_on(self, metadata: Mapping[str, Any], epochs_before: int) -> None:
-        step, steps = (int(n) for n in metadata["steps"])
+    def _go_on(self, found: Checkpoint, epochs_before: int) -> None:
+        metadata, work, epochs = found.metadata, self.work, self.config.epochs
+        step, steps = steps_done(self.run.checkpoint or "", found, epochs, epochs_before)
         units, (loss, n) = int(metadata["units"]), map(float, metadata["epoch_sums"])
-        work, epochs = self.work, self.config.epochs
-        if steps != work.steps or not 0 <= step <= steps * max(epochs_before, 0):
-            raise ValueError(f"step {step} of {steps}, {epochs_before} epochs")
-        if epochs_before < 1 or not 0 <= units - step // steps * work.units <= work.units:
+        if steps != work.steps or not 0 <= units - step // steps * work.units <= work.units:
             raise ValueError(f"step {step} of {steps}, {units} {work.unit}")
-        if step > steps * epochs:
-            raise TrainingError(
-                f"{self.run.kept}: the checkpoint is {step / steps:.1f} epochs on, which is more than `epochs` "
-                f"{epochs}; ask for at least {-(-step // steps)}"
-            )
         self.first = step
         self.monitor.done = units
         self.monitor.by_epoch = {step // steps: [loss, n]} if step % steps else {}
@@ -284,24 +221,6 @@ class Session:
                 f"going on from epoch {step / steps:.1f} with {counted(epochs, 'epoch')} instead of {epochs_before}: "
                 + _what_the_rate_does(work.rate, step / (steps * epochs_before), step / (steps * epochs))
             )
-
-
-def as_stopped(config: TrainingConfig, given: Collection[str], folder: str | os.PathLike[str]) -> TrainingConfig:
-    """The configuration of a run that goes on, with what the run in the checkpoint had where it was not `given` again:
-    options that a corpus decides, and those that a run may change."""
-    was = stored_values(folder).get("config")
-    if not isinstance(was, dict) or was.get("model") != config.model:
-        return config
-    usual, now = defaults(type(config)), used(config)
-    names = [
-        name
-        for name, value in now.items()
-        if name not in given and (value is None or (name in AS_STOPPED and value == usual[name]))
-    ]
-    try:
-        return dataclasses.replace(config, **{name: was[name] for name in names if was.get(name) is not None})
-    except ConfigError:  # of a damaged checkpoint, which is refused when it is loaded
-        return config
 
 
 def _what_the_rate_does(rate: Callable[[float], float] | None, before: float, now: float) -> str:

@@ -7,7 +7,8 @@ import embedkit
 from embedkit import KeyedVectors
 from embedkit.errors import TrainingError
 from embedkit.files.checkpoint import load_checkpoint, save_checkpoint
-from embedkit.training.state import VERSION, Session
+from embedkit.training.resuming import VERSION
+from embedkit.training.state import Session
 
 WORDS = [f"w{i}" for i in range(30)]
 TEXT = [[WORDS[i] for i in row] for row in np.random.default_rng(0).integers(0, 30, (400, 12)).tolist()]

@@ -10,7 +10,7 @@ import embedkit
 from embedkit.errors import EmbedkitError
 from embedkit.files.checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from embedkit.training import slices
-from embedkit.training.state import VERSION
+from embedkit.training.resuming import VERSION
 from embedkit.vocabulary.corpus import Corpus
 from tests.nn.damage import CASES, damaged_array, damaged_json
 

@@ -14,7 +14,7 @@ from embedkit.cli import main
 from embedkit.errors import ConfigError, TrainingError
 from embedkit.files.checkpoint import load_checkpoint, save_checkpoint
 from embedkit.training.doc2vec import infer
-from embedkit.training.state import VERSION
+from embedkit.training.resuming import VERSION
 from embedkit.vocabulary.corpus import Corpus
 
 ANIMALS = "the cat and the dog chase a small mouse in the garden".split()  # noqa: SIM905

@@ -15,8 +15,8 @@ from embedkit.training.merging import Merging, scales_of
 from embedkit.training.node import Node
 from embedkit.training.options import TrainingConfig
 from embedkit.training.replicas import in_order
+from embedkit.training.resuming import VERSION
 from embedkit.training.run import Run
-from embedkit.training.state import VERSION
 from embedkit.training.suiting import suited
 from embedkit.training.word2vec import Word2Vec
 from embedkit.vocabulary.corpus import Corpus

@@ -18,7 +18,7 @@ from embedkit.errors import ConfigError, EmbedkitError, TrainingError
 from embedkit.files.checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from embedkit.training import fasttext, glove, slices, subword_layout, word2vec
 from embedkit.training.options import TrainingConfig
-from embedkit.training.state import VERSION
+from embedkit.training.resuming import VERSION
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 

@@ -58,7 +58,7 @@ def show_plan(
     corpus: list[str], output: str | None, format: str | None, options: dict[str, Any], as_json: bool, quiet: bool
 ) -> None:
     """Print what a run would take; what the run would refuse is refused."""
-    from embedkit.training.plan import plan
+    from embedkit.training.plan import epochs_done, plan
     from embedkit.training.reading import read_corpus
     from embedkit.training.starting import start_from
 
@@ -75,6 +75,7 @@ def show_plan(
         if inputs.init is not None:
             start_from(inputs.init, encoded.vocabulary.index_to_key, inputs.config.vector_size)
         found = plan(encoded, inputs.config)
+    done = epochs_done(inputs, found.config, encoded, lambda text: note(f"note: {text}", quiet))
     with Results(["what", "value"], as_json, digits=1) as results:
         results.row("words in the vocabulary", found.n_words)
         results.row("tokens", found.n_tokens)
@@ -83,7 +84,11 @@ def show_plan(
         results.row("disk, MB", found.disk_bytes / 1e6)
         if found.temporary_bytes:
             results.row("temporary files, MB", found.temporary_bytes / 1e6)
-        results.row("training, s (estimated)", found.seconds)
+        left = 1.0
+        if done is not None:
+            results.row("going on from epoch", done)
+            left -= done / found.config.epochs
+        results.row("training, s (estimated)", found.seconds * left)
         if found.chosen:
             results.row("chosen", found.chosen)
 
@@ -105,6 +110,7 @@ def _inputs(corpus: list[str] | None, output: str | None, format: str | None, op
 def _show_cluster_plan(inputs: Inputs, as_json: bool, quiet: bool) -> None:
     """Print what a run on a cluster would take; its words are counted there."""
     from embedkit.counting import Window
+    from embedkit.training.plan import epochs_done
     from embedkit.training.reading import corpus_on_cluster, counts_on_cluster
     from embedkit.training.remote_plan import plan_on_cluster, plan_parts
 
@@ -125,6 +131,7 @@ def _show_cluster_plan(inputs: Inputs, as_json: bool, quiet: bool) -> None:
             found = plan_on_cluster(encoded, config)
             sizes = {"words in the vocabulary": len(encoded.vocabulary), "tokens": encoded.n_tokens}
             sizes["sentences"] = encoded.n_sentences
+    done = epochs_done(inputs, found.config, None, lambda text: note(f"note: {text}", quiet))
     with Results(["what", "value"], as_json, digits=1) as results:
         for what, size in sizes.items():
             results.row(what, size)
@@ -136,5 +143,7 @@ def _show_cluster_plan(inputs: Inputs, as_json: bool, quiet: bool) -> None:
         results.row("memory of a worker, MB", found.memory_bytes / 1e6)
         results.row("disk of a worker, MB", found.disk_bytes / 1e6)
         results.row("moved by a worker in a round, MB", found.round_bytes / 1e6)
+        if done is not None:
+            results.row("going on from epoch", done)
         if found.chosen:
             results.row("chosen", found.chosen)
