@@ -12,10 +12,10 @@ from embedkit.cli import main
 from embedkit.errors import ConfigError, CorpusError
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models import caption_training
-from embedkit.nn.models.caption_training import train_captioner
+from embedkit.nn.models.caption_training import evaluate_captioner, train_captioner
 from embedkit.nn.models.captioner import CaptionConfig, Captioner
 from embedkit.nn.models.decoding import Search
-from embedkit.nn.words.token_table import TokenTable
+from embedkit.nn.words.token_table import SPECIALS, TokenTable
 from tests.nn.gradients import check_gradients
 
 NOUNS, PLACES = ["cat", "dog", "bird"], ["house", "tree"]
@@ -80,6 +80,20 @@ def test_images_not_captions_are_held_out(monkeypatch):
     assert not {row.tobytes() for row in seen["kept"]} & {row.tobytes() for row in seen["held"]}
 
 
+def test_captions_are_measured_by_the_image_and_their_tokens_limited():
+    features, captions = images(12, 1)
+    options = TrainingOptions(epochs=1, batch_size=8)
+    model, _ = train_captioner(features, captions, options=options, vector_size=4, max_vocab=2)
+    assert len(model.table) == 2 + len(SPECIALS)
+    ((said, _),) = model.captions(features[:1], Search())[0]
+    found = evaluate_captioner(model, np.repeat(features[:1], 3, axis=0), ["x y", said, captions[0]])
+    assert (found.exact, found.images, found.references) == (1.0, 1, 3)
+    with pytest.raises(CorpusError, match="found 1 for 2 rows"):
+        evaluate_captioner(model, features[:2], captions[:1])
+    with pytest.raises(ConfigError, match="`captions` must be a list of strings"):
+        evaluate_captioner(model, features[:2], "a caption")
+
+
 def test_features_that_are_no_numbers_are_refused_by_predict(tmp_path):
     features, captions = images(20, 1)
     options = TrainingOptions(epochs=1, batch_size=8)
@@ -119,7 +133,8 @@ def test_commands_and_bad_input(tmp_path, capsys):
         == 0
     )
     assert main(["caption", "evaluate", model, str(npy), str(text), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["images"] == 60
+    found = evaluate_captioner(Captioner.load(model), features, captions, Search(3, 50))
+    assert json.loads(capsys.readouterr().out) == found._asdict() and found.images == 60
     assert main(["caption", "predict", model, str(npy), "--max-tokens", "6"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 60
     np.save(tmp_path / "wide.npy", np.zeros((2, 9)))

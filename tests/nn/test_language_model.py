@@ -103,7 +103,7 @@ def test_a_model_of_blocks_sees_across_line_ends():
     lines = [line for n in rng.integers(2, size=200) for line in (f"x {n}", f"y {n}")]  # y says what x said
     options = TrainingOptions(epochs=25, learning_rate=2e-2, batch_size=8, patience=25)
     config = LanguageModelConfig("gru", hidden_size=16, block=12, dropout=0.0)
-    model, _ = train_language_model(lines, config=config, options=options, vector_size=8)
+    model, _ = train_language_model(lines, config=config, options=options, valid_fraction=0.05, vector_size=8)
     for number in "01":
         p = model.next_probabilities(["x", number, "</s>", "y"])
         assert p[model.table.encode([number])[0]] > 0.9
@@ -139,7 +139,7 @@ def test_learns_a_cycle(kind, tmp_path):
     config = replace(SMALL, model=kind, hidden_size=16)
     if kind == "masked":
         config = replace(config, hidden_size=32, num_layers=1, context=20)
-    model, history = train_language_model(LINES, config=config, options=options, vector_size=12)
+    model, history = train_language_model(LINES, config=config, options=options, valid_fraction=0.05, vector_size=12)
     assert history.best_score < (5.7 if kind == "masked" else 2.2)  # of 7 words
     again, other = (
         train_language_model(LINES, config=config, options=replace(options, epochs=1), vector_size=12)[0]

@@ -71,7 +71,7 @@ TASKS = {
         {
             "training data": {"lines": OTHER_LINES},
             "`dropout` was 0.2, is 0.0": {"config": LanguageModelConfig("rnn", hidden_size=3, dropout=0.0)},
-            "`valid_fraction` was 0.05": {"valid": LINES},
+            "`valid_fraction` was 0.1": {"valid": LINES},
         },
     ),
     "seq2seq": (

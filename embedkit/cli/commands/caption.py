@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -12,13 +13,12 @@ from embedkit.cli.shared.features import load_features
 from embedkit.cli.shared.files import INPUT, MODEL
 from embedkit.cli.shared.heat_map import attention_plot_option, check_heat_map
 from embedkit.cli.shared.neural import (
+    fit_and_save,
     load_vectors,
-    log_file,
     n_best_option,
     refuse_idle_training,
-    report_history,
-    save_result,
     search_options,
+    table_options,
     take_search,
     take_training_options,
     tokenizer_choice,
@@ -34,11 +34,10 @@ from embedkit.cli.shared.options import (
     quiet_option,
     take_config,
 )
-from embedkit.cli.shared.output import Results, note
-from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.output import Results
 from embedkit.cli.shared.tokenizing import TOKENIZER
-from embedkit.errors import ConfigError, CorpusError, counted
-from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner, check_captions
+from embedkit.errors import ConfigError
+from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner
 
 BEFORE_CAPTIONS = "FEATURES, which stand before CAPTIONS"  # two files that may be swapped
 
@@ -56,7 +55,7 @@ def caption() -> None:
 @chain(*(option_of(CaptionConfig, name) for name in ("hidden_size", "num_layers", "dropout")))
 @click.option("--tokenizer", type=TOKENIZER, help="By default the vectors' own, else whitespace.")
 @click.option("--lowercase", is_flag=True, help="Lower-case every token.")
-@click.option("--min-count", default=1, show_default=True, type=click.IntRange(1), help="Rarer tokens are <unk>.")
+@table_options
 @encoding_option
 @training_options(CAPTION_TRAINING)
 def train(
@@ -84,23 +83,17 @@ def train(
     refuse_idle_training(vectors, ())
     config = take_config(CaptionConfig, options)
     training = take_training_options(options)
-    with progress_bar(quiet) as progress, log_file(log, resume) as stream:
-        model, history = train_captioner(
-            load_features(features, BEFORE_CAPTIONS),
-            _captions(captions),
-            load_vectors(vectors),
-            config=config,
-            options=training,
-            tokenizer=tokenizer_choice(tokenizer, lowercase),
-            progress=progress,
-            note=lambda message: note(message, quiet),
-            log=stream,
-            checkpoint=checkpoint,
-            resume=resume,
-            **options,
-        )
-        save_result(model, out, checkpoint)
-    report_history(history, "perplexity", out, quiet)
+    run = partial(
+        train_captioner,
+        load_features(features, BEFORE_CAPTIONS),
+        _captions(captions),
+        load_vectors(vectors),
+        config=config,
+        options=training,
+        tokenizer=tokenizer_choice(tokenizer, lowercase),
+        **options,
+    )
+    fit_and_save(run, out, "perplexity", log=log, checkpoint=checkpoint, resume=resume, quiet=quiet)
 
 
 @caption.command(epilog="Example: embedkit caption evaluate model.safetensors images.npy captions.txt")
@@ -113,27 +106,12 @@ def train(
 @quiet_option
 def evaluate(model: str, features: str, captions: str, as_json: bool, quiet: bool, **options: Any) -> None:
     """BLEU and the share of exact matches; equal rows of features share their captions as references."""
-    from embedkit.nn.learning.bleu import bleu
+    from embedkit.nn.models.caption_training import evaluate_captioner
 
     captioner, rows, texts = Captioner.load(model), load_features(features, BEFORE_CAPTIONS), _captions(captions)
-    if len(rows) != len(texts):
-        raise CorpusError(
-            f"expected a caption for each row of features, found {len(texts)} for {counted(len(rows), 'row')}"
-        )
-    check_captions(texts)
-    from embedkit.text.tokens import token_cutter
-
-    cut = token_cutter(captioner.tokenizer)
-    references: dict[bytes, list[list[str]]] = {}
-    first: dict[bytes, int] = {}
-    for i, (row, text) in enumerate(zip(rows, texts, strict=True)):
-        references.setdefault(row.tobytes(), []).append(cut(text))
-        first.setdefault(row.tobytes(), i)
-    answers = captioner.captions(rows[list(first.values())], take_search(options))
-    found = [cut(several[0][0]) for several in answers]
-    exact = sum(tokens in several for tokens, several in zip(found, references.values(), strict=True)) / len(found)
+    score = evaluate_captioner(captioner, rows, texts, take_search(options))
     with Results(["bleu", "exact", "images", "references"], as_json, header=True) as results:
-        results.row(bleu(found, list(references.values())), exact, len(found), len(texts))
+        results.row(*score)
 
 
 @caption.command(epilog="Example: embedkit caption predict model.safetensors images.npy")

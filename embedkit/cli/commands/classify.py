@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -36,13 +37,11 @@ from embedkit.cli.shared.files import INPUT, TrainedModelFile, check_model_name
 from embedkit.cli.shared.heat_map import attention_plot_option, check_heat_map
 from embedkit.cli.shared.neural import (
     encoder_options,
+    fit_and_save,
     load_encoder,
     load_vectors,
-    log_file,
     refuse_idle_training,
-    report_history,
     report_scores,
-    save_result,
     take_training_options,
     training_options,
     vectors_option,
@@ -58,7 +57,6 @@ from embedkit.cli.shared.options import (
     take_config,
 )
 from embedkit.cli.shared.output import Results, note
-from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import refuse_reading
 from embedkit.cli.shared.telling import GUESSES, Unknown, tell_unanswered, tell_unseen, tell_valid
 from embedkit.errors import ConfigError, counted
@@ -141,23 +139,17 @@ def train(
     held = read_texts(valid, *columns).single() if valid else None
     if held is not None:
         tell_valid(texts.labels, [held.labels], quiet)
-    with progress_bar(quiet) as progress, log_file(log, resume) as stream:
-        model, history = train_classifier(
-            texts,
-            load_vectors(vectors),
-            config=config,
-            options=training,
-            valid=held,
-            progress=progress,
-            note=lambda message: note(message, quiet),
-            encoder=load_encoder(encoder, tune_encoder),
-            log=stream,
-            checkpoint=checkpoint,
-            resume=resume,
-            **options,
-        )
-        save_result(model, out, checkpoint)
-    report_history(history, "accuracy", out, quiet)
+    run = partial(
+        train_classifier,
+        texts,
+        load_vectors(vectors),
+        config=config,
+        options=training,
+        valid=held,
+        encoder=load_encoder(encoder, tune_encoder),
+        **options,
+    )
+    fit_and_save(run, out, "accuracy", log=log, checkpoint=checkpoint, resume=resume, quiet=quiet)
 
 
 @classify.command(epilog="Example: embedkit classify evaluate reviews.safetensors test.tsv")

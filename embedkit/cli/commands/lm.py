@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedkit.cli.shared.commands import Commands, prepare
-from embedkit.cli.shared.output import Results, note
+from embedkit.cli.shared.options import chain as chain_options
+from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_option
+from embedkit.cli.shared.output import Results, note, print_json, print_line
+from embedkit.cli.shared.telling import GUESSES, Unknown
 from embedkit.files.copies import is_pipe
 from embedkit.files.locations import STDIN
 from embedkit.files.urls import is_url
@@ -196,9 +199,82 @@ def likeliest(p: np.ndarray, topn: int) -> list[int]:
     return [i for i in (-p).argsort(kind="stable")[:topn].tolist() if p[i] > 0]
 
 
-top_p_option = click.option(
-    "--top-p",
-    type=click.FloatRange(0, 1, min_open=True),
-    metavar="P",
-    help="Draw among the likeliest words that together have probability P.",
+drawing_options = chain_options(
+    click.option("--prompt", default="", help="How the text begins."),
+    click.option("--count", default=1, show_default=True, type=click.IntRange(1), help="How many texts."),
+    click.option(
+        "--max-tokens",
+        default=50,
+        show_default=True,
+        type=click.IntRange(1),
+        help="The longest continuation, in tokens.",
+    ),
+    click.option(
+        "--temperature",
+        default=1.0,
+        show_default=True,
+        type=click.FloatRange(0),
+        help="Below 1 likelier words, above 1 more daring ones; 0 always takes the likeliest.",
+    ),
+    click.option("--topk", "--top-k", type=click.IntRange(1), metavar="N", help="Draw among the N likeliest words."),
+    click.option(
+        "--top-p",
+        type=click.FloatRange(0, 1, min_open=True),
+        metavar="P",
+        help="Draw among the likeliest words that together have probability P.",
+    ),
+    seed_option,
+    json_option,
+    quiet_option,
 )
+
+
+def refuse_idle_drawing(temperature: float) -> None:
+    """Refuse options of `drawing_options` that would do nothing.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if temperature == 0:
+        refuse(("topk", "top_p", "seed"), "with `temperature` 0, which always takes the likeliest")
+
+
+def print_drawn(
+    model: Any,
+    start: Sequence[str],
+    knows: Callable[[Sequence[str]], bool],
+    *,
+    prompt: str,
+    count: int,
+    seed: int,
+    as_json: bool,
+    quiet: bool,
+    **drawing: Any,
+) -> None:
+    """Print texts that a model draws, a line each.
+
+    Parameters
+    ----------
+    model : NgramModel or LanguageModel
+    start : sequence of str
+        The tokens of the prompt.
+    knows : callable
+        Whether the model knows one of some tokens.
+    prompt, count, seed, as_json, quiet
+        Of `drawing_options`.
+    **drawing
+        The others of these.
+    """
+    import numpy as np
+
+    unknown = Unknown(GUESSES, quiet, "prompt")
+    unknown.count_words(start, knows)
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        text = model.text_of([*start, *model.generate(start, rng=rng, **drawing)])
+        if as_json:
+            print_json({"prompt": prompt, "text": text})
+        else:
+            print_line(text)
+    unknown.tell()

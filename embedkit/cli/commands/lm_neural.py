@@ -12,21 +12,22 @@ import numpy as np
 from embedkit.cli.commands.lm import (
     FIGURES,
     beside_gaps,
+    drawing_options,
     figures,
     likeliest,
     model_option,
+    print_drawn,
     print_sentences,
+    refuse_idle_drawing,
     sentences_option,
     tell_gap,
-    top_p_option,
 )
 from embedkit.cli.shared.files import INPUT, MODEL, OUTPUT, refuse_held_stdin
 from embedkit.cli.shared.neural import (
+    fit_and_save,
     load_vectors,
-    log_file,
     refuse_idle_training,
-    report_history,
-    save_result,
+    table_options,
     take_training_options,
     tokenizer_choice,
     training_options,
@@ -40,12 +41,10 @@ from embedkit.cli.shared.options import (
     option_of,
     quiet_option,
     refuse,
-    seed_option,
     take_config,
     topn_option,
 )
 from embedkit.cli.shared.output import Results, note, note_empty, print_json, print_line
-from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.queries import answer_lines, questions
 from embedkit.cli.shared.telling import GUESSES, NOTHING, Unknown
 from embedkit.cli.shared.tokenizing import TOKENIZER
@@ -73,14 +72,7 @@ _MADE_OF = [name for name in defaults(LanguageModelConfig) if name not in ("mode
 )
 @click.option("--lowercase", is_flag=True, help="Lower-case every token.")
 @chain(*(option_of(LanguageModelConfig, name) for name in _MADE_OF))
-@click.option("--min-count", default=1, show_default=True, type=click.IntRange(1), help="Rarer tokens are <unk>.")
-@click.option(
-    "--max-vocab",
-    default=20_000,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Keep at most so many tokens, the most frequent ones.",
-)
+@table_options
 @encoding_option
 @training_options(LANGUAGE_TRAINING)
 def train(
@@ -102,23 +94,17 @@ def train(
     refuse_idle_training(vectors, valid)
     config = take_config(LanguageModelConfig, options)
     training = take_training_options(options)
-    with progress_bar(quiet) as progress, log_file(log, resume) as stream:
-        trained, history = train_language_model(
-            _texts(corpus),
-            load_vectors(vectors),
-            config=config,
-            options=training,
-            valid=_texts(valid) if valid else None,
-            tokenizer=tokenizer_choice(tokenizer, lowercase),
-            progress=progress,
-            note=lambda message: note(message, quiet),
-            log=stream,
-            checkpoint=checkpoint,
-            resume=resume,
-            **options,
-        )
-        save_result(trained, out, checkpoint)
-    report_history(history, "perplexity", out, quiet)
+    run = partial(
+        train_language_model,
+        _texts(corpus),
+        load_vectors(vectors),
+        config=config,
+        options=training,
+        valid=_texts(valid) if valid else None,
+        tokenizer=tokenizer_choice(tokenizer, lowercase),
+        **options,
+    )
+    fit_and_save(run, out, "perplexity", log=log, checkpoint=checkpoint, resume=resume, quiet=quiet)
 
 
 @click.command(epilog="Example: embedkit lm evaluate lm.safetensors test.txt")
@@ -151,50 +137,13 @@ def evaluate(model: str, corpus: tuple[str, ...], sentences: bool, as_json: bool
 
 @click.command(epilog="Example: embedkit lm generate lm.safetensors --prompt 'the king' --count 5 --temperature 0.8")
 @click.argument("model", type=INPUT)
-@click.option("--prompt", default="", help="How the text begins.")
-@click.option("--count", default=1, show_default=True, type=click.IntRange(1), help="How many texts.")
-@click.option(
-    "--max-tokens", default=50, show_default=True, type=click.IntRange(1), help="The longest continuation, in tokens."
-)
-@click.option(
-    "--temperature",
-    default=1.0,
-    show_default=True,
-    type=click.FloatRange(0),
-    help="Below 1 likelier words, above 1 more daring ones; 0 always takes the likeliest.",
-)
-@click.option("--topk", "--top-k", type=click.IntRange(1), metavar="N", help="Draw among the N likeliest words.")
-@top_p_option
-@seed_option
-@json_option
-@quiet_option
-def generate(
-    model: str,
-    prompt: str,
-    count: int,
-    max_tokens: int,
-    temperature: float,
-    seed: int,
-    as_json: bool,
-    quiet: bool,
-    **shares: Any,
-) -> None:
+@drawing_options
+def generate(model: str, prompt: str, temperature: float, **options: Any) -> None:
     """Draw texts from the MODEL, a line each, that begin with the prompt."""
-    if temperature == 0:
-        refuse(("topk", "top_p", "seed"), "with `temperature` 0, which always takes the likeliest")
+    refuse_idle_drawing(temperature)
     language_model = LanguageModel.load(model)
     start = _beginning(prompt, language_model.tokenizer)
-    unknown = Unknown(GUESSES, quiet, "prompt")
-    unknown.count_words(start, language_model.table.knows)
-    rng = np.random.default_rng(seed)
-    for _ in range(count):
-        new = language_model.generate(start, max_tokens=max_tokens, temperature=temperature, rng=rng, **shares)
-        text = language_model.text_of([*start, *new])
-        if as_json:
-            print_json({"prompt": prompt, "text": text})
-        else:
-            print_line(text)
-    unknown.tell()
+    print_drawn(language_model, start, language_model.table.knows, prompt=prompt, temperature=temperature, **options)
 
 
 @click.command(epilog="Example: embedkit lm predict lm.safetensors 'the king of' --topn 5")

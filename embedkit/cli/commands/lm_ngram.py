@@ -7,18 +7,19 @@ from functools import partial
 from typing import Any
 
 import click
-import numpy as np
 
 from embedkit.cli.commands.lm import (
     FIGURES,
     beside_gaps,
+    drawing_options,
     figures,
     likeliest,
     model_option,
+    print_drawn,
     print_sentences,
+    refuse_idle_drawing,
     sentences_option,
     tell_gap,
-    top_p_option,
 )
 from embedkit.cli.shared.files import INPUT, MODEL
 from embedkit.cli.shared.options import (
@@ -27,12 +28,11 @@ from embedkit.cli.shared.options import (
     json_option,
     quiet_option,
     refuse,
-    seed_option,
     topn_option,
     trained_encoding_option,
     workers_option,
 )
-from embedkit.cli.shared.output import Results, note, print_json, print_line
+from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.queries import answer_lines, questions
 from embedkit.cli.shared.telling import GUESSES, Unknown
@@ -155,50 +155,13 @@ def evaluate(
 
 @click.command(epilog="Example: embedkit lm generate lm.safetensors --prompt 'the king' --count 5 --seed 1")
 @click.argument("model", type=INPUT)
-@click.option("--prompt", default="", help="How the sentence begins.")
-@click.option("--count", default=1, show_default=True, type=click.IntRange(1), help="How many sentences.")
-@click.option(
-    "--max-tokens", default=50, show_default=True, type=click.IntRange(1), help="The longest continuation, in tokens."
-)
-@click.option(
-    "--temperature",
-    default=1.0,
-    show_default=True,
-    type=click.FloatRange(0),
-    help="Below 1 likelier words, above 1 more daring ones; 0 always takes the likeliest.",
-)
-@click.option("--topk", "--top-k", type=click.IntRange(1), metavar="N", help="Draw among the N likeliest words.")
-@top_p_option
-@seed_option
-@json_option
-@quiet_option
-def generate(
-    model: str,
-    prompt: str,
-    count: int,
-    max_tokens: int,
-    temperature: float,
-    seed: int,
-    as_json: bool,
-    quiet: bool,
-    **shares: Any,
-) -> None:
-    """Draw sentences from the MODEL, a line each, that begin with the prompt."""
-    if temperature == 0:
-        refuse(("topk", "top_p", "seed"), "with `temperature` 0, which always takes the likeliest")
+@drawing_options
+def generate(model: str, prompt: str, temperature: float, **options: Any) -> None:
+    """Draw texts from the MODEL, a line each, that begin with the prompt."""
+    refuse_idle_drawing(temperature)
     ngrams = NgramModel.load(model)
     start = ngrams.cut(prompt)
-    unknown = Unknown(GUESSES, quiet, "prompt")
-    unknown.count_words(start, ngrams.knows)
-    rng = np.random.default_rng(seed)
-    for _ in range(count):
-        new = ngrams.generate(start, max_tokens=max_tokens, temperature=temperature, rng=rng, **shares)
-        text = ngrams.text_of([*start, *new])
-        if as_json:
-            print_json({"prompt": prompt, "text": text})
-        else:
-            print_line(text)
-    unknown.tell()
+    print_drawn(ngrams, start, ngrams.knows, prompt=prompt, temperature=temperature, **options)
 
 
 @click.command(epilog="Example: embedkit lm predict lm.safetensors 'the king of' --topn 5")

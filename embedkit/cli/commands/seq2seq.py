@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -10,14 +11,13 @@ from embedkit.cli.shared.commands import Commands
 from embedkit.cli.shared.files import INPUT, MODEL
 from embedkit.cli.shared.heat_map import attention_plot_option, check_heat_map
 from embedkit.cli.shared.neural import (
+    fit_and_save,
     line_batches,
     load_vectors,
-    log_file,
     n_best_option,
     refuse_idle_training,
-    report_history,
-    save_result,
     search_options,
+    table_options,
     take_search,
     take_training_options,
     tokenizer_choice,
@@ -33,8 +33,7 @@ from embedkit.cli.shared.options import (
     quiet_option,
     take_config,
 )
-from embedkit.cli.shared.output import Results, note, warn
-from embedkit.cli.shared.progress import progress_bar
+from embedkit.cli.shared.output import Results, warn
 from embedkit.cli.shared.reading import reading_options_of
 from embedkit.cli.shared.telling import GUESSES, Unknown, tell_left_out, tell_unanswered
 from embedkit.cli.shared.tokenizing import TOKENIZER
@@ -59,14 +58,7 @@ def seq2seq() -> None:
 @click.option("--tokenizer", type=TOKENIZER, help="By default the vectors' own, else whitespace.")
 @click.option("--target-tokenizer", type=TOKENIZER, help="By default as the source's.")
 @click.option("--lowercase", is_flag=True, help="Lower-case every token of both sides.")
-@click.option("--min-count", default=1, show_default=True, type=click.IntRange(1), help="Rarer tokens are <unk>.")
-@click.option(
-    "--max-vocab",
-    default=20_000,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Keep at most so many tokens of each side, the most frequent ones.",
-)
+@table_options
 @encoding_option
 @training_options(SEQ2SEQ_TRAINING)
 def train(
@@ -91,25 +83,19 @@ def train(
     config = take_config(Seq2SeqConfig, options)
     training = take_training_options(options)
     pairs = _read(data, quiet)
-    with progress_bar(quiet) as progress, log_file(log, resume) as stream:
-        trained, history = train_seq2seq(
-            pairs,
-            load_vectors(vectors),
-            load_vectors(target_vectors, "target-vectors"),
-            config=config,
-            options=training,
-            valid=_read(valid, quiet) if valid else None,
-            tokenizer=tokenizer_choice(tokenizer, lowercase),
-            target_tokenizer=tokenizer_choice(target_tokenizer, lowercase) if target_tokenizer else None,
-            progress=progress,
-            note=lambda message: note(message, quiet),
-            log=stream,
-            checkpoint=checkpoint,
-            resume=resume,
-            **options,
-        )
-        save_result(trained, out, checkpoint)
-    report_history(history, "perplexity", out, quiet)
+    run = partial(
+        train_seq2seq,
+        pairs,
+        load_vectors(vectors),
+        load_vectors(target_vectors, "target-vectors"),
+        config=config,
+        options=training,
+        valid=_read(valid, quiet) if valid else None,
+        tokenizer=tokenizer_choice(tokenizer, lowercase),
+        target_tokenizer=tokenizer_choice(target_tokenizer, lowercase) if target_tokenizer else None,
+        **options,
+    )
+    fit_and_save(run, out, "perplexity", log=log, checkpoint=checkpoint, resume=resume, quiet=quiet)
 
 
 @seq2seq.command(epilog="Example: embedkit seq2seq evaluate translator.safetensors test.tsv --beam 4")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,14 +14,12 @@ from embedkit.cli.shared.commands import Commands
 from embedkit.cli.shared.files import INPUT, MODEL
 from embedkit.cli.shared.neural import (
     encoder_options,
+    fit_and_save,
     line_batches,
     load_encoder,
     load_vectors,
-    log_file,
     refuse_idle_training,
-    report_history,
     report_scores,
-    save_result,
     take_training_options,
     training_options,
     vectors_option,
@@ -35,7 +34,6 @@ from embedkit.cli.shared.options import (
     take_config,
 )
 from embedkit.cli.shared.output import Results, flush, note, print_json, print_line, warn
-from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.telling import GUESSES, Unknown, tell_left_out, tell_unseen, tell_valid
 from embedkit.errors import CorpusError
 from embedkit.nn.learning.entities import SCHEMES, check_legal, recognise
@@ -133,25 +131,17 @@ def train(
     if chosen:
         training = replace(training, epochs=suited_epochs(sentences))
     known = load_vectors(vectors)
-    with progress_bar(quiet) as progress, log_file(log, resume) as stream:
-        model, history = train_tagger(
-            sentences,
-            known,
-            config=replace(
-                config, scheme=_scheme(sentences, scheme, quiet), morphemes=_morphemes(known, morphemes, quiet)
-            ),
-            options=training,
-            valid=held,
-            progress=progress,
-            note=lambda message: note(message, quiet),
-            encoder=load_encoder(encoder, tune_encoder),
-            log=stream,
-            checkpoint=checkpoint,
-            resume=resume,
-            **options,
-        )
-        save_result(model, out, checkpoint)
-    report_history(history, "accuracy", out, quiet)
+    run = partial(
+        train_tagger,
+        sentences,
+        known,
+        config=replace(config, scheme=_scheme(sentences, scheme, quiet), morphemes=_morphemes(known, morphemes, quiet)),
+        options=training,
+        valid=held,
+        encoder=load_encoder(encoder, tune_encoder),
+        **options,
+    )
+    fit_and_save(run, out, "accuracy", log=log, checkpoint=checkpoint, resume=resume, quiet=quiet)
 
 
 @tag.command(epilog="Example: embedkit tag evaluate pos.safetensors test.tsv")

@@ -15,14 +15,17 @@ import click
 from embedkit.cli.shared.files import CHECKPOINT, INPUT, OUTPUT, refuse_held_stdin
 from embedkit.cli.shared.options import chain, encoding_errors, option_of, quiet_option, refuse
 from embedkit.cli.shared.output import note, note_empty, note_keyboard
+from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import load, reading_options_of, refuse_reading
 from embedkit.cli.shared.telling import tell_trained_on
 from embedkit.errors import ConfigError
-from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.learning.options import VALID_FRACTION, VECTOR_SIZE, TrainingOptions
+from embedkit.nn.words.token_table import MAX_VOCAB
 from embedkit.options import defaults
 from embedkit.text.lines import Piped, plain_lines
 
 if TYPE_CHECKING:
+    from embedkit.nn.learning.run_state import History
     from embedkit.text.tokens import TokenizerSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,6 +48,18 @@ encoder_options = chain(
     ),
     click.option("--tune-encoder", is_flag=True, help="Train the language model too."),
     *(option_of(TrainingOptions, name) for name in _FINE_TUNING),
+)
+
+
+table_options = chain(
+    click.option("--min-count", default=1, show_default=True, type=click.IntRange(1), help="Rarer tokens are <unk>."),
+    click.option(
+        "--max-vocab",
+        default=MAX_VOCAB,
+        show_default=True,
+        type=click.IntRange(1),
+        help="Keep at most so many tokens (of each side), the most frequent ones.",
+    ),
 )
 
 
@@ -82,14 +97,14 @@ def training_options(
         ),
         click.option(
             "--valid-fraction",
-            default=None if fraction else 0.1,
+            default=None if fraction else VALID_FRACTION,
             show_default=fraction or True,
             type=click.FloatRange(0, 1, min_open=True, max_open=True),
             help="How large that part is.",
         ),
         click.option(
             "--vector-size",
-            default=100,
+            default=VECTOR_SIZE,
             show_default=True,
             type=click.IntRange(1),
             help="Of random vectors, without --vectors.",
@@ -194,8 +209,51 @@ def take_search(options: dict[str, Any]) -> Any:
     return Search(**options)
 
 
+def fit_and_save(
+    train: Callable[..., tuple[Any, History]],
+    out: str,
+    score: str,
+    *,
+    log: str | None,
+    checkpoint: str | None,
+    resume: bool,
+    quiet: bool,
+) -> None:
+    """Train, write the model and say how it went.
+
+    Parameters
+    ----------
+    train : callable
+        Takes ``progress``, ``note``, ``log``, ``checkpoint`` and ``resume``.
+    out : str
+        The file of the model.
+    score : str
+        What the first figure of an epoch is called.
+    log, checkpoint, resume, quiet
+        Of `training_options`.
+    """
+    with progress_bar(quiet) as progress, _log_file(log, resume) as stream:
+        model, history = train(
+            progress=progress,
+            note=lambda message: note(message, quiet),
+            log=stream,
+            checkpoint=checkpoint,
+            resume=resume,
+        )
+        model.save(out)
+        if checkpoint is not None:
+            from embedkit.files.checkpoint import clear_checkpoint
+
+            clear_checkpoint(checkpoint)
+    note(
+        f"best epoch {history.best_epoch} of {len(history.epochs)}: {score} {history.best_score:.4f} "
+        f"after {history.seconds_to_best:.0f} s; saved to {out}",
+        quiet,
+    )
+
+
 @contextlib.contextmanager
-def log_file(path: str | None, resume: bool) -> Iterator[Any]:
+def _log_file(path: str | None, resume: bool) -> Iterator[Any]:
     """The log to write to, if any; a resumed run goes on in it."""
     if path is None:
         yield None
@@ -204,24 +262,6 @@ def log_file(path: str | None, resume: bool) -> Iterator[Any]:
 
     with LogFile(path, append=resume) as stream:
         yield stream
-
-
-def save_result(model: Any, out: str, checkpoint: str | None) -> None:
-    """Write the trained model; its run's checkpoint has done its work then."""
-    model.save(out)
-    if checkpoint is not None:
-        from embedkit.files.checkpoint import clear_checkpoint
-
-        clear_checkpoint(checkpoint)
-
-
-def report_history(history: Any, score: str, out: str, quiet: bool) -> None:
-    """Say on standard error how training went."""
-    note(
-        f"best epoch {history.best_epoch} of {len(history.epochs)}: {score} {history.best_score:.4f} "
-        f"after {history.seconds_to_best:.0f} s; saved to {out}",
-        quiet,
-    )
 
 
 def tokenizer_choice(tokenizer: str | None, lowercase: bool) -> TokenizerSettings | None:

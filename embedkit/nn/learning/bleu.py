@@ -1,4 +1,4 @@
-"""BLEU (Papineni et al. 2002): how many n-grams of a translation stand in its references."""
+"""BLEU (Papineni et al. 2002), how many n-grams of a translation stand in its references, and exact matches."""
 
 from __future__ import annotations
 
@@ -41,6 +41,12 @@ def bleu(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]], m
         return 0.0
     mean = sum(math.log(m / t) for m, t in zip(matched, total, strict=True)) / max_n
     return math.exp(min(0.0, 1.0 - reference_length / length) + mean)
+
+
+def exact_matches(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> float:
+    """The share of candidates that are one of their references, which are given as for `bleu`."""
+    same = (list(candidate) in map(list, texts) for candidate, texts in zip(candidates, references, strict=True))
+    return sum(same) / max(len(candidates), 1)
 
 
 def _ngrams(tokens: Tokens, n: int) -> Counter[tuple[str, ...]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from embedkit.errors import ConfigError
 from embedkit.options import check, option
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from embedkit.nn.learning.optimizers import Optimizer
 
 OPTIMIZERS = ("adam", "adamw", "adagrad", "sgd")
+VALID_FRACTION = 0.1  # of the training data, to tell the best epoch by
+VECTOR_SIZE = 100  # of random vectors
 SCHEDULES = ("constant", "linear", "cosine", "noam")
 
 
@@ -70,3 +73,10 @@ def check_frozen(has_vectors: bool, frozen: bool, unfreeze_after: int | None, ep
             f"`unfreeze_after` {unfreeze_after} leaves none of {epochs} `epochs` for the vectors to train in: give "
             "`frozen`, or more `epochs`"
         )
+
+
+def unfreeze(embeddings: Iterable[Any], epoch: int, unfreeze_after: int | None) -> None:
+    """Let frozen vectors train from the epoch behind `unfreeze_after` on; told before each epoch."""
+    if unfreeze_after is not None:
+        for embedding in embeddings:
+            embedding.frozen = epoch <= unfreeze_after

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import numpy as np
 
 from embedkit.errors import CorpusError, check_texts, counted
 from embedkit.nn.layers.parameters import Array, Gradients
 from embedkit.nn.learning.batches import bucketed_batches, hold_out_groups
+from embedkit.nn.learning.bleu import bleu, exact_matches
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
-from embedkit.nn.learning.options import TrainingOptions, check_frozen
+from embedkit.nn.learning.options import VALID_FRACTION, VECTOR_SIZE, TrainingOptions, check_frozen, unfreeze
 from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner, check_captions, check_finite_rows
-from embedkit.nn.words.token_table import TokenTable
+from embedkit.nn.models.decoding import Search
+from embedkit.nn.words.token_table import MAX_VOCAB, TokenTable
 from embedkit.nn.words.tokens import chosen_settings
 from embedkit.progress import ProgressCallback
 from embedkit.text.tokens import TokenizerSettings, token_cutter
@@ -32,9 +34,10 @@ def train_captioner(
     *,
     config: CaptionConfig | None = None,
     options: TrainingOptions | None = None,
-    valid_fraction: float = 0.1,
-    vector_size: int = 100,
+    valid_fraction: float = VALID_FRACTION,
+    vector_size: int = VECTOR_SIZE,
     min_count: int = 1,
+    max_vocab: int | None = MAX_VOCAB,
     tokenizer: TokenizerSettings | None = None,
     frozen: bool = False,
     unfreeze_after: int | None = None,
@@ -53,7 +56,7 @@ def train_captioner(
         One for each row of features.
     vectors : KeyedVectors, optional
         First vectors of the words.
-    config, options, valid_fraction, vector_size, min_count, tokenizer, frozen, unfreeze_after
+    config, options, valid_fraction, vector_size, min_count, max_vocab, tokenizer, frozen, unfreeze_after
         As in `embedkit.nn.models.seq2seq_training.train_seq2seq`.
     progress, note, log, checkpoint, resume
         See `embedkit.nn.learning.loop.fit`.
@@ -82,7 +85,7 @@ def train_captioner(
     texts = [cut(caption) for caption in captions]
     _, images = np.unique(features, axis=0, return_inverse=True)
     kept, held = hold_out_groups(images.reshape(-1), valid_fraction, rng)
-    table = TokenTable.from_texts([texts[i] for i in kept], min_count)
+    table = TokenTable.from_texts([texts[i] for i in kept], min_count, max_vocab)
     seen = features[kept].reshape(-1, features.shape[-1])
     scale = 1.0 / np.maximum(seen.std(axis=0), 1e-6)
     model = Captioner(
@@ -95,9 +98,7 @@ def train_captioner(
         scale=scale,
         rng=rng,
     )
-    if vectors is not None:
-        model.embedding.frozen = frozen or unfreeze_after is not None
-        model.embedding.learnt = np.array([not vectors.has_vector(token) for token in table.tokens])
+    table.start_frozen(model.embedding, vectors, frozen or unfreeze_after is not None)
     task = _Task(
         model, features, [table.encode(text) for text in texts], kept, held, options.batch_size, unfreeze_after
     )
@@ -107,6 +108,7 @@ def train_captioner(
             **asdict(config),
             **{name: settings.get(name) for name in ("tokenizer", "lowercase")},
             "min_count": min_count,
+            "max_vocab": max_vocab,
             "frozen": frozen,
             "unfreeze_after": unfreeze_after,
             "valid_fraction": valid_fraction,
@@ -125,6 +127,61 @@ def train_captioner(
         resume=resume,
     )
     return model, history
+
+
+class Captioned(NamedTuple):
+    """How good captions are.
+
+    Attributes
+    ----------
+    bleu : float
+        0–1, over all images, each with all its references.
+    exact : float
+        Share of images whose caption is one of their references.
+    images, references : int
+    """
+
+    bleu: float
+    exact: float
+    images: int
+    references: int
+
+
+def evaluate_captioner(
+    model: Captioner, features: Array, captions: Sequence[str], search: Search | None = None
+) -> Captioned:
+    """BLEU and exact matches; equal rows of features are one image, and their captions its references.
+
+    Parameters
+    ----------
+    model : Captioner
+    features : float (n, n_features), or (n, n_regions, n_features) for a model of regions
+    captions : sequence of str
+        One for each row of features.
+    search : Search, optional
+        Greedy by default.
+
+    Raises
+    ------
+    ConfigError
+        When the features are of another shape than the model's.
+    CorpusError
+        When captions and features are not as many, a feature is not finite or a caption blank.
+    """
+    check_texts(captions, "captions")
+    if len(features) != len(captions):
+        rows = counted(len(features), "row")
+        raise CorpusError(f"expected a caption for each row of features, found {len(captions)} for {rows}")
+    check_captions(captions)
+    cut = token_cutter(model.tokenizer)
+    references: dict[bytes, list[list[str]]] = {}
+    first: dict[bytes, int] = {}
+    for i, (row, text) in enumerate(zip(features, captions, strict=True)):
+        references.setdefault(row.tobytes(), []).append(cut(text))
+        first.setdefault(row.tobytes(), i)
+    answers = model.captions(features[list(first.values())], search or Search())
+    found, texts = [cut(several[0][0]) for several in answers], list(references.values())
+    return Captioned(bleu(found, texts), exact_matches(found, texts), len(found), len(captions))
 
 
 class _Task:
@@ -149,8 +206,7 @@ class _Task:
         return bucketed_batches(self.lengths, self.batch_size, rng)
 
     def start_epoch(self, epoch: int) -> None:
-        if self.unfreeze_after is not None:
-            self.model.embedding.frozen = epoch <= self.unfreeze_after
+        unfreeze([self.model.embedding], epoch, self.unfreeze_after)
 
     def loss_and_gradients(self, batch: Array, rng: np.random.Generator) -> tuple[float, Gradients]:
         rows = self.kept[batch]

@@ -20,7 +20,7 @@ from embedkit.nn.learning.batches import (
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.metrics import NO_ANSWER, Scores, score_labels, with_unseen
-from embedkit.nn.learning.options import TrainingOptions, check_frozen
+from embedkit.nn.learning.options import VALID_FRACTION, VECTOR_SIZE, TrainingOptions, check_frozen, unfreeze
 from embedkit.nn.models.classifier import CLASSIFIER_TRAINING, Classifier, ClassifierConfig
 from embedkit.nn.words.lookup import build_lookup
 from embedkit.nn.words.tokens import TokenTypes, chosen_settings
@@ -42,8 +42,8 @@ def train_classifier(
     config: ClassifierConfig | None = None,
     options: TrainingOptions | None = None,
     valid: LabelledTexts | None = None,
-    valid_fraction: float = 0.1,
-    vector_size: int = 100,
+    valid_fraction: float = VALID_FRACTION,
+    vector_size: int = VECTOR_SIZE,
     tokenizer: TokenizerSettings | None = None,
     encoder: ContextualEncoder | None = None,
     unfreeze_after: int | None = None,
@@ -175,8 +175,7 @@ class _Task:
         return bucketed_batches(self.lengths, self.batch_size, rng)
 
     def start_epoch(self, epoch: int) -> None:
-        if self.unfreeze_after is not None:
-            self.classifier.words.embedding.frozen = epoch <= self.unfreeze_after
+        unfreeze([self.classifier.words.embedding], epoch, self.unfreeze_after)
 
     def loss_and_gradients(self, batch: np.ndarray, rng: np.random.Generator) -> tuple[float, Gradients]:
         types, mask = padded([self.ids[i] for i in batch])

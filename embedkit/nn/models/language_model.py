@@ -249,7 +249,7 @@ class LanguageModel:
         temperature: float = 1.0,
         topk: int | None = None,
         top_p: float | None = None,
-        rng: np.random.Generator,
+        rng: np.random.Generator | None = None,
     ) -> list[str]:
         """Write on after `tokens`, until ``</s>`` or `max_tokens`.
 
@@ -264,9 +264,10 @@ class LanguageModel:
             Draw among so many likeliest only.
         top_p : float, optional
             Draw among the likeliest that together have this probability (Holtzman et al. 2020).
-        rng : numpy.random.Generator
+        rng : numpy.random.Generator, optional
         """
         self._need_next_word("generate")
+        rng = rng or np.random.default_rng()
         ids = np.concatenate([[END_ID], self.table.encode(tokens)])
         state: StackState = None
         written: list[int] = []

@@ -14,10 +14,10 @@ from embedkit.nn.layers.parameters import Array, Gradients
 from embedkit.nn.learning.batches import bucketed_batches, hold_out
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
-from embedkit.nn.learning.options import TrainingOptions, check_frozen
+from embedkit.nn.learning.options import VALID_FRACTION, VECTOR_SIZE, TrainingOptions, check_frozen, unfreeze
 from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import LanguageModel
-from embedkit.nn.words.token_table import END, SPECIALS, UNKNOWN_ID, TokenTable
+from embedkit.nn.words.token_table import END, MAX_VOCAB, SPECIALS, UNKNOWN_ID, TokenTable
 from embedkit.nn.words.tokens import chosen_settings
 from embedkit.progress import ProgressCallback
 from embedkit.text.tokens import TokenizerSettings, token_cutter
@@ -60,10 +60,10 @@ def train_language_model(
     config: LanguageModelConfig | None = None,
     options: TrainingOptions | None = None,
     valid: Sequence[str] | None = None,
-    valid_fraction: float = 0.05,
-    vector_size: int = 100,
+    valid_fraction: float = VALID_FRACTION,
+    vector_size: int = VECTOR_SIZE,
     min_count: int = 1,
-    max_vocab: int | None = 20_000,
+    max_vocab: int | None = MAX_VOCAB,
     tokenizer: TokenizerSettings | None = None,
     frozen: bool = False,
     unfreeze_after: int | None = None,
@@ -124,9 +124,7 @@ def train_language_model(
         held_texts, texts = [texts[i] for i in held], [texts[i] for i in kept]
     table = TokenTable.from_texts(texts, min_count, max_vocab)
     model = LanguageModel(config, table, table.first_vectors(vectors, vector_size, rng), tokenizer=settings, rng=rng)
-    model.embedding.frozen = frozen or unfreeze_after is not None
-    if vectors is not None:
-        model.embedding.learnt = np.array([not vectors.has_vector(token) for token in table.tokens])
+    table.start_frozen(model.embedding, vectors, frozen or unfreeze_after is not None)
     task = _Task(
         model,
         [table.encode(t) for t in texts],
@@ -262,8 +260,7 @@ class _Task:
         return bucketed_batches(self.lengths, self.batch_size, rng)
 
     def start_epoch(self, epoch: int) -> None:
-        if self.unfreeze_after is not None:
-            self.model.embedding.frozen = epoch <= self.unfreeze_after
+        unfreeze([self.model.embedding], epoch, self.unfreeze_after)
 
     def loss_and_gradients(self, batch: Array, rng: np.random.Generator) -> tuple[float, Gradients]:
         return self.model.loss_and_gradients([hide_some(self.texts[i], self.once, rng) for i in batch], rng)

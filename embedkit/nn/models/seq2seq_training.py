@@ -13,13 +13,13 @@ import numpy as np
 from embedkit.errors import CorpusError, check_aligned, check_texts
 from embedkit.nn.layers.parameters import Array, Gradients
 from embedkit.nn.learning.batches import bucketed_batches, hold_out
-from embedkit.nn.learning.bleu import bleu
+from embedkit.nn.learning.bleu import bleu, exact_matches
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
-from embedkit.nn.learning.options import TrainingOptions, check_frozen
+from embedkit.nn.learning.options import VALID_FRACTION, VECTOR_SIZE, TrainingOptions, check_frozen, unfreeze
 from embedkit.nn.models.decoding import Search
 from embedkit.nn.models.seq2seq import Seq2Seq, Seq2SeqConfig
-from embedkit.nn.words.token_table import TokenTable
+from embedkit.nn.words.token_table import MAX_VOCAB, TokenTable
 from embedkit.nn.words.tokens import chosen_settings
 from embedkit.progress import ProgressCallback
 from embedkit.text.headers import SOURCE_TARGET
@@ -110,10 +110,10 @@ def train_seq2seq(
     config: Seq2SeqConfig | None = None,
     options: TrainingOptions | None = None,
     valid: Pairs | None = None,
-    valid_fraction: float = 0.05,
-    vector_size: int = 100,
+    valid_fraction: float = VALID_FRACTION,
+    vector_size: int = VECTOR_SIZE,
     min_count: int = 1,
-    max_vocab: int | None = 20_000,
+    max_vocab: int | None = MAX_VOCAB,
     tokenizer: TokenizerSettings | None = None,
     target_tokenizer: TokenizerSettings | None = None,
     frozen: bool = False,
@@ -172,9 +172,7 @@ def train_seq2seq(
         rng=rng,
     )
     for embedding, table, own in zip((model.source_embedding, model.target_embedding), tables, given, strict=True):
-        if own is not None:
-            embedding.frozen = frozen or unfreeze_after is not None
-            embedding.learnt = np.array([not own.has_vector(token) for token in table.tokens])
+        table.start_frozen(embedding, own, frozen or unfreeze_after is not None)
     encoded = [
         [tuple(table.encode(side) for table, side in zip(tables, pair, strict=True)) for pair in part] for part in texts
     ]
@@ -211,8 +209,8 @@ def evaluate_seq2seq(model: Seq2Seq, pairs: Pairs, search: Search | None = None)
     for source, target in zip(pairs.sources, pairs.targets, strict=True):
         references.setdefault(source, []).append(model.cut_target(target))
     found = [answers[0].tokens for answers in model.translations(list(references), search or Search())]
-    exact = sum(tokens in texts for tokens, texts in zip(found, references.values(), strict=True))
-    return Translated(bleu(found, list(references.values())), exact / len(found), len(found), len(pairs.sources))
+    texts = list(references.values())
+    return Translated(bleu(found, texts), exact_matches(found, texts), len(found), len(pairs.sources))
 
 
 def split_by_source(pairs: Pairs, fraction: float, rng: np.random.Generator) -> tuple[Pairs, Pairs]:
@@ -267,9 +265,7 @@ class _Task:
         return bucketed_batches(self.lengths, self.batch_size, rng)
 
     def start_epoch(self, epoch: int) -> None:
-        if self.unfreeze_after is not None:
-            for embedding in self.given:
-                embedding.frozen = epoch <= self.unfreeze_after
+        unfreeze(self.given, epoch, self.unfreeze_after)
 
     def loss_and_gradients(self, batch: Array, rng: np.random.Generator) -> tuple[float, Gradients]:
         sources, targets = zip(*(self.pairs[i] for i in batch), strict=True)

@@ -22,7 +22,7 @@ from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.metrics import Scores, score_labels, with_unseen
 from embedkit.nn.learning.one_thread import products_on_one_thread
-from embedkit.nn.learning.options import TrainingOptions, check_frozen
+from embedkit.nn.learning.options import VECTOR_SIZE, TrainingOptions, check_frozen, unfreeze
 from embedkit.nn.models.tagger import TAGGER_TRAINING, Tagger, TaggerConfig, pooled_scores
 from embedkit.nn.models.wide import WideField, train_wide
 from embedkit.nn.words.groups import WordGroups
@@ -56,7 +56,7 @@ def train_tagger(
     options: TrainingOptions | None = None,
     valid: TaggedSentences | None = None,
     valid_fraction: float | None = None,
-    vector_size: int = 100,
+    vector_size: int = VECTOR_SIZE,
     encoder: ContextualEncoder | None = None,
     unfreeze_after: int | None = None,
     progress: ProgressCallback | None = None,
@@ -256,8 +256,7 @@ class _Task:
         return bucketed_batches(self.lengths, self.batch_size, rng)
 
     def start_epoch(self, epoch: int) -> None:
-        if self.unfreeze_after is not None:
-            self.tagger.words.embedding.frozen = epoch <= self.unfreeze_after
+        unfreeze([self.tagger.words.embedding], epoch, self.unfreeze_after)
 
     def loss_and_gradients(self, batch: np.ndarray, rng: np.random.Generator) -> tuple[float, Gradients]:
         """Of the shares of a batch, each on a thread; their number does not depend on the cores."""

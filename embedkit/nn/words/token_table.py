@@ -13,11 +13,13 @@ from embedkit.nn.words.tokens import warn_unknown
 from embedkit.vocabulary.words import Words, find_normalised
 
 if TYPE_CHECKING:
+    from embedkit.nn.layers.embedding import Embedding
     from embedkit.query.keyed_vectors import KeyedVectors
 
 UNKNOWN, END, MASK = "<unk>", "</s>", "<mask>"
 SPECIALS = (UNKNOWN, END, MASK)
 UNKNOWN_ID, END_ID, MASK_ID = range(3)
+MAX_VOCAB = 20_000  # tokens that a model writes
 
 
 class TokenTable:
@@ -110,3 +112,9 @@ class TokenTable:
                 weight[known] = found / max(float(found.std()), 1e-6)
         weight *= np.float32(1.0 / np.sqrt(width))
         return weight
+
+    def start_frozen(self, embedding: Embedding, vectors: KeyedVectors | None, frozen: bool) -> None:
+        """Freeze an embedding of `first_vectors`, if it is to be; words that `vectors` do not have train even so."""
+        if vectors is not None:
+            embedding.frozen = frozen
+            embedding.learnt = np.array([not vectors.has_vector(token) for token in self.tokens])
