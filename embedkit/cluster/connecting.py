@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from embedkit.cluster import dask_engine
 from embedkit.cluster.dask_engine import DaskEngine
 from embedkit.cluster.engine import Engine
 from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.interrupts import held_back
 
 COPIED = ("embedkit.kernels.tokens",)  # imported before processes of this machine are copied: Numba above all
 # Processes of this machine watch themselves less often than Dask's do by default: one tenth of the time of two workers
@@ -38,7 +40,7 @@ def connected(address: str) -> Iterator[DaskEngine]:
         raise ConfigError(f"cluster is a scheduler's address such as tcp://host:8786, or local:4, got {address!r}")
     try:
         import dask
-        from distributed import Client, LocalCluster
+        from distributed import Client
         from distributed.comm.registry import backends, get_backend
     except ImportError as error:
         raise EmbedkitError("a cluster needs the package distributed: pip install 'embedkit[dask]'") from error
@@ -59,16 +61,9 @@ def connected(address: str) -> Iterator[DaskEngine]:
         if kind == "local":
             opened.enter_context(dask.config.set(SELDOM))
             opened.enter_context(_started_by_copying())
-            cluster = LocalCluster(
-                n_workers=int(number),
-                threads_per_worker=1,
-                host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",
-                silence_logs=50,
-                env=dict(os.environ),  # of now: what processes are copied from may have begun with another one
-            )
-            opened.enter_context(cluster)
-            where: Any = cluster
+            with held_back():  # a cluster that has not started yet cannot be taken down in good order
+                where: Any = _started(int(number))
+                opened.enter_context(where)
         else:
             where = address
         client: Any = Client.__new__(Client)
@@ -84,6 +79,26 @@ def connected(address: str) -> Iterator[DaskEngine]:
         opened.enter_context(client)
         with _without_noise():
             yield DaskEngine(client)
+
+
+def _started(n: int) -> Any:
+    """A Dask cluster of `n` processes of this machine."""
+    from distributed import LocalCluster
+
+    try:
+        return LocalCluster(
+            n_workers=n,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=50,
+            env=dict(os.environ),  # of now: what processes are copied from may have begun with another one
+        )
+    except (OSError, RuntimeError) as error:
+        raise EmbedkitError(
+            f"cluster local:{n}: its processes do not start ({error}); they need memory, open files (ulimit -n) and a "
+            "folder for temporary files (TMPDIR); give fewer"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -113,12 +128,14 @@ def _started_by_copying() -> Iterator[None]:
     """Have Dask start processes as copies of one that has imported what they need, on Linux.
 
     A process of its own for each imports Dask and Numba anew, seconds for each, and again for one that died. Elsewhere
-    libraries of the system do not take being copied.
+    libraries of the system do not take being copied. The copies hear no Ctrl-C, which a terminal sends to all processes
+    of a command: the one that was started ends them.
     """
     if sys.platform != "linux":
         yield
         return
     import multiprocessing
+    from multiprocessing import forkserver, resource_tracker
 
     import dask
     from distributed import utils
@@ -128,6 +145,12 @@ def _started_by_copying() -> Iterator[None]:
     if hasattr(utils, "_forkserver_preload_set"):
         utils._forkserver_preload_set = True
     multiprocessing.get_context(method).set_forkserver_preload(["distributed.nanny", *COPIED])
+    resource_tracker.ensure_running()  # which would let the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     with dask.config.set({"distributed.worker.multiprocessing-method": method}):
         yield
 

@@ -14,6 +14,8 @@ import pytest
 
 pytest.importorskip("distributed")
 
+import distributed
+
 from embedkit.cluster import words
 from embedkit.cluster.connecting import connected
 from embedkit.cluster.cooccurrence import SpreadCounts
@@ -115,6 +117,46 @@ def test_nobody_at_the_address(tmp_path, monkeypatch):
     ):
         pass
     assert time.monotonic() - started < 30
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
+def test_ctrl_c_is_for_the_process_that_was_started(engine):
+    """A terminal sends it to the workers too, each of which ended with a traceback."""
+    handles = [engine.submit(_blocked, worker=worker) for worker in engine.workers()]
+    assert all(signal.SIGINT in blocked for blocked in engine.results(handles))
+    assert signal.SIGINT not in _blocked()
+
+
+def _blocked():
+    return {int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, ())}
+
+
+def test_ctrl_c_while_processes_start_waits_for_them(monkeypatch):
+    """Dask cannot take down a cluster that is half started, and said so in a traceback when the process ended."""
+    made, before = [], signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    class Watched(distributed.LocalCluster):
+        def __init__(self, **options):
+            signal.raise_signal(signal.SIGINT)
+            super().__init__(**options)
+            made.append(self)
+
+    monkeypatch.setattr(distributed, "LocalCluster", Watched)
+    try:
+        with pytest.raises(KeyboardInterrupt), connected("local:1"):
+            pass
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert [cluster.status.name for cluster in made] == ["closed"]
+
+
+def test_processes_that_do_not_start_are_told_in_one_line(monkeypatch):
+    def refuse(**options):
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr(distributed, "LocalCluster", refuse)
+    with pytest.raises(EmbedkitError, match=r"local:2: its processes do not start .*TMPDIR"), connected("local:2"):
+        pass
 
 
 def test_wrong_usage_is_one_line(text):
