@@ -11,7 +11,7 @@ import numpy as np
 from embedkit.cli.shared.commands import Commands
 from embedkit.cli.shared.features import load_features
 from embedkit.cli.shared.files import INPUT, MODEL
-from embedkit.cli.shared.heat_map import attention_plot_option, check_heat_map
+from embedkit.cli.shared.heat_map import AttentionPlot, attention_plot_option
 from embedkit.cli.shared.neural import (
     fit_and_save,
     load_vectors,
@@ -129,29 +129,22 @@ def predict(model: str, features: str, attention_plot: str | None, as_json: bool
     from embedkit.nn.words.token_table import END
     from embedkit.text.tokens import join_tokens
 
-    check_heat_map(attention_plot)
+    plot = AttentionPlot(attention_plot, quiet)
     captioner, search = Captioner.load(model), take_search(options)
-    if attention_plot is not None and not captioner.config.regions:
+    if plot and not captioner.config.regions:
         raise ConfigError("--attention-plot needs a model of regions: train on an array of (images, regions, features)")
-    several, plot = search.n_best > 1, attention_plot
+    several = search.n_best > 1
     with Results([*(["line", "rank"] if several else []), "caption", "score"], as_json) as results:
         for number, found in enumerate(captioner.decoded(load_features(features), search), 1):
             tokens = [captioner.table.decode(one.ids) for one in found]
             for rank, one in enumerate(found, 1):
                 text = join_tokens(tokens[rank - 1], captioner.tokenizer)
                 results.row(*([number, rank] if several else []), text, one.score)
-            if plot is not None:
+            if plot:
                 results.flush()
-                _draw(np.array(found[0].weights), [*tokens[0], END], plot, f"image {number}", quiet)
-                plot = plot if plot == "-" else None
-
-
-def _draw(weights: np.ndarray, tokens: list[str], plot: str, title: str, quiet: bool) -> None:
-    """Show which regions, numbered from 1, each token looked at."""
-    from embedkit.cli.shared.heat_map import show_heat_map
-
-    regions = [str(i + 1) for i in range(weights.shape[1])]
-    show_heat_map(weights, tokens[: len(weights)], regions, plot, title=title, quiet=quiet)
+                weights = np.array(found[0].weights)
+                regions = [str(i + 1) for i in range(weights.shape[1])]
+                plot.show(weights, [*tokens[0], END][: len(weights)], regions, f"image {number}")
 
 
 def _captions(path: str) -> list[str]:

@@ -34,7 +34,7 @@ from embedkit.cli.shared.bag_training import (
 )
 from embedkit.cli.shared.commands import Commands
 from embedkit.cli.shared.files import INPUT, TrainedModelFile, check_model_name
-from embedkit.cli.shared.heat_map import attention_plot_option, check_heat_map
+from embedkit.cli.shared.heat_map import AttentionPlot, attention_plot_option
 from embedkit.cli.shared.neural import (
     encoder_options,
     fit_and_save,
@@ -236,13 +236,13 @@ def predict(
     threshold. With --explain a third column holds the words and their weights: by how much the label's log odds fall
     when the word is left out. Above 0 a word speaks for the label, below 0 against it.
     """
-    check_heat_map(attention_plot)
+    plot = AttentionPlot(attention_plot, quiet)
     classifier = load_classifier(model, vectors)
-    if attention_plot is not None and not (isinstance(classifier, Classifier) and classifier.has_attention):
+    if plot and not (isinstance(classifier, Classifier) and classifier.has_attention):
         raise ConfigError(
             "--attention-plot needs a model with attention: train with --pooling attention or --model transformer"
         )
-    if explain or attention_plot is not None:
+    if explain or plot:
         refuse(("k", "threshold", "every"), "with `explain` or `attention_plot`")
     elif every:
         refuse(("k", "threshold"), "with --all, which gives every label")
@@ -253,7 +253,7 @@ def predict(
         return explain_lines(classifier, files, as_json, quiet)
     columns = ["label", "probability", "weights"] if explain else ["label", "probability"]
     number = status = 0
-    plot, unknown = attention_plot, Unknown(GUESSES, quiet)
+    unknown = Unknown(GUESSES, quiet)
     with Results(columns, as_json) as results:
         for lines in lines_to_label(files, classifier.labels):
             for line, answer in zip(lines, _answers(classifier, lines, explain or bool(plot)), strict=True):
@@ -265,9 +265,9 @@ def predict(
                 prediction = answer.prediction if isinstance(answer, Explanation) else answer
                 unknown.count([prediction.known])
                 results.row(prediction.label, prediction.probability, *([_weights(answer, as_json)] if explain else []))
-                if plot is not None:
+                if plot:
                     results.flush()
-                    plot = _draw(answer, line, plot, quiet)
+                    _draw(answer, line, plot)
             results.flush()
     unknown.tell()
     return status
@@ -284,11 +284,7 @@ def _weights(answer: Any, as_json: bool) -> Any:
     return pairs_of_weights(answer.tokens, answer.weights.tolist(), as_json)
 
 
-def _draw(answer: Any, line: str, plot: str, quiet: bool) -> str | None:
-    """Show one heat map; returns where the next one goes, None where one file was asked for."""
-    from embedkit.cli.shared.heat_map import show_heat_map
-
-    weights = answer.attention if answer.attention.ndim == 2 else answer.attention[None]
-    rows = answer.tokens if answer.attention.ndim == 2 else [answer.prediction.label]
-    show_heat_map(weights, rows, answer.tokens, plot, title=line, quiet=quiet)
-    return plot if plot == "-" else None
+def _draw(answer: Any, line: str, plot: AttentionPlot) -> None:
+    several = answer.attention.ndim == 2
+    weights = answer.attention if several else answer.attention[None]
+    plot.show(weights, answer.tokens if several else [answer.prediction.label], answer.tokens, line)

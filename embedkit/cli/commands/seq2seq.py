@@ -9,7 +9,7 @@ import click
 
 from embedkit.cli.shared.commands import Commands
 from embedkit.cli.shared.files import INPUT, MODEL
-from embedkit.cli.shared.heat_map import attention_plot_option, check_heat_map
+from embedkit.cli.shared.heat_map import AttentionPlot, attention_plot_option
 from embedkit.cli.shared.neural import (
     fit_and_save,
     line_batches,
@@ -144,13 +144,13 @@ def predict(
     """
     from embedkit.nn.words.token_table import END
 
-    check_heat_map(attention_plot)
+    plot = AttentionPlot(attention_plot, quiet)
     translator, search = Seq2Seq.load(model), take_search(options)
     blind = translator.config.model != "transformer" and translator.config.attention == "none"
-    if attention_plot is not None and blind:
+    if plot and blind:
         raise ConfigError("--attention-plot needs a model with attention: train without --attention none")
     several = search.n_best > 1
-    number, plot, status, told, unknown = 0, attention_plot, 0, False, Unknown(GUESSES, quiet)
+    number, status, told, unknown = 0, 0, False, Unknown(GUESSES, quiet)
     with Results([*(["line", "rank"] if several else []), "target", "score"], as_json) as results:
         for lines in line_batches(files):
             reasons = [_reason(translator, line) for line in lines]
@@ -173,10 +173,10 @@ def predict(
                 answers = next(found)
                 for rank, answer in enumerate(answers, 1):
                     results.row(*([number, rank] if several else []), answer.text, answer.score)
-                if plot is not None:
+                weights = answers[0].weights
+                if plot and weights is not None:
                     results.flush()
-                    _draw(answers[0], [*answers[0].tokens, END], line, plot, quiet)
-                    plot = plot if plot == "-" else None
+                    plot.show(weights, [*answers[0].tokens, END][: len(weights)], answers[0].source, line)
             results.flush()
     unknown.tell()
     return status
@@ -195,9 +195,3 @@ def _reason(translator: Seq2Seq, line: str) -> str | None:
 
 
 seq2seq.add_command(predict, "translate")
-
-
-def _draw(answer: Any, tokens: list[str], title: str, plot: str, quiet: bool) -> None:
-    from embedkit.cli.shared.heat_map import show_heat_map
-
-    show_heat_map(answer.weights, tokens[: len(answer.weights)], answer.source, plot, title=title, quiet=quiet)

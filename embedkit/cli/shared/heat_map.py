@@ -25,48 +25,50 @@ SHADES = 24  # of the 256-colour terminal's grey ramp, 232 (black) to 255 (white
 
 
 def attention_plot_option(text: str) -> Callable[[F], F]:
-    """``--attention-plot``, alone or with a file, see `check_heat_map`; `text` is its help."""
+    """``--attention-plot``, alone or with a file, see `AttentionPlot`; `text` is its help."""
     return click.option("--attention-plot", metavar="FILE", type=OUTPUT, is_flag=False, flag_value="-", help=text)
 
 
-def check_heat_map(target: str | None) -> None:
-    """Refuse a file that is no picture before the work begins.
+class AttentionPlot:
+    """The heat maps that ``--attention-plot`` asks for: all of them on a terminal, the first one in a file.
+
+    Parameters
+    ----------
+    target : str or None
+        ``-`` for standard error's terminal, else a .png, .svg or .html file; None: no heat map.
+    quiet : bool
 
     Raises
     ------
     ConfigError
+        For a file that is no picture.
     """
-    if target not in (None, "-") and not str(target).lower().endswith(SUFFIXES):
-        raise ConfigError(f"--attention-plot writes .png, .svg or .html, not {target}")
 
+    def __init__(self, target: str | None, quiet: bool) -> None:
+        if target not in (None, "-") and not str(target).lower().endswith(SUFFIXES):
+            raise ConfigError(f"--attention-plot writes .png, .svg or .html, not {target}")
+        self._target, self._quiet = target, quiet
 
-def show_heat_map(
-    weights: np.ndarray,
-    rows: Sequence[str],
-    columns: Sequence[str],
-    target: str = "-",
-    title: str = "",
-    quiet: bool = False,
-) -> None:
-    """Draw weights, float (n_rows, n_columns), with the words beside them.
+    def __bool__(self) -> bool:
+        """Whether one more is wanted."""
+        return self._target is not None
 
-    Parameters
-    ----------
-    target : str
-        ``-`` for standard error's terminal, else a .png, .svg or .html file.
-    """
-    if target == "-":
-        print_heat_map(weights, rows, columns, on_standard_error=True)
-        return
-    if target.lower().endswith(".html"):
-        from embedkit.plotting.attention import write_attention_page
+    def show(self, weights: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str) -> None:
+        """Draw weights, float (n_rows, n_columns), with the words beside them."""
+        target = str(self._target)
+        if target == "-":
+            print_heat_map(weights, rows, columns, on_standard_error=True)
+            return
+        if target.lower().endswith(".html"):
+            from embedkit.plotting.attention import write_attention_page
 
-        write_attention_page(weights, rows, columns, target, title=title)
-    else:
-        from embedkit.plotting.attention import draw_attention
+            write_attention_page(weights, rows, columns, target, title=title)
+        else:
+            from embedkit.plotting.attention import draw_attention
 
-        draw_attention(weights, rows, columns, target, title=title, say=lambda message: note(message, quiet))
-    note(f"attention drawn to {target}", quiet)
+            draw_attention(weights, rows, columns, target, title=title, say=lambda message: note(message, self._quiet))
+        note(f"attention drawn to {target}", self._quiet)
+        self._target = None
 
 
 def print_heat_map(
