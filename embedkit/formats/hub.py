@@ -14,10 +14,10 @@ import os
 from pathlib import Path
 
 from embedkit.errors import FormatError
-from embedkit.files.folders import atomic_folder, check_folder, readme_of
+from embedkit.files.folders import atomic_folder, check_folder
 from embedkit.files.safetensors import VECTORS, SafetensorsFile
 from embedkit.formats import native
-from embedkit.formats.model_card import is_made, model_card
+from embedkit.formats.model_card import card_for
 from embedkit.rows.table import EmbeddingTable
 
 MODEL = "model.safetensors"
@@ -61,11 +61,9 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str], scores: str | Non
     ConfigError
         When a folder on disk holds other files.
     """
-    name = os.fspath(path).rstrip("/").split("://")[-1]
     place = os.fspath(path) if "://" in os.fspath(path) else "hf://OWNER/MODEL"
     usage = f'import embedkit\n\nmodel = embedkit.load("{place}")\nprint(model.most_similar(model.index_to_key[0]))'
-    card = model_card(table, name.split("/")[-1], usage, scores)
-    existing = readme_of(path)
+    card = card_for(path, table, lambda _name: usage, scores)
     described = {
         "library_name": "embedkit",
         "model_type": "embedkit",
@@ -77,5 +75,4 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str], scores: str | Non
         native.write(table, folder / MODEL)
         text = json.dumps(described, ensure_ascii=False, indent=2)
         (folder / "config.json").write_text(text + "\n", encoding="utf-8")
-        kept = existing if existing is not None and not is_made(existing) else card
-        (folder / "README.md").write_text(kept, encoding="utf-8", newline="")
+        (folder / "README.md").write_text(card, encoding="utf-8", newline="")

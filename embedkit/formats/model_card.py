@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from embedkit._version import __version__
 from embedkit.errors import FormatError
+from embedkit.files.folders import readme_of
 from embedkit.files.locations import open_location
 from embedkit.formats.describe import describe
 from embedkit.rows.table import EmbeddingTable
@@ -21,6 +22,31 @@ from embedkit.text.user_dictionary import without_words
 MARK = "<!-- made by embedkit; without this line the card stays as it is -->"
 SHOWN = ("words", "vector_size", "tokens_seen", "quantization", "subwords")
 SHOWN_WORDS = 20
+
+
+def card_for(
+    path: str | os.PathLike[str],
+    table: EmbeddingTable,
+    usage: Callable[[str], str],
+    scores: str | os.PathLike[str] | None = None,
+) -> str:
+    """The card of a folder that is to be written: the one that somebody wrote there, or a new one.
+
+    Parameters
+    ----------
+    path : path or URL
+        Of the folder.
+    table : EmbeddingTable
+    usage : callable
+        Python code that opens what has such a name: the path, or for a URL what stands behind its protocol.
+    scores
+        As for `model_card`.
+    """
+    existing = readme_of(path)
+    if existing is not None and MARK not in existing:
+        return existing
+    name = os.fspath(path).rstrip("/").split("://")[-1]
+    return model_card(table, name.split("/")[-1], usage(name), scores)
 
 
 def model_card(table: EmbeddingTable, name: str, usage: str, scores: str | os.PathLike[str] | None = None) -> str:
@@ -68,11 +94,6 @@ def model_card(table: EmbeddingTable, name: str, usage: str, scores: str | os.Pa
     if scores is not None:
         parts += ["## Scores", _scores(scores)]
     return "\n\n".join(parts) + "\n"
-
-
-def is_made(card: str) -> bool:
-    """Whether a card may be replaced: it was made here and not changed since into somebody's own."""
-    return MARK in card
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[Iterable[Any]]) -> str:

@@ -25,11 +25,11 @@ from typing import Any
 import numpy as np
 
 from embedkit.errors import EmbedkitError, FormatError, counted, warn_caller
-from embedkit.files.folders import atomic_folder, check_folder, readme_of
+from embedkit.files.folders import atomic_folder, check_folder
 from embedkit.files.safetensors import SafetensorsFile, json_object
 from embedkit.files.safetensors_writer import SafetensorsWriter
 from embedkit.formats.blocks import check_dimensions, show
-from embedkit.formats.model_card import is_made, model_card
+from embedkit.formats.model_card import card_for
 from embedkit.formats.onnx import gather_model
 from embedkit.formats.tokenizer_json import PADDING, UNKNOWN, read_tokens, write_tokenizer
 from embedkit.rows.norms import row_norms
@@ -155,7 +155,7 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str], scores: str | Non
     config = dict(table.config)
     unknown = UNKNOWN if UNKNOWN not in table.words else "[embedkit unknown]"
     padding = PADDING if PADDING not in table.words else "[embedkit padding]"
-    card = _card(table, path, scores)
+    card = card_for(path, table, _usage, scores)
     with atomic_folder(path, FILES) as folder:
         _write_files(table, folder, config, unknown, padding)
         tokenizer = str(config.get("tokenizer") or "whitespace")
@@ -170,16 +170,9 @@ def write(table: EmbeddingTable, path: str | os.PathLike[str], scores: str | Non
         )
 
 
-def _card(table: EmbeddingTable, path: str | os.PathLike[str], scores: str | None) -> str:
-    """The card, or what stands there and was not made here."""
-    existing = readme_of(path)
-    if existing is not None and not is_made(existing):
-        return existing
-    name = os.fspath(path).rstrip("/").split("://")[-1]
-    usage = (
-        f'from model2vec import StaticModel\n\nmodel = StaticModel.from_pretrained("{name}")\nmodel.encode(["a text"])'
-    )
-    return model_card(table, name.split("/")[-1], usage, scores)
+def _usage(name: str) -> str:
+    opened = f'StaticModel.from_pretrained("{name}")'
+    return f'from model2vec import StaticModel\n\nmodel = {opened}\nmodel.encode(["a text"])'
 
 
 def _checked(table: EmbeddingTable) -> list[str]:
