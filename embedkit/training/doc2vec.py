@@ -74,11 +74,11 @@ class Doc2Vec:
         n_words, row_size = len(corpus.vocabulary), whole_vectors(config.vector_size)
         n_private = 0 if run.lock else private_rows(n_words, config.workers)
         n_rows = n_words + config.workers * n_private
-        self._first = n_rows if self.config.stores_outputs else 0  # the documents' rows stand behind the words'
+        self._first = n_rows if self.config.words_are_inputs else 0  # the documents' rows stand behind the words'
         self._matrices = [aligned_zeros(self._first + n_documents, row_size), aligned_zeros(n_rows, row_size)]
         self.documents = self._matrices[0][self._first :, : config.vector_size]
         self.w_out = self._matrices[1][:n_words, : config.vector_size]
-        self.w_in = self._matrices[0][: n_words if self.config.stores_outputs else 0, : config.vector_size]
+        self.w_in = self._matrices[0][: n_words if self.config.words_are_inputs else 0, : config.vector_size]
         keep, table, settings = inputs_of(config, corpus.vocabulary)
         self._fixed = (keep, table)
         self._settings = [
@@ -100,7 +100,7 @@ class Doc2Vec:
         fill_random(self.documents, self.config.seed + 1, 0.5)
         if init is not None:
             start = start_from(init, self.vocabulary.index_to_key, self.config.vector_size)
-            if self.config.stores_outputs:
+            if self.config.words_are_inputs:
                 self.w_in[start.rows] = start.vectors
             outputs = init.table.outputs
             if outputs is not None:
@@ -142,7 +142,7 @@ class Doc2Vec:
         return KeyedVectors.from_table(
             EmbeddingTable(
                 self.vocabulary.index_to_key,
-                np.ascontiguousarray(self.w_in) if self.config.stores_outputs else outputs,
+                np.ascontiguousarray(self.w_in) if self.config.words_are_inputs else outputs,
                 counts=self.vocabulary.counts,
                 output_vectors=outputs if self.config.stores_outputs else None,
                 config=self.config.to_dict(),

@@ -17,14 +17,11 @@ from embedkit.rows.composing import mean_rows
 from embedkit.rows.protocol import Rows
 from embedkit.rows.sparse import SparseRows
 from embedkit.training.options import TrainingConfig
-from embedkit.training.remote_replicas import train_on_cluster
-from embedkit.training.replicas import train_replicas
 from embedkit.training.run import Run
-from embedkit.training.slices import Result, check_corpus, train_slices
+from embedkit.training.slices import Result
 from embedkit.training.starting import Start, fill_random, locked_rows, start_from
 from embedkit.training.subword_layout import EAGER_ROWS, flush_intervals, layout_of, subwords_of
-from embedkit.training.suiting import suited
-from embedkit.training.word2vec import MAX_SHARED, mark_outputs, uses_of
+from embedkit.training.word2vec import MAX_SHARED, fit_family, mark_outputs, uses_of
 from embedkit.vocabulary.corpus import Corpus
 
 PRIVATE_INPUTS = 256  # of the eager rows, those that each thread has for itself
@@ -49,13 +46,7 @@ def fit(corpus: Corpus | SpreadCorpus, config: TrainingConfig, run: Run) -> Keye
     KeyedVectors
         With `word_rows` and `ngram_vectors`; `vectors` are the means of both.
     """
-    check_corpus(corpus)
-    config = suited(config, corpus.vocabulary, corpus.n_tokens, run)
-    family = FastText(corpus, config, run)
-    if isinstance(corpus, SpreadCorpus):
-        return train_on_cluster(family, corpus, config, run)
-    train = train_slices if config.replicas is None else train_replicas
-    return train(family, corpus, config, run)
+    return fit_family(FastText, corpus, config, run)
 
 
 class FastText:

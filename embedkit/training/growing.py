@@ -155,7 +155,7 @@ def check_still(
         raise ConfigError("`lock` has no effect without `continue_from` or `init`: no vector is known")
     if lock and cluster is not None:
         raise ConfigError("`lock` does not go with `cluster`, whose workers train every vector; leave one of them out")
-    if known is not None and config.model == "doc2vec" and config.paragraphs == "dbow" and not config.train_words:
+    if known is not None and not config.words_are_inputs:
         _check_outputs(lock, known)
     if compass is not None:
         _check_compass(compass, config)

@@ -41,6 +41,7 @@ class TrainingConfig(ReadingOptions, VocabularyOptions):
     keep_output = False
     cbow_gradient = "sum"
     keeps_empty_lines = False  # where line i of the text is row i of something
+    words_are_inputs = True  # not where a line predicts its words alone: they have output vectors only
 
     vector_size: int = option(100, "Numbers in a vector.", least=1, most=100_000)
     workers: int = option(None, "Threads.", least=1, default_help="all cores")
@@ -230,9 +231,13 @@ class Doc2VecConfig(TrainingConfig):
     cbow_gradient: str = changed(CBOWConfig, "cbow_gradient", "sum", only={"paragraphs": ("dm",)})
 
     @property
+    def words_are_inputs(self) -> bool:  # type: ignore[override]
+        return self.paragraphs == "dm" or self.train_words
+
+    @property
     def stores_outputs(self) -> bool:
         """Whether words have vectors of their own, beside those that lines are inferred with."""
-        return self.paragraphs == "dm" or self.train_words
+        return self.words_are_inputs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,7 +45,7 @@ def slices_of(corpus: Corpus, config: TrainingConfig) -> list[tuple[int, int]]:
     They depend on the corpus and the loss alone: a run may be resumed under another number of workers.
     """
     n = len(corpus.ids)
-    size = max(SHORTEST_SLICE, n // SLICES) * (LIGHT if _documents_alone(config) else 1)
+    size = max(SHORTEST_SLICE, n // SLICES) * (1 if config.words_are_inputs else LIGHT)
     return corpus.shards(max(1, n // min(size, _most_ids(corpus, config))))
 
 
@@ -56,7 +56,7 @@ def slices_at_once(corpus: Corpus, config: TrainingConfig, n_slices: int) -> int
 
 def _most_ids(corpus: Corpus, config: TrainingConfig) -> int:
     """How many ids are some milliseconds of work."""
-    most = LONGEST_SLICE * (LIGHT if _documents_alone(config) else 1)
+    most = LONGEST_SLICE * (1 if config.words_are_inputs else LIGHT)
     if config.loss == "softmax":
         most = min(most, max(100, SOFTMAX_OUTPUTS // max(1, len(corpus.vocabulary))))
     return most
@@ -162,11 +162,6 @@ def untrained_loss(vocabulary: Vocabulary, counts: np.ndarray, config: TrainingC
     return math.log(2) * (1 + config.negative * (1 - met))
 
 
-def _documents_alone(config: TrainingConfig) -> bool:
-    """Whether this is PV-DBOW without words of its own."""
-    return getattr(config, "paragraphs", None) == "dbow" and not getattr(config, "train_words", False)
-
-
 def digest_of(corpus: Corpus) -> str:
     """A fingerprint of a text that is trained on slice by slice."""
     return corpus_digest(corpus.vocabulary.digest(), corpus.ids)
@@ -176,7 +171,7 @@ def steps_rule(config: TrainingConfig) -> int:
     """How often the slices or the order of updates have changed for a family since its first checkpoints."""
     subwords = getattr(config, "subwords", "none") != "none"
     many_words = config.architecture == "cbow" or getattr(config, "paragraphs", None) == "dm"
-    return 1 if subwords or (many_words and config.loss == "ns") or _documents_alone(config) else 0
+    return 1 if subwords or (many_words and config.loss == "ns") or not config.words_are_inputs else 0
 
 
 def compile_step(family: SliceFamily, ids: np.ndarray) -> None:

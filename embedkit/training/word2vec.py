@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -44,9 +44,16 @@ def fit(corpus: Corpus | SpreadCorpus, config: TrainingConfig, run: Run) -> Keye
     KeyedVectors
         float32 (n_words, vector_size).
     """
+    return fit_family(Word2Vec, corpus, config, run)
+
+
+def fit_family(
+    make: Callable[[Any, TrainingConfig, Run], Any], corpus: Corpus | SpreadCorpus, config: TrainingConfig, run: Run
+) -> KeyedVectors:
+    """Train what `make` makes, in shared matrices, as replicas, or by a cluster; parameters as of `fit`."""
     check_corpus(corpus)
     config = suited(config, corpus.vocabulary, corpus.n_tokens, run)
-    family = Word2Vec(corpus, config, run)
+    family = make(corpus, config, run)
     if isinstance(corpus, SpreadCorpus):
         return train_on_cluster(family, corpus, config, run)
     train = train_slices if config.replicas is None else train_replicas
