@@ -15,12 +15,12 @@ import numpy as np
 
 from embedkit.classification.linear import Finish
 from embedkit.classification.model import BagClassifier
-from embedkit.classification.options import BagOptions, LinearOptions
+from embedkit.classification.options import TUNING_SECONDS, BagOptions, LinearOptions
 from embedkit.classification.quantising import TooSmall, quantiser
 from embedkit.classification.scores import score_sets
 from embedkit.classification.suited import fit_options, models_with, suited_bag, suited_options
 from embedkit.errors import ConfigError
-from embedkit.progress import Progress, ProgressCallback
+from embedkit.progress import Progress, ProgressCallback, default_progress
 from embedkit.text.labelled import check_sets
 
 Options = BagOptions | LinearOptions
@@ -50,7 +50,7 @@ def autotune(
     valid_texts: Sequence[str],
     valid_labels: Sequence[Sequence[str]],
     *,
-    seconds: float = 300,
+    seconds: float = TUNING_SECONDS,
     size: int | None = None,
     finish: Finish | None = None,
     model: str | None = None,
@@ -99,6 +99,7 @@ def autotune(
             raise ConfigError("`across_words` has no effect with `size`: fastText's files have no such n-grams")
         given.setdefault("across_words", False)
         finish = quantiser(size)
+    progress = progress or default_progress()
     rng = np.random.default_rng(seed)
     start, n, last = clock(), 0, 0.0
     tuned: tuple[BagClassifier, Trial] | None = None
@@ -108,7 +109,7 @@ def autotune(
         options = queue.pop(0) if queue or tuned is None else _changed(tuned[1].options, given, rng, 0.5 ** (n / 20))
         n += 1
         try:
-            trained = fit_options(texts, labels, options, finish=finish).model
+            trained = fit_options(texts, labels, options, finish=finish, progress=lambda _report: None).model
         except TooSmall:
             if tuned is None and not queue:
                 raise

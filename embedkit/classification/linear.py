@@ -37,7 +37,7 @@ from embedkit.classification.model import BagClassifier
 from embedkit.classification.options import BagOptions, LinearOptions
 from embedkit.classification.training import check_label_sets
 from embedkit.errors import ConfigError, check_texts
-from embedkit.progress import ProgressCallback
+from embedkit.progress import ProgressCallback, default_progress
 
 COSTS = (1.0, 3.0, 10.0, 30.0, 100.0)
 DEFAULT_COST = 10.0  # where too few texts can be held out
@@ -107,7 +107,7 @@ def train_linear(
     options = chosen_options(options or LinearOptions(), texts)
     check_label_sets(texts, labels, options.min_count_label)
     texts, labels = list(texts), list(labels)  # a column would be asked by its index
-    watch = Watch(progress)
+    watch = Watch(progress or default_progress())
     if valid is not None:
         return _fit_by(valid, (texts, labels), options, watch, finish)
     most = 1 if len(texts) > MANY_TO_HOLD_OUT else PARTS

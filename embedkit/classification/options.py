@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from embedkit.errors import ConfigError
 from embedkit.options import changed, check, option
 
+TUNING_SECONDS = 60.0  # fastText's program takes 300
 LOSSES = ("softmax", "hs", "ns", "ova")
 
 

@@ -20,7 +20,7 @@ from embedkit.classification.model import FEATURES, BagClassifier, rows_of_bucke
 from embedkit.classification.options import BagOptions
 from embedkit.errors import CorpusError, TrainingError, counted, few_names
 from embedkit.options import used
-from embedkit.progress import Progress, ProgressCallback, Timetable
+from embedkit.progress import Progress, ProgressCallback, Timetable, default_progress
 from embedkit.rows.subwords import encode_word
 from embedkit.text.labelled import check_labels, check_sets
 from embedkit.threads import for_each, ordered_map, run_tasks
@@ -92,7 +92,7 @@ def train_bag(
     lines = Lines(texts)
     words, word_counts, n_tokens = choose_words(lines, options.min_count)
     examples, buckets, number = encode_examples(lines, words, sets, options)
-    w_in, w_out = _train(examples, len(number), label_counts, options, progress)
+    w_in, w_out = _train(examples, len(number), label_counts, options, progress or default_progress())
     for name, matrix in (("input", w_in), ("output", w_out)):
         if not np.isfinite(matrix).all():
             raise TrainingError(f"the {name} matrix holds NaN or infinity after training; use a lower `learning_rate`")
@@ -233,6 +233,7 @@ def _train(
         order_of(epoch)
     watch = _Watch(len(tasks), progress)
     run_tasks(work, tasks, workers, control=control, on_result=watch.add, timetable=Timetable(watch.report))
+    watch.report()
     return w_in[:n_rows, :size], np.ascontiguousarray(w_out[:n_labels, :size])
 
 

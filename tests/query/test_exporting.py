@@ -11,10 +11,17 @@ import pytest
 
 import embedkit
 from embedkit import KeyedVectors, load, train
+from embedkit.classification.autotuning import autotune
+from embedkit.classification.linear import train_linear
+from embedkit.classification.options import BagOptions, LinearOptions
+from embedkit.classification.training import train_bag
 from embedkit.errors import EmbedkitError
 from embedkit.formats import FORMATS
+from embedkit.nn.learning.options import TrainingOptions
+from embedkit.nn.models.classifier_training import train_classifier
 from embedkit.progress import Progress, default_progress, described, log_lines, notebook_bar
 from embedkit.query import other_names
+from embedkit.text.labelled import LabelledTexts
 
 MODEL = KeyedVectors(["왕", "<b>", "naïve"], np.arange(6, dtype=np.float32).reshape(3, 2), counts=[3, 2, 1])
 
@@ -133,6 +140,25 @@ def test_the_log(caplog):
         for done in range(1, 101):
             report(Progress("reading", done, 100))
     assert [record.getMessage() for record in caplog.records] == ["reading: 1%", "reading: 100%"]
+
+
+def test_every_training_is_logged(caplog):
+    texts, labels = ["a good film", "a bad film"] * 20, ["yes", "no"] * 20
+    sets, places = [[label] for label in labels], [f"line {i}" for i in range(40)]
+    once = TrainingOptions(epochs=1)
+    for work in (
+        lambda: train_classifier(LabelledTexts(texts, labels, places), options=once, vector_size=4),
+        lambda: train_bag(texts, sets, BagOptions(vector_size=4, workers=1)),
+        lambda: train_linear(texts, sets, LinearOptions(cost=1.0, bucket=100)),
+    ):
+        caplog.clear()
+        with caplog.at_level(logging.INFO, "embedkit"):
+            work()
+        assert any(record.getMessage().startswith("training: 1") for record in caplog.records)
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "embedkit"):
+        autotune(texts, sets, texts, sets, seconds=0.01, vector_size=4, workers=1)
+    assert {record.getMessage().partition(":")[0] for record in caplog.records} == {"tuning"}
 
 
 def test_reading_is_logged_too(caplog, tmp_path):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from embedkit.classification.options import BagOptions, LinearOptions
+from embedkit.classification.options import TUNING_SECONDS, BagOptions, LinearOptions
 from embedkit.cli.shared.bag import BAG, LINEAR
 from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import chain, given, option_of, parse_size, refuse
@@ -62,7 +62,13 @@ bag_options = chain(
         type=INPUT,
         help="fasttext, linear: try options for --seconds, measured on the labelled lines of this file.",
     ),
-    click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(0, min_open=True)),
+    click.option(
+        "--seconds",
+        default=TUNING_SECONDS,
+        show_default=True,
+        type=click.FloatRange(0, min_open=True),
+        help="With --autotune: how long.",
+    ),
     click.option("--max-size", metavar="SIZE", help="Of the file, as 2M: the model is quantised and pruned to fit."),
     click.option("--quantize", is_flag=True, help="fasttext, linear: a small file, fastText's .ftz."),
     click.option(

@@ -26,7 +26,7 @@ from embedkit.nn.learning.optimizers import clip_gradients
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.learning.run_state import VERSION, History, RunState, check_identity, identity_record, say_what_changes
 from embedkit.nn.learning.schedules import Schedule, get_schedule
-from embedkit.progress import Progress, ProgressCallback
+from embedkit.progress import Progress, ProgressCallback, default_progress
 
 MOST_EPOCHS = 1 << 31  # a checkpoint that tells of more is damaged
 CHECKPOINT_SECONDS = 60.0
@@ -78,6 +78,7 @@ def fit(
     higher_is_better : bool
         Whether the first figure of ``model.validate`` is an accuracy or a loss.
     progress : callable, optional
+        Receives `embedkit.progress.Progress` reports; `embedkit.progress.default_progress` says who does otherwise.
     note : callable, optional
         Is told in one line what a user should know: exploding gradients, nothing to resume, a changed learning rate.
     log : text stream, optional
@@ -97,7 +98,7 @@ def fit(
     KeyboardInterrupt
         On Ctrl-C, after the step that was under way and, where there is one, the checkpoint.
     """
-    say = note or (lambda _text: None)
+    say, progress = note or (lambda _text: None), progress or default_progress()
     found = find_checkpoint(checkpoint, identity.kind, resume=resume, note=say, version=VERSION)
     with held_back() as interrupts:
         run = _Run(model, options, higher_is_better, identity, checkpoint, interrupts, say)
