@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import csv
 import json
+import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -182,13 +183,14 @@ def columns_of(
     if first is None:
         return
     numbered = all(name.isascii() and name.isdigit() for name in names)
-    columns = [int(name) - 1 if numbered else first.index(name) if name in first else -1 for name in names]
-    for name, column in zip(names, columns, strict=True):
+    header, wanted = ([unicodedata.normalize("NFC", name) for name in row] for row in (first, names))
+    columns = [int(name) - 1 if numbered else header.index(name) if name in header else -1 for name in wanted]
+    for name, column in zip(wanted, columns, strict=True):
         if not 0 <= column < len(first):
             raise CorpusError(f"{place()}: no column {name!r}; found {few_names(first)}")
-        if not numbered and first.count(name) > 1:
+        if not numbered and header.count(name) > 1:
             raise CorpusError(
-                f"{place()}: expected one column {name!r}, found {first.count(name)} of that name; give its number "
+                f"{place()}: expected one column {name!r}, found {header.count(name)} of that name; give its number "
                 "and leave out the header"
             )
     if numbered:

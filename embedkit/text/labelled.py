@@ -58,6 +58,11 @@ def check_labels(names: Collection[str], n: int, what: str = "label", expected: 
     ------
     CorpusError
         Where there are fewer than two different ones, or almost as many as labelled things.
+
+    Warns
+    -----
+    UserWarning
+        Where one is there composed (NFC) and decomposed (NFD).
     """
     if n >= FEW_LABELLED and len(names) > n // 2:
         raise CorpusError(
@@ -68,6 +73,13 @@ def check_labels(names: Collection[str], n: int, what: str = "label", expected: 
         found = ", ".join(map(repr, names)) or "none"
         raise CorpusError(
             f"expected at least two different {what}s, found only {found}; is the {what} in the last column?"
+        )
+    composed = Counter(unicodedata.normalize("NFC", name) for name in names)
+    label, n_forms = composed.most_common(1)[0]
+    if n_forms > 1:
+        warn_caller(
+            f"the {what} {label!r} is there in {n_forms} forms of Unicode, which count as different {what}s: bring the "
+            "text to one, such as NFC"
         )
 
 

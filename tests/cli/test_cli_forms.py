@@ -81,3 +81,31 @@ def test_stop_words_are_left_out_in_either_form(ask, tmp_path, monkeypatch):
         index = DocumentIndex.build("text.txt", options=IndexOptions(tokenizer="whitespace", stop_words=(stop,)))
         assert index.terms.scores([unicodedata.normalize(other, "왕은")]).any()
         assert not index.terms.scores([stop]).any()
+
+
+def test_columns_are_found_by_names_in_either_form(ask, tmp_path):
+    for form, other in (("NFC", "NFD"), ("NFD", "NFC")):
+        table = unicodedata.normalize(form, "평,점\n왕은,1\n")
+        (tmp_path / "t.csv").write_text(table, encoding="utf-8")
+        asked = ["vocab", tmp_path / "t.csv", "--column", unicodedata.normalize(other, "평"), "--min-count", "1", "-q"]
+        assert composed(ask(*asked)[1]) == ["왕은\t1"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        [*BAG, "linear"],
+        [*BAG, "fasttext", "--epochs", "1"],
+        [*BAG, "mean", "--epochs", "1", "--vector-size", "4"],
+        ["tag", "train", "labelled.tsv", "--epochs", "1", "--hidden-size", "4", "--vector-size", "4"],
+    ],
+)
+def test_a_label_in_two_forms_is_told(line, ask, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{word}{i}\t{label}\n\n" for i in range(20) for word, label in (("왕", "긍정"), ("성", "부정"))]
+    mixed = "".join(unicodedata.normalize("NFD", row) if i % 5 == 0 else row for i, row in enumerate(rows))
+    told = "is there in 2 forms of Unicode, which count as different"
+    for text, times in (("".join(rows), 0), (mixed, 1)):
+        (tmp_path / "labelled.tsv").write_text(text, encoding="utf-8")
+        status, _, err = ask(*line, "-o", "m.safetensors")
+        assert status == 0 and err.count(told) == times

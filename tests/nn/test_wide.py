@@ -1,6 +1,7 @@
 """The wide part of a tagger: its features, its gradient by value, its training against brute force, its file."""
 
 import dataclasses
+import unicodedata
 import zlib
 
 import numpy as np
@@ -13,6 +14,7 @@ from embedkit.nn.layers.crf import ConditionalRandomField
 from embedkit.nn.models.tagger import Tagger, TaggerConfig
 from embedkit.nn.models.tagger_training import evaluate_tagger, train_tagger
 from embedkit.nn.models.wide import WideField, train_wide
+from embedkit.nn.words.spelling import shape
 from embedkit.nn.words.surroundings import (
     frequent,
     known_rows,
@@ -216,3 +218,11 @@ def test_damaged_files(tmp_path, name, change, message):
     save_model(tmp_path / "bad", "tag", file.kind, {**file.config, "wide": False}, file.tensors)
     with pytest.raises(FormatError, match="belongs to no part"):
         Tagger.load(tmp_path / "bad")
+
+
+def test_features_of_decomposed_words_are_those_of_composed_ones():
+    sentences = ["학교에", "간", "Café에서"], [np.array([0, 1, 2])]
+    composed = word_bags(*sentences)
+    decomposed = word_bags([unicodedata.normalize("NFD", token) for token in sentences[0]], sentences[1])
+    np.testing.assert_array_equal(decomposed.hashes, composed.hashes)
+    assert shape(unicodedata.normalize("NFD", "학교LG")) == shape("학교LG") == "가X"

@@ -43,7 +43,7 @@ def spelling_features(token: str) -> list[str]:
 @functools.lru_cache(1 << 16)
 def shape(token: str) -> str:
     """Runs of capitals, small letters, digits and Hangul as X, x, 9 and 가, everything else as it is: "U.S." → X.X."""
-    return "".join(mark for mark, _ in itertools.groupby(map(_mark, token)))
+    return "".join(mark for mark, _ in itertools.groupby(map(_mark, unicodedata.normalize("NFC", token))))
 
 
 def _mark(character: str) -> str:

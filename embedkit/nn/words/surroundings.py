@@ -58,15 +58,14 @@ class WordBags(NamedTuple):
 
 
 def own_features(token: str) -> list[str]:
-    """What a word says about its own tag.
+    """What a word, composed (NFC), says about its own tag.
 
     Examples
     --------
     >>> own_features("at")
     ['-t', '-at', 'a-', 'at-', '/a', '/t', '/<a', '/at', '/t>', '+2', '+2t', '=at', '#x']
     """
-    written = unicodedata.normalize("NFC", token)
-    lower = written.lower()
+    lower = token.lower()
     ends = range(1, min(AFFIX, len(lower)) + 1)
     features = ["-" + lower[-n:] for n in ends] + [lower[:n] + "-" for n in ends]
     if lower and is_syllable(lower[-1]):
@@ -75,12 +74,12 @@ def own_features(token: str) -> list[str]:
     features += ["/" + character for character in lower]
     features += ["/" + framed[i : i + 2] for i in range(len(framed) - 1)]
     features += [f"+{size}", f"+{size}{lower[-1:]}", "=" + lower, "#" + shape(token)]
-    return features if written == lower else [*features, "!" + written]
+    return features if token == lower else [*features, "!" + token]
 
 
 def neighbour_features(token: str) -> list[str]:
     """What a word says about the tags beside it."""
-    lower = unicodedata.normalize("NFC", token).lower()
+    lower = token.lower()
     ends = ["-" + lower[-n:] for n in range(1, min(END, len(lower)) + 1)]
     return [*ends, "=" + lower, "#" + shape(token)]
 
@@ -122,7 +121,7 @@ def word_bags(
         The groups of each token type, as `embedkit.nn.words.groups.WordGroups.features` gives them.
     """
     n = len(tokens) + 1
-    border, types = n - 1, [*tokens, BORDER]
+    border, types = n - 1, [*(unicodedata.normalize("NFC", token) for token in tokens), BORDER]
     starts = np.concatenate([[0], np.cumsum([len(each) for each in ids])]).astype(np.int64)
     own = np.concatenate([np.zeros(0, np.int64), *ids])
     before, behind = _beside(own, own, starts, border)
