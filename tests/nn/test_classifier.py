@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import warnings
 
 import numpy as np
 import pytest
@@ -268,3 +269,16 @@ def test_the_log_has_a_record_an_epoch():
     records = [json.loads(line) for line in log.getvalue().splitlines()]
     assert records == history.epochs and [r["epoch"] for r in records] == list(range(1, len(records) + 1))
     assert {"loss", "valid_accuracy", "seconds", "learning_rate", "largest_norm"} <= records[0].keys()
+
+
+def test_a_transformer_says_that_it_reads_no_further():
+    long = "good " * 600 + "bad"
+    data = reviews(20)
+    data.texts[0] = long
+    with pytest.warns(UserWarning, match="a text has more than 512 words: of each a Transformer reads the first 512"):
+        model, _ = train_classifier(data, config=ClassifierConfig("transformer", 8), options=FAST, vector_size=4)
+    with pytest.warns(UserWarning, match="more than 512 words"):
+        assert len(model.tokens(long)) == 512
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(model.tokens("good " * 512)) == 512

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from embedkit.classification.odds import softmax_log_odds
-from embedkit.errors import ConfigError, check_texts
+from embedkit.errors import ConfigError, check_texts, warn_caller
 from embedkit.files.model_file import save_model
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.encoder import MODELS, Encoder, EncoderCache
@@ -199,8 +199,22 @@ class Classifier:
         }
 
     def tokens(self, text: str) -> list[str]:
-        """The words of a sentence, cut as those of the training text were; a Transformer's first 512."""
-        return self.tokenize(text)[: self.encoder.max_length]
+        """The words of a sentence, cut as those of the training text were; a Transformer's first 512.
+
+        Warns
+        -----
+        UserWarning
+            Where there are more.
+        """
+        return self.within_view(self.tokenize(text))
+
+    def within_view(self, tokens: list[str]) -> list[str]:
+        """`tokens` of a sentence that is cut into all its words."""
+        most = self.encoder.max_length
+        if most is None or len(tokens) <= most:
+            return tokens
+        warn_caller(f"a text has more than {most} words: of each a Transformer reads the first {most}")
+        return tokens[:most]
 
     def probabilities(self, texts: Sequence[str], check: Callable[[], None] = lambda: None) -> Array:
         """Probability of each label for each text: float32 (n_texts, n_labels).

@@ -113,7 +113,7 @@ def train_classifier(
     )
     words = WordInput(lookup, weight, frozen=config.frozen, learnt=learnt, scale=scale, context=encoder, rng=rng)
     classifier = Classifier(config, labels, words, tokenizer=settings, rng=rng)
-    types = TokenTypes([sentence[: classifier.encoder.max_length] for sentence in sentences])
+    types = TokenTypes(map(classifier.within_view, sentences))
     if encoder is not None:
         encoder.tell_unknown(types.tokens)
     task = _Task(classifier, types, train, targets[train], held_out, valid_targets, options.batch_size, unfreeze_after)
