@@ -56,7 +56,7 @@ class _TextVectors(TransformerMixin, BaseEstimator):
     def fit_transform(self, X: Iterable[str | Sequence[str]], y: Any = None) -> np.ndarray:
         """`fit` and `transform`, with the texts read once."""
         lines = _lines(X)
-        return self.fit(lines, y).transform(lines)
+        return self.fit(lines, y)._ready().vectors(lines)  # `transform` would put another index on a table than X has
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the dimensions: ``embedding0``, ``embedding1``, …"""

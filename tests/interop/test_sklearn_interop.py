@@ -81,6 +81,11 @@ def test_pipelines_searches_and_clones(tmp_path):
     frame = pytest.importorskip("pandas")
     named = EmbeddingVectorizer(MODEL).set_output(transform="pandas").fit_transform(TEXTS[:2])
     assert isinstance(named, frame.DataFrame) and list(named.columns)[:2] == ["embedding0", "embedding1"]
+    column = frame.Series(TEXTS[:3], index=[7, 3, 5])  # as a part of a shuffled table
+    vectorizer = EmbeddingVectorizer(MODEL).set_output(transform="pandas")
+    for vectors in (vectorizer.fit_transform(column), vectorizer.transform(column)):
+        assert list(vectors.index) == [7, 3, 5]
+    assert EmbeddingVectorizer(MODEL, stop_words=np.array(["sun"])).fit(TEXTS).stop_words.shape == (1,)
 
 
 def test_pickles_give_the_same(tmp_path):
