@@ -154,7 +154,10 @@ class KeyedVectors(WordVectors):
         above : float, optional
             Answer with words of this value or more only. Not for ``l2``.
         """
-        queries = np.ascontiguousarray(queries, np.float32)
+        try:
+            queries = np.ascontiguousarray(queries, np.float32)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"`queries` must be vectors, which get_vectors gives of words: {error}") from None
         if queries.ndim != 2 or queries.shape[1] != self.vector_size:
             raise ConfigError(f"expected queries of shape (q, {self.vector_size}), found {queries.shape}")
         if not np.isfinite(queries).all():
