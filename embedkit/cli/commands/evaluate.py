@@ -6,7 +6,7 @@ import itertools
 import sys
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -23,9 +23,9 @@ from embedkit.errors import ConfigError, counted
 
 if TYPE_CHECKING:
     from embedkit.analysis.evaluation import AnalogiesResult, PairsResult
-    from embedkit.analysis.grouping import OutlierResult, PurityResult
+    from embedkit.analysis.grouping import Categories, OutlierResult, Outliers, PurityResult
+    from embedkit.analysis.testsets import Analogies, WordPairs
 
-COLUMNS = ["model", "test", "section", "measure", "value", "low", "high", "used", "total"]
 FEW_PAIRS = 20  # below that a correlation says next to nothing
 
 
@@ -157,94 +157,122 @@ def evaluate(
         refuse(["seed"], "without `pairs` or `categories`")
     if not (pairs or analogies or bundled):
         refuse(("restrict_vocab", "case_sensitive"), "without `pairs` or `analogies`")
-    pair_sets = [read_pairs(path, columns) for path in pairs]
-    analogy_sets = [*map(read_analogies, analogies), *map(bundled_analogies, bundled)]
-    category_sets = [read_categories(path) for path in categories]
-    category_sets += [read_categories(bundled_file(f"categories.{language}.tsv", language)) for language in bundled]
-    outlier_sets = [read_outliers(path) for path in outliers]
-    passed_over = [test.notes for test in pair_sets] + [test.notes for test in analogy_sets]
+    tests = _Tests(
+        [read_pairs(path, columns) for path in pairs],
+        [*map(read_analogies, analogies), *map(bundled_analogies, bundled)],
+        [
+            *map(read_categories, categories),
+            *(read_categories(bundled_file(f"categories.{language}.tsv", language)) for language in bundled),
+        ],
+        [read_outliers(path) for path in outliers],
+    )
+    passed_over = [test.notes for test in tests.pairs] + [test.notes for test in tests.analogies]
     for line in itertools.chain.from_iterable(passed_over):
         note(f"note: {line}", quiet)
+    protocol: dict[str, Any] = {"restrict_vocab": restrict_vocab, "case_sensitive": case_sensitive}
+    of_pairs: dict[str, Any] = {"subwords": subwords, "resamples": resamples, "seed": seed}
     names = _short_names(models)
-    rows: list[tuple[Any, ...]] = []
+    rows: list[_Row] = []
     with progress_bar(quiet) as progress:
         for name, path in zip(names, models, strict=True):
             vectors = load(path)
-            for pair_set in pair_sets:
-                rows += _pair_rows(
-                    name,
-                    evaluate_pairs(
-                        vectors,
-                        pair_set,
-                        restrict_vocab=restrict_vocab,
-                        case_sensitive=case_sensitive,
-                        subwords=subwords,
-                        resamples=resamples,
-                        seed=seed,
-                    ),
-                )
-            for analogy_set in analogy_sets:
-                for method in dict.fromkeys(methods):
-                    rows += _analogy_rows(
-                        name,
-                        method,
-                        evaluate_analogies(
-                            vectors,
-                            analogy_set,
-                            method=method,
-                            restrict_vocab=restrict_vocab,
-                            case_sensitive=case_sensitive,
-                            progress=progress,
-                        ),
-                    )
-            rows += [_purity_row(name, evaluate_categories(vectors, test, seed=seed)) for test in category_sets]
-            for test in outlier_sets:
-                rows += _outlier_rows(name, evaluate_outliers(vectors, test))
-    order = {key: place for place, key in enumerate(dict.fromkeys(row[1:4] for row in rows))}
-    rows.sort(key=lambda row: order[row[1:4]])  # stable: the same measure of several models side by side
-    rules = _rules(restrict_vocab, case_sensitive)
+            rows += itertools.chain.from_iterable(
+                _pair_rows(name, evaluate_pairs(vectors, test, **protocol, **of_pairs)) for test in tests.pairs
+            )
+            for test, method in itertools.product(tests.analogies, dict.fromkeys(methods)):
+                found = evaluate_analogies(vectors, test, method=method, progress=progress, **protocol)
+                rows += _analogy_rows(name, method, found)
+            rows += [_purity_row(name, evaluate_categories(vectors, test, seed=seed)) for test in tests.categories]
+            for group in tests.outliers:
+                rows += _outlier_rows(name, evaluate_outliers(vectors, group))
+    order = {key: place for place, key in enumerate(dict.fromkeys(map(_measure, rows)))}
+    rows.sort(key=lambda row: order[_measure(row)])  # stable: the same measure of several models side by side
+    _print(names, rows, _protocols(restrict_vocab, case_sensitive, subwords), as_json, quiet)
+    return _tell_uncovered(rows)
+
+
+class _Tests(NamedTuple):
+    """What models are measured on."""
+
+    pairs: list[WordPairs]
+    analogies: list[Analogies]
+    categories: list[Categories]
+    outliers: list[Outliers]
+
+
+class _Row(NamedTuple):
+    """A line of the answer: and its columns."""
+
+    model: str
+    test: str
+    section: str | None
+    measure: str
+    value: float | None
+    low: float | None
+    high: float | None
+    used: int
+    total: int
+
+
+def _measure(row: _Row) -> tuple[str, str | None, str]:
+    """What was measured, whichever the model."""
+    return row.test, row.section, row.measure
+
+
+def _protocols(restrict_vocab: int, case_sensitive: bool, subwords: bool) -> dict[str, str]:
+    """How each kind of test is measured."""
+    rules = f"the first {restrict_vocab} words, {'as written' if case_sensitive else 'upper and lower case alike'}"
     unknown = "unknown words composed from their n-grams" if subwords else "pairs with unknown words skipped"
-    protocols = {
+    return {
         "pairs": f"cosine of {rules}; {unknown}; 95 % bootstrap interval",
         "analogies": f"{rules}; questions with unknown words skipped; the question's own words are no answers",
         "categories": "spherical k-means, as many clusters as categories; unknown words skipped",
         "outliers": "mean cosine with the other words of the group; unknown words skipped",
     }
-    if not as_json:
-        for kind in dict.fromkeys(map(_kind, rows)):
-            note(f"note: {kind}: {protocols[kind]}", quiet)
+
+
+def _print(names: list[str], rows: list[_Row], protocols: dict[str, str], as_json: bool, quiet: bool) -> None:
     if as_json:
-        with Results([*COLUMNS, "protocol"], as_json) as results:
+        with Results([*_Row._fields, "protocol"], as_json) as results:
             for row in rows:
                 results.row(*row, protocols[_kind(row)])
-    elif sys.stdout.isatty():
+        return
+    for kind in dict.fromkeys(map(_kind, rows)):
+        note(f"note: {kind}: {protocols[kind]}", quiet)
+    if sys.stdout.isatty():
         _print_side_by_side(names, rows)
-    else:
-        with Results(COLUMNS, header=True) as results:
-            for row in rows:
-                results.row(*row)
+        return
+    with Results(_Row._fields, header=True) as results:
+        for row in rows:
+            results.row(*row)
+
+
+def _tell_uncovered(rows: list[_Row]) -> int:
+    """Warn of tests that few or none of a model's words are in; the exit status, 1 where none is."""
     for name, test, used, total in dict.fromkeys(
-        (row[0], row[1], row[7], row[8]) for row in rows if _kind(row) == "pairs"
+        (row.model, row.test, row.used, row.total) for row in rows if _kind(row) == "pairs"
     ):
         if 0 < used < FEW_PAIRS:
             warn(
                 f"{name}: only {used} of {counted(total, 'pair')} of {test} are covered: too few to mean anything",
                 "warning",
             )
-    empty = dict.fromkeys((row[0], row[1]) for row in rows if row[7] == 0 and row[2] in (None, "total"))
+    empty = dict.fromkeys((row.model, row.test) for row in rows if row.used == 0 and row.section in (None, "total"))
     for name, test in empty:
         warn(f"{name}: no line of {test} has all its words in the vocabulary")
     return 1 if empty else 0
 
 
-def _pair_rows(model: str, result: PairsResult) -> list[tuple[Any, ...]]:
+def _pair_rows(model: str, result: PairsResult) -> list[_Row]:
     return [
-        (
+        _Row(
             model,
             result.name,
             None,
             measure,
-            *map(_number, (found.value, found.low, found.high)),
+            _number(found.value),
+            _number(found.low),
+            _number(found.high),
             result.used,
             result.total,
         )
@@ -252,41 +280,47 @@ def _pair_rows(model: str, result: PairsResult) -> list[tuple[Any, ...]]:
     ]
 
 
-def _analogy_rows(model: str, method: str, result: AnalogiesResult) -> list[tuple[Any, ...]]:
+def _analogy_rows(model: str, method: str, result: AnalogiesResult) -> list[_Row]:
     return [
-        (model, result.name, section.name, method, _number(section.accuracy), None, None, section.used, section.total)
+        _Row(
+            model,
+            result.name,
+            section.name,
+            method,
+            _number(section.accuracy),
+            None,
+            None,
+            section.used,
+            section.total,
+        )
         for section in (*result.sections, *result.sums)
     ]
 
 
-def _purity_row(model: str, result: PurityResult) -> tuple[Any, ...]:
-    return model, result.name, None, "purity", _number(result.purity), None, None, result.used, result.total
+def _purity_row(model: str, result: PurityResult) -> _Row:
+    return _Row(model, result.name, None, "purity", _number(result.purity), None, None, result.used, result.total)
 
 
-def _outlier_rows(model: str, result: OutlierResult) -> list[tuple[Any, ...]]:
+def _outlier_rows(model: str, result: OutlierResult) -> list[_Row]:
     measures = (("accuracy", result.accuracy), ("opp", result.opp))
     return [
-        (model, result.name, None, measure, _number(value), None, None, result.used, result.total)
+        _Row(model, result.name, None, measure, _number(value), None, None, result.used, result.total)
         for measure, value in measures
     ]
 
 
-def _kind(row: tuple[Any, ...]) -> str:
+def _kind(row: _Row) -> str:
     """What a row was measured on."""
-    if row[2] is not None:
+    if row.section is not None:
         return "analogies"
-    return {"purity": "categories", "accuracy": "outliers", "opp": "outliers"}.get(row[3], "pairs")
+    return {"purity": "categories", "accuracy": "outliers", "opp": "outliers"}.get(row.measure, "pairs")
 
 
 def _number(value: float) -> float | None:
     return None if isnan(value) else value
 
 
-def _rules(restrict_vocab: int, case_sensitive: bool) -> str:
-    return f"the first {restrict_vocab} words, {'as written' if case_sensitive else 'upper and lower case alike'}"
-
-
-def _print_side_by_side(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+def _print_side_by_side(names: list[str], rows: list[_Row]) -> None:
     """A table for the eye: a line a measure or section, a column a model."""
     cells: dict[tuple[Any, ...], dict[str, str]] = {}
     for model, test, section, measure, value, low, high, used, total in rows:
