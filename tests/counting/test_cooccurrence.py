@@ -541,7 +541,7 @@ def test_counts_in_a_file_can_be_looked_at(tmp_path):
         (["TEXT", "-o", "x.bin", "--shard", "1/2"], "--shard needs --vocab"),
         (["TEXT", "-o", "x.bin", "--shard", "3/2", "--vocab", "VOCAB"], "--shard takes I/N"),
         (["TEXT", "--ratio", "a"], "--ratio takes two words"),
-        (["TEXT", "-o", "x.bin", "--memory", "lots"], "expected a size"),
+        (["TEXT", "-o", "x.bin", "--memory", "lots"], "'lots' is no size; write for example 500M or 4G"),
         (["-", "-o", "x.bin", "--shard", "1/2", "--vocab", "VOCAB"], "cannot cut standard input"),
     ],
 )

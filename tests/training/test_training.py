@@ -177,6 +177,8 @@ def test_the_plan_of_glove_tells_what_its_counts_take_on_disk(text):
         ("--resume",),
         ("--subwords", "jamo", "--model", "fasttext", "-o", "model.bin"),
         ("--checkpoint", "state", "--vocab", "words.tsv", "--min-count", 2),
+        ("--mmap-above", "4X"),
+        ("--mmap-above", "-1"),
         ("--cluster", "tcp://127.0.0.1:9"),
         ("--cluster", "tcp://127.0.0.1:9", "--replicas", 1),
         ("--cluster", "tcp://127.0.0.1:9", "--replicas", 2, "--mmap-above", "1G"),

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
-from embedkit.cli.shared.cluster import cluster_engine, cluster_option, refuse_with_cluster
+from embedkit.cli.shared.cluster import cluster_option, refuse_with_cluster
+from embedkit.cli.shared.counts import (
+    Counting,
+    count_into,
+    count_on_cluster,
+    counts_of,
+    print_ratios,
+    print_table,
+    write_weights,
+)
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import (
     READING,
+    Size,
     corpus_options,
     given,
     json_option,
@@ -20,35 +28,18 @@ from embedkit.cli.shared.options import (
     refuse,
     workers_option,
 )
-from embedkit.cli.shared.output import Results, note
+from embedkit.cli.shared.output import note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.text_fields import unit_option
 from embedkit.cli.shared.words import word_list
-from embedkit.errors import ConfigError, EmptyCorpusError, counted
+from embedkit.errors import ConfigError, counted
 from embedkit.files.locations import is_file
-from embedkit.files.outputs import spill_folder
 from embedkit.files.urls import is_url, shown
 
 if TYPE_CHECKING:
-    from embedkit.counting import Cooccurrences, Window
     from embedkit.progress import ProgressCallback
-    from embedkit.vocabulary import Vocabulary
 
 _WINDOW = ("window", "symmetric", "weighting")
-
-
-class Size(click.ParamType):
-    """A number of bytes such as 500M or 4G."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", str(value).strip(), re.IGNORECASE)
-        if not match or float(match[1]) == 0:
-            self.fail(f"expected a size such as 500M or 4G, got {value!r}", param, ctx)
-        return int(float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " "))
 
 
 @click.command(epilog="Example: embedkit cooccur corpus.txt -o counts.safetensors --window 10 --memory 4G")
@@ -150,19 +141,13 @@ def cooccur(
     with --merge. A CORPUS that is a file of counts already is looked at with --table or --ratio.
     """
     from embedkit.counting import Window
-    from embedkit.counting.files import merge_files
     from embedkit.vocabulary import Vocabulary
 
-    _check(output, table, ratio, probes, shard, vocab, merge)
+    _check(output, table, ratio, probes, shard, vocab, merge, words)
     _refuse_idle(corpus, output, bool(table or ratio), vocab, merge)
     refuse_with_cluster(cluster, workers=workers, memory=memory, shard=shard, merge=merge)
     _check_folder(temporary, cluster)
-    if ppmi:
-        refuse(_NOT_OF_WEIGHTS, "with `ppmi`, which writes weights of all counts at once")
-        if output is None or not output.lower().endswith((".npz", ".mtx")):
-            raise ConfigError("--ppmi writes a sparse matrix: give -o FILE.npz (SciPy) or FILE.mtx (Matrix Market)")
-    else:
-        refuse(("shift", "context_smoothing"), "without `ppmi`")
+    _check_weights(ppmi, output)
     if cluster and output is None:
         raise click.UsageError("--cluster writes counts: give -o FILE, then look at the file with --table or --ratio")
     vocabulary = Vocabulary.load(vocab) if vocab else None
@@ -171,50 +156,23 @@ def cooccur(
             f"{vocab} is a list of words without counts, which each part would count for itself: --shard needs "
             "the counts of the whole corpus (embedkit vocab CORPUS -o vocab.txt)"
         )
-    if words and not table:
-        raise ConfigError("--words goes with --table")
+    kept = {"min_count": min_count or (1 if table else 5), "max_vocab": max_vocab}
+    asked = Counting(corpus, Window(window, symmetric, weighting), vocabulary, {**kept, **reading}, workers)
     with progress_bar(quiet) as progress:
+        beside: dict[str, Any] = {"temporary": temporary, "progress": progress}
         if merge:
-            cells = merge_files(
-                corpus,
-                str(output),
-                vocabulary=vocabulary,
-                window=Window(window, symmetric, weighting) if given(_WINDOW) else None,
-                format=format_,
-                workers=workers,
-                memory=memory,
-                folder=temporary,
-                progress=progress,
-            )
-            note(f"{output}: {counted(cells, 'cell')} from {counted(len(corpus), 'file')}", quiet)
+            _merge(asked, str(output), format_, memory=memory, **beside)
             return
-        options = {
-            "vocabulary": vocabulary,
-            "min_count": min_count or (1 if table else 5),
-            "max_vocab": max_vocab,
-            "workers": workers,
-            **reading,
-        }
         if output is None or ppmi:
-            counts = _looked_at(corpus, Window(window, symmetric, weighting), options, progress)
-            if output is not None:
-                _write_weights(counts, output, shift, context_smoothing, save_vocab, quiet)
-                return
+            counts = counts_of(asked, progress)
+        elif cluster is not None:
+            cells = count_on_cluster(cluster, asked, output, format_, save_vocab=save_vocab, quiet=quiet, **beside)
         else:
-            cells = _count(
-                cluster,
-                quiet,
-                corpus,
-                output,
-                format_,
-                Window(window, symmetric, weighting),
-                memory,
-                temporary,
-                shard,
-                save_vocab,
-                progress,
-                **options,
-            )
+            cells = count_into(asked, output, format_, memory=memory, shard=shard, save_vocab=save_vocab, **beside)
+        if ppmi:
+            write_weights(counts, str(output), shift, context_smoothing, save_vocab, quiet)
+            return
+        if output is not None:
             note(f"{output}: {counted(cells, 'cell')}", quiet)
             if not table and not ratio:
                 return
@@ -222,9 +180,43 @@ def cooccur(
 
             counts = load(output, vocabulary if vocab or not save_vocab else Vocabulary.load(save_vocab))
     if table:
-        _print_table(counts, word_list(words) if words else None, as_json)
+        print_table(counts, word_list(words) if words else None, as_json)
     if ratio:
-        _print_ratios(counts, ratio, str(probes), as_json)
+        print_ratios(counts, ratio, str(probes), as_json)
+
+
+def _merge(
+    asked: Counting,
+    output: str,
+    format: str | None,
+    *,
+    memory: int | None,
+    temporary: str | None,
+    progress: ProgressCallback | None,
+) -> None:
+    from embedkit.counting.files import merge_files
+
+    cells = merge_files(
+        asked.corpus,
+        output,
+        vocabulary=asked.vocabulary,
+        window=asked.window if given(_WINDOW) else None,
+        format=format,
+        workers=asked.workers,
+        memory=memory,
+        folder=temporary,
+        progress=progress,
+    )
+    note(f"{output}: {counted(cells, 'cell')} from {counted(len(asked.corpus), 'file')}")
+
+
+def _check_weights(ppmi: bool, output: str | None) -> None:
+    if not ppmi:
+        refuse(("shift", "context_smoothing"), "without `ppmi`")
+        return
+    refuse(_NOT_OF_WEIGHTS, "with `ppmi`, which writes weights of all counts at once")
+    if output is None or not output.lower().endswith((".npz", ".mtx")):
+        raise ConfigError("--ppmi writes a sparse matrix: give -o FILE.npz (SciPy) or FILE.mtx (Matrix Market)")
 
 
 def _check_folder(temporary: str | None, cluster: str | None) -> None:
@@ -242,7 +234,10 @@ def _check(
     shard: str | None,
     vocab: str | None,
     merge: bool,
+    words: str | None,
 ) -> None:
+    if words and not table:
+        raise ConfigError("--words goes with --table")
     if output is None and (merge or not (table or ratio)):
         raise ConfigError("where to? give -o FILE, or --table or --ratio to look at the counts")
     if ratio and (len(ratio.split(",")) != 2 or not probes):
@@ -283,114 +278,3 @@ def _refuse_idle(corpus: tuple[str, ...], output: str | None, shown: bool, vocab
         refuse(["as_json"], "without `table` or `ratio`")
     if vocab:
         refuse(("min_count", "max_vocab"), "with `vocab`, which names the words")
-
-
-def _looked_at(
-    corpus: tuple[str, ...], window: Window, options: dict[str, Any], progress: ProgressCallback | None
-) -> Cooccurrences:
-    from embedkit.counting import count_cooccurrences, files, long_table, native
-    from embedkit.vocabulary.corpus import Corpus
-
-    if len(corpus) == 1 and is_file(corpus[0]):
-        long_table.refuse(corpus[0])
-        of_glove = corpus[0].endswith(".bin") and options["vocabulary"] is not None
-        if of_glove or native.is_native(corpus[0]):
-            return files.load(corpus[0], options["vocabulary"], progress=progress)
-    encoded = Corpus.from_text(list(corpus), progress=progress, **options)
-    return count_cooccurrences(encoded, window, workers=options["workers"], progress=progress)
-
-
-def _count(
-    cluster: str | None,
-    quiet: bool,
-    corpus: tuple[str, ...],
-    output: str,
-    format_: str | None,
-    window: Window,
-    memory: int | None,
-    temporary: str | None,
-    shard: str | None,
-    save_vocab: str | None,
-    progress: ProgressCallback | None,
-    workers: int | None,
-    vocabulary: Vocabulary | None,
-    **options: Any,
-) -> int:
-    from embedkit.counting import shards
-    from embedkit.counting.files import count_to_file
-    from embedkit.vocabulary.corpus import Corpus
-
-    if cluster is not None:
-        return _count_on_cluster(
-            cluster, quiet, list(corpus), output, format_, window, temporary, save_vocab, progress, vocabulary, options
-        )
-    options["folder"] = temporary or spill_folder(output)
-    if memory is not None:
-        options["mmap_above"] = memory // 8
-    sources = shards.shard(list(corpus), *shards.parse_shard(shard)) if shard else list(corpus)
-    try:
-        encoded = Corpus.from_text(sources, vocabulary=vocabulary, workers=workers, progress=progress, **options)
-    except EmptyCorpusError:
-        if shard is None or vocabulary is None:
-            raise
-        note(f"note: part {shard} holds no word of the vocabulary", quiet)
-        encoded = Corpus(np.empty(0, np.int32), vocabulary)  # which adds nothing to the other parts
-    cells = count_to_file(
-        encoded, output, window, format=format_, workers=workers, memory=memory, folder=temporary, progress=progress
-    )
-    if save_vocab:
-        encoded.vocabulary.save(save_vocab)
-    return cells
-
-
-def _count_on_cluster(
-    address: str,
-    quiet: bool,
-    corpus: list[str],
-    output: str,
-    format_: str | None,
-    window: Window,
-    folder: str | None,
-    save_vocab: str | None,
-    progress: ProgressCallback | None,
-    vocabulary: Vocabulary | None,
-    options: dict[str, Any],
-) -> int:
-    from embedkit.cluster.cooccurrence import SpreadCounts
-
-    with cluster_engine(address, quiet) as engine:
-        counts = SpreadCounts.from_text(engine, corpus, window, vocabulary=vocabulary, progress=progress, **options)
-        cells = counts.save(output, format=format_, folder=folder, progress=progress)
-    if save_vocab:
-        counts.vocabulary.save(save_vocab)
-    return cells
-
-
-def _write_weights(
-    counts: Cooccurrences, output: str, shift: float, context_smoothing: float, save_vocab: str | None, quiet: bool
-) -> None:
-    from embedkit.counting.ppmi import ppmi
-    from embedkit.counting.tfidf import save_matrix
-
-    matrix = ppmi(counts, shift, context_smoothing)
-    save_matrix(matrix, output, counts.vocabulary.index_to_key)
-    if save_vocab:
-        counts.vocabulary.save(save_vocab)
-    note(f"{output}: {len(matrix.values):,} of {counted(len(counts), 'cell')} above 0", quiet)
-
-
-def _print_table(counts: Cooccurrences, words: list[str] | None, as_json: bool) -> None:
-    table = counts.table(words)
-    words = words or list(counts.vocabulary.index_to_key)
-    with Results(["word", "values"] if as_json else ["word", *words], as_json, header=True) as results:
-        for word, row in zip(words, table.tolist(), strict=True):
-            values = [int(value) if value == int(value) else value for value in row]
-            results.row(word, *([dict(zip(words, values, strict=True))] if as_json else values))
-
-
-def _print_ratios(counts: Cooccurrences, ratio: str, probes: str, as_json: bool) -> None:
-    first, second = (word.strip() for word in ratio.split(","))
-    columns = ["k", f"count({first})", f"count({second})", f"P(k|{first})", f"P(k|{second})", "ratio"]
-    with Results(columns, as_json, header=True, digits=6) as results:
-        for found in counts.ratios(first, second, [probe.strip() for probe in probes.split(",")]):
-            results.row(found.probe, found.count_first, found.count_second, found.p_first, found.p_second, found.ratio)

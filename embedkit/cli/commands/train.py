@@ -8,7 +8,7 @@ import click
 
 from embedkit.cli.shared.cluster import cluster_option
 from embedkit.cli.shared.files import CHECKPOINT, INPUT, OUTPUT
-from embedkit.cli.shared.options import given, json_option, options_of, quiet_option, refuse
+from embedkit.cli.shared.options import Size, given, json_option, options_of, quiet_option, refuse
 from embedkit.cli.shared.text_fields import field_options, unit_option
 from embedkit.cli.shared.tokenizing import morpheme_options
 from embedkit.training.options import CONFIGS, MODELS, OPTIONS
@@ -60,7 +60,7 @@ from embedkit.training.options import CONFIGS, MODELS, OPTIONS
 )
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint, where there is one.")
 @click.option("--log", type=OUTPUT, metavar="FILE", help="Write the training curve as JSON lines.")
-@click.option("--mmap-above", metavar="SIZE", help="Keep the id stream on disk above this size, e.g. 4G.")
+@click.option("--mmap-above", type=Size(), metavar="SIZE", help="Keep the id stream on disk above this size, e.g. 4G.")
 @click.option("--format", "format_", metavar="NAME", help="Of the output, where the suffix does not tell.")
 @click.option("--dry-run", is_flag=True, help="Only say what it would take: words, memory, disk, time.")
 @options_of(CONFIGS)
@@ -75,7 +75,7 @@ def train(
     output: str | None,
     format_: str | None,
     dry_run: bool,
-    mmap_above: str | None,
+    mmap_above: int | None,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -99,9 +99,7 @@ def train(
     asked = set(given(OPTIONS))
     options = {name: value for name, value in options.items() if name in asked or name not in OPTIONS}
     if mmap_above is not None:
-        from embedkit.cli.shared.options import parse_size
-
-        options["mmap_above"] = parse_size(mmap_above)
+        options["mmap_above"] = mmap_above
     if not corpus and not options["cooccurrences"]:
         raise click.UsageError("name a corpus: text files, folders, or - for standard input")
     if dry_run:

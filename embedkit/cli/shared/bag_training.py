@@ -11,7 +11,7 @@ import click
 from embedkit.classification.options import TUNING_SECONDS, BagOptions, LinearOptions
 from embedkit.cli.shared.bag import BAG, LINEAR
 from embedkit.cli.shared.files import INPUT
-from embedkit.cli.shared.options import chain, given, option_of, parse_size, refuse
+from embedkit.cli.shared.options import Size, chain, given, option_of, refuse
 from embedkit.cli.shared.output import note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.telling import tell_trained_on, tell_valid
@@ -69,7 +69,9 @@ bag_options = chain(
         type=click.FloatRange(0, min_open=True),
         help="With --autotune: how long.",
     ),
-    click.option("--max-size", metavar="SIZE", help="Of the file, as 2M: the model is quantised and pruned to fit."),
+    click.option(
+        "--max-size", type=Size(), metavar="SIZE", help="Of the file, as 2M: the model is quantised and pruned to fit."
+    ),
     click.option("--quantize", is_flag=True, help="fasttext, linear: a small file, fastText's .ftz."),
     click.option(
         "--cutoff", type=click.IntRange(1), help="With --quantize: keep so many words and n-grams, the weightiest."
@@ -200,9 +202,9 @@ def _finish(options: dict[str, Any]) -> Finish | None:
     """What makes a model small, where that was asked for."""
     from embedkit.classification.quantising import quantiser
 
-    if not options["quantize"] and not options["max_size"]:
+    if not options["quantize"] and options["max_size"] is None:
         return None
-    return quantiser(parse_size(options["max_size"]) if options["max_size"] else None, options["cutoff"])
+    return quantiser(options["max_size"], options["cutoff"])
 
 
 def chooses_bag(vectors: str | None) -> bool:

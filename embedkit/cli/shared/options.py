@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
+from math import inf
 from typing import Any, TypeVar
 
 import click
@@ -56,6 +58,21 @@ topn_option = click.option(
     "--topn", "-n", default=10, show_default=True, type=click.IntRange(1), help="How many answers."
 )
 workers_option = click.option("--workers", default=None, type=click.IntRange(1), help="Threads; all cores by default.")
+
+
+class Size(click.ParamType):
+    """A number of bytes: plain, or with K, M, G or T behind, as 500M, and a B behind that."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)\s*([kmgt]?)(?:i?b)?", str(value).strip(), re.IGNORECASE)
+        size = float(found[1]) * 1024.0 ** " kmgt".index(found[2].lower() or " ") if found is not None else inf
+        if not size < 2**62:
+            self.fail(f"{value!r} is no size; write for example 500M or 4G", param, ctx)
+        return int(size)
 
 
 class Seed(click.ParamType):
@@ -199,21 +216,3 @@ def _as_given(name: str) -> str:
     if option.secondary_opts and context.params[name] is False:
         return option.secondary_opts[0]
     return listed([name])
-
-
-def parse_size(text: str) -> int:
-    """``"4G"`` -> 4 * 2**30 bytes; K, M, G, T, with or without a B behind, or plain bytes.
-
-    Raises
-    ------
-    click.UsageError
-    """
-    letters = text.strip().upper().removesuffix("B").removesuffix("I")
-    factor = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}.get(letters[-1:], 1)
-    try:
-        size = float(letters[:-1] if factor > 1 else letters) * factor
-        if not 0 <= size < 2**62:
-            raise ValueError
-    except ValueError:
-        raise click.UsageError(f"{text!r} is no size; write for example 500M or 4G") from None
-    return int(size)
