@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -24,6 +26,8 @@ from embedkit.vocabulary.corpus import Corpus
 LOOKED_AT = 20_000  # words, the most frequent
 MUCH_PUNCTUATION = 0.03  # of the text; abbreviations alone are less
 _PUNCTUATED = re.compile(r"""\w[^\w\s]*[.,;:!?…。)\]"”’'»]\Z|\A["“‘'«(\[]+\w""")
+MUCH_DECOMPOSED, MANY_VOWELS = 0.01, 0.05
+_VOWEL = re.compile("[\u1161-\u1175]")  # of a decomposed syllable; few syllables of old Hangul, which stay so, have one
 WHOLE_WORDS = ("whitespace", "words")  # tokenizers that leave particles at their words
 
 
@@ -76,16 +80,29 @@ def corpus_on_cluster(engine: Engine, inputs: Inputs, progress: ProgressCallback
 
 
 def mention_forms(corpus: Any, config: TrainingConfig, vocabulary: Vocabulary, run: Run) -> None:
-    """Say what else there is, where a text writes punctuation to its words, or particles to words learnt whole."""
+    """Say what else there is, where a text writes punctuation to its words, particles to words learnt whole, or NFD."""
     if not is_named(corpus):
         return
     hangul = mostly_hangul(vocabulary)
+    other = "korean" if hangul else "words"
     if config.tokenizer == "whitespace":
-        share, example = punctuated(vocabulary)
+        share, example = share_of(vocabulary, lambda word: _PUNCTUATED.search(word) is not None)
         if share >= MUCH_PUNCTUATION:
             run.say(
-                f"{share:.0%} of the words have punctuation at them, such as {example}: `tokenizer` "
-                f"{'korean' if hangul else 'words'} cuts it off"
+                f"{share:.0%} of the words have punctuation at them, such as {example}: `tokenizer` {other} cuts it off"
+            )
+        share, _ = share_of(vocabulary, _is_decomposed)
+        if share >= MUCH_DECOMPOSED:
+            run.say(
+                f"{share:.0%} of the words are decomposed (NFD), and other words than the same ones composed: "
+                f"`tokenizer` {other} composes them"
+            )
+    elif config.tokenizer == "chars":
+        share, _ = share_of(vocabulary, lambda character: _VOWEL.match(character) is not None)
+        if share >= MANY_VOWELS:
+            run.say(
+                f"{share:.0%} of the characters are vowels of decomposed syllables (NFD), tokens of their own: "
+                "compose the text (NFC) first, unless jamo are wanted"
             )
     if hangul and config.subwords == "none" and config.tokenizer in WHOLE_WORDS:
         run.say(
@@ -94,13 +111,17 @@ def mention_forms(corpus: Any, config: TrainingConfig, vocabulary: Vocabulary, r
         )
 
 
-def punctuated(vocabulary: Vocabulary) -> tuple[float, str]:
-    """What share of the text are words with punctuation at an end, among the most frequent; and the first of them."""
+def share_of(vocabulary: Vocabulary, is_one: Callable[[str], bool]) -> tuple[float, str]:
+    """What share of the text such words are, among the most frequent; and the first of them."""
     words = list(islice(vocabulary, LOOKED_AT))
-    found = [bool(_PUNCTUATED.search(word)) for word in words]
+    found = list(map(is_one, words))
     counts = vocabulary.counts[: len(words)]
     share = float(counts[np.array(found, np.bool_)].sum() / max(counts.sum(), 1))
     return share, next((word for word, is_one in zip(words, found, strict=True) if is_one), "")
+
+
+def _is_decomposed(word: str) -> bool:
+    return not unicodedata.is_normalized("NFC", word) and unicodedata.is_normalized("NFD", word)
 
 
 def _sources(corpus: Any) -> list[Any]:

@@ -1,5 +1,7 @@
 """What training says of a text that would be learnt better when it is cut otherwise."""
 
+import unicodedata
+
 import pytest
 
 import embedkit
@@ -7,13 +9,15 @@ import embedkit
 ENGLISH = "He left early, as he said. She stayed (with him) and slept!\n"
 PLAIN = "he left early as he said she stayed with him and slept\n"
 KOREAN = "화학은 물질을 다룬다. 물리학도 물질을 다루는 학문이다.\n"
+DECOMPOSED = "나는 학교에 간다\n" + unicodedata.normalize("NFD", "나는 학교에 간다\n")
+OLD = "나랏\u1106\u119e\u11af 漢字는 \uf967\n"
 ABBREVIATED = PLAIN * 9 + "mr. smith left\n"
 
 
 def said(corpus, **options):
     notes = []
     embedkit.train(corpus, workers=1, epochs=1, vector_size=8, min_count=1, sample=0, note=notes.append, **options)
-    return [note for note in notes if "punctuation" in note or "Hangul, where" in note]
+    return [note for note in notes if any(part in note for part in ("punctuation", "Hangul, where", "(NFD)"))]
 
 
 @pytest.mark.parametrize(
@@ -29,6 +33,11 @@ def said(corpus, **options):
             ["29% of the words have punctuation at them, such as 다룬다.: `tokenizer` korean"],
         ),
         (KOREAN, {"model": "fasttext", "tokenizer": "korean"}, []),
+        (DECOMPOSED, {"model": "fasttext"}, ["50% of the words are decomposed (NFD), and other words than the same"]),
+        (DECOMPOSED, {"model": "fasttext", "tokenizer": "korean"}, []),
+        (DECOMPOSED, {"tokenizer": "chars"}, ["29% of the characters are vowels of decomposed syllables (NFD)"]),
+        (OLD, {"tokenizer": "chars"}, []),
+        (OLD, {"model": "fasttext"}, []),
         (KOREAN, {"tokenizer": "words"}, ["most of the text is Hangul, where a word has many forms"]),
     ],
 )
