@@ -15,7 +15,7 @@ from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.training.growing import grown, within
 from embedkit.training.inputs import OF_CORPUS, OF_COUNTING, Inputs
 from embedkit.training.options import TrainingConfig
-from embedkit.training.reading import corpus_on_cluster, counts_on_cluster, mention_forms, read_corpus
+from embedkit.training.reading import corpus_on_cluster, counts_on_cluster, mention_forms, mention_known, read_corpus
 from embedkit.training.run import Run
 
 # Which module's ``fit(corpus, config, run, **inputs)`` trains a model; subword models go to fasttext.
@@ -88,6 +88,8 @@ def _fitted(inputs: Inputs, run: Run) -> tuple[KeyedVectors, frozenset[str], dic
             return train(spread, config, run), OF_CORPUS, spread.options
     encoded = read_corpus(inputs, run.progress)
     mention_forms(inputs.corpus, config, encoded.vocabulary, run)
+    if inputs.vocabulary is not None:
+        mention_known(encoded, run)
     if inputs.continue_from is not None:
         encoded = grown(encoded, inputs.continue_from, config, run.say, inputs.lock)
     elif inputs.compass is not None:

@@ -28,6 +28,7 @@ MUCH_PUNCTUATION = 0.03  # of the text; abbreviations alone are less
 _PUNCTUATED = re.compile(r"""\w[^\w\s]*[.,;:!?…。)\]"”’'»]\Z|\A["“‘'«(\[]+\w""")
 MUCH_DECOMPOSED, MANY_VOWELS = 0.01, 0.05
 _VOWEL = re.compile("[\u1161-\u1175]")  # of a decomposed syllable; few syllables of old Hangul, which stay so, have one
+LITTLE_KNOWN = 0.5  # of a text; words of five occurrences and more are two thirds of Korean
 WHOLE_WORDS = ("whitespace", "words")  # tokenizers that leave particles at their words
 
 
@@ -109,6 +110,13 @@ def mention_forms(corpus: Any, config: TrainingConfig, vocabulary: Vocabulary, r
             "most of the text is Hangul, where a word has many forms: `model` fasttext learns from their parts too, "
             "`tokenizer` morphemes cuts particles off"
         )
+
+
+def mention_known(corpus: Corpus, run: Run) -> None:
+    """Say how little of a text the words of a given vocabulary are, where they are little."""
+    share = corpus.n_tokens / max(corpus.n_raw_tokens, 1)
+    if share < LITTLE_KNOWN:
+        run.say(f"{share:.1%} of the text are words of `vocabulary`: all others are left out")
 
 
 def share_of(vocabulary: Vocabulary, is_one: Callable[[str], bool]) -> tuple[float, str]:

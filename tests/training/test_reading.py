@@ -50,3 +50,13 @@ def test_punctuation_and_particles_are_told(tmp_path, text, options, notes):
 
 def test_nothing_is_told_of_token_lists():
     assert said([line.split() for line in (ENGLISH * 20).splitlines()]) == []
+
+
+def test_a_vocabulary_that_hardly_has_the_text_is_told(tmp_path):
+    text, words = tmp_path / "a.txt", tmp_path / "v.txt"
+    text.write_text("나는 학교에 간다 오늘\n" * 20, encoding="utf-8")
+    for form, told in (("학교에 9\n간다 9\n", 0), ("간다 9\n" + unicodedata.normalize("NFD", "학교에 9\n나는 9\n"), 1)):
+        words.write_text(form, encoding="utf-8")
+        notes = []
+        embedkit.train(text, vocabulary=words, epochs=1, vector_size=4, sample=0, workers=1, note=notes.append)
+        assert sum("25.0% of the text are words of `vocabulary`" in note for note in notes) == told
