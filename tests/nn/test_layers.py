@@ -281,3 +281,37 @@ def test_a_batch_may_be_empty_and_so_may_its_texts(name, shape):
     ids = np.zeros(shape, np.int64)
     rows, seen = (table := nn.Embedding(np.ones((5, 4), np.float32))).forward(ids)
     assert len(table.backward(np.ones_like(rows), seen)[1]["weight"].rows) == min(1, ids.size)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_layer_computes_in_the_dtype_of_its_parameters(name, dtype):
+    layer = LAYERS[name](rng=np.random.default_rng(0))
+    for value in layer.parameters.values():
+        value[...] = np.arange(value.size).reshape(value.shape) % 5 - 2
+    given = np.array([[[1, 2, 0, 3], [0, 5, 1, 1]]])
+    found = []
+    for x in (given, given.astype(dtype), given.astype(np.float32)):
+        others = {"DotAttention": [x], "AdditiveAttention": [x]}.get(
+            name, [np.ones((1, 2), bool)] if name in POOLINGS else []
+        )
+        y, cache = layer.forward(x, *others)
+        dx, grads = layer.backward(np.ones(y.shape), cache)
+        assert not layer.parameters or {y.dtype, *(value.dtype for value in grads.values())} == {np.dtype(np.float32)}
+        found.append((y, dx[0] if isinstance(dx, tuple) else dx))
+    for y, dx in found[:2]:
+        np.testing.assert_allclose(y, found[2][0], rtol=1e-6)
+        np.testing.assert_allclose(dx, found[2][1], rtol=1e-5, atol=1e-6)
+
+
+def test_whole_numbers_are_computed_with_as_floats():
+    logits = np.array([[1, 2, 3]])
+    np.testing.assert_allclose(softmax(logits), softmax(logits.astype(float)))
+    loss, dlogits = cross_entropy(logits, np.array([0]))
+    assert loss == pytest.approx(cross_entropy(logits.astype(float), np.array([0]))[0])
+    np.testing.assert_allclose(dlogits, softmax(logits.astype(float)) - [[1, 0, 0]])
+    y, _ = Dropout(0.6).forward(np.ones((50, 50), int), training=True, rng=rng())
+    assert {*np.unique(y).round(6)} == {0.0, 2.5}
+    crf = nn.ConditionalRandomField(3, rng())
+    tags, mask, emissions = np.array([[0, 2]]), np.ones((1, 2), bool), np.array([[[1, 0, 2], [0, 3, 1]]])
+    np.testing.assert_allclose(crf.forward(emissions, tags, mask)[0], crf.forward(emissions * 1.0, tags, mask)[0])

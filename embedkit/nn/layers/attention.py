@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.dense import Linear
 from embedkit.nn.layers.losses import softmax, softmax_backward
-from embedkit.nn.layers.parameters import Array, Gradients, Parameters, uniform, xavier
+from embedkit.nn.layers.parameters import Array, Gradients, Parameters, floats, uniform, xavier
 
 # Additive attention has a hidden vector for each query and key. Those of so many values are computed at a time, and
 # backward computes them again where they do not all fit: 400 words by 400 in a batch of 32 would take 2.6 GB.
@@ -102,6 +102,7 @@ class AdditiveAttention:
 
         Returns y, float (batch, queries, key_size), the mean of the keys by weight, and the cache.
         """
+        query, keys = (floats(x, self.parameters["v"]) for x in (query, keys))
         scores, inside = self._scored(query, keys)
         weights = masked_softmax(scores, keys_mask(mask))
         return weights @ keys, AdditiveCache(weights, query, keys, inside)
@@ -125,6 +126,7 @@ class AdditiveAttention:
     def backward(self, dy: Array, cache: AdditiveCache) -> tuple[tuple[Array, Array], Gradients]:
         """→ ((dquery, dkeys), grads)."""
         p, query, keys = self.parameters, cache.query, cache.keys
+        dy = floats(dy, keys)
         dscores = softmax_backward(dy @ keys.swapaxes(1, 2), cache.weights)
         hidden = len(p["v"])
         of_query, of_keys = query @ p["weight_query"].T, keys @ p["weight_key"].T + p["bias"]
@@ -188,6 +190,7 @@ class DotAttention:
 
     def forward(self, query: Array, keys: Array, mask: Array | None = None) -> tuple[Array, DotCache]:
         """Shapes as in `AdditiveAttention.forward`."""
+        query, keys = (floats(x, self.parameters.get("weight")) for x in (query, keys))
         turned = self._turned(query)
         weights = masked_softmax(turned @ keys.swapaxes(1, 2), keys_mask(mask))
         return weights @ keys, DotCache(weights, query, keys, turned)
@@ -202,6 +205,7 @@ class DotAttention:
     def backward(self, dy: Array, cache: DotCache) -> tuple[tuple[Array, Array], Gradients]:
         """→ ((dquery, dkeys), grads)."""
         query, keys, turned = cache.query, cache.keys, cache.turned
+        dy = floats(dy, keys)
         dscores = softmax_backward(dy @ keys.swapaxes(1, 2), cache.weights)
         dkeys = cache.weights.swapaxes(1, 2) @ dy + dscores.swapaxes(1, 2) @ turned
         dturned = dscores @ keys
@@ -235,12 +239,14 @@ class AttentionPooling:
 
     def forward(self, x: Array, mask: Array | None = None) -> tuple[Array, PoolingWeights]:
         """x : float (batch, time, width) → y : float (batch, width); ``cache.weights`` is (batch, time)."""
+        x = floats(x, self.parameters["v"])
         inside = np.tanh(self.inner.forward(x)[0])
         weights = masked_softmax(inside @ self.parameters["v"], mask)
         return (weights[:, None] @ x)[:, 0], PoolingWeights(weights, x, inside)
 
     def backward(self, dy: Array, cache: PoolingWeights) -> tuple[Array, Gradients]:
         x, inside = cache.x, cache.inside
+        dy = floats(dy, x)
         dscores = softmax_backward((x @ dy[:, :, None])[:, :, 0], cache.weights)
         dv = inside.reshape(-1, inside.shape[-1]).T @ dscores.reshape(-1)
         dinside = dscores[:, :, None] * self.parameters["v"] * (1 - inside * inside)

@@ -20,6 +20,7 @@ from numpy.typing import DTypeLike
 
 from embedkit.errors import ConfigError
 from embedkit.kernels import thresholds
+from embedkit.nn.layers.parameters import floats
 
 Array = np.ndarray
 Legal = tuple[Array, Array, Array]
@@ -117,7 +118,7 @@ class ConditionalRandomField:
         loss : floating (batch,)
         cache : CRFCache or KernelCache
         """
-        tags = np.asarray(tags)
+        emissions, mask, tags = floats(emissions), np.asarray(mask, bool), np.asarray(tags)
         self._check(emissions, mask, tags)
         dtype, emissions = emissions.dtype, emissions.astype(np.float64)
         if self._suits_kernel(emissions):

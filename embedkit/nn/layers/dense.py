@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from embedkit.errors import ConfigError
-from embedkit.nn.layers.parameters import Array, Gradients, Parameters, uniform
+from embedkit.nn.layers.parameters import Array, Gradients, Parameters, floats, uniform
 
 
 class Linear:
@@ -36,6 +36,7 @@ class Linear:
     def forward(self, x: Array) -> tuple[Array, Array]:
         """x : float (..., n_in) → y : float (..., n_out)."""
         weight = self.parameters["weight"]
+        x = floats(x, weight)
         y = x.reshape(-1, weight.shape[1]) @ weight.T  # one product, whatever the shape of x
         if "bias" in self.parameters:
             y += self.parameters["bias"]
@@ -44,7 +45,7 @@ class Linear:
     def backward(self, dy: Array, cache: Array) -> tuple[Array, Gradients]:
         """dy : float (..., n_out) → dx : float (..., n_in)."""
         x, weight = cache, self.parameters["weight"]
-        flat = dy.reshape(-1, weight.shape[0])
+        flat = floats(dy, weight).reshape(-1, weight.shape[0])
         grads: Gradients = {"weight": flat.T @ x.reshape(-1, weight.shape[1])}
         if "bias" in self.parameters:
             grads["bias"] = flat.sum(axis=0)
@@ -68,10 +69,12 @@ class TiedLinear:
 
     def forward(self, x: Array) -> tuple[Array, Array]:
         """x : float (..., n_in) → y : float (..., n_out)."""
+        x = floats(x, self.weight)
         return x @ self.weight.T + self.parameters["bias"], x
 
     def backward(self, dy: Array, cache: Array) -> tuple[Array, Gradients]:
         """dy : float (..., n_out) → dx; `grads` also has ``weight``, the embedding's gradient."""
+        dy = floats(dy, self.weight)
         flat = dy.reshape(-1, len(self.weight))
         grads: Gradients = {"weight": flat.T @ cache.reshape(-1, self.weight.shape[1]), "bias": flat.sum(axis=0)}
         return dy @ self.weight, grads
@@ -97,6 +100,7 @@ class Dropout:
             return x, None
         if rng is None:
             raise ConfigError("dropout in training draws at random: hand in rng, a numpy.random.Generator")
+        x = floats(x)
         scale = (rng.random(x.shape, dtype=np.float32) >= self.rate).astype(x.dtype)
         scale *= x.dtype.type(1.0 / (1.0 - self.rate))
         return x * scale, scale
@@ -124,6 +128,7 @@ class LayerNorm:
 
     def forward(self, x: Array) -> tuple[Array, LayerNormCache]:
         """x and y : float (..., width)."""
+        x = floats(x, self.parameters["weight"])
         centred = x - x.mean(axis=-1, keepdims=True)
         inverse = 1.0 / np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + x.dtype.type(self.eps))
         normal = centred * inverse
@@ -131,6 +136,7 @@ class LayerNorm:
 
     def backward(self, dy: Array, cache: LayerNormCache) -> tuple[Array, Gradients]:
         normal, inverse = cache
+        dy = floats(dy, normal)
         width = dy.shape[-1]
         grads: Gradients = {
             "weight": (dy * normal).reshape(-1, width).sum(axis=0),

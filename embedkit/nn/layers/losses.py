@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from embedkit.errors import ConfigError
-from embedkit.nn.layers.parameters import Array
+from embedkit.nn.layers.parameters import Array, floats
 
 
 def softmax(x: Array, axis: int = -1) -> Array:
     """exp(x) / Σ exp(x) along `axis`; where every x is −inf (all masked) or there is none the result is 0, not NaN."""
+    x = floats(x)
     top = x.max(axis=axis, keepdims=True, initial=-np.inf)
     y = np.exp(x - np.where(np.isneginf(top), x.dtype.type(0), top))
     total = y.sum(axis=axis, keepdims=True)
@@ -24,6 +25,7 @@ def softmax_backward(dy: Array, y: Array, axis: int = -1) -> Array:
 
 def log_softmax(x: Array, axis: int = -1) -> Array:
     """log softmax(x), without the rounding of a small probability to 0."""
+    x = floats(x)
     shifted = x - x.max(axis=axis, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
@@ -69,6 +71,7 @@ def cross_entropy(
         raise ConfigError(
             f"`reduction` must be mean or sum, `label_smoothing` from 0 to 1, got {reduction!r} and {label_smoothing}"
         )
+    logits, targets = floats(logits), np.asarray(targets)
     n_classes = logits.shape[-1]
     flat, wanted = logits.reshape(-1, n_classes), targets.reshape(-1)
     counts = wanted != ignore_index

@@ -166,6 +166,12 @@ def load_state(layer: Layer, state: Mapping[str, Array]) -> None:
         array[...] = state[name]
 
 
+def floats(x: Array, like: Array | None = None) -> Array:
+    """What a layer computes with: `x` in the dtype of a parameter, without one in its own, whole numbers in float64."""
+    x = np.asarray(x, None if like is None else like.dtype)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
 def uniform(rng: np.random.Generator, shape: tuple[int, ...], bound: float, dtype: DTypeLike = np.float32) -> Array:
     """First values, uniform on [−bound, bound)."""
     return rng.uniform(-bound, bound, shape).astype(dtype)

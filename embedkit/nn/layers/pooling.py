@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.attention import AttentionPooling, PoolingWeights
-from embedkit.nn.layers.parameters import Gradients, Parameters
+from embedkit.nn.layers.parameters import Gradients, Parameters, floats
 
 Array = np.ndarray
 POOLINGS = ("last", "max", "mean", "attention", "first")
@@ -81,6 +81,7 @@ class Pooling:
 
         ``cache.weights`` holds the words' weights of mean and attention, float (batch, time).
         """
+        h, mask = floats(h), np.asarray(mask, bool)
         if self.kind == "attention":
             y, looked = self._attention.forward(h, mask)
             return y, PoolingCache(h.shape, weights=looked.weights, attention=looked)
@@ -113,6 +114,7 @@ class Pooling:
         """dy : float (batch, width) → dh : float (batch, time, width)."""
         if cache.attention is not None:
             return self._attention.backward(dy, cache.attention)
+        dy = floats(dy)
         if cache.full is not None:
             dy = np.where(cache.full[:, None], dy, dy.dtype.type(0))
         if cache.weights is not None:

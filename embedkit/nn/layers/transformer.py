@@ -16,7 +16,7 @@ from embedkit.errors import ConfigError
 from embedkit.nn.layers.activations import ACTIVATIONS
 from embedkit.nn.layers.dense import Dropout, LayerNorm, LayerNormCache, Linear
 from embedkit.nn.layers.multihead import KeysValues, MultiheadAttention, MultiheadCache
-from embedkit.nn.layers.parameters import Array, Draws, Gradients, Layer, Parameters, with_prefix
+from embedkit.nn.layers.parameters import Array, Draws, Gradients, Layer, Parameters, floats, with_prefix
 
 L = TypeVar("L", bound=Layer)
 Sub = TypeVar("Sub")
@@ -101,6 +101,7 @@ class _Block:
     ) -> tuple[Array, ResidualCache[Sub]]:
         """norm(x + drop(sublayer(x))), or x + drop(sublayer(norm(x))) with `norm_first`."""
         norm = self.norms[number - 1]
+        x = floats(x, norm.parameters["weight"])
         if self.norm_first:
             inside, normed = norm.forward(x)
             inside, cache = sublayer(inside)
@@ -121,6 +122,7 @@ class _Block:
     ) -> Array:
         """`sublayer_backward(dinside, cache)` returns the gradient of its input and fills `grads`."""
         norm, name = self.norms[number - 1], f"norm{number}"
+        dy = floats(dy, norm.parameters["weight"])
         if not self.norm_first:
             dy, own = norm.backward(dy, cache.norm)
             grads |= with_prefix(name, own)
