@@ -67,7 +67,7 @@ def column(source: str | os.PathLike[str], words: Sequence[str], model: KeyedVec
     if os.fspath(source) == "counts":
         if model.counts is None:
             raise FormatError("this model holds no counts to colour by; use a file of word<TAB>value lines")
-        known = {word: int(model.counts[model.key_to_index[word]]) for word in words if word in model}
+        known = {word: int(model.counts[model.row(word)]) for word in words if word in model}
         return _shades("counts, logarithmic", [float(np.log1p(known.get(word, 0))) for word in words], np.expm1)
     given: dict[str, str] = {}
     for place, line in numbered_lines(source):
@@ -76,8 +76,8 @@ def column(source: str | os.PathLike[str], words: Sequence[str], model: KeyedVec
         word, tab, value = line.partition("\t")
         if not tab:
             raise FormatError(f"{place}: expected word<TAB>value, found no tab")
-        given.setdefault(word, value.partition("\t")[0].strip())
-    found = [given.get(word) for word in words]
+        given.setdefault(model.as_spelt(word), value.partition("\t")[0].strip())
+    found = [given.get(model.as_spelt(word)) for word in words]
     if not any(value is not None for value in found):
         raise FormatError(f"{short_name(source)} names none of the {counted(len(words), 'word')} of the picture")
     name = os.path.basename(os.fspath(source))

@@ -90,7 +90,7 @@ def counts_among(
     if len(shown) > MOST_WORDS:
         raise ConfigError(f"a heat map takes 1 to {MOST_WORDS} words, found {len(shown)}")
     rows = [counts.row(word) for word in shown]  # an unknown word is an error here
-    columns = [counts.vocabulary.key_to_index[word] for word in shown]
+    columns = [counts.row_of(word) for word in shown]
     return shown, np.stack([row[columns] for row in rows])
 
 

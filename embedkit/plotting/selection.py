@@ -48,10 +48,10 @@ class _Phrases:
         self.said: list[str] = []
 
     def label(self, text: str) -> str:
-        """The word that a text stands for, or the text itself."""
+        """The word that a text stands for, as the vocabulary has it, or the text itself."""
         found = item(text, self.model.__contains__, self.said)
         if isinstance(found, str):
-            return found
+            return self.model.as_spelt(found) if found in self.model else found
         self.items[text] = cast("tuple[str, ...]", found)
         return text
 

@@ -54,8 +54,8 @@ def rows_of(selection: Selection, points: np.ndarray, model: KeyedVectors) -> It
 def _counts(selection: Selection, model: KeyedVectors) -> list[int] | None:
     if model.counts is None:
         return None
-    numbers = model.key_to_index
-    return [int(model.counts[numbers[word]]) if word in numbers else 0 for word in selection.words]
+    rows = [model.row(word) for word in selection.words]
+    return [int(model.counts[row]) if row >= 0 else 0 for row in rows]
 
 
 def _write_parquet(

@@ -1,10 +1,13 @@
 """Decomposed Hangul (NFD), as macOS writes it, is to every model the text that it is composed, and the reverse."""
 
+import json
 import unicodedata
 
+import numpy as np
 import pytest
 
 from embedkit.documents.document_index import DocumentIndex, IndexOptions
+from embedkit.query.keyed_vectors import KeyedVectors
 
 TEXTS = ["왕은 성에 산다", "여왕은 궁에 산다", "학교에 간다 오늘", "시장에 간다 내일"]
 SMALL = ["--epochs", "1", "--vector-size", "4", "--hidden-size", "4", "-q"]
@@ -109,3 +112,34 @@ def test_a_label_in_two_forms_is_told(line, ask, tmp_path, monkeypatch):
         (tmp_path / "labelled.tsv").write_text(text, encoding="utf-8")
         status, _, err = ask(*line, "-o", "m.safetensors")
         assert status == 0 and err.count(told) == times
+
+
+@pytest.fixture
+def model(tmp_path):
+    rows = np.random.default_rng(3).standard_normal((4, 2)).astype(np.float32)
+    path = tmp_path / "m.safetensors"
+    KeyedVectors(["왕", "여왕", "학교", "at"], rows, counts=np.array([40, 30, 20, 10])).save(path)
+    return path
+
+
+def test_words_of_pictures_are_those_of_the_vocabulary(ask, model, tmp_path):
+    (tmp_path / "c.tsv").write_text(unicodedata.normalize("NFD", "왕\t가\n학교\t나\n"), encoding="utf-8")
+    asked = [unicodedata.normalize("NFD", "왕"), "왕", "여왕"]
+    assert ask("plot", model, *asked, "-o", tmp_path / "p.tsv", "-q")[0] == 0
+    lines = [line.split("\t") for line in (tmp_path / "p.tsv").read_text(encoding="utf-8").splitlines()]
+    assert [(line[0], line[3]) for line in lines[1:]] == [("왕", "40"), ("여왕", "30")]
+    for colour in ("counts", tmp_path / "c.tsv"):
+        assert ask("plot", model, *asked, "-o", tmp_path / "p.html", "--colour", colour, "-q")[::2] == (0, "")
+
+
+def test_a_heat_map_takes_words_in_either_form(ask, tmp_path):
+    (tmp_path / "t.txt").write_text("왕은 산다\n" * 5, encoding="utf-8")
+    asked = [unicodedata.normalize("NFD", "왕은"), "산다"]
+    status, lines, _ = ask("plot", "--cooccurrences", tmp_path / "t.txt", *asked, "--json", "-q")
+    assert status == 0 and json.loads(lines[1])["values"][asked[0]] == 5
+
+
+def test_drift_follows_a_word_in_either_form(ask, model):
+    asked = unicodedata.normalize("NFD", "학교")
+    status, lines, _ = ask("drift", model, model, "--min-count", "1", "--word", asked, "-q")
+    assert status == 0 and lines[1].split("\t")[0] == "학교"

@@ -109,7 +109,7 @@ def drift(
         return 0
     status, chosen = 0, []
     with Results(["word", "from", "to", "distance", "noise", "neighbours"], as_json, header=True) as results:
-        for word in words:
+        for word in map(loaded[0].as_spelt, words):
             if word not in found.words:
                 why = f"{word} is not in all periods, or rarer than {min_count}"
                 if word not in loaded[0]:
