@@ -7,19 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embedkit.classification.figures import LabelFigures, precision_recall_f1
 from embedkit.classification.model import Predictions
 from embedkit.text.labelled import check_sets
-
-
-@dataclass(frozen=True)
-class LabelFigures:
-    """Precision, recall and F1 (0 where undefined) of one label, and how many texts have it."""
-
-    label: str
-    precision: float
-    recall: float
-    f1: float
-    count: int
 
 
 @dataclass(frozen=True)
@@ -52,11 +42,8 @@ def score_sets(predictions: Predictions, names: Sequence[str], wanted: Sequence[
     given_texts = np.nonzero(places)[0]
     right = given[np.isin(given_texts * n + given, texts * n + flat)]
     right_of, given_of, wanted_of = (np.bincount(labels, minlength=n) for labels in (right, given, flat))
-    rows = [
-        LabelFigures(name, *_figures(right_of[i], given_of[i], wanted_of[i]), int(wanted_of[i]))
-        for i, name in enumerate(all_names)
-    ]
-    return SetScores(*_figures(len(right), len(given), len(flat)), len(wanted), rows)
+    rows = [LabelFigures.of(name, right_of[i], given_of[i], wanted_of[i]) for i, name in enumerate(all_names)]
+    return SetScores(*precision_recall_f1(len(right), len(given), len(flat)), len(wanted), rows)
 
 
 @dataclass(frozen=True)
@@ -114,11 +101,3 @@ def thresholds_at(
         else:
             rows.append(LabelThreshold(name, float("nan"), float("nan"), 0.0, n))
     return rows
-
-
-def _figures(right: int, given: int, wanted: int) -> tuple[float, float, float]:
-    return (
-        float(right / given) if given else 0.0,
-        float(right / wanted) if wanted else 0.0,
-        float(2 * right / (given + wanted)) if given + wanted else 0.0,
-    )

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from embedkit.classification.figures import LabelFigures, precision_recall_f1
 from embedkit.errors import CorpusError
-from embedkit.nn.learning.metrics import LabelScore, f1_of
 
 # From few letters to many: tags are of the first that has all of theirs.
 SCHEMES = {"io": "I", "bio": "BI", "bioes": "BIES", "bilou": "BILU", "bmes": "BMES"}
@@ -41,7 +41,7 @@ class EntityScores:
     recall: float
     f1: float
     count: int
-    labels: list[LabelScore]
+    labels: list[LabelFigures]
 
 
 def split_tag(tag: str) -> tuple[str, str]:
@@ -141,10 +141,6 @@ def score_entities(wanted: Sequence[Sequence[str]], given: Sequence[Sequence[str
         for place, several in enumerate((expected & found, found, expected)):
             for span in several:
                 right.setdefault(span.label, [0, 0, 0])[place] += 1
-    rows = [LabelScore(label, *_figures(*right[label]), right[label][2]) for label in sorted(right)]
+    rows = [LabelFigures.of(label, *right[label]) for label in sorted(right)]
     totals = [sum(row[place] for row in right.values()) for place in range(3)]
-    return EntityScores(*_figures(*totals), totals[2], rows)
-
-
-def _figures(both: int, found: int, expected: int) -> tuple[float, float, float]:
-    return both / max(found, 1), both / max(expected, 1), f1_of(both, found, expected)
+    return EntityScores(*precision_recall_f1(*totals), totals[2], rows)

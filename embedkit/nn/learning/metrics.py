@@ -7,18 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embedkit.classification.figures import LabelFigures
+
 NO_ANSWER = -1  # in the place of a label found
-
-
-@dataclass(frozen=True)
-class LabelScore:
-    """Precision, recall and F1 of one label (0 where they are undefined), and how often it was right to give it."""
-
-    label: str
-    precision: float
-    recall: float
-    f1: float
-    count: int
 
 
 @dataclass(frozen=True)
@@ -28,12 +19,7 @@ class Scores:
     accuracy: float
     macro_f1: float
     count: int
-    labels: list[LabelScore]
-
-
-def f1_of(both: int, found: int, expected: int) -> float:
-    """2 · both / (found + expected), 0 where there is neither."""
-    return 2 * both / max(found + expected, 1)
+    labels: list[LabelFigures]
 
 
 def with_unseen(labels: Iterable[str], names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
@@ -60,14 +46,6 @@ def score_labels(targets: np.ndarray, found: np.ndarray, names: Sequence[str]) -
     n = len(names)
     right, given = (np.bincount(labels, minlength=n) for labels in (found[found == targets], found[found >= 0]))
     wanted = np.bincount(targets, minlength=n)
-    precision = right / np.maximum(given, 1)
-    recall = right / np.maximum(wanted, 1)
-    f1 = 2 * right / np.maximum(given + wanted, 1)
-    seen = (given + wanted) > 0
-    rows = [
-        LabelScore(name, float(precision[i]), float(recall[i]), float(f1[i]), int(wanted[i]))
-        for i, name in enumerate(names)
-    ]
-    return Scores(
-        float(right.sum() / max(len(targets), 1)), float(f1[seen].mean()) if seen.any() else 0.0, len(targets), rows
-    )
+    rows = [LabelFigures.of(name, right[i], given[i], wanted[i]) for i, name in enumerate(names)]
+    f1 = [row.f1 for row, seen in zip(rows, given + wanted > 0, strict=True) if seen]
+    return Scores(float(right.sum() / max(len(targets), 1)), float(np.mean(f1)) if f1 else 0.0, len(targets), rows)
