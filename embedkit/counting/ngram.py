@@ -32,10 +32,11 @@ from embedkit.counting.drawing import draw
 from embedkit.counting.ngram_counts import Level, check_levels, count_levels, discounts, symbols
 from embedkit.counting.ngram_score import Score
 from embedkit.counting.ngram_text import check_reading
-from embedkit.errors import ConfigError, CorpusError, FormatError, check_several, counted
+from embedkit.errors import ConfigError, FormatError, check_several
 from embedkit.files.model_file import load_model, save_model
 from embedkit.progress import ProgressCallback
 from embedkit.text.tokens import TokenizerSettings, join_tokens, of_chars, part_cutter, text_tokenizer
+from embedkit.vocabulary.vocabulary import nothing_left
 from embedkit.vocabulary.words import Words, find_normalised
 
 if TYPE_CHECKING:
@@ -146,9 +147,7 @@ class NgramModel:
         counts = corpus.vocabulary.counts
         n_words = int(np.count_nonzero(counts >= min_count))
         if not n_words:
-            raise CorpusError(
-                f"no word occurs at least {counted(min_count, 'time')}: use a smaller `min_count`, or more text"
-            )
+            raise nothing_left(len(counts), int(counts.max(initial=0)), min_count)
         words = Words.from_strings(corpus.vocabulary.index_to_key[:n_words])
         stream = symbols(np.minimum(corpus.ids, n_words), n_words)
         levels = count_levels(stream, order, n_words + 3, progress)

@@ -214,7 +214,7 @@ def test_top_p_draws_among_the_likeliest_words():
 
 
 def test_a_vocabulary_without_words_is_refused():
-    with pytest.raises(CorpusError, match="no word occurs at least 100 times: use a smaller `min_count`"):
+    with pytest.raises(CorpusError, match=r"no word occurs 100 times: .* lower `min_count`"):
         NgramModel.train(corpus(["a b", "b a"]), min_count=100)
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedkit.errors import CorpusError, check_several, counted
+from embedkit.errors import check_several
 from embedkit.nn.words.tokens import warn_unknown
+from embedkit.vocabulary.vocabulary import Vocabulary
 from embedkit.vocabulary.words import Words, find_normalised
 
 if TYPE_CHECKING:
@@ -49,15 +50,7 @@ class TokenTable:
         counts = Counter(token for text in texts for token in text)
         for special in SPECIALS:
             counts.pop(special, None)
-        kept = sorted(
-            (w for w, n in counts.items() if n >= min_count),
-            key=lambda w: (-counts[w], w.encode("utf-8", "surrogateescape")),
-        )
-        if not kept:
-            raise CorpusError(
-                f"no token occurs at least {counted(min_count, 'time')}: lower `min_count` or give more text"
-            )
-        return cls(kept[:max_vocab])
+        return cls(list(Vocabulary.from_counts(counts, min_count, max_vocab, "the text")))
 
     def __len__(self) -> int:
         return len(self.tokens)
