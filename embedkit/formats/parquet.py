@@ -7,6 +7,7 @@ directions.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 
@@ -52,7 +53,10 @@ def blocks(
         n_words = file.metadata.num_rows
     if n_words < 0 or n_words > os.path.getsize(path) * 1024:
         raise FormatError(f"{name}: damaged: {os.path.getsize(path):,} bytes cannot hold {n_words:,} rows")
-    batches = file.iter_batches(ROWS, columns=[columns.word, *columns.vector]) if n_words else []
+    held = [columns.word, *columns.vector]
+    # One group at a time: asked for all, pyarrow keeps the bytes of those that have passed.
+    groups = (file.iter_batches(ROWS, row_groups=[group], columns=held) for group in range(file.num_row_groups))
+    batches = itertools.chain.from_iterable(groups) if n_words else []
     return blocks_of_batches(pa, name, path, file.schema_arrow, batches, columns, n_words, reading or Reading())
 
 

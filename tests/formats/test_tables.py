@@ -168,6 +168,27 @@ def test_parquet_and_arrow_with_other_columns(tmp_path):
         load(tmp_path / "m.feather", column="word")
 
 
+def test_row_groups_that_have_passed_take_no_memory(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    from embedkit.formats import parquet
+
+    rng, groups, size = np.random.default_rng(0), 16, 64
+    with pq.ParquetWriter(
+        tmp_path / "m.parquet", pa.schema([("word", pa.string()), ("vector", pa.list_(pa.float32()))])
+    ) as out:
+        for group in range(groups):
+            vectors = rng.standard_normal((2000, size), np.float32)
+            words = [f"w{group}_{i}" for i in range(len(vectors))]
+            out.write_table(pa.table({"word": words, "vector": list(vectors)}, schema=out.schema))
+    before, held = pa.total_allocated_bytes(), []
+    for _ in parquet.blocks(tmp_path / "m.parquet").rows:
+        held.append(pa.total_allocated_bytes() - before)
+    assert len(held) == groups
+    assert max(held) < 0.5 * groups * 2000 * size * 4
+
+
 def test_npz_with_other_names(tmp_path, capsys):
     path = tmp_path / "m.npz"
     np.savez(path, W=VECTORS.astype(np.float64), tokens=np.array(WORDS), bias=np.zeros(3))
