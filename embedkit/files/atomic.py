@@ -18,6 +18,10 @@ from embedkit.files.urls import is_url, plain, shown
 Name = str | os.PathLike[str]
 
 
+class NotWritten(EmbedkitError):
+    """The system did not take a file: a full disk, no permission."""
+
+
 @contextlib.contextmanager
 def atomic_path(target: Name) -> Iterator[Path]:
     """Yield a temporary path beside `target`; rename it to `target` when the block ends well.
@@ -162,6 +166,17 @@ def _writing(target: Name) -> Iterator[None]:
         refuse_unwritten(target, error)
 
 
+@contextlib.contextmanager
+def named(target: Name) -> Iterator[None]:
+    """Name `target` where one of the files of hidden names that the block writes for it cannot be written."""
+    try:
+        yield
+    except NotWritten as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        refuse_unwritten(target, error.__cause__)
+
+
 def refuse_unwritten(target: Name, error: OSError) -> NoReturn:
     """Raise, for what the system says when `target` is written, an error that names it.
 
@@ -169,12 +184,12 @@ def refuse_unwritten(target: Name, error: OSError) -> NoReturn:
     ------
     BrokenPipeError
         As it came: nobody reads any more, which is no failure.
-    EmbedkitError
+    NotWritten
     """
     if isinstance(error, BrokenPipeError):
         raise error
     place = "standard output" if is_standard_output(target) else shown(target)
-    raise EmbedkitError(f"cannot write {place}: {error.strerror or error}") from error
+    raise NotWritten(f"cannot write {place}: {error.strerror or error}") from error
 
 
 def _finish(temporary: Path, final: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from embedkit.errors import ConfigError, EmbedkitError
-from embedkit.files.atomic import refuse_unwritten, sync_folder
+from embedkit.files.atomic import named, refuse_unwritten, sync_folder
 from embedkit.files.locations import kept_unless_sent, reach
 from embedkit.files.outputs import is_stream
 from embedkit.files.remote_folders import send, text_at
@@ -49,7 +49,8 @@ def atomic_folder(target: Name, names: Collection[str]) -> Iterator[Path]:
     new, old = temporary_name(final.parent, final.name), temporary_name(final.parent, final.name)
     try:
         new.mkdir()
-        yield new
+        with named(target):
+            yield new
         for file in new.rglob("*"):
             if file.is_file():
                 with open(file, "rb+") as stream:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedkit.errors import ConfigError, EmbedkitError, FormatError, warn_caller
-from embedkit.files.atomic import atomic_open, check_pair
+from embedkit.files.atomic import atomic_open, check_pair, named
 from embedkit.files.magic import compression_of
 from embedkit.files.outputs import same_file, spill_folder
 from embedkit.files.temporary import temporary_path
@@ -196,7 +196,8 @@ def write(
 
         _check_one_file(name, path)
         with temporary_path(spill_folder(path), "plain") as plain:
-            writer(table, plain, **options)
+            with named(path):
+                writer(table, plain, **options)
             with (
                 atomic_open(path, streamed=True) as out,
                 open(plain, "rb") as source,

@@ -1,6 +1,7 @@
 """What is written comes back, in every format: bit for bit where the format can, refused where it cannot."""
 
 import bz2
+import errno
 import gzip
 import lzma
 import os
@@ -10,6 +11,7 @@ import pytest
 
 from embedkit import formats
 from embedkit.errors import ConfigError, EmbedkitError, FormatError
+from embedkit.files import atomic
 from embedkit.query import storing
 from embedkit.query.keyed_vectors import KeyedVectors
 from tests.formats.samples import EXACT, NEEDS_EXTRA, WORDS, WRITABLE, sample, write
@@ -171,6 +173,18 @@ def test_options_that_a_format_does_not_take_are_wrong_usage(tmp_path):
     assert ".vec" in str(refused.value) and ".floret" not in str(refused.value)
     with pytest.raises(ConfigError, match="floret can be read, not written"):
         sample().save(tmp_path / "m.floret")
+
+
+@pytest.mark.parametrize("target", ["m.safetensors", "m.txt.gz", "m.npy", "hub"])
+def test_a_full_disk_names_what_was_to_be_written(target, tmp_path, monkeypatch):
+    def full(temporary, final):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), temporary)
+
+    monkeypatch.setattr(atomic, "_finish", full)
+    with pytest.raises(EmbedkitError) as refused:
+        formats.write(sample().table, tmp_path / target, "hub" if target == "hub" else None)
+    assert str(refused.value) == f"cannot write {tmp_path / target}: No space left on device"
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("kind", ["floret", "spacy", "safetensors"])
