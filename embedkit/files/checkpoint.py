@@ -4,12 +4,16 @@ The file is a ``.safetensors`` file (`embedkit.files.safetensors`). Its metadata
 ("embedkit-checkpoint") and the versions, ``kind`` (whose run it is), ``kind_version`` (of that run's own state) and
 ``state``, the state's plain values as JSON; the tensors are its arrays. The folder may be a URL that fsspec knows
 (``s3://bucket/run``): a store shows the new file when all of it has arrived, until then the one before.
+
+Each file has a number of its own, drawn when it is written. A run replaces and removes the file that it wrote or went
+on from, and no other: of two runs that share a folder by mistake one ends with an error, the other keeps its state.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +23,7 @@ import numpy as np
 from embedkit.errors import EmbedkitError, FormatError, TrainingError
 from embedkit.files.atomic import sync_folder
 from embedkit.files.copies import on_disk
-from embedkit.files.locations import is_there, reach, remove
+from embedkit.files.locations import beginnings, is_there, reach, remove
 from embedkit.files.safetensors import CHECKPOINT, MODEL, SafetensorsFile, metadata_of, require_version
 from embedkit.files.safetensors_writer import write_safetensors
 from embedkit.files.urls import is_url, plain, shown
@@ -28,6 +32,9 @@ from embedkit.options import for_json
 CHECKPOINT_NAME = "checkpoint.safetensors"
 OLD_NAME = "checkpoint.npz"  # word vectors until version 0.1
 _ADVICE = "train again without `resume`"
+_NUMBER = re.compile(rb'"number":\s*"([0-9a-f]{16})"')
+_NUMBER_WITHIN = 1000  # bytes
+_known: dict[str, bytes | None] = {}  # the number of the file that this process wrote or read last, by its place
 
 
 class Checkpoint(NamedTuple):
@@ -63,13 +70,23 @@ def save_checkpoint(
 
     Raises
     ------
+    TrainingError
+        When another run has written there since.
     EmbedkitError
         When the file cannot be written.
     """
     make_folder(folder)
+    path = file_in(folder)
+    if not _is_own(path):
+        raise TrainingError(
+            f"{shown(path)}: another run keeps its state there, and has written it since this one began; "
+            "give each run a folder of its own"
+        )
     text = json.dumps(metadata, ensure_ascii=False, default=for_json)
-    header = metadata_of(CHECKPOINT, kind=kind, kind_version=str(version), state=text)
-    write_safetensors(file_in(folder), header, arrays)
+    number = os.urandom(8).hex()
+    header = metadata_of(CHECKPOINT, number=number, kind=kind, kind_version=str(version), state=text)
+    write_safetensors(path, header, arrays)
+    _known[path] = number.encode()
 
 
 def load_checkpoint(folder: str | os.PathLike[str], kind: str, *, version: int = 1) -> Checkpoint | None:
@@ -88,7 +105,9 @@ def load_checkpoint(folder: str | os.PathLike[str], kind: str, *, version: int =
             raise TrainingError(f"{old}: a checkpoint of an older embedkit, which cannot go on here; {_ADVICE}")
         return None
     with on_disk(path) as place:
-        return _loaded(place, shown(path), kind, version)
+        found = _loaded(place, shown(path), kind, version)
+        _known[path] = _number_of(str(place))
+        return found
 
 
 def stored_values(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -130,12 +149,25 @@ def file_in(folder: str | os.PathLike[str]) -> str:
 
 
 def clear_checkpoint(folder: str | os.PathLike[str]) -> None:
-    """Remove the checkpoint of a run whose result is safely written; its folder stays."""
-    remove(file_in(folder))
+    """Remove the checkpoint of a run whose result is safely written; its folder stays, and what another run wrote."""
+    if _is_own(file_in(folder)):
+        remove(file_in(folder))
     folder = plain(os.fspath(folder))
     if not is_url(folder):
         (Path(folder) / OLD_NAME).unlink(missing_ok=True)
         sync_folder(Path(folder))
+
+
+def _is_own(path: str) -> bool:
+    """Whether there is no file, or the one that this process wrote or went on from."""
+    return not is_there(path) or _known.get(path, b"") == _number_of(path)
+
+
+def _number_of(path: str) -> bytes | None:
+    """The number of a checkpoint; None where it has none, as of earlier versions."""
+    (head,) = beginnings([path], _NUMBER_WITHIN)
+    found = _NUMBER.search(head or b"")
+    return found[1] if found else None
 
 
 def make_folder(folder: str | os.PathLike[str]) -> None:

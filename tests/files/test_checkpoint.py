@@ -1,5 +1,7 @@
 """The one checkpoint codec: what comes back, what is refused; the state before stays until the next is whole."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -90,6 +92,23 @@ def test_the_folder_is_on_the_disk_before_the_call_returns(tmp_path, monkeypatch
     monkeypatch.setattr(codec, "sync_folder", synced.append)
     clear_checkpoint(tmp_path)
     assert synced == [tmp_path, tmp_path]
+
+
+def test_what_another_run_wrote_is_neither_replaced_nor_removed(tmp_path):
+    """Two runs into one folder: each replaced the state of the other, and the first to end removed it."""
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    for folder in (mine, other):
+        save_checkpoint(folder, "glove", {"run": folder.name}, ARRAYS)
+    save_checkpoint(mine, "glove", {"run": "mine"}, ARRAYS)  # its own is replaced
+    shutil.copy(other / CHECKPOINT_NAME, mine / CHECKPOINT_NAME)
+    with pytest.raises(TrainingError, match=r"mine.checkpoint.safetensors: another run keeps its state there"):
+        save_checkpoint(mine, "glove", STATE, ARRAYS)
+    clear_checkpoint(mine)
+    found = load_checkpoint(mine, "glove")
+    assert found.metadata == {"run": "other"}
+    save_checkpoint(mine, "glove", STATE, ARRAYS)  # who goes on from it may
+    clear_checkpoint(mine)
+    assert list(mine.iterdir()) == []
 
 
 def test_a_checkpoint_in_a_store():
