@@ -315,3 +315,34 @@ def test_whole_numbers_are_computed_with_as_floats():
     crf = nn.ConditionalRandomField(3, rng())
     tags, mask, emissions = np.array([[0, 2]]), np.ones((1, 2), bool), np.array([[[1, 0, 2], [0, 3, 1]]])
     np.testing.assert_allclose(crf.forward(emissions, tags, mask)[0], crf.forward(emissions * 1.0, tags, mask)[0])
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda: nn.Linear(4, 3, rng=rng()).forward(np.ones((4, 2))), "x must have 4 values in its last axis, found"),
+        (lambda: nn.LayerNorm(3).forward(np.ones((2, 1))), r"x must have 3 values .* found shape \(2, 1\)"),
+        (lambda: nn.MultiheadAttention(4, 2, rng=rng()).forward(np.ones((1, 2, 6))), "x must have 4 values"),
+        (
+            lambda: nn.MultiheadAttention(4, 2, rng=rng()).forward(np.ones((1, 2, 4)), np.ones((1, 2, 3))),
+            "memory must have 4 values",
+        ),
+        (
+            lambda: nn.AdditiveAttention(4, 5, 3, rng=rng()).forward(np.ones((1, 2, 4)), np.ones((1, 2, 4))),
+            "keys must have 5 values",
+        ),
+        (
+            lambda: nn.DotAttention(4, 4, general=False, rng=rng()).forward(np.ones((1, 2, 3)), np.ones((1, 2, 3))),
+            "query must have 4 values",
+        ),
+        (lambda: nn.Embedding(np.eye(3)).forward([0.5]), "word ids must be whole numbers, found float64"),
+        (
+            lambda: nn.Pooling("mean", 4, rng=rng()).forward(np.ones((1, 2, 4)), np.ones((2, 1))),
+            r"a mask \(batch, time\), found",
+        ),
+    ],
+)
+def test_inputs_of_another_shape_are_told(ask, message):
+    with pytest.raises(ConfigError, match=message):
+        ask()
+    np.testing.assert_array_equal(nn.Embedding(np.eye(3)).forward([2, 0])[0], np.eye(3)[[2, 0]])

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 from embedkit.errors import ConfigError
 from embedkit.nn.layers.dense import Linear
 from embedkit.nn.layers.losses import softmax, softmax_backward
-from embedkit.nn.layers.parameters import Array, Gradients, Parameters, floats, uniform, xavier
+from embedkit.nn.layers.parameters import Array, Gradients, Parameters, floats, uniform, vectors_of, xavier
 
 # Additive attention has a hidden vector for each query and key. Those of so many values are computed at a time, and
 # backward computes them again where they do not all fit: 400 words by 400 in a batch of 32 would take 2.6 GB.
@@ -102,7 +102,9 @@ class AdditiveAttention:
 
         Returns y, float (batch, queries, key_size), the mean of the keys by weight, and the cache.
         """
-        query, keys = (floats(x, self.parameters["v"]) for x in (query, keys))
+        of_query, of_keys = self.parameters["weight_query"], self.parameters["weight_key"]
+        query = vectors_of(query, of_query.shape[1], of_query, "query")
+        keys = vectors_of(keys, of_keys.shape[1], of_keys, "keys")
         scores, inside = self._scored(query, keys)
         weights = masked_softmax(scores, keys_mask(mask))
         return weights @ keys, AdditiveCache(weights, query, keys, inside)
@@ -186,11 +188,13 @@ class DotAttention:
                 f"dot-product attention needs queries and keys of one width, not {query_size} and "
                 f"{key_size}: use the general form"
             )
+        self.widths = query_size, key_size
         self.parameters: Parameters = {"weight": xavier(rng, (query_size, key_size), dtype)} if general else {}
 
     def forward(self, query: Array, keys: Array, mask: Array | None = None) -> tuple[Array, DotCache]:
         """Shapes as in `AdditiveAttention.forward`."""
-        query, keys = (floats(x, self.parameters.get("weight")) for x in (query, keys))
+        like = self.parameters.get("weight")
+        query, keys = vectors_of(query, self.widths[0], like, "query"), vectors_of(keys, self.widths[1], like, "keys")
         turned = self._turned(query)
         weights = masked_softmax(turned @ keys.swapaxes(1, 2), keys_mask(mask))
         return weights @ keys, DotCache(weights, query, keys, turned)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from embedkit.errors import ConfigError
-from embedkit.nn.layers.parameters import Array, Gradients, Parameters, floats, uniform
+from embedkit.nn.layers.parameters import Array, Gradients, Parameters, floats, uniform, vectors_of
 
 
 class Linear:
@@ -36,7 +36,7 @@ class Linear:
     def forward(self, x: Array) -> tuple[Array, Array]:
         """x : float (..., n_in) → y : float (..., n_out)."""
         weight = self.parameters["weight"]
-        x = floats(x, weight)
+        x = vectors_of(x, weight.shape[1], weight)
         y = x.reshape(-1, weight.shape[1]) @ weight.T  # one product, whatever the shape of x
         if "bias" in self.parameters:
             y += self.parameters["bias"]
@@ -45,7 +45,7 @@ class Linear:
     def backward(self, dy: Array, cache: Array) -> tuple[Array, Gradients]:
         """dy : float (..., n_out) → dx : float (..., n_in)."""
         x, weight = cache, self.parameters["weight"]
-        flat = floats(dy, weight).reshape(-1, weight.shape[0])
+        flat = vectors_of(dy, len(weight), weight, "dy").reshape(-1, weight.shape[0])
         grads: Gradients = {"weight": flat.T @ x.reshape(-1, weight.shape[1])}
         if "bias" in self.parameters:
             grads["bias"] = flat.sum(axis=0)
@@ -128,7 +128,7 @@ class LayerNorm:
 
     def forward(self, x: Array) -> tuple[Array, LayerNormCache]:
         """x and y : float (..., width)."""
-        x = floats(x, self.parameters["weight"])
+        x = vectors_of(x, len(self.parameters["weight"]), self.parameters["weight"])
         centred = x - x.mean(axis=-1, keepdims=True)
         inverse = 1.0 / np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + x.dtype.type(self.eps))
         normal = centred * inverse

@@ -88,7 +88,9 @@ class Embedding:
 
     def forward(self, ids: Array) -> tuple[Array, Array]:
         """ids : int (...) → rows : float (..., d)."""
-        n_words = len(self.parameters["weight"])
+        n_words, ids = len(self.parameters["weight"]), np.asarray(ids)
+        if ids.dtype.kind not in "iu" and ids.size:
+            raise ConfigError(f"word ids must be whole numbers, found {ids.dtype}")
         if ids.size and (ids.min() < 0 or ids.max() >= n_words):
             raise ConfigError(f"word ids must lie in 0..{n_words - 1}, found {ids.min()}..{ids.max()}")
         return self.parameters["weight"][ids], ids

@@ -15,7 +15,7 @@ from embedkit.errors import ConfigError
 from embedkit.nn.layers.attention import AttentionCache, causal_mask, masked_softmax
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.losses import softmax_backward
-from embedkit.nn.layers.parameters import Array, Gradients, Parameters, floats, with_prefix, xavier
+from embedkit.nn.layers.parameters import Array, Gradients, Parameters, vectors_of, with_prefix, xavier
 
 
 @dataclass
@@ -166,7 +166,7 @@ class MultiheadAttention:
         """
         p = self.parameters
         weight, bias, n = p["in_proj_weight"], p["in_proj_bias"], self.width
-        x, memory = floats(x, weight), None if memory is None else floats(memory, weight)
+        x, memory = vectors_of(x, n, weight), None if memory is None else vectors_of(memory, n, weight, "memory")
         if memory is None:
             q, k, v = (self._split(part) for part in np.split(x @ weight.T + bias, 3, axis=-1))
             if before is not None:

@@ -172,6 +172,20 @@ def floats(x: Array, like: Array | None = None) -> Array:
     return x if x.dtype.kind == "f" else x.astype(np.float64)
 
 
+def vectors_of(x: Array, width: int, like: Array | None, name: str = "x") -> Array:
+    """`floats` of vectors: float (..., width).
+
+    Raises
+    ------
+    ConfigError
+        For vectors of another width; `name` is what they are called.
+    """
+    x = floats(x, like)
+    if x.ndim == 0 or x.shape[-1] != width:
+        raise ConfigError(f"{name} must have {width} values in its last axis, found shape {x.shape}")
+    return x
+
+
 def uniform(rng: np.random.Generator, shape: tuple[int, ...], bound: float, dtype: DTypeLike = np.float32) -> Array:
     """First values, uniform on [−bound, bound)."""
     return rng.uniform(-bound, bound, shape).astype(dtype)

@@ -82,6 +82,8 @@ class Pooling:
         ``cache.weights`` holds the words' weights of mean and attention, float (batch, time).
         """
         h, mask = floats(h), np.asarray(mask, bool)
+        if h.ndim != 3 or mask.shape != h.shape[:2]:
+            raise ConfigError(f"expected h (batch, time, width), a mask (batch, time), found {h.shape}, {mask.shape}")
         if self.kind == "attention":
             y, looked = self._attention.forward(h, mask)
             return y, PoolingCache(h.shape, weights=looked.weights, attention=looked)
