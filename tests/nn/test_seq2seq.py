@@ -158,6 +158,8 @@ def test_bleu_by_hand():
     # two references: the closest length counts
     assert bleu([list("abc")], [[list("abcd"), list("abcdefgh")]], max_n=1) == pytest.approx(math.exp(1 - 4 / 3))
     assert bleu([[]], [[list("ab")]]) == 0.0
+    assert bleu([list("abc"), list("ab")], [[list("abc")], [list("ab")]]) == 1.0  # no reference has four words
+    assert bleu([list("abc")], [[list("abc"), list("abcd")]]) == 0.0
 
 
 @given(

@@ -19,12 +19,14 @@ def bleu(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]], m
         One or several for each candidate; the length that counts is the closest to the candidate's, the shorter one
         of two equally close ones.
     max_n : int
+        The longest n-gram; where every reference is shorter, as captions of three words are, the longest of these.
 
     Returns
     -------
     float
         0 where some n-gram length never matches: no smoothing.
     """
+    max_n = max(1, min(max_n, max((len(text) for texts in references for text in texts), default=1)))
     matched, total = [0] * max_n, [0] * max_n
     length = reference_length = 0
     for candidate, texts in zip(candidates, references, strict=True):
