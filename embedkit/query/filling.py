@@ -8,11 +8,10 @@ import numpy as np
 
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.query.neighbours import answers_wanted, best
+from embedkit.text.tokens import GAP, around_gaps
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
-
-GAP = "___"
 
 
 def fill(model: KeyedVectors, text: str, topn: int | None = 10) -> list[tuple[str, float]]:
@@ -68,7 +67,7 @@ def context_of(model: KeyedVectors, text: str) -> list[str]:
 
 def _parts(text: str) -> list[str]:
     """What stands before and behind the gap."""
-    parts = text.split(GAP)
+    parts = around_gaps(text)
     if len(parts) != 2:
         raise ConfigError(f"expected one gap, written {GAP}, found {len(parts) - 1} in {text!r}")
     return parts

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypedDict
 
 from embedkit.text.symbols import characters
 from embedkit.text.tokenizers import get_tokenizer
+
+GAP = "___"  # a word to be guessed, as somebody writes it; more than three underscores in a row are one gap too
+_GAPS = re.compile("_{3,}")
 
 
 class TokenizerSettings(TypedDict, total=False):
@@ -55,6 +59,11 @@ def part_cutter(settings: TokenizerSettings) -> Callable[[str], list[str]]:
         return [*before, *tokens, *after] if tokens else []
 
     return cut_part
+
+
+def around_gaps(text: str) -> list[str]:
+    """What stands before, between and behind the gaps of a text."""
+    return _GAPS.split(text)
 
 
 def join_tokens(tokens: Sequence[str], settings: TokenizerSettings) -> str:

@@ -301,10 +301,10 @@ def test_gaps_of_a_stream(tmp_path, capsys, monkeypatch):
     rows = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
     config = {"model": "cbow", "loss": "ns", "window": 2}
     KeyedVectors(["the", "king", "rules"], rows, counts=[9, 8, 7], output_vectors=rows, config=config).save(path)
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"the ___ rules\n\nthe king\n")))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"the ___ rules\n\nthe king\nthe ______ rules\n")))
     assert main(["fill", str(path), "--json", "-n", "1"]) == 1
-    first, blank, refused = map(json.loads, capsys.readouterr().out.splitlines())
-    assert first["text"] == "the ___ rules"
+    first, blank, refused, longer = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["text"] == "the ___ rules" and {**longer, "text": "the ___ rules"} == first
     assert blank == {"text": "", "word": None, "probability": None}
     assert {*refused} == {"text", "error"} and refused["text"] == "the king"
     assert "expected one gap" in refused["error"]

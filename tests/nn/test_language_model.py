@@ -25,6 +25,7 @@ from embedkit.nn.models.language_training import (
     train_language_model,
     words_seen_once,
 )
+from embedkit.nn.models.masking import cut_with_gap
 from embedkit.nn.words.token_table import END_ID, MASK_ID, SPECIALS, UNKNOWN_ID, TokenTable
 from embedkit.text.tokens import join_tokens, part_cutter, token_cutter
 from tests.nn.gradients import check_gradients
@@ -285,6 +286,13 @@ def test_what_never_stands_in_a_text_has_no_share_of_what_is_measured(kind):
         ]
         end = model.next_probabilities(list("abc"))[END_ID]
         assert np.log([*p, end]).sum() == pytest.approx(before[0, 0], rel=1e-5)
+
+
+def test_a_gap_is_a_run_of_three_underscores_or_more():
+    for gap in ("___", "____", "_" * 9):
+        assert cut_with_gap(f" a {gap} b", {}) == ["a", "___", "b"]
+        assert cut_with_gap(f"a {gap}b ", {"tokenizer": "chars"}) == ["a", " ", "___", "b"]
+    assert cut_with_gap("___ a ___", {}) == ["___", "a", "___"] and cut_with_gap(" a __ ", {}) == ["a", "__"]
 
 
 def test_token_table():

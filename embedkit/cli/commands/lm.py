@@ -190,7 +190,9 @@ def beside_gaps(tokens: list[str]) -> list[str]:
 
 def tell_gap(text: str, quiet: bool) -> None:
     """Say that a gap is none for a model that guesses what comes next."""
-    if "___" in text.split():
+    from embedkit.text.tokens import around_gaps
+
+    if len(around_gaps(text)) > 1:
         note("note: ___ is a gap for models of kind masked; this one guesses the word behind the text", quiet)
 
 

@@ -6,17 +6,16 @@ import numpy as np
 
 from embedkit.nn.layers.parameters import Array
 from embedkit.nn.words.token_table import END_ID, MASK, MASK_ID, SPECIALS
-from embedkit.text.tokens import TokenizerSettings, part_cutter
+from embedkit.text.tokens import GAP, TokenizerSettings, around_gaps, part_cutter
 
-GAPS = ("___", MASK)  # how somebody writes what is to be guessed
+GAPS = (GAP, MASK)  # how somebody writes what is to be guessed
 MASKED_SHARE, HIDDEN_SHARE, CHANGED_SHARE = 0.15, 0.8, 0.1
 
 
 def cut_with_gap(text: str, settings: TokenizerSettings) -> list[str]:
-    """The tokens of a text with ``___`` kept whole, whatever the tokenizer does to it."""
-    before, gap, after = text.partition(GAPS[0])
-    cut = part_cutter(settings)
-    return [*cut(before.lstrip()), gap, *cut(after.rstrip())] if gap else cut(text.strip())
+    """The tokens of a text with each ``___`` kept whole, whatever the tokenizer does to it."""
+    cut, parts = part_cutter(settings), around_gaps(text.strip())
+    return [token for i, part in enumerate(parts) for token in ([GAP] if i else []) + cut(part)]
 
 
 def hide_some_words(ids: Array, mask: Array, n_tokens: int, rng: np.random.Generator) -> tuple[Array, Array]:
