@@ -13,6 +13,8 @@ from embedkit.progress import Progress, ProgressCallback
 from embedkit.query.keyed_vectors import KeyedVectors
 from embedkit.query.neighbours import unit
 
+MIN_COUNT = 50
+
 
 @dataclass(frozen=True)
 class Drift:
@@ -30,6 +32,10 @@ class Drift:
         Distances between two models of the same period, sorted: what is noise.
     counts : int64 (n_periods, n_words) or None
         Where all models have counts.
+    min_count : int
+        Words rarer than this in any period are left out.
+    aligned : bool
+        Whether the models were rotated.
     """
 
     words: list[str]
@@ -37,6 +43,8 @@ class Drift:
     total: np.ndarray
     baseline: np.ndarray | None
     counts: np.ndarray | None
+    min_count: int
+    aligned: bool
 
     def changed(self) -> np.ndarray:
         """Positions of the words, the one that changed most first: int64 (n_words,)."""
@@ -54,7 +62,7 @@ def drift(
     periods: Sequence[KeyedVectors],
     *,
     baseline: tuple[KeyedVectors, KeyedVectors] | None = None,
-    min_count: int = 0,
+    min_count: int | None = None,
     restrict_vocab: int | None = None,
     align: bool | None = None,
     progress: ProgressCallback | None = None,
@@ -70,8 +78,9 @@ def drift(
         Two or more, in order of time, of one size.
     baseline : (KeyedVectors, KeyedVectors), optional
         Two models of the same period, best of two random halves of its text: their distances are noise alone.
-    min_count : int, default 0
-        Leave out words that are rarer than this in any period: their vectors are noise.
+    min_count : int, optional
+        Leave out words that are rarer than this in any period: their vectors are noise. By default `MIN_COUNT` where
+        all models have counts, else 0.
     restrict_vocab : int, optional
         Only the first so many words of each model take part.
     align : bool, optional
@@ -96,6 +105,9 @@ def drift(
         raise ConfigError("drift takes the models of two periods or more")
     if align is None:
         align = not has_compass([*periods, *(baseline or ())])
+    if min_count is None:
+        all_counted = all(model.counts is not None for model in (*periods, *(baseline or ())))
+        min_count = MIN_COUNT if all_counted else 0
     words, rows = _shared(list(periods), min_count, restrict_vocab, align)
     spaces = [unit(model.vectors[part]).astype(np.float64) for model, part in zip(periods, rows, strict=True)]
     steps = np.empty((len(spaces) - 1, len(words)))
@@ -114,7 +126,7 @@ def drift(
     counts = None
     if all(of_period is not None for of_period in known):
         counts = np.stack([np.asarray(c)[part] for c, part in zip(known, rows, strict=True)])
-    return Drift(words, steps, _distances(spaces[0], spaces[-1]), noise, counts)
+    return Drift(words, steps, _distances(spaces[0], spaces[-1]), noise, counts, min_count, align)
 
 
 def has_compass(models: Sequence[KeyedVectors]) -> bool:

@@ -60,6 +60,9 @@ def test_floors():
     found = drift([period(1, counts=counts), period(2, counts=counts + 5, drop=["w7"])], min_count=50)
     assert "w3" not in found.words and "w7" not in found.words and len(found.words) == len(WORDS) - 2
     assert found.counts.shape == (2, len(found.words)) and found.counts[1, 0] == 105
+    again = drift([period(1, counts=counts), period(2, counts=counts + 5, drop=["w7"])])  # as the command does
+    assert (again.words, again.min_count, again.aligned) == (found.words, 50, True)
+    assert drift([period(1), period(2, counts=counts)]).min_count == 0
     assert len(drift([period(1), period(2)], restrict_vocab=20).words) == 20
     with pytest.raises(ConfigError, match="min_count"):
         drift([period(1), period(2, counts=counts)], min_count=5)

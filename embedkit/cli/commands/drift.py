@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isnan
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from embedkit.analysis.drift import MIN_COUNT
 from embedkit.cli.shared.files import INPUT, OUTPUT
 from embedkit.cli.shared.options import json_option, quiet_option, refuse, topn_option
 from embedkit.cli.shared.output import Results, note, warn
@@ -14,7 +17,9 @@ from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import load, reading_options
 from embedkit.errors import ConfigError, UnknownWordError, counted
 
-FLOOR = 50
+if TYPE_CHECKING:
+    from embedkit.analysis.drift import Drift
+    from embedkit.query.keyed_vectors import KeyedVectors
 
 
 @click.command(epilog="Example: embedkit drift before.safetensors after.safetensors --topn 5")
@@ -30,7 +35,7 @@ FLOOR = 50
 @click.option(
     "--min-count",
     type=click.IntRange(0),
-    help=f"Leave out words that are rarer than this in any period.  [default: {FLOOR} where the models have counts]",
+    help=f"Leave out words that are rarer than this in any period.  [default: {MIN_COUNT} where models have counts]",
 )
 @click.option(
     "--restrict-vocab", type=click.IntRange(1), metavar="N", help="Only the first N words of each model take part."
@@ -69,7 +74,6 @@ def drift(
     In Korean: embedkit drift 1990.safetensors 2000.safetensors --word 손전화
     """
     from embedkit.analysis.drift import drift as compare
-    from embedkit.analysis.drift import has_compass
 
     if output and not words:
         raise ConfigError("-o draws the words of --word: name some")
@@ -81,11 +85,6 @@ def drift(
         check_target(output)
     loaded = [load(model) for model in models]
     halves = None if baseline is None else (load(baseline[0]), load(baseline[1]))
-    if min_count is None:
-        all_counted = all(model.counts is not None for model in (*loaded, *(halves or ())))
-        min_count = FLOOR if all_counted else 0
-        if not all_counted:
-            note("note: not all models carry counts: rare words, whose vectors are noise, take part", quiet)
     with progress_bar(quiet) as progress:
         found = compare(
             loaded,
@@ -95,49 +94,62 @@ def drift(
             align=align,
             progress=progress,
         )
-    if align is None and has_compass([*loaded, *(halves or ())]):
+    if min_count is None and not found.min_count:
+        note("note: not all models carry counts: rare words, whose vectors are noise, take part", quiet)
+    if align is None and not found.aligned:
         note("note: the models have one compass: they are compared as they are", quiet)
-    note(f"{counted(len(found.words), 'word')} in all periods, of count {min_count} or more", quiet)
+    note(f"{counted(len(found.words), 'word')} in all periods, of count {found.min_count} or more", quiet)
     if baseline is None:
         note("note: without --baseline nobody knows how much of this is noise", quiet)
-    names = [Path(model).stem for model in models]
     if not words:
         with Results(["word", "distance", "noise"], as_json, header=True) as results:
             shares = found.noise(found.total)
             for place in found.changed()[:topn].tolist():
                 results.row(found.words[place], float(found.total[place]), _share(shares[place]))
         return 0
-    status, chosen = 0, []
+    names = [Path(model).stem for model in models]
+    followed = _follow(found, loaded, names, words, as_json)
+    if output and followed:
+        _draw(found, followed, names, output, quiet)
+        note(f"{output}: {len(followed)} of {counted(len(words), 'word')} over {len(names)} periods", quiet)
+    return 0 if len(followed) == len(words) else 1
+
+
+def _follow(
+    found: Drift, models: Sequence[KeyedVectors], names: Sequence[str], words: Sequence[str], as_json: bool
+) -> list[int]:
+    """Print how far words went from period to period; the places of those that are in all of them."""
+    followed = []
     with Results(["word", "from", "to", "distance", "noise", "neighbours"], as_json, header=True) as results:
         for word in map(loaded[0].as_spelt, words):
             if word not in found.words:
-                why = f"{word} is not in all periods, or rarer than {min_count}"
-                if word not in loaded[0]:
-                    why = str(UnknownWordError(word, loaded[0].close_spellings(word)))
+                why = f"{word} is not in all periods, or rarer than {found.min_count}"
+                if word not in models[0]:
+                    why = str(UnknownWordError(word, models[0].close_spellings(word)))
                 warn(why)
                 results.refused(word, why)
-                status = 1
                 continue
             place = found.words.index(word)
-            chosen.append(place)
+            followed.append(place)
             for i, distance in enumerate(found.steps[:, place].tolist()):
-                near = [neighbour for neighbour, _ in loaded[i + 1].most_similar(word, topn=5)]
+                near = [neighbour for neighbour, _ in models[i + 1].most_similar(word, topn=5)]
                 noise = _share(found.noise(found.steps[i, [place]])[0])
                 shown = near if as_json else " ".join(near)
                 results.row(word, names[i], names[i + 1], distance, noise, shown)
-    if output and chosen:
-        from embedkit.plotting.drift import draw_drift
+    return followed
 
-        draw_drift(
-            [found.words[place] for place in chosen],
-            found.steps[:, chosen],
-            names,
-            output,
-            noise=found.baseline,
-            say=lambda message: note(f"note: {message}", quiet),
-        )
-        note(f"{output}: {len(chosen)} of {counted(len(words), 'word')} over {len(names)} periods", quiet)
-    return status
+
+def _draw(found: Drift, places: list[int], names: Sequence[str], output: str, quiet: bool) -> None:
+    from embedkit.plotting.drift import draw_drift
+
+    draw_drift(
+        [found.words[place] for place in places],
+        found.steps[:, places],
+        names,
+        output,
+        noise=found.baseline,
+        say=lambda message: note(f"note: {message}", quiet),
+    )
 
 
 def _share(value: float) -> float | None:
