@@ -204,6 +204,17 @@ def weigh(
     return SparseMatrix(counts.offsets, counts.columns, values.astype(np.float32), counts.n_columns)
 
 
+def check_matrix_name(path: str | os.PathLike[str]) -> None:
+    """Refuse a name whose suffix is of no format of `save_matrix`, before the work.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if not os.fspath(path).lower().endswith((".npz", ".mtx")):
+        raise ConfigError(f"cannot tell the format of {os.fspath(path)}: use .mtx (Matrix Market) or .npz (SciPy)")
+
+
 def save_matrix(matrix: SparseMatrix, path: str | os.PathLike[str], words: Sequence[str]) -> None:
     """Write ``.mtx`` (Matrix Market) or ``.npz`` (that of SciPy's ``load_npz``, with an array ``words`` besides).
 
@@ -212,8 +223,8 @@ def save_matrix(matrix: SparseMatrix, path: str | os.PathLike[str], words: Seque
     ConfigError
         For another suffix.
     """
-    name = os.fspath(path).lower()
-    if name.endswith(".npz"):
+    check_matrix_name(path)
+    if os.fspath(path).lower().endswith(".npz"):
         with atomic_open(path) as stream:
             np.savez_compressed(
                 stream,
@@ -224,10 +235,8 @@ def save_matrix(matrix: SparseMatrix, path: str | os.PathLike[str], words: Seque
                 shape=np.array(matrix.shape),
                 words=np.array(list(words), dtype=str),
             )
-    elif name.endswith(".mtx"):
-        _save_matrix_market(matrix, path)
     else:
-        raise ConfigError(f"cannot tell the format of {os.fspath(path)}: use .mtx (Matrix Market) or .npz (SciPy)")
+        _save_matrix_market(matrix, path)
 
 
 def _save_matrix_market(matrix: SparseMatrix, path: str | os.PathLike[str]) -> None:

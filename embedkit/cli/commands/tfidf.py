@@ -13,7 +13,7 @@ from embedkit.cli.shared.output import note, note_empty, print_json
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.text_fields import unit_option
 from embedkit.cli.shared.words import word_list
-from embedkit.errors import ConfigError, counted
+from embedkit.errors import counted
 from embedkit.text.reading import short_name
 
 _TERMS = ("ngrams", "stop_words", "min_df", "max_df")
@@ -129,12 +129,11 @@ def tfidf(
     \b
     In Korean: embedkit tfidf corpora/ko.txt --tokenizer korean --ngrams 1 2 --max-df 0.5 -o ko.npz
     """
-    from embedkit.counting.tfidf import save_matrix
+    from embedkit.counting.tfidf import check_matrix_name, save_matrix
     from embedkit.counting.tfidf_model import TfidfModel, TfidfSettings
     from embedkit.vocabulary import Vocabulary
 
-    if not output.lower().endswith((".npz", ".mtx")):
-        raise ConfigError(f"cannot tell the format of {output}: use .mtx (Matrix Market) or .npz (SciPy)")
+    check_matrix_name(output)
     refuse_with_cluster(cluster, apply=apply, save_model=save_model, **{n: n in given(_TERMS) for n in _TERMS})
     if apply:
         refuse((*_TERMS, *_FITTED), "with `apply`: the model says how it was made")
