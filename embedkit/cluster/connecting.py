@@ -16,6 +16,7 @@ from embedkit.cluster.engine import Engine
 from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.interrupts import held_back
 
+_EXPECTED = "cluster is a scheduler's address such as tcp://host:8786, or local:4"
 COPIED = ("embedkit.kernels.tokens",)  # imported before processes of this machine are copied: Numba above all
 # Processes of this machine watch themselves less often than Dask's do by default: one tenth of the time of two workers
 # on two processors went to their looking after clocks and stacks, while the other one waited.
@@ -37,7 +38,7 @@ def connected(address: str) -> Iterator[DaskEngine]:
     if kind == "local" and (not number.isdigit() or not 1 <= int(number) <= 1024):
         raise ConfigError(f"cluster local:N takes a number of processes from 1 to 1024, got {address!r}")
     if kind != "local" and "://" not in address and ":" not in address:
-        raise ConfigError(f"cluster is a scheduler's address such as tcp://host:8786, or local:4, got {address!r}")
+        raise ConfigError(f"{_EXPECTED}, got {address!r}")
     try:
         import dask
         from distributed import Client
@@ -50,8 +51,7 @@ def connected(address: str) -> Iterator[DaskEngine]:
             get_backend(scheme)
         except ValueError as error:
             raise ConfigError(
-                f"cluster is a scheduler's address such as tcp://host:8786, or local:4, got {address!r}: Dask knows no "
-                f"{scheme}://, but {', '.join(sorted(backends))}"
+                f"{_EXPECTED}, got {address!r}: Dask knows no {scheme}://, but {', '.join(sorted(backends))}"
             ) from error
         except Exception as error:  # of another package, which brings the scheme
             raise EmbedkitError(

@@ -14,6 +14,7 @@ from embedkit.text.reading import Listed, Sources, list_sources, short_name
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import count_all_words
 from embedkit.vocabulary.merging import add_counts, merge_vocabularies
+from embedkit.vocabulary.options import VocabularyOptions
 
 SMALLEST_RANGE = 1 << 20
 _LARGE_RANGE, _LARGEST_RANGE = 16 << 20, 64 << 20  # unless there would be too many of them; at all
@@ -80,6 +81,7 @@ def count_words(
     CorpusError
         When a text cannot be read or no word is left.
     """
+    VocabularyOptions(min_count=min_count, max_vocab=max_vocab)  # which checks them
     ranges = cut(sources, engine.n_workers)
     layer = [engine.submit(words_of_range, span, reading) for span in ranges]
     while len(layer) > 1:

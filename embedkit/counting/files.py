@@ -51,8 +51,7 @@ def load(
             return load(here, vocabulary, workers=workers, progress=progress)
     if native.is_native(path):
         return native.read(path, vocabulary)
-    if os.path.getsize(path) == 0:
-        raise FormatError(f"{os.fspath(path)}: expected counts, found an empty file")
+    glove_format.refuse_empty(path)
     if vocabulary is None:
         raise ConfigError(
             f"{os.fspath(path)}: not counts in embedkit's own format, and GloVe's carry no "
@@ -199,8 +198,8 @@ def _merge(
                     "only counts of the same window add up"
                 )
             window = window or counts.window
-        elif os.path.getsize(path) == 0:
-            raise FormatError(f"{os.fspath(path)}: expected counts, found an empty file")
+        else:
+            glove_format.refuse_empty(path)
     if vocabulary is None:
         raise ConfigError("none of the files carries its vocabulary (GloVe's format does not); give `vocabulary`")
     n_words, most_frequent = len(vocabulary), int(vocabulary.counts.max(initial=0))

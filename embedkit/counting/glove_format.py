@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from embedkit.counting.cooccurrences import Cooccurrences
-from embedkit.counting.rows import BlockWorkers, RowBlock, cut_rows
+from embedkit.counting.rows import BlockWorkers, RowBlock, check_values, cut_rows
 from embedkit.errors import FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.progress import Progress, ProgressCallback
@@ -55,8 +55,7 @@ def read_records(
                 f"{name}: cut off: expected records of 16 bytes, found {size:,} bytes, "
                 f"{size % RECORD.itemsize} more than {size // RECORD.itemsize:,} records"
             )
-        if size == 0:
-            raise FormatError(f"{name}: expected counts, found an empty file")
+        refuse_empty(path)
         with open(path, "rb") as stream:
             done = 0
             while len(records := np.fromfile(stream, RECORD, _AT_ONCE)):
@@ -69,6 +68,17 @@ def read_records(
         raise FormatError(f"{name}: cannot be read: {error.strerror or error}") from error
 
 
+def refuse_empty(path: str | os.PathLike[str]) -> None:
+    """Refuse a file without a byte, which is of no format.
+
+    Raises
+    ------
+    FormatError
+    """
+    if os.path.getsize(path) == 0:
+        raise FormatError(f"{os.fspath(path)}: expected counts, found an empty file")
+
+
 def _check(name: str, records: np.ndarray, done: int, n_words: int) -> None:
     for field in ("row", "column"):
         ids = records[field]
@@ -79,11 +89,7 @@ def _check(name: str, records: np.ndarray, done: int, n_words: int) -> None:
                 f"{name}: record {done + at + 1:,} names word {ids[at]}, the vocabulary has {n_words:,} "
                 "words; is this the vocabulary that was counted with?"
             )
-    values = records["value"]
-    good = np.isfinite(values) & (values > 0)
-    if not good.all():
-        at = int(np.argmin(good))
-        raise FormatError(f"{name}: record {done + at + 1:,} counts {values[at]}; counts are finite and above 0")
+    check_values(name, "record", records["value"], done + 1)
 
 
 def read(

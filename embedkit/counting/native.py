@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from embedkit.counting.cooccurrences import Cooccurrences, Window
-from embedkit.counting.rows import RowBlock
+from embedkit.counting.rows import RowBlock, check_values
 from embedkit.counting.sparse import SparseMatrix
 from embedkit.errors import ConfigError, FormatError
 from embedkit.files.atomic import atomic_open
@@ -167,9 +167,7 @@ def _check_cells(name: str, arrays: dict[str, np.ndarray], n_words: int) -> None
                 f"{name}: damaged: cell {low + int(np.argmax((columns < 0) | (columns >= n_words))):,} "
                 f"names a column outside 0–{n_words - 1}"
             )
-        if not (values > 0).all() or not np.isfinite(values).all():
-            bad = int(np.argmin((values > 0) & np.isfinite(values)))
-            raise FormatError(f"{name}: cell {low + bad:,} counts {values[bad]}; counts are finite and above 0")
+        check_values(name, "cell", values, low)
 
 
 def _window(name: str, text: Any) -> Window | None:

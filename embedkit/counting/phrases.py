@@ -151,7 +151,7 @@ class Scoring:
         ConfigError
         """
         if passes < 1 or min_count < 1:
-            raise ConfigError(f"passes and min_count must be 1 or more, not {passes} and {min_count}")
+            raise ConfigError(f"`passes` and `min_count` must be 1 or more, not {passes} and {min_count}")
         if threshold is None:
             threshold = DEFAULT_NPMI_THRESHOLD if npmi else DEFAULT_THRESHOLD
         if npmi and not -1 <= threshold <= 1:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from embedkit.errors import FormatError
 from embedkit.threads import ordered_map
 
 BLOCK_RECORDS = 1 << 20  # the most records that a block of several rows can come to
@@ -105,3 +106,16 @@ class BlockWorkers:
                 self._spare.put(held)
 
         return ordered_map(work, blocks, self.workers, "count")
+
+
+def check_values(name: str, what: str, values: np.ndarray, start: int) -> None:
+    """Refuse what is no count, in a file called `name`, where the first of these is `what` number `start`.
+
+    Raises
+    ------
+    FormatError
+    """
+    good = np.isfinite(values) & (values > 0)
+    if not good.all():
+        at = int(np.argmin(good))
+        raise FormatError(f"{name}: {what} {start + at:,} counts {values[at]}; counts are finite and above 0")

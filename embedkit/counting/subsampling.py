@@ -47,5 +47,10 @@ def subsample(corpus: Corpus, sample: float, seed: int = 1) -> Corpus:
         kept.append(ids[~empty])
     ids = np.concatenate(kept) if kept else np.empty(0, np.int32)
     if not (ids != SENTENCE_END).any():
-        raise EmptyCorpusError(f"nothing is left of the corpus with `sample` {sample:g}; raise it, or 0 keeps all")
+        raise nothing_kept(sample)
     return Corpus(ids, corpus.vocabulary, options=corpus.options)
+
+
+def nothing_kept(sample: float) -> EmptyCorpusError:
+    """The error of subsampling that leaves nothing."""
+    return EmptyCorpusError(f"nothing is left of the corpus with `sample` {sample:g}; raise it, or 0 keeps all")

@@ -25,6 +25,7 @@ from embedkit.progress import Progress, ProgressCallback
 from embedkit.text.reading import Sources, kept, read_lines, short_name
 from embedkit.text.tokenizers import get_tokenizer
 from embedkit.vocabulary import Vocabulary
+from embedkit.vocabulary.options import VocabularyOptions
 from embedkit.vocabulary.words import find_normalised, in_each_form
 
 IDFS = ("smooth", "plain")
@@ -99,6 +100,7 @@ def bag_of_words(
     CorpusError
         When the text cannot be read or holds no word of the vocabulary.
     """
+    VocabularyOptions(min_count=min_count, max_vocab=max_vocab)  # which checks them
     sources = kept(sources)
     words, raw = read_documents(
         sources,

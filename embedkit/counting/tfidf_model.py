@@ -26,6 +26,7 @@ from embedkit.text.reading import Sources, short_name
 from embedkit.text.reading import kept as kept_sources
 from embedkit.text.tokenizers import carrying
 from embedkit.vocabulary import Vocabulary
+from embedkit.vocabulary.options import VocabularyOptions
 from embedkit.vocabulary.words import Words
 
 _LAYOUT = {
@@ -124,6 +125,7 @@ class TfidfModel:
         CorpusError
             When the text cannot be read or no term is left.
         """
+        VocabularyOptions(min_count=min_count, max_vocab=max_vocab)  # which checks them
         settings, sources = settings or TfidfSettings(), kept_sources(sources)
         terms, raw = _read(sources, settings, json_field, encoding_errors, progress)
         fixed = vocabulary is not None

@@ -31,6 +31,7 @@ from embedkit.formats.table import (
     suffix_of,
 )
 from embedkit.options import in_python
+from embedkit.rows.norms import not_written
 
 if TYPE_CHECKING:
     from embedkit.progress import ProgressCallback
@@ -319,13 +320,8 @@ def _check_finite(table: EmbeddingTable) -> None:
         return
     finite = np.isfinite(table.lengths())
     if not finite.all():
-        from embedkit.formats.blocks import show
-
         row = int(np.argmin(finite))
-        raise EmbedkitError(
-            f"not written: the vector of {show(table.packed_words.encoded(row))} (row {row}) holds NaN, an infinity or "
-            "values too large for float32"
-        )
+        raise not_written(table.words[row], row)
 
 
 def _parameters(function: Callable[..., Any]) -> list[str]:

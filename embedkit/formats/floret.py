@@ -14,11 +14,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from embedkit.errors import ConfigError, FormatError
+from embedkit.errors import FormatError
 from embedkit.files.mapped import MappedFile
 from embedkit.formats.blocks import Blocks
-from embedkit.formats.floret_hash import Table
-from embedkit.formats.npy import read_words
+from embedkit.formats.floret_hash import Table, words_to_compose
 from embedkit.formats.text_rows import read_rows
 
 HEADER = re.compile(rb"(\d{1,12}) (\d{1,9}) (\d{1,4}) (\d{1,4}) (\d{1,2}) (\d{1,10}) (\S+) (\S+)[ \t]*\r?\n")
@@ -76,9 +75,7 @@ def blocks(path: str | os.PathLike[str], name: str | None = None, words: str | N
             f"{file.name}: cut off: the header promises {table.bucket:,} rows of {table.vector_size:,} "
             f"values, but only {file.size - header.end():,} bytes follow"
         )
-    if words is None:
-        raise ConfigError(f"{file.name} holds n-grams without words: give `words`, a file with a word a line")
-    listed = [word for word in read_words(words) if word]
+    listed = words_to_compose(file.name, words)
     return Blocks(file.name, table.vector_size, len(listed), _compose(file, header.end(), table, listed))
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+
+from embedkit.errors import ConfigError
+from embedkit.text.lines import read_words
 
 MASK = (1 << 64) - 1
 C1, C2 = 0x87C37B91114253D5, 0x4CF5AD432745937F
@@ -68,3 +72,16 @@ def _finish(h: int) -> int:
     h = (h ^ h >> 33) * 0xFF51AFD7ED558CCD & MASK
     h = (h ^ h >> 33) * 0xC4CEB9FE1A85EC53 & MASK
     return h ^ h >> 33
+
+
+def words_to_compose(name: str, words: str | os.PathLike[str] | None) -> list[str]:
+    """The words that are to be composed of the n-grams in a file called `name`, which holds none.
+
+    Raises
+    ------
+    ConfigError
+        Where no file of words was given.
+    """
+    if words is None:
+        raise ConfigError(f"{name} holds n-grams without words: give `words`, a file with a word a line")
+    return [word for word in read_words(words) if word]

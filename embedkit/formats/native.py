@@ -48,12 +48,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from embedkit.errors import ConfigError, EmbedkitError, FormatError
+from embedkit.errors import ConfigError, FormatError
 from embedkit.files.atomic import atomic_open
 from embedkit.files.safetensors import VECTORS, SafetensorsFile, metadata_of
 from embedkit.files.safetensors_writer import SafetensorsWriter
 from embedkit.options import for_json
-from embedkit.rows.norms import row_norms
+from embedkit.rows.norms import not_written, row_norms
 from embedkit.rows.protocol import Rows, as_array
 from embedkit.rows.quantization import CENTROIDS, QuantizedRows
 from embedkit.rows.sparse import SparseRows, without_zeros
@@ -196,10 +196,7 @@ class NativeWriter:
         norms = row_norms(rows)
         if not np.isfinite(norms).all():
             bad = int(np.argmin(np.isfinite(norms)))
-            raise EmbedkitError(
-                f"not written: the vector of {words[bad].decode('utf-8', 'replace')!r} (row "
-                f"{len(self._words) + bad}) holds NaN, an infinity or values too large for float32"
-            )
+            raise not_written(words[bad].decode("utf-8", "replace"), len(self._words) + bad)
         if self.quantized is None:
             self._file.append(rows, "<f4")
         self._words.extend(words)

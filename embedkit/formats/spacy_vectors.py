@@ -23,8 +23,8 @@ import numpy as np
 
 from embedkit.errors import ConfigError, FormatError, counted, warn_caller
 from embedkit.files.safetensors import json_object
-from embedkit.formats.floret_hash import Table
-from embedkit.formats.npy import read_matrix, read_words
+from embedkit.formats.floret_hash import Table, words_to_compose
+from embedkit.formats.npy import read_matrix
 from embedkit.rows.norms import row_norms
 from embedkit.rows.table import EmbeddingTable
 from embedkit.vocabulary.words import Words
@@ -99,10 +99,8 @@ def _floret(name: str, matrix: np.ndarray, settings: dict[str, Any], words: str 
         raise FormatError(f"{name}: damaged: vectors.cfg lacks the settings of floret ({error})") from error
     if not len(matrix) or not 1 <= hash_count <= 4 or not 0 <= min_n <= max_n < 1000:
         raise FormatError(f"{name}: damaged: vectors.cfg has settings that floret has not: {str(settings)[:100]}")
-    if words is None:
-        raise ConfigError(f"{name} holds n-grams without words: give `words`, a file with a word a line")
+    listed = Words.from_strings(words_to_compose(name, words))
     table = Table(len(matrix), matrix.shape[1], min_n, max_n, hash_count, seed, begin, end)
-    listed = Words.from_strings([word for word in read_words(words) if word])
     vectors = np.zeros((len(listed), matrix.shape[1]), np.float32)
     for i, word in enumerate(listed):
         vectors[i] = matrix[table.rows_of(word)].mean(axis=0)

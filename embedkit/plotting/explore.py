@@ -125,17 +125,14 @@ def signed_words(text: str) -> tuple[list[str], list[str]]:
     plus: list[str] = []
     minus: list[str] = []
     sign = plus
-    waiting = True
-    for part in text.replace("\u2212", "-").split():
-        if part in "+-" and not waiting:
-            sign, waiting = (plus if part == "+" else minus), True
-        elif part in "+-" or not waiting:
-            raise ConfigError(f"expected words joined by + and -, found {text!r}")
+    parts = text.replace("\u2212", "-").split()
+    if len(parts) % 2 == 0 or any((part in "+-") != bool(i % 2) for i, part in enumerate(parts)):
+        raise ConfigError(f"expected words joined by + and -, found {text!r}")
+    for i, part in enumerate(parts):
+        if i % 2:
+            sign = plus if part == "+" else minus
         else:
             sign.append(part)
-            waiting = False
-    if waiting:
-        raise ConfigError(f"expected words joined by + and -, found {text!r}")
     return plus, minus
 
 

@@ -61,3 +61,10 @@ def unit(vector: ArrayLike | Rows) -> np.ndarray:
 def safe_norms(norms: np.ndarray) -> np.ndarray:
     """Norms to divide by: 1 in place of 0."""
     return np.where(norms > 0, norms, np.float32(1)) if not norms.all() else norms
+
+
+def not_written(word: str, row: int) -> EmbedkitError:
+    """The error of a vector that no reader would take."""
+    return EmbedkitError(
+        f"not written: the vector of {word[:60]!r} (row {row}) holds NaN, an infinity or values too large for float32"
+    )

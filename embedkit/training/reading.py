@@ -13,7 +13,7 @@ import numpy as np
 
 from embedkit.cluster.corpus import SpreadCorpus
 from embedkit.cluster.engine import Engine
-from embedkit.errors import ConfigError, EmbedkitError
+from embedkit.errors import ConfigError
 from embedkit.progress import ProgressCallback
 from embedkit.training.counts import ClusterCounts
 from embedkit.training.inputs import Inputs, is_named
@@ -45,7 +45,7 @@ def read_corpus(inputs: Inputs, progress: ProgressCallback | None = None) -> Cor
     corpus, config = inputs.corpus, inputs.config
     if isinstance(corpus, Corpus):
         return corpus
-    if corpus is None:
+    if corpus is None or (is_named(corpus) and not _sources(corpus)):
         raise ConfigError("no corpus was given; name a text file, a folder, or - for standard input")
     limits: dict[str, Any] = {"min_count": config.min_count, "max_vocab": config.max_vocab}
     if inputs.continue_from is not None:
@@ -54,14 +54,11 @@ def read_corpus(inputs: Inputs, progress: ProgressCallback | None = None) -> Cor
         return Corpus.from_sentences(
             corpus, **limits, vocabulary=inputs.vocabulary, keep_empty=config.keeps_empty_lines
         )
-    sources = _sources(corpus)
-    if not sources:
-        raise EmbedkitError("no corpus was given; name a text file, a folder, or - for standard input")
     extra: dict[str, Any] = {"keep_empty": config.keeps_empty_lines}
     if inputs.mmap_above is not None:
         extra["mmap_above"] = inputs.mmap_above
     options = {**config.corpus_options(), **limits, **extra}
-    return Corpus.from_text(sources, vocabulary=inputs.vocabulary, progress=progress, **options)
+    return Corpus.from_text(_sources(corpus), vocabulary=inputs.vocabulary, progress=progress, **options)
 
 
 def counts_on_cluster(inputs: Inputs) -> ClusterCounts:

@@ -167,7 +167,8 @@ import dataclasses
 from itertools import islice
 from typing import Any
 
-from embedkit.errors import ConfigError, EmptyCorpusError, counted, warn_caller
+from embedkit.counting.subsampling import nothing_kept
+from embedkit.errors import ConfigError, counted, warn_caller
 from embedkit.options import used
 from embedkit.rows.subwords import LETTER_LENGTHS, SYLLABLE_LENGTHS, default_lengths
 from embedkit.training.options import GloVeConfig, TrainingConfig
@@ -351,9 +352,7 @@ def check_sample(config: TrainingConfig, vocabulary: Vocabulary) -> None:
     """
     left = float(vocabulary.counts.astype(float) @ vocabulary.keep_probabilities(config.sample))
     if config.sample > 0 and left * config.epochs < 1 and vocabulary.counts.any():
-        raise EmptyCorpusError(
-            f"nothing is left of the corpus with `sample` {config.sample:g}; raise it, or 0 keeps all"
-        )
+        raise nothing_kept(config.sample)
     if config.sample > 0 and left * config.epochs < len(vocabulary):
         warn_caller(
             f"with `sample` {config.sample:g} about {left * config.epochs:,.0f} words are left to train on in all "

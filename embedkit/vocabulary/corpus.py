@@ -15,6 +15,7 @@ from embedkit.text.reading import Sources, kept, short_name
 from embedkit.text.tokenizers import carrying, get_tokenizer
 from embedkit.vocabulary.id_stream import DEFAULT_MMAP_ABOVE, IdStream
 from embedkit.vocabulary.merging import choose
+from embedkit.vocabulary.options import VocabularyOptions
 from embedkit.vocabulary.vocabulary import Vocabulary
 from embedkit.vocabulary.words import Words
 
@@ -362,9 +363,6 @@ def _with_counts(vocabulary: Vocabulary, ids: np.ndarray) -> Vocabulary:
 
 
 def _check(min_count: int, max_vocab: int | None, workers: int | None) -> None:
-    if min_count < 1:
-        raise ConfigError(f"min_count must be 1 or more, not {min_count}")
-    if max_vocab is not None and max_vocab < 1:
-        raise ConfigError(f"max_vocab must be 1 or more, not {max_vocab}")
+    VocabularyOptions(min_count=min_count, max_vocab=max_vocab)  # which checks them
     if workers is not None and workers < 1:
-        raise ConfigError(f"workers must be 1 or more, not {workers}")
+        raise ConfigError(f"`workers` must be a whole number of at least 1, got {workers}")

@@ -132,6 +132,10 @@ def test_wrong_usage(tmp_path):
     path = written(tmp_path, DOCUMENTS)
     assert ".mtx (Matrix Market) or .npz" in embedkit("tfidf", path, "-o", tmp_path / "m.csv", status=2).stderr
     assert (
+        "--min-count must be a whole number of at least 1, got 0"
+        in embedkit("tfidf", path, "-o", tmp_path / "m.npz", "--min-count", 0, status=2).stderr
+    )
+    assert (
         "no word occurs 9 times" in embedkit("tfidf", path, "-o", tmp_path / "m.npz", "--min-count", 9, status=1).stderr
     )
     assert not (tmp_path / "m.npz").exists()

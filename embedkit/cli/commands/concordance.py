@@ -7,11 +7,12 @@ from itertools import islice
 import click
 
 from embedkit.cli.shared.files import INPUT
-from embedkit.cli.shared.options import json_option, quiet_option
+from embedkit.cli.shared.options import chain, json_option, option_of, quiet_option
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.text_fields import field_options
 from embedkit.errors import counted
 from embedkit.text.reading import short_name
+from embedkit.vocabulary.options import ReadingOptions
 
 SHOWN_AT_ONCE = 500  # rows of a table on a terminal
 
@@ -25,14 +26,7 @@ SHOWN_AT_ONCE = 500  # rows of a table on a terminal
     "--context", default=8, show_default=True, type=click.IntRange(0), metavar="N", help="Words to either side."
 )
 @click.option("--limit", "-n", type=click.IntRange(1), metavar="N", help="Stop after N matches.")
-@click.option("--json-field", metavar="NAME", help="Read JSON lines and take the text from this field.")
-@click.option(
-    "--encoding-errors",
-    default="strict",
-    show_default=True,
-    type=click.Choice(["strict", "replace", "ignore"]),
-    help="What to do with bytes that are not UTF-8.",
-)
+@chain(*(option_of(ReadingOptions, name) for name in ("json_field", "encoding_errors")))
 @field_options
 @json_option
 @quiet_option

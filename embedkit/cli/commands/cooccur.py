@@ -24,6 +24,7 @@ from embedkit.cli.shared.options import (
     corpus_options,
     given,
     json_option,
+    option_of,
     quiet_option,
     refuse,
     workers_option,
@@ -35,6 +36,7 @@ from embedkit.cli.shared.words import word_list
 from embedkit.errors import ConfigError, counted
 from embedkit.files.locations import is_file
 from embedkit.files.urls import is_url, shown
+from embedkit.vocabulary.options import VocabularyOptions
 
 if TYPE_CHECKING:
     from embedkit.progress import ProgressCallback
@@ -83,7 +85,7 @@ _WINDOW = ("window", "symmetric", "weighting")
     type=click.IntRange(1),
     help="Leave out words that are rarer than this.  [default: 5, 1 with --table]",
 )
-@click.option("--max-vocab", type=click.IntRange(1), help="Keep at most so many words, the most frequent ones.")
+@option_of(VocabularyOptions, "max_vocab")
 @click.option("--memory", type=Size(), help="All that the process may take, e.g. 4G; beyond that it spills to disk.")
 @click.option(
     "--temporary",

@@ -121,7 +121,7 @@ def _follow(
     """Print how far words went from period to period; the places of those that are in all of them."""
     followed = []
     with Results(["word", "from", "to", "distance", "noise", "neighbours"], as_json, header=True) as results:
-        for word in map(loaded[0].as_spelt, words):
+        for word in map(models[0].as_spelt, words):
             if word not in found.words:
                 why = f"{word} is not in all periods, or rarer than {found.min_count}"
                 if word not in models[0]:

@@ -76,8 +76,7 @@ def similarity(
         refuse(["distance"], "with this `metric`: l2 is a distance, dot has none")
     if matrix is None:
         refuse(["output"], "without `matrix`")
-        if len(words) > 2:
-            raise ConfigError(f"expected two words A B, or none to read standard input; found {len(words)}")
+        _check_pair(words, 0, 1, 2)
     elif words:
         raise ConfigError(f"--matrix takes its words with commas between them, found {' '.join(words)} beside it")
     if output:
@@ -90,10 +89,14 @@ def similarity(
         return inquiry.status
     if len(words) == 1:
         words = tuple(fields(inquiry.model, words[0]))
-        if len(words) != 2:
-            raise ConfigError(f"expected two words A B, or none to read standard input; found {len(words)}")
+        _check_pair(words, 2)
     _pairs(inquiry, words, metric, distance, as_json)
     return inquiry.status
+
+
+def _check_pair(words: tuple[str, ...], *numbers: int) -> None:
+    if len(words) not in numbers:
+        raise ConfigError(f"expected two words A B, or none to read standard input; found {len(words)}")
 
 
 def _pairs(inquiry: Inquiry, words: tuple[str, ...], metric: str, distance: bool, as_json: bool) -> None:

@@ -8,13 +8,14 @@ import click
 
 from embedkit.cli.shared.cluster import cluster_engine, cluster_option, refuse_with_cluster
 from embedkit.cli.shared.files import INPUT, OUTPUT
-from embedkit.cli.shared.options import corpus_options, given, json_option, quiet_option, refuse
+from embedkit.cli.shared.options import corpus_options, given, json_option, option_of, quiet_option, refuse
 from embedkit.cli.shared.output import note, note_empty, print_json
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.text_fields import unit_option
 from embedkit.cli.shared.words import word_list
 from embedkit.errors import counted
 from embedkit.text.reading import short_name
+from embedkit.vocabulary.options import VocabularyOptions
 
 _TERMS = ("ngrams", "stop_words", "min_df", "max_df")
 _FITTED = ("weighting", "sublinear", "idf", "norm", "vocab", "min_count", "max_vocab", "tokenizer", "lowercase",
@@ -65,14 +66,8 @@ class Documents(click.ParamType):
 )
 @click.option("--vocab", type=INPUT, metavar="FILE", help="Use the words of this 'word count' file.")
 @click.option("--save-vocab", type=OUTPUT, metavar="FILE", help="Write the columns' words there.")
-@click.option(
-    "--min-count",
-    default=1,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Leave out words that are rarer than this.",
-)
-@click.option("--max-vocab", type=click.IntRange(1), help="Keep at most so many words, the most frequent ones.")
+@option_of(VocabularyOptions, "min_count", default=1)
+@option_of(VocabularyOptions, "max_vocab")
 @click.option(
     "--ngrams",
     nargs=2,

@@ -8,10 +8,11 @@ import click
 
 from embedkit.cli.shared.cluster import cluster_engine, cluster_option, refuse_with_cluster
 from embedkit.cli.shared.files import INPUT, OUTPUT
-from embedkit.cli.shared.options import corpus_options, json_option, quiet_option, refuse, workers_option
+from embedkit.cli.shared.options import corpus_options, json_option, option_of, quiet_option, refuse, workers_option
 from embedkit.cli.shared.output import Results, note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.errors import ConfigError, counted
+from embedkit.vocabulary.options import VocabularyOptions
 
 if TYPE_CHECKING:
     from embedkit.text.reading import Listed
@@ -22,16 +23,8 @@ _MILLION = ["per_million"]
 
 @click.command(epilog="Example: embedkit vocab corpus.txt --min-count 10 | head")
 @click.argument("corpus", nargs=-1, required=True, type=INPUT, metavar="CORPUS...")
-@click.option(
-    "--min-count",
-    default=1,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Leave out words that are rarer than this.",
-)
-@click.option(
-    "--max-vocab", default=None, type=click.IntRange(1), help="Keep at most so many words, the most frequent ones."
-)
+@option_of(VocabularyOptions, "min_count", default=1)
+@option_of(VocabularyOptions, "max_vocab")
 @click.option(
     "--output",
     "-o",
