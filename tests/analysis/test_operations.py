@@ -210,6 +210,19 @@ def test_each_option_alone_does_something(files, arguments):
     assert plain.vectors.shape != changed.vectors.shape or not np.allclose(plain.vectors, changed.vectors)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--keep-words", "words.txt"], "1 word of --keep-words left out, which the vocabulary lacks: absent"),
+        (["--concat", "other.safetensors"], "20 words that other.safetensors lacks left out"),
+    ],
+)
+def test_words_that_are_left_out_are_told(files, arguments, told, capsys):
+    for quiet, times in (([], 1), (["--quiet"], 0)):
+        assert main(["convert", "m.txt", "changed.safetensors", *arguments, *quiet]) == 0
+        assert capsys.readouterr().err.count(f"note: {told}\n") == times
+
+
 def test_a_word_list_without_known_words_is_one_line(files, capsys):
     (files / "words.txt").write_text("absent\n")
     assert main(["convert", "m.txt", "out.txt", "--keep-words", "words.txt"]) == 1

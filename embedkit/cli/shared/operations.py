@@ -9,6 +9,8 @@ import click
 
 from embedkit.cli.shared.files import INPUT
 from embedkit.cli.shared.options import chain, refuse
+from embedkit.cli.shared.output import note
+from embedkit.errors import counted, few_names
 
 if TYPE_CHECKING:
     from embedkit.query.keyed_vectors import KeyedVectors
@@ -57,9 +59,16 @@ def _changed(
 
     if keep_words or top_words:
         words = None if keep_words is None else read_words(keep_words)
+        missing = [word for word in words or () if vectors.row(word) < 0]
         vectors = operations.keep_words(vectors, words, top_words)
+        if missing:
+            n_missing = counted(len(missing), "word")
+            note(f"note: {n_missing} of `keep_words` left out, which the vocabulary lacks: {few_names(missing, 5)}")
     if concat:
+        before = len(vectors)
         vectors = operations.concatenate(vectors, load(concat))
+        if len(vectors) < before:
+            note(f"note: {counted(before - len(vectors), 'word')} that {concat} lacks left out")
     if center:
         vectors = operations.center(vectors)
     if all_but_the_top is not None:
