@@ -11,7 +11,7 @@ DATA ?= ../shared/data
 # Compiled tools to measure against: NAME=PATH ..., as tests/benchmarks/compiled.py lists them.
 BINARIES ?=
 
-.PHONY: demo test lint docs wheel interop bench bench-full quality boundscheck narrow search clean
+.PHONY: demo test lint docs wheel interop bench bench-full quality boundscheck lowest narrow search clean
 
 $(PY):
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +49,14 @@ wheel: $(VENV)/installed-release
 # The suite again with every array index checked inside the kernels.
 boundscheck: $(VENV)/installed-test
 	NUMBA_BOUNDSCHECK=1 $(PY) -m pytest -n 2 --dist loadfile
+
+# The suite with the lowest versions that pyproject.toml allows, on Python 3.11: LOWEST is set up for them.
+LOWEST ?= .venv-lowest
+lowest:
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(PYTHON) .ci/lowest.py test > $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]' -c $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pytest -n 2 --dist loadfile
 
 # The suites of kernels and training as a processor with AVX2 alone runs them (LLVM's name; NEON: apple-m1, on one that has it).
 CPU ?= haswell
@@ -95,4 +103,4 @@ quality: $(VENV)/installed-bench
 	$(PY) -m tests.benchmarks.quality --data $(DATA)
 
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) $(LOWEST) demo build dist

@@ -35,7 +35,7 @@ def _store(typingctx, array, index, value):
 def _load(typingctx, array, index):
     def codegen(context, builder, signature, args):
         address = element(context, builder, signature.args[0], args[0], args[1])
-        return builder.load_atomic(address, "acquire", INT64_BYTES, typ=ir.IntType(64))
+        return builder.load_atomic(address, "acquire", INT64_BYTES)
 
     return types.int64(array, types.int64), codegen
 

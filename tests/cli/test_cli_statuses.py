@@ -248,7 +248,7 @@ def test_a_text_without_a_gap_has_one_status_and_a_place(folder, monkeypatch, ca
         ("lm train t.txt -o x.lm --hidden-size 4", 2, "--hidden-size is not for models of kind ngram, but for rnn,"),
         ("lm train t.txt -o x.lm --vectors m.safetensors", 2, "--vectors is not for models of kind ngram, but for"),
         ("lm train t.txt -o x.lm --model lstm --order 3", 2, "--order is not for models of kind lstm, but for ngram"),
-        ("lm train t.txt -o x.lm --no-such", 2, "No such option '--no-such'"),
+        ("lm train t.txt -o x.lm --no-such", 2, "No such option"),
     ],
 )
 def test_what_is_of_another_language_model(line, status, told, folder, monkeypatch, capsys):

@@ -31,7 +31,9 @@ words = st.one_of(
 )
 numbers = st.one_of(
     st.floats(width=32, allow_nan=False, allow_infinity=False),
-    st.sampled_from([np.nan, np.inf, 0.0, -0.0, 1e-45, 3.4028235e38, 1.1754944e-38, 1.0, -1.0, 7.0]),
+    st.sampled_from([np.nan, np.inf, 0.0, -0.0, 1e-45, 3.4028235e38, 1.1754944e-38, 1.0, -1.0, 7.0])
+    .map(np.float32)
+    .map(float),
     st.integers(-(2**24), 2**24).map(float),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -14,9 +14,13 @@ from embedkit.options import no_effect
 from embedkit.text.tokenizers import TOKENIZERS, carrying
 
 F = TypeVar("F", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    _Choice = click.Choice[str]
+else:
+    _Choice = click.Choice  # takes the kind of its values from Click 8.2 on
 
 
-class TokenizerChoice(click.Choice[str]):
+class TokenizerChoice(_Choice):
     """A tokenizer, which a colon and settings may follow; it carries the words of a user dictionary along."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
