@@ -22,7 +22,7 @@ from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.metrics import Scores, score_labels, with_unseen
 from embedkit.nn.learning.one_thread import products_on_one_thread
-from embedkit.nn.learning.options import VECTOR_SIZE, TrainingOptions, check_frozen, unfreeze
+from embedkit.nn.learning.options import VALID_FRACTION, VECTOR_SIZE, TrainingOptions, check_frozen, unfreeze
 from embedkit.nn.models.tagger import TAGGER_TRAINING, Tagger, TaggerConfig, pooled_scores
 from embedkit.nn.models.wide import WideField, train_wide
 from embedkit.nn.words.groups import WordGroups
@@ -72,17 +72,7 @@ def train_tagger(
     """
     config, options = config or TaggerConfig(), options or replace(TAGGER_TRAINING, epochs=suited_epochs(data))
     check_frozen(vectors is not None, config.frozen, unfreeze_after, options.epochs)
-    if len(data) < 2:
-        raise CorpusError(
-            f"found {len(data)} sentence of {counted(sum(map(len, data.sentences)), 'word')}: expected several, a "
-            "blank line between them, to learn from some and measure on others"
-        )
-    labels = label_set((tag for tags in data.tags for tag in tags), "tag", "token<TAB>tag")
-    _refuse_swapped(data, labels)
-    if config.scheme is not None:
-        for part in (data, valid) if valid is not None else (data,):
-            check_scheme((tag for tags in part.tags for tag in tags), config.scheme)
-            check_legal(part.tags, part.places, config.scheme)
+    labels = _labels_of(data, valid, config)
     targets = _targets(data, labels)
     rng = np.random.default_rng(options.seed)
     sentences = data.sentences
@@ -92,30 +82,9 @@ def train_tagger(
     else:
         train, held_out = np.arange(len(data)), len(data) + np.arange(len(valid))
         sentences = data.sentences + valid.sentences
-        check_valid_labels(labels, {tag for tags in valid.tags for tag in tags}, "tag")
         targets += _targets(valid, labels)
     seen = [token for i in train for token in sentences[i]]
-    cut = None if config.morphemes is None else word_pieces(config.morphemes).as_vectors
-    start = build_lookup(vectors, seen, vector_size=vector_size, cut=cut, rng=rng)
-    spelling = SpellingLookup.from_tokens(seen) if config.spelling_size else None
-    own = encoder.model.tokenizer if encoder is not None and vectors is None else None
-    settings = chosen_settings(own, vectors)
-    if config.morphemes is not None and cuts_words(settings["tokenizer"]):
-        settings = {"tokenizer": "whitespace", "lowercase": False}  # what is tagged are whole words
-    if encoder is not None:
-        encoder.check_tokenizer(settings)
-    words = WordInput(
-        start.lookup,
-        start.weight,
-        frozen=config.frozen,
-        learnt=start.learnt,
-        scale=start.scale,
-        spelling=spelling,
-        spelling_size=config.spelling_size,
-        context=encoder,
-        rng=rng,
-    )
-    tagger = Tagger(config, labels, words, tokenizer=settings, rng=rng)
+    tagger = _untrained(config, labels, seen, vectors, vector_size, encoder, rng)
     types = TokenTypes(sentences)
     if encoder is not None:
         encoder.tell_unknown(types.tokens)
@@ -162,6 +131,62 @@ def train_tagger(
     return tagger, history
 
 
+def _labels_of(data: TaggedSentences, valid: TaggedSentences | None, config: TaggerConfig) -> list[str]:
+    """The tags; refuses data that none can be learnt from.
+
+    Raises
+    ------
+    CorpusError
+    """
+    if len(data) < 2:
+        raise CorpusError(
+            f"found {len(data)} sentence of {counted(sum(map(len, data.sentences)), 'word')}: expected several, a "
+            "blank line between them, to learn from some and measure on others"
+        )
+    labels = label_set((tag for tags in data.tags for tag in tags), "tag", "token<TAB>tag")
+    _refuse_swapped(data, labels)
+    if config.scheme is not None:
+        for part in (data, valid) if valid is not None else (data,):
+            check_scheme((tag for tags in part.tags for tag in tags), config.scheme)
+            check_legal(part.tags, part.places, config.scheme)
+    if valid is not None:
+        check_valid_labels(labels, {tag for tags in valid.tags for tag in tags}, "tag")
+    return labels
+
+
+def _untrained(
+    config: TaggerConfig,
+    labels: list[str],
+    seen: list[str],
+    vectors: KeyedVectors | None,
+    vector_size: int,
+    encoder: ContextualEncoder | None,
+    rng: np.random.Generator,
+) -> Tagger:
+    """A tagger with first values, which knows the words that are `seen` in training."""
+    cut = None if config.morphemes is None else word_pieces(config.morphemes).as_vectors
+    start = build_lookup(vectors, seen, vector_size=vector_size, cut=cut, rng=rng)
+    spelling = SpellingLookup.from_tokens(seen) if config.spelling_size else None
+    own = encoder.model.tokenizer if encoder is not None and vectors is None else None
+    settings = chosen_settings(own, vectors)
+    if config.morphemes is not None and cuts_words(settings["tokenizer"]):
+        settings = {"tokenizer": "whitespace", "lowercase": False}  # what is tagged are whole words
+    if encoder is not None:
+        encoder.check_tokenizer(settings)
+    words = WordInput(
+        start.lookup,
+        start.weight,
+        frozen=config.frozen,
+        learnt=start.learnt,
+        scale=start.scale,
+        spelling=spelling,
+        spelling_size=config.spelling_size,
+        context=encoder,
+        rng=rng,
+    )
+    return Tagger(config, labels, words, tokenizer=settings, rng=rng)
+
+
 def suited_epochs(data: TaggedSentences) -> int:
     """How often a tagger goes through its training text: a short one more often, for as many steps."""
     words = sum(len(sentence) for sentence in data.sentences)
@@ -171,7 +196,7 @@ def suited_epochs(data: TaggedSentences) -> int:
 def suited_fraction(data: TaggedSentences) -> float:
     """How much of its training text a tagger is measured on: a tenth, of a long text no more than is looked at."""
     words = sum(len(sentence) for sentence in data.sentences)
-    return min(0.1, MOST_TO_WEIGH / max(words, 1))
+    return min(VALID_FRACTION, MOST_TO_WEIGH / max(words, 1))
 
 
 class TaggerScores(NamedTuple):
