@@ -46,7 +46,7 @@ def find_checkpoint(
     TrainingError
         When the checkpoint cannot be used.
     """
-    check_folder(folder, resume=resume)
+    prepare_folder(folder, resume=resume)
     return None if folder is None or not resume else checkpoint_in(folder, kind, note=note, version=version)
 
 
@@ -60,7 +60,7 @@ def checkpoint_in(
     return found
 
 
-def check_folder(folder: str | os.PathLike[str] | None, *, resume: bool) -> None:
+def prepare_folder(folder: str | os.PathLike[str] | None, *, resume: bool) -> None:
     """Make the folder of a run, or refuse, before any work is done, one that it cannot use.
 
     Raises

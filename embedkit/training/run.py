@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedkit.files.resuming import check_folder
+from embedkit.files.resuming import prepare_folder
 from embedkit.files.urls import shown
 from embedkit.progress import ProgressCallback
 from embedkit.rows.protocol import Rows, blocks_of
@@ -56,7 +56,7 @@ class Run:
     compass: KeyedVectors | None = None
 
     def __post_init__(self) -> None:
-        check_folder(self.checkpoint, resume=self.resume)
+        prepare_folder(self.checkpoint, resume=self.resume)
 
     @property
     def kept(self) -> str:

@@ -9,7 +9,7 @@ from embedkit.errors import ConfigError, EmbedkitError, TrainingError
 from embedkit.files import checkpoint as codec
 from embedkit.files.checkpoint import CHECKPOINT_NAME, clear_checkpoint, load_checkpoint, make_folder, save_checkpoint
 from embedkit.files.model_file import save_model
-from embedkit.files.resuming import check_folder
+from embedkit.files.resuming import prepare_folder
 
 STATE = {"done": 0.25, "config": {"window": 5, "한": "글"}, "rng": {"state": 2**127 + 1}}
 ARRAYS = {
@@ -127,10 +127,10 @@ def test_a_checkpoint_in_a_store():
     ):
         load_checkpoint(folder, "glove")
     with pytest.raises(ConfigError, match="memory://runs/one holds the checkpoint of a run that was stopped"):
-        check_folder(folder, resume=False)
+        prepare_folder(folder, resume=False)
     clear_checkpoint(folder)
     clear_checkpoint(folder)
     assert load_checkpoint(folder, "word2vec") is None
-    check_folder(folder, resume=False)
+    prepare_folder(folder, resume=False)
     with pytest.raises(EmbedkitError, match="fsspec knows no protocol nowhere://"):
         make_folder("nowhere://a/b")

@@ -13,7 +13,7 @@ import pytest
 from embedkit.cli import main
 from embedkit.errors import ConfigError
 from embedkit.files.checkpoint import clear_checkpoint, load_checkpoint, save_checkpoint
-from embedkit.files.resuming import check_folder
+from embedkit.files.resuming import prepare_folder
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
@@ -108,6 +108,6 @@ def test_a_checkpoint_in_a_bucket(store, tmp_path):
         assert found.metadata == {"n": n}
         assert found.arrays["a"].tolist() == [n] * 3
     with pytest.raises(ConfigError, match="s3://bucket/run holds the checkpoint"):
-        check_folder("s3://bucket/run", resume=False)
+        prepare_folder("s3://bucket/run", resume=False)
     clear_checkpoint("s3://bucket/run")
     assert load_checkpoint("s3://bucket/run", "word2vec") is None
