@@ -49,13 +49,13 @@ ROOMS = [
 ]
 
 
-def imports_of(path):
-    """(module, at top level of the file) of every import in a file, type checking left out."""
+def imports_of(path, of_types=False):
+    """(module, at top level of the file) of every import in a file, those for type checking alone left out or not."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     skipped = {
         id(node)
         for branch in ast.walk(tree)
-        if isinstance(branch, ast.If) and "TYPE_CHECKING" in ast.dump(branch.test)
+        if isinstance(branch, ast.If) and "TYPE_CHECKING" in ast.dump(branch.test) and not of_types
         for node in ast.walk(branch)
     }
     top = {id(node) for node in tree.body}
@@ -118,7 +118,7 @@ def test_imports_run_downward(path):
     room = room_of(name_of(path))
     if room in ("__init__", "__main__"):
         return
-    for module, _ in imports_of(path):
+    for module, _ in imports_of(path, of_types=True):
         if module.split(".")[0] != "embedkit":
             continue
         assert module != "embedkit", f"{path} imports the package's root"

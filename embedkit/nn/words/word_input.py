@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from embedkit.nn.words.spelling import SpellingLookup
 from embedkit.nn.words.token_table import UNKNOWN_ID
 
 if TYPE_CHECKING:
-    from embedkit.nn.models.contextual import ContextCache, ContextualEncoder
     from embedkit.query.keyed_vectors import KeyedVectors
 
 
@@ -31,7 +30,34 @@ class WordInputCache(NamedTuple):
 
     words: BagCache
     spelling: BagCache | None
-    context: ContextCache | None
+    context: Any
+
+
+class Context(Protocol):
+    """What a trained language model is as a part of the input: the vector of a word in its sentence."""
+
+    parameters: Parameters
+
+    @property
+    def width(self) -> int:
+        """Values per word."""
+
+    def ids(self, tokens: Sequence[str]) -> Array:
+        """The numbers of tokens in the language model's own table: int64 (n,)."""
+
+    def forward(
+        self, ids: Array, mask: Array, *, training: bool = False, rng: np.random.Generator | None = None
+    ) -> tuple[Array, Any]:
+        """ids : int64 (batch, time); mask : bool → float (batch, time, width)."""
+
+    def backward(self, dy: Array, cache: Any) -> tuple[None, Gradients]:
+        """dy : float (batch, time, width) → grads; tokens have no gradient."""
+
+    def to_config(self) -> dict[str, Any]:
+        """What a model file's configuration says of it."""
+
+    def to_tensors(self, prefix: str) -> dict[str, Array]:
+        """What a model file stores beside the parameters."""
 
 
 class WordInput:
@@ -50,8 +76,8 @@ class WordInput:
     spelling : SpellingLookup, optional
     spelling_size : int
         Width of the spelling's vectors.
-    context : ContextualEncoder, optional
-        A trained language model.
+    context : Context, optional
+        A trained language model: `embedkit.nn.models.contextual.ContextualEncoder`.
     rng : numpy.random.Generator
         First values of the spelling's vectors.
     """
@@ -66,7 +92,7 @@ class WordInput:
         scale: float = 1.0,
         spelling: SpellingLookup | None = None,
         spelling_size: int = 0,
-        context: ContextualEncoder | None = None,
+        context: Context | None = None,
         rng: np.random.Generator,
     ) -> None:
         self.lookup, self.scale, self.spelling, self.context = lookup, scale, spelling, context
