@@ -162,7 +162,10 @@ class Session:
                 stopping=lambda: bool(interrupts),
             )
         )
-        if done < self.work.steps * self.config.epochs:
+        finished = done == self.work.steps * self.config.epochs
+        if finished and interrupts:
+            self.save(done)
+        if interrupts or not finished:
             self.run.say(f"the state of the run is in {self.run.kept}: give `resume` to go on")
             interrupts.let_through()
 
