@@ -141,5 +141,5 @@ def test_the_command(tmp_path, capsys):
     ]  # fmt: skip
     assert main(["evaluate", model, "--bundled", "ko"]) == 1
     err = capsys.readouterr().err
-    assert "no line of common words (ko) has all its words" in err
+    assert "no line of common words (ko) has all its words in the vocabulary, which begins with a0, a1, a2" in err
     assert main(["evaluate", model, *sets, "--method", "3cosmul"]) == 2

@@ -19,7 +19,7 @@ from embedkit.cli.shared.options import json_option, quiet_option, refuse, seed_
 from embedkit.cli.shared.output import Results, note, warn
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.reading import load, reading_options
-from embedkit.errors import ConfigError, counted
+from embedkit.errors import ConfigError, counted, few_names
 
 if TYPE_CHECKING:
     from embedkit.analysis.evaluation import AnalogiesResult, PairsResult
@@ -173,9 +173,11 @@ def evaluate(
     of_pairs: dict[str, Any] = {"subwords": subwords, "resamples": resamples, "seed": seed}
     names = _short_names(models)
     rows: list[_Row] = []
+    beginnings: dict[str, str] = {}
     with progress_bar(quiet) as progress:
         for name, path in zip(names, models, strict=True):
             vectors = load(path)
+            beginnings[name] = few_names(list(vectors.index_to_key[:3]))
             rows += itertools.chain.from_iterable(
                 _pair_rows(name, evaluate_pairs(vectors, test, **protocol, **of_pairs)) for test in tests.pairs
             )
@@ -188,7 +190,7 @@ def evaluate(
     order = {key: place for place, key in enumerate(dict.fromkeys(map(_measure, rows)))}
     rows.sort(key=lambda row: order[_measure(row)])  # stable: the same measure of several models side by side
     _print(names, rows, _protocols(restrict_vocab, case_sensitive, subwords), as_json, quiet)
-    return _tell_uncovered(rows)
+    return _tell_uncovered(rows, beginnings)
 
 
 class _Tests(NamedTuple):
@@ -247,8 +249,11 @@ def _print(names: list[str], rows: list[_Row], protocols: dict[str, str], as_jso
             results.row(*row)
 
 
-def _tell_uncovered(rows: list[_Row]) -> int:
-    """Warn of tests that few or none of a model's words are in; the exit status, 1 where none is."""
+def _tell_uncovered(rows: list[_Row], beginnings: dict[str, str]) -> int:
+    """Warn of tests that few or none of a model's words are in; the exit status, 1 where none is.
+
+    Its first words tell how they look: with tags (학교/NNG), with prefixes.
+    """
     for name, test, used, total in dict.fromkeys(
         (row.model, row.test, row.used, row.total) for row in rows if _kind(row) == "pairs"
     ):
@@ -259,7 +264,7 @@ def _tell_uncovered(rows: list[_Row]) -> int:
             )
     empty = dict.fromkeys((row.model, row.test) for row in rows if row.used == 0 and row.section in (None, "total"))
     for name, test in empty:
-        warn(f"{name}: no line of {test} has all its words in the vocabulary")
+        warn(f"{name}: no line of {test} has all its words in the vocabulary, which begins with {beginnings[name]}")
     return 1 if empty else 0
 
 
