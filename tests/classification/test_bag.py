@@ -16,6 +16,7 @@ from embedkit.classification.storing import load_bag, save_bag
 from embedkit.classification.suited import train_suited
 from embedkit.classification.training import train_bag
 from embedkit.errors import ConfigError, CorpusError, EmbedkitError, FormatError, TrainingError
+from embedkit.nn.models import explaining
 from embedkit.nn.models.explaining import word_weights
 
 TOPICS = {"바다": ["파도", "고래", "sea"], "산": ["나무", "바위", "hill"], "city": ["street", "train", "불빛"]}
@@ -284,6 +285,21 @@ def test_shares_and_models_that_there_are_not():
         autotune(texts, SETS, [], [], seconds=1)
     with pytest.raises(ConfigError, match="`seconds` must be above 0"):
         autotune(texts, SETS, texts, SETS, seconds=float("nan"))
+
+
+def test_a_long_text_is_explained_part_by_part(monkeypatch):
+    words, asked = [f"w{i}" for i in range(50)], []
+
+    def log_odds(texts):
+        asked.append(sum(map(len, texts)))
+        return np.array([[len(text), sum(int(word[1:]) for word in text)] for text in texts])
+
+    whole = word_weights(log_odds, words, 1)
+    assert asked == [50 + 50 * 49] and whole.tolist() == list(range(50))
+    monkeypatch.setattr(explaining, "TOKENS_AT_ONCE", 120)
+    asked.clear()
+    np.testing.assert_array_equal(word_weights(log_odds, words, 1), whole)
+    assert max(asked) <= 120 and len(asked) == 26
 
 
 @pytest.mark.parametrize("loss", ["softmax", "hs", "ns", "ova"])
