@@ -180,7 +180,13 @@ def bundled_analogies(language: str) -> Analogies:
 
 
 def bundled(name: str, language: str) -> Path:
-    """Where a test set that comes with embedkit stands."""
+    """Where a test set that comes with embedkit stands.
+
+    Raises
+    ------
+    ConfigError
+        For a language that has none.
+    """
     if language not in LANGUAGES:
         raise ConfigError(f"there are bundled questions in {' and '.join(LANGUAGES)}, not in {language!r}")
     return Path(__file__).parent / "sets" / name

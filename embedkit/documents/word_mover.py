@@ -110,7 +110,13 @@ class WordMover:
         return [row for row in self._tokens.rows_of(self._words(text)) if row >= 0]
 
     def distance(self, a: Text, b: Text, kind: str = "exact") -> float:
-        """The distance of two texts, see `distances`."""
+        """The distance of two texts, see `distances`; infinite where one has no known word.
+
+        Raises
+        ------
+        ConfigError
+            For an unknown kind, or vectors that are not finite.
+        """
         if kind != "exact":
             return float(self.distances(a, [b], kind)[0])
         from embedkit.kernels.transport import movers_distance
@@ -211,7 +217,13 @@ class _Task:
         return costs
 
     def answers(self, kind: str) -> np.ndarray:
-        """The distance of each text."""
+        """The distance of each text: float64 (n_texts,), infinite where no word is known.
+
+        Raises
+        ------
+        ConfigError
+            For an unknown kind.
+        """
         if kind not in KINDS:
             raise ConfigError(f"`kind` must be one of {', '.join(KINDS)}, got {kind!r}")
         if kind != "exact":

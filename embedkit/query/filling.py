@@ -52,7 +52,15 @@ def fill(model: KeyedVectors, text: str, topn: int | None = 10) -> list[tuple[st
 
 
 def context_of(model: KeyedVectors, text: str) -> list[str]:
-    """The words with a vector that stand at most a window away from the gap."""
+    """The words with a vector that stand at most a window away from the gap.
+
+    Raises
+    ------
+    EmbedkitError
+        When there is none.
+    ConfigError
+        When there is not exactly one gap.
+    """
     from embedkit.text.tokenizers import get_tokenizer
 
     parts = _parts(text)

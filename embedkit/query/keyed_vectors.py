@@ -153,6 +153,16 @@ class KeyedVectors(WordVectors):
             Answer with these words only.
         above : float, optional
             Answer with words of this value or more only. Not for ``l2``.
+
+        Returns
+        -------
+        list of list of (word, value)
+            For each query, as of `most_similar`.
+
+        Raises
+        ------
+        ConfigError
+            For queries of another shape or that are not finite, and for what does not go with an `index`.
         """
         try:
             queries = np.ascontiguousarray(queries, np.float32)
@@ -209,6 +219,18 @@ class KeyedVectors(WordVectors):
             Search the first so many words only.
         exclude : iterable of str
             Words that must not be among the answers, beside `a`, `b` and `c`.
+
+        Returns
+        -------
+        list of (word, value)
+            The best first.
+
+        Raises
+        ------
+        UnknownWordError
+            When a word is neither known nor composable.
+        ConfigError
+            For an unknown method.
         """
         return self.analogy_batch([(a, b, c)], topn, method, restrict_vocab, exclude)[0]
 
@@ -245,7 +267,15 @@ class KeyedVectors(WordVectors):
         return selecting.rank(self, asked, word, own, metric, restrict_vocab)[0]
 
     def similarity(self, a: Item, b: Item, metric: str = "cosine") -> float:
-        """How similar two words, phrases or vectors are: cosine or dot product; for ``l2`` their distance."""
+        """How similar two words, phrases or vectors are: cosine or dot product; for ``l2`` their distance.
+
+        Raises
+        ------
+        UnknownWordError
+            When a word is neither known nor composable.
+        ConfigError
+            For an unknown metric, or a vector of another size.
+        """
         return comparing.similarity(self, a, b, metric)
 
     def similarities(
@@ -262,7 +292,13 @@ class KeyedVectors(WordVectors):
         return 1 - neighbours.scores_of(self.vectors, self.norms, asked, "cosine")[0].astype(np.float64)
 
     def odd_one_out(self, words: Iterable[str]) -> str:
-        """The word that lies farthest (by cosine) from the mean of all of them, each at unit length."""
+        """The word that lies farthest (by cosine) from the mean of all of them, each at unit length.
+
+        Raises
+        ------
+        ConfigError
+            For fewer than two words.
+        """
         check_several(words, "words")
         words = list(words)
         return words[comparing.odd_one_out(self, words)]

@@ -85,7 +85,13 @@ def concordance(
 
 
 def compiled(query: str, *, regex: bool = False, case_sensitive: bool = False) -> re.Pattern[str]:
-    """The pattern of a query, see `concordance`."""
+    """The pattern of a query, see `concordance`.
+
+    Raises
+    ------
+    ConfigError
+        For an empty query, or what is no regular expression.
+    """
     if not query.strip():
         raise ConfigError("expected something to look for, found an empty query")
     flags = re.NOFLAG if case_sensitive else re.IGNORECASE

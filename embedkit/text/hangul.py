@@ -80,7 +80,13 @@ def split_syllable(syllable: str) -> tuple[int, int, int]:
 
 
 def join_syllable(initial: int, medial: int, final: int = 0) -> str:
-    """The syllable of an initial, a medial and a final by their numbers; the inverse of `split_syllable`."""
+    """The syllable of an initial, a medial and a final by their numbers; the inverse of `split_syllable`.
+
+    Raises
+    ------
+    ValueError
+        For a number that no jamo has.
+    """
     if not (0 <= initial < N_INITIALS and 0 <= medial < N_MEDIALS and 0 <= final < N_FINALS):
         raise ValueError(f"no such syllable: initial {initial}, medial {medial}, final {final}")
     return chr(FIRST_SYLLABLE + (initial * N_MEDIALS + medial) * N_FINALS + final)

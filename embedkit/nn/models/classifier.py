@@ -273,6 +273,11 @@ class Classifier:
 
         Above 0 a word speaks for the label, below 0 against it; the same for every model
         (`embedkit.nn.models.explaining`).
+
+        Raises
+        ------
+        ConfigError
+            For a text without words.
         """
         tokens = self.tokens(text)
         if not tokens:

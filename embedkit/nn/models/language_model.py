@@ -300,7 +300,7 @@ class LanguageModel:
     def fill(self, tokens: Sequence[str]) -> Array:
         """How likely each token stands at the one ``___`` or ``<mask>`` among `tokens`: float32 (n_tokens,).
 
-        A masked-word model looks at both sides, the others score the whole text with each candidate.
+        Raises ConfigError where there is not one gap, and for models that are not of masked words.
         """
         gaps = [i for i, token in enumerate(tokens) if token in GAPS]
         if len(gaps) != 1:
@@ -324,7 +324,8 @@ class LanguageModel:
         tokens : sequence of str
         layer_weights : sequence of float, optional
             How much each layer counts in the sum, the lowest first; equal shares by default (Peters et al.
-            2018, eq. 1, with γ = 1). ELMo's layers are both directions beside each other.
+            2018, eq. 1, with γ = 1). ELMo's layers are both directions beside each other. Another number of
+            weights, or one that is not finite, raises ConfigError.
         """
         n_layers = self.n_layers
         weights = [1.0 / n_layers] * n_layers if layer_weights is None else list(layer_weights)
