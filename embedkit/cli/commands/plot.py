@@ -22,11 +22,10 @@ from embedkit.text.escaping import escape
 if TYPE_CHECKING:
     import numpy as np
 
+    from embedkit.counting import Cooccurrences
     from embedkit.plotting.selection import Selection
 
 MOST_FREQUENT, MOST_FREQUENT_ON_PAGE, MOST_FREQUENT_IN_TERMINAL, HEAT_MAP_WORDS = 200, 5000, 60, 30
-
-
 TABLES = (".tsv", ".parquet")  # places instead of a picture, for other programs
 
 
@@ -154,56 +153,71 @@ def plot(
         if output is not None:
             check_target(output)
     if logs:
-        from embedkit.plotting.curves import draw_curves
-
-        draw_curves(logs, str(output), **look)
-        if as_json:
-            print_json({"file": output, "runs": len(logs)})
-        note(f"{output}: training curves of {counted(len(logs), 'run')}", quiet)
+        _draw_curves(logs, str(output), look, as_json, quiet)
     elif cooccurrences:
-        from embedkit.plotting.heatmap import counts_among, draw_heatmap, read_counts
+        from embedkit.plotting.heatmap import read_counts
 
         with progress_bar(quiet) as progress:
             counts = read_counts(cooccurrences, vocab, window, progress)
         if model and os.path.isfile(model) and model not in counts.vocabulary:
             raise ConfigError(f"{model} is a file: a heat map is of `cooccurrences`, and takes words, no MODEL")
-        asked = (model, *words) if model else words
-        shown, matrix = counts_among(counts, asked, top or (HEAT_MAP_WORDS if output else HEAT_MAP_WORDS // 3))
-        if output is None and as_json:
-            for word, row in zip(shown, matrix.tolist(), strict=True):
-                print_json({"word": word, "values": dict(zip(shown, row, strict=True))})
-            return
-        if output is None:
-            from embedkit.cli.shared.heat_map import print_heat_map
-
-            print_heat_map(matrix, shown, shown)
-            return
-        draw_heatmap(shown, matrix, output, **look)
-        if as_json:
-            print_json({"file": output, "words": len(shown)})
-        note(f"{output}: counts of {len(shown)} words with each other", quiet)
+        _draw_counts(counts, (model, *words) if model else words, top, output, look, as_json, quiet)
     elif model is None:
         raise ConfigError(
             "expected a MODEL to draw words of, --log FILE for training curves, or --cooccurrences FILE for a heat map"
         )
     else:
-        suffix = Path(output or "").suffix.lower()
         selection = {
             "words": words,
             "neighbours": neighbours,
             "analogies": analogies,
-            "most_frequent": top
-            or (
-                MOST_FREQUENT_ON_PAGE
-                if on_page or suffix in TABLES
-                else MOST_FREQUENT
-                if output
-                else MOST_FREQUENT_IN_TERMINAL
-            ),
+            "most_frequent": top or _most_frequent(output),
         }
         if method is None and given(["perplexity"]):
             method = "tsne"
         _draw_words(model, output, look, selection, method, perplexity, colour, as_json, quiet)
+
+
+def _most_frequent(output: str | None) -> int:
+    """How many words are drawn where none is named."""
+    if output is None:
+        return MOST_FREQUENT_IN_TERMINAL
+    return MOST_FREQUENT_ON_PAGE if Path(output).suffix.lower() in (".html", *TABLES) else MOST_FREQUENT
+
+
+def _draw_curves(logs: Sequence[str], output: str, look: dict[str, Any], as_json: bool, quiet: bool) -> None:
+    from embedkit.plotting.curves import draw_curves
+
+    draw_curves(logs, output, **look)
+    if as_json:
+        print_json({"file": output, "runs": len(logs)})
+    note(f"{output}: training curves of {counted(len(logs), 'run')}", quiet)
+
+
+def _draw_counts(
+    counts: Cooccurrences,
+    words: Sequence[str],
+    top: int | None,
+    output: str | None,
+    look: dict[str, Any],
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    from embedkit.plotting.heatmap import counts_among, draw_heatmap
+
+    shown, matrix = counts_among(counts, words, top or (HEAT_MAP_WORDS if output else HEAT_MAP_WORDS // 3))
+    if output is None and as_json:
+        for word, row in zip(shown, matrix.tolist(), strict=True):
+            print_json({"word": word, "values": dict(zip(shown, row, strict=True))})
+    elif output is None:
+        from embedkit.cli.shared.heat_map import print_heat_map
+
+        print_heat_map(matrix, shown, shown)
+    else:
+        draw_heatmap(shown, matrix, output, **look)
+        if as_json:
+            print_json({"file": output, "words": len(shown)})
+        note(f"{output}: counts of {len(shown)} words with each other", quiet)
 
 
 def _refuse_idle(
