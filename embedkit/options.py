@@ -235,7 +235,7 @@ def why_idle(options: Any, name: str) -> str | None:
     if other is None:
         return None
     value = getattr(options, other)
-    if value is True:
+    if value is True or facts.only[other] == (None,):
         return f"with `{other}`"
     wanted = " or ".join(map(str, facts.only[other]))
     return f"with `{other}` {value}: it is for `{other}` {wanted}" + "".join(f", or `{also}`" for also in facts.also)

@@ -99,6 +99,43 @@ def skipgram(ids, keep, table, settings, w_in, w_out, learning_rate, seed):
     return loss, n_pairs
 
 
+def positional(ids, keep, table, settings, w_in, w_out, learning_rate, seed):
+    """One pass of structured skip-gram; updates w_in and w_out, returns the summed loss and pairs."""
+    random, n_words, n_places = SplitMix64(seed), len(keep), 2 * settings.window
+    negatives = [random.draw(table) for _ in range(settings.n_shared)]
+    negatives = [word + random.next_below(n_places) * n_words for word in negatives]
+    loss = n_pairs = 0.0
+    block, todo = [], centres(ids)
+    while todo:
+        p, word, first, last = todo.pop(0)
+        if keep[word] >= 1 or random.next_float32() < keep[word]:
+            places = window(p, first, last, settings.window, settings.shrink, random)
+            block += [(word, [(q, (q - p + settings.window - (q > p)) * n_words + ids[q]) for q in places])] * bool(
+                places
+            )
+        if not block or (len(block) < BLOCK and todo):
+            continue
+        neighbours = [row for _, places in block for _, row in places]
+        following = [random.draw(table) for _ in range(settings.n_shared)]
+        following = [word + neighbours[random.next_below(len(neighbours))] // n_words * n_words for word in following]
+        change_in, change_out = np.zeros_like(w_in), np.zeros_like(w_out)
+        for centre, places in block:
+            for _, neighbour in places:
+                targets = [(neighbour, 1.0, 1.0)]
+                targets += [(k, 0.0, float(settings.negative_weight)) for k in negatives if k != neighbour]
+                for output, label, weight in targets:
+                    score = w_in[centre] @ w_out[output]
+                    step = learning_rate * weight * (label - sigmoid(score))
+                    change_in[centre] += step * w_out[output]
+                    change_out[output] += step * w_in[centre]
+                    loss += weight * np.logaddexp(0, -score if label else score)
+                n_pairs += 1
+        w_in += change_in
+        w_out += change_out
+        block, negatives = [], following
+    return loss, n_pairs
+
+
 def cbow(ids, keep, table, settings, w_in, w_out, learning_rate, seed):
     """One pass of CBOW: centres from STREAMS places of the text share negatives, FOUR of them learn at a time."""
     random = SplitMix64(seed)

@@ -86,6 +86,7 @@ def train(
     max_jamo: int | None = None,
     min_syllables: int | None = None,
     max_syllables: int | None = None,
+    positional: bool | None = None,
     cbow_gradient: str | None = None,
     paragraphs: str | None = None,
     train_words: bool | None = None,
@@ -215,6 +216,9 @@ def train(
         skipgram, cbow, fasttext: Shortest n-gram of syllables beside the jamo. Default 1.
     max_syllables : int, optional
         skipgram, cbow, fasttext: Longest n-gram of syllables beside the jamo. Default 2.
+    positional : bool, optional
+        skipgram: Output vectors for each place in the window (structured skip-gram): better for parts of
+        speech. Default False.
     cbow_gradient : {"sum", "mean"}, optional
         cbow, doc2vec: Give each context word the whole gradient, or its share. Default 'sum'.
     paragraphs : {"dbow", "dm"}, optional

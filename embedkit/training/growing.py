@@ -188,6 +188,10 @@ def _check_compass(compass: KeyedVectors, config: TrainingConfig) -> None:
     """Refuse a compass without output vectors, and models that cannot be trained against them."""
     if compass.table.outputs is None:
         raise ConfigError(f"the compass {compass.table.why_no_outputs}")
+    if config.positional:
+        raise ConfigError(
+            "`compass` has one output vector a word, `positional` one for each place: leave one of them out"
+        )
     if config.architecture not in ("skipgram", "cbow") or config.subwords != "none" or config.loss != "ns":
         raise ConfigError(
             "`compass` is for `model` skipgram and cbow with `loss` ns and without `subwords`, "

@@ -40,6 +40,7 @@ class TrainingConfig(ReadingOptions, VocabularyOptions):
     subwords = "none"
     keep_output = False
     cbow_gradient = "sum"
+    positional = False
     keeps_empty_lines = False  # where line i of the text is row i of something
     words_are_inputs = True  # not where a line predicts its words alone: they have output vectors only
 
@@ -176,6 +177,11 @@ class SkipGramConfig(PredictionConfig):
     """Skip-gram: each word predicts its neighbours."""
 
     model = "skipgram"
+    positional: bool = option(
+        False,
+        "Output vectors for each place in the window (structured skip-gram): better for parts of speech.",
+        only={"loss": ("ns",), "subwords": ("none",), "keep_output": (False,), "replicas": (None,)},
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from embedkit.training.resuming import Identity, epochs_in
 from embedkit.training.run import Run
 from embedkit.training.subword_layout import layout_of, subwords_of
 from embedkit.training.suiting import suited
+from embedkit.training.word2vec import output_rows
 from embedkit.vocabulary.corpus import SENTENCE_END, Corpus
 
 _TRIAL_TOKENS = 200_000
@@ -87,6 +88,7 @@ def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
     disk = n_words * (row + word_bytes)
     if config.subwords != "none":
         disk += n_words * row + min(used * (row + 4), config.bucket * row)
+    places = (output_rows(n_words, config) - n_words) * row
     documents = corpus.n_sentences * row if config.keeps_empty_lines else 0
     disk += documents
     if config.stores_outputs:
@@ -101,7 +103,12 @@ def plan(corpus: Corpus, config: TrainingConfig) -> Plan:
         n_words,
         corpus.n_tokens,
         corpus.n_sentences,
-        corpus.ids.nbytes + copies * (n_words * row * n_matrices + used * row) + documents + counts - temporary,
+        corpus.ids.nbytes
+        + copies * (n_words * row * n_matrices + used * row)
+        + places
+        + documents
+        + counts
+        - temporary,
         disk,
         seconds,
         config,

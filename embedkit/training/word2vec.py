@@ -66,7 +66,7 @@ class Word2Vec:
     Attributes
     ----------
     w_in, w_out : float32 (n_words, vector_size)
-        Views of the padded matrices.
+        Views of the padded matrices; with `positional` the output rows are those of each place, one after the other.
     """
 
     kind = "word2vec"
@@ -77,10 +77,13 @@ class Word2Vec:
 
         self.vocabulary, self.config = corpus.vocabulary, config
         n_words, row_size = len(corpus.vocabulary), whole_vectors(config.vector_size)
-        shared = config.loss == "ns" and config.replicas is None and not run.lock
+        shared = config.loss == "ns" and config.replicas is None and not run.lock and not config.positional
         n_private = private_rows(n_words, config.workers) if shared else 0
-        self.matrices = [aligned_zeros(n_words + config.workers * n_private, row_size) for _ in range(2)]
-        self.w_in, self.w_out = (matrix[:n_words, : config.vector_size] for matrix in self.matrices)
+        n_rows = (n_words, output_rows(n_words, config))
+        self.matrices = [aligned_zeros(n + config.workers * n_private, row_size) for n in n_rows]
+        self.w_in, self.w_out = (
+            matrix[:n, : config.vector_size] for n, matrix in zip(n_rows, self.matrices, strict=True)
+        )
         self._kernel, table, settings = _kernel(corpus, config, row_size)
         self._fixed = (np.asarray(corpus.vocabulary.keep_probabilities(config.sample), np.float32), table)
         self._outputs = None
@@ -101,7 +104,7 @@ class Word2Vec:
         if init is not None:
             start = start_from(init, self.vocabulary.index_to_key, self.config.vector_size)
             self.w_in[start.rows] = start.vectors
-            if start.output is not None and self.config.loss != "hs":
+            if start.output is not None and self.config.loss != "hs" and not self.config.positional:
                 self.w_out[start.rows] = start.output
         if self._outputs is not None:
             self.w_out[...] = self._outputs
@@ -134,7 +137,7 @@ class Word2Vec:
 
     def _behind(self, drawn: np.ndarray | None = None) -> tuple[np.ndarray | None, ...]:
         """The kernel's last arguments: what marks drawn negatives, and which words are locked."""
-        if self.config.loss != "ns":
+        if self.config.loss != "ns" or self.config.positional:
             return self._locked
         return (drawn, *self._locked) if drawn is not None or self._locked else ()
 
@@ -174,6 +177,11 @@ class Word2Vec:
         )
 
 
+def output_rows(n_words: int, config: TrainingConfig) -> int:
+    """How many output vectors a model of so many words has."""
+    return n_words * (2 * config.window if config.positional else 1)
+
+
 def uses_of(config: TrainingConfig, vocabulary: Vocabulary, shares: np.ndarray, table: Any) -> list[np.ndarray]:
     """Expected updates of input and output rows for a token of the text; `shares` are of the words that are kept."""
     pairs = config.window + 1.0 if config.shrink_windows else 2.0 * config.window
@@ -210,6 +218,7 @@ def _kernel(corpus: Corpus | SpreadCorpus, config: TrainingConfig, row_size: int
     if config.loss == "ns":
         from embedkit.kernels.blocks import BLOCK
         from embedkit.kernels.cbow import make_cbow
+        from embedkit.kernels.positional import make_positional
         from embedkit.kernels.word2vec import Settings, make_skipgram
 
         n_shared = min(config.negative, MAX_SHARED) if cbow else shared_negatives(config.negative, BLOCK)
@@ -217,7 +226,8 @@ def _kernel(corpus: Corpus | SpreadCorpus, config: TrainingConfig, row_size: int
             config.window, config.shrink_windows, n_shared, np.float32(config.negative / n_shared), mean
         )
         table = alias_table(vocabulary.negative_distribution(config.ns_exponent))
-        return (make_cbow if cbow else make_skipgram)(row_size), table, settings
+        make = make_positional if config.positional else make_cbow if cbow else make_skipgram
+        return make(row_size), table, settings
     from embedkit.kernels.outputs import huffman_paths
     from embedkit.kernels.word2vec_softmax import SoftmaxSettings, make_softmax
 

@@ -9,6 +9,7 @@ from embedkit.kernels import sampling, word2vec
 from embedkit.kernels.cbow import make_cbow
 from embedkit.kernels.compiling import kernel
 from embedkit.kernels.outputs import Paths, huffman_paths
+from embedkit.kernels.positional import make_positional
 from embedkit.kernels.private import private_rows
 from embedkit.kernels.products import TILE_ROWS, make_products
 from embedkit.kernels.sampling import alias_table, draw
@@ -77,6 +78,37 @@ NEGATIVES = alias_table(np.arange(1, N_WORDS + 1) / np.arange(1, N_WORDS + 1).su
 def test_skipgram_agrees_with_the_reference(window, shrink):
     chosen = Settings(window, shrink, 8, np.float32(5 / 8), False)
     compare(make_skipgram(ROW), reference.skipgram, NEGATIVES, chosen, seed=window)
+
+
+@pytest.mark.parametrize("shrink", [True, False])
+@pytest.mark.parametrize("window", [1, 2, 5])
+def test_positional_agrees_with_the_reference(window, shrink):
+    chosen = Settings(window, shrink, 8, np.float32(5 / 8), False)
+    ids, keep = corpus(window), np.random.default_rng(window).uniform(0.5, 1.2, N_WORDS).astype(np.float32)
+    w_in, w_out = matrices(window)[0], aligned_zeros(2 * window * N_WORDS, ROW)
+    w_out[:, :SIZE] = np.random.default_rng(1).normal(0, 0.3, (len(w_out), SIZE))
+    expected_in, expected_out = w_in.astype(np.float64), w_out.astype(np.float64)
+    before = w_in.copy()
+    train = make_positional(ROW)
+    n_words, loss, n_pairs = run(train, ids, keep, NEGATIVES, chosen, w_in, w_out, 0.05, 99)
+    whole, pairs = reference.positional(ids, keep, NEGATIVES, chosen, expected_in, expected_out, 0.05, 99)
+    assert n_words == (ids >= 0).sum() and np.abs(w_in - before).max() > 0.01
+    np.testing.assert_allclose(w_in, expected_in, atol=2e-4)
+    np.testing.assert_allclose(w_out, expected_out, atol=2e-4)
+    assert not w_in[:, SIZE:].any() and 0 < n_pairs < pairs
+    assert loss / n_pairs == pytest.approx(whole / pairs, rel=0.25)
+
+
+def test_positional_leaves_locked_rows_as_they_are():
+    chosen, keep = Settings(2, True, 8, np.float32(5 / 8), False), np.ones(N_WORDS, np.float32)
+    ids, locked = corpus(4), np.zeros(N_WORDS, np.uint8)
+    locked[::3] = 1
+    w_in, w_out = matrices(4)[0], aligned_zeros(4 * N_WORDS, ROW)
+    before = w_in.copy()
+    run(make_positional(ROW), ids, keep, NEGATIVES, chosen, w_in, w_out, 0.05, 99, locked)
+    np.testing.assert_array_equal(w_in[::3], before[::3])
+    run(make_positional(ROW), ids, keep, NEGATIVES, chosen, w_in, w_out, 0.05, 99, locked)
+    assert (w_in[1::3] != before[1::3]).any(axis=1).all() and w_out[:, :SIZE].any()
 
 
 @pytest.mark.parametrize("mean_gradient", [True, False])

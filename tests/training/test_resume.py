@@ -26,6 +26,7 @@ FAMILIES = {
     "skipgram": {"model": "skipgram"},
     "cbow": {"model": "cbow", "cbow_gradient": "mean"},
     "hs": {"model": "skipgram", "loss": "hs"},
+    "positional": {"model": "skipgram", "positional": True, "window": 2},
     "softmax": {"model": "cbow", "loss": "softmax"},
     "fasttext": {"model": "fasttext", "bucket": 500},
     "fasttext-hs": {"model": "fasttext", "bucket": 500, "loss": "hs"},
