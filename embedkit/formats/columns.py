@@ -57,6 +57,12 @@ def choose_columns(name: str, kinds: dict[str, str], wanted: str | Sequence[str]
         return Columns(word, ((usual or lists)[0],), True)
     floats = [column for column, kind in others.items() if kind == "floats"]
     wide = floats or [column for column, kind in others.items() if kind == "integers" and column != PANDAS_INDEX]
+    texts = [column for column, kind in others.items() if kind == "text" and column != PANDAS_INDEX]
+    if len(wide) == 1 and texts and not lists:
+        raise FormatError(
+            f"{name}: expected the columns of a vector, found the numbers {wide[0]!r} beside the words {word!r} and "
+            f"{texts[0]!r}: a table of pairs; name the columns with `column` if they are vectors"
+        )
     numbered = [column for column in wide if column[-1:].isdigit()]
     if len(wide) > len(numbered) > 1 and not lists:
         odd = next(column for column in wide if column not in numbered)

@@ -1,5 +1,6 @@
 """Tables of other tools: Parquet, Arrow and CSV with columns of any name, wide or with lists; arrays of any name."""
 
+import importlib.util
 import json
 
 import numpy as np
@@ -187,6 +188,19 @@ def test_row_groups_that_have_passed_take_no_memory(tmp_path):
         held.append(pa.total_allocated_bytes() - before)
     assert len(held) == groups
     assert max(held) < 0.5 * groups * 2000 * size * 4
+
+
+def test_a_table_of_counts_is_no_vectors(tmp_path):
+    """What `cooccur -o counts.csv` writes had one dimension, and as many words that repeat as cells."""
+    (tmp_path / "c.csv").write_text("word,neighbour,count\nthe,the,3058.25\nthe,of,17.5\nof,the,17.5\n")
+    names = ["c.csv"]
+    if importlib.util.find_spec("pyarrow"):
+        (tmp_path / "t.txt").write_text("the cat sat\n" * 9)
+        assert main(["cooccur", str(tmp_path / "t.txt"), "-o", str(tmp_path / "c.parquet"), "-q"]) == 0
+        names.append("c.parquet")
+    for name in names:
+        with pytest.raises(FormatError, match="found the numbers 'count' beside the words 'word' and 'neighbour'"):
+            load(tmp_path / name)
 
 
 def test_npz_with_other_names(tmp_path, capsys):
