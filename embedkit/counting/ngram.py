@@ -33,7 +33,7 @@ from embedkit.counting.ngram_counts import Level, check_levels, count_levels, di
 from embedkit.counting.ngram_score import Score
 from embedkit.counting.ngram_text import check_reading
 from embedkit.errors import ConfigError, FormatError, check_several
-from embedkit.files.model_file import load_model, save_model
+from embedkit.files.model_file import BLANKS_VERSION, load_model, save_model
 from embedkit.progress import ProgressCallback
 from embedkit.text.tokens import TokenizerSettings, join_tokens, of_chars, part_cutter, text_tokenizer
 from embedkit.vocabulary.vocabulary import nothing_left
@@ -160,7 +160,7 @@ class NgramModel:
         for n, level in enumerate(self.levels, 1):
             tensors |= {f"keys_{n}": level.keys, f"counts_{n}": level.counts, f"continuations_{n}": level.continuations}
         config = {**self.config, "order": self.order, "smoothing": self.smoothing, "k": self.k}
-        save_model(path, "lm", KIND, config, tensors)
+        save_model(path, "lm", KIND, config, tensors, version=BLANKS_VERSION if self.blanks else 1)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> NgramModel:
@@ -294,8 +294,8 @@ class NgramModel:
 
     @property
     def blanks(self) -> bool:
-        """Whether its tokens are characters, a blank among them; models of earlier versions have none."""
-        return of_chars(self._settings()) and " " in self.ids
+        """Whether its tokens are characters and the blanks between words; models of earlier versions have none."""
+        return bool(self.config.get("blanks")) and of_chars(self._settings())
 
     def cut(self, text: str) -> list[str]:
         """The tokens of the beginning of a sentence; with `blanks` white space at its end is one."""

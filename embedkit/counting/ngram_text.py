@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from embedkit.errors import ConfigError, FormatError
-from embedkit.progress import ProgressCallback
+from embedkit.progress import Progress, ProgressCallback
 from embedkit.text.tokenizers import check_tokenizer
 from embedkit.text.tokens import TokenizerSettings, of_chars, token_cutter
 
 if TYPE_CHECKING:
     from embedkit.text.reading import Sources
     from embedkit.vocabulary.corpus import Corpus
+
+LINES_A_REPORT = 10_000
 
 
 def read_text(
@@ -49,15 +51,17 @@ def read_text(
     if not (blanks and of_chars(settings)):
         reading |= {"tokenizer": tokenizer, "lowercase": lowercase}
         return Corpus.from_text(sources, min_count=1, workers=workers, progress=progress, **reading)
-    cut, found = token_cutter(settings), False
+    cut = token_cutter(settings)
 
     def sentences() -> Iterator[list[str]]:
-        nonlocal found
-        for line in read_lines(sources, **reading):
+        n_characters, any_token = 0, False
+        for number, line in enumerate(read_lines(sources, **reading)):
+            if progress is not None and number % LINES_A_REPORT == 0:
+                progress(Progress("reading", n_characters, None, "characters"))
             tokens = cut(line)
-            found = found or bool(tokens)
+            n_characters, any_token = n_characters + len(line), any_token or bool(tokens)
             yield tokens
-        if not found:
+        if not any_token:
             raise no_words(short_name(sources))
 
     return Corpus.from_sentences(sentences(), min_count=1)
@@ -70,7 +74,8 @@ def check_reading(name: str, config: dict[str, Any]) -> None:
     ------
     FormatError
     """
-    kinds = {"tokenizer": (str,), "lowercase": (bool,), "json_field": (str, type(None)), "encoding_errors": (str,)}
+    kinds: dict[str, tuple[type, ...]] = {"tokenizer": (str,), "lowercase": (bool,), "json_field": (str, type(None))}
+    kinds |= {"encoding_errors": (str,), "blanks": (bool,)}
     for key, kind in kinds.items():
         if key in config and not isinstance(config[key], kind):
             raise FormatError(f"{name}: damaged: expected how text is read, found {key} = {str(config[key])[:60]!r}")

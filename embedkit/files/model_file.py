@@ -37,6 +37,9 @@ class ModelFile(NamedTuple):
     tensors: dict[str, np.ndarray]
 
 
+BLANKS_VERSION = 2  # of a model of characters with blanks between words, which older programs would not read
+
+
 def save_model(
     path: str | os.PathLike[str],
     task: str,

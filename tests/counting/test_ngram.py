@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from embedkit.counting.ngram import NgramModel
 from embedkit.errors import ConfigError, CorpusError, FormatError
+from embedkit.files.safetensors import SafetensorsFile
 from embedkit.vocabulary.corpus import Corpus
 from tests.commands import run_here
 from tests.reference_counting import END, KneserNey
@@ -251,6 +252,17 @@ def test_models_of_characters_have_blanks(tmp_path):
     lines = embedkit("lm", "evaluate", model, text, "--sentences").stdout.splitlines()
     assert [line.split("\t")[0] for line in lines[1:]] == ["the cat", "the king", "", "the cat"]
     assert sum(float(line.split("\t")[3]) for line in lines[1:] if line) == pytest.approx(float(whole[1]), rel=1e-4)
+
+
+def test_a_text_of_characters_without_blanks_is_written_without(tmp_path):
+    text, model = tmp_path / "names.txt", tmp_path / "lm.safetensors"
+    text.write_text("maria\nmarco\nmartin\n", encoding="utf-8")
+    embedkit("lm", "train", text, "-o", model, "--tokenizer", "chars")
+    assert embedkit("lm", "generate", model, "--temperature", 0).stdout.startswith("mar")
+    two = tmp_path / "two.txt"
+    two.write_text("maria marco\n", encoding="utf-8")
+    assert embedkit("lm", "evaluate", model, two).stdout.splitlines()[1].split("\t")[2:4] == ["12", "1"]
+    assert SafetensorsFile(model).metadata["format_version"] == "2"  # earlier programs refuse it
 
 
 def test_models_of_characters_without_blanks_stay_as_they_were(tmp_path):

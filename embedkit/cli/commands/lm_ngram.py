@@ -99,7 +99,8 @@ def train(
         "json_field": json_field,
         "encoding_errors": encoding_errors,
     }
-    if of_chars({"tokenizer": tokenizer}):
+    blanks = of_chars({"tokenizer": tokenizer})
+    if blanks:
         refuse(["workers"], ONE_THREAD)
     with progress_bar(quiet) as progress:
         encoded = read_text(list(corpus), workers=workers, progress=progress, **reading)
@@ -109,7 +110,7 @@ def train(
             smoothing=smoothing,
             k=k,
             min_count=min_count,
-            config={**reading, "min_count": min_count},
+            config={**reading, "min_count": min_count, **({"blanks": True} if blanks else {})},
             progress=progress,
         )
     ngrams.save(output)

@@ -11,7 +11,7 @@ import numpy as np
 
 from embedkit.classification.odds import softmax_log_odds
 from embedkit.errors import ConfigError, check_texts, warn_caller
-from embedkit.files.model_file import save_model
+from embedkit.files.model_file import BLANKS_VERSION, save_model
 from embedkit.nn.layers.dense import Dropout, Linear
 from embedkit.nn.layers.encoder import MODELS, Encoder, EncoderCache
 from embedkit.nn.layers.losses import softmax
@@ -307,7 +307,9 @@ class Classifier:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file (`embedkit.files.model_file`)."""
         config = {**used(self.config), "labels": self.labels, "tokenizer": self.tokenizer, **self.words.to_config()}
-        save_model(path, self.TASK, self.config.model, config, {**self.parameters, **self.words.to_tensors()})
+        tensors = {**self.parameters, **self.words.to_tensors()}
+        version = BLANKS_VERSION if self.tokenizer.get("blanks") else 1
+        save_model(path, self.TASK, self.config.model, config, tensors, version=version)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], vectors: KeyedVectors | None = None) -> Classifier:
