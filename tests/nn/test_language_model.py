@@ -269,6 +269,10 @@ def test_generation_is_cold_or_drawn_among_the_likeliest():
     hot = {tuple(model.generate(["a"], max_tokens=5, temperature=5.0, rng=np.random.default_rng(s))) for s in range(8)}
     assert len(hot) > 4
     assert not {"<unk>", "<mask>"} & {token for text in hot for token in text}
+    model.output.parameters["bias"][UNKNOWN_ID] = 1e4  # beside which the probability of any other is 0
+    for temperature in (0, 1.0):
+        text = model.generate(["a"], max_tokens=5, temperature=temperature, rng=np.random.default_rng(1))
+        assert "<unk>" not in text
 
 
 @pytest.mark.parametrize("kind", ["lstm", "masked"])

@@ -239,7 +239,7 @@ class LanguageModel:
         """
         self._need_next_word("predict the next word")
         ids = np.concatenate([[END_ID], self.table.encode(tokens)])
-        return self._step(ids, None)[0]
+        return softmax(self._step(ids, None)[0])
 
     def generate(
         self,
@@ -272,10 +272,9 @@ class LanguageModel:
         state: StackState = None
         written: list[int] = []
         while len(written) < max_tokens:
-            p, state = self._step(ids if state is None else ids[-1:], state)
-            p = p.astype(np.float64)
-            p[:END_ID] = 0.0  # <unk> cannot be written
-            chosen = draw(p, temperature, topk, top_p, rng)
+            logits, state = self._step(ids if state is None else ids[-1:], state)
+            logits[:END_ID] = -np.inf  # <unk> cannot be written
+            chosen = draw(softmax(logits.astype(np.float64)), temperature, topk, top_p, rng)
             if chosen == END_ID:
                 break
             written.append(chosen)
@@ -283,15 +282,15 @@ class LanguageModel:
         return self.table.decode(written)
 
     def _step(self, ids: Array, state: StackState) -> tuple[Array, StackState]:
-        """Probabilities after the last of `ids`, int64 (n,), read on from `state`; and the state after, None where the
-        last `context` tokens are to be read anew."""
+        """Scores of what comes after the last of `ids`, int64 (n,), read on from `state`; and the state after, None
+        where the last `context` tokens are to be read anew."""
         stack = next(iter(self.stacks.values()))
         if isinstance(stack, TransformerStack):
             ids = ids[-self.config.context :]
         x, _ = self.embed(ids[None])
         outputs, cache = stack.forward(x, np.ones((1, len(ids)), bool), state)
         logits, _ = self.output.forward(outputs[-1][0, -1])
-        return softmax(without_mask(logits)), cache.after(self.config.context)
+        return without_mask(logits), cache.after(self.config.context)
 
     def _need_next_word(self, what: str) -> None:
         if self.config.model == "masked":
