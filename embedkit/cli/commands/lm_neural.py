@@ -53,11 +53,13 @@ from embedkit.nn.models.language_config import LanguageModelConfig
 from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.models.language_training import LANGUAGE_TRAINING
 from embedkit.nn.models.masking import cut_with_gap
-from embedkit.options import defaults
+from embedkit.options import defaults, described
 from embedkit.text.reading import short_name
 from embedkit.text.tokens import TokenizerSettings, of_chars, part_cutter
 
 _MADE_OF = [name for name in defaults(LanguageModelConfig) if name not in ("model", "token_layer")]
+_TIED = described(LanguageModelConfig)["tied"]
+_CHANGES = {"tied": {"help": f"{_TIED.help} So --vector-size must be --hidden-size."}}
 
 
 @click.command(epilog="Example: embedkit lm train corpus.txt -o lm.safetensors --model lstm --vectors m.safetensors")
@@ -71,8 +73,8 @@ _MADE_OF = [name for name in defaults(LanguageModelConfig) if name not in ("mode
     help="chars for a model of characters, blanks included; by default the vectors' own, else whitespace.",
 )
 @click.option("--lowercase", is_flag=True, help="Lower-case every token.")
-@chain(*(option_of(LanguageModelConfig, name) for name in _MADE_OF))
-@table_options
+@chain(*(option_of(LanguageModelConfig, name, **_CHANGES.get(name, {})) for name in _MADE_OF))
+@table_options()
 @encoding_option
 @training_options(LANGUAGE_TRAINING)
 def train(

@@ -11,7 +11,7 @@ import click
 from embedkit.classification.options import TUNING_SECONDS, BagOptions, LinearOptions
 from embedkit.cli.shared.bag import BAG, LINEAR
 from embedkit.cli.shared.files import INPUT
-from embedkit.cli.shared.options import Size, chain, given, option_of, refuse
+from embedkit.cli.shared.options import Size, chain, default_and_range, given, option_of, refuse
 from embedkit.cli.shared.output import note
 from embedkit.cli.shared.progress import progress_bar
 from embedkit.cli.shared.telling import tell_trained_on, tell_valid
@@ -50,7 +50,7 @@ def _bag_option(name: str) -> Any:
     owner = _OPTIONS[next(iter(shown))]
     first = facts[next(iter(shown))]
     models = [f"{m} ({', '.join(f.choices)})" if f.choices != first.choices else m for m, f in facts.items()]
-    text = f"{', '.join(models)}: {first.help}  [default: {each}]"
+    text = f"{', '.join(models)}: {first.help}  {default_and_range(each, first)}"
     return option_of(owner, name, help=text, default=None, show_default=False)
 
 

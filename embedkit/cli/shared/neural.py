@@ -21,7 +21,7 @@ from embedkit.cli.shared.telling import tell_trained_on
 from embedkit.errors import ConfigError
 from embedkit.nn.learning.options import VALID_FRACTION, VECTOR_SIZE, TrainingOptions
 from embedkit.nn.words.token_table import MAX_VOCAB
-from embedkit.options import defaults
+from embedkit.options import defaults, described
 from embedkit.text.lines import Piped, plain_lines
 
 if TYPE_CHECKING:
@@ -47,20 +47,27 @@ encoder_options = chain(
         help="A model of embedkit lm train: words also get its vectors in their sentence.",
     ),
     click.option("--tune-encoder", is_flag=True, help="Train the language model too."),
-    *(option_of(TrainingOptions, name) for name in _FINE_TUNING),
-)
-
-
-table_options = chain(
-    click.option("--min-count", default=1, show_default=True, type=click.IntRange(1), help="Rarer tokens are <unk>."),
-    click.option(
-        "--max-vocab",
-        default=MAX_VOCAB,
-        show_default=True,
-        type=click.IntRange(1),
-        help="Keep at most so many tokens (of each side), the most frequent ones.",
+    *(
+        option_of(TrainingOptions, name, help=f"With --tune-encoder: {described(TrainingOptions)[name].help}")
+        for name in _FINE_TUNING
     ),
 )
+
+
+def table_options(of: str = "") -> Callable[[F], F]:
+    """Which tokens a model writes; `of` says of which texts, where there are several."""
+    return chain(
+        click.option(
+            "--min-count", default=1, show_default=True, type=click.IntRange(1), help="Rarer tokens are <unk>."
+        ),
+        click.option(
+            "--max-vocab",
+            default=MAX_VOCAB,
+            show_default=True,
+            type=click.IntRange(1),
+            help=f"Keep at most so many tokens{of}, the most frequent ones.",
+        ),
+    )
 
 
 def load_encoder(path: str | None, tuned: bool) -> Any:

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from embedkit.cli.shared.text_fields import field_options
 from embedkit.cli.shared.tokenizing import TokenizerChoice, morpheme_options
-from embedkit.options import defaults, described, kind_of, listed, no_effect, why_idle
+from embedkit.options import Option, defaults, described, kind_of, listed, no_effect, why_idle
 from embedkit.vocabulary.options import ReadingOptions
 
 C = TypeVar("C")
@@ -75,13 +75,16 @@ class Size(click.ParamType):
         return int(size)
 
 
+LARGEST_SEED = 2**63 - 1
+
+
 class Seed(click.ParamType):
-    """A whole number from 0 to 2**63 - 1, without that range in every help."""
+    """A whole number from 0 to `LARGEST_SEED`, without that range in every help."""
 
     name = "integer"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        return int(click.IntRange(0, 2**63 - 1).convert(value, param, ctx))
+        return int(click.IntRange(0, LARGEST_SEED).convert(value, param, ctx))
 
 
 seed_option = click.option(
@@ -91,6 +94,41 @@ seed_option = click.option(
     type=Seed(),
     help="Of the random numbers; with one worker a run repeats bit for bit.",
 )
+
+
+class _Whole(click.IntRange):
+    """A whole number; the help shows its range, and the class of options checks it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return click.INT.convert(value, param, ctx)
+
+
+class _Real(click.FloatRange):
+    """The same of any number."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return click.FLOAT.convert(value, param, ctx)
+
+
+def _ranged(kind: type, facts: Option) -> click.ParamType | type:
+    """The type of a flag with the range that its option declares, if any."""
+    low, high = max(facts.least, facts.above), min(facts.most, facts.below)
+    if kind not in (int, float) or (low, high) == (-inf, inf):
+        return kind
+    least, most = (None if abs(bound) == inf else bound for bound in (low, high))
+    shown: type[_Whole | _Real] = _Whole if kind is int else _Real
+    return shown(min=least, max=most, min_open=facts.above > -inf, max_open=facts.below < inf)  # type: ignore[arg-type]
+
+
+def default_and_range(default: str, facts: Option) -> str:
+    """``[default: 0.3; 0<=x<1]``, as click shows them, for a help that says by itself what the default is."""
+    low, high = max(facts.least, facts.above), min(facts.most, facts.below)
+    equal = "" if facts.above > -inf else "="
+    if low == -inf or high == LARGEST_SEED:
+        return f"[default: {default}]"
+    if high == inf:
+        return f"[default: {default}; x>{equal}{low}]"
+    return f"[default: {default}; {low}<{equal}x{'<' if facts.below < inf else '<='}{high}]"
 
 
 def option_of(
@@ -105,7 +143,7 @@ def option_of(
     flag, off : str, optional
         Another flag than the option's name, and another than ``--no-`` before it.
     **changes
-        Further arguments of `click.option`.
+        Further arguments of `click.option`; with ``show_default=False`` the help shows no range either.
     """
     facts, default = described(options)[name], defaults(options)[name]
     kind, _ = kind_of(options, name)
@@ -121,7 +159,7 @@ def option_of(
     elif name == "seed":
         shown["type"] = Seed()
     else:
-        shown["type"] = kind
+        shown["type"] = kind if changes.get("show_default") is False else _ranged(kind, facts)
     shown |= {"default": default, "show_default": facts.default_help or default is not None}
     return click.option(plain, name, *facts.flags, **{**shown, **changes})
 
@@ -154,7 +192,8 @@ def options_of(classes: Mapping[str, type[Any]]) -> Callable[[F], F]:
     for name, having in found.items():
         first = next(iter(having.values()))
         whose = f"{', '.join(having)}: " if len(having) < len(classes) else ""
-        text = f"{whose}{described(first)[name].help}  [default: {_default_text(name, having)}]"
+        facts = described(first)[name]
+        text = f"{whose}{facts.help}  {default_and_range(_default_text(name, having), facts)}"
         flags.append(option_of(first, name, help=text, default=None, show_default=False))
     return chain(*flags)
 

@@ -36,11 +36,11 @@ class TrainingOptions:
     # Howard and Ruder 2018: "discriminative fine-tuning" (they take 1 / 2.6) and "gradual unfreezing".
     layer_rate: float = option(
         1.0,
-        "Of a tuned encoder: how fast each layer learns against the one above it, as 0.4.",
+        "How fast each layer of a tuned encoder learns against the one above it, as 0.4.",
         above=0,
         most=1,
     )
-    gradual_unfreezing: bool = option(False, "Of a tuned encoder: epoch e trains the e uppermost layers alone.")
+    gradual_unfreezing: bool = option(False, "Epoch e trains the e uppermost layers of a tuned encoder alone.")
 
     def __post_init__(self) -> None:
         check(self)
