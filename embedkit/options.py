@@ -41,6 +41,8 @@ class Option:
         The range of a number, both ends included.
     above, below : float
         A number must be greater than this one, and less than that one.
+    infinite : bool
+        Infinity is a value too, for no limit.
     only : mapping of str to tuple
         The option has an effect only where each named option has one of these values.
     also : mapping of str to tuple
@@ -59,6 +61,7 @@ class Option:
     most: float = inf
     above: float = -inf
     below: float = inf
+    infinite: bool = False
     only: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
     also: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
     default_help: str = ""
@@ -206,19 +209,20 @@ def _check_value(name: str, value: Any, kind: type, facts: Option) -> None:
         return
     whole = hasattr(value, "__index__") and not isinstance(value, bool)
     sound = whole or (kind is float and isinstance(value, float))
-    if not (sound and facts.least <= value <= facts.most and facts.above < value < facts.below):
-        raise ConfigError(f"`{name}` must be {_range(kind, facts)}, got {value!r}")
+    in_range = sound and facts.least <= value <= facts.most and facts.above < value
+    if not in_range or not (value < facts.below or (value == inf and facts.infinite)):
+        raise ConfigError(f"`{name}` must be {_range(kind, facts, finite=in_range and value == inf)}, got {value!r}")
 
 
-def _range(kind: type, facts: Option) -> str:
-    number = "a whole number" if kind is int else "a number"
+def _range(kind: type, facts: Option, *, finite: bool) -> str:
+    number = "a whole number" if kind is int else "a finite number" if finite else "a number"
     if facts.above > -inf:
-        return f"{number} above {facts.above:g}" + (f", {facts.most:g} at most" if facts.most < inf else "")
+        return f"{number} above {facts.above}" + (f", {facts.most} at most" if facts.most < inf else "")
     if facts.below < inf:
-        return f"{number} from {facts.least:g} to below {facts.below:g}"
+        return f"{number} from {facts.least} to below {facts.below}"
     if facts.least > -inf and facts.most < inf:
-        return f"{number} from {facts.least:g} to {facts.most:.0f}"
-    return f"{number} of at least {facts.least:g}" if facts.least > -inf else number
+        return f"{number} from {facts.least} to {facts.most}"
+    return f"{number} of at least {facts.least}" if facts.least > -inf else number
 
 
 def _idle(value_of: Callable[[str], Any], facts: Option) -> str | None:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -269,12 +270,21 @@ def test_ctrl_c_without_a_checkpoint_stops_after_the_step_and_the_handler_comes_
         ({"optimizer": "lion"}, "`optimizer` must be one of adam, adamw, adagrad, sgd, got .lion."),
         ({"warmup": 1.0}, "`warmup` must be a number from 0 to below 1"),
         ({"layer_rate": 1.5}, "`layer_rate` must be a number above 0, 1 at most, got 1.5"),
+        ({"learning_rate": np.inf}, "`learning_rate` must be a finite number above 0, got inf"),
+        ({"seed": 2**63}, "`seed` must be a whole number from 0 to 9223372036854775807, got 9223372036854775808"),
         ({"schedule": "steep"}, "`schedule` must be one of constant, linear, cosine, noam, got .steep."),
     ],
 )
 def test_options_that_cannot_work(wrong, message):
     with pytest.raises(ConfigError, match=message):
         TrainingOptions(**wrong)
+
+
+def test_gradients_may_be_as_large_as_they_are(tmp_path):
+    free, cut = (
+        fit(LeastSquares(), replace(OPTIONS, clip=clip), checkpoint=tmp_path / str(clip)) for clip in (np.inf, 1e-3)
+    )
+    assert not any(record["clipped"] for record in free.epochs) and all(record["clipped"] for record in cut.epochs)
 
 
 def test_history_is_plain_json():

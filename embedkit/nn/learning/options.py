@@ -30,7 +30,7 @@ class TrainingOptions:
     schedule: str = option("linear", "How the rate falls.", choices=SCHEDULES)
     warmup: float = option(0.0, "Share of the steps over which the rate rises.", least=0, below=1)
     weight_decay: float = option(0.0, "By how much parameters shrink in a step.", least=0)
-    clip: float = option(5.0, "The largest norm of the gradients.", above=0)
+    clip: float = option(5.0, "The largest norm of the gradients; inf: any.", above=0, infinite=True)
     patience: int = option(3, "Stop after so many epochs without a better score.", least=1)
     seed: int = option(1, "Of the random numbers.", least=0, most=2**63 - 1)
     # Howard and Ruder 2018: "discriminative fine-tuning" (they take 1 / 2.6) and "gradual unfreezing".
