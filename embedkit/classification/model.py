@@ -14,7 +14,7 @@ from embedkit.errors import ConfigError, check_texts
 from embedkit.formats.fasttext_quantized import FastTextCodes
 from embedkit.rows.subwords import decode_word
 from embedkit.threads import ordered_map, usable_cores
-from embedkit.vocabulary.forms import UsualForms
+from embedkit.vocabulary.forms import KnownForms
 
 CHUNK = 8192  # lines predicted at once by one thread
 MAX_SCORES = 1 << 22  # numbers in the scores of a chunk
@@ -215,13 +215,13 @@ class BagClassifier:
             sigmoids_of(scores, sigmoid_table())
 
     def _lines(self, texts: Sequence[str | bytes]) -> Lines:
-        """Texts with their words composed as those of the model are; bytes that are not ASCII are decoded for it."""
+        """Texts with their words composed as the model has them; bytes that are not ASCII are decoded for it."""
         check_texts(texts)
-        return Lines([text if text.isascii() else self._forms.spelt_text(_decoded(text)) for text in texts])
+        return Lines([text if text.isascii() else self._forms.spelt(_decoded(text)) for text in texts])
 
     @cached_property
-    def _forms(self) -> UsualForms:
-        return UsualForms(map(decode_word, self.words))
+    def _forms(self) -> KnownForms:
+        return KnownForms(map(decode_word, self.words))
 
     def _known(self, indptr: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Which encoded lines hold a word of the model."""

@@ -286,3 +286,19 @@ def test_standard_input_is_read_once(capsys, tmp_path):
     for arguments in (["-", "-"], ["-", "--valid", "-"]):
         found = run(capsys, "train", *arguments, "-o", tmp_path / "m.safetensors", status=2)
         assert "standard input (-) is named twice" in found.err
+
+
+@pytest.mark.parametrize("kind", ["linear", "fasttext"])
+def test_words_that_were_learnt_decomposed_are_known_as_they_were_written(kind, capsys, tmp_path):
+    """Most of the text is composed; some of it has words of its own, from macOS."""
+    rare = [unicodedata.normalize("NFD", line) for line in ("정말 끔찍해\tneg", "정말 굉장해\tpos")]
+    lines = ["영화가 좋다\tpos", "영화가 싫다\tneg"] * 150 + rare * 30
+    (tmp_path / "mixed.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    options = ["--model", kind, "--min-n", "0", "--max-n", "0"] if kind == "linear" else ["--model", kind, *FAST]
+    run(capsys, "train", tmp_path / "mixed.tsv", *options, "-o", tmp_path / "m.bin")
+    for form in ("NFD", "NFC"):
+        (tmp_path / "new.txt").write_text(unicodedata.normalize(form, "끔찍해\n굉장해\n"), encoding="utf-8")
+        found = run(capsys, "predict", tmp_path / "m.bin", tmp_path / "new.txt", "--json")
+        rows = [json.loads(line) for line in found.out.splitlines()]
+        assert [row["label"] for row in rows] == ["neg", "pos"], form
+        assert min(row["probability"] for row in rows) > 0.9 and "knows" not in found.err
