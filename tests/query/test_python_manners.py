@@ -160,12 +160,12 @@ def test_queries_that_are_not_finite():
         query[1, 2] = value
         with pytest.raises(ConfigError, match="NaN or an infinity in query 1"):
             model.most_similar_batch(query)
-    with pytest.raises(ConfigError, match="`queries` must be vectors, which get_vectors gives of words"):
-        model.most_similar_batch(["king"])
         with pytest.raises(ConfigError, match="found NaN or an infinity"):
             model.most_similar(query[1])
         with pytest.raises(ConfigError, match="finite weight"):
             model.most_similar([("왕", value)])
+    with pytest.raises(ConfigError, match="`queries` must be vectors, which get_vectors gives of words"):
+        model.most_similar_batch(["king"])
 
 
 def test_negative_alone_and_weights():
