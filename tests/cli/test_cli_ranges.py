@@ -53,6 +53,7 @@ def test_every_range_is_shown(name):
         ("classify train", "layer_rate", "[default: 1.0; 0<x<=1]"),
         ("classify train", "cost", "[default: by held-out texts; x>0]"),
         ("seq2seq train", "clip", "; x>0]"),
+        ("lm train neural", "context", "[default: 64; x>=2]"),
         ("train", "vector_size", "[default: 100; 1<=x<=100000]"),
         ("train", "window", "svd 8; x>=1]"),
         ("train", "shift", "[default: 1.0; x>0]"),

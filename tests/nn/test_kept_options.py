@@ -22,6 +22,7 @@ from embedkit.nn.models.tagger_training import train_tagger
 from embedkit.options import described
 from embedkit.text.labelled import LabelledTexts
 from embedkit.text.tagged import TaggedSentences
+from tests.nn.test_language_model import make
 
 ONE = TrainingOptions(epochs=1, batch_size=8)
 LINES = ["a b c", "b c a", "c a b", "a a b", "b b c", "c c a"] * 2
@@ -73,3 +74,15 @@ def test_values_that_cannot_work_are_refused_alike_and_idle_ones_let_pass(config
     assert config(hidden_size=np.int64(7)) == config(hidden_size=7)
     if "heads" in described(config):
         assert config("gru", heads=2).heads == 2  # so that one set of values serves several models
+
+
+@pytest.mark.parametrize("kind", ["lstm", "transformer", "masked", "elmo"])
+def test_a_context_of_one_token_opens_but_is_not_trained_with(kind, tmp_path):
+    """Earlier versions wrote such files."""
+    model = make(kind, context=1, dtype=np.float32)
+    model.save(tmp_path / "m")
+    again = LanguageModel.load(tmp_path / "m")
+    assert again.config.context == 1
+    np.testing.assert_array_equal(again.vectors(["a"]), model.vectors(["a"]))
+    with pytest.raises(ConfigError, match="`context` must be at least 2 in training, got 1"):
+        train_language_model(["a b", "b a"], config=model.config)

@@ -49,7 +49,7 @@ from embedkit.cli.shared.queries import answer_lines, questions
 from embedkit.cli.shared.telling import GUESSES, NOTHING, Unknown
 from embedkit.cli.shared.tokenizing import TOKENIZER
 from embedkit.errors import ConfigError, counted
-from embedkit.nn.models.language_config import LanguageModelConfig
+from embedkit.nn.models.language_config import LEAST_CONTEXT, LanguageModelConfig
 from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.models.language_training import LANGUAGE_TRAINING
 from embedkit.nn.models.masking import cut_with_gap
@@ -59,7 +59,10 @@ from embedkit.text.tokens import TokenizerSettings, of_chars, part_cutter
 
 _MADE_OF = [name for name in defaults(LanguageModelConfig) if name not in ("model", "token_layer")]
 _TIED = described(LanguageModelConfig)["tied"]
-_CHANGES = {"tied": {"help": f"{_TIED.help} So --vector-size must be --hidden-size."}}
+_CHANGES: dict[str, dict[str, Any]] = {
+    "context": {"type": click.IntRange(LEAST_CONTEXT)},
+    "tied": {"help": f"{_TIED.help} So --vector-size must be --hidden-size."},
+}
 
 
 @click.command(epilog="Example: embedkit lm train corpus.txt -o lm.safetensors --model lstm --vectors m.safetensors")

@@ -8,6 +8,7 @@ from embedkit.nn.layers.stacks import CELLS
 from embedkit.options import check, option
 
 LANGUAGE_MODELS = (*CELLS, "transformer", "elmo", "masked")
+LEAST_CONTEXT = 2  # to train with; files of older versions may have 1
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class LanguageModelConfig:
     num_layers: int = option(1, "Layers of each stack.", least=1)
     heads: int = option(4, "Of a Transformer's attention.", least=1, only={"model": ("transformer", "masked")})
     dropout: float = option(0.2, "On embeddings, between layers and before the softmax.", least=0, below=1)
-    context: int = option(64, "Tokens through which gradients go back, and that a Transformer sees.", least=2)
+    context: int = option(64, "Tokens through which gradients go back, and that a Transformer sees.", least=1)
     block: int = option(
         0,
         "Join consecutive lines to texts of N tokens or more, so that the model sees across line ends; 0: no.",

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import numpy as np
 
-from embedkit.errors import CorpusError, check_texts
+from embedkit.errors import ConfigError, CorpusError, check_texts
 from embedkit.nn.layers.parameters import Array, Gradients
 from embedkit.nn.learning.batches import bucketed_batches, hold_out
 from embedkit.nn.learning.identity import Identity
 from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import VALID_FRACTION, VECTOR_SIZE, TrainingOptions, check_frozen, unfreeze
-from embedkit.nn.models.language_config import LanguageModelConfig
+from embedkit.nn.models.language_config import LEAST_CONTEXT, LanguageModelConfig
 from embedkit.nn.models.language_model import LanguageModel
 from embedkit.nn.words.token_table import END, MAX_VOCAB, SPECIALS, UNKNOWN_ID, TokenTable
 from embedkit.nn.words.tokens import chosen_settings
@@ -102,8 +102,12 @@ def train_language_model(
     ------
     CorpusError
         When there are fewer than two lines with words, or none in `valid`.
+    ConfigError
+        When `config` has a context of one token.
     """
     config, options = config or LanguageModelConfig(), options or LANGUAGE_TRAINING
+    if config.context < LEAST_CONTEXT:
+        raise ConfigError(f"`context` must be at least {LEAST_CONTEXT} in training, got {config.context}")
     check_texts(lines, "lines")
     if valid is not None:
         check_texts(valid, "valid")
