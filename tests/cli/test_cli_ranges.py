@@ -59,6 +59,7 @@ def test_every_range_is_shown(name):
         ("train", "shift", "[default: 1.0; x>0]"),
         ("train", "seed", "[default: 1]"),
         ("vocab", "max_vocab", "x>=1]"),
+        ("caption train", "max_vocab", "[default: (no limit); x>=1]"),
     ],
 )
 def test_a_range_stands_behind_the_default(name, option, end):

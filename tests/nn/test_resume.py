@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from embedkit.errors import TrainingError
+from embedkit.files.checkpoint import load_checkpoint, save_checkpoint
+from embedkit.nn.learning.loop import VERSION
 from embedkit.nn.learning.options import TrainingOptions
 from embedkit.nn.models.caption_training import train_captioner
 from embedkit.nn.models.captioner import CaptionConfig
@@ -116,3 +118,16 @@ def test_other_vectors_of_the_same_width_are_refused(tmp_path):
     other = KeyedVectors(["a", "b"], np.eye(2, 4, 1, dtype=np.float32))
     with pytest.raises(TrainingError, match="another vectors or language model to start from"):
         train(**same, vectors=other, options=TWO, checkpoint=tmp_path, resume=True)
+
+
+def test_captions_of_a_checkpoint_that_knows_no_limit_go_on(tmp_path):
+    """Earlier versions kept all tokens, and no checkpoint of theirs says so."""
+    train, same, _ = TASKS["caption"]
+    train(**same, options=ONE, checkpoint=tmp_path)
+    found = load_checkpoint(tmp_path, "caption", version=VERSION)
+    identity = found.metadata["identity"]
+    settings = {name: value for name, value in identity["settings"].items() if name != "max_vocab"}
+    metadata = {**found.metadata, "identity": {**identity, "settings": settings}}
+    save_checkpoint(tmp_path, "caption", metadata, found.arrays, version=found.version)
+    _, history = train(**same, options=TWO, checkpoint=tmp_path, resume=True)
+    assert len(history.epochs) == 2

@@ -284,6 +284,7 @@ def test_gradients_may_be_as_large_as_they_are(tmp_path):
     free, cut = (
         fit(LeastSquares(), replace(OPTIONS, clip=clip), checkpoint=tmp_path / str(clip)) for clip in (np.inf, 1e-3)
     )
+    fit(LeastSquares(), replace(OPTIONS, clip=np.inf, epochs=6), checkpoint=tmp_path / "inf", resume=True)
     assert not any(record["clipped"] for record in free.epochs) and all(record["clipped"] for record in cut.epochs)
 
 

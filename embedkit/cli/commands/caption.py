@@ -55,7 +55,7 @@ def caption() -> None:
 @chain(*(option_of(CaptionConfig, name) for name in ("hidden_size", "num_layers", "dropout")))
 @click.option("--tokenizer", type=TOKENIZER, help="By default the vectors' own, else whitespace.")
 @click.option("--lowercase", is_flag=True, help="Lower-case every token.")
-@table_options()
+@table_options(max_vocab=None)
 @encoding_option
 @training_options(CAPTION_TRAINING)
 def train(

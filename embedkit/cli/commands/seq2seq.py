@@ -58,7 +58,7 @@ def seq2seq() -> None:
 @click.option("--tokenizer", type=TOKENIZER, help="By default the vectors' own, else whitespace.")
 @click.option("--target-tokenizer", type=TOKENIZER, help="By default as the source's.")
 @click.option("--lowercase", is_flag=True, help="Lower-case every token of both sides.")
-@table_options(" of each side")
+@table_options(of=" of each side")
 @encoding_option
 @training_options(SEQ2SEQ_TRAINING)
 def train(

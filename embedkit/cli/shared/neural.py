@@ -54,16 +54,16 @@ encoder_options = chain(
 )
 
 
-def table_options(of: str = "") -> Callable[[F], F]:
-    """Which tokens a model writes; `of` says of which texts, where there are several."""
+def table_options(max_vocab: int | None = MAX_VOCAB, of: str = "") -> Callable[[F], F]:
+    """Which tokens a model writes, by default `max_vocab`; `of` says of which texts, where there are several."""
     return chain(
         click.option(
             "--min-count", default=1, show_default=True, type=click.IntRange(1), help="Rarer tokens are <unk>."
         ),
         click.option(
             "--max-vocab",
-            default=MAX_VOCAB,
-            show_default=True,
+            default=max_vocab,
+            show_default="no limit" if max_vocab is None else True,
             type=click.IntRange(1),
             help=f"Keep at most so many tokens{of}, the most frequent ones.",
         ),

@@ -18,7 +18,7 @@ from embedkit.nn.learning.loop import History, fit
 from embedkit.nn.learning.options import VALID_FRACTION, VECTOR_SIZE, TrainingOptions, check_frozen, unfreeze
 from embedkit.nn.models.captioner import CAPTION_TRAINING, CaptionConfig, Captioner, check_captions, check_finite_rows
 from embedkit.nn.models.decoding import Search
-from embedkit.nn.words.token_table import MAX_VOCAB, TokenTable
+from embedkit.nn.words.token_table import TokenTable
 from embedkit.nn.words.tokens import chosen_settings
 from embedkit.progress import ProgressCallback
 from embedkit.text.tokens import TokenizerSettings, token_cutter
@@ -37,7 +37,7 @@ def train_captioner(
     valid_fraction: float = VALID_FRACTION,
     vector_size: int = VECTOR_SIZE,
     min_count: int = 1,
-    max_vocab: int | None = MAX_VOCAB,
+    max_vocab: int | None = None,
     tokenizer: TokenizerSettings | None = None,
     frozen: bool = False,
     unfreeze_after: int | None = None,
@@ -56,7 +56,9 @@ def train_captioner(
         One for each row of features.
     vectors : KeyedVectors, optional
         First vectors of the words.
-    config, options, valid_fraction, vector_size, min_count, max_vocab, tokenizer, frozen, unfreeze_after
+    max_vocab : int, optional
+        At most so many tokens, the most frequent.
+    config, options, valid_fraction, vector_size, min_count, tokenizer, frozen, unfreeze_after
         As in `embedkit.nn.models.seq2seq_training.train_seq2seq`.
     progress, note, log, checkpoint, resume
         See `embedkit.nn.learning.loop.fit`.
