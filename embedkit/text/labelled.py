@@ -12,9 +12,10 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
 from embedkit.errors import (
     ConfigError,
@@ -107,13 +108,16 @@ def why_unknown(known: Iterable[str], found: Iterable[str]) -> str:
     return "are the columns the other way round?"
 
 
-def check_sets(texts: Sized, labels: Sequence[Sequence[str]], names: tuple[str, str] = ("texts", "labels")) -> None:
+def check_sets(
+    texts: Collection[Any], labels: Sequence[Sequence[str]], names: tuple[str, str] = ("texts", "labels")
+) -> None:
     """Refuse labels that are not one list of strings for each text: kernels trust that they are.
 
     Raises
     ------
     ConfigError
     """
+    check_lasting(texts, names[0])
     check_lasting(labels, names[1])
     check_aligned(texts, labels, names)
     string = next((each for each in labels if isinstance(each, str | bytes)), None)

@@ -238,6 +238,8 @@ SETS = [("pos",), ("neg",)] * 20
         (["fine", "bad"] * 20, [(1,), (2,)] * 20, "`labels` must be strings, found int 1"),
         ("fine" * 10, SETS, "`texts` must be a list of strings, got the string 'fine"),
         ([1, 2] * 20, SETS, "`texts` must be strings, found int 1"),
+        (iter(["fine", "bad"] * 20), SETS, "`texts` must be a list, got a list_iterator: make a list of it"),
+        (["fine", "bad"] * 20, iter(SETS), "`labels` must be a list, got a list_iterator: make a list of it"),
     ],
 )
 def test_labels_are_a_list_for_each_text(texts, labels, message):
