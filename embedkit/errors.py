@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence, Sized
+from types import FrameType
 from typing import Any
 
 
@@ -90,10 +91,17 @@ def warn_caller(message: str) -> None:
     -----
     UserWarning
     """
-    frame, level = sys._getframe(), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "embedkit":
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, stacklevel=level)
+    frame = sys._getframe()
+    while frame.f_back is not None and _module(frame).partition(".")[0] == "embedkit":
+        frame = frame.f_back
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    place = frame.f_code.co_filename, frame.f_lineno
+    warnings.warn_explicit(message, UserWarning, *place, module=_module(frame), registry=registry)
+
+
+def _module(frame: FrameType) -> str:
+    """The module's name, which code that is run from a string need not have: Python would drop its warnings."""
+    return str(frame.f_globals.get("__name__") or "<string>")
 
 
 def check_several(texts: Iterable[Any], name: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import embedkit
+from embedkit.errors import warn_caller
 from embedkit.text.lines import numbered_lines
 from tests.test_imports import FILES, PACKAGE
 
@@ -35,7 +36,14 @@ def test_a_warning_names_the_line_that_called(act, tmp_path):
     assert {Path(one.filename) for one in told} == {Path(__file__)}
 
 
+@pytest.mark.parametrize("names", [{"__name__": None}, {}])
+def test_a_caller_without_a_name_is_warned(names):
+    with pytest.warns(UserWarning, match="some words") as told:
+        exec(compile("warn('some words')", "<typed>", "exec"), {"warn": warn_caller, **names})
+    assert told[0].filename == "<typed>"
+
+
 def test_warnings_arise_in_one_place():
     """Kernels may be compiled by nobody's call: theirs names their own line."""
-    found = {path.relative_to(PACKAGE).as_posix() for path in FILES if "warnings.warn(" in path.read_text("utf-8")}
+    found = {path.relative_to(PACKAGE).as_posix() for path in FILES if "warnings.warn" in path.read_text("utf-8")}
     assert found == {"errors.py", "kernels/compiling.py"}
