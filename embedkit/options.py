@@ -116,8 +116,9 @@ def check(options: Any, *, idle: bool = False) -> None:
         object.__setattr__(options, name, value)
         if value is not None or default is not None:
             _check_value(name, value, kind_of(type(options), name)[0], facts)
-        if value != default and not idle:
-            _check_effect(options, name)
+    if not idle:
+        usual = defaults(type(options))
+        check_given(options, [name for name in usual if getattr(options, name) != usual[name]])
 
 
 def in_python(value: Any) -> Any:
@@ -149,9 +150,10 @@ def check_given(options: Any, names: Iterable[str]) -> None:
     Raises
     ------
     ConfigError
+        Naming all that have no effect for the same reason.
     """
-    for name in names:
-        _check_effect(options, name)
+    for why, idle in idle_options(options, names).items():
+        raise no_effect([f"`{name}`" for name in idle], why)
 
 
 def used(options: Any) -> dict[str, Any]:
@@ -232,13 +234,19 @@ def _idle(value_of: Callable[[str], Any], facts: Option) -> str | None:
     return next((other for other, values in facts.only.items() if value_of(other) not in values), None)
 
 
-def why_idle(options: Any, name: str) -> str | None:
-    """Why an option has no effect beside the others, for behind "has no effect"; None where it has one."""
-    facts = described(options)[name]
-    other = _idle(partial(getattr, options), facts)
-    if other is None:
-        return None
-    value = getattr(options, other)
+def idle_options(options: Any, names: Iterable[str]) -> dict[str, list[str]]:
+    """Which of `names` have no effect beside the other options: why, for behind "has no effect", -> these names."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        facts = described(options)[name]
+        other = _idle(partial(getattr, options), facts)
+        if other is not None:
+            found.setdefault(_why(other, getattr(options, other), facts), []).append(name)
+    return found
+
+
+def _why(other: str, value: Any, facts: Option) -> str:
+    """Why an option has no effect beside the `value` of another."""
     if value is True or facts.only[other] == (None,):
         return f"with `{other}`"
     wanted = " or ".join(map(str, facts.only[other]))
@@ -248,9 +256,3 @@ def why_idle(options: Any, name: str) -> str | None:
 def no_effect(names: Sequence[str], why: str) -> ConfigError:
     """The error of options, as a message names them, that would do nothing."""
     return ConfigError(f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} no effect {why}")
-
-
-def _check_effect(options: Any, name: str) -> None:
-    why = why_idle(options, name)
-    if why is not None:
-        raise no_effect([f"`{name}`"], why)

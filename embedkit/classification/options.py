@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from embedkit.errors import ConfigError
-from embedkit.options import changed, check, option
+from embedkit.options import changed, check, no_effect, option
 
 TUNING_SECONDS = 60.0  # fastText's program takes 300
 LOSSES = ("softmax", "hs", "ns", "ova")
@@ -80,10 +80,9 @@ class LinearOptions:
             object.__setattr__(self, "workers", usable_cores())
         check(self)
         _check_lengths(self.min_n, self.max_n)
-        if self.across_words and self.max_n == 0:
-            raise ConfigError("`across_words` has no effect without `max_n`")
-        if self.word_strength not in (None, 1.0) and self.max_n == 0:
-            raise ConfigError("`word_strength` has no effect without `max_n`")
+        given = {"across_words": self.across_words, "word_strength": self.word_strength not in (None, 1.0)}
+        if self.max_n == 0 and any(given.values()):
+            raise no_effect([f"`{name}`" for name, asked in given.items() if asked], "without `max_n`")
 
 
 def _check_lengths(min_n: int | None, max_n: int | None) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embedkit.errors import ConfigError
-from embedkit.options import changed, check_given, defaults, option, refuse_unknown, used
+from embedkit.options import changed, check_given, defaults, no_effect, option, refuse_unknown, used
 from embedkit.rows.subwords import BESIDE_JAMO, JAMO_LENGTHS, fitted_lengths
 from embedkit.threads import usable_cores
 from embedkit.vocabulary.options import ReadingOptions, VocabularyOptions, corpus_options
@@ -163,9 +163,9 @@ class PredictionConfig(TrainingConfig):
         super().__post_init__()
         if self.deterministic and self.replicas is None:
             object.__setattr__(self, "replicas", DETERMINISTIC_REPLICAS)
-        for name in ("merge_every", "merge_bfloat16"):
-            if self.replicas is None and getattr(self, name):
-                raise ConfigError(f"`{name}` has no effect without `replicas`: there is nothing to merge")
+        merging = [f"`{name}`" for name in ("merge_every", "merge_bfloat16") if getattr(self, name)]
+        if self.replicas is None and merging:
+            raise no_effect(merging, "without `replicas`: there is nothing to merge")
         for low, high in (("min_n", "max_n"), ("min_jamo", "max_jamo"), ("min_syllables", "max_syllables")):
             a, b = getattr(self, low), getattr(self, high)
             if a is not None and b is not None and a > b:

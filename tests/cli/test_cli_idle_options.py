@@ -89,6 +89,19 @@ CASES = [
     ("lm train t.txt -o x.lm --model lstm --frozen", ["--frozen"]),
     ("lm train t.txt -o x.lm --model lstm --valid v.txt --valid-fraction .2", ["--valid-fraction"]),
     ("classify train labels.tsv -o x.c --model mean --hidden-size 9", ["--hidden-size"]),
+    (
+        "classify train labels.tsv -o x.c --model mean --hidden-size 9 --num-layers 2",
+        ["--hidden-size, --num-layers have no effect with --model mean: "],
+    ),
+    (
+        "classify train labels.tsv -o x.c --model linear --max-n 0 --across-words --word-strength 2",
+        ["--across-words, --word-strength have no effect without --max-n"],
+    ),
+    (
+        "train t.txt -o x.safetensors --loss hs --negative 3 --ns-exponent 1",
+        ["--negative, --ns-exponent have no effect with --loss hs: "],
+    ),
+    ("train t.txt -o x.safetensors --merge-every 9 --merge-bfloat16", ["--merge-every, --merge-bfloat16 have no"]),
     ("classify train labels.tsv -o x.c --model lstm --heads 2", ["--heads"]),
     ("classify train labels.tsv -o x.c --model transformer --unidirectional", ["--unidirectional"]),
     ("classify train labels.tsv -o x.c --model fasttext --no-across-words", ["--no-across-words"]),

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from embedkit.cli.shared.text_fields import field_options
 from embedkit.cli.shared.tokenizing import TokenizerChoice, morpheme_options
-from embedkit.options import Option, defaults, described, kind_of, listed, no_effect, why_idle
+from embedkit.options import Option, defaults, described, idle_options, kind_of, listed, no_effect
 from embedkit.vocabulary.options import ReadingOptions
 
 C = TypeVar("C")
@@ -241,10 +241,8 @@ def take_config(kind: type[C], options: dict[str, Any], **more: Any) -> C:
     """
     names = list(defaults(kind))
     config = kind(**{name: options.pop(name) for name in names if name in options}, **more)
-    for name in given(names):
-        why = why_idle(config, name)
-        if why is not None:
-            refuse([name], why)
+    for why, idle in idle_options(config, given(names)).items():
+        refuse(idle, why)
     return config
 
 
