@@ -14,9 +14,15 @@ _FOREIGN = (
     *("SB", "SE", "SF", "SH", "SO", "SP", "SS", "SSC", "SSO", "UN", "UNK", "Z_SIOT"),
     *("W_EMAIL", "W_EMOJI", "W_HASHTAG", "W_MENTION", "W_SERIAL", "W_URL"),
 )
-_OF_DICTIONARIES = frozenset((*TAGS, *_FOREIGN))
+# The corpus's guesses (a noun, a verb, neither), which Kiwi takes for UN, and its own for any predicate.
+_VAGUE = ("NF", "NV", "NA", "V")
+# Those whose regular and irregular forms can be told apart.
+_CONJUGATED = ("VV", "VA", "VX", "XSA")
+_OF_DICTIONARIES = frozenset(
+    (*TAGS, *_FOREIGN, *_VAGUE, *(f"{tag}-{kind}" for tag in _CONJUGATED for kind in ("R", "I")))
+)
 
 
 def is_tag(tag: str) -> bool:
-    """Whether a user dictionary may hold a tag; -R and -I behind it tell regular verbs from irregular ones."""
-    return tag.removesuffix("-R").removesuffix("-I") in _OF_DICTIONARIES
+    """Whether a user dictionary may hold a tag, as Kiwi reads it."""
+    return tag in _OF_DICTIONARIES

@@ -1,13 +1,15 @@
 """The tokenizer morphemes with Kiwi itself."""
 
+import contextlib
 import warnings
 
 import pytest
 
 from embedkit.errors import EmbedkitError
+from embedkit.text.parts_of_speech import TAGS, is_tag
 from embedkit.text.tokenizers import get_tokenizer
 
-pytest.importorskip("kiwipiepy")
+kiwipiepy = pytest.importorskip("kiwipiepy")
 
 
 def test_spelling_is_put_right():
@@ -72,3 +74,16 @@ def test_a_dictionary_that_is_not_utf8(tmp_path):
     (tmp_path / "words.txt").write_bytes(ENTRIES.encode("cp949"))
     with pytest.raises(EmbedkitError, match="it looks like CP949: iconv"):
         get_tokenizer(f"morphemes:dictionary={tmp_path / 'words.txt'}")
+
+
+def test_tags_of_dictionaries_are_those_that_kiwi_takes(tmp_path):
+    kiwi, path = kiwipiepy.Kiwi(), tmp_path / "words.txt"
+    others = ["NF", "NV", "NA", "V", "N", "P", "UN", "SS", "SSO", "W_EMOJI", "USER5", "MMA", "XS", "J", "nng", "JQ"]
+    tags = [tag + suffix for tag in (*TAGS, *others) for suffix in ("", "-R", "-I", "-I-R", "-R-I", "-r")]
+    taken = []
+    for tag in tags:
+        path.write_text(f"뷁쇍\t{tag}\n", encoding="utf-8")
+        with contextlib.suppress(ValueError):
+            kiwi.load_user_dictionary(str(path))
+            taken.append(tag)
+    assert [tag for tag in tags if is_tag(tag)] == taken

@@ -67,6 +67,9 @@ def test_a_dictionary_is_the_same_by_its_path_and_carried(words, tmp_path):
         ("뷁쇍\t뷁/NNG + 쇍/JQ", "'JQ'"),
         ("뷁쇍\t뷁/NNG + 쇍", "'쇍'"),
         ("뷁쇍\tVV-R-I", "'VV-R-I'"),
+        ("뷁쇍\tXSV-I", "'XSV-I'"),
+        ("뷁쇍\tNNG-I", "'NNG-I'"),
+        ("뷁쇍\t뷁/NNG + 쇍/JX-R", "'JX-R'"),
     ],
 )
 def test_a_tag_that_is_none_names_file_and_line(line, found, tmp_path):
@@ -85,6 +88,9 @@ def test_tags_that_kiwi_has(tmp_path):
         "@뚜\tW_MENTION",
         "뚜\tUSER4",
         "C++\tSL",
+        "뷁\tNF",
+        "뷁쇍\tV",
+        "뚜하\tXSA-I",
     ]
     path.write_text("\n".join(lines), encoding="utf-8")
-    assert without_words(f"dictionary={carried(str(path))}") == "dictionary=(6 words)"
+    assert without_words(f"dictionary={carried(str(path))}") == "dictionary=(9 words)"
