@@ -260,7 +260,7 @@ def test_the_weights_themselves_as_a_sparse_file(tmp_path, capsys, given, suffix
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--ppmi", "-o", "w.safetensors"], "give -o FILE.npz (SciPy) or FILE.mtx"),
+        (["--ppmi", "-o", "w.safetensors"], "w.safetensors: use .mtx (Matrix Market) or .npz (SciPy)"),
         (["--ppmi"], "where to?"),
         (["--ppmi", "--merge", "-o", "w.npz"], "--merge has no effect with --ppmi"),
         (["--ppmi", "--cluster", "local:2", "-o", "w.npz"], "--cluster has no effect with --ppmi"),

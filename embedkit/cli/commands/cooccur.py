@@ -217,11 +217,10 @@ def _check_weights(ppmi: bool, output: str | None) -> None:
         refuse(("shift", "context_smoothing"), "without `ppmi`")
         return
     refuse(_NOT_OF_WEIGHTS, "with `ppmi`, which writes weights of all counts at once")
-    if output is None:
-        raise ConfigError("--ppmi writes a sparse matrix: give -o FILE.npz (SciPy) or FILE.mtx (Matrix Market)")
-    from embedkit.counting.tfidf import check_matrix_name
+    if output is not None:
+        from embedkit.counting.tfidf import check_matrix_name
 
-    check_matrix_name(output)
+        check_matrix_name(output)
 
 
 def _check_folder(temporary: str | None, cluster: str | None) -> None:
