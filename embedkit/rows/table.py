@@ -163,6 +163,8 @@ class EmbeddingTable:
                 "was changed after training (compressed, centred), without its output vectors; take the one that it "
                 "was made from"
             )
+        if self.config.get("positional"):
+            return "has output vectors of places in the window, which no file keeps; train it without `positional`"
         return "did not keep its output vectors; train it with `keep_output`"
 
     def lengths(self) -> np.ndarray:

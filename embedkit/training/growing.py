@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from embedkit.errors import ConfigError, CorpusError, counted
-from embedkit.options import defaults
+from embedkit.options import defaults, in_use
 from embedkit.query.keyed_vectors import KeyedVectors
-from embedkit.training.options import CONFIGS, TrainingConfig, family_of, own_first
+from embedkit.training.options import CONFIGS, OPTIONS, TrainingConfig, family_of, own_first
 from embedkit.vocabulary import Vocabulary
 from embedkit.vocabulary.corpus import Corpus
 from embedkit.vocabulary.words import find_normalised
@@ -69,6 +69,8 @@ def config_of(
         for name in defaults(kind)
         if name in stored and name not in _OF_A_RUN | _OF_A_TEXT | without and name not in _OF_NGRAMS
     }
+    works = in_use(kind, {**kept, **given}, OPTIONS)  # what has no effect beside the options of the run is left behind
+    kept = {name: value for name, value in kept.items() if name in works}
     return kind(**{name: value for name, value in {**kept, **fixed}.items() if name in own_first(kind)})
 
 
@@ -181,7 +183,8 @@ def _check_outputs(lock: bool, known: KeyedVectors) -> None:
 
 def _no_outputs(known: KeyedVectors) -> str:
     """What a model lacks, and the option that would have kept it, where its training has one."""
-    return "no output vectors" + ("" if known.config.get("model") == "doc2vec" else " (`keep_output`)")
+    kept_by_none = known.config.get("model") == "doc2vec" or known.config.get("positional")
+    return "no output vectors" + ("" if kept_by_none else " (`keep_output`)")
 
 
 def _check_compass(compass: KeyedVectors, config: TrainingConfig) -> None:

@@ -142,7 +142,9 @@ class PredictionConfig(TrainingConfig):
         None, "Draw negatives by count to this power.", least=-10, most=10, only=_NS, default_help="0.75"
     )
     keep_output: bool = option(
-        False, "Store the output vectors too (for fill, and for going on).", only={"loss": ("ns", "softmax")}
+        False,
+        "Store the output vectors too (for fill, and for going on).",
+        only={"loss": ("ns", "softmax"), "positional": (False,)},
     )
     center: bool = option(
         None,
@@ -180,7 +182,7 @@ class SkipGramConfig(PredictionConfig):
     positional: bool = option(
         False,
         "Output vectors for each place in the window (structured skip-gram): better for parts of speech.",
-        only={"loss": ("ns",), "subwords": ("none",), "keep_output": (False,), "replicas": (None,)},
+        only={"loss": ("ns",), "subwords": ("none",), "deterministic": (False,), "replicas": (None,)},
     )
 
 

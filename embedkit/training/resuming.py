@@ -106,12 +106,14 @@ def check_identity(folder: Folder, found: Checkpoint, config: TrainingConfig, id
     TrainingError
     """
     metadata, _, rule = found
-    was = in_use(type(config), metadata["config"], OPTIONS)  # older ones hold what has no effect too
+    now, kept = config.to_dict(), metadata["config"]
+    newer = {name: value for name, value in defaults(type(config)).items() if name in now and name not in kept}
+    was = newer | in_use(type(config), kept, OPTIONS)  # older ones hold what has no effect too
     compared = identity.corpus is not None and rule == identity.rule
     check_same_run(
         folder,
         was,
-        config.to_dict(),
+        now,
         may_change=MAY_CHANGE,
         data_was=metadata["corpus"],
         data_now=identity.corpus or "" if compared else metadata["corpus"],

@@ -29,6 +29,11 @@ def shared_negatives(negative: int, block: int) -> int:
     return min(wanted + (-(wanted + block)) % 4, MAX_SHARED)
 
 
+def _wanted(config: TrainingConfig) -> int:
+    """What `shared_negatives` goes by: a centre's pairs with places, 2 · window, all have the block's negatives."""
+    return max(config.negative, config.window * config.negative // 2 if config.positional else 0)
+
+
 def fit(corpus: Corpus | SpreadCorpus, config: TrainingConfig, run: Run) -> KeyedVectors:
     """Train skip-gram or CBOW.
 
@@ -221,7 +226,7 @@ def _kernel(corpus: Corpus | SpreadCorpus, config: TrainingConfig, row_size: int
         from embedkit.kernels.positional import make_positional
         from embedkit.kernels.word2vec import Settings, make_skipgram
 
-        n_shared = min(config.negative, MAX_SHARED) if cbow else shared_negatives(config.negative, BLOCK)
+        n_shared = min(config.negative, MAX_SHARED) if cbow else shared_negatives(_wanted(config), BLOCK)
         settings = Settings(
             config.window, config.shrink_windows, n_shared, np.float32(config.negative / n_shared), mean
         )

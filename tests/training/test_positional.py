@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import embedkit
-from embedkit.errors import ConfigError
+from embedkit.errors import ConfigError, EmbedkitError
 from embedkit.training.options import TrainingConfig
 from embedkit.training.plan import plan
 from embedkit.vocabulary.corpus import Corpus
@@ -49,27 +49,43 @@ def test_it_goes_on_from_vectors_and_holds_locked_ones(sentences):
     on = embedkit.train(sentences, positional=True, init=known, lock=True, **OPTIONS)
     rows = [on.row(word) for word in known.index_to_key]
     np.testing.assert_array_equal(on.vectors[rows], known.vectors)
+    plain = embedkit.train(sentences, continue_from=known, positional=True, window=1)  # whose outputs were kept
+    assert plain.config["positional"] is True and "keep_output" not in plain.config
     more = embedkit.train([["x", "new", "y"]] * 9, continue_from=embedkit.train(sentences, positional=True, **OPTIONS))
     assert "new" in more and more.config["positional"] is True
 
 
 @pytest.mark.parametrize(
     "more",
-    [{"loss": "hs"}, {"subwords": "chars"}, {"keep_output": True}, {"replicas": 2}, {"deterministic": True}],
+    [{"loss": "hs"}, {"subwords": "chars"}, {"replicas": 2}, {"deterministic": True}],
     ids=str,
 )
 def test_what_has_no_places_is_refused(more):
-    with pytest.raises(ConfigError, match="`positional` has no effect with"):
+    with pytest.raises(ConfigError, match=f"`positional` has no effect with `{next(iter(more))}`"):
         TrainingConfig.create(positional=True, **more)
+    with pytest.raises(ConfigError, match="`keep_output` has no effect with `positional`"):
+        TrainingConfig.create(positional=True, keep_output=True)
     with pytest.raises(ConfigError, match="model cbow has no option `positional`"):
         TrainingConfig.create("cbow", positional=True)
 
 
 def test_a_compass_has_no_places(sentences):
     compass = embedkit.train(sentences, keep_output=True, **OPTIONS)
-    del compass.table.config["keep_output"]  # as a file of another tool, whose options would else be gone on with
     with pytest.raises(ConfigError, match="one for each place"):
         embedkit.train(sentences, compass=compass, positional=True)
+
+
+def test_wide_windows_do_not_diverge():
+    rng = np.random.default_rng(3)
+    lines = [[f"w{min(int(x), 400)}" for x in rng.exponential(40, 300)] for _ in range(300)]
+    model = embedkit.train(lines, positional=True, **{**OPTIONS, "window": 50, "epochs": 3, "sample": 0.0})
+    assert np.abs(model.vectors).max() < 10
+
+
+def test_what_needs_output_vectors_says_that_places_have_none(sentences):
+    model = embedkit.train(sentences, positional=True, **OPTIONS)
+    with pytest.raises(EmbedkitError, match="places in the window"):
+        model.fill("x ___ y")
 
 
 def test_the_plan_counts_the_rows_of_places(sentences):

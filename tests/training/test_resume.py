@@ -121,6 +121,19 @@ def test_every_word_is_trained_once_whoever_goes_on(corpus, tmp_path_factory, na
         np.testing.assert_array_equal(resumed.vectors, whole.vectors)
 
 
+def test_an_option_that_a_checkpoint_does_not_know_had_its_default(corpus, tmp_path):
+    options = {**SMALL, "model": "skipgram", "workers": 1}
+    stopped(corpus, tmp_path, 5, options)
+    metadata, arrays, rule = load_checkpoint(tmp_path, "word2vec", version=VERSION)
+    del metadata["config"]["positional"]  # as of a version before it
+    save_checkpoint(tmp_path, "word2vec", metadata, arrays, version=rule)
+    resumed = embedkit.train(corpus, checkpoint=tmp_path, resume=True, **options)
+    np.testing.assert_array_equal(resumed.vectors, embedkit.train(corpus, **options).vectors)
+    save_checkpoint(tmp_path, "word2vec", metadata, arrays, version=rule)
+    with pytest.raises(TrainingError, match="`positional` was False, is True"):
+        embedkit.train(corpus, checkpoint=tmp_path, resume=True, positional=True, **options)
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_run_that_is_stopped_in_its_last_step_keeps_what_it_learnt(corpus, tmp_path, name):
     options = {**SMALL, **FAMILIES[name], "workers": 1}
