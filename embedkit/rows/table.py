@@ -164,7 +164,10 @@ class EmbeddingTable:
                 "was made from"
             )
         if self.config.get("positional"):
-            return "has output vectors of places in the window, which no file keeps; train it without `positional`"
+            return (
+                "has output vectors of places in the window, which no file keeps; train it with `keep_output`, without "
+                "`positional`"
+            )
         return "did not keep its output vectors; train it with `keep_output`"
 
     def lengths(self) -> np.ndarray:
